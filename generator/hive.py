@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A registry hive's content as plain records: what a specification asks for and what a reader finds.
+
+A hive is a tuple of keys in which every parent stands before its children and the root, whose path
+is empty, stands first. Flat records, not a tree, because 512 levels would exhaust Python's stack.
+"""
+
+from dataclasses import dataclass
+
+# Value types, numbered as in winnt.h.
+REG_NONE = 0
+REG_SZ = 1
+REG_EXPAND_SZ = 2
+REG_BINARY = 3
+REG_DWORD = 4
+REG_DWORD_BIG_ENDIAN = 5
+REG_MULTI_SZ = 7
+REG_QWORD = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One registry value; *name* is empty for a key's default value, *data* is as stored in the hive."""
+
+    name: str
+    type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One registry key; *path* holds the key names from below the root down, and is empty for the root."""
+
+    path: tuple[str, ...]
+    values: tuple[Value, ...] = ()
+
+
+Hive = tuple[Key, ...]
+
+EMPTY_HIVE: Hive = (Key(()),)
+
+
+def fold_name(name: str) -> str:
+    """Return *name* as Windows compares it: each UTF-16 unit to upper case by itself, never one letter to two."""
+    return "".join(up if len(up := c.upper()) == 1 and c <= "\uffff" else c for c in name)
