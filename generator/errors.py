@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one family of errors a user sees, each as a single line."""
 
+from dataclasses import dataclass
+
 EXIT_OK = 0
 EXIT_STALE = 1
 EXIT_ERROR = 2
@@ -17,3 +19,19 @@ def one_line(text: str) -> str:
     """Return *text* as one printable line: white space runs folded, control characters escaped."""
     folded = " ".join(text.split())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in folded)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a specification something stands: the file and the TOML key path."""
+
+    file: str
+    key: str = ""
+
+    def at(self, suffix: str) -> "Place":
+        """Return the place one step further in; *suffix* is a key name or an index such as ``[2]``."""
+        return Place(self.file, self.key + ("." if self.key and suffix[0] != "[" else "") + suffix)
+
+    def error(self, wrong: str, right: str) -> GeneratorError:
+        """Return the error that says what is *wrong* here and what would be *right*."""
+        return GeneratorError(f"{self.file}: {self.key}: {wrong}; {right}")

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read one JSON document on standard input, build its hives, write one JSON document on standard output.
+
+Request::
+
+    {"format": 1, "hives": {ID: {"keys": [{"path": [NAME, …], "values": [
+        {"name": NAME, "type": NUMBER, "data": BASE64}]}]}}}
+
+Parents come before their children; the root key's path is empty. Response::
+
+    {"format": 1, "hivex": VERSION, "hives": {ID: {"sha256": HEX, "data": BASE64}}}
+
+Errors are one line on standard error. Exit status: 0 built, 1 failed, 3 hivex cannot be imported,
+4 the module named hivex is another project's.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import struct
+import sys
+from typing import Any
+
+from .emptyhive import empty_hive
+
+FORMAT = 1
+NO_HIVEX = 3
+FOREIGN_HIVEX = 4
+
+
+class Failure(Exception):
+    """The request cannot be carried out; *status* is the exit status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def load_hivex() -> Any:
+    """Return the hivex module, or fail where it is missing or unrelated to the registry."""
+    try:
+        import hivex
+    except ImportError as error:
+        raise Failure(NO_HIVEX, f"hivex cannot be imported by {sys.executable}: {error}") from error
+    if not hasattr(hivex, "Hivex"):
+        raise Failure(FOREIGN_HIVEX, f"the module {hivex.__file__} is not the registry library; use python3-hivex")
+    return hivex
+
+
+def hivex_version() -> str:
+    """Return the version of the hivex library as its package manager knows it, or "unknown"."""
+    # hivex itself does not tell; the shared library's package does, and only for people to read.
+    try:
+        with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as status:
+            paragraphs = status.read().split("\n\n")
+    except OSError:
+        return "unknown"
+    for paragraph in paragraphs:
+        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
+        if fields.get("Package") == "python3-hivex":
+            return fields.get("Version", "unknown").split("-")[0]
+    return "unknown"
+
+
+def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
+    """Return the hive of *keys*: the empty hive with keys and values added in the order given."""
+    # hivex opens files by name only. A memory file has a name and needs no writable file system.
+    with open(os.memfd_create("hive"), "r+b") as file:
+        file.write(empty_hive())
+        file.flush()
+        name = f"/proc/self/fd/{file.fileno()}"
+        hive = hivex.Hivex(name, write=True)
+        nodes = {(): hive.root()}
+        for key in keys:
+            path = tuple(key["path"])
+            if path:
+                nodes[path] = hive.node_add_child(nodes[path[:-1]], path[-1])
+            if key["values"]:
+                hive.node_set_values(
+                    nodes[path],
+                    [
+                        {"key": v["name"], "t": v["type"], "value": base64.b64decode(v["data"], validate=True)}
+                        for v in key["values"]
+                    ],
+                )
+        hive.commit(None)
+        file.seek(0)
+        image = bytearray(file.read())
+    _set_largest_subkey_names(image, nodes)
+    return bytes(image)
+
+
+def _set_largest_subkey_names(image: bytearray, nodes: "dict[tuple[str, ...], int]") -> None:
+    """Store in each parent the length of its longest subkey name, in bytes of UTF-16, as Windows does.
+
+    hivex keeps the same field for values but leaves this one at 0, and RegQueryInfoKey hands it to
+    callers as the size of buffer they need. A node's number is the offset of its cell in the file.
+    """
+    largest: "dict[int, int]" = {}
+    for path in nodes:
+        if path:
+            parent = nodes[path[:-1]]
+            largest[parent] = max(largest.get(parent, 0), 2 * len(path[-1]))
+    for node, length in largest.items():
+        struct.pack_into("<H", image, node + 4 + 52, length)
+
+
+def respond(request: Any) -> "dict[str, Any]":
+    """Return the response to a request document."""
+    if request["format"] != FORMAT:
+        raise Failure(1, f"request format {request['format']!r} is not {FORMAT}")
+    hivex = load_hivex()
+    hives = {}
+    for name, hive in request["hives"].items():
+        try:
+            data = build(hivex, hive["keys"])
+        except (RuntimeError, OSError) as error:  # what hivex raises
+            raise Failure(1, f"hive {name}: {error}") from error
+        hives[name] = {"sha256": hashlib.sha256(data).hexdigest(), "data": base64.b64encode(data).decode("ascii")}
+    return {"format": FORMAT, "hivex": hivex_version(), "hives": hives}
+
+
+def main() -> int:
+    """Answer the request on standard input; return the exit status."""
+    try:
+        response = respond(json.load(sys.stdin.buffer))
+    except Failure as failure:
+        print(f"hivebuilder: {failure}", file=sys.stderr)
+        return failure.status
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        print(f"hivebuilder: the request is malformed: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    json.dump(response, sys.stdout)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files to layer tar to blob, byte by byte the same whatever Python writes them.
+
+The tar is POSIX ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). Python's own tarfile is not
+used: it ends directory names in a slash, which Windows' import code does not recognise, pads the
+archive, and may change between versions.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from generator.errors import GeneratorError
+
+BCD_PATH = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"  # microsoft/hcsshim internal/wclayer recognises this spelling
+MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"  # OCI image specification, media types
+BLOCK = 512  # bytes
+MAX_NAME = 100  # bytes of a ustar header's name field
+MAX_PREFIX = 155  # bytes of its prefix field
+
+_DIRECTORY, _FILE = b"5", b"0"
+# ID1 ID2, CM deflate, no flags, no time, XFL "slowest algorithm", OS unknown (RFC 1952).
+_GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
+_ITERATIONS = 15
+_MAX_LAYER = 1 << 28  # bytes; a blob that unpacks to more is not one of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A layer in both its forms, and what is known of it without Windows.
+
+    *compressed* is the gzip blob as pushed, *tar* what it unpacks to; *digest* and *diff_id* are their
+    SHA-256 as ``sha256:`` and hexadecimal. *bcd* is the offset and size in bytes of the BCD store in the
+    tar, or None for a layer that has none.
+    """
+
+    compressed: bytes
+    tar: bytes
+    digest: str
+    diff_id: str
+    bcd: tuple[int, int] | None
+
+
+def split_name(path: str) -> tuple[str, str] | None:
+    """Return the ustar prefix and name that spell *path*, or None where it is too long for both."""
+    if len(path) <= MAX_NAME:
+        return "", path
+    # The longest name that fits leaves the shortest prefix.
+    slash = path.find("/", len(path) - MAX_NAME - 1)
+    if slash <= 0 or slash > MAX_PREFIX or slash == len(path) - 1:
+        return None
+    return path[:slash], path[slash + 1 :]
+
+
+def write_tar(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the tar of *files* in order, each directory once and before what it holds."""
+    out = bytearray()
+    made: set[str] = set()
+    for path, data in files:
+        parents = path.split("/")[:-1]
+        for depth in range(1, len(parents) + 1):
+            directory = "/".join(parents[:depth])
+            if directory not in made:
+                made.add(directory)
+                out += _header(directory, _DIRECTORY, 0o755, 0)
+        out += _header(path, _FILE, 0o644, len(data)) + data + bytes(-len(data) % BLOCK)
+    return bytes(out + bytes(2 * BLOCK))
+
+
+def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
+    names = split_name(path)
+    if names is None:
+        raise GeneratorError(f"{path}: too long for a tar header; shorten it")
+    prefix, name = names
+
+    def octal(number: int, width: int) -> bytes:
+        return f"{number:0{width - 1}o}\0".encode("ascii")
+
+    header = bytearray(
+        name.encode("ascii").ljust(100, b"\0")
+        + octal(mode, 8)
+        + octal(0, 8)  # owner
+        + octal(0, 8)  # group
+        + octal(size, 12)
+        + octal(0, 12)  # modification time
+        + b" " * 8  # checksum, as blanks while it is computed
+        + kind
+        + bytes(100)  # link name
+        + b"ustar\x0000"  # magic and version
+        + bytes(64)  # owner's and group's names
+        + octal(0, 8)  # device major
+        + octal(0, 8)  # device minor
+        + prefix.encode("ascii").ljust(155, b"\0")
+    ).ljust(BLOCK, b"\0")
+    header[148:156] = octal(sum(header), 7) + b" "
+    return bytes(header)
+
+
+def compress(tar: bytes) -> bytes:
+    """Return *tar* as a gzip member with nothing in its header that depends on time or place."""
+    from zopfli import zopfli  # noqa: PLC0415 - only a new blob needs it
+
+    member = zopfli.compress(tar, gzip_mode=1, numiterations=_ITERATIONS, blocksplitting=1)
+    body = member[10:-8]  # the deflate stream alone; header and trailer are ours
+    trailer = zlib.crc32(tar).to_bytes(4, "little") + (len(tar) & 0xFFFFFFFF).to_bytes(4, "little")
+    return bytes(_GZIP_HEADER + body + trailer)
+
+
+def read_blob(compressed: bytes, shown: str) -> Blob:
+    """Return what a blob holds; raises GeneratorError naming *shown* where it is damaged."""
+    try:
+        unpacker = zlib.decompressobj(wbits=31)
+        tar = unpacker.decompress(compressed, _MAX_LAYER)
+    except zlib.error as error:
+        raise GeneratorError(f"{shown}: not a gzip blob: {error}; run `invoke generate --force`") from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise GeneratorError(f"{shown}: truncated, or more than one gzip member; run `invoke generate --force`")
+    bcd = next(((offset, size) for path, offset, size in walk_tar(tar, shown) if path == BCD_PATH), None)
+    return Blob(compressed, tar, sha256(compressed), sha256(tar), bcd)
+
+
+def walk_tar(tar: bytes, shown: str) -> Iterator[tuple[str, int, int]]:
+    """Yield path, offset and size in bytes of each regular file in a tar that write_tar made."""
+    offset = 0
+    while offset + BLOCK <= len(tar) and tar[offset]:
+        header = tar[offset : offset + BLOCK]
+        name, prefix = (header[a:b].rstrip(b"\0").decode("ascii", "replace") for a, b in ((0, 100), (345, 500)))
+        try:
+            size = int(header[124:135], 8)
+        except ValueError as error:
+            raise GeneratorError(f"{shown}: no ustar header at byte {offset} of the tar") from error
+        offset += BLOCK
+        if header[156:157] == _FILE:
+            yield f"{prefix}/{name}" if prefix else name, offset, size
+        offset += size + -size % BLOCK
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of *data* as OCI writes it: ``sha256:`` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()

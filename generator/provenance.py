@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one line of a module that says how to make it again, and whether anyone touched it since.
+
+The line is ``winscratch:`` and a JSON object without white space, so that no formatter breaks it. Its
+``body`` is the SHA-256 of the whole file, in UTF-8 with LF line ends, taken while that digest's own
+digits are zeros. Standard library only: checking a copy needs nothing else.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+
+UNSEALED = "sha256:" + "0" * 64
+_MARK = re.compile(r"winscratch:(\{[^\n]*\})\r?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a module is named where it goes.
+
+    *package* is the Go package, the Python module or the two C files without their ending; *prefix* goes
+    before Go's exported names and is the C symbols' prefix; *compat* is empty or names an interface to
+    imitate.
+    """
+
+    package: str
+    prefix: str = ""
+    compat: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a module was made from; *template* is the digest of all that its text depends on but the blob."""
+
+    layer: str
+    language: str
+    file: str
+    options: Options
+    digest: str
+    diff_id: str
+    template: str
+    version: str
+
+    def line(self) -> str:
+        """Return the line's text, without a comment mark and not yet sealed."""
+        fields = asdict(self) | {"body": UNSEALED}
+        return "winscratch:" + json.dumps(fields, separators=(",", ":"), sort_keys=True)
+
+
+def seal(text: str) -> str:
+    """Return a freshly rendered module with its body's digest filled in."""
+    return text.replace(UNSEALED, _digest(text), 1)
+
+
+def read(text: str) -> tuple[Provenance, bool] | None:
+    """Return the provenance in a module and whether the file is as it was made, or None if it has none."""
+    match = _MARK.search(text)
+    if match is None:
+        return None
+    try:
+        fields = json.loads(match[1])
+        body = fields.pop("body")
+        options = Options(**fields.pop("options"))
+        provenance = Provenance(options=options, **fields)
+        intact = _digest(text.replace(body, UNSEALED, 1)) == body
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    values = (*asdict(options).values(), *(v for k, v in asdict(provenance).items() if k != "options"))
+    return (provenance, intact) if all(isinstance(v, str) for v in values) else None
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogateescape")).hexdigest()

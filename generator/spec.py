@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's specification: one TOML file, read into typed, frozen records and checked.
+
+The shape is checked by msgspec, then the rules that Windows and the tar format set. Every refusal is
+one line: file, TOML key path, what is wrong, what would be right.
+"""
+
+import re
+import struct
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from generator import bcd, hive
+from generator.bcd import BcdObject
+from generator.errors import GeneratorError, Place
+from generator.hive import Hive, Key, Value, fold_name
+from generator.layer import MAX_NAME, MAX_PREFIX, split_name
+
+MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what exhausts the machine
+MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
+MAX_VALUE_NAME = 16_383  # characters, the same
+MAX_LEVELS = 512  # the same: a registry tree is at most 512 levels deep
+MAX_SUBKEYS = 500  # hivex writes one leaf a key, where Windows splits lists that outgrow a page
+MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does not write
+
+LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
+# A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
+RESERVED_LAYER_NAMES = frozenset(
+    "break case chan const continue default defer else fallthrough for func go goto if import interface map package "
+    "range return select struct switch type var internal main testdata vendor".split()
+)
+# "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
+RESERVED_FILE_NAMES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10))]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a layer: its path in the tar, and its bytes or the hive that will become them."""
+
+    path: str
+    content: bytes | Hive
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A checked specification; *files* are in the order of the TOML file."""
+
+    name: str
+    files: tuple[File, ...]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML table with no keys but those named."""
+
+
+class _Value(_Record):
+    type: str
+    data: Any
+    name: str = ""
+
+
+class _Key(_Record):
+    path: str
+    values: tuple[_Value, ...] = ()
+
+
+class _Hive(_Record):
+    keys: tuple[_Key, ...] = ()
+
+
+class _Object(_Record):
+    id: str
+    type: str | int
+    elements: dict[str, Any] = {}
+
+
+class _Bcd(_Record):
+    objects: tuple[_Object, ...] = ()
+
+
+class _File(_Record):
+    path: str
+    bcd: _Bcd | None = None
+    hive: _Hive | None = None
+    text: str | None = None
+    hex: str | None = None
+
+
+class _Layer(_Record):
+    files: tuple[_File, ...]
+
+
+def load(path: Path, shown: str) -> Layer:
+    """Return the checked layer of the TOML file *path*, named *shown* in errors.
+
+    Raises GeneratorError for an unreadable file and for anything that a rule refuses.
+    """
+    name = path.stem
+    if not LAYER_NAME.fullmatch(name) or name in RESERVED_LAYER_NAMES:
+        raise GeneratorError(
+            f"{shown}: the file's name is the layer's, and {name!r} cannot be one; "
+            "use 1 to 32 of a-z and 0-9, a letter first, that Go can use as a package's name"
+        )
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_SPEC + 1)
+    except OSError as error:
+        raise GeneratorError(f"{shown}: cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_SPEC:
+        raise GeneratorError(f"{shown}: larger than {MAX_SPEC} bytes; a specification is smaller")
+    return parse(name, raw, shown)
+
+
+def parse(name: str, raw: bytes, shown: str) -> Layer:
+    """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise GeneratorError(f"{shown}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise GeneratorError(f"{shown}: not TOML: {error}") from error
+    except (RecursionError, ValueError) as error:  # nesting beyond Python's stack, integers beyond its digits
+        raise GeneratorError(f"{shown}: not a specification: {error}; nest less, use smaller numbers") from error
+    try:
+        record = msgspec.convert(document, _Layer)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise Place(shown, where.strip("`").lstrip(".") or "(top level)").error(
+            what, "CONTRIBUTING.md lists every key and its type"
+        ) from error
+    place = Place(shown, "files")
+    if not record.files:
+        raise place.error("the layer is empty", "name at least one file")
+    _check_paths(record.files, place)
+    return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
+
+
+def _check_paths(files: tuple[_File, ...], place: Place) -> None:
+    """Refuse paths that Windows' case-insensitive import would reject or read as something else."""
+    spellings: dict[str, str] = {}  # folded path of a directory or file -> as first written
+    taken: dict[str, str] = {}  # folded path of a file -> its key
+    directories: set[str] = set()
+    for index, file in enumerate(files):
+        at = place.at(f"[{index}]").at("path")
+        segments = file.path.split("/")
+        for segment in segments:
+            _check_segment(segment, at)
+        if split_name(file.path) is None:
+            raise at.error(
+                f"{file.path!r} is too long", f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash"
+            )
+        folded = file.path.lower()
+        if folded in taken:
+            raise at.error(f"{file.path!r} is the file of {taken[folded]}", "name each file once, whatever the case")
+        for end in range(1, len(segments) + 1):
+            part = "/".join(segments[:end])
+            first = spellings.setdefault(part.lower(), part)
+            if first != part:
+                raise at.error(f"{part!r} is spelled {first!r} before", "spell a directory one way")
+            if end < len(segments):
+                directories.add(part.lower())
+            if (end < len(segments) and part.lower() in taken) or (end == len(segments) and part.lower() in directories):
+                raise at.error(f"{part!r} is both a file and a directory", "rename one of the two")
+        taken[folded] = at.key
+
+
+def _check_segment(segment: str, at: Place) -> None:
+    stem = segment.partition(".")[0].rstrip(" ").lower()
+    if segment in ("", ".", ".."):
+        raise at.error(f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends")
+    if not segment.isascii() or not segment.isprintable() or set(segment) & set('<>:"|?*\\'):
+        raise at.error(f"{segment!r} has a character that a name cannot have", 'use printable ASCII without <>:"|?*\\')
+    if segment[-1] in ". ":
+        raise at.error(f"{segment!r} ends in {segment[-1]!r}, which Windows drops", "end it otherwise")
+    if stem in RESERVED_FILE_NAMES:
+        raise at.error(f"{segment!r} is a device's name on Windows", "choose another")
+    if segment.startswith(".wh."):
+        raise at.error(f"{segment!r} would be a whiteout", "a base layer has nothing to hide; choose another name")
+
+
+def _file(file: _File, place: Place) -> File:
+    given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
+    if len(given) > 1:
+        raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
+    content: bytes | Hive = b""
+    if file.bcd is not None:
+        at = place.at("bcd")
+        content = bcd.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], at)
+        _check_hive(content, lambda _: at.at("objects"))
+    elif file.hive is not None:
+        content = _hive(file.hive, place.at("hive"))
+    elif file.text is not None:
+        content = file.text.encode("utf-8")
+    elif file.hex is not None:
+        content = _hex(file.hex, place.at("hex"))
+    return File(file.path, content)
+
+
+def _hive(record: _Hive, place: Place) -> Hive:
+    """Return the hive of a table: keys by path, with the keys in between made where none names them."""
+    values: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
+    places: dict[tuple[str, ...], Place] = {}
+    for index, key in enumerate(record.keys):
+        at = place.at(f"keys[{index}]")
+        path = tuple(key.path.split("\\")) if key.path else ()
+        if len(path) > MAX_LEVELS:
+            raise at.at("path").error(f"the key is {len(path)} levels deep", f"nest at most {MAX_LEVELS} levels")
+        if path in places:
+            raise at.at("path").error(f"{key.path!r} is the key of {places[path].key}", "name each key once")
+        places[path] = at
+        for end in range(1, len(path)):
+            values.setdefault(path[:end], ())
+            places.setdefault(path[:end], at)
+        values[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
+    tree = tuple(Key(path, of) for path, of in values.items())
+    _check_hive(tree, lambda path: places.get(path, place))
+    return tree
+
+
+def _check_hive(tree: Hive, place_of: Callable[[tuple[str, ...]], Place]) -> None:
+    """Refuse what hivex would write in a way that Windows does not accept."""
+    names: dict[tuple[str, ...], dict[str, str]] = {}
+    for key in tree:
+        at = place_of(key.path)
+        if key.path:
+            name = key.path[-1]
+            if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
+                raise at.at("path").error(
+                    f"{name!r} cannot be a key's name", f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash"
+                )
+            siblings = names.setdefault(key.path[:-1], {})
+            if name.upper() in siblings:
+                raise at.at("path").error(
+                    f"{name!r} stands beside {siblings[name.upper()]!r}", "spell a key one way, whatever the case"
+                )
+            siblings[name.upper()] = name
+            if len(siblings) > MAX_SUBKEYS:
+                raise at.at("path").error(
+                    f"its parent has more than {MAX_SUBKEYS} subkeys", f"keep to {MAX_SUBKEYS} under one key"
+                )
+        seen: dict[str, int] = {}
+        for index, value in enumerate(key.values):
+            spot = at.at(f"values[{index}]")
+            if len(value.data) > MAX_DATA:
+                raise spot.at("data").error(f"{len(value.data)} bytes are too many", f"store at most {MAX_DATA} bytes")
+            folded = fold_name(value.name)
+            if folded in seen:
+                raise spot.at("name").error(
+                    f"{value.name!r} is the name of values[{seen[folded]}]", "name each value once, whatever the case"
+                )
+            seen[folded] = index
+
+
+def _value(record: _Value, place: Place) -> Value:
+    if len(record.name.encode("utf-16-le")) // 2 > MAX_VALUE_NAME or "\0" in record.name:
+        raise place.at("name").error("the name cannot be stored", f"use at most {MAX_VALUE_NAME} characters, no NUL")
+    if record.type not in _TYPES:
+        raise place.at("type").error(f"{record.type!r} is not a value type", f"use one of {', '.join(_TYPES)}")
+    number, encode = _TYPES[record.type]
+    return Value(record.name, number, encode(record.data, place.at("data")))
+
+
+def _hex(data: Any, place: Place) -> bytes:
+    if not isinstance(data, str):
+        raise place.error(f"{data!r} is out of place", "use a string of hexadecimal digits")
+    try:
+        return bytes.fromhex(data)
+    except ValueError as error:
+        raise place.error("not hexadecimal", "use pairs of digits 0-9 and a-f, with white space between at will") from error
+
+
+def _text(data: Any, place: Place) -> bytes:
+    if not isinstance(data, str) or "\0" in data:
+        raise place.error(f"{_brief(data)} is out of place", "use a string without NUL")
+    return (data + "\0").encode("utf-16-le")
+
+
+def _texts(data: Any, place: Place) -> bytes:
+    if not isinstance(data, list):
+        raise place.error(f"{_brief(data)} is out of place", "use a list of strings")
+    parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
+    for item, at in parts:
+        if item == "":
+            raise at.error("an empty string ends the list early", "leave it out")
+    return b"".join(_text(item, at) for item, at in parts) + b"\0\0"
+
+
+def _number(layout: str) -> Callable[[Any, Place], bytes]:
+    bits = 8 * struct.calcsize(layout)
+
+    def encode(data: Any, place: Place) -> bytes:
+        if type(data) is not int or not 0 <= data < 1 << bits:
+            raise place.error(f"{_brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
+        return struct.pack(layout, data)
+
+    return encode
+
+
+def _brief(data: Any) -> str:
+    """Return *data* for an error's line, cut where it is long."""
+    text = repr(data)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+_TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
+    "REG_NONE": (hive.REG_NONE, _hex),
+    "REG_SZ": (hive.REG_SZ, _text),
+    "REG_EXPAND_SZ": (hive.REG_EXPAND_SZ, _text),
+    "REG_BINARY": (hive.REG_BINARY, _hex),
+    "REG_DWORD": (hive.REG_DWORD, _number("<I")),
+    "REG_DWORD_BIG_ENDIAN": (hive.REG_DWORD_BIG_ENDIAN, _number(">I")),
+    "REG_MULTI_SZ": (hive.REG_MULTI_SZ, _texts),
+    "REG_QWORD": (hive.REG_QWORD, _number("<Q")),
+}
+
+
+def hives(layer: Layer) -> Iterator[tuple[str, Hive]]:
+    """Yield the path and content of each file of *layer* that is a hive."""
+    for file in layer.files:
+        if isinstance(file.content, tuple):
+            yield file.path, file.content
