@@ -51,6 +51,7 @@ AUTO_SECONDS = 2  # … when nobody asked for that daemon
 PROBE_SECONDS = 5
 MAX_OUTPUT = 64 << 20  # bytes a process may write
 USER = "65534:65534"  # Debian's nobody:nogroup
+DEBIAN_PYTHON = "/usr/bin/python3"  # the one Debian's hivex module is made for
 PROBE = "/winscratch-probe"  # a program that no image has
 
 ROOT = Path(__file__).parent.parent
@@ -148,7 +149,7 @@ def _timeout() -> int | None:
 def _find_python() -> str:
     """Return the first Python that imports the registry library, as the builder itself judges it."""
     tried = []
-    for python in dict.fromkeys((sys.executable, "/usr/bin/python3", shutil.which("python3") or "python3")):
+    for python in dict.fromkeys((sys.executable, DEBIAN_PYTHON, shutil.which("python3") or "python3")):
         try:
             done = NativeEngine(python, run_seconds=ANSWER_SECONDS).start(encode_request({}))
         except EngineError as error:
@@ -269,6 +270,8 @@ class ContainerEngine:
         done = _run(
             [
                 *(self.name, "build", "--force-rm", "--tag", tag),
+                # Has the build's commands in podman's process group; elsewhere they outlive a killed podman.
+                *(("--isolation=chroot",) if self.name == "podman" else ()),
                 *(("--build-arg", f"BASE={self.base}") if self.base else ()),
                 *((f"--network={self.network}",) if self.network else ()),
                 "-",
@@ -302,7 +305,7 @@ class ContainerEngine:
                 ],
                 what=f"{self.name} run",
                 seconds=seconds or self.run_seconds,
-                hint=LATE,
+                hint="" if seconds else LATE,
                 stdin=stdin,
                 line=line,
             )
@@ -326,8 +329,10 @@ class ContainerEngine:
                 return
         self.say(f"the container {container} may be left behind; remove it with: {self.name} rm --force {container}")
 
-    def _ask(self, *arguments: str, seconds: float = ANSWER_SECONDS, stdin: bytes = b"") -> "_Ended":
-        return _run([self.name, *arguments], what=f"{self.name} {arguments[0]}", seconds=seconds, stdin=stdin)
+    def _ask(self, *arguments: str, seconds: float | None = None, stdin: bytes = b"") -> "_Ended":
+        """Run a command that takes the program no work."""
+        what = f"{self.name} {arguments[0]}"
+        return _run([self.name, *arguments], what=what, seconds=seconds or ANSWER_SECONDS, stdin=stdin)
 
 
 def _random_name() -> str:
@@ -338,7 +343,7 @@ def _why_it_failed(status: int, output: bytes, what: str, memory: str = "") -> s
     """Return one line on why a process that wrote *output* ended with a *status* other than 0."""
     if status in (128 + signal.SIGKILL, -signal.SIGKILL):
         limit = f" (its limit is {memory})" if memory else ""
-        return f"{what} was killed, most likely because it needed too much memory{limit}"
+        return f"{what} was killed, most likely for want of memory{limit}"
     return _telling_line(output) or f"{what} ended with status {status} and no message"
 
 

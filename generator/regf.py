@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError, one_line
-from generator.hive import Hive, Key, Value, fold_name
+from generator.hive import Hive, Key, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ RULES: Final[dict[str, Rule]] = {
     "base-type": Rule("the file type is 0, a primary file", "regf: base block"),
     "base-format": Rule("the file format is 1, direct memory load", "regf: base block"),
     "base-cluster": Rule("the clustering factor is 1", "cmlib hiveinit.c"),
-    "base-length": Rule("the bins' length is a multiple of 4,096 and not 0", "regf: hive bin"),
+    "base-length": Rule("the bins' length is a multiple of 4,096, not 0 and 2 GiB at most", "regf: hive bin"),
     "base-reserved": Rule("bytes that no known writer uses are 0", "winscratch"),
     "file-length": Rule("the bins end where the file ends", "winscratch"),
     # Bins and cells.
@@ -78,7 +78,9 @@ RULES: Final[dict[str, Rule]] = {
     "key-depth": Rule("a tree is 512 levels deep at most, its root being the first", "limits; cmlib cmcheck.c"),
     "key-volatile-count": Rule("a key has no volatile subkeys on disk", "regf: key node"),
     "key-volatile-list": Rule("a key's volatile subkeys list is 0xffffffff", "winscratch"),
-    "key-class": Rule("a class name's cell holds its length, which is even; without one the pointer is nil", "cmlib"),
+    "key-class": Rule(
+        "a class name fits into its cell and is of even length, or its pointer is nil", "cmlib cmcheck.c"
+    ),
     "key-symlink": Rule(
         "a link has no subkeys and the one value SymbolicLinkValue, a REG_LINK", "regf: key node flags"
     ),
@@ -126,12 +128,13 @@ RULES: Final[dict[str, Rule]] = {
     "sd-acl": Rule("an ACL has revision 2 or 4 and its size holds its entries", "MS-DTYP 2.4.5"),
     "sd-ace": Rule("an ACE's size is a multiple of 4 and ends inside its ACL", "MS-DTYP 2.4.4"),
     # This reader's own bound.
-    "read-limit": Rule("the paths of all keys fit into memory of a few times the file's size", "winscratch"),
+    "read-limit": Rule("the paths of all keys fit into memory of the file's size and 4 MiB", "winscratch"),
 }
 
 MAX_FINDINGS: Final = 100  # enough to mend by; a hive of rubbish has no end of them
 _BASE_BLOCK: Final = 0x1000
 _PAGE: Final = 0x1000
+_MAX_LENGTH: Final = 0x80000000  # a pointer's bit 31 says volatile
 _NIL: Final = 0xFFFFFFFF
 _INLINE: Final = 0x80000000
 _SEGMENT: Final = 16344
@@ -168,7 +171,7 @@ _REFUSED_FLAGS: Final = 0xFC43  # volatile, mount point, predefined handle, and 
 _REG_LINK: Final = 6
 
 # Parts of the base block that no writer is known to use. Windows keeps transaction identifiers and times at 112 to 175
-# and 4040 to 4095, the offline registry library a mark at 176 and a time at 512.
+# and 4040 to 4095; its offline registry library is said to leave a mark at 176 and a time at 512.
 _RESERVED: Final = ((184, 508), (520, 4040))
 
 # ACE types by where their SID stands: behind the access mask, or behind the two GUIDs that flags announce.
@@ -253,7 +256,18 @@ def _judged(data: bytes) -> "_Judge":
 
 def _order(name: str) -> bytes:
     """Return what Windows sorts *name* by: its UTF-16 units in upper case, big-endian so that bytes compare alike."""
-    return (name.upper() if name.isascii() else fold_name(name)).encode("utf-16-be")
+    return (name.upper() if name.isascii() else "".join(map(_upper, name))).encode("utf-16-be")
+
+
+def _upper(char: str) -> str:
+    """Return *char* in upper case as Windows has it: one UTF-16 unit for one, and nothing for a letter that shares its
+    capital with another, such as the micro sign and the dotless i; but the final sigma has one.
+
+    Exact for Latin-1, nearly so beyond: there, each version of Windows and of Unicode knows more pairs of letters.
+    """
+    upper = char.upper()
+    paired = len(upper) == 1 and char <= "\uffff" and (upper.lower() == char or char == "\u03c2")
+    return upper if paired else char
 
 
 def _hash(order: bytes) -> int:
@@ -265,9 +279,11 @@ def _hash(order: bytes) -> int:
 
 
 def _hint(name: str) -> bytes:
-    """Return the four bytes that an `lf` entry holds: the name's start, all zero if that is beyond Latin-1."""
-    start = name[:4]
-    return start.encode("latin-1").ljust(4, b"\0") if max(start) <= "\xff" else bytes(4)
+    """Return what an `lf` entry begins with: the name's first four characters, or one zero if not all are Latin-1."""
+    try:
+        return name[:4].encode("latin-1").ljust(4, b"\0")
+    except UnicodeEncodeError:
+        return b"\0"
 
 
 class _KeyHead(NamedTuple):
@@ -292,7 +308,7 @@ class _Judge:
         self.users: dict[int, int] = {}  # pointer to a security record: number of keys that use it
         self.whole = True  # no part of the tree had to be skipped
         # Paths share their names but not their tuples, so a hive both deep and wide would outgrow its file.
-        self.path_room = 4 * len(self.data) + 0x400000
+        self.path_room = len(self.data) + 0x400000
 
     def run(self) -> None:
         root = self._base()
@@ -334,21 +350,21 @@ class _Judge:
             self._fault(508, "base-checksum", f"the checksum is 0x{checksum:08x}", f"it must be 0x{right:08x}")
         if first != second:
             self._fault(4, "base-sequence", f"the sequence numbers are {first} and {second}")
-        if major != 1:
-            self._fault(20, "base-major", f"the major version is {major}")
         if not 3 <= minor <= 6:
             self._fault(24, "base-minor", f"the minor version is {minor}")
-        if kind != 0:
-            self._fault(28, "base-type", f"the file type is {kind}")
-        if form != 1:
-            self._fault(32, "base-format", f"the file format is {form}")
-        if cluster != 1:
-            self._fault(44, "base-cluster", f"the clustering factor is {cluster}")
+        for at, rule, what, number, only in (
+            (20, "base-major", "major version", major, 1),
+            (28, "base-type", "file type", kind, 0),
+            (32, "base-format", "file format", form, 1),
+            (44, "base-cluster", "clustering factor", cluster, 1),
+        ):
+            if number != only:
+                self._fault(at, rule, f"the {what} is {number}")
         for start, end in _RESERVED:
             if data.count(0, start, end) != end - start:
                 at = next(i for i in range(start, end) if data[i])
                 self._fault(at, "base-reserved", f"a reserved byte of the base block is 0x{data[at]:02x}")
-        if length == 0 or length % _PAGE:
+        if length % _PAGE or not 0 < length <= _MAX_LENGTH:
             self._stop(40, "base-length", f"the bins' length is {length:,}")
         if length != len(data) - _BASE_BLOCK:
             held = f"the bins' length is {length:,} and the file has {len(data) - _BASE_BLOCK:,} bytes for them"
@@ -432,9 +448,6 @@ class _Judge:
             values, subkeys = self._key(at, parent)
             self.key_count += 1
             self.value_count += len(values)
-            self.path_room -= 8 * level
-            if self.path_room < 0:
-                self._stop(at, "read-limit", "the paths of the keys up to this one outgrow the file")
             if self.findings is None:
                 self.keys.append(Key(path, values))
             if subkeys and level == _MAX_LEVELS:
@@ -442,6 +455,9 @@ class _Judge:
                 self.whole = False
                 continue
             pointer = at - 4 - _BASE_BLOCK
+            self.path_room -= 8 * level * len(subkeys)
+            if self.path_room < 0:
+                self._stop(at, "read-limit", "with the paths of this key's subkeys, all paths outgrow the file")
             for head in reversed(subkeys):
                 # Only read_hive needs paths; check_hive stays as small as the hive is deep and wide.
                 below = (*path, head.name) if self.findings is None and head.name is not None else path
@@ -466,12 +482,12 @@ class _Judge:
         if room > _MAX_KEY_CELL:
             self._fault(at, "key-oversize", f"the cell holds {room:,} bytes")
         (flags,) = _U16.unpack_from(data, at + 2)
-        name = self._name("key", at + _KEY.size, name_length, bool(flags & _COMPRESSED))
-        if name is not None:
-            if not 1 <= len(name) <= 255:
-                self._fault(at + 72, "key-name-length", f"the key's name has {len(name)} characters")
-            if "\\" in name:
-                self._fault(at + _KEY.size, "key-name-backslash", f"the key's name is {name!r}")
+        compressed = bool(flags & _COMPRESSED)
+        if not 1 <= (characters := name_length if compressed else name_length // 2) <= 255:
+            self._fault(at + 72, "key-name-length", f"the key's name has {characters:,} characters")
+        name = self._name("key", at + _KEY.size, name_length, compressed)
+        if name is not None and "\\" in name:
+            self._fault(at + _KEY.size, "key-name-backslash", f"the key's name is {name!a}")
         return _KeyHead(at, name, class_length)
 
     def _key(self, at: int, parent: int | None) -> tuple[tuple[Value, ...], list[_KeyHead]]:
@@ -517,11 +533,14 @@ class _Judge:
         self._security(security_pointer, at + 44)
         values = self._values(at, value_count, values_pointer, max_value_name, max_value_data)
         subkeys = self._subkeys(at, subkey_count, subkeys_pointer, max_name & 0xFFFF, max_class)
-        if flags & _SYM_LINK:
-            links = [(value.name, value.type) for value in values]
-            if subkeys or links != [("SymbolicLinkValue", _REG_LINK)]:
-                wrong = f"the link has {len(values):,} values and {len(subkeys):,} subkeys"
-                self._fault(at, "key-symlink", wrong)
+        if flags & _SYM_LINK and (
+            (subkey_count, value_count) != (0, 1)
+            or any((value.name, value.type) != ("SymbolicLinkValue", _REG_LINK) for value in values)
+        ):
+            names = ", ".join(ascii(value.name[:60]) for value in values[:3]) or "none"
+            self._fault(
+                at + 2, "key-symlink", f"a link has {subkey_count:,} subkeys and {value_count:,} values: {names}"
+            )
         return values, subkeys
 
     def _name(self, kind: str, at: int, length: int, compressed: bool) -> str | None:
@@ -561,32 +580,33 @@ class _Judge:
         if self.whole and total != count:
             self._fault(at + 20, "subkey-count", f"the key counts {count:,} subkeys and its list {total:,}")
         subkeys: list[_KeyHead] = []
+        longest = 0
         before: bytes | None = None
         for kind, start, leaf_count in leaves:
-            width = 4 if kind == b"li" else 8
+            width = _LIST_WIDTHS[kind]
             for entry in range(start, start + leaf_count * width, width):
                 head = self._key_head(_U32.unpack_from(self.data, entry)[0], entry, "a subkey")
-                if head is None:
-                    before = None
-                    continue
-                subkeys.append(head)
-                if head.class_length > max_class:
-                    wrong = f"a subkey's class name has {head.class_length:,} bytes and the largest is {max_class:,}"
-                    self._fault(at + 56, "key-max-class", wrong)
-                if head.name is None:
+                if head is not None:
+                    subkeys.append(head)
+                if head is None or head.name is None:
                     before = None
                     continue
                 order = _order(head.name)
-                if len(order) > max_name:
-                    wrong = f"a subkey's name has {len(order):,} bytes in UTF-16 and the largest is {max_name:,}"
-                    self._fault(at + 52, "key-max-name", wrong)
+                longest = max(longest, len(order))
                 if before is not None and order <= before:
                     rule = "subkey-duplicate" if order == before else "subkey-order"
-                    self._fault(entry, rule, f"subkey {head.name!r} stands behind its equal or better")
+                    self._fault(entry, rule, f"subkey {head.name[:60]!a} does not sort after the one before it")
                 before = order
-                if width == 8:
+                if kind != b"li":
                     self._leaf_mark(kind, entry + 4, head.name, order)
+        self._largest("key-max-name", at + 52, max_name, longest)
+        self._largest("key-max-class", at + 56, max_class, max((head.class_length for head in subkeys), default=0))
         return subkeys
+
+    def _largest(self, rule: str, at: int, known: int, found: int) -> None:
+        """Check one of the fields by which a key knows the largest of what is below it, in bytes."""
+        if found > known:
+            self._fault(at, rule, f"the largest found has {found:,} bytes and the largest known {known:,}")
 
     def _leaf_mark(self, kind: bytes, at: int, name: str, order: bytes) -> None:
         """Check what an `lh` or `lf` entry holds beside its pointer."""
@@ -594,10 +614,10 @@ class _Judge:
         if kind == b"lh":
             right = _hash(order)
             if mark != _U32.pack(right):
-                wrong = f"the hash of {name!r} is 0x{_U32.unpack(mark)[0]:08x}"
+                wrong = f"the hash of {name[:60]!a} is 0x{_U32.unpack(mark)[0]:08x}"
                 self._fault(at, "subkey-hash", wrong, f"it must be 0x{right:08x}")
-        elif mark != _hint(name):
-            self._fault(at, "subkey-hint", f"the hint for {name!r} is {mark!r}", f"it must be {_hint(name)!r}")
+        elif not mark.startswith(_hint(name)):
+            self._fault(at, "subkey-hint", f"the hint for {name[:60]!a} is {mark!r}", f"it must be {_hint(name)!r}")
 
     def _leaves(self, pointer: int, field: int) -> list[tuple[bytes, int, int]]:
         """Take the cells of a subkeys list; return each leaf's signature, where its entries start, their number."""
@@ -657,6 +677,7 @@ class _Judge:
             return ()
         values: list[Value] = []
         seen: set[bytes] = set()
+        longest = 0
         for entry in range(start, start + 4 * count, 4):
             found = self._value(_U32.unpack_from(self.data, entry)[0], entry)
             if found is None:
@@ -664,15 +685,12 @@ class _Judge:
             vk, value = found
             values.append(value)
             order = _order(value.name)
+            longest = max(longest, len(order))
             if order in seen:
-                self._fault(vk + 20, "value-duplicate", f"a second value is named {value.name!r}")
+                self._fault(vk + 20, "value-duplicate", f"a second value is named {value.name[:60]!a}")
             seen.add(order)
-            if len(order) > max_name:
-                wrong = f"a value's name has {len(order):,} bytes in UTF-16 and the largest is {max_name:,}"
-                self._fault(at + 60, "key-max-value-name", wrong)
-            if len(value.data) > max_data:
-                wrong = f"a value's data has {len(value.data):,} bytes and the largest is {max_data:,}"
-                self._fault(at + 64, "key-max-value-data", wrong)
+        self._largest("key-max-value-name", at + 60, max_name, longest)
+        self._largest("key-max-value-data", at + 64, max_data, max((len(v.data) for v in values), default=0))
         return tuple(values)
 
     def _value(self, pointer: int, field: int) -> tuple[int, Value] | None:
@@ -694,23 +712,23 @@ class _Judge:
         _, _, size, data_pointer, kind, flags, _ = _VALUE.unpack_from(data, at)
         if flags & ~1:
             self._fault(at + 16, "value-flags", f"the value's flags are 0x{flags:x}")
-        content = self._value_data(at, size, data_pointer)
+        if (characters := length if flags & 1 else length // 2) > 16383:
+            self._fault(at + 2, "value-name-length", f"the value's name has {characters:,} characters")
         name = self._name("value", at + _VALUE.size, length, bool(flags & 1))
+        content = self._value_data(at, size, data_pointer)
         if name is None or content is None:
             return None
-        if len(name) > 16383:
-            self._fault(at + 2, "value-name-length", f"the value's name has {len(name):,} characters")
         return at, Value(name, kind, content)
 
     def _value_data(self, at: int, size: int, pointer: int) -> bytes | None:
         """Return the data of the value at *at*, or None if it cannot be had."""
         if size & _INLINE:
             size &= ~_INLINE
-            if size > 4:
-                self._fault(at + 4, "value-inline", f"{size:,} bytes of data are inside the value record")
-                self.whole = False
-                return None
-            return self.data[at + 8 : at + 8 + size]
+            if size <= 4:
+                return self.data[at + 8 : at + 8 + size]
+            self._fault(at + 4, "value-inline", f"{size:,} bytes of data are inside the value record")
+            self.whole = False
+            return None
         if size == 0:
             if pointer != _NIL:
                 self._fault(at + 8, "value-empty", f"the value has no data and its pointer is 0x{pointer:x}")
@@ -724,8 +742,7 @@ class _Judge:
             return self._big_data(start, end, size)
         if size > end - start:
             self._fault(at + 4, "value-data", f"{size:,} bytes of data are in a cell that holds {end - start:,}")
-            return None
-        return self.data[start : start + size]
+        return self.data[start : min(start + size, end)]
 
     def _big_data(self, at: int, end: int, size: int) -> bytes | None:
         """Return *size* bytes of data from the segments of the `db` record at *at*, or None if they cannot be had."""
@@ -753,7 +770,7 @@ class _Judge:
             part = min(size, _SEGMENT)
             if part > end - start:
                 self._fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes of {part:,}")
-            parts.append(self.data[start : start + part])
+            parts.append(self.data[start : min(start + part, end)])
             size -= part
         return b"".join(parts)
 
@@ -809,7 +826,7 @@ class _Judge:
             if pointer not in ring:
                 self._fault(at, "sk-ring", "keys use a security record outside the ring")
             references = _SECURITY.unpack_from(self.data, at)[4]
-            if references != users and users:
+            if users and references != users:
                 wrong = f"the record counts {references:,} references and {users:,} keys use it"
                 self._fault(at + 12, "sk-count", wrong)
 
@@ -860,7 +877,7 @@ class _Judge:
                 return
             if kind in _ACE_PLAIN:
                 self._sid(at + 8, at + size)
-            elif kind in _ACE_OBJECT and size >= 12:
-                flags = self.data[at + 8] & 3
+            elif kind in _ACE_OBJECT:
+                flags = self.data[at + 8] & 3 if size >= 12 else 0
                 self._sid(at + 12 + 16 * flags.bit_count(), at + size)
             at += size

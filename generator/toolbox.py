@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ HIVES_STAMP = VENV / "hives-can-be-built"  # invokew looks for it, and for a cop
 
 HIVEX_PACKAGE = "python3-hivex"  # not the unrelated project that PyPI has under the module's name
 NO_INSTALL = "WINSCRATCH_NO_INSTALL"
+NO_HIVES = "neither a container engine nor hivex is here to build hives with"
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 LEAST_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
 
@@ -66,7 +68,7 @@ TOOLS = (
     Tool("libhivex-bin", "hivexml", "hives read by hivexml"),
     Tool("libregf-utils", "regfinfo", "hives read by regfinfo"),
     Tool("libwin-hivex-perl", "hivexregedit", "hives exported by hivexregedit"),
-    Tool(HIVEX_PACKAGE, "/usr/lib/python3/dist-packages/hivex.py", "hives built without a container"),
+    Tool(HIVEX_PACKAGE, "/usr/lib/python3/dist-packages/hivex/__init__.py", "hives built without a container"),
     Tool("shellcheck", "shellcheck", "the shell scripts"),
     Tool("skopeo", "skopeo", "images copied by skopeo"),
     Tool("strace", "strace", "what the builder asks of the kernel"),
@@ -84,9 +86,12 @@ def set_up() -> int:
     """Complete this machine for winscratch and return invokew's exit status; tell the user on standard error."""
     try:
         with_venv = not _fresh(VENV, LOCK)
-        _ensure_system(with_venv=with_venv)
+        hives = _ensure_system(with_venv=with_venv)
         if with_venv:
             _make_venv()
+        if hives:
+            with contextlib.suppress(PermissionError):  # another user's .venv: to be asked again costs time only
+                HIVES_STAMP.touch()
     except (GeneratorError, OSError) as error:
         _say(str(error))
         return EXIT_ERROR
@@ -102,21 +107,21 @@ def ensure_tools(*, may_install: bool | None = None) -> tuple[str, ...]:
     is set. Under CI=true no test may be lost, so a missing tool is a GeneratorError.
     """
     missing = _missing()
-    if missing and (may_install if may_install is not None else _may_install()):
-        names = [tool.package for tool in missing]
+    remedy = _command(tool.package for tool in missing)
+    if missing and (_may_install() if may_install is None else may_install):
         try:
-            _apt_install(names)
+            _apt_install([tool.package for tool in missing])
         except GeneratorError as error:
-            _say(str(error))
+            remedy = str(error)
         missing = _missing()
+    names = tuple(tool.package for tool in missing)
+    if missing and in_ci():
+        raise GeneratorError(f"CI must skip no test, but lacks Debian's {', '.join(names)}: {remedy}")
+    for tool in missing:
+        _say(f"without Debian's {tool.package} these tests are skipped: {tool.tests}")
     if missing:
-        names = [tool.package for tool in missing]
-        if in_ci():
-            raise GeneratorError(f"CI must skip no test and lacks Debian's {', '.join(names)}: {_command(names)}")
-        for tool in missing:
-            _say(f"without Debian's {tool.package} these tests are skipped: {tool.tests}")
-        _say(f"to run them as well: {_command(names)}")
-    return tuple(tool.package for tool in missing)
+        _say(f"to run them as well: {remedy}")
+    return names
 
 
 def ensure_test_packages() -> None:
@@ -139,21 +144,33 @@ def in_ci() -> bool:
 # Debian's packages
 
 
-def _ensure_system(*, with_venv: bool) -> None:
-    """See to what comes from the system: a Python that can make *with_venv*, and a way of building hives."""
-    packages = [_venv_package()] if with_venv and find_spec("ensurepip") is None else []
-    hives = HIVES_STAMP.exists() or _hives_can_be_built()
+def _ensure_system(*, with_venv: bool) -> bool:
+    """See to what the system provides: a Python to make *with_venv*, and hives; tell whether they can be built."""
+    packages = [_venv_package()] if with_venv and not _has_ensurepip() else []
+    hives = _hives_can_be_built()
     if not hives:
         packages.append(HIVEX_PACKAGE)
-    if packages == [HIVEX_PACKAGE] and not _may_install():
-        _say(f"no container engine answers and hivex is missing: hives cannot be built before {_command(packages)}")
-        return
-    if packages:
+    if not packages:
+        return True
+    if not _may_install():
+        if packages != [HIVEX_PACKAGE]:
+            raise GeneratorError(f"{NO_INSTALL} is set and {sys.executable} has no ensurepip: {_command(packages)}")
+        _say(f"{NO_HIVES}, so none can be built yet: {_command(packages)}")
+        return False
+    try:
         _apt_install(packages)
-        if not (hives or _hives_can_be_built()):
-            raise GeneratorError(f"{HIVEX_PACKAGE} is installed, but no Python here can import hivex")
-        if with_venv and find_spec("ensurepip") is None:
-            raise GeneratorError(f"{packages[0]} is installed, but {sys.executable} has no ensurepip")
+    except GeneratorError as error:
+        raise error if hives else GeneratorError(f"{NO_HIVES}: {error}") from error
+    if with_venv and not _has_ensurepip():
+        raise GeneratorError(f"{packages[0]} is installed, but {sys.executable} has no ensurepip")
+    if not (hives or _hives_can_be_built()):
+        raise GeneratorError(f"{HIVEX_PACKAGE} is installed, but no Python here can import hivex")
+    return True
+
+
+def _has_ensurepip() -> bool:
+    invalidate_caches()
+    return find_spec("ensurepip") is not None
 
 
 def _hives_can_be_built() -> bool:
@@ -178,10 +195,8 @@ def _may_install() -> bool:
 
 def _apt_install(packages: Sequence[str]) -> None:
     """Install Debian *packages* without asking anything; raise GeneratorError with the command to give by hand."""
-    if not _may_install():
-        raise GeneratorError(f"{NO_INSTALL} forbids to install what is missing: {_command(packages)}")
     if shutil.which("apt-get") is None:
-        raise GeneratorError(f"cannot install Debian's {', '.join(packages)} here: there is no apt-get")
+        raise GeneratorError(f"no apt-get to install Debian's {', '.join(packages)} with")
     if os.geteuid() == 0:
         as_root = []
     elif _run(["sudo", "-n", "true"]).returncode == 0:
@@ -214,8 +229,8 @@ def _missing() -> list[Tool]:
 
 
 def _go_version(program: str) -> tuple[int, ...]:
-    # Elsewhere a go.mod or a setting could make it fetch and run another version.
-    done = _run(["env", "-C", "/", "GOTOOLCHAIN=local", program, "version"])
+    # A go.mod or a setting could make it fetch and run another version.
+    done = _run(["env", "GOTOOLCHAIN=local", program, "version"])
     found = re.search(r"go version go(\d+)\.(\d+)", done.stdout)
     return tuple(int(part) for part in found.groups()) if found else (0,)
 
@@ -257,8 +272,9 @@ def _pip_install(environment: Path, lock: Path, held: int) -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-user", "--retries=2", "--require-hashes"]
     done = _run([python, "-I", "-m", "pip", "install", *options, "--requirement", str(lock)], held)
     if done.returncode:
-        offline = "the package index cannot be reached; " if "Retrying" in done.stderr else ""
-        raise GeneratorError(f"could not install {lock}: {offline}{_last_error(done, 'ERROR: ')}")
+        offline = "Retrying" in done.stderr
+        why = "the package index cannot be reached" if offline else _last_error(done, "ERROR: ")
+        raise GeneratorError(f"could not install {lock}: {why}")
     (environment / lock.name).write_bytes(wanted)
 
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m generator check-stale``: the staleness check with nothing but Python's standard library."""
+
+import sys
+from pathlib import Path
+
+from generator.errors import EXIT_ERROR, GeneratorError
+
+USAGE = """usage: python -m generator check-stale [--json]
+       python -m generator vendored [--json] [PATH ...]"""
+ROOT = Path(__file__).parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that *arguments* name; return its exit status."""
+    command, *rest = arguments or [""]
+    as_json = "--json" in rest
+    paths = [argument for argument in rest if argument != "--json"]
+    try:
+        if command == "check-stale" and not paths:
+            from generator import pipeline  # noqa: PLC0415 - each command pays for its own imports
+
+            return pipeline.check(ROOT, as_json=as_json, say=print)
+        if command == "vendored" and not any(path.startswith("-") for path in paths):
+            from generator import vendored  # noqa: PLC0415
+
+            return vendored.check(ROOT, paths or ["."], as_json=as_json, say=print)
+    except GeneratorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    print(USAGE, file=sys.stderr)
+    return EXIT_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files written whole or not at all, and the lock that keeps two runs apart."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from generator.errors import GeneratorError
+from generator.manifest import TEMPORARY
+
+
+@contextlib.contextmanager
+def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of *folder*, waiting for whoever has it; the kernel frees it when a process dies.
+
+    The folder itself is locked, so no file is left behind and a read-only checkout will do.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - absent on Windows, where only the check runs
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another run to end")
+            fcntl.flock(descriptor, kind)
+        yield
+    except OSError as error:
+        raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
+def replace(files: Mapping[Path, bytes], last: Path | None = None) -> None:
+    """Give each file its new content: all are written beside their places first, then renamed, *last* after the rest.
+
+    Raises GeneratorError, with every file as it was, where one cannot be written.
+    """
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for path, data in files.items():
+            if path.is_dir():
+                raise GeneratorError(f"{path}: a directory stands in the place of a file; move it away")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.parent / f".{path.name}{TEMPORARY}"
+            ready.append((temporary, path))
+            temporary.write_bytes(data)
+            if path.exists():
+                temporary.chmod(path.stat().st_mode & 0o7777)
+        for temporary, path in sorted(ready, key=lambda pair: pair[1] == last):
+            temporary.replace(path)
+    except OSError as error:
+        raise GeneratorError(f"{error.filename}: cannot be written: {error.strerror}; nothing was changed") from error
+    finally:
+        for temporary, _ in ready:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half-written below *folder*; the lock is held, so no one writes there now."""
+    for temporary in folder.rglob(f".*{TEMPORARY}"):
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that knows the order of the stages: specification, hives, tar, blob, modules, manifest.
+
+Everything is made in memory and judged before the first file is written, so an error leaves the tree
+as it was. Modules of heavy stages are imported by the stage that needs them: a fresh tree needs none.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator import files, manifest
+from generator.errors import EXIT_OK, EXIT_STALE, GeneratorError
+from generator.manifest import MANIFEST, Output, Record, Tree, blob_path
+
+if TYPE_CHECKING:
+    from generator.layer import Blob
+    from generator.spec import Layer
+
+Say = Callable[[str], None]
+# Libraries whose version can change an output's bytes; what they make is compared, not the version.
+TOOLS = ("jinja2", "zopfli")
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one run has to do, and what it has made so far."""
+
+    tree: Tree
+    expected: dict[str, Output]
+    records: dict[str, Record]
+    chosen: set[str]  # paths of outputs that this run looks after
+    build: list[str] = field(default_factory=list)  # layers whose blob the engine must make
+    blobs: "dict[str, Blob]" = field(default_factory=dict)
+    made: dict[str, bytes] = field(default_factory=dict)
+
+
+def check(root: Path, *, as_json: bool, say: Say, environment: Mapping[str, str] | None = None) -> int:
+    """Say what is stale below *root*; return 0 if nothing is, else 1."""
+    with files.lock(root, lambda _: None, shared=True):
+        tree = Tree(root)
+        records, _, damage = manifest.read(root)
+        findings = manifest.stale(tree, tree.outputs(), records)
+    for line in manifest.report(findings, damage, as_json, os.environ if environment is None else environment):
+        say(line)
+    return EXIT_STALE if findings or damage else EXIT_OK
+
+
+def generate(
+    root: Path,
+    *,
+    say: Say,
+    engine: str | None = None,
+    force: bool = False,
+    only: str | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Bring the outputs below *root* up to date; return 0.
+
+    *only* is a layer's name. Raises GeneratorError, with every output as it was.
+    """
+    with files.lock(root, say):
+        tree = Tree(root)
+        expected = tree.outputs()
+        if only is not None and only not in tree.layers():
+            raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(tree.layers())}")
+        records, tools, damage = manifest.read(root)
+        findings = manifest.stale(tree, expected, records)
+        installed = _tool_versions()
+        if not (findings or damage or force or tools != installed):
+            say("fresh: nothing to do")
+            return EXIT_OK
+        chosen = {path for path, output in expected.items() if only is None or output.layer == only}
+        work = _Work(tree, expected, records, chosen)
+        work.build = [o.layer for o in expected.values() if _must_build(work, o, force)]  # type: ignore[misc]
+        if dry_run:
+            _say_plan(work, findings, damage, force, say)
+            return EXIT_OK
+        if not root.joinpath("output").is_dir() and root.joinpath("output").exists():
+            raise GeneratorError("output: a file stands in the place of the folder; move it away")
+        files.sweep(root / "output")
+        _make_blobs(work, root, engine, say)
+        if tools.get("zopfli") != installed["zopfli"] and not damage:
+            _compress_again(work)
+        _make_modules(work, root, say, everything=force or tools.get("jinja2") != installed["jinja2"])
+        _store(work, root, tools, installed, only, say)
+        return EXIT_OK
+
+
+def rebuild(root: Path, engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
+    """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
+    tree = Tree(root)
+    expected = tree.outputs()
+    work = _Work(tree, expected, {}, set(expected), tree.layers())
+    _make_blobs(work, root, engine, say)
+    _make_modules(work, root, say, everything=True)
+    return work.made, work.blobs
+
+
+def check_rebuilt(root: Path, engine: str | None, *, as_json: bool, say: Say, progress: Say) -> int:
+    """Rebuild everything in memory and compare it with the outputs byte for byte; return 0 or 1."""
+    with files.lock(root, progress, shared=True):
+        tree = Tree(root)
+        records, _, damage = manifest.read(root)
+        findings = manifest.stale(tree, tree.outputs(), records)
+        named = {path for finding in findings for path in finding.outputs}
+        made, _ = rebuild(root, engine, progress)
+        findings += [
+            manifest.Finding(path, "not what its sources make", [path])
+            for path, data in made.items()
+            if path not in named and manifest.content_hash(path, data) != tree.hash(path)
+        ]
+    for line in manifest.report(findings, damage, as_json, os.environ):
+        say(line)
+    return EXIT_STALE if findings or damage else EXIT_OK
+
+
+def _must_build(work: _Work, output: Output, force: bool) -> bool:
+    """Tell whether *output* is a blob that only the engine can bring up to date."""
+    if output.language is not None or output.layer is None or output.path not in work.chosen:
+        return False
+    record = work.records.get(output.path)
+    if force or record is None or work.tree.hash(output.path) != record.sha256:
+        return True
+    return any(True for _ in manifest.changes(work.tree, output, record))
+
+
+def _make_blobs(work: _Work, root: Path, engine: str | None, say: Say) -> None:
+    """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
+    from generator import layer as layers  # noqa: PLC0415
+
+    if work.build:
+        for name, built in _built(root, work.build, engine, say):
+            data = layers.compress(built)
+            work.blobs[name] = layers.read_blob(data, blob_path(name))
+            work.made[blob_path(name)] = data
+    for name in work.tree.layers():
+        if name not in work.blobs and any(work.expected[p].layer == name for p in work.chosen):
+            path = blob_path(name)
+            work.blobs[name] = layers.read_blob((root / path).read_bytes(), path)
+
+
+def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
+    """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
+    from generator import engine as engines  # noqa: PLC0415
+    from generator import layer as layers  # noqa: PLC0415
+    from generator import spec  # noqa: PLC0415
+
+    loaded: list[Layer] = []
+    for name in names:
+        shown = f"{manifest.LAYERS}/{name}.toml"
+        loaded.append(spec.load(root / shown, shown))
+    wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
+    hives = engines.build_hives(engines.select(engine, say), wanted, say) if wanted else {}
+    for name, hive in wanted.items():
+        _judge(name, hives[name], hive)
+    for layer in loaded:
+        contents = ((f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"]) for f in layer.files)
+        yield layer.name, layers.write_tar(contents)
+
+
+def _judge(name: str, data: bytes, wanted: "tuple[object, ...]") -> None:
+    """Refuse a hive that is not sound, or does not hold exactly the keys and values that were *wanted*."""
+    from generator import regf  # noqa: PLC0415
+    from generator.hive import Key, fold_name  # noqa: PLC0415
+
+    def by_name(keys: Iterable[object]) -> dict[tuple[str, ...], tuple[object, ...]]:
+        # The order of keys and values in a hive is the format's, not the specification's.
+        return {
+            tuple(map(fold_name, key.path)): (key.path, sorted((v.name, v.type, v.data) for v in key.values))
+            for key in keys
+            if isinstance(key, Key)
+        }
+
+    try:
+        found = by_name(regf.read_hive(data))
+    except regf.HiveError as error:
+        raise GeneratorError(f"{name}: the engine returned a hive that is not sound: {error}") from error
+    expected = by_name(wanted)
+    for path in sorted(expected.keys() | found.keys()):
+        if expected.get(path) != found.get(path):
+            raise GeneratorError(f"{name}: the engine returned a hive whose key {chr(92).join(path) or '(root)'} is not as specified")
+
+
+def _compress_again(work: _Work) -> None:
+    """Compress committed layers anew: another zopfli may make another blob of the same tar."""
+    from generator import layer as layers  # noqa: PLC0415
+
+    for name, blob in work.blobs.items():
+        if blob_path(name) not in work.made:
+            data = layers.compress(blob.tar)
+            if data != blob.compressed:
+                work.blobs[name] = layers.read_blob(data, blob_path(name))
+                work.made[blob_path(name)] = data
+
+
+def _make_modules(work: _Work, root: Path, say: Say, *, everything: bool) -> None:
+    """Render the chosen outputs that are stale, or all of them, into work.made."""
+    stale = [o for p, o in work.expected.items() if p in work.chosen and o.language and (everything or _is_stale(work, o))]
+    if not stale:
+        return
+    from generator import render  # noqa: PLC0415
+
+    say(f"rendering {len(stale)} files")
+    for output in stale:
+        assert output.language is not None  # noqa: S101 - blobs were left out above
+        folder = root / "templates" / output.language
+        if output.layer is None:
+            text = render.render(folder, output.template, {})
+        else:
+            options = render.default_options(output.language, output.layer)
+            digest = work.tree.template_digest(output.language)
+            text = render.module(folder, output.template, output.layer, work.blobs[output.layer], options, digest)
+        work.made[output.path] = text.encode("utf-8")
+
+
+def _is_stale(work: _Work, output: Output) -> bool:
+    record = work.records.get(output.path)
+    if record is None or work.tree.hash(output.path) != record.sha256:
+        return True
+    if output.layer is not None and blob_path(output.layer) in work.made:
+        return True
+    return any(True for _ in manifest.changes(work.tree, output, record))
+
+
+def _store(
+    work: _Work, root: Path, tools: Mapping[str, str], installed: Mapping[str, str], only: str | None, say: Say
+) -> None:
+    """Write what differs, remove what is left over, and the manifest last."""
+    hashes = {path: manifest.content_hash(path, data) for path, data in work.made.items()}
+    changed = {path: data for path, data in work.made.items() if hashes[path] != work.tree.hash(path)}
+    records = {path: record for path, record in work.records.items() if path in work.expected or only is not None}
+    for path, digest in hashes.items():
+        records[path] = manifest.record_of(work.tree, work.expected[path], digest, hashes)
+    removed = [] if only is not None else _removable(work, root, say)
+    # Another version that makes the same bytes is no reason to touch the manifest.
+    same_bytes = bool(tools) and not any(work.records.get(p) and work.records[p].sha256 != h for p, h in hashes.items())
+    document = manifest.write(records, tools if same_bytes else installed)
+    target = root / MANIFEST
+    writes = {root / path: data for path, data in changed.items()}
+    if not target.is_file() or target.read_bytes().replace(b"\r\n", b"\n") != document:
+        writes[target] = document
+    for path in removed:
+        (root / path).unlink(missing_ok=True)
+        with_parents = (root / path).parent
+        if with_parents.is_dir() and not any(with_parents.iterdir()):
+            with_parents.rmdir()
+    files.replace(writes, last=target)
+    for path in removed:
+        say(f"removed {path}")
+    for path in changed:
+        say(f"wrote {path}")
+    if work.made and not changed and not removed:
+        say(f"made {len(work.made)} files: each is as committed")
+
+
+def _removable(work: _Work, root: Path, say: Say) -> list[str]:
+    """Return the left-over files that this program made; what it did not make is named and left alone."""
+    from generator import provenance  # noqa: PLC0415
+
+    removable = []
+    for path in manifest.leftovers(work.tree, work.expected, work.records):
+        file = root / path
+        ours = path in work.records or provenance.read(file.read_text("utf-8", "surrogateescape")) is not None
+        if ours:
+            removable.append(path)
+        else:
+            say(f"{path}: not made here; move it out of output/, which holds generated files only")
+    return removable
+
+
+def _say_plan(work: _Work, findings: list[manifest.Finding], damage: str, force: bool, say: Say) -> None:
+    for line in manifest.report(findings, damage, False, {})[:-1]:
+        say(line)
+    for path in sorted(work.chosen):
+        output = work.expected[path]
+        if output.layer in work.build and output.language is None:
+            say(f"would build {path} with an engine")
+        elif output.language and (force or _is_stale(work, output) or output.layer in work.build):
+            say(f"would render {path}")
+
+
+def _tool_versions() -> dict[str, str]:
+    """Return the installed version of each tool, read off the name of its metadata folder without importing it."""
+    versions = {}
+    for tool in TOOLS:
+        spec = importlib.util.find_spec(tool)
+        folder = Path(spec.origin).parents[1] if spec and spec.origin else None
+        found = [n.split("-")[1] for n in os.listdir(folder) if n.startswith(f"{tool}-") and n.endswith(".dist-info")] if folder else []
+        versions[tool] = found[0].removesuffix(".dist-info") if found else "unknown"
+    return versions

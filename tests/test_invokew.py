@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: Apache-2.0
+"""invokew, run for real in copies of what it needs; only what it would ask of root is played by stand-ins."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from support import lack, need
+
+from generator import toolbox
+
+NOBODY = 65534  # Debian's user without rights
+
+# What its tasks tell is compared with what they were given.
+TASKS = """
+import json, os, sys
+from invoke import Exit, task
+
+@task
+def tell(c, text="", more=""):
+    told = {"cwd": os.getcwd(), "argv": sys.argv[1:], "text": text, "more": more, "prefix": sys.prefix}
+    print(json.dumps(told))
+
+@task
+def load(c):
+    import jinja2, msgspec, zopfli.gzip
+    print("loaded")
+
+@task
+def fail(c):
+    raise Exit("as it was told", code=7)
+"""
+
+# Stands in for generator/engine.py: hives can be built as soon as the file named hivex is in the project.
+ENGINE = """
+from pathlib import Path
+from generator.errors import GeneratorError
+
+def select(name, say):
+    if not (Path(__file__).parents[1] / "hivex").exists():
+        raise GeneratorError("nothing builds hives here")
+"""
+
+
+class Project:
+    """A copy of what invokew needs, and runs of it."""
+
+    def __init__(self, root: Path, lock: str, env: Mapping[str, str]) -> None:
+        self.root = root
+        self.env = {**env}
+        (root / "generator").mkdir(parents=True)
+        for name in ("__init__.py", "errors.py", "toolbox.py"):
+            shutil.copy(toolbox.PROJECT / "generator" / name, root / "generator")
+        shutil.copy(toolbox.PROJECT / "invokew", root)
+        (root / "generator/engine.py").write_text(ENGINE)
+        (root / "hivex").touch()
+        (root / "tasks.py").write_text(TASKS)
+        (root / "requirements.lock").write_text(lock)
+
+    def run(
+        self,
+        *arguments: str,
+        program: Sequence[str] = ("./invokew",),
+        cwd: Path | None = None,
+        user: int | None = None,
+        **env: str,
+    ) -> subprocess.CompletedProcess[str]:
+        as_user: dict[str, object] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+            [*program, *arguments],
+            cwd=cwd or self.root,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            **as_user,
+        )
+
+    def tell(
+        self, *arguments: str, program: Sequence[str] = ("./invokew",), cwd: Path | None = None
+    ) -> dict[str, object]:
+        """Return what the task tell was given."""
+        done = self.run("tell", *arguments, program=program, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        told: dict[str, object] = json.loads(done.stdout)
+        return told
+
+    def without_hivex(self) -> "Project":
+        (self.root / "hivex").unlink()
+        return self
+
+    def stand_in(self, name: str, script: str) -> None:
+        """Put a program called *name* first on PATH."""
+        folder = self.root / "stand-ins"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+        if not self.env["PATH"].startswith(f"{folder}:"):
+            self.env["PATH"] = f"{folder}:{self.env['PATH']}"
+
+
+@pytest.fixture(scope="session")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The user's environment without what steers invokew or another Python."""
+    kept = {name: value for name, value in os.environ.items() if not re.match("WINSCRATCH|PYTHON|INVOKE|VIRTUAL", name)}
+    return {**kept, "HOME": str(tmp_path_factory.mktemp("home")), "WINSCRATCH_PYTHON": sys.executable}
+
+
+@pytest.fixture(scope="session")
+def small_lock() -> str:
+    """The part of requirements.lock that invokew cannot do without."""
+    found = re.search(r"^invoke==[^\n]*(\n +--hash[^\n]*)*\n", toolbox.LOCK.read_text(), re.MULTILINE)
+    assert found
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory, small_lock: str) -> dict[str, str]:
+    """Settings that make pip install the small lock without a network."""
+    folder = tmp_path_factory.mktemp("index")
+    lock = folder / "small.lock"
+    lock.write_text(small_lock)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "-r", str(lock)]
+    subprocess.run([*command, "--dest", str(folder)], check=True)
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+
+
+@pytest.fixture
+def project(tmp_path: Path, small_lock: str, index: Mapping[str, str], env: Mapping[str, str]) -> Project:
+    """A project that was never used, with the small lock."""
+    return Project(tmp_path / "project", small_lock, {**env, **index})
+
+
+@pytest.fixture(scope="session")
+def small_venv(
+    tmp_path_factory: pytest.TempPathFactory, small_lock: str, index: Mapping[str, str], env: Mapping[str, str]
+) -> Path:
+    """A .venv made from the small lock; not to be changed."""
+    project = Project(tmp_path_factory.mktemp("small") / "project", small_lock, {**env, **index})
+    project.tell()
+    return project.root / ".venv"
+
+
+@pytest.fixture
+def with_venv(project: Project, small_venv: Path) -> Project:
+    """A project whose .venv is made, but which was not asked yet whether hives can be built."""
+    shutil.copytree(small_venv, project.root / ".venv", symlinks=True)
+    (project.root / ".venv/hives-can-be-built").unlink()
+    return project
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Project:
+    """A project with the real lock and an awkward name, used once; not to be changed."""
+    project = Project(tmp_path_factory.mktemp("used") / "Größe $1 'a b'", toolbox.LOCK.read_text(), env)
+    done = project.run("load")
+    assert (done.returncode, done.stdout) == (0, "loaded\n"), done.stderr
+    assert done.stderr == "invokew: setting up .venv\ninvokew: installing requirements.lock\n"
+    return project
+
+
+# ---------------------------------------------------------------------------------------------
+# First and second use
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=" ".join)
+def test_any_shell_sets_up_on_first_use_and_is_silent_on_the_second(project: Project, shell: list[str]) -> None:
+    program = (need(shell[0]), *shell[1:], "./invokew")
+    first = project.run("tell", program=program)
+    assert first.returncode == 0
+    assert json.loads(first.stdout)["prefix"] == str(project.root / ".venv")
+    second = project.run("tell", program=program)
+    assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
+
+
+def test_real_lock_holds_what_the_generator_imports(used: Project) -> None:
+    done = used.run("load")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
+
+
+def test_second_use_starts_no_process_but_cmp_and_python(used: Project) -> None:
+    strace = need("strace")
+    done = used.run("--version", program=(strace, "-f", "-e", "trace=execve", "./invokew"))
+    started = [Path(name).name for name in re.findall(r'execve\("([^"]*)"[^\n]*= 0', done.stderr)]
+    assert started == ["invokew", "cmp", "python"]
+
+
+def test_arguments_are_handed_on_unchanged(used: Project) -> None:
+    arguments = ["--text", " a  b\n\"c' $HOME `id` \\n *", "--more", ""]
+    told = used.tell(*arguments)
+    assert told["argv"] == ["--search-root", f"{used.root}/./", "tell", *arguments]
+    assert (told["text"], told["more"]) == (arguments[1], "")
+
+
+def test_working_directory_is_kept(used: Project, tmp_path: Path) -> None:
+    assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
+    up = os.path.relpath(used.root / "invokew", tmp_path)
+    assert used.tell(program=[up], cwd=tmp_path)["cwd"] == str(tmp_path)
+    assert used.tell(program=["sh", "invokew"])["cwd"] == str(used.root)
+
+
+def test_symbolic_links_lead_to_the_project(used: Project, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "absolute").symlink_to(used.root / "invokew")
+    (tmp_path / "bin/relative").symlink_to("../absolute")
+    for link in ("absolute", "bin/relative"):
+        assert used.tell(program=[str(tmp_path / link)], cwd=tmp_path)["prefix"] == str(used.root / ".venv")
+
+
+def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Project, tmp_path: Path) -> None:
+    for name in ("invoke", "json", "generator", "tasks"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
+
+
+def test_exit_status_is_that_of_invoke(used: Project) -> None:
+    done = used.run("fail")
+    assert (done.returncode, done.stderr) == (7, "as it was told\n")
+
+
+# ---------------------------------------------------------------------------------------------
+# Repairs
+
+
+def told_once(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line that *done* told the user when it ended with status 2, less its progress."""
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = [line for line in done.stderr.splitlines() if not re.match("invokew: (setting up|installing)", line)]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_package_with_another_hash_is_refused_and_the_next_run_repairs(project: Project, small_lock: str) -> None:
+    lock = project.root / "requirements.lock"
+    lock.write_text(re.sub(r"sha256:\w{4}", "sha256:0000", small_lock))
+    assert re.match(r"invokew: could not install \S+/requirements.lock: .* HASHES ", told_once(project.run("tell")))
+    lock.write_text(small_lock)
+    project.tell()
+
+
+def test_missing_network_is_one_line(project: Project) -> None:
+    # Nothing listens on the discard port.
+    failed = project.run("tell", PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert told_once(failed).endswith("/requirements.lock: the package index cannot be reached")
+
+
+def test_killed_first_use_is_repaired_by_the_next(project: Project) -> None:
+    killed = subprocess.Popen(
+        ["./invokew", "tell"], cwd=project.root, env=project.env, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not (project.root / ".venv/bin/python").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (project.root / ".venv/requirements.lock").exists()
+    project.tell()
+
+
+def test_two_first_uses_at_once_share_one_set_up(project: Project) -> None:
+    both = [
+        subprocess.Popen(
+            ["./invokew", "tell"], cwd=project.root, env=project.env, text=True, stdout=-1, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert "".join(told).count("setting up .venv") == 1
+
+
+def test_changed_lock_is_installed_anew(with_venv: Project, small_lock: str) -> None:
+    (with_venv.root / "requirements.lock").write_text(f"# changed\n{small_lock}")
+    assert "setting up .venv" in with_venv.run("tell").stderr
+    assert with_venv.run("tell").stderr == ""
+
+
+def test_venv_whose_interpreter_vanished_is_made_anew(with_venv: Project) -> None:
+    interpreter = next((with_venv.root / ".venv/bin").glob("python3.*"))
+    interpreter.unlink()
+    interpreter.symlink_to("/nowhere/python3")
+    assert "setting up .venv" in with_venv.run("tell").stderr
+    assert with_venv.run("tell").stderr == ""
+
+
+def test_missing_lock_is_one_line(project: Project) -> None:
+    (project.root / "requirements.lock").unlink()
+    assert "requirements.lock" in told_once(project.run("tell"))
+
+
+# ---------------------------------------------------------------------------------------------
+# Finding Python
+
+
+@pytest.fixture
+def bare_path(project: Project) -> Callable[[str], None]:
+    """Leave only the programs that invokew itself starts on the project's PATH; add what looks like Pythons."""
+    folder = project.root / "bare"
+    folder.mkdir()
+    for name in ("dirname", "readlink", "cmp", "env"):
+        (folder / name).symlink_to(need(name))
+    project.env["PATH"] = str(folder)
+    del project.env["WINSCRATCH_PYTHON"]
+    project.stand_in("python3", 'echo "shim: no version is set" >&2; exit 127')  # as pyenv's do
+    project.stand_in("python3.13", "exit 1")  # as a Python that is too old answers
+    return lambda name: project.stand_in(name, f'exec "{sys.executable}" "$@"')
+
+
+@pytest.mark.usefixtures("bare_path")
+def test_without_python_it_says_what_to_install(project: Project) -> None:
+    line = told_once(project.run("tell", program=("/bin/sh", "./invokew")))
+    assert line == "invokew: needs Python 3.11 or later: install python3 and python3-venv, or set WINSCRATCH_PYTHON"
+
+
+def test_shims_and_old_pythons_are_passed_over(with_venv: Project, bare_path: Callable[[str], None]) -> None:
+    bare_path("python3.12")
+    with_venv.tell(program=("/bin/sh", "./invokew"))
+
+
+def test_unsuitable_choice_of_python_is_one_line(project: Project) -> None:
+    line = told_once(project.run("tell", WINSCRATCH_PYTHON="/bin/false"))
+    assert line == "invokew: WINSCRATCH_PYTHON is not a Python 3.11 or later: /bin/false"
+
+
+# ---------------------------------------------------------------------------------------------
+# hivex, where there is no container engine
+
+COMMAND = "apt-get install --no-install-recommends python3-hivex"
+
+
+@pytest.fixture
+def apt(project: Project) -> Path:
+    """A stand-in for apt-get, reached as root or by sudo, that knows the package after an update only."""
+    log = project.root / "apt.log"
+    project.without_hivex()
+    project.stand_in("sudo", 'shift; exec "$@"')
+    project.stand_in(
+        "apt-get",
+        f"""cd '{project.root}' && echo "$@" >>apt.log
+case " $* " in
+    *" update "*) touch updated ;;
+    *" install "*) [ -e updated ] && touch hivex ;;
+esac""",
+    )
+    log.touch()
+    return log
+
+
+def test_missing_hivex_is_installed_after_an_update_where_one_is_needed(with_venv: Project, apt: Path) -> None:
+    done = with_venv.run("tell")
+    assert (done.returncode, done.stderr) == (0, "invokew: installing Debian's python3-hivex\n")
+    words = [re.search("update|install.*", line) for line in apt.read_text().splitlines()]
+    install = "install --yes --no-install-recommends python3-hivex"
+    assert [word and word[0] for word in words] == [install, "update", install]
+    assert with_venv.run("tell").stderr == ""
+
+
+def test_where_installing_is_forbidden_it_says_so_and_goes_on(with_venv: Project, apt: Path) -> None:
+    for _ in range(2):
+        done = with_venv.run("tell", WINSCRATCH_NO_INSTALL="1")
+        assert done.returncode == 0
+        assert re.fullmatch(rf"invokew: neither a container engine nor hivex .*: .*{COMMAND}\n", done.stderr)
+    assert apt.read_text() == ""
+    with_venv.tell()
+    assert with_venv.run("tell", WINSCRATCH_NO_INSTALL="1").stderr == ""
+
+
+def test_without_root_it_prints_the_command_and_stops(small_lock: str, env: Mapping[str, str]) -> None:
+    python = "/usr/bin/python3"  # one that every user may run
+    suits = "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
+    if subprocess.run([python, "-c", suits], check=False).returncode:
+        lack(f"{python} is older than 3.11 or not complete")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        project = Project(Path(folder) / "project", small_lock, env).without_hivex()
+        project.stand_in("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+        done = project.run("tell", user=NOBODY if os.geteuid() == 0 else None, WINSCRATCH_PYTHON=python)
+        assert told_once(done) == (
+            "invokew: neither a container engine nor hivex is here to build hives with: "
+            f"needs root once, to install what is missing: sudo {COMMAND}"
+        )
+        assert not (project.root / ".venv").exists()
