@@ -46,11 +46,7 @@ def generate(_: Context, engine: str = "", force: bool = False, only: str = "", 
     with _one_line_errors():
         from generator import pipeline
 
-        _end(
-            pipeline.generate(
-                ROOT, say=print, engine=engine or None, force=force, only=only or None, dry_run=dry_run
-            )
-        )
+        _end(pipeline.generate(ROOT, say=print, engine=engine or None, force=force, only=only or None, dry_run=dry_run))
 
 
 @task(

@@ -117,9 +117,7 @@ class Tree:
         """Return every output that there should be, by path, blobs first."""
         layers = self.layers()
         blob_inputs = [file for path in _BLOB_INPUTS for file in (self.files(path) or [path])]
-        expected = [
-            Output(blob_path(name), name, None, "", (f"{LAYERS}/{name}.toml", *blob_inputs)) for name in layers
-        ]
+        expected = [Output(blob_path(name), name, None, "", (f"{LAYERS}/{name}.toml", *blob_inputs)) for name in layers]
         for language in LANGUAGES.values():
             inputs = (*self.templates(language.name), *_MODULE_INPUTS)
             for template, path in language.shared:

@@ -158,7 +158,10 @@ def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> It
     for name, hive in wanted.items():
         _judge(name, hives[name], hive)
     for layer in loaded:
-        contents = ((f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"]) for f in layer.files)
+        contents = (
+            (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])
+            for f in layer.files
+        )
         yield layer.name, layers.write_tar(contents)
 
 
@@ -182,7 +185,9 @@ def _judge(name: str, data: bytes, wanted: "tuple[object, ...]") -> None:
     expected = by_name(wanted)
     for path in sorted(expected.keys() | found.keys()):
         if expected.get(path) != found.get(path):
-            raise GeneratorError(f"{name}: the engine returned a hive whose key {chr(92).join(path) or '(root)'} is not as specified")
+            raise GeneratorError(
+                f"{name}: the engine returned a hive whose key {chr(92).join(path) or '(root)'} is not as specified"
+            )
 
 
 def _compress_again(work: _Work) -> None:
@@ -199,7 +204,9 @@ def _compress_again(work: _Work) -> None:
 
 def _make_modules(work: _Work, root: Path, say: Say, *, everything: bool) -> None:
     """Render the chosen outputs that are stale, or all of them, into work.made."""
-    stale = [o for p, o in work.expected.items() if p in work.chosen and o.language and (everything or _is_stale(work, o))]
+    stale = [
+        o for p, o in work.expected.items() if p in work.chosen and o.language and (everything or _is_stale(work, o))
+    ]
     if not stale:
         return
     from generator import render  # noqa: PLC0415
@@ -289,6 +296,10 @@ def _tool_versions() -> dict[str, str]:
     for tool in TOOLS:
         spec = importlib.util.find_spec(tool)
         folder = Path(spec.origin).parents[1] if spec and spec.origin else None
-        found = [n.split("-")[1] for n in os.listdir(folder) if n.startswith(f"{tool}-") and n.endswith(".dist-info")] if folder else []
+        found = (
+            [n.split("-")[1] for n in os.listdir(folder) if n.startswith(f"{tool}-") and n.endswith(".dist-info")]
+            if folder
+            else []
+        )
         versions[tool] = found[0].removesuffix(".dist-info") if found else "unknown"
     return versions

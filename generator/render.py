@@ -52,7 +52,9 @@ def runs(data: bytes, least: int = 8) -> Iterator[Run]:
 def powers(number: int, largest: int = 4096) -> list[int]:
     """Return powers of two, none above *largest*, that add up to *number*, the greatest first."""
     whole, rest = divmod(number, largest)
-    return [largest] * whole + [bit for bit in (1 << n for n in reversed(range(largest.bit_length() - 1))) if rest & bit]
+    return [largest] * whole + [
+        bit for bit in (1 << n for n in reversed(range(largest.bit_length() - 1))) if rest & bit
+    ]
 
 
 def quoted(data: bytes, width: int) -> list[str]:
@@ -74,7 +76,7 @@ def pieces(data: bytes, width: int) -> Iterator[tuple[int, str]]:
 
 
 def _escape(word: bytes) -> str:
-    return "".join(chr(b) if 0x20 <= b < 0x7F and b not in b"\"\\" else f"\\x{b:02x}" for b in word)
+    return "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in word)
 
 
 def numbers(data: bytes, width: int = 88) -> list[str]:

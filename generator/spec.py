@@ -36,7 +36,15 @@ RESERVED_LAYER_NAMES = frozenset(
 )
 # "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
 RESERVED_FILE_NAMES = frozenset(
-    ["con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10))]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)),
+    ]
 )
 
 
@@ -166,7 +174,9 @@ def _check_paths(files: tuple[_File, ...], place: Place) -> None:
                 raise at.error(f"{part!r} is spelled {first!r} before", "spell a directory one way")
             if end < len(segments):
                 directories.add(part.lower())
-            if (end < len(segments) and part.lower() in taken) or (end == len(segments) and part.lower() in directories):
+            if (end < len(segments) and part.lower() in taken) or (
+                end == len(segments) and part.lower() in directories
+            ):
                 raise at.error(f"{part!r} is both a file and a directory", "rename one of the two")
         taken[folded] = at.key
 
@@ -174,7 +184,9 @@ def _check_paths(files: tuple[_File, ...], place: Place) -> None:
 def _check_segment(segment: str, at: Place) -> None:
     stem = segment.partition(".")[0].rstrip(" ").lower()
     if segment in ("", ".", ".."):
-        raise at.error(f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends")
+        raise at.error(
+            f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends"
+        )
     if not segment.isascii() or not segment.isprintable() or set(segment) & set('<>:"|?*\\'):
         raise at.error(f"{segment!r} has a character that a name cannot have", 'use printable ASCII without <>:"|?*\\')
     if segment[-1] in ". ":
@@ -233,7 +245,8 @@ def _check_hive(tree: Hive, place_of: Callable[[tuple[str, ...]], Place]) -> Non
             name = key.path[-1]
             if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
                 raise at.at("path").error(
-                    f"{name!r} cannot be a key's name", f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash"
+                    f"{name!r} cannot be a key's name",
+                    f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash",
                 )
             siblings = names.setdefault(key.path[:-1], {})
             if name.upper() in siblings:
@@ -273,7 +286,9 @@ def _hex(data: Any, place: Place) -> bytes:
     try:
         return bytes.fromhex(data)
     except ValueError as error:
-        raise place.error("not hexadecimal", "use pairs of digits 0-9 and a-f, with white space between at will") from error
+        raise place.error(
+            "not hexadecimal", "use pairs of digits 0-9 and a-f, with white space between at will"
+        ) from error
 
 
 def _text(data: Any, place: Place) -> bytes:
