@@ -18,11 +18,11 @@ def main(arguments: list[str]) -> int:
     paths = [argument for argument in rest if argument != "--json"]
     try:
         if command == "check-stale" and not paths:
-            from generator import pipeline  # noqa: PLC0415 - each command pays for its own imports
+            from generator import pipeline  # each command pays for its own imports
 
             return pipeline.check(ROOT, as_json=as_json, say=print)
         if command == "vendored" and not any(path.startswith("-") for path in paths):
-            from generator import vendored  # noqa: PLC0415
+            from generator import vendored
 
             return vendored.check(ROOT, paths or ["."], as_json=as_json, say=print)
     except GeneratorError as error:

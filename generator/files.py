@@ -17,7 +17,7 @@ def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> I
     The folder itself is locked, so no file is left behind and a read-only checkout will do.
     """
     try:
-        import fcntl  # noqa: PLC0415 - absent on Windows, where only the check runs
+        import fcntl  # absent on Windows, where only the check runs
     except ImportError:
         yield
         return

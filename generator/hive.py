@@ -41,5 +41,15 @@ EMPTY_HIVE: Hive = (Key(()),)
 
 
 def fold_name(name: str) -> str:
-    """Return *name* as Windows compares it: each UTF-16 unit to upper case by itself, never one letter to two."""
-    return "".join(up if len(up := c.upper()) == 1 and c <= "\uffff" else c for c in name)
+    """Return *name* as Windows compares it: upper case, one UTF-16 unit for one.
+
+    A letter whose capital belongs to another letter (the micro sign, the dotless i) is left alone, as
+    Windows' table does.
+    """
+    return "".join(map(_capital, name))
+
+
+def _capital(char: str) -> str:
+    capital = char.upper()
+    belongs = len(capital) == 1 and char <= "\uffff" and (capital.lower() == char or char == "\u03c2")
+    return capital if belongs else char

@@ -99,7 +99,7 @@ def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
 
 def compress(tar: bytes) -> bytes:
     """Return *tar* as a gzip member with nothing in its header that depends on time or place."""
-    from zopfli import zopfli  # noqa: PLC0415 - only a new blob needs it
+    from zopfli import zopfli  # only a new blob needs it
 
     member = zopfli.compress(tar, gzip_mode=1, numiterations=_ITERATIONS, blocksplitting=1)
     body = member[10:-8]  # the deflate stream alone; header and trailer are ours

@@ -130,7 +130,7 @@ def _must_build(work: _Work, output: Output, force: bool) -> bool:
 
 def _make_blobs(work: _Work, root: Path, engine: str | None, say: Say) -> None:
     """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
-    from generator import layer as layers  # noqa: PLC0415
+    from generator import layer as layers
 
     if work.build:
         for name, built in _built(root, work.build, engine, say):
@@ -145,9 +145,9 @@ def _make_blobs(work: _Work, root: Path, engine: str | None, say: Say) -> None:
 
 def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
     """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
-    from generator import engine as engines  # noqa: PLC0415
-    from generator import layer as layers  # noqa: PLC0415
-    from generator import spec  # noqa: PLC0415
+    from generator import engine as engines
+    from generator import layer as layers
+    from generator import spec
 
     loaded: list[Layer] = []
     for name in names:
@@ -167,8 +167,8 @@ def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> It
 
 def _judge(name: str, data: bytes, wanted: "tuple[object, ...]") -> None:
     """Refuse a hive that is not sound, or does not hold exactly the keys and values that were *wanted*."""
-    from generator import regf  # noqa: PLC0415
-    from generator.hive import Key, fold_name  # noqa: PLC0415
+    from generator import regf
+    from generator.hive import Key, fold_name
 
     def by_name(keys: Iterable[object]) -> dict[tuple[str, ...], tuple[object, ...]]:
         # The order of keys and values in a hive is the format's, not the specification's.
@@ -192,7 +192,7 @@ def _judge(name: str, data: bytes, wanted: "tuple[object, ...]") -> None:
 
 def _compress_again(work: _Work) -> None:
     """Compress committed layers anew: another zopfli may make another blob of the same tar."""
-    from generator import layer as layers  # noqa: PLC0415
+    from generator import layer as layers
 
     for name, blob in work.blobs.items():
         if blob_path(name) not in work.made:
@@ -209,7 +209,7 @@ def _make_modules(work: _Work, root: Path, say: Say, *, everything: bool) -> Non
     ]
     if not stale:
         return
-    from generator import render  # noqa: PLC0415
+    from generator import render
 
     say(f"rendering {len(stale)} files")
     for output in stale:
@@ -266,7 +266,7 @@ def _store(
 
 def _removable(work: _Work, root: Path, say: Say) -> list[str]:
     """Return the left-over files that this program made; what it did not make is named and left alone."""
-    from generator import provenance  # noqa: PLC0415
+    from generator import provenance
 
     removable = []
     for path in manifest.leftovers(work.tree, work.expected, work.records):

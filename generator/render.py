@@ -136,7 +136,7 @@ def _environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         newline_sequence="\n",
-        autoescape=False,  # noqa: S701 - the output is source code; the literal filters escape
+        autoescape=False,
     )
     environment.filters |= {"runs": runs, "powers": powers, "pieces": pieces, "numbers": numbers, "define": define}
     return environment

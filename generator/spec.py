@@ -31,8 +31,37 @@ MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
 RESERVED_LAYER_NAMES = frozenset(
-    "break case chan const continue default defer else fallthrough for func go goto if import interface map package "
-    "range return select struct switch type var internal main testdata vendor".split()
+    [
+        "break",
+        "case",
+        "chan",
+        "const",
+        "continue",
+        "default",
+        "defer",
+        "else",
+        "fallthrough",
+        "for",
+        "func",
+        "go",
+        "goto",
+        "if",
+        "import",
+        "interface",
+        "map",
+        "package",
+        "range",
+        "return",
+        "select",
+        "struct",
+        "switch",
+        "type",
+        "var",
+        "internal",
+        "main",
+        "testdata",
+        "vendor",
+    ]
 )
 # "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
 RESERVED_FILE_NAMES = frozenset(

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:44438090dfd0c705a26b52bfb9b8c63f9dae05741b04c8d1d82d8b130a517720","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:644d4ebb96159ef1575b5e62f4d304a75a6740774bc0153cdfc640fe908f6d90","version":"0.1.0"}
+// winscratch:{"body":"sha256:838e405ab895545b3ecd954368705702222d28f90ffede6024e28c81b89707d7","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:865f2c2ab11f7ab8870ab1bc790f77023d9b9a72a5ccf3721f34a0426f59db86","version":"0.1.0"}
 
 #include "windows_hostprocess.h"
 

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0c4e6f0f4c30c7b79dc9eee747b07107b2f4f0c7d24d4a4dc8d97731bb264fdc","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"template":"sha256:644d4ebb96159ef1575b5e62f4d304a75a6740774bc0153cdfc640fe908f6d90","version":"0.1.0"}
+// winscratch:{"body":"sha256:aa32ec63194199cb6b5e25ff9daad3bf3785c506eb9819d2489da7bd761498df","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"template":"sha256:865f2c2ab11f7ab8870ab1bc790f77023d9b9a72a5ccf3721f34a0426f59db86","version":"0.1.0"}
 
 #include "windows_scratch.h"
 

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:4e262d9753ed6f3ee5314c4b51f3249bf62604f0602dc70eed6c7af08865ef62","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:7fd8eb5356d05cba9b61454a87a4e46dd999e0874a1289876cf2b0c623fff9b5","version":"0.1.0"}
+# winscratch:{"body":"sha256:88330a555b480c95f9771ddfa3d127a03902ff92cf2f6b23374af599d46d4db0","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:2e0c38392d8a630b0638270091d4277c67144825adebf0c34a744a03944ce218","version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).

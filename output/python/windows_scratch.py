@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:fda09924d49286cdaebf5504923688551f51dc80cdad07d8d395adcf96c283a0","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:7fd8eb5356d05cba9b61454a87a4e46dd999e0874a1289876cf2b0c623fff9b5","version":"0.1.0"}
+# winscratch:{"body":"sha256:cf778a38e878dafd227084d10da4bed615be105105bd859684b2add425b15a7d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:2e0c38392d8a630b0638270091d4277c67144825adebf0c34a744a03944ce218","version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 As a program: python windows_scratch.py > layer.tar (--help tells the rest).

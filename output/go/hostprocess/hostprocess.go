@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f4a189802c872ae633d67b9e31b8933839b50259dad989081d4a1200298169f3","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:c8c3c1dc88ddb4de43c1654feb3a700d02718b73581b2a4e8f27bab44e9128bf","version":"0.1.0"}
+// winscratch:{"body":"sha256:bc1ac606215da849c1cc6c8bf994196c4b0816b65cb6e583b09333d5928bc82e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:22c06ae9ab2e668a97af994778936c6cb7ec31a67bd1feb248e0f3fa84e4125d","version":"0.1.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
