@@ -295,11 +295,7 @@ def _tool_versions() -> dict[str, str]:
     versions = {}
     for tool in TOOLS:
         spec = importlib.util.find_spec(tool)
-        folder = Path(spec.origin).parents[1] if spec and spec.origin else None
-        found = (
-            [n.split("-")[1] for n in os.listdir(folder) if n.startswith(f"{tool}-") and n.endswith(".dist-info")]
-            if folder
-            else []
-        )
-        versions[tool] = found[0].removesuffix(".dist-info") if found else "unknown"
+        folder = Path(spec.origin).parents[1] if spec and spec.origin else Path()
+        found = next(folder.glob(f"{tool}-*.dist-info"), None)
+        versions[tool] = found.name.removesuffix(".dist-info").partition("-")[2] if found else "unknown"
     return versions

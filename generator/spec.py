@@ -31,37 +31,8 @@ MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
 RESERVED_LAYER_NAMES = frozenset(
-    [
-        "break",
-        "case",
-        "chan",
-        "const",
-        "continue",
-        "default",
-        "defer",
-        "else",
-        "fallthrough",
-        "for",
-        "func",
-        "go",
-        "goto",
-        "if",
-        "import",
-        "interface",
-        "map",
-        "package",
-        "range",
-        "return",
-        "select",
-        "struct",
-        "switch",
-        "type",
-        "var",
-        "internal",
-        "main",
-        "testdata",
-        "vendor",
-    ]
+    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
+    range return select struct switch type var internal main testdata vendor""".split()  # noqa: SIM905 - a word list
 )
 # "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
 RESERVED_FILE_NAMES = frozenset(
@@ -97,32 +68,32 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table with no keys but those named."""
 
 
-class _Value(_Record):
+class _Value(_Record, frozen=True):
     type: str
     data: Any
     name: str = ""
 
 
-class _Key(_Record):
+class _Key(_Record, frozen=True):
     path: str
     values: tuple[_Value, ...] = ()
 
 
-class _Hive(_Record):
+class _Hive(_Record, frozen=True):
     keys: tuple[_Key, ...] = ()
 
 
-class _Object(_Record):
+class _Object(_Record, frozen=True):
     id: str
     type: str | int
     elements: dict[str, Any] = {}
 
 
-class _Bcd(_Record):
+class _Bcd(_Record, frozen=True):
     objects: tuple[_Object, ...] = ()
 
 
-class _File(_Record):
+class _File(_Record, frozen=True):
     path: str
     bcd: _Bcd | None = None
     hive: _Hive | None = None
@@ -130,7 +101,7 @@ class _File(_Record):
     hex: str | None = None
 
 
-class _Layer(_Record):
+class _Layer(_Record, frozen=True):
     files: tuple[_File, ...]
 
 

@@ -18,7 +18,6 @@ import base64
 import hashlib
 import json
 import os
-import struct
 import sys
 from typing import Any
 
@@ -29,7 +28,7 @@ NO_HIVEX = 3
 FOREIGN_HIVEX = 4
 
 
-class Failure(Exception):
+class RequestError(Exception):
     """The request cannot be carried out; *status* is the exit status."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -42,9 +41,9 @@ def load_hivex() -> Any:
     try:
         import hivex
     except ImportError as error:
-        raise Failure(NO_HIVEX, f"hivex cannot be imported by {sys.executable}: {error}") from error
+        raise RequestError(NO_HIVEX, f"hivex cannot be imported by {sys.executable}: {error}") from error
     if not hasattr(hivex, "Hivex"):
-        raise Failure(FOREIGN_HIVEX, f"the module {hivex.__file__} is not the registry library; use python3-hivex")
+        raise RequestError(FOREIGN_HIVEX, f"the module {hivex.__file__} is not the registry library; use python3-hivex")
     return hivex
 
 
@@ -71,7 +70,7 @@ def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
         file.flush()
         name = f"/proc/self/fd/{file.fileno()}"
         hive = hivex.Hivex(name, write=True)
-        nodes = {(): hive.root()}
+        nodes: "dict[tuple[str, ...], int]" = {(): hive.root()}
         for key in keys:
             path = tuple(key["path"])
             if path:
@@ -86,37 +85,20 @@ def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
                 )
         hive.commit(None)
         file.seek(0)
-        image = bytearray(file.read())
-    _set_largest_subkey_names(image, nodes)
-    return bytes(image)
-
-
-def _set_largest_subkey_names(image: bytearray, nodes: "dict[tuple[str, ...], int]") -> None:
-    """Store in each parent the length of its longest subkey name, in bytes of UTF-16, as Windows does.
-
-    hivex keeps the same field for values but leaves this one at 0, and RegQueryInfoKey hands it to
-    callers as the size of buffer they need. A node's number is the offset of its cell in the file.
-    """
-    largest: "dict[int, int]" = {}
-    for path in nodes:
-        if path:
-            parent = nodes[path[:-1]]
-            largest[parent] = max(largest.get(parent, 0), 2 * len(path[-1]))
-    for node, length in largest.items():
-        struct.pack_into("<H", image, node + 4 + 52, length)
+        return file.read()
 
 
 def respond(request: Any) -> "dict[str, Any]":
     """Return the response to a request document."""
     if request["format"] != FORMAT:
-        raise Failure(1, f"request format {request['format']!r} is not {FORMAT}")
+        raise RequestError(1, f"request format {request['format']!r} is not {FORMAT}")
     hivex = load_hivex()
     hives = {}
     for name, hive in request["hives"].items():
         try:
             data = build(hivex, hive["keys"])
         except (RuntimeError, OSError) as error:  # what hivex raises
-            raise Failure(1, f"hive {name}: {error}") from error
+            raise RequestError(1, f"hive {name}: {error}") from error
         hives[name] = {"sha256": hashlib.sha256(data).hexdigest(), "data": base64.b64encode(data).decode("ascii")}
     return {"format": FORMAT, "hivex": hivex_version(), "hives": hives}
 
@@ -125,7 +107,7 @@ def main() -> int:
     """Answer the request on standard input; return the exit status."""
     try:
         response = respond(json.load(sys.stdin.buffer))
-    except Failure as failure:
+    except RequestError as failure:
         print(f"hivebuilder: {failure}", file=sys.stderr)
         return failure.status
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
