@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package catalogue lists the generated layers, so that each test runs over all of them.
+package catalogue
+
+import (
+	"io"
+
+	"winscratch.example/layers/hostprocess"
+	"winscratch.example/layers/legacy"
+	"winscratch.example/layers/scratch"
+)
+
+// Layer is what one generated package exports; BCD is nil where the layer has no BCD store.
+type Layer struct {
+	Name, MediaType, DiffID, Digest string
+	Size, CompressedSize            int64
+	Tar, Blob                       string
+	BCD                             func() string
+	Open, OpenCompressed            func() (io.ReadCloser, error)
+}
+
+// Layers are all the generated layers.
+var Layers = []Layer{
+	{
+		scratch.Name, scratch.MediaType, scratch.DiffID, scratch.Digest, scratch.Size, scratch.CompressedSize,
+		scratch.Layer, scratch.Blob, scratch.BCD, scratch.Open, scratch.OpenCompressed,
+	},
+	{
+		hostprocess.Name, hostprocess.MediaType, hostprocess.DiffID, hostprocess.Digest, hostprocess.Size, hostprocess.CompressedSize,
+		hostprocess.Layer, hostprocess.Blob, nil, hostprocess.Open, hostprocess.OpenCompressed,
+	},
+	{
+		legacy.Name, legacy.MediaType, legacy.DiffID, legacy.Digest, legacy.Size, legacy.CompressedSize,
+		legacy.Layer, legacy.Blob, legacy.BCD, legacy.Open, legacy.OpenCompressed,
+	},
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+module winscratch.example/tests
+
+go 1.25.0
+
+require (
+	github.com/buildpacks/imgutil v0.0.0-20240605145725-186f89b2d168
+	github.com/google/go-containerregistry v0.22.1
+	winscratch.example/layers v0.0.0
+)
+
+require (
+	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/docker/cli v29.7.2+incompatible // indirect
+	github.com/docker/docker-credential-helpers v0.9.3 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/klauspost/compress v1.19.2 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	github.com/sirupsen/logrus v1.9.4 // indirect
+	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
+	golang.org/x/mod v0.39.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/tools v0.49.0 // indirect
+	gotest.tools/v3 v3.5.2 // indirect
+	honnef.co/go/tools v0.7.0 // indirect
+)
+
+replace winscratch.example/layers => ../../output/go
+
+tool honnef.co/go/tools/cmd/staticcheck
