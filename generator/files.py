@@ -3,7 +3,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from generator.errors import GeneratorError
@@ -21,7 +21,10 @@ def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> I
     except ImportError:
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise GeneratorError(f"{folder}: {error.strerror}") from error
     try:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
@@ -36,12 +39,15 @@ def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> I
         os.close(descriptor)
 
 
-def replace(files: Mapping[Path, bytes], last: Path | None = None) -> None:
+def replace(files: Mapping[Path, bytes], last: Path | None = None, remove: Iterable[Path] = ()) -> None:
     """Give each file its new content: all are written beside their places first, then renamed, *last* after the rest.
 
+    *remove* names files to delete, with folders that this empties, between the others and *last*.
     Raises GeneratorError, with every file as it was, where one cannot be written.
     """
     ready: list[tuple[Path, Path]] = []
+    left = "nothing was changed"
+    path = Path()
     try:
         for path, data in files.items():
             if path.is_dir():
@@ -52,10 +58,19 @@ def replace(files: Mapping[Path, bytes], last: Path | None = None) -> None:
             temporary.write_bytes(data)
             if path.exists():
                 temporary.chmod(path.stat().st_mode & 0o7777)
-        for temporary, path in sorted(ready, key=lambda pair: pair[1] == last):
-            temporary.replace(path)
+        left = "some files were changed; mend that and give the command again"
+        for temporary, path in ready:
+            if path != last:
+                temporary.replace(path)
+        for path in remove:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        for temporary, path in ready:
+            if path == last:
+                temporary.replace(path)
     except OSError as error:
-        raise GeneratorError(f"{error.filename}: cannot be written: {error.strerror}; nothing was changed") from error
+        raise GeneratorError(f"{path}: cannot be written: {error.strerror}; {left}") from error
     finally:
         for temporary, _ in ready:
             with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, one_line, shorten
 from generator.languages import LANGUAGES
 
 MANIFEST = "output/manifest.json"
@@ -153,7 +153,7 @@ def read(root: Path) -> tuple[dict[str, Record], dict[str, str], str]:
     try:
         document = json.loads((root / MANIFEST).read_bytes())
         if document["format"] != FORMAT:
-            return {}, {}, f"of format {document['format']}, not {FORMAT}"
+            return {}, {}, f"of format {shorten(str(document['format']))}, not {FORMAT}"
         records = {path: Record(entry["sha256"], dict(entry["from"])) for path, entry in document["outputs"].items()}
         return records, dict(document["tools"]), ""
     except FileNotFoundError:
@@ -193,8 +193,12 @@ def stale(tree: Tree, expected: Mapping[str, Output], records: Mapping[str, Reco
             add(file, reason, path)
         if found != record.sha256:
             add(path, _output_state(tree.root / path, found), path)
-    for path in leftovers(tree, expected, records):
+    left = leftovers(tree, expected)
+    for path in left:
         add(path, "left over: no layer or template makes it", path)
+    # A run that died between removing files and forgetting them leaves such records.
+    for path in sorted({*records} - {*expected, *left}):
+        add(path, "in the manifest still: no layer or template makes it", path)
     return list(findings.values())
 
 
@@ -212,11 +216,9 @@ def _output_state(path: Path, found: str | None) -> str:
     return "a directory stands in its place" if path.is_dir() else "deleted"
 
 
-def leftovers(tree: Tree, expected: Iterable[str], records: Iterable[str]) -> list[str]:
-    """Return the paths of files below output/ that nothing makes."""
-    known = {*expected, MANIFEST}
-    present = set(tree.files("output"))
-    return sorted((present - known) | {path for path in {*records} - known if tree.hash(path) is not None})
+def leftovers(tree: Tree, expected: Iterable[str]) -> list[str]:
+    """Return the paths of files below output/ that nothing makes; what the manifest may name elsewhere is not ours."""
+    return sorted({*tree.files("output")} - {*expected, MANIFEST})
 
 
 def report(findings: list[Finding], damage: str, as_json: bool, environment: Mapping[str, str]) -> list[str]:
@@ -235,5 +237,10 @@ def report(findings: list[Finding], damage: str, as_json: bool, environment: Map
         return ["fresh: every output is what its inputs make"]
     lines = [f"stale: {finding}" for finding in findings]
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [f"::error file={f.file}::{f}; run {mend}" for f in findings]
-    return [*lines, f"to mend: {mend}"]
+        lines += [f"::error file={_escape(f.file, ':,')}::{_escape(f'{f}; run {mend}')}" for f in findings]
+    return [one_line(line) for line in (*lines, f"to mend: {mend}")]
+
+
+def _escape(text: str, more: str = "") -> str:
+    """Return *text* as GitHub's workflow commands want it; a property's value has *more* to escape than a message."""
+    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + more else c for c in text)
