@@ -6,9 +6,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from invoke import Context, Exit, task
+from invoke import Argument, Context, Exit, Task, task
 
 ROOT = Path(__file__).parent
+
+
+class PathsTask(Task):  # type: ignore[misc]  # Invoke's types are not looked at
+    """A task that takes every word after its name, options apart, as a path: Invoke knows no such argument."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the arguments of the task, ``**paths`` of its function as one for each path that was given."""
+        words = sys.argv[sys.argv.index(self.name) + 1 :] if self.name in sys.argv else []
+        paths = [word for word in words if not word.startswith("-")]
+        others = [argument for argument in super().get_arguments(ignore_unknown_help) if argument.name != "paths"]
+        return [*(Argument(f"path{n}", positional=True) for n in range(len(paths))), *others]
 
 
 @contextlib.contextmanager
@@ -21,7 +32,7 @@ def _one_line_errors() -> Iterator[None]:
     except GeneratorError as error:
         raise Exit(f"error: {error}", code=EXIT_ERROR) from error
     except KeyboardInterrupt as error:
-        raise Exit("interrupted; nothing was changed", code=130) from error
+        raise Exit("interrupted; every file is whole, so give the command again to go on", code=130) from error
 
 
 def _progress(line: str) -> None:
@@ -66,6 +77,99 @@ def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: s
             _end(pipeline.check_rebuilt(ROOT, engine or None, as_json=json, say=print, progress=_progress))
         else:
             _end(pipeline.check(ROOT, as_json=json, say=print))
+
+
+@task(
+    help={
+        "engine": "auto, docker, podman or native",
+        "provenance": "write an in-toto statement of what was made from what to this file",
+        "sbom": "write a CycloneDX bill of the builder's packages to this file",
+    }
+)
+def verify(_: Context, engine: str = "", provenance: str = "", sbom: str = "") -> None:
+    """Rebuild everything from source for an auditor, compare, and print each digest."""
+    with _one_line_errors():
+        from generator import verify
+
+        _end(
+            verify.verify(
+                ROOT,
+                engine_name=engine or None,
+                provenance=Path(provenance) if provenance else None,
+                sbom=Path(sbom) if sbom else None,
+                say=print,
+                progress=_progress,
+            )
+        )
+
+
+@task(
+    help={
+        "package": "the Go package, or the Python module",
+        "prefix": "what exported Go names or C symbols start with",
+        "compat": "imgutil: Go functions named as that package's",
+        "force": "replace a file that was edited, or is not ours",
+        "dry-run": "say what would be written",
+        "diff": "show what would be written",
+    }
+)
+def vendor(
+    _: Context,
+    language: str,
+    layer: str,
+    dest: str,
+    package: str | None = None,
+    prefix: str | None = None,
+    compat: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    diff: bool = False,
+) -> None:
+    """Write a layer's module into another project: LANGUAGE LAYER DEST."""
+    with _one_line_errors():
+        from generator import vendor
+
+        _end(
+            vendor.vendor(
+                ROOT,
+                language,
+                layer,
+                dest,
+                say=print,
+                package=package,
+                prefix=prefix,
+                compat=compat,
+                force=force,
+                dry_run=dry_run,
+                diff=diff,
+            )
+        )
+
+
+@task(
+    klass=PathsTask,
+    positional=(),
+    help={"json": "copies as JSON", "update": "make outdated copies anew", "force": "with --update: edited ones too"},
+)
+def vendored(_: Context, json: bool = False, update: bool = False, force: bool = False, **paths: str) -> None:
+    """Say in what state the copies at and below PATH... are: exit status 0 fresh, 1 not, 2 error."""
+    with _one_line_errors():
+        from generator import vendored
+
+        given = list(paths.values()) or ["."]
+        _end(vendored.check(ROOT, given, as_json=json, say=print, update=update, force=force))
+
+
+@task(name="check-hive", klass=PathsTask, positional=(), help={"json": "findings as JSON"})
+def check_hive(_: Context, json: bool = False, **paths: str) -> None:
+    """Say whether Windows would load the registry hives FILE...: exit status 0 all, 1 not, 2 error."""
+    with _one_line_errors():
+        from generator import regf
+        from generator.errors import GeneratorError
+
+        if not paths:
+            raise GeneratorError("check-hive: name the hives to check")
+        _end(regf.report(paths.values(), json))
 
 
 @task(help={"select": "pytest's -k expression", "file": "a test file (may be repeated)"}, iterable=["file"])

@@ -10,9 +10,10 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 UNSEALED = "sha256:" + "0" * 64
-_MARK = re.compile(r"winscratch:(\{[^\n]*\})\r?$", re.MULTILINE)
+_MARK = re.compile(r"^(?:#|//) winscratch:(\{[^\r\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,10 @@ def seal(text: str) -> str:
 
 def read(text: str) -> tuple[Provenance, bool] | None:
     """Return the provenance in a module and whether the file is as it was made, or None if it has none."""
-    match = _MARK.search(text)
-    if match is None:
+    fields = recorded(text)
+    if not fields:
         return None
     try:
-        fields = json.loads(match[1])
         body = fields.pop("body")
         options = Options(**fields.pop("options"))
         provenance = Provenance(options=options, **fields)
@@ -68,6 +68,18 @@ def read(text: str) -> tuple[Provenance, bool] | None:
         return None
     values = (*asdict(options).values(), *(v for k, v in asdict(provenance).items() if k != "options"))
     return (provenance, intact) if all(isinstance(v, str) for v in values) else None
+
+
+def recorded(text: str) -> dict[str, Any] | None:
+    """Return what a module's line holds, unchecked: nothing where it is damaged, None where there is no such line."""
+    match = _MARK.search(text)
+    if match is None:
+        return None
+    try:
+        fields = json.loads(match[1])
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _digest(text: str) -> str:
