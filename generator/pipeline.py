@@ -183,6 +183,7 @@ def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> It
 def _judge(name: str, data: bytes, wanted: "Hive") -> None:
     """Refuse a hive that is not sound, or does not hold exactly the keys and values that were *wanted*."""
     from generator import regf
+    from generator.hivebuilder.emptyhive import empty_hive
 
     def by_name(keys: "Hive") -> "dict[tuple[str, ...], list[tuple[str, int, bytes]]]":
         # The order of keys and values in a hive is the format's, not the specification's.
@@ -285,10 +286,12 @@ def _store(
     files.replace(writes, last=target, remove=[root / path for path in removed])
     for path in removed:
         say(f"removed {path}")
-    for path in changed:
-        say(f"wrote {path}")
-    if work.made and not changed and not removed:
+    if work.made and not changed:
         say(f"made {len(work.made)} files: each is as committed")
+    for file in writes:
+        say(f"wrote {file.relative_to(root).as_posix()}")
+    if not (work.made or removed or writes):
+        say("fresh: nothing to do" + ("" if only is None else f" for {only}"))
 
 
 def _removable(work: _Work, root: Path, say: Say) -> list[str]:
