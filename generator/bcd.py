@@ -6,14 +6,15 @@ BcdObject, BcdElementType, BcdLibraryElementTypes, BcdBootMgrElementTypes, BcdOS
 The two root values are those that bcdedit writes into a new store, as collected by buildpacks/imgutil.
 """
 
+import difflib
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.errors import Place
-from generator.hive import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
+from generator.errors import Place, brief
+from generator.hive import MAX_DATA, MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 
 BOOT_MANAGER = 0x10100002
 OS_LOADER = 0x10200003
@@ -114,6 +115,7 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
         Key(("Description",), (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, _string("BCD00000000")))),
         Key(("Objects",)),
     ]
+    _check_count(objects, place.at("objects"))
     seen: dict[str, str] = {}
     for index, item in enumerate(objects):
         at = place.at(f"objects[{index}]")
@@ -129,23 +131,34 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
 
 
 def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, Any], place: Place) -> list[Key]:
+    _check_count(elements, place)
     keys = [Key(path)]
     seen: dict[int, str] = {}
     for word, data in elements.items():
         at = place.at(word)
         number = _element_number(word, object_type, at)
         if number in seen:
-            raise at.error(f"element 0x{number:08x} stands already as {seen[number]}", "give each element once")
+            raise at.error(f"element 0x{number:08x} stands already as {brief(seen[number])}", "give each element once")
         seen[number] = word
         kind, encode = _FORMATS[number >> 24 & 0xF]
-        keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, encode(data, at)),)))
+        stored = encode(data, at)
+        if len(stored) > MAX_DATA:
+            raise at.error(f"{len(stored)} bytes are too many", f"store at most {MAX_DATA} bytes")
+        keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, stored),)))
     return keys
+
+
+def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: Place) -> None:
+    if len(things) > MAX_SUBKEYS:
+        raise place.error(f"{len(things)} are too many for one key", f"keep to {MAX_SUBKEYS}")
 
 
 def _object_type(word: str | int, place: Place) -> int:
     if isinstance(word, str):
         if word not in OBJECT_TYPES:
-            raise place.error(f"{word!r} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number")
+            raise place.error(
+                f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
+            )
         return OBJECT_TYPES[word]
     return _integer(word, place, 32)
 
@@ -155,8 +168,10 @@ def _element_number(word: str, object_type: int, place: Place) -> int:
     if word in names:
         return names[word]
     if not re.fullmatch(r"0x[0-9a-fA-F]{8}", word):
+        near = ", ".join(difflib.get_close_matches(word[:80], names)) or "description"
         raise place.error(
-            f"{word!r} is not an element of this object", f"use one of {', '.join(names)} or a number 0xCFSSSSSS"
+            f"{brief(word)} is not an element of this object",
+            f"use a name listed in generator/bcd.py, such as {near}, or a number 0xCFSSSSSS",
         )
     number = int(word, 16)
     if number >> 24 & 0xF == FORMAT_DEVICE:
@@ -170,20 +185,20 @@ def _guid(word: Any, place: Place) -> str:
     known = WELL_KNOWN_OBJECTS.get(word, word) if isinstance(word, str) else None
     if known is None or not GUID.fullmatch(known):
         raise place.error(
-            f"{word!r} is not an object", "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
+            f"{brief(word)} is not an object", "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
         )
     return known.lower()
 
 
 def _integer(data: Any, place: Place, bits: int = 64) -> int:
     if type(data) is not int or not 0 <= data < 1 << bits:
-        raise place.error(f"{data!r} is out of place", f"use an integer from 0 to 2^{bits} - 1")
+        raise place.error(f"{brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
     return data
 
 
 def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
     if not isinstance(data, list) or not data:
-        raise place.error(f"{data!r} is out of place", "use a list of at least one item")
+        raise place.error(f"{brief(data)} is out of place", "use a list of at least one item")
     return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
 
 
@@ -197,7 +212,7 @@ def _dword(name: str, number: int) -> Value:
 
 def _encode_string(data: Any, place: Place) -> bytes:
     if not isinstance(data, str) or "\0" in data:
-        raise place.error(f"{data!r} is out of place", "use a string without NUL")
+        raise place.error(f"{brief(data)} is out of place", "use a string without NUL")
     return _string(data)
 
 
@@ -215,7 +230,7 @@ def _encode_integer(data: Any, place: Place) -> bytes:
 
 def _encode_boolean(data: Any, place: Place) -> bytes:
     if not isinstance(data, bool):
-        raise place.error(f"{data!r} is out of place", "use true or false")
+        raise place.error(f"{brief(data)} is out of place", "use true or false")
     return bytes([data])
 
 

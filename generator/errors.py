@@ -2,6 +2,7 @@
 """The one family of errors a user sees, each as a single line."""
 
 from dataclasses import dataclass
+from typing import Any
 
 EXIT_OK = 0
 EXIT_STALE = 1
@@ -21,6 +22,19 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in folded)
 
 
+def brief(data: Any) -> str:
+    """Return how Python writes *data*, cut where that is long, so that an error stays one line that can be read."""
+    try:
+        return shorten(repr(data))
+    except (ValueError, RecursionError):  # an integer beyond Python's limit of digits, lists beyond its stack
+        return "the value"
+
+
+def shorten(text: str, most: int = 80) -> str:
+    """Return *text*, cut where it is longer than *most* characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a specification something stands: the file and the TOML key path."""
@@ -30,8 +44,8 @@ class Place:
 
     def at(self, suffix: str) -> "Place":
         """Return the place one step further in; *suffix* is a key name or an index such as ``[2]``."""
-        return Place(self.file, self.key + ("." if self.key and suffix[0] != "[" else "") + suffix)
+        return Place(self.file, self.key + ("." if self.key and suffix[:1] != "[" else "") + suffix)
 
     def error(self, wrong: str, right: str) -> GeneratorError:
         """Return the error that says what is *wrong* here and what would be *right*."""
-        return GeneratorError(f"{self.file}: {self.key}: {wrong}; {right}")
+        return GeneratorError(f"{self.file}: {shorten(self.key, 200)}: {wrong}; {right}")

@@ -17,6 +17,10 @@ REG_DWORD_BIG_ENDIAN = 5
 REG_MULTI_SZ = 7
 REG_QWORD = 11
 
+# What a hive is kept to, beyond what Windows allows.
+MAX_SUBKEYS = 500  # hivex writes one leaf a key, where Windows splits lists that outgrow a page
+MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does not write
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

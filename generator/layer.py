@@ -126,11 +126,13 @@ def walk_tar(tar: bytes, shown: str) -> Iterator[tuple[str, int, int]]:
     while offset + BLOCK <= len(tar) and tar[offset]:
         header = tar[offset : offset + BLOCK]
         name, prefix = (header[a:b].rstrip(b"\0").decode("ascii", "replace") for a, b in ((0, 100), (345, 500)))
-        try:
-            size = int(header[124:135], 8)
-        except ValueError as error:
-            raise GeneratorError(f"{shown}: no ustar header at byte {offset} of the tar") from error
+        digits = header[124:135]
+        if set(digits) - set(b"01234567"):
+            raise GeneratorError(f"{shown}: no ustar header at byte {offset} of the tar")
+        size = int(digits, 8)
         offset += BLOCK
+        if offset + size > len(tar):
+            raise GeneratorError(f"{shown}: the file at byte {offset} of the tar ends beyond it")
         if header[156:157] == _FILE:
             yield f"{prefix}/{name}" if prefix else name, offset, size
         offset += size + -size % BLOCK

@@ -147,7 +147,8 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
     try:
         return _environment(folder).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:
-        raise GeneratorError(f"{folder.name}/{error.name}: no such template") from error
+        where = _failing_line(error, template)
+        raise GeneratorError(f"templates/{folder.name}/{where}: there is no template {error.name}") from error
     except jinja2.TemplateSyntaxError as error:
         raise GeneratorError(f"templates/{folder.name}/{error.name}: line {error.lineno}: {error.message}") from error
     except Exception as error:  # a template can raise whatever its expressions can
@@ -155,12 +156,12 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
 
 
 def _failing_line(error: BaseException, template: str) -> str:
-    """Return the template and the line that raised *error*: Jinja makes traceback entries for its lines."""
-    name, line = template, 0
+    """Return the template and, where it came to run, the line that raised *error*, which Jinja puts in tracebacks."""
+    where = template
     trace = error.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
         if file.suffix == ".jinja":
-            name, line = file.name, trace.tb_lineno
+            where = f"{file.name}: line {trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{name}: line {line}"
+    return where

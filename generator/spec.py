@@ -8,7 +8,7 @@ one line: file, TOML key path, what is wrong, what would be right.
 import re
 import struct
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,15 @@ import msgspec
 
 from generator import bcd, hive
 from generator.bcd import BcdObject
-from generator.errors import GeneratorError, Place
-from generator.hive import Hive, Key, Value, fold_name
+from generator.errors import GeneratorError, Place, brief, shorten
+from generator.hive import MAX_DATA, MAX_SUBKEYS, Hive, Key, Value, fold_name
 from generator.layer import MAX_NAME, MAX_PREFIX, split_name
+from generator.manifest import LAYERS
 
 MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what exhausts the machine
 MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
-MAX_LEVELS = 512  # the same: a registry tree is at most 512 levels deep
-MAX_SUBKEYS = 500  # hivex writes one leaf a key, where Windows splits lists that outgrow a page
-MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does not write
+MAX_LEVELS = 512  # the same; the root is the first
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
@@ -106,14 +105,14 @@ class _Layer(_Record, frozen=True):
 
 
 def load(path: Path, shown: str) -> Layer:
-    """Return the checked layer of the TOML file *path*, named *shown* in errors.
+    """Return the checked layer of the TOML file *path*; *shown* is its path below the project's root.
 
     Raises GeneratorError for an unreadable file and for anything that a rule refuses.
     """
-    name = path.stem
+    name = shown.removeprefix(f"{LAYERS}/").removesuffix(".toml")
     if not LAYER_NAME.fullmatch(name) or name in RESERVED_LAYER_NAMES:
         raise GeneratorError(
-            f"{shown}: the file's name is the layer's, and {name!r} cannot be one; "
+            f"{shown}: the file's name is the layer's, and {brief(name)} cannot be one; "
             "use 1 to 32 of a-z and 0-9, a letter first, that Go can use as a package's name"
         )
     try:
@@ -141,7 +140,7 @@ def parse(name: str, raw: bytes, shown: str) -> Layer:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         raise Place(shown, where.strip("`").lstrip(".") or "(top level)").error(
-            what, "CONTRIBUTING.md lists every key and its type"
+            shorten(what), "CONTRIBUTING.md lists every key and its type"
         ) from error
     place = Place(shown, "files")
     if not record.files:
@@ -162,22 +161,24 @@ def _check_paths(files: tuple[_File, ...], place: Place) -> None:
             _check_segment(segment, at)
         if split_name(file.path) is None:
             raise at.error(
-                f"{file.path!r} is too long", f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash"
+                f"{brief(file.path)} is too long", f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash"
             )
         folded = file.path.lower()
         if folded in taken:
-            raise at.error(f"{file.path!r} is the file of {taken[folded]}", "name each file once, whatever the case")
+            raise at.error(
+                f"{brief(file.path)} is the file of {taken[folded]}", "name each file once, whatever the case"
+            )
         for end in range(1, len(segments) + 1):
             part = "/".join(segments[:end])
             first = spellings.setdefault(part.lower(), part)
             if first != part:
-                raise at.error(f"{part!r} is spelled {first!r} before", "spell a directory one way")
+                raise at.error(f"{brief(part)} is spelled {brief(first)} before", "spell a directory one way")
             if end < len(segments):
                 directories.add(part.lower())
             if (end < len(segments) and part.lower() in taken) or (
                 end == len(segments) and part.lower() in directories
             ):
-                raise at.error(f"{part!r} is both a file and a directory", "rename one of the two")
+                raise at.error(f"{brief(part)} is both a file and a directory", "rename one of the two")
         taken[folded] = at.key
 
 
@@ -188,13 +189,15 @@ def _check_segment(segment: str, at: Place) -> None:
             f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends"
         )
     if not segment.isascii() or not segment.isprintable() or set(segment) & set('<>:"|?*\\'):
-        raise at.error(f"{segment!r} has a character that a name cannot have", 'use printable ASCII without <>:"|?*\\')
+        raise at.error(
+            f"{brief(segment)} has a character that a name cannot have", 'use printable ASCII without <>:"|?*\\'
+        )
     if segment[-1] in ". ":
-        raise at.error(f"{segment!r} ends in {segment[-1]!r}, which Windows drops", "end it otherwise")
+        raise at.error(f"{brief(segment)} ends in {segment[-1]!r}, which Windows drops", "end it otherwise")
     if stem in RESERVED_FILE_NAMES:
-        raise at.error(f"{segment!r} is a device's name on Windows", "choose another")
+        raise at.error(f"{brief(segment)} is a device's name on Windows", "choose another")
     if segment.startswith(".wh."):
-        raise at.error(f"{segment!r} would be a whiteout", "a base layer has nothing to hide; choose another name")
+        raise at.error(f"{brief(segment)} would be a whiteout", "a base layer has nothing to hide; choose another name")
 
 
 def _file(file: _File, place: Place) -> File:
@@ -203,9 +206,7 @@ def _file(file: _File, place: Place) -> File:
         raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
     content: bytes | Hive = b""
     if file.bcd is not None:
-        at = place.at("bcd")
-        content = bcd.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], at)
-        _check_hive(content, lambda _: at.at("objects"))
+        content = bcd.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
     elif file.hive is not None:
         content = _hive(file.hive, place.at("hive"))
     elif file.text is not None:
@@ -218,40 +219,44 @@ def _file(file: _File, place: Place) -> File:
 def _hive(record: _Hive, place: Place) -> Hive:
     """Return the hive of a table: keys by path, with the keys in between made where none names them."""
     values: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
-    places: dict[tuple[str, ...], Place] = {}
+    places: dict[tuple[str, ...], Place] = {(): place}  # of each key: who first asks for it
+    named: dict[tuple[str, ...], Place] = {}
     for index, key in enumerate(record.keys):
         at = place.at(f"keys[{index}]")
         path = tuple(key.path.split("\\")) if key.path else ()
-        if len(path) > MAX_LEVELS:
-            raise at.at("path").error(f"the key is {len(path)} levels deep", f"nest at most {MAX_LEVELS} levels")
-        if path in places:
-            raise at.at("path").error(f"{key.path!r} is the key of {places[path].key}", "name each key once")
-        places[path] = at
+        if len(path) >= MAX_LEVELS:
+            raise at.at("path").error(
+                f"the key is on level {len(path) + 1}", f"nest at most {MAX_LEVELS} levels, the root being the first"
+            )
+        if path in named:
+            raise at.at("path").error(f"{brief(key.path)} is the key of {named[path].key}", "name each key once")
+        named[path] = places[path] = at
         for end in range(1, len(path)):
             values.setdefault(path[:end], ())
             places.setdefault(path[:end], at)
         values[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
     tree = tuple(Key(path, of) for path, of in values.items())
-    _check_hive(tree, lambda path: places.get(path, place))
+    _check_hive(tree, places)
     return tree
 
 
-def _check_hive(tree: Hive, place_of: Callable[[tuple[str, ...]], Place]) -> None:
+def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
     """Refuse what hivex would write in a way that Windows does not accept."""
     names: dict[tuple[str, ...], dict[str, str]] = {}
     for key in tree:
-        at = place_of(key.path)
+        at = places[key.path]
         if key.path:
             name = key.path[-1]
             if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
                 raise at.at("path").error(
-                    f"{name!r} cannot be a key's name",
+                    f"{brief(name)} cannot be a key's name",
                     f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash",
                 )
             siblings = names.setdefault(key.path[:-1], {})
             if name.upper() in siblings:
                 raise at.at("path").error(
-                    f"{name!r} stands beside {siblings[name.upper()]!r}", "spell a key one way, whatever the case"
+                    f"{brief(name)} stands beside {brief(siblings[name.upper()])}",
+                    "spell a key one way, whatever the case",
                 )
             siblings[name.upper()] = name
             if len(siblings) > MAX_SUBKEYS:
@@ -266,7 +271,8 @@ def _check_hive(tree: Hive, place_of: Callable[[tuple[str, ...]], Place]) -> Non
             folded = fold_name(value.name)
             if folded in seen:
                 raise spot.at("name").error(
-                    f"{value.name!r} is the name of values[{seen[folded]}]", "name each value once, whatever the case"
+                    f"{brief(value.name)} is the name of values[{seen[folded]}]",
+                    "name each value once, whatever the case",
                 )
             seen[folded] = index
 
@@ -275,14 +281,14 @@ def _value(record: _Value, place: Place) -> Value:
     if len(record.name.encode("utf-16-le")) // 2 > MAX_VALUE_NAME or "\0" in record.name:
         raise place.at("name").error("the name cannot be stored", f"use at most {MAX_VALUE_NAME} characters, no NUL")
     if record.type not in _TYPES:
-        raise place.at("type").error(f"{record.type!r} is not a value type", f"use one of {', '.join(_TYPES)}")
+        raise place.at("type").error(f"{brief(record.type)} is not a value type", f"use one of {', '.join(_TYPES)}")
     number, encode = _TYPES[record.type]
     return Value(record.name, number, encode(record.data, place.at("data")))
 
 
 def _hex(data: Any, place: Place) -> bytes:
     if not isinstance(data, str):
-        raise place.error(f"{data!r} is out of place", "use a string of hexadecimal digits")
+        raise place.error(f"{brief(data)} is out of place", "use a string of hexadecimal digits")
     try:
         return bytes.fromhex(data)
     except ValueError as error:
@@ -293,13 +299,13 @@ def _hex(data: Any, place: Place) -> bytes:
 
 def _text(data: Any, place: Place) -> bytes:
     if not isinstance(data, str) or "\0" in data:
-        raise place.error(f"{_brief(data)} is out of place", "use a string without NUL")
+        raise place.error(f"{brief(data)} is out of place", "use a string without NUL")
     return (data + "\0").encode("utf-16-le")
 
 
 def _texts(data: Any, place: Place) -> bytes:
     if not isinstance(data, list):
-        raise place.error(f"{_brief(data)} is out of place", "use a list of strings")
+        raise place.error(f"{brief(data)} is out of place", "use a list of strings")
     parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
     for item, at in parts:
         if item == "":
@@ -312,16 +318,10 @@ def _number(layout: str) -> Callable[[Any, Place], bytes]:
 
     def encode(data: Any, place: Place) -> bytes:
         if type(data) is not int or not 0 <= data < 1 << bits:
-            raise place.error(f"{_brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
+            raise place.error(f"{brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
         return struct.pack(layout, data)
 
     return encode
-
-
-def _brief(data: Any) -> str:
-    """Return *data* for an error's line, cut where it is long."""
-    text = repr(data)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 _TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {

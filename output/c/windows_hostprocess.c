@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:838e405ab895545b3ecd954368705702222d28f90ffede6024e28c81b89707d7","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:865f2c2ab11f7ab8870ab1bc790f77023d9b9a72a5ccf3721f34a0426f59db86","version":"0.1.0"}
+// winscratch:{"body":"sha256:300c9d40232c134d3543337bb70f99b67c5be123e8ea31529a5be3911c719ffd","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:818b075e244379d004c23752286a055f26e0654078c88d888b70bd0751fe9508","version":"0.1.0"}
 
 #include "windows_hostprocess.h"
 

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4334f627a736cb6831eb042a6404c4129fa86631732ab3a19ae730e67df7481b","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"template":"sha256:865f2c2ab11f7ab8870ab1bc790f77023d9b9a72a5ccf3721f34a0426f59db86","version":"0.1.0"}
+// winscratch:{"body":"sha256:b5f33e3606ae3f47ea9951f579e89872bcde124e053752cc7ee1528c51b8c10e","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"template":"sha256:818b075e244379d004c23752286a055f26e0654078c88d888b70bd0751fe9508","version":"0.1.0"}
 
 #ifndef WINDOWS_SCRATCH_H
 #define WINDOWS_SCRATCH_H

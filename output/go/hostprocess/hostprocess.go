@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bc1ac606215da849c1cc6c8bf994196c4b0816b65cb6e583b09333d5928bc82e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:22c06ae9ab2e668a97af994778936c6cb7ec31a67bd1feb248e0f3fa84e4125d","version":"0.1.0"}
+// winscratch:{"body":"sha256:82833747907bf253409f14eac12c67b81d448ec16c6099afa026e9aba37f5937","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:800cb3fb74e3b4ac4897041abc66befca89d4aa8dd047083c075b4a8d9d70601","version":"0.1.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:53a29cbbc32e5f307a36b83dcd8124d8ab625a21e1e4c4778dfb8ee0efa5fb8a","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:22c06ae9ab2e668a97af994778936c6cb7ec31a67bd1feb248e0f3fa84e4125d","version":"0.1.0"}
+// winscratch:{"body":"sha256:88ab09784195e1a08bf6ddd0fb55008476fbbb6129e2c397625feaac24b1b4f0","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:800cb3fb74e3b4ac4897041abc66befca89d4aa8dd047083c075b4a8d9d70601","version":"0.1.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
