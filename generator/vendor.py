@@ -126,7 +126,7 @@ def vendor(
             _judge(changes, force, say)
             write(changes)
     except OSError as error:
-        raise GeneratorError(f"{error.filename or destination}: {error.strerror}") from error
+        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:
         say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
