@@ -508,3 +508,16 @@ def test_c_copies_of_all_layers_link_into_one_program(compiler: str, place: Path
     done = subprocess.run([program, *flags, *sources, "-o", "all"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert subprocess.run(["./all"], check=False).returncode == 0
+
+
+def test_the_documented_lines_verify_a_c_copy(place: Path) -> None:
+    program = need("gcc")
+    write("c", "scratch", ".")
+    shutil.copy(ROOT / "tests/verify/verify.c", place)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
+    subprocess.run([program, *flags, "verify.c", "windows_scratch.c", "-o", "verify"], check=True)
+    sums = subprocess.run(["./verify"], capture_output=True, check=True).stdout
+    checked = subprocess.run(["sha256sum", "--check"], input=sums, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, b"layer.tar: OK\nlayer.tar.gz: OK\n")
+    blob = vendor.committed_blob(ROOT, "scratch")
+    assert (Path("layer.tar").read_bytes(), Path("layer.tar.gz").read_bytes()) == (blob.tar, blob.compressed)

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -225,6 +224,9 @@ def test_a_path_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
 
 
 def test_a_tree_of_100_000_files_is_searched_in_seconds(place: Path) -> None:
+    def seconds() -> float:  # of the processor, ours and git's, whatever else the machine does
+        return sum(os.times()[:4])
+
     for number in range(250):
         folder = place / f"d{number % 10}" / f"d{number}"
         folder.mkdir(parents=True)
@@ -233,9 +235,12 @@ def test_a_tree_of_100_000_files_is_searched_in_seconds(place: Path) -> None:
         for index in range(1, 400):  # a quarter are source files; links cost no blocks
             os.link(source, folder / f"f{index}.{('py', 'txt', 'json', 'md')[index % 4]}")
     write("python", "scratch", "d3/d33/x.py")
-    started = time.monotonic()
-    assert states() == {"d3/d33/x.py": "fresh"}
-    assert time.monotonic() - started < 5  # seconds; one on a laptop
+    for checkout in (False, True):
+        if checkout:
+            git(place, "init", "-q")
+        started = seconds()
+        assert states() == {"d3/d33/x.py": "fresh"}
+        assert seconds() - started < 5, f"checkout: {checkout}"  # about one
 
 
 # Bringing up to date
