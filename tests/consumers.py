@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the generated modules share: what the modules must carry, and a registry to push it to."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import socket
+import subprocess
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from support import need
+
+PROJECT = Path(__file__).absolute().parents[1]
+OUTPUT = PROJECT / "output"
+BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
+LAYERS = sorted(path.name.removesuffix(".tar.gz") for path in OUTPUT.glob("layers/*.tar.gz"))
+
+
+def committed() -> dict[str, str]:
+    """Return the digests of each layer's blob, tar and BCD store, as read from the committed blobs by Python alone."""
+    files: dict[str, bytes] = {}
+    for name in LAYERS:
+        blob = (OUTPUT / f"layers/{name}.tar.gz").read_bytes()
+        tar = gzip.decompress(blob)
+        files |= {f"{name}.tar.gz": blob, f"{name}.tar": tar}
+        with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+            if BCD in archive.getnames():
+                store = archive.extractfile(BCD)
+                assert store is not None
+                files[f"{name}.bcd"] = store.read()
+    return _digests(files)
+
+
+def dumped(folder: Path) -> dict[str, str]:
+    """Return the digests of what a consumer wrote into *folder*, for comparison with committed()."""
+    return _digests({path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def run(*command: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
+    """Run *command*, which must succeed, and return what it wrote; on failure the test shows all of it."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
+    return done.stdout
+
+
+@contextlib.contextmanager
+def registry(folder: Path) -> Iterator[str]:
+    """Run Debian's docker-registry, its store below *folder*, and yield the address it listens on."""
+    program = need("docker-registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = folder / "config.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/store}}}}\n"
+        f"http: {{addr: '{address}'}}\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
+                break
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Go modules in the client their users have, and the images that come out in others' hands."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from consumers import OUTPUT, PROJECT, registry, run
+from support import need
+
+MODULES = ("output/go", "tests/go", "examples/go")
+FILES = {
+    "UtilityVM/Files/EFI/Microsoft/Boot/BCD",
+    *(f"Files/Windows/System32/config/{name}" for name in ("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM")),
+}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with registry(tmp_path_factory.mktemp("registry")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("example") / "layout"
+    run(need("go"), "run", ".", folder, cwd=PROJECT / "examples/go")
+    return folder
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_go_code_is_formatted_and_vetted(module: str) -> None:
+    assert run(need("gofmt"), "-l", PROJECT / module) == ""
+    run(need("go"), "vet", "./...", cwd=PROJECT / module)
+
+
+def test_staticcheck_finds_nothing(tmp_path: Path) -> None:
+    checker = tmp_path / "staticcheck"
+    run(need("go"), "build", "-o", checker, "honnef.co/go/tools/cmd/staticcheck", cwd=PROJECT / "tests/go")
+    for module in MODULES:
+        assert run(checker, "-checks", "all", "./...", cwd=PROJECT / module) == ""
+
+
+def test_the_client_takes_the_layers_as_they_are(address: str) -> None:
+    said = run(need("go"), "test", "-v", "./...", cwd=PROJECT / "tests/go", WINSCRATCH_TEST_REGISTRY=address)
+    assert "--- PASS: TestDebiansRegistryKeepsTheImage" in said
+    assert "--- SKIP" not in said
+
+
+def test_skopeo_pushes_and_pulls_the_examples_image(layout: Path, address: str, tmp_path: Path) -> None:
+    skopeo = need("skopeo")
+    image = f"docker://{address}/skopeo/example:latest"
+    run(skopeo, "--insecure-policy", "copy", "--dest-tls-verify=false", f"oci:{layout}:latest", image)
+    back = f"oci:{tmp_path}/back:latest"
+    run(skopeo, "--insecure-policy", "copy", "--src-tls-verify=false", image, back)
+    sent, got = (json.loads(run(skopeo, "inspect", where)) for where in (f"oci:{layout}:latest", back))
+    assert got == sent
+    assert (got["Os"], got["Architecture"], len(got["Layers"])) == ("windows", "amd64", 2)
+
+
+def test_umoci_unpacks_the_examples_image(layout: Path, tmp_path: Path) -> None:
+    # Raw, since umoci makes bundles for Linux only.
+    root = tmp_path / "root"
+    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{layout}:latest", root)
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert files == {*FILES, "Files/hello.txt"}
+
+
+def test_an_added_layer_needs_no_code() -> None:
+    # Each layer's Go package is in the catalogue that the Go tests run over.
+    catalogue = (PROJECT / "tests/go/catalogue/catalogue.go").read_text()
+    for package in sorted(path.parent.name for path in OUTPUT.glob("go/*/*.go")):
+        assert f'"winscratch.example/layers/{package}"' in catalogue
