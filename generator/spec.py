@@ -159,17 +159,19 @@ def _check_paths(files: tuple[_File, ...], place: Place) -> None:
         segments = file.path.split("/")
         for segment in segments:
             _check_segment(segment, at)
-        if split_name(file.path) is None:
+        fits = split_name(file.path) is not None
+        parts = ["/".join(segments[:end]) for end in range(1, len(segments) + 1)] if fits else []
+        if not fits or any(split_name(part) is None for part in parts):
             raise at.error(
-                f"{brief(file.path)} is too long", f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash"
+                f"{brief(file.path)} or a directory on its way is too long",
+                f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash",
             )
         folded = file.path.lower()
         if folded in taken:
             raise at.error(
                 f"{brief(file.path)} is the file of {taken[folded]}", "name each file once, whatever the case"
             )
-        for end in range(1, len(segments) + 1):
-            part = "/".join(segments[:end])
+        for end, part in enumerate(parts, 1):
             first = spellings.setdefault(part.lower(), part)
             if first != part:
                 raise at.error(f"{brief(part)} is spelled {brief(first)} before", "spell a directory one way")

@@ -132,7 +132,7 @@ BORDERS = {
     ),
     "equal names under different keys": hive(r"{ path = 'a\k' }", r"{ path = 'b\k' }"),
     "a path of 100 bytes": file(path="x" * 100),
-    "a path of 256 bytes": file(path=f"{'p' * 155}/{'n' * 100}"),
+    "a path of 256 bytes": file(path=f"{'p' * 54}/{'q' * 100}/{'n' * 100}"),
     "a name that only begins like a device's": file(path="Files/console"),
     "500 BCD elements": file("[[files.bcd.objects]]\nid = '{bootmgr}'\ntype = 'bootmgr'\n")
     + "".join(f"elements.0x1500{n:04x} = 0\n" for n in range(500)),
@@ -185,6 +185,7 @@ REFUSED = {
     "trailing space": (file(path="a /b"), "files[0].path", "ends in ' ', which Windows drops; end it otherwise"),
     "whiteout": (file(path="a/.wh.b"), "files[0].path", "would be a whiteout; a base layer"),
     "path too long": (file(path="x" * 101), "files[0].path", "is too long; keep to 100 bytes"),
+    "directory too long": (file(path=f"{'p' * 101}/n"), "files[0].path", "is too long; keep to 100 bytes"),
     "path far too long": (file(path="/".join("x" * 50_000)), "files[0].path", "is too long; keep to 100 bytes"),
     "long segment": (file(path=f"{LONG}:"), "files[0].path", "character that a name cannot have"),
     "file twice": (file() + file(), "files[1].path", "is the file of files[0].path; name each file once"),
