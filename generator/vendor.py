@@ -15,7 +15,7 @@ from pathlib import Path
 
 from generator import files, manifest, provenance
 from generator import layer as layers
-from generator.errors import EXIT_OK, GeneratorError
+from generator.errors import EXIT_OK, GeneratorError, one_line
 from generator.languages import LANGUAGES
 from generator.manifest import Tree, blob_path
 from generator.provenance import Options
@@ -33,6 +33,12 @@ _GO_KEYWORDS = frozenset(
     range return select struct switch type var""".split()  # noqa: SIM905 - here and below, words are easier read so
 )
 _GO_NO_PACKAGE = frozenset(("_", "init", "documentation"))  # cannot be imported, or is skipped by go build
+# Endings after "_" for which go build skips a file, always or on other systems: Go's internal/syslist, and go/build.
+_GO_ENDINGS = frozenset(
+    """test aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1
+    windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le
+    ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
+)
 _C_KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
     co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default
@@ -71,12 +77,13 @@ class Change:
     def diff(self) -> Iterator[str]:
         """Yield the lines of a unified diff from the file as it is to what it is to hold."""
         if len(self.old or "") > _MAX_DIFF:
-            yield f"{self.path}: too large to compare"
+            yield one_line(f"{self.path}: too large to compare")
             return
         old = (self.old or "").splitlines()
         name = "/dev/null" if self.old is None else str(self.path)
-        lines = difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm="")
-        yield from (line.encode("utf-8", "backslashreplace").decode("utf-8") for line in lines)
+        for line in difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm=""):
+            # What a stranger's file holds must not command the terminal.
+            yield "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
 
 
 def vendor(
@@ -117,7 +124,7 @@ def vendor(
                     for line in change.diff():
                         say(line)
                 elif not diff:
-                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
+                    say(one_line(f"would write {change.path}" if change.needed else f"unchanged: {change.path}"))
             return EXIT_OK
         folder = next(iter(targets.values())).parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +135,7 @@ def vendor(
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:
-        say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
+        say(one_line(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}"))
     return EXIT_OK
 
 
@@ -211,19 +218,22 @@ def _targets(language: str, layer: str, destination: str, package: str | None) -
     """Return the file that each template of *language* is to make for *destination*."""
     endings = {file: Path(file.removesuffix(".jinja")).suffix for file, _ in LANGUAGES[language].modules}
     path = Path(destination)
-    if path.is_dir() or destination.endswith(("/", "\\")) or not path.suffix:
+    if path.is_dir() or destination.endswith(("/", os.sep)) or not path.suffix:
         if path.exists() and not path.is_dir():
             raise GeneratorError(f"{path}: a {language} module ends in {' or '.join(endings.values())}")
-        stem = package if language == "python" and package is not None else f"windows_{layer}"
-        return {file: path / (stem + ending) for file, ending in endings.items()}
+        stem = f"windows_{layer}"
+        if language == "python" and package is not None:
+            check_options(language, Options(package))  # before it can lead to another directory
+            stem = package
+        path /= stem + next(iter(endings.values()))
     if path.suffix not in endings.values():
         raise GeneratorError(
             f"{path}: a {language} module ends in {' or '.join(endings.values())}; end a new directory in /"
         )
     if language == "python" and package is not None and package != path.stem:
         raise GeneratorError(f"--package {package}: DEST already names the module {path.stem}; leave one out")
-    if language == "go" and (path.stem.endswith("_test") or path.name[0] in "._"):
-        raise GeneratorError(f"{path}: go build skips files so named; choose another name")
+    if language == "go" and (path.name[0] in "._" or ("_" in path.stem and path.stem.split("_")[-1] in _GO_ENDINGS)):
+        raise GeneratorError(f"{path}: go build skips files so named, on some systems or all; choose another name")
     return {file: path.with_suffix(ending) for file, ending in endings.items()}
 
 
@@ -294,6 +304,6 @@ def _judge(changes: list[Change], force: bool, say: Say) -> None:
     for change in refused:
         for line in change.diff():
             say(line)
-    ours = provenance.recorded(refused[0].old or "") is not None
-    reason = "edited by hand" if ours else "not made by winscratch"
+    text = refused[0].old or ""
+    reason = "not made by winscratch" if provenance.recorded(text) is None else "edited by hand, or of a later version"
     raise GeneratorError(f"{refused[0].path}: {reason}; nothing was written; --force replaces it")

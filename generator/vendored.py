@@ -89,7 +89,7 @@ def check(
     copies = [judge(path, catalogue) for path in find(paths)]
     found = [copy for copy in copies if copy is not None]
     if update:
-        found = _update(found, catalogue, force, say)
+        found = _update(found, catalogue, force, (lambda _: None) if as_json else say)
     for line in report(found, as_json, os.environ if environment is None else environment):
         say(line)
     return EXIT_OK if all(copy.state == FRESH for copy in found) else EXIT_STALE
@@ -118,6 +118,7 @@ def report(copies: list[Copy], as_json: bool, environment: Mapping[str, str]) ->
 
 def _escape(path: str) -> str:
     """Return *path* as a property of a GitHub workflow command, which is cut at commas and colons."""
+    path = path.encode("utf-8", "replace").decode("utf-8")
     for character in "%\r\n:,":
         path = path.replace(character, f"%{ord(character):02X}")
     return path

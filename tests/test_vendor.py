@@ -165,7 +165,9 @@ def test_vendoring_again_keeps_the_recorded_names() -> None:
 # Names that a language does not allow
 
 
-@pytest.mark.parametrize("name", ["class", "None", "a-b", "2b", "a b", "é", "x" * 49, "json", "a.b", "x;import os", ""])
+@pytest.mark.parametrize(
+    "name", ["class", "None", "a-b", "2b", "a b", "é", "x" * 49, "json", "a.b", "../x", "a/b", "x;import os", ""]
+)
 def test_wrong_python_names(name: str) -> None:
     assert "use --package" in refused("python", ".", package=name)
     assert listing() == []
@@ -204,7 +206,12 @@ def test_wrong_c_prefixes(prefix: str) -> None:
         ("go", ".", {"compat": "moby"}, "--compat moby: no such interface; use imgutil"),
         ("go", "x.py", {}, "x.py: a go module ends in .go; end a new directory in /"),
         ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; end a new directory in /"),
-        ("go", "x_test.go", {}, "x_test.go: go build skips files so named; choose another name"),
+        (
+            "go",
+            "x_test.go",
+            {},
+            "x_test.go: go build skips files so named, on some systems or all; choose another name",
+        ),
         ("c", "a b.c", {}, "a b: not a plain file name; end DEST in letters, digits, _ . + and -"),
         ("c", "switch.c", {}, "switch: no prefix of C names: the language reserves that word; use --prefix"),
     ],
@@ -221,6 +228,18 @@ def test_wrong_options_are_one_clear_line(
 def test_an_unknown_layer_is_refused() -> None:
     assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(LAYERS)}"
     assert "no such layer" in refused("go", ".", name="../layers/scratch")
+
+
+@pytest.mark.parametrize("name", ["base_windows.go", "a_b_arm64.go", "_x.go", ".x.go", "x_linux_test.go"])
+def test_go_files_that_go_would_skip_are_refused(name: str) -> None:
+    assert "go build skips files so named" in refused("go", name)
+    write("go", "scratch", "windows.go")
+
+
+def test_the_endings_that_go_skips_are_those_of_the_go_that_is_here() -> None:
+    root = subprocess.run([need("go"), "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    text = Path(root, "src/internal/syslist/syslist.go").read_text("utf-8")
+    assert set(re.findall(r'"(\w+)":', text)) <= vendor._GO_ENDINGS
 
 
 # What must not be overwritten
@@ -248,7 +267,7 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
             vendor.vendor(ROOT, "go", "scratch", "x.go", say=said.append, package="mine", **mode)
         assert path.read_bytes() == edited
     assert said[:2] == ["--- x.go", "+++ x.go"]
-    assert all(line.isprintable() or "\x1b" in line or "\t" in line or "\0" in line for line in said)
+    assert all(line.replace("\t", "").isprintable() for line in said)
     write("go", "scratch", "x.go", package="mine", force=True)
     assert options_of(path) == Options("mine")
 
@@ -277,7 +296,10 @@ def test_both_halves_of_a_c_pair_or_none() -> None:
     header, source = Path("x.h"), Path("x.c")
     source.write_bytes(source.read_bytes() + b"// mine\n")
     before = header.read_bytes(), source.read_bytes()
-    assert refused("c", "x.h", name="legacy") == "x.c: edited by hand; nothing was written; --force replaces it"
+    assert (
+        refused("c", "x.h", name="legacy")
+        == "x.c: edited by hand, or of a later version; nothing was written; --force replaces it"
+    )
     assert (header.read_bytes(), source.read_bytes()) == before
     source.unlink()
     source.mkdir()

@@ -212,7 +212,7 @@ def test_links_pipes_and_odd_names_are_no_trap(place: Path, tmp_path: Path) -> N
     assert vendored.check(ROOT, ["."], as_json=False, say=said.append, environment={"GITHUB_ACTIONS": "true"}) == 1
     assert said[:2] == [
         "edited by hand: a b,c:d%\\udcff.py (python, scratch)",
-        "::error file=a%0Ab%2Cc%3Ad%25\udcff.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
+        "::error file=a%0Ab%2Cc%3Ad%25?.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
     ]
 
 
