@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tell what generating and checking cost, beside an Invoke task that does nothing: python bench/generate.py [ROUNDS].
+
+Needs the virtual environment's Python. Works on a copy of the checkout. The docker engine is measured where
+it runs, with its image built.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from table import medians, seconds, show
+
+PROJECT = Path(__file__).absolute().parents[1]
+IMGUTIL_BLOB = 1206  # bytes: imgutil's layer by gzip -9
+NOTHING = '''from invoke import Context, task
+
+
+@task
+def nothing(_: Context) -> None:
+    """Do nothing."""
+'''
+
+
+def main(rounds: int = 31) -> None:
+    """Measure and print the tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        ignore = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache")
+        for name in ("generator", "templates", "output"):
+            shutil.copytree(PROJECT / name, tree / name, ignore=ignore)
+        for name in ("tasks.py", "Dockerfile.hivex"):
+            shutil.copy(PROJECT / name, tree / name)
+        empty = Path(folder) / "empty"
+        empty.mkdir()
+        (empty / "tasks.py").write_text(NOTHING)
+        measure(tree, empty, rounds)
+
+
+def measure(tree: Path, empty: Path, rounds: int) -> None:
+    """Measure on *tree*, a copy of the checkout, and in *empty*, which has a task that does nothing."""
+    invoke = [sys.executable, "-m", "invoke"]
+
+    def timed(*command: str, cwd: Path = tree) -> Callable[[], float]:
+        return lambda: seconds(command, cwd) * 1000
+
+    taken = medians(
+        {
+            "invoke nothing": timed(*invoke, "nothing", cwd=empty),
+            "invoke generate": timed(*invoke, "generate"),
+            "invoke check-stale": timed(*invoke, "check-stale"),
+            "python -c pass": timed(sys.executable, "-c", "pass"),
+            "python -m generator check-stale": timed(sys.executable, "-m", "generator", "check-stale"),
+        },
+        rounds,
+    )
+    rows = []
+    for name, (base, goal) in {
+        "invoke nothing": ("invoke nothing", None),
+        "invoke generate": ("invoke nothing", 1.15),
+        "invoke check-stale": ("invoke nothing", 1.15),
+        "python -c pass": ("python -c pass", None),
+        "python -m generator check-stale": ("python -c pass", 3),
+    }.items():
+        ratio = f"{taken[name] / taken[base]:.3f}"
+        rows.append([name, f"{taken[name]:.1f} ms", ratio, f"at most {goal}" if goal else ""])
+    show("nothing to do", ("time", "ratio", "goal"), rows)
+
+    forced = {"native": timed(*invoke, "generate", "--force", "--engine", "native")}
+    if "DOCKER_HOST" in os.environ or shutil.which("docker"):
+        forced["docker"] = timed(*invoke, "generate", "--force", "--engine", "docker")
+    slow = medians({"nothing": timed(*invoke, "nothing", cwd=empty), **forced}, max(3, rounds // 6))
+    rows = [["--engine native", f"{slow['native'] - slow['nothing']:,.0f} ms more than nothing", "under 1500 ms"]]
+    if "docker" in slow:
+        rows.append(["--engine docker", f"{slow['docker'] - slow['native']:,.0f} ms more than native", "under 1000 ms"])
+    show("invoke generate --force", ("time", "goal"), rows)
+
+    sizes = {path.name: path.stat().st_size for path in sorted((PROJECT / "output/layers").iterdir())}
+    sizes["imgutil, by gzip -9"] = IMGUTIL_BLOB
+    show("blob", ("size", "ratio"), [[n, f"{size:,} B", f"{size / IMGUTIL_BLOB:.2f}"] for n, size in sizes.items()])
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
