@@ -25,12 +25,15 @@ class PathsTask(Task):  # type: ignore[misc]  # Invoke's types are not looked at
 @contextlib.contextmanager
 def _one_line_errors() -> Iterator[None]:
     """Turn the errors a user can mend into one line and exit status 2."""
-    from generator.errors import EXIT_ERROR, GeneratorError
+    from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
 
     try:
         yield
+        sys.stdout.flush()
     except GeneratorError as error:
         raise Exit(f"error: {error}", code=EXIT_ERROR) from error
+    except BrokenPipeError as error:
+        raise Exit(code=reader_gone()) from error
     except KeyboardInterrupt as error:
         raise Exit("interrupted; every file is whole, so give the command again to go on", code=130) from error
 
@@ -182,5 +185,15 @@ def test(_: Context, file: list[str], select: str = "") -> None:
 
         toolbox.ensure_test_packages()
         toolbox.ensure_tools()
-        command = [sys.executable, "-m", "pytest", *(["-k", select] if select else []), *file]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "auto",
+            "--dist",
+            "loadfile",
+            *(["-k", select] if select else []),
+            *file,
+        ]
         _end(subprocess.run(command, cwd=ROOT, check=False).returncode)

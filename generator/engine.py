@@ -49,6 +49,7 @@ BUILD_SECONDS = 600
 ANSWER_SECONDS = 10  # for a daemon to answer what takes it no work
 AUTO_SECONDS = 2  # … when nobody asked for that daemon
 PROBE_SECONDS = 5
+STOP_SECONDS = 5  # for podman to tidy up
 MAX_OUTPUT = 64 << 20  # bytes a process may write
 USER = "65534:65534"  # Debian's nobody:nogroup
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one Debian's hivex module is made for
@@ -270,7 +271,7 @@ class ContainerEngine:
         done = _run(
             [
                 *(self.name, "build", "--force-rm", "--tag", tag),
-                # Has the build's commands in podman's process group; elsewhere they outlive a killed podman.
+                # Has the build's commands in podman's process group, see _stop().
                 *(("--isolation=chroot",) if self.name == "podman" else ()),
                 *(("--build-arg", f"BASE={self.base}") if self.base else ()),
                 *((f"--network={self.network}",) if self.network else ()),
@@ -282,6 +283,7 @@ class ContainerEngine:
             stdin=context,
             merge=True,
             line=_Line("building image", show_output=True),
+            gently=self.name == "podman",
         )
         if done.status:
             raise EngineError(
@@ -538,12 +540,14 @@ def _run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     line: _Line | None = None,
+    gently: bool = False,
 ) -> _Ended:
     """Run *command*, feed it *stdin* and return how it ended, within *seconds*.
 
     *merge* joins standard error to the output, in the order written. Raises EngineError, which
     names *what*, when the process cannot start, writes more than MAX_OUTPUT bytes or does not end
-    in time (then with *hint*). Whatever ends the wait early kills the process and its group.
+    in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
+    once or *gently*.
     """
     with _sigterm_unwinds():
         try:
@@ -566,12 +570,30 @@ def _run(
             except TimeoutError as error:
                 raise EngineError(f"{what} did not end within {seconds:g} s{hint}") from error
             finally:
-                # Before anyone waits for it, while its number is still its own.
                 if process.returncode is None:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.killpg(process.pid, signal.SIGKILL)
+                    _stop(process, gently)
                 if line:
                     line.clear()
+
+
+def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
+    """Kill the process and its group; *gently* lets a Go program tidy up after its children first.
+
+    An image build that podman does not end itself leaves a working container and temporary files.
+    No signal makes podman end it, but by default SIGUSR1 ends any program except one in Go, which
+    takes no notice: so the build's command dies, and podman tidies up as after any failure.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        try:
+            if gently:
+                os.killpg(process.pid, signal.SIGUSR1)
+                process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # Only while nobody has waited for it is its number still its own.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _converse(

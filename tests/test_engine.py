@@ -67,6 +67,14 @@ def wait_until(question: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+def is_running(cmdline: Path, command: str) -> bool:
+    """Tell whether the process with this file in /proc is *command*."""
+    try:
+        return cmdline.read_bytes().rstrip(b"\0").split(b"\0") == command.encode().split()
+    except OSError:  # it ended meanwhile
+        return False
+
+
 def group_members(group: int) -> list[int]:
     """Return the living processes of a process group."""
     found = []
@@ -167,22 +175,43 @@ def test_docker_and_native_build_the_same_hives(docker_engine: ContainerEngine) 
     assert built == engine.build_hives(native(), HIVES)
 
 
-def test_podman_builds_its_image_and_the_same_hives(podman_engine: ContainerEngine) -> None:
-    base = BASE or "debian:trixie-slim"
+@pytest.fixture
+def podman_base(podman_engine: ContainerEngine) -> str:
+    """The base image, fetched from docker's store if it has it: there may be no registry."""
+    base = podman_engine.base or "debian:trixie-slim"
     if subprocess.run(["podman", "image", "inspect", base], capture_output=True, check=False).returncode:
-        # docker may have it where no registry does.
         subprocess.run(f"docker image save {base} | podman load", shell=True, capture_output=True, check=False)  # noqa: S602
+    return base
+
+
+def podman(*arguments: str) -> set[str]:
+    """Return the lines of podman's answer."""
+    return set(subprocess.run(["podman", *arguments], capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+@pytest.mark.usefixtures("podman_base")
+def test_podman_builds_its_image_and_the_same_hives(podman_engine: ContainerEngine) -> None:
     assert engine.build_hives(podman_engine, HIVES) == engine.build_hives(native(), HIVES)
 
 
 def test_podman_leaves_nothing_of_its_probe(podman_engine: ContainerEngine) -> None:
-    def inventory() -> list[str]:
-        commands = (["images", "--all", "--quiet"], ["ps", "--all", "--external", "--quiet"])
-        return [subprocess.run(["podman", *c], capture_output=True, text=True, check=True).stdout for c in commands]
-
-    before = inventory()
+    before = podman("images", "--all", "--quiet"), podman("ps", "--all", "--external", "--quiet")
     assert re.match(r"\d", podman_engine.probe_podman())
-    assert inventory() == before
+    assert (podman("images", "--all", "--quiet"), podman("ps", "--all", "--external", "--quiet")) == before
+
+
+def test_a_signal_stops_podmans_image_build_too(podman_base: str, tmp_path: Path) -> None:
+    command = f"sleep 600 {int.from_bytes(os.urandom(4))}"  # sleep adds them up
+    source = toy_checkout(tmp_path / "checkout", "", f"ARG BASE\nFROM ${{BASE}}\nRUN {command}\n")
+
+    def building() -> bool:
+        return any(is_running(process, command) for process in Path("/proc").glob("[0-9]*/cmdline"))
+
+    before = podman("ps", "--all", "--external", "--quiet")
+    made = f"ContainerEngine('podman', print, base={podman_base!r}, network='host', source=Path({str(source)!r}))"
+    assert interrupted(made, signal.SIGINT, building) == -signal.SIGINT
+    assert not building()
+    assert podman("ps", "--all", "--external", "--quiet") == before
 
 
 def test_the_running_container_has_no_rights_to_speak_of(toy: Callable[..., ContainerEngine]) -> None:
@@ -566,6 +595,22 @@ def test_a_daemon_that_hangs_in_the_middle_is_given_up(
         ContainerEngine("docker", said.append, run_seconds=1).run(b"")
     (container,) = re.findall(r"--name (\S+)", "\n".join(program.calls))
     assert said == [f"the container {container} may be left behind; remove it with: docker rm --force {container}"]
+
+
+def test_a_container_still_being_created_is_looked_for_again(stand_in: Callable[[str, str], StandIn]) -> None:
+    program = stand_in("docker", "test $1 != run || sleep 600")
+    with pytest.raises(EngineError):
+        ContainerEngine("docker", ignore, run_seconds=1).run(b"")
+    assert [call.split()[0] for call in program.calls] == ["image", "run", "rm", "rm"]
+
+
+def test_a_podman_that_does_not_stop_its_build_is_killed(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "STOP_SECONDS", 0.5)
+    stand_in("podman", "trap '' USR1; test $1 = build && sleep 600")
+    with pytest.raises(EngineError, match=r"^podman build did not end within 1 s; WINSCRATCH_TIMEOUT can"):
+        ContainerEngine("podman", ignore, build_seconds=1).run(b"")
 
 
 def test_settings_reach_the_image_build(
