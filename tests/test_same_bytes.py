@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same bytes everywhere: what is committed is what any machine, user, time and place makes of the sources."""
+
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+from support import lack, need
+
+from generator import engine, manifest, pipeline
+from generator.engine import ROOT, EngineError
+from generator.hivebuilder.emptyhive import empty_hive
+
+# Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
+PROGRAM = """
+import sys
+from pathlib import Path
+from generator import pipeline
+sys.exit(pipeline.check_rebuilt(Path(sys.argv[1]), sys.argv[2], as_json=False, say=print, progress=print))
+"""
+WRITE = PROGRAM.replace("pipeline.check_rebuilt(", "pipeline.generate(").replace(
+    "sys.argv[2], as_json=False, say=print, progress=print", "engine=sys.argv[2], say=print, force=True"
+)
+FRESH = "fresh: every output is what its inputs make"
+FOLDERS = ("generator", "templates", "output")
+FILES = ("Dockerfile.hivex", "requirements.lock")
+REVERSED = """
+import os
+real_scandir, real_listdir = os.scandir, os.listdir
+class Reversed:
+    def __init__(self, entries):
+        self.close = entries.close
+        self.entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))
+    def __iter__(self):
+        return self.entries
+    def __next__(self):
+        return next(self.entries)
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        self.close()
+os.scandir = lambda *path: Reversed(real_scandir(*path))
+os.listdir = lambda *path: sorted(real_listdir(*path), reverse=True)
+"""
+
+
+def checkout(folder: Path) -> Path:
+    """Return a copy of this checkout's inputs and outputs."""
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run(  # noqa: PLR0913 - each is one thing that differs
+    root: Path,
+    *before: str,
+    program: str = PROGRAM,
+    python: str = sys.executable,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    engine: str = "native",
+) -> str:
+    """Run *program* of the checkout *root* under the command *before*; return what it said after it succeeded."""
+    path = os.pathsep.join(filter(None, ((env or {}).get("PYTHONPATH"), str(root))))
+    done = subprocess.run(
+        [*before, python, "-P", "-B", "-c", program, str(root), engine],
+        cwd=cwd or root,
+        env=os.environ | (env or {}) | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in (root / "output").rglob("*") if p.is_file()}
+
+
+# ---------------------------------------------------------------------------------------------
+# Engines
+
+
+@pytest.mark.parametrize(("base", "hivex"), [("debian:bookworm-slim", "1.3.23"), ("debian:trixie-slim", "1.3.24")])
+def test_docker_on_either_debian_makes_what_is_committed(
+    base: str, hivex: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
+    try:
+        docker = engine.select("docker", lambda _: None)
+    except EngineError as error:
+        lack(str(error))
+    assert FRESH in run(ROOT, engine="docker")
+    assert json.loads(docker.run(engine.encode_request({})))["hivex"] == hivex
+
+
+def test_native_makes_what_is_committed() -> None:
+    assert FRESH in run(ROOT)
+
+
+# ---------------------------------------------------------------------------------------------
+# Time and place
+
+ENVIRONMENTS = {
+    "far east": {"TZ": "Pacific/Kiritimati"},
+    "half an hour": {"TZ": "America/St_Johns"},
+    "ASCII": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "hash seed 1": {"PYTHONHASHSEED": "1"},
+    "hash seed 4294967295": {"PYTHONHASHSEED": "4294967295"},
+    "the first second": {"SOURCE_DATE_EPOCH": "0"},
+    "the last second": {"SOURCE_DATE_EPOCH": "4102444800"},
+    "optimised": {"PYTHONOPTIMIZE": "2"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_no_environment_shows(name: str) -> None:
+    assert FRESH in run(ROOT, env=ENVIRONMENTS[name])
+
+
+def test_no_turkish_shows(tmp_path: Path) -> None:
+    if not Path("/usr/share/i18n/locales/tr_TR").exists():
+        lack("Debian's locales are not installed")
+    made = subprocess.run([need("localedef"), "-i", "tr_TR", "-f", "UTF-8", str(tmp_path / "tr_TR.UTF-8")], check=False)
+    assert made.returncode == 0
+    env = {"LOCPATH": str(tmp_path), "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "PYTHONUTF8": "0"}
+    program = "import locale; assert locale.setlocale(locale.LC_ALL, '') == 'tr_TR.UTF-8'\n" + PROGRAM
+    assert FRESH in run(ROOT, program=program, env=env)
+
+
+@pytest.mark.parametrize("ahead", ["+10y", "-10y"])
+def test_no_clock_shows(ahead: str) -> None:
+    program = f"import time; assert not 2020 < time.gmtime().tm_year {ahead[0]} 5 < 2020 + 5\n" + PROGRAM
+    assert FRESH in run(ROOT, need("faketime"), "-f", ahead, program=program)
+
+
+@pytest.mark.parametrize("mask", ["000", "077"])
+def test_no_umask_shows_in_what_is_written(mask: str, tmp_path: Path) -> None:
+    root = checkout(tmp_path / "tree")
+    shutil.rmtree(root / "output")
+    run(root, "sh", "-c", f'umask {mask} && exec "$@"', "sh", program=WRITE)
+    assert outputs(root) == outputs(ROOT)
+
+
+def test_no_order_of_directory_listings_shows(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(REVERSED)
+    program = "import os; assert os.listdir('/') == sorted(os.listdir('/'), reverse=True)\n" + PROGRAM
+    assert FRESH in run(ROOT, program=program, env={"PYTHONPATH": str(tmp_path)})
+
+
+def test_no_current_directory_shows() -> None:
+    assert FRESH in run(ROOT, cwd=Path("/"))
+
+
+def test_no_path_shows_in_what_is_written(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "a place, żółty 'ü' \N{HIRAGANA LETTER A}")
+    shutil.rmtree(root / "output")
+    run(root, program=WRITE)
+    assert outputs(root) == outputs(ROOT)
+
+
+def test_no_user_shows_in_what_is_written(tmp_path: Path) -> None:
+    if os.geteuid():
+        lack("only root can become another user")
+    root = checkout(tmp_path / "tree")
+    shutil.rmtree(root / "output")
+    for path in (root, *root.rglob("*")):
+        os.chown(path, 65534, 65534)
+    # Root's home may hold the Python; nobody may read it all, but write no more than its own.
+    reads = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    user = (need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", *reads)
+    run(root, *user, program="import os; assert os.getuid() == 65534\n" + WRITE)
+    assert outputs(root) == outputs(ROOT)
+    assert (root / "output/manifest.json").stat().st_uid == 65534
+
+
+# ---------------------------------------------------------------------------------------------
+# Checkouts
+
+
+def test_a_checkout_with_crlf_is_fresh_and_makes_the_same(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "tree")
+    for path in root.rglob("*"):
+        if path.is_file() and path.suffix != ".gz":
+            path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    assert FRESH in run(root)
+    shutil.rmtree(root / "output")
+    run(root, program=WRITE)
+    assert outputs(root) == outputs(ROOT)
+
+
+def test_a_read_only_checkout_can_be_checked(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "tree")
+    for path in (root, *root.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    # Root gives up what lets it write everywhere.
+    dropped = "-dac_override,-dac_read_search"
+    before = (need("setpriv"), f"--bounding-set={dropped}", f"--inh-caps={dropped}") if os.geteuid() == 0 else ()
+    assert FRESH in run(root, *before)
+
+
+def git(*arguments: str) -> bytes:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    return subprocess.run([need("git"), *arguments], cwd=ROOT, check=True, capture_output=True).stdout
+
+
+def test_a_shallow_clone_is_fresh(tmp_path: Path) -> None:
+    git("clone", "--quiet", "--depth=1", f"file://{ROOT}", str(tmp_path / "clone"))
+    assert FRESH in run(tmp_path / "clone")
+
+
+def test_an_exported_archive_is_fresh(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(git("archive", "HEAD"))
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        archive.extractall(tmp_path / "export", filter="data")
+    assert not (tmp_path / "export/.git").exists()
+    assert FRESH in run(tmp_path / "export")
+
+
+# ---------------------------------------------------------------------------------------------
+# Pythons and architectures
+
+
+def python(version: str) -> str:
+    """Return a Python of *version*, such as 3.12, of pyenv's or on the path."""
+    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    found = sorted(versions.glob(f"{version}.*/bin/python3"))
+    return str(found[0]) if found else need(f"python{version}")
+
+
+@pytest.fixture(scope="session")
+def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Return a function from a Python's version to one that has what the lock file names."""
+
+    @cache
+    def make(version: str) -> str:
+        if sys.version_info[:2] == tuple(map(int, version.split("."))):
+            return sys.executable
+        folder = tmp_path_factory.mktemp("venv") / version
+        subprocess.run([python(version), "-m", "venv", str(folder)], check=True, capture_output=True)
+        options = ("--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--require-hashes")
+        install = [str(folder / "bin/pip"), "install", *options, "-r", str(ROOT / "requirements.lock")]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lack(f"the locked packages cannot be had for Python {version}: {done.stderr[-300:]}")
+        return str(folder / "bin/python")
+
+    return make
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_any_python_of_the_toolchain_makes_what_is_committed(version: str, toolchain: Callable[[str], str]) -> None:
+    program = f"import sys; assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}\n" + PROGRAM
+    assert FRESH in run(ROOT, python=toolchain(version), program=program)
