@@ -29,7 +29,6 @@ def _one_line_errors() -> Iterator[None]:
 
     try:
         yield
-        sys.stdout.flush()
     except GeneratorError as error:
         raise Exit(f"error: {error}", code=EXIT_ERROR) from error
     except BrokenPipeError as error:
@@ -43,6 +42,7 @@ def _progress(line: str) -> None:
 
 
 def _end(status: int) -> None:
+    sys.stdout.flush()
     if status:
         raise Exit(code=status)
 

@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from generator.errors import EXIT_ERROR, GeneratorError
+from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
 
 USAGE = """usage: python -m generator check-stale [--json]
        python -m generator vendored [--json] [PATH ...]"""
@@ -13,21 +13,29 @@ ROOT = Path(__file__).parent.parent
 
 def main(arguments: list[str]) -> int:
     """Run the command that *arguments* name; return its exit status."""
-    command, *rest = arguments or [""]
-    as_json = "--json" in rest
-    paths = [argument for argument in rest if argument != "--json"]
     try:
-        if command == "check-stale" and not paths:
-            from generator import pipeline  # each command pays for its own imports
-
-            return pipeline.check(ROOT, as_json=as_json, say=print)
-        if command == "vendored" and not any(path.startswith("-") for path in paths):
-            from generator import vendored
-
-            return vendored.check(ROOT, paths or ["."], as_json=as_json, say=print)
+        status = _run(arguments)
+        sys.stdout.flush()
     except GeneratorError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
+    except BrokenPipeError:
+        return reader_gone()
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    command, *rest = arguments or [""]
+    as_json = "--json" in rest
+    paths = [argument for argument in rest if argument != "--json"]
+    if command == "check-stale" and not paths:
+        from generator import pipeline  # each command pays for its own imports
+
+        return pipeline.check(ROOT, as_json=as_json, say=print)
+    if command == "vendored" and not any(path.startswith("-") for path in paths):
+        from generator import vendored
+
+        return vendored.check(ROOT, paths or ["."], as_json=as_json, say=print)
     print(USAGE, file=sys.stderr)
     return EXIT_ERROR
 

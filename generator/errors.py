@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one family of errors a user sees, each as a single line."""
 
+import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,12 @@ class GeneratorError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+def reader_gone() -> int:
+    """Return the exit status for a reader of ours that left early, and keep Python's flush at exit from complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_ERROR
 
 
 def one_line(text: str) -> str:

@@ -132,6 +132,8 @@ def vendor(
             changes = _changes(made)
             _judge(changes, force, say)
             write(changes)
+    except BrokenPipeError:  # who reads what is said has gone: nothing is wrong with DEST
+        raise
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:

@@ -377,6 +377,17 @@ def test_the_check_needs_only_the_standard_library(older: Path) -> None:
     assert run(*command, code, "gone") == (2, "", "error: gone: no such file or directory\n")
 
 
+@pytest.mark.parametrize("command", [[*INVOKE, "vendored"], [sys.executable, str(ROOT / "generator/hook")]])
+def test_a_reader_that_leaves_early_is_no_traceback(command: list[str]) -> None:
+    write("python", "scratch", "x.py")
+    reseal("x.py", version="99")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
 def test_pre_commit_runs_the_hook_from_a_clone(
     toolchain: Path, older: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
