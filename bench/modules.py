@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from table import medians, seconds, show
+from table import ENVIRONMENT, medians, seconds, show
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
@@ -73,7 +73,8 @@ def python(folder: Path, rounds: int) -> None:
 
     def measure(name: str, script: str) -> float:
         command = [sys.executable, "-c", script]
-        return float(subprocess.run(command, cwd=places[name], check=True, stdout=subprocess.PIPE, text=True).stdout)
+        done = subprocess.run(command, cwd=places[name], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
+        return float(done.stdout)
 
     def each(script: str) -> dict[str, Callable[[], float]]:
         return {name: lambda name=name: measure(name, script) for name in modules}  # type: ignore[misc]

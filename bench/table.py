@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benches share: runs taken in turn, so that a slow moment strikes all alike, and a table of ratios."""
 
+import os
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+# Python keeps its bytecode, as it does for a user.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
-def seconds(command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None) -> float:
+
+def seconds(command: Sequence[str | Path], cwd: Path) -> float:
     """Return the wall time of one run of *command*, which must succeed."""
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")

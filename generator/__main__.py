@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m generator check-stale``: the staleness check with nothing but Python's standard library."""
 
+import os
 import sys
-from pathlib import Path
 
 from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
 
 USAGE = """usage: python -m generator check-stale [--json]
        python -m generator vendored [--json] [PATH ...]"""
-ROOT = Path(__file__).parent.parent
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # pathlib would cost as much as the check
 
 
 def main(arguments: list[str]) -> int:
@@ -33,9 +33,11 @@ def _run(arguments: list[str]) -> int:
 
         return pipeline.check(ROOT, as_json=as_json, say=print)
     if command == "vendored" and not any(path.startswith("-") for path in paths):
+        from pathlib import Path
+
         from generator import vendored
 
-        return vendored.check(ROOT, paths or ["."], as_json=as_json, say=print)
+        return vendored.check(Path(ROOT), paths or ["."], as_json=as_json, say=print)
     print(USAGE, file=sys.stderr)
     return EXIT_ERROR
 

@@ -4,14 +4,17 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generator.errors import GeneratorError
 from generator.manifest import TEMPORARY
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @contextlib.contextmanager
-def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> Iterator[None]:
+def lock(folder: "Path | str", say: Callable[[str], None], *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of *folder*, waiting for whoever has it; the kernel frees it when a process dies.
 
     The folder itself is locked, so no file is left behind and a read-only checkout will do.
@@ -39,7 +42,7 @@ def lock(folder: Path, say: Callable[[str], None], *, shared: bool = False) -> I
         os.close(descriptor)
 
 
-def replace(files: Mapping[Path, bytes], last: Path | None = None, remove: Iterable[Path] = ()) -> None:
+def replace(files: "Mapping[Path, bytes]", last: "Path | None" = None, remove: "Iterable[Path]" = ()) -> None:
     """Give each file its new content: all are written beside their places first, then renamed, *last* after the rest.
 
     *remove* names files to delete, with folders that this empties, between the others and *last*.
@@ -47,7 +50,7 @@ def replace(files: Mapping[Path, bytes], last: Path | None = None, remove: Itera
     """
     ready: list[tuple[Path, Path]] = []
     left = "nothing was changed"
-    path = Path()
+    path: Path | None = None
     try:
         for path, data in files.items():
             if path.is_dir():
@@ -77,7 +80,7 @@ def replace(files: Mapping[Path, bytes], last: Path | None = None, remove: Itera
                 temporary.unlink()
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: "Path") -> None:
     """Remove what a killed run left half-written below *folder*; the lock is held, so no one writes there now."""
     for temporary in folder.rglob(f".*{TEMPORARY}"):
         temporary.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table of output languages. Standard library only: the staleness check reads it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(NamedTuple):
     """A language that layers are rendered to.
 
     *modules* maps each template of a layer's module to its output path below ``output/``; ``{name}`` is

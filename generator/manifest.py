@@ -2,6 +2,7 @@
 """What each output was made from, by content hash, and what is stale, and why.
 
 Standard library only, and little of it: the check runs on every commit of every project that has it.
+pathlib and dataclasses would take as long to import as all the rest of the check does.
 Hashes of text are taken with LF line ends, so that a checkout with CRLF is as fresh as any other.
 """
 
@@ -9,12 +10,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import GeneratorError, one_line, shorten
 from generator.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MANIFEST = "output/manifest.json"
 LAYERS = "generator/layers"
@@ -35,8 +37,7 @@ _RENDERER = "generator/render.py"
 _MODULE_INPUTS = ("generator/__init__.py", "generator/languages.py", "generator/provenance.py", _RENDERER)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One file below output/: its path, the layer it belongs to (None if shared), and the inputs it is made from.
 
     *language* is None and *template* empty for a blob.
@@ -49,21 +50,19 @@ class Output:
     inputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What the manifest says of an output: its hash, and the hash of each input it was made from."""
 
     sha256: str
     made_from: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One file that makes outputs stale: which, why, and which outputs."""
 
     file: str
     reason: str
-    outputs: list[str] = field(default_factory=list)
+    outputs: list[str]
 
     def __str__(self) -> str:
         others = [path for path in self.outputs if path != self.file]
@@ -76,7 +75,7 @@ class Finding:
 class Tree:
     """A checkout's inputs and outputs as they are now; each file is read and hashed once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: "Path | str") -> None:
         self.root = root
         self._hashes: dict[str, str | None] = {}
 
@@ -84,7 +83,8 @@ class Tree:
         """Return the content hash of the file *path* below the root, or None where there is no such file."""
         if path not in self._hashes:
             try:
-                self._hashes[path] = content_hash(path, (self.root / path).read_bytes())
+                with open(f"{self.root}/{path}", "rb") as file:
+                    self._hashes[path] = content_hash(path, file.read())
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 self._hashes[path] = None
             except OSError as error:
@@ -94,9 +94,10 @@ class Tree:
     def files(self, folder: str) -> list[str]:
         """Return the paths of the files in *folder* and below, sorted, without caches and hidden files."""
         found = []
-        for where, folders, names in os.walk(self.root / folder, onerror=_refuse):
+        root = str(self.root)
+        for where, folders, names in os.walk(f"{root}/{folder}", onerror=_refuse):
             folders[:] = sorted(name for name in folders if name[0] != "." and name != "__pycache__")
-            base = Path(where).relative_to(self.root).as_posix()
+            base = where[len(root) + 1 :].replace(os.sep, "/")
             found += [f"{base}/{name}" for name in names if name[0] != "."]
         return sorted(found)
 
@@ -148,10 +149,11 @@ def content_hash(path: str, data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def read(root: Path) -> tuple[dict[str, Record], dict[str, str], str]:
+def read(root: "Path | str") -> tuple[dict[str, Record], dict[str, str], str]:
     """Return the manifest's records and tool versions, and what is wrong with the file (empty if nothing)."""
     try:
-        document = json.loads((root / MANIFEST).read_bytes())
+        with open(f"{root}/{MANIFEST}", "rb") as file:
+            document = json.loads(file.read())
         if document["format"] != FORMAT:
             return {}, {}, f"of format {shorten(str(document['format']))}, not {FORMAT}"
         records = {path: Record(entry["sha256"], dict(entry["from"])) for path, entry in document["outputs"].items()}
@@ -181,7 +183,7 @@ def stale(tree: Tree, expected: Mapping[str, Output], records: Mapping[str, Reco
     findings: dict[tuple[str, str], Finding] = {}
 
     def add(file: str, reason: str, output: str) -> None:
-        findings.setdefault((file, reason), Finding(file, reason)).outputs.append(output)
+        findings.setdefault((file, reason), Finding(file, reason, [])).outputs.append(output)
 
     for path, output in expected.items():
         record = records.get(path)
@@ -192,7 +194,7 @@ def stale(tree: Tree, expected: Mapping[str, Output], records: Mapping[str, Reco
         for file, reason in changes(tree, output, record):
             add(file, reason, path)
         if found != record.sha256:
-            add(path, _output_state(tree.root / path, found), path)
+            add(path, _output_state(f"{tree.root}/{path}", found), path)
     left = leftovers(tree, expected)
     for path in left:
         add(path, "left over: no layer or template makes it", path)
@@ -210,10 +212,10 @@ def changes(tree: Tree, output: Output, record: Record) -> Iterator[tuple[str, s
             yield file, "added" if then is None else "removed" if now is None else "changed"
 
 
-def _output_state(path: Path, found: str | None) -> str:
+def _output_state(path: str, found: str | None) -> str:
     if found is not None:
         return "edited by hand, or half written"
-    return "a directory stands in its place" if path.is_dir() else "deleted"
+    return "a directory stands in its place" if os.path.isdir(path) else "deleted"
 
 
 def leftovers(tree: Tree, expected: Iterable[str]) -> list[str]:
@@ -224,7 +226,7 @@ def leftovers(tree: Tree, expected: Iterable[str]) -> list[str]:
 def report(findings: list[Finding], damage: str, as_json: bool, environment: Mapping[str, str]) -> list[str]:
     """Return the lines that tell a person, a machine or GitHub's workflow commands what is stale."""
     if damage:
-        findings = [Finding(MANIFEST, damage), *findings]
+        findings = [Finding(MANIFEST, damage, []), *findings]
     mend = "./invokew generate"
     if as_json:
         document: dict[str, Any] = {

@@ -5,12 +5,8 @@ Everything is made in memory and judged before the first file is written, so an 
 as it was. Modules of heavy stages are imported by the stage that needs them: a fresh tree needs none.
 """
 
-import importlib.util
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator import files, manifest
@@ -18,6 +14,8 @@ from generator.errors import EXIT_OK, EXIT_STALE, GeneratorError
 from generator.manifest import MANIFEST, Output, Record, Tree, blob_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from generator.hive import Hive
     from generator.layer import Blob
     from generator.spec import Layer
@@ -27,20 +25,22 @@ Say = Callable[[str], None]
 TOOLS = ("jinja2", "zopfli")
 
 
-@dataclass(slots=True)
 class _Work:
     """What one run has to do, and what it has made so far."""
 
-    tree: Tree
-    expected: dict[str, Output]
-    records: dict[str, Record]
-    chosen: set[str]  # paths of outputs that this run looks after
-    build: list[str] = field(default_factory=list)  # layers whose blob the engine must make
-    blobs: "dict[str, Blob]" = field(default_factory=dict)
-    made: dict[str, bytes] = field(default_factory=dict)
+    def __init__(
+        self, tree: Tree, expected: dict[str, Output], records: dict[str, Record], chosen: set[str], build: list[str]
+    ) -> None:
+        self.tree = tree
+        self.expected = expected
+        self.records = records
+        self.chosen = chosen  # paths of outputs that this run looks after
+        self.build = build  # layers whose blob the engine must make
+        self.blobs: dict[str, Blob] = {}
+        self.made: dict[str, bytes] = {}
 
 
-def check(root: Path, *, as_json: bool, say: Say, environment: Mapping[str, str] | None = None) -> int:
+def check(root: "Path | str", *, as_json: bool, say: Say, environment: Mapping[str, str] | None = None) -> int:
     """Say what is stale below *root*; return 0 if nothing is, else 1."""
     with files.lock(root, lambda _: None, shared=True):
         tree = Tree(root)
@@ -52,7 +52,7 @@ def check(root: Path, *, as_json: bool, say: Say, environment: Mapping[str, str]
 
 
 def generate(
-    root: Path,
+    root: "Path",
     *,
     say: Say,
     engine: str | None = None,
@@ -78,7 +78,7 @@ def generate(
             say("fresh: nothing to do")
             return EXIT_OK
         chosen = {path for path, output in expected.items() if only is None or output.layer == only}
-        work = _Work(tree, expected, records, chosen)
+        work = _Work(tree, expected, records, chosen, [])
         work.build = [o.layer for o in expected.values() if o.layer and _must_build(work, o, force)]
         everything = force or tools.get("jinja2") != installed["jinja2"]
         if dry_run:
@@ -94,7 +94,7 @@ def generate(
         return EXIT_OK
 
 
-def rebuild(root: Path, engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
+def rebuild(root: "Path", engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
     """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
     tree = Tree(root)
     expected = tree.outputs()
@@ -105,7 +105,7 @@ def rebuild(root: Path, engine: str | None, say: Say) -> "tuple[dict[str, bytes]
 
 
 def compare(
-    root: Path, engine: str | None, progress: Say
+    root: "Path", engine: str | None, progress: Say
 ) -> "tuple[list[manifest.Finding], str, dict[str, bytes], dict[str, Blob]]":
     """Rebuild everything in memory and compare it with the outputs byte for byte; whoever calls holds the lock.
 
@@ -124,7 +124,7 @@ def compare(
     return findings, damage, made, blobs
 
 
-def check_rebuilt(root: Path, engine: str | None, *, as_json: bool, say: Say, progress: Say) -> int:
+def check_rebuilt(root: "Path", engine: str | None, *, as_json: bool, say: Say, progress: Say) -> int:
     """Say what is stale, or not what its sources make; return 0 if nothing is, else 1."""
     with files.lock(root, progress, shared=True):
         findings, damage, _, _ = compare(root, engine, progress)
@@ -143,7 +143,7 @@ def _must_build(work: _Work, output: Output, force: bool) -> bool:
     return any(True for _ in manifest.changes(work.tree, output, record))
 
 
-def _make_blobs(work: _Work, root: Path, engine: str | None, say: Say) -> None:
+def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None:
     """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
     from generator import layer as layers
 
@@ -158,7 +158,7 @@ def _make_blobs(work: _Work, root: Path, engine: str | None, say: Say) -> None:
             work.blobs[name] = layers.read_blob((root / path).read_bytes(), path)
 
 
-def _built(root: Path, names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
+def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
     """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
     from generator import engine as engines
     from generator import layer as layers
@@ -234,7 +234,7 @@ def _compress_again(work: _Work) -> None:
                 work.made[blob_path(name)] = data
 
 
-def _make_modules(work: _Work, root: Path, say: Say, *, everything: bool) -> None:
+def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> None:
     """Render the chosen outputs that are stale, or all of them, into work.made."""
     stale = [
         (o.language, o)
@@ -267,7 +267,7 @@ def _is_stale(work: _Work, output: Output) -> bool:
 
 
 def _store(
-    work: _Work, root: Path, tools: Mapping[str, str], installed: Mapping[str, str], only: str | None, say: Say
+    work: _Work, root: "Path", tools: Mapping[str, str], installed: Mapping[str, str], only: str | None, say: Say
 ) -> None:
     """Write what differs, remove what is left over, and the manifest last."""
     hashes = {path: manifest.content_hash(path, data) for path, data in work.made.items()}
@@ -294,7 +294,7 @@ def _store(
         say("fresh: nothing to do" + ("" if only is None else f" for {only}"))
 
 
-def _removable(work: _Work, root: Path, say: Say) -> list[str]:
+def _removable(work: _Work, root: "Path", say: Say) -> list[str]:
     """Return the left-over files that this program made; what it did not make is named and left alone."""
     from generator import provenance
 
@@ -322,6 +322,10 @@ def _say_plan(work: _Work, findings: list[manifest.Finding], damage: str, everyt
 
 def tool_versions() -> dict[str, str]:
     """Return the installed version of each tool, read off the name of its metadata folder without importing it."""
+    import importlib.util
+    import re
+    from pathlib import Path
+
     versions = {}
     for tool in TOOLS:
         spec = importlib.util.find_spec(tool)
