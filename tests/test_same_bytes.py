@@ -3,21 +3,20 @@
 
 import json
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 from support import lack, need
 
-from generator import engine, manifest, pipeline
+from generator import engine, pipeline
 from generator.engine import ROOT, EngineError
-from generator.hivebuilder.emptyhive import empty_hive
 
 # Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
 PROGRAM = """
@@ -61,7 +60,7 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def run(  # noqa: PLR0913 - each is one thing that differs
+def run(
     root: Path,
     *before: str,
     program: str = PROGRAM,
@@ -264,3 +263,90 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 def test_any_python_of_the_toolchain_makes_what_is_committed(version: str, toolchain: Callable[[str], str]) -> None:
     program = f"import sys; assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}\n" + PROGRAM
     assert FRESH in run(ROOT, python=toolchain(version), program=program)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """An engine that runs the hive builder by *command*."""
+
+    command: tuple[str, ...]
+    cwd: Path = ROOT / "generator"
+    name = "builder"
+
+    def run(self, request: bytes) -> bytes:
+        """Return the builder's response to *request*."""
+        done = subprocess.run(self.command, cwd=self.cwd, input=request, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout
+
+
+def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "select", lambda *_: builder)
+    made, _ = pipeline.rebuild(ROOT, None, lambda _: None)
+    committed = outputs(ROOT)
+    assert {path: committed[path] for path in made} == made
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12", "3.13"])
+def test_any_python_of_the_builder_makes_what_is_committed(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        f"import sys; sys.path[:0] = [{str(ROOT / 'tests/binding')!r}]; "
+        f"assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}; "
+        "from hivebuilder.__main__ import main; sys.exit(main())"
+    )
+    assert_makes_what_is_committed(Builder((python(version), "-B", "-c", program)), monkeypatch)
+
+
+# Each with Debian's own Python and binding: 3.9 and hivex 1.3.20, 3.11 and 1.3.23, 3.13 and 1.3.24.
+MACHINES = {
+    ("bullseye", "amd64"): ("x86_64", "little", 3, 9),
+    ("trixie", "i386"): ("x86_64", "little", 3, 13),  # 32 bits on a 64-bit kernel, which names itself
+    ("bookworm", "s390x"): ("s390x", "big", 3, 11),
+    ("trixie", "arm64"): ("aarch64", "little", 3, 13),
+}
+
+
+def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
+    """Unpack a Debian with hivex into *folder* and return the command that runs a program inside."""
+    if os.geteuid():
+        lack("only root can enter another Debian")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "winscratch"
+    kept = cache / f"{suite}-{architecture}.tar"
+    if not kept.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        fetched = folder.with_name("fetched.tar")
+        # Unpacked, not set up: nothing of another architecture has to run for that.
+        options = ("--variant=extract", "--mode=root", f"--architectures={architecture}", "--include=python3-hivex")
+        done = subprocess.run(
+            [need("mmdebstrap"), *options, suite, str(fetched)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            lack(f"Debian {suite} for {architecture} cannot be had: {done.stderr.strip().splitlines()[-1]}")
+        shutil.copy(fetched, kept.with_name(f"{kept.name}.{os.getpid()}"))
+        kept.with_name(f"{kept.name}.{os.getpid()}").replace(kept)
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", str(kept), "-C", str(folder), "--exclude=./dev"], check=True)
+    (folder / "proc").mkdir(exist_ok=True)
+    for name in ("bin", "lib", "lib64"):  # from trixie on, setting up makes these
+        if not (folder / name).exists():
+            (folder / name).symlink_to(f"usr/{name}")
+    shutil.copytree(ROOT / engine.BUILDER, folder / "hivebuilder")
+    emulator = ()
+    if architecture in {"s390x", "arm64"}:
+        shutil.copy(need(f"qemu-{'aarch64' if architecture == 'arm64' else architecture}-static"), folder / "emulator")
+        emulator = ("/emulator",)
+    # The builder's memory file has its name below /proc.
+    enter = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"'
+    return (need("unshare"), "--mount", "sh", "-c", enter, str(folder), *emulator, engine.DEBIAN_PYTHON)
+
+
+@pytest.mark.parametrize(("suite", "architecture"), MACHINES)
+def test_any_machine_makes_what_is_committed(
+    suite: str, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = debian(suite, architecture, tmp_path / "root")
+    ask = "import os, sys; print(os.uname().machine, sys.byteorder, *sys.version_info[:2], sys.maxsize)"
+    answer = subprocess.run([*inside, "-c", ask], check=True, capture_output=True, text=True).stdout
+    width = 2**31 - 1 if architecture == "i386" else 2**63 - 1
+    assert answer.split() == [*map(str, MACHINES[suite, architecture]), str(width)]
+    assert_makes_what_is_committed(Builder((*inside, "-s", "-E", "-B", "-m", "hivebuilder")), monkeypatch)
