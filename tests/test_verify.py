@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor is told: every output and input by its hash, the tools, and the builder's packages."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from trees import generate, outputs, small_checkout
+
+from generator import engine, verify
+from generator.errors import GeneratorError
+from generator.manifest import MANIFEST
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh checkout that no test changes for good."""
+    root = small_checkout(tmp_path_factory.mktemp("verify") / "tree")
+    generate(root)
+    return root
+
+
+Audit = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def audit(tree: Path) -> Audit:
+    def run(
+        root: Path = tree, provenance: Path | None = None, sbom: Path | None = None, name: str = "native"
+    ) -> tuple[int, list[str]]:
+        said: list[str] = []
+        status = verify.verify(
+            root, engine_name=name, provenance=provenance, sbom=sbom, say=said.append, progress=lambda _: None
+        )
+        return status, said
+
+    return run
+
+
+def test_every_digest_and_every_tool_is_told(tree: Path, audit: Audit) -> None:
+    status, said = audit()
+    assert (status, said[-1]) == (0, "verified: 16 outputs are what their sources make, byte for byte")
+    for path, data in outputs(tree).items():
+        if path != MANIFEST:
+            assert f"sha256:{hashlib.sha256(data).hexdigest()} {path}" in said
+    for layer in ("one", "two", "three"):
+        for what in ("diff id", "digest"):
+            assert sum(bool(re.fullmatch(rf"{layer}: {what} sha256:[0-9a-f]{{64}}", line)) for line in said) == 1
+    for tool in ("hivex", "jinja2", "python", "zopfli"):
+        assert sum(bool(re.fullmatch(rf"{tool} \d+\.\d+\.\d+\S*", line)) for line in said) == 1
+
+
+def test_an_output_that_its_sources_do_not_make_is_told_and_vouched_for_by_nothing(
+    tree: Path, audit: Audit, tmp_path: Path
+) -> None:
+    path = tree / "output/go/one/one.go"
+    good, manifest = path.read_bytes(), (tree / MANIFEST).read_bytes()
+    bad = good.replace(b"DO NOT EDIT", b"DO  NOT EDIT")
+    path.write_bytes(bad)
+    # Whoever forges an output forges the manifest with it.
+    old, new = hashlib.sha256(good).hexdigest(), hashlib.sha256(bad).hexdigest()
+    (tree / MANIFEST).write_bytes(manifest.replace(old.encode(), new.encode()))
+    try:
+        status, said = audit(provenance=tmp_path / "p.json")
+    finally:
+        path.write_bytes(good)
+        (tree / MANIFEST).write_bytes(manifest)
+    assert status == 1
+    assert "stale: output/go/one/one.go: not what its sources make" in said
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_the_statement_is_in_totos_and_names_everything_by_its_hash(tree: Path, audit: Audit, tmp_path: Path) -> None:
+    audit(provenance=tmp_path / "p.json")
+    statement = json.loads((tmp_path / "p.json").read_text())
+    assert statement.keys() == {"_type", "subject", "predicateType", "predicate"}
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    assert statement["predicate"].keys() == {"buildDefinition", "runDetails"}
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition.keys() == {"buildType", "externalParameters", "resolvedDependencies"}
+    assert statement["predicate"]["runDetails"]["builder"].keys() == {"id", "version"}
+    made = {path: data for path, data in outputs(tree).items() if path != MANIFEST}
+    assert {s["name"]: s["digest"]["sha256"] for s in statement["subject"]} == {
+        path: hashlib.sha256(data).hexdigest() for path, data in made.items()
+    }
+    inputs = {d["name"]: d["digest"]["sha256"] for d in definition["resolvedDependencies"]}
+    assert inputs == {path: hashlib.sha256((tree / path).read_bytes()).hexdigest() for path in inputs}
+    named = set(json.loads((tree / MANIFEST).read_text())["outputs"])
+    read = {path for entry in json.loads((tree / MANIFEST).read_text())["outputs"].values() for path in entry["from"]}
+    assert read - named <= inputs.keys()
+    assert {"requirements.lock", "Dockerfile.hivex", "generator/pipeline.py"} <= inputs.keys()
+
+
+def test_neither_document_depends_on_time_or_place(audit: Audit, tmp_path: Path) -> None:
+    audit(provenance=tmp_path / "p1.json", sbom=tmp_path / "s1.json")
+    elsewhere = small_checkout(tmp_path / "an other place")
+    generate(elsewhere)
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (0, 0))
+    audit(elsewhere, provenance=tmp_path / "p2.json", sbom=tmp_path / "s2.json")
+    assert (tmp_path / "p1.json").read_bytes() == (tmp_path / "p2.json").read_bytes()
+    assert (tmp_path / "s1.json").read_bytes() == (tmp_path / "s2.json").read_bytes()
+    assert not re.search(r"20\d\d-\d\d-\d\d", (tmp_path / "p1.json").read_text() + (tmp_path / "s1.json").read_text())
+
+
+def assert_is_cyclonedx(document: dict[str, object]) -> dict[str, str]:
+    """Check *document* by what CycloneDX 1.6's schema demands and allows; return its packages' versions."""
+    assert document.keys() <= {"$schema", "bomFormat", "specVersion", "version", "metadata", "components"}
+    assert (document["bomFormat"], document["specVersion"], document["version"]) == ("CycloneDX", "1.6", 1)
+    metadata, components = document["metadata"], document["components"]
+    assert isinstance(metadata, dict)
+    assert isinstance(components, list)
+    everything = [metadata["component"], *components]
+    for component in everything:
+        assert {"type", "name"} <= component.keys() <= {"type", "bom-ref", "name", "version", "purl"}
+        assert all(isinstance(value, str) and value for value in component.values())
+        assert component["type"] in {"container", "library"}
+    references = [component["bom-ref"] for component in everything]
+    assert len(set(references)) == len(references)
+    for component in components:
+        assert re.fullmatch(r"pkg:deb/debian/[a-z0-9.%B-]+@[A-Za-z0-9.:~%-]+\?arch=[a-z0-9-]+", component["purl"])
+    return {component["name"]: component["version"] for component in components}
+
+
+def test_the_bill_names_the_packages_that_build_hives_natively(audit: Audit, tmp_path: Path) -> None:
+    status, _ = audit(sbom=tmp_path / "s.json")
+    assert status == 0
+    packages = assert_is_cyclonedx(json.loads((tmp_path / "s.json").read_text()))
+    assert {"libhivex0", "python3", "python3-hivex"} <= packages.keys()
+
+
+def test_the_bill_names_every_package_of_the_image(audit: Audit, tmp_path: Path) -> None:
+    from support import lack
+
+    try:
+        engine.select("docker", lambda _: None)
+    except GeneratorError as error:
+        lack(str(error))
+    status, _ = audit(sbom=tmp_path / "s.json", name="docker")
+    assert status == 0
+    document = json.loads((tmp_path / "s.json").read_text())
+    packages = assert_is_cyclonedx(document)
+    assert {"libhivex0", "python3", "python3-hivex", "libc6", "dpkg"} <= packages.keys()
+    assert document["metadata"]["component"]["name"] == "winscratch-hivex"
+
+
+def test_a_place_that_cannot_be_written_is_named(audit: Audit, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GeneratorError, match=r"file/p\.json: cannot be written|File exists|Not a directory"):
+        audit(provenance=tmp_path / "file/p.json")
+
+
+def test_versions_are_written_as_package_urls_want_them() -> None:
+    bill = verify.bill("image", "1", [["g++", "4:12.2.0-3+b1", "amd64"], ["a", "1~rc1", "all"]])
+    components = bill["components"]
+    assert isinstance(components, list)
+    assert [c["purl"] for c in components] == [
+        "pkg:deb/debian/a@1~rc1?arch=all",
+        "pkg:deb/debian/g%2B%2B@4:12.2.0-3%2Bb1?arch=amd64",
+    ]
