@@ -20,6 +20,7 @@ from Registry import Registry
 from support import lack, need
 
 from generator import engine, regf, spec
+from generator import hive as hive_types
 from generator.engine import ROOT, EngineError
 from generator.hive import (
     REG_BINARY,
@@ -73,7 +74,7 @@ def by_regipy(path: Path) -> Found:
     def values(key: Any) -> set[tuple[str, int, bytes]]:
         found = list(key.iter_values(as_json=False)) if key.values_count else []
         assert len(found) == key.values_count
-        return {("" if v.name == "(default)" else v.name, getattr(spec.hive, v.value_type), b"") for v in found}
+        return {("" if v.name == "(default)" else v.name, getattr(hive_types, v.value_type), b"") for v in found}
 
     root = RegistryHive(str(path)).root
     return walk(root, lambda key: list(key.iter_subkeys()) if key.subkey_count else [], values)

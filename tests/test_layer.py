@@ -66,10 +66,9 @@ def tars() -> dict[str, bytes]:
 TARS = tars()
 
 
-@pytest.fixture(params=TARS.values(), ids=TARS)
+@pytest.fixture(params=TARS)
 def tar(request: pytest.FixtureRequest) -> bytes:
-    data: bytes = request.param
-    return data
+    return TARS[request.param]
 
 
 def listed(tar: bytes) -> dict[str, bytes | None]:
@@ -285,20 +284,20 @@ NEGATIVE = TAR[:124] + b"-0000001000" + TAR[135:]
 ENDLESS = TAR[:124] + b"77777777777" + TAR[135:]
 
 
-@pytest.mark.parametrize(
-    ("damaged", "words"),
-    [
-        (b"", "truncated"),
-        (b"text", "not a gzip blob"),
-        (GOOD[:-1], "truncated"),
-        (GOOD + b"\0", "more than one gzip member"),
-        (GOOD + GOOD, "more than one gzip member"),
-        (GOOD[:-8] + bytes(4) + GOOD[-4:], "not a gzip blob"),
-        (gzip.compress(b"x" * 1024), "no ustar header at byte 0 of the tar"),
-        (gzip.compress(NEGATIVE), "no ustar header at byte 0 of the tar"),
-        (gzip.compress(ENDLESS), "ends beyond it"),
-    ],
-)
+DAMAGED = {
+    "nothing": (b"", "truncated"),
+    "text": (b"text", "not a gzip blob"),
+    "cut": (GOOD[:-1], "truncated"),
+    "one byte more": (GOOD + b"\0", "more than one gzip member"),
+    "twice": (GOOD + GOOD, "more than one gzip member"),
+    "a wrong checksum": (GOOD[:-8] + bytes(4) + GOOD[-4:], "not a gzip blob"),
+    "no tar": (layer.compress(b"x" * 1024), "no ustar header at byte 0 of the tar"),
+    "a negative size": (layer.compress(NEGATIVE), "no ustar header at byte 0 of the tar"),
+    "a size beyond the end": (layer.compress(ENDLESS), "ends beyond it"),
+}
+
+
+@pytest.mark.parametrize(("damaged", "words"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_blob_is_refused_in_one_line(damaged: bytes, words: str) -> None:
     with pytest.raises(GeneratorError) as refused:
         layer.read_blob(damaged, "a.tar.gz")
