@@ -148,10 +148,13 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
     from generator import layer as layers
 
     if work.build:
-        for name, built in _built(root, work.build, engine, say):
-            data = layers.compress(built)
-            work.blobs[name] = layers.read_blob(data, blob_path(name))
-            work.made[blob_path(name)] = data
+        from concurrent.futures import ThreadPoolExecutor
+
+        tars = dict(_built(root, work.build, engine, say))
+        with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
+            for name, data in zip(tars, pool.map(layers.compress, tars.values()), strict=True):
+                work.blobs[name] = layers.read_blob(data, blob_path(name))
+                work.made[blob_path(name)] = data
     for name in work.tree.layers():
         if name not in work.blobs and any(work.expected[p].layer == name for p in work.chosen):
             path = blob_path(name)
