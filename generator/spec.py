@@ -27,6 +27,9 @@ MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
 
+# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
+_MANY_PARTS = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
 RESERVED_LAYER_NAMES = frozenset(
@@ -127,6 +130,9 @@ def load(path: Path, shown: str) -> Layer:
 
 def parse(name: str, raw: bytes, shown: str) -> Layer:
     """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
+    if (found := _MANY_PARTS.search(raw)) is not None:
+        line = raw.count(b"\n", 0, found.start()) + 1
+        raise GeneratorError(f"{shown}: line {line}: more than 64 words joined by dots; a key has far fewer")
     try:
         document = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
