@@ -33,6 +33,8 @@ def _one_line_errors() -> Iterator[None]:
         raise Exit(f"error: {error}", code=EXIT_ERROR) from error
     except BrokenPipeError as error:
         raise Exit(code=reader_gone()) from error
+    except ModuleNotFoundError as error:
+        raise Exit(f"error: {error.name} is not installed; ./invokew installs it", code=EXIT_ERROR) from error
     except KeyboardInterrupt as error:
         raise Exit("interrupted; every file is whole, so give the command again to go on", code=130) from error
 

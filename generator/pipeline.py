@@ -74,20 +74,22 @@ def generate(
         records, tools, damage = manifest.read(root)
         findings = manifest.stale(tree, expected, records)
         installed = tool_versions()
-        if not (findings or damage or force or tools != installed):
+        # A tool that is not here can make no other bytes.
+        other = {tool for tool, version in installed.items() if version not in {tools.get(tool), "unknown"}}
+        if not (findings or damage or force or other):
             say("fresh: nothing to do")
             return EXIT_OK
         chosen = {path for path, output in expected.items() if only is None or output.layer == only}
         work = _Work(tree, expected, records, chosen, [])
         work.build = [o.layer for o in expected.values() if o.layer and _must_build(work, o, force)]
-        everything = force or tools.get("jinja2") != installed["jinja2"]
+        everything = force or "jinja2" in other
         if dry_run:
             _say_plan(work, findings, damage, everything, say)
             return EXIT_OK
         if not root.joinpath("output").is_dir() and root.joinpath("output").exists():
             raise GeneratorError("output: a file stands in the place of the folder; move it away")
         _make_blobs(work, root, engine, say)
-        if tools.get("zopfli") != installed["zopfli"] and not damage:
+        if "zopfli" in other and not damage:
             _compress_again(work)
         _make_modules(work, root, say, everything=everything)
         _store(work, root, tools, installed, only, say)

@@ -130,6 +130,10 @@ BORDERS = {
         "{ path = '', values = [{ name = 'µ', type = 'REG_NONE', data = '' },"
         " { name = '\u039c', type = 'REG_NONE', data = '' }] }"
     ),
+    "values whose names differ beyond the first plane alone": hive(
+        "{ path = '', values = [{ name = '\U00010400', type = 'REG_NONE', data = '' },"
+        " { name = '\U00010428', type = 'REG_NONE', data = '' }] }"
+    ),
     "equal names under different keys": hive(r"{ path = 'a\k' }", r"{ path = 'b\k' }"),
     "a path of 100 bytes": file(path="x" * 100),
     "a path of 256 bytes": file(path=f"{'p' * 54}/{'q' * 100}/{'n' * 100}"),

@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import pytest
 from support import lack
 
-from generator import engine, files, layer, manifest, pipeline
+from generator import engine, files, layer, manifest, pipeline, render
 from generator.engine import ROOT, EngineError
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from generator.languages import LANGUAGES, Language
 
 FRESH = ["fresh: every output is what its inputs make"]
 MEND = "to mend: ./invokew generate"
@@ -96,6 +97,10 @@ def _native() -> None:
 
 # ---------------------------------------------------------------------------------------------
 # Fresh
+
+
+def test_the_committed_output_is_fresh() -> None:
+    assert check(ROOT) == FRESH
 
 
 @pytest.mark.usefixtures("no_engine")
@@ -183,6 +188,13 @@ def test_a_template_is_rendered_where_there_is_no_engine_and_no_hivex(tree: Path
     assert done.stderr.startswith("error: WINSCRATCH_ENGINE docker: there is no program docker on PATH; install or ")
 
 
+def test_a_library_that_is_not_installed_is_one_line(tree: Path) -> None:
+    (tree / "jinja2.py").write_text("raise ModuleNotFoundError(name='jinja2')")
+    (tree / "output/go/go.mod").unlink()
+    done = subprocess.run([*PROGRAM, "generate"], cwd=tree, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (EXIT_ERROR, "error: jinja2 is not installed; ./invokew installs it\n")
+
+
 @pytest.mark.usefixtures("no_engine")
 def test_a_filter_makes_every_module_and_no_blob(tree: Path) -> None:
     with (tree / "generator/render.py").open("a") as file:
@@ -237,6 +249,17 @@ def test_a_fourth_layer_needs_no_code(tree: Path) -> None:
     expected = {"output/layers/fourth.tar.gz"} | {p.replace("legacy", "fourth") for p in modules("legacy")}
     assert written(generate(tree)) == expected
     assert check(tree) == FRESH
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_further_language_needs_a_folder_and_an_entry(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LANGUAGES, "ini", Language("ini", ";", (("module.ini.jinja", "ini/{name}.ini"),)))
+    (tree / "templates/ini").mkdir()
+    (tree / "templates/ini/module.ini.jinja").write_text("; {{ provenance }}\nname={{ layer }}\n")
+    assert check(tree)[0] == "stale: output/ini/hostprocess.ini: not generated yet"
+    assert written(generate(tree)) == {f"output/ini/{name}.ini" for name in LAYERS}
+    assert check(tree) == FRESH
+    assert (tree / "output/ini/legacy.ini").read_text().endswith("\nname=legacy\n")
 
 
 @pytest.mark.usefixtures("no_engine")
@@ -390,32 +413,48 @@ def test_a_manifest_cannot_name_files_elsewhere_for_removal(tree: Path) -> None:
     assert (tree.parent / "outside").read_text() == "mine"
 
 
+def record_version(tree: Path, tool: str) -> None:
+    """Have the manifest say that another version of *tool* made the outputs."""
+    document = json.loads((tree / manifest.MANIFEST).read_text())
+    document["tools"][tool] = "0.0.1"
+    (tree / manifest.MANIFEST).write_bytes((json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+
+
 @pytest.mark.usefixtures("no_engine")
 @pytest.mark.parametrize("tool", ["jinja2", "zopfli"])
 def test_another_version_of_a_tool_that_makes_the_same_bytes_changes_nothing(tree: Path, tool: str) -> None:
-    document = json.loads((tree / manifest.MANIFEST).read_text())
-    document["tools"][tool] = "0.0.1"
-    (tree / manifest.MANIFEST).write_bytes(manifest_bytes(document))
+    record_version(tree, tool)
     before = snapshot(tree)
     assert check(tree) == FRESH
     generate(tree)
     assert snapshot(tree) == before
 
 
-def manifest_bytes(document: Any) -> bytes:
-    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-
-
 @pytest.mark.usefixtures("no_engine")
 def test_another_zopfli_that_makes_other_bytes_makes_other_blobs(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = json.loads((tree / manifest.MANIFEST).read_text())
-    document["tools"]["zopfli"] = "0.0.1"
-    (tree / manifest.MANIFEST).write_bytes(manifest_bytes(document))
-    monkeypatch.setattr(layer, "_ITERATIONS", 1)
+    record_version(tree, "zopfli")
     monkeypatch.setattr(layer, "_GZIP_HEADER", bytes([31, 139, 8, 0, 0, 0, 0, 0, 4, 255]))
     said = generate(tree)
     assert written(said) == modules(*LAYERS) | {f"output/layers/{name}.tar.gz" for name in LAYERS}
     assert check(tree) == FRESH
+    assert generate(tree) == ["fresh: nothing to do"]
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_another_jinja_that_makes_other_bytes_makes_other_modules(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_version(tree, "jinja2")
+    real = render.render
+    monkeypatch.setattr(render, "render", lambda *arguments: real(*arguments) + "\n")
+    # One layer made by it does not make it the version of all.
+    assert written(generate(tree, only="legacy")) == modules("legacy")
+    assert written(generate(tree)) == modules("hostprocess", "scratch") | {"output/go/go.mod"}
+    assert check(tree) == FRESH
+    assert generate(tree) == ["fresh: nothing to do"]
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_fresh_tree_needs_no_tool(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "tool_versions", lambda: dict.fromkeys(pipeline.TOOLS, "unknown"))
     assert generate(tree) == ["fresh: nothing to do"]
 
 
