@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import socket
 import subprocess
 import tarfile
@@ -15,11 +16,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from support import need
+if __name__ != "__main__":
+    from support import need
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
+CATALOGUE = PROJECT / "tests/go/catalogue/catalogue.go"
 LAYERS = sorted(path.name.removesuffix(".tar.gz") for path in OUTPUT.glob("layers/*.tar.gz"))
 
 
@@ -41,6 +44,30 @@ def committed() -> dict[str, str]:
 def dumped(folder: Path) -> dict[str, str]:
     """Return the digests of what a consumer wrote into *folder*, for comparison with committed()."""
     return _digests({path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def write_layers_h(folder: Path) -> None:
+    """Write the header that tells tests/c/dump.c which layers there are."""
+    layers = committed()
+    lines = [f'#include "windows_{name}.h"' for name in LAYERS]
+    listed = [f"LAYER({name}, {name.upper()})" for name in LAYERS]
+    listed += [f"BCD({name.upper()})" for name in LAYERS if f"{name}.bcd" in layers]
+    (folder / "layers.h").write_text("\n".join([*lines, f"#define LAYERS {' '.join(listed)}\n"]))
+
+
+def go_catalogue() -> str:
+    """Return the list of layers that the Go tests run over; ``python3 tests/consumers.py`` writes it anew."""
+    layers = committed()
+    rows = ""
+    for name in LAYERS:
+        fields = ["Name", "MediaType", "DiffID", "Digest", "Size", "CompressedSize", "Layer", "Blob"]
+        values = [f"{name}.{field}" for field in fields]
+        values += [f"{name}.BCD" if f"{name}.bcd" in layers else "nil", f"{name}.Open", f"{name}.OpenCompressed"]
+        rows += "\t{\n" + "".join(f"\t\t{value},\n" for value in values) + "\t},\n"
+    imports = "".join(f'\t"winscratch.example/layers/{name}"\n' for name in LAYERS)
+    text = CATALOGUE.read_text("utf-8")
+    text = re.sub(r'(?<=\n)(\t"winscratch\.example/layers/\w+"\n)+', lambda _: imports, text)
+    return re.sub(r"(?<=\[\]Layer\{\n).*?(?=^\}$)", lambda _: rows, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -88,3 +115,7 @@ def registry(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+if __name__ == "__main__":
+    CATALOGUE.write_text(go_catalogue(), "utf-8")

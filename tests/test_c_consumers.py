@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run
+from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
 from support import lack, need
 
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", str(OUTPUT / "c"))
@@ -40,7 +40,8 @@ def test_a_shared_library_exports_the_layers(compiler: str, tmp_path: Path) -> N
     run(need(compiler), *FLAGS, "-shared", "-fPIC", *sorted(OUTPUT.glob("c/*.c")), "-o", library)
     # Whatever made the library, any program can use it; gcc's is built as position-independent code.
     program = tmp_path / "dump"
-    run(need("gcc"), *FLAGS, "-fPIE", PROJECT / "tests/c/dump.c", library, "-o", program)
+    write_layers_h(tmp_path)
+    run(need("gcc"), *FLAGS, "-I", tmp_path, "-fPIE", PROJECT / "tests/c/dump.c", library, "-o", program)
     folder = tmp_path / "folder"
     folder.mkdir()
     run(program, folder, LD_LIBRARY_PATH=str(tmp_path))

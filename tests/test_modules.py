@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run
+from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
 from support import need
 
 from generator.languages import LANGUAGES
@@ -95,7 +95,20 @@ def test_every_c_compiler_reads_the_layers(compiler: str, standard: str, tmp_pat
     language = ["-x", "c++"] if "++" in compiler else []
     sources = [PROJECT / "tests/c/dump.c", *sorted(OUTPUT.glob("c/*.c"))]
     program = tmp_path / "dump.exe"
-    run(need(compiler), f"-std={standard}", *warnings, "-I", OUTPUT / "c", *language, *sources, "-o", program)
+    write_layers_h(tmp_path)
+    run(
+        need(compiler),
+        f"-std={standard}",
+        *warnings,
+        "-I",
+        tmp_path,
+        "-I",
+        OUTPUT / "c",
+        *language,
+        *sources,
+        "-o",
+        program,
+    )
     if "mingw32" in compiler:
         assert program.read_bytes()[:2] == b"MZ"  # it runs on Windows only
         return

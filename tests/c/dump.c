@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Writes what the generated modules hold into a folder: NAME.tar, NAME.tar.gz
-// and NAME.bcd. C99, and C++ as well.
+// and NAME.bcd. C99, and C++ as well. The test writes layers.h, which includes
+// the modules' headers and lists them: #define LAYERS LAYER(scratch, SCRATCH)
+// BCD(SCRATCH) ...
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "windows_hostprocess.h"
-#include "windows_legacy.h"
-#include "windows_scratch.h"
+#include "layers.h"
 
 static void write_file(const char *folder, const char *layer,
                        const char *suffix, const unsigned char *data,
@@ -23,24 +23,25 @@ static void write_file(const char *folder, const char *layer,
   }
 }
 
+static void check_size(size_t stated, size_t real) {
+  if (stated != real)
+    exit(1);
+}
+
+#define LAYER(name, NAME)                                                      \
+  check_size(WINDOWS_##NAME##_LAYER_SIZE, sizeof windows_##name##_layer);      \
+  check_size(WINDOWS_##NAME##_BLOB_SIZE, sizeof windows_##name##_blob);        \
+  write_file(argv[1], WINDOWS_##NAME##_NAME, "tar", windows_##name##_layer,    \
+             sizeof windows_##name##_layer);                                   \
+  write_file(argv[1], WINDOWS_##NAME##_NAME, "tar.gz", windows_##name##_blob,  \
+             sizeof windows_##name##_blob);
+#define BCD(NAME)                                                              \
+  write_file(argv[1], WINDOWS_##NAME##_NAME, "bcd", WINDOWS_##NAME##_BCD,      \
+             WINDOWS_##NAME##_BCD_SIZE);
+
 int main(int argc, char **argv) {
   if (argc != 2)
     return 2;
-  write_file(argv[1], WINDOWS_SCRATCH_NAME, "tar", windows_scratch_layer,
-             sizeof windows_scratch_layer);
-  write_file(argv[1], WINDOWS_SCRATCH_NAME, "tar.gz", windows_scratch_blob,
-             WINDOWS_SCRATCH_BLOB_SIZE);
-  write_file(argv[1], WINDOWS_SCRATCH_NAME, "bcd", WINDOWS_SCRATCH_BCD,
-             WINDOWS_SCRATCH_BCD_SIZE);
-  write_file(argv[1], WINDOWS_HOSTPROCESS_NAME, "tar",
-             windows_hostprocess_layer, WINDOWS_HOSTPROCESS_LAYER_SIZE);
-  write_file(argv[1], WINDOWS_HOSTPROCESS_NAME, "tar.gz",
-             windows_hostprocess_blob, sizeof windows_hostprocess_blob);
-  write_file(argv[1], WINDOWS_LEGACY_NAME, "tar", windows_legacy_layer,
-             WINDOWS_LEGACY_LAYER_SIZE);
-  write_file(argv[1], WINDOWS_LEGACY_NAME, "tar.gz", windows_legacy_blob,
-             WINDOWS_LEGACY_BLOB_SIZE);
-  write_file(argv[1], WINDOWS_LEGACY_NAME, "bcd", WINDOWS_LEGACY_BCD,
-             WINDOWS_LEGACY_BCD_SIZE);
+  LAYERS
   return 0;
 }

@@ -5,6 +5,7 @@ package tests
 import (
 	"bytes"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/buildpacks/imgutil/layer"
@@ -33,7 +34,9 @@ func BenchmarkRead(b *testing.B) {
 // A layer is ready to be pushed when both digests and the size are known and its blob can be read.
 func BenchmarkPushReady(b *testing.B) {
 	b.Run("winscratch", func(b *testing.B) {
-		known := ready{catalogue.Layers[0]}
+		// The larger layer, as imgutil's is.
+		index := slices.IndexFunc(catalogue.Layers, func(l catalogue.Layer) bool { return l.Name == scratch.Name })
+		known := ready{catalogue.Layers[index]}
 		for b.Loop() {
 			push(b, &known)
 		}

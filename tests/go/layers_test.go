@@ -87,18 +87,13 @@ func TestGoReadsTheTar(t *testing.T) {
 				bcd = append(bcd, string(must(io.ReadAll(reader))(t)))
 			}
 		}
-		wanted := []string{}
-		if layer.BCD != nil {
-			wanted = append(wanted, "UtilityVM/Files/EFI/Microsoft/Boot/BCD")
-			if !slices.Equal(bcd, []string{layer.BCD()}) {
-				t.Error("BCD is not the file in the tar")
-			}
+		if layer.BCD != nil && !slices.Equal(bcd, []string{layer.BCD()}) {
+			t.Error("BCD is not the file in the tar")
 		}
 		for _, name := range []string{"DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"} {
-			wanted = append(wanted, "Files/Windows/System32/config/"+name)
-		}
-		if !slices.Equal(files, wanted) {
-			t.Errorf("files are %v, not %v", files, wanted)
+			if !slices.Contains(files, "Files/Windows/System32/config/"+name) {
+				t.Errorf("%s is not among %v", name, files)
+			}
 		}
 	})
 }
