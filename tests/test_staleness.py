@@ -95,6 +95,12 @@ def _native() -> None:
         lack(str(error))
 
 
+@pytest.fixture(autouse=True)
+def _anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let these tests say the same in a workflow of GitHub's."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
 # ---------------------------------------------------------------------------------------------
 # Fresh
 
