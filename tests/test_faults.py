@@ -37,6 +37,9 @@ from pathlib import Path
 from generator import pipeline
 from generator.errors import GeneratorError
 try:
+    if sys.argv[1] == "vendor":
+        from generator import vendor
+        sys.exit(vendor.vendor(Path.cwd(), sys.argv[2], "one", "dest", say=print))
     if sys.argv[1] == "check":
         sys.exit(pipeline.check(Path.cwd(), as_json=False, say=print, environment={}))
     sys.exit(pipeline.generate(Path.cwd(), say=print, engine="native", force=sys.argv[1] == "force"))
@@ -48,7 +51,7 @@ CHUNKS = 2
 
 
 def command(what: str = "generate") -> list[str]:
-    return [sys.executable, "-P", "-B", "-c", PROGRAM, what]
+    return [sys.executable, "-P", "-B", "-c", PROGRAM, *what.split()]
 
 
 def run(root: Path, what: str = "generate", *before: str) -> subprocess.CompletedProcess[str]:
@@ -188,6 +191,40 @@ def test_an_interrupt_at_any_call_that_changes_something_leaves_every_file_whole
         assert not [path for path in outputs(tree, temporary=True) if path.endswith(TEMPORARY)]
         assert_whole(tree, of)
         shutil.rmtree(tree)
+
+
+def copies(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (root / "dest").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("language", ["python", "go", "c"])
+def test_a_kill_at_any_call_of_vendor_that_changes_something_is_mended_by_the_next_run(
+    language: str, stage: Callable[[str], Stage], tmp_path: Path
+) -> None:
+    tree = shutil.copytree(stage("change_templates").tree, tmp_path / "tree")
+    (tree / "dest").mkdir()
+    assert run(tree, f"vendor {language}").returncode == 0
+    old = copies(tree)
+    change_templates(tree)
+    generate(tree)
+    done = shutil.copytree(tree, tmp_path / "done")
+    log = tmp_path / "log"
+    traced = run(done, f"vendor {language}", need("strace"), "-qq", "-o", str(log), "-e", f"trace={CALLS}")
+    assert traced.returncode == 0, traced.stderr
+    new = copies(done)
+    assert all(new[name] != data for name, data in old.items())
+    found = points(log.read_text())
+    assert len(found) >= 4
+    for call, number in found:
+        root = shutil.copytree(tree, tmp_path / f"{call}-{number}")
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
+        killed = run(root, f"vendor {language}", need("strace"), "-qq", "-o", "/dev/null", *inject)
+        assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, (call, number, killed.stderr)
+        for name, data in copies(root).items():
+            assert name.endswith(TEMPORARY) or data in {old[name], new[name]}
+        assert run(root, f"vendor {language}").returncode == 0
+        assert copies(root) == new
+        shutil.rmtree(root)
 
 
 # ---------------------------------------------------------------------------------------------
