@@ -35,6 +35,10 @@ def test_go_code_is_formatted_and_vetted(module: str) -> None:
     run(need("go"), "vet", "./...", cwd=PROJECT / module)
 
 
+def test_the_layers_build_for_windows() -> None:
+    run(need("go"), "build", "./...", cwd=PROJECT / "output/go", GOOS="windows", GOARCH="amd64")
+
+
 def test_staticcheck_finds_nothing(tmp_path: Path) -> None:
     checker = tmp_path / "staticcheck"
     run(need("go"), "build", "-o", checker, "honnef.co/go/tools/cmd/staticcheck", cwd=PROJECT / "tests/go")
