@@ -5,13 +5,14 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from invoke import Argument, Context, Exit, Task, task
 
 ROOT = Path(__file__).parent
 
 
-class PathsTask(Task):  # type: ignore[misc]  # Invoke's types are not looked at
+class PathsTask(Task[Any]):
     """A task that takes every word after its name, options apart, as a path: Invoke knows no such argument."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:

@@ -28,7 +28,7 @@ MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
 
 # tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
-_MANY_PARTS = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+_MANY_PARTS = re.compile(rb"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.

@@ -119,6 +119,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stage]:
         generate(tree)
         SCENARIOS[scenario](tree)
         before = outputs(tree)
+        warm = tree.with_name("warm")  # what only a first run opens must not be counted
+        shutil.copytree(tree, warm)
+        assert run(warm, what_to_run(scenario)).returncode == 0
         done = tree.with_name("done")
         shutil.copytree(tree, done)
         log = tree.with_name("log")
@@ -164,14 +167,20 @@ def test_a_kill_at_any_call_that_changes_something_is_mended_by_the_next_run(
 ) -> None:
     of = stage(scenario)
     assert len(of.points) >= 20
+    missed = 0
     for call, number in of.points[chunk::CHUNKS]:
         tree = tmp_path / f"{call}-{number}"
         shutil.copytree(of.tree, tree)
         inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
         killed = run(tree, what_to_run(scenario), need("strace"), "-qq", "-o", "/dev/null", *inject)
-        assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, (call, number, killed.stderr)
+        if killed.returncode == 0:  # a run may open a file fewer than the traced one did, and miss the last point
+            assert outputs(tree) == of.after
+            missed += 1
+        else:
+            assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, (call, number, killed.stderr)
         assert_whole(tree, of)
         shutil.rmtree(tree)
+    assert missed <= 1
 
 
 def test_the_kills_are_two_hundred_at_least(stage: Callable[[str], Stage]) -> None:
@@ -298,9 +307,9 @@ def test_a_directory_in_the_place_of_an_output_is_named(path: str, stale: Path) 
     (stale / path).unlink()
     (stale / path / "kept").mkdir(parents=True)
     kept = outputs(stale)
-    for action in (lambda: generate(stale, force=True), lambda: generate(stale)):
+    for force in (True, False):
         with pytest.raises(GeneratorError, match=path) as failure:
-            action()
+            generate(stale, force=force)
         assert one_line_of(failure)
         assert outputs(stale, temporary=True) == kept
     if path == "output/manifest.json":
@@ -464,7 +473,7 @@ def meaningless(hive: bytes) -> Iterator[tuple[range, str]]:
             else:
                 names[at - 0x1000] = -size
             at += abs(size)
-    data_sizes = {}
+    data_sizes: dict[int, int] = {}
     for cell, size in names.items():
         start = 0x1000 + cell + 4
         kind = hive[start : start + 2]

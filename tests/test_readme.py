@@ -14,7 +14,7 @@ README = (PROJECT / "README.md").read_text("utf-8")
 
 def test_the_python_example_saves_the_layer_as_it_is_committed(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "output/python"), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-W", "error", PROJECT / "examples/python/save.py", tmp_path]
+    command: list[str | Path] = [sys.executable, "-W", "error", PROJECT / "examples/python/save.py", tmp_path]
     subprocess.run(command, check=True, env=environment)
     blob = (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
     assert (tmp_path / "layer.tar.gz").read_bytes() == blob

@@ -297,8 +297,6 @@ def test_any_python_of_the_builder_makes_what_is_committed(version: str, monkeyp
     assert_makes_what_is_committed(Builder((python(version), "-B", "-c", program)), monkeypatch)
 
 
-# The signed archive itself: what this machine adds to it may lack other architectures.
-ARCHIVE = "debian"
 # Each with Debian's own Python and binding: 3.9 and hivex 1.3.20, 3.11 and 1.3.23, 3.13 and 1.3.24.
 MACHINES = {
     ("bullseye", "amd64"): ("x86_64", "little", 3, 9),
@@ -306,6 +304,12 @@ MACHINES = {
     ("bookworm", "s390x"): ("s390x", "big", 3, 11),
     ("trixie", "arm64"): ("aarch64", "little", 3, 13),
 }
+
+
+def archive() -> str:
+    """Return the archive of Debian that this machine uses, alone: what is added to it may lack other architectures."""
+    command = [need("apt-get"), "indextargets", "--format", "$(REPO_URI)", "Label: Debian"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
 
 
 def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
@@ -320,7 +324,7 @@ def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
         # Unpacked, not set up: nothing of another architecture has to run for that.
         options = ("--variant=extract", "--mode=root", f"--architectures={architecture}", "--include=python3-hivex")
         done = subprocess.run(
-            [need("mmdebstrap"), *options, suite, str(fetched), ARCHIVE], capture_output=True, text=True, check=False
+            [need("mmdebstrap"), *options, suite, str(fetched), archive()], capture_output=True, text=True, check=False
         )
         if done.returncode:
             lack(f"Debian {suite} for {architecture} cannot be had: {done.stderr.strip().splitlines()[-1]}")
@@ -333,7 +337,7 @@ def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
         if not (folder / name).exists():
             (folder / name).symlink_to(f"usr/{name}")
     shutil.copytree(ROOT / engine.BUILDER, folder / "hivebuilder")
-    emulator = ()
+    emulator: tuple[str, ...] = ()
     if architecture in {"s390x", "arm64"}:
         shutil.copy(need(f"qemu-{'aarch64' if architecture == 'arm64' else architecture}-static"), folder / "emulator")
         emulator = ("/emulator",)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import need
@@ -262,7 +263,8 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
     edited = EDITS[edit](path.read_bytes())
     path.write_bytes(edited)
     said: list[str] = []
-    for mode in ({}, {"dry_run": True}, {"diff": True}):
+    modes: tuple[dict[str, Any], ...] = ({}, {"dry_run": True}, {"diff": True})
+    for mode in modes:
         with pytest.raises(GeneratorError, match=r"x\.go: .*; nothing was written; --force replaces it"):
             vendor.vendor(ROOT, "go", "scratch", "x.go", say=said.append, package="mine", **mode)
         assert path.read_bytes() == edited

@@ -6,6 +6,7 @@ The library is the real one, libhivex; only the few lines between Python and C a
 
 import ctypes
 import os
+from typing import Any, List
 
 _WRITE = 4  # hivex.h, HIVEX_OPEN_WRITE
 
@@ -31,29 +32,31 @@ for _name, _result, _arguments in (
 class Hivex:
     """An open hive."""
 
-    def __init__(self, filename, write=False):
+    def __init__(self, filename: str, write: bool = False) -> None:
         self._hive = _library.hivex_open(filename.encode(), _WRITE if write else 0)
         self._good(self._hive)
 
     @staticmethod
-    def _good(result):
+    def _good(result: Any) -> Any:
         if not result:
             raise RuntimeError(os.strerror(ctypes.get_errno()))
         return result
 
-    def root(self):
-        return self._good(_library.hivex_root(self._hive))
+    def root(self) -> int:
+        return int(self._good(_library.hivex_root(self._hive)))
 
-    def node_add_child(self, parent, name):
-        return self._good(_library.hivex_node_add_child(self._hive, parent, name.encode()))
+    def node_add_child(self, parent: int, name: str) -> int:
+        return int(self._good(_library.hivex_node_add_child(self._hive, parent, name.encode())))
 
-    def node_set_values(self, node, values):
-        array = (_Value * len(values))(*((v["key"].encode(), v["t"], len(v["value"]), v["value"]) for v in values))
+    def node_set_values(self, node: int, values: List[Any]) -> None:
+        array = (_Value * len(values))(
+            *(_Value(v["key"].encode(), v["t"], len(v["value"]), v["value"]) for v in values)
+        )
         self._good(_library.hivex_node_set_values(self._hive, node, len(values), array, 0) == 0)
 
-    def commit(self, filename):
+    def commit(self, filename: None) -> None:
         self._good(_library.hivex_commit(self._hive, filename, 0) == 0)
 
-    def __del__(self):
+    def __del__(self) -> None:
         if self._hive:
             _library.hivex_close(self._hive)
