@@ -47,18 +47,15 @@ func main() {
 
 
 def exported(hive: Path) -> str:
-    command = [need("hivexregedit"), "--export", "--unsafe-printable-strings", hive, "\\"]
+    command = [need("hivexregedit"), "--export", "--unsafe-printable-strings", str(hive), "\\"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
 def imgutils_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("imgutil") / "BCD"
-    path.write_bytes(
-        subprocess.run(
-            [need("go"), "run", "./imgutil"], cwd=PROJECT / "tests/go", capture_output=True, check=True
-        ).stdout
-    )
+    command = [need("go"), "run", "./imgutil"]
+    path.write_bytes(subprocess.run(command, cwd=PROJECT / "tests/go", capture_output=True, check=True).stdout)
     return path
 
 
