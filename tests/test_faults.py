@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Through every fault: killed at any system call, a full disk, a read-only one, runs side by side, flipped bits."""
 
+import atexit
 import base64
 import contextlib
 import fcntl
@@ -14,6 +15,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,12 +53,20 @@ CHUNKS = 2
 
 
 def command(what: str = "generate") -> list[str]:
-    return [sys.executable, "-P", "-B", "-c", PROGRAM, *what.split()]
+    return [sys.executable, "-P", "-c", PROGRAM, *what.split()]
+
+
+@cache
+def bytecode() -> str:
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 def run(root: Path, what: str = "generate", *before: str) -> subprocess.CompletedProcess[str]:
     """Run the program on *root* in a process of its own, under the command *before* if there is one."""
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    # Bytecode of its own: what other tests compile meanwhile would change how many files a run opens.
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode()}
     return subprocess.run([*before, *command(what)], cwd=root, env=env, capture_output=True, text=True, check=False)
 
 
@@ -167,20 +177,14 @@ def test_a_kill_at_any_call_that_changes_something_is_mended_by_the_next_run(
 ) -> None:
     of = stage(scenario)
     assert len(of.points) >= 20
-    missed = 0
     for call, number in of.points[chunk::CHUNKS]:
         tree = tmp_path / f"{call}-{number}"
         shutil.copytree(of.tree, tree)
         inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
         killed = run(tree, what_to_run(scenario), need("strace"), "-qq", "-o", "/dev/null", *inject)
-        if killed.returncode == 0:  # a run may open a file fewer than the traced one did, and miss the last point
-            assert outputs(tree) == of.after
-            missed += 1
-        else:
-            assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, (call, number, killed.stderr)
+        assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}, (call, number, killed.stderr)
         assert_whole(tree, of)
         shutil.rmtree(tree)
-    assert missed <= 1
 
 
 def test_the_kills_are_two_hundred_at_least(stage: Callable[[str], Stage]) -> None:
