@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator import values
 from generator.errors import Place, brief
-from generator.hive import MAX_DATA, MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
+from generator.hive import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 
 BOOT_MANAGER = 0x10100002
 OS_LOADER = 0x10200003
@@ -112,7 +113,7 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
     """
     keys = [
         Key(()),
-        Key(("Description",), (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, _string("BCD00000000")))),
+        Key(("Description",), (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, values.stored("BCD00000000")))),
         Key(("Objects",)),
     ]
     _check_count(objects, place.at("objects"))
@@ -142,8 +143,7 @@ def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, An
         seen[number] = word
         kind, encode = _FORMATS[number >> 24 & 0xF]
         stored = encode(data, at)
-        if len(stored) > MAX_DATA:
-            raise at.error(f"{len(stored)} bytes are too many", f"store at most {MAX_DATA} bytes")
+        values.check_size(stored, at)
         keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, stored),)))
     return keys
 
@@ -160,7 +160,7 @@ def _object_type(word: str | int, place: Place) -> int:
                 f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
             )
         return OBJECT_TYPES[word]
-    return _integer(word, place, 32)
+    return values.integer(word, place, 32)
 
 
 def _element_number(word: str, object_type: int, place: Place) -> int:
@@ -190,34 +190,18 @@ def _guid(word: Any, place: Place) -> str:
     return known.lower()
 
 
-def _integer(data: Any, place: Place, bits: int = 64) -> int:
-    if type(data) is not int or not 0 <= data < 1 << bits:
-        raise place.error(f"{brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
-    return data
-
-
 def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
     if not isinstance(data, list) or not data:
-        raise place.error(f"{brief(data)} is out of place", "use a list of at least one item")
+        raise values.out_of_place(data, place, "use a list of at least one item")
     return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
-
-
-def _string(text: str) -> bytes:
-    return (text + "\0").encode("utf-16-le")
 
 
 def _dword(name: str, number: int) -> Value:
     return Value(name, REG_DWORD, struct.pack("<I", number))
 
 
-def _encode_string(data: Any, place: Place) -> bytes:
-    if not isinstance(data, str) or "\0" in data:
-        raise place.error(f"{brief(data)} is out of place", "use a string without NUL")
-    return _string(data)
-
-
 def _encode_object(data: Any, place: Place) -> bytes:
-    return _string(_guid(data, place))
+    return values.stored(_guid(data, place))
 
 
 def _encode_object_list(data: Any, place: Place) -> bytes:
@@ -225,12 +209,12 @@ def _encode_object_list(data: Any, place: Place) -> bytes:
 
 
 def _encode_integer(data: Any, place: Place) -> bytes:
-    return struct.pack("<Q", _integer(data, place))
+    return struct.pack("<Q", values.integer(data, place, 64))
 
 
 def _encode_boolean(data: Any, place: Place) -> bytes:
     if not isinstance(data, bool):
-        raise place.error(f"{brief(data)} is out of place", "use true or false")
+        raise values.out_of_place(data, place, "use true or false")
     return bytes([data])
 
 
@@ -240,7 +224,7 @@ def _encode_integer_list(data: Any, place: Place) -> bytes:
 
 # By the element number's format bits: the value's registry type, and what turns TOML data into the value's.
 _FORMATS: dict[int, tuple[int, Callable[[Any, Place], bytes]]] = {
-    2: (REG_SZ, _encode_string),
+    2: (REG_SZ, values.text),
     3: (REG_SZ, _encode_object),
     4: (REG_MULTI_SZ, _encode_object_list),
     5: (REG_BINARY, _encode_integer),

@@ -17,6 +17,11 @@ class Language(NamedTuple):
     shared: tuple[tuple[str, str], ...] = ()
 
 
+GO_KEYWORDS = frozenset(  # "Keywords", the Go language specification
+    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
+    range return select struct switch type var""".split()  # noqa: SIM905 - words are easier read so
+)
+
 LANGUAGES = {
     language.name: language
     for language in (

@@ -31,6 +31,7 @@ _BLOB_INPUTS = (
     "generator/hivebuilder",
     "generator/layer.py",
     "generator/spec.py",
+    "generator/values.py",
 )
 # What a module's text depends on beside its blob and its language's templates.
 _RENDERER = "generator/render.py"

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from generator import bcd, hive
+from generator import bcd, hive, values
 from generator.bcd import BcdObject
 from generator.errors import GeneratorError, Place, brief, shorten
-from generator.hive import MAX_DATA, MAX_SUBKEYS, Hive, Key, Value, fold_name
+from generator.hive import MAX_SUBKEYS, Hive, Key, Value, fold_name
+from generator.languages import GO_KEYWORDS
 from generator.layer import MAX_NAME, MAX_PREFIX, split_name
 from generator.manifest import LAYERS
 
@@ -32,10 +33,7 @@ _MANY_PARTS = re.compile(rb"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 # A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
-RESERVED_LAYER_NAMES = frozenset(
-    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
-    range return select struct switch type var internal main testdata vendor""".split()  # noqa: SIM905 - a word list
-)
+RESERVED_LAYER_NAMES = GO_KEYWORDS | {"internal", "main", "testdata", "vendor"}
 # "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
 RESERVED_FILE_NAMES = frozenset(
     [
@@ -226,7 +224,7 @@ def _file(file: _File, place: Place) -> File:
 
 def _hive(record: _Hive, place: Place) -> Hive:
     """Return the hive of a table: keys by path, with the keys in between made where none names them."""
-    values: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
+    found: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
     places: dict[tuple[str, ...], Place] = {(): place}  # of each key: who first asks for it
     named: dict[tuple[str, ...], Place] = {}
     for index, key in enumerate(record.keys):
@@ -240,10 +238,10 @@ def _hive(record: _Hive, place: Place) -> Hive:
             raise at.at("path").error(f"{brief(key.path)} is the key of {named[path].key}", "name each key once")
         named[path] = places[path] = at
         for end in range(1, len(path)):
-            values.setdefault(path[:end], ())
+            found.setdefault(path[:end], ())
             places.setdefault(path[:end], at)
-        values[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
-    tree = tuple(Key(path, of) for path, of in values.items())
+        found[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
+    tree = tuple(Key(path, of) for path, of in found.items())
     _check_hive(tree, places)
     return tree
 
@@ -274,8 +272,7 @@ def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
         seen: dict[str, int] = {}
         for index, value in enumerate(key.values):
             spot = at.at(f"values[{index}]")
-            if len(value.data) > MAX_DATA:
-                raise spot.at("data").error(f"{len(value.data)} bytes are too many", f"store at most {MAX_DATA} bytes")
+            values.check_size(value.data, spot.at("data"))
             folded = fold_name(value.name)
             if folded in seen:
                 raise spot.at("name").error(
@@ -296,7 +293,7 @@ def _value(record: _Value, place: Place) -> Value:
 
 def _hex(data: Any, place: Place) -> bytes:
     if not isinstance(data, str):
-        raise place.error(f"{brief(data)} is out of place", "use a string of hexadecimal digits")
+        raise values.out_of_place(data, place, "use a string of hexadecimal digits")
     try:
         return bytes.fromhex(data)
     except ValueError as error:
@@ -305,37 +302,29 @@ def _hex(data: Any, place: Place) -> bytes:
         ) from error
 
 
-def _text(data: Any, place: Place) -> bytes:
-    if not isinstance(data, str) or "\0" in data:
-        raise place.error(f"{brief(data)} is out of place", "use a string without NUL")
-    return (data + "\0").encode("utf-16-le")
-
-
 def _texts(data: Any, place: Place) -> bytes:
     if not isinstance(data, list):
-        raise place.error(f"{brief(data)} is out of place", "use a list of strings")
+        raise values.out_of_place(data, place, "use a list of strings")
     parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
     for item, at in parts:
         if item == "":
             raise at.error("an empty string ends the list early", "leave it out")
-    return b"".join(_text(item, at) for item, at in parts) + b"\0\0"
+    return b"".join(values.text(item, at) for item, at in parts) + b"\0\0"
 
 
 def _number(layout: str) -> Callable[[Any, Place], bytes]:
     bits = 8 * struct.calcsize(layout)
 
     def encode(data: Any, place: Place) -> bytes:
-        if type(data) is not int or not 0 <= data < 1 << bits:
-            raise place.error(f"{brief(data)} is out of place", f"use an integer from 0 to 2^{bits} - 1")
-        return struct.pack(layout, data)
+        return struct.pack(layout, values.integer(data, place, bits))
 
     return encode
 
 
 _TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
     "REG_NONE": (hive.REG_NONE, _hex),
-    "REG_SZ": (hive.REG_SZ, _text),
-    "REG_EXPAND_SZ": (hive.REG_EXPAND_SZ, _text),
+    "REG_SZ": (hive.REG_SZ, values.text),
+    "REG_EXPAND_SZ": (hive.REG_EXPAND_SZ, values.text),
     "REG_BINARY": (hive.REG_BINARY, _hex),
     "REG_DWORD": (hive.REG_DWORD, _number("<I")),
     "REG_DWORD_BIG_ENDIAN": (hive.REG_DWORD_BIG_ENDIAN, _number(">I")),

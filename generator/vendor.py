@@ -16,7 +16,7 @@ from pathlib import Path
 from generator import files, manifest, provenance
 from generator import layer as layers
 from generator.errors import EXIT_OK, GeneratorError, one_line
-from generator.languages import LANGUAGES
+from generator.languages import GO_KEYWORDS, LANGUAGES
 from generator.manifest import Tree, blob_path
 from generator.provenance import Options
 
@@ -28,10 +28,6 @@ _MAX_DIFF = 1 << 20  # bytes; a longer file is none of ours, and comparing it wo
 # The options that mean something in each language.
 _TAKES = {"python": ("package",), "go": ("package", "prefix", "compat"), "c": ("prefix",)}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_GO_KEYWORDS = frozenset(
-    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
-    range return select struct switch type var""".split()  # noqa: SIM905 - here and below, words are easier read so
-)
 _GO_NO_PACKAGE = frozenset(("_", "init", "documentation"))  # cannot be imported, or is skipped by go build
 # Endings after "_" for which go build skips a file, always or on other systems: Go's internal/syslist, and go/build.
 _GO_ENDINGS = frozenset(
@@ -118,8 +114,9 @@ def vendor(
         options = _options(language, layer, targets, wishes)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
         if dry_run or diff:
-            _judge(_changes(made), force, say)
-            for change in _changes(made):
+            changes = _changes(made)
+            _judge(changes, force, say)
+            for change in changes:
                 if diff and change.needed:
                     for line in change.diff():
                         say(line)
@@ -189,7 +186,7 @@ def _check_python(name: str) -> None:
 
 def _check_go(options: Options) -> None:
     name = options.package
-    _check_identifier("Go package", name, _GO_KEYWORDS | _GO_NO_PACKAGE, "use --package")
+    _check_identifier("Go package", name, GO_KEYWORDS | _GO_NO_PACKAGE, "use --package")
     if name.endswith("_test"):
         raise GeneratorError(f"{name}: Go keeps package names in _test for tests; use --package")
     if options.prefix:
@@ -280,7 +277,7 @@ def _go_options(layer: str, target: Path, package: str | None) -> Options:
         raise GeneratorError(f"{folder}: holds the packages {', '.join(sorted(packages))}; say which with --package")
     prefix = "Windows" + layer.capitalize() if packages else ""
     own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
-    if not own or own in _GO_KEYWORDS | _GO_NO_PACKAGE or own.endswith("_test"):
+    if not own or own in GO_KEYWORDS | _GO_NO_PACKAGE or own.endswith("_test"):
         own = "windows" + layer
     return Options(next(iter(packages)) if len(packages) == 1 else own, prefix)
 
