@@ -231,6 +231,13 @@ class ContainerEngine:
             )
         return done.out
 
+    def ask_image(self, program: str, *arguments: str) -> bytes:
+        """Return what *program* of the builder's image writes, run as the builder is; raise EngineError if it fails."""
+        done = self._run_container(self._image(), *arguments, entrypoint=program)
+        if done.status:
+            raise EngineError(f"engine {self.name}: {_why_it_failed(done.status, done.err, program, self.memory)}")
+        return done.out
+
     def probe_docker(self, patience: float) -> str:
         """Return the version of docker's daemon; raise EngineError if none for Linux answers in *patience* seconds."""
         done = self._ask("version", "--format", "{{.Server.Version}} {{.Server.Os}}", seconds=patience)
@@ -292,7 +299,13 @@ class ContainerEngine:
         return tag
 
     def _run_container(
-        self, image: str, *command: str, stdin: bytes = b"", seconds: int | None = None, line: "_Line | None" = None
+        self,
+        image: str,
+        *command: str,
+        entrypoint: str = "",
+        stdin: bytes = b"",
+        seconds: int | None = None,
+        line: "_Line | None" = None,
     ) -> "_Ended":
         """Run *image* in a container with no more rights than a filter needs; leave none behind, whatever happens."""
         container = _random_name()
@@ -303,6 +316,7 @@ class ContainerEngine:
                     *("--pull=never", "--log-driver=none"),  # the tag is local; the output is in the pipe
                     *("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
                     *(f"--memory={self.memory}", f"--memory-swap={self.memory}", "--pids-limit=64", f"--user={USER}"),
+                    *((f"--entrypoint={entrypoint}",) if entrypoint else ()),
                     *(image, *command),
                 ],
                 what=f"{self.name} run",

@@ -96,9 +96,8 @@ def generate(
         return EXIT_OK
 
 
-def rebuild(root: "Path", engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
+def rebuild(tree: Tree, root: "Path", engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
     """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
-    tree = Tree(root)
     expected = tree.outputs()
     work = _Work(tree, expected, {}, set(expected), tree.layers())
     _make_blobs(work, root, engine, say)
@@ -117,7 +116,7 @@ def compare(
     records, _, damage = manifest.read(root)
     findings = manifest.stale(tree, tree.outputs(), records)
     named = {path for finding in findings for path in finding.outputs}
-    made, blobs = rebuild(root, engine, progress)
+    made, blobs = rebuild(tree, root, engine, progress)
     findings += [
         manifest.Finding(path, "not what its sources make", [path])
         for path, data in made.items()

@@ -102,17 +102,19 @@ def _sbom(builder: Engine, root: Path) -> dict[str, object]:
     """Return a CycloneDX 1.6 bill of the Debian packages in the builder's image, or of those that stand for it."""
     if isinstance(builder, ContainerEngine):
         name, _, version = engine.image_tag(engine.build_context(root), builder.base).partition(":")
-        command = [builder.name, "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL"]
-        command += [f"--entrypoint={_DPKG_QUERY[0]}", f"{name}:{version}", *_DPKG_QUERY[1:]]
+        written = builder.ask_image(*_DPKG_QUERY)
     else:
-        name, version, command = "winscratch-hivex", "native", [*_DPKG_QUERY, *_NATIVE_PACKAGES]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise GeneratorError(f"--sbom: {command[0]}: {error.strerror}") from error
-    packages = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("installed ")]
-    if done.returncode or not packages:
-        raise GeneratorError(f"--sbom: {command[0]} names no packages: {done.stderr or done.returncode}")
+        name, version = "winscratch-hivex", "native"
+        try:
+            done = subprocess.run([*_DPKG_QUERY, *_NATIVE_PACKAGES], capture_output=True, check=False)
+        except OSError as error:
+            raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]}: {error.strerror}") from error
+        if done.returncode:
+            raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} fails: {done.stderr.decode(errors='replace')}")
+        written = done.stdout
+    packages = [line.split()[1:] for line in written.decode("utf-8").splitlines() if line.startswith("installed ")]
+    if not packages:
+        raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} names no packages")
     return bill(name, version, packages)
 
 

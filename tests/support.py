@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import sys
 from typing import NoReturn
 
 import pytest
 
-from generator import toolbox
+from generator import engine, toolbox
+
+# Plain invoke on this checkout, from whatever directory.
+INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(engine.ROOT)]
 
 
 def need(program: str) -> str:
@@ -21,3 +25,11 @@ def lack(reason: str) -> NoReturn:
     if toolbox.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def selected(name: str) -> engine.Engine:
+    """Return the engine *name*; without it end the test as lack() does."""
+    try:
+        return engine.select(name, lambda _: None)
+    except engine.EngineError as error:
+        lack(str(error))

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from regipy.registry import RegistryHive
 from Registry import Registry
-from support import lack, need
+from support import need, selected
 
 from generator import engine, regf, spec
 from generator import hive as hive_types
-from generator.engine import ROOT, EngineError
+from generator.engine import ROOT
 from generator.hive import (
     REG_BINARY,
     REG_DWORD,
@@ -43,11 +43,7 @@ Found = dict[tuple[str, ...], set[tuple[str, int, bytes]]]
 
 def build(hives: dict[str, Hive]) -> dict[str, bytes]:
     """Return *hives* as Debian's hivex builds them, all in one run."""
-    try:
-        native = engine.select("native", lambda _: None)
-    except EngineError as error:
-        lack(str(error))
-    return engine.build_hives(native, hives)
+    return engine.build_hives(selected("native"), hives)
 
 
 def content(hive: Hive) -> Found:

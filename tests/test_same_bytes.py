@@ -13,10 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import lack, need
+from support import lack, need, selected
 
 from generator import engine, pipeline
-from generator.engine import ROOT, EngineError
+from generator.engine import ROOT
+from generator.manifest import Tree
 
 # Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
 PROGRAM = """
@@ -96,10 +97,7 @@ def test_docker_on_either_debian_makes_what_is_committed(
     base: str, hivex: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
-    try:
-        docker = engine.select("docker", lambda _: None)
-    except EngineError as error:
-        lack(str(error))
+    docker = selected("docker")
     assert FRESH in run(ROOT, engine="docker")
     assert json.loads(docker.run(engine.encode_request({})))["hivex"] == hivex
 
@@ -282,7 +280,7 @@ class Builder:
 
 def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "select", lambda *_: builder)
-    made, _ = pipeline.rebuild(ROOT, None, lambda _: None)
+    made, _ = pipeline.rebuild(Tree(ROOT), ROOT, None, lambda _: None)
     committed = outputs(ROOT)
     assert {path: committed[path] for path in made} == made
 

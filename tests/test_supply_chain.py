@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import lack
+from support import lack, selected
 
 from generator import engine
-from generator.engine import ROOT, EngineError
+from generator.engine import ROOT
 
 LOCKS = ("requirements.lock", "requirements-test.lock")
 # What venv itself brings, and what keeps it up to date.
@@ -135,10 +135,7 @@ def test_the_image_adds_to_its_base_what_hivex_depends_on_and_no_more(
     base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
-    try:
-        docker = engine.select("docker", lambda _: None)
-    except EngineError as error:
-        lack(str(error))
+    docker = selected("docker")
     assert isinstance(docker, engine.ContainerEngine)
     docker.run(engine.encode_request({}))  # builds the image if there is none
     before = packages(docker, base)
