@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixture that most tests of the whole start from."""
+"""The fixtures that tests of several files start from."""
 
 import contextlib
 import shutil
@@ -29,3 +29,12 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tree(_checkout: Path, tmp_path: Path) -> Path:
     """Return a copy of this checkout that a test may change: what output/ is made from, and output/ fresh."""
     return Path(shutil.copytree(_checkout, tmp_path / "tree"))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty directory with a plain name, and return it."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import need
+from support import INVOKE, need
 
 from generator import files, layer, manifest, provenance, render, vendor
 from generator.errors import GeneratorError
@@ -23,17 +23,8 @@ from generator.manifest import Tree
 from generator.provenance import Options
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("place")
 LAYERS = Tree(ROOT).layers()
-INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(ROOT)]
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty directory with a plain name."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def write(language: str, name: str, destination: str, **options: str | bool | None) -> list[str]:
@@ -537,10 +528,10 @@ def test_c_copies_of_all_layers_link_into_one_program(compiler: str, place: Path
 def test_the_documented_lines_verify_a_c_copy(place: Path) -> None:
     program = need("gcc")
     write("c", "scratch", ".")
-    shutil.copy(ROOT / "tests/verify/verify.c", place)
+    shutil.copy(ROOT / "examples/c/save.c", place)
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
-    subprocess.run([program, *flags, "verify.c", "windows_scratch.c", "-o", "verify"], check=True)
-    sums = subprocess.run(["./verify"], capture_output=True, check=True).stdout
+    subprocess.run([program, *flags, "save.c", "windows_scratch.c", "-o", "save"], check=True)
+    sums = subprocess.run(["./save"], capture_output=True, check=True).stdout
     checked = subprocess.run(["sha256sum", "--check"], input=sums, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, b"layer.tar: OK\nlayer.tar.gz: OK\n")
     blob = vendor.committed_blob(ROOT, "scratch")

@@ -11,23 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import lack
+from support import INVOKE, lack
 
 from generator import provenance, vendor, vendored
 from generator.errors import GeneratorError
 
 ROOT = Path(__file__).parents[1]
-INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(ROOT)]
+pytestmark = pytest.mark.usefixtures("place")
 NO_CI: dict[str, str] = {}
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty directory with a plain name."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
