@@ -133,7 +133,7 @@ def vendor(
 ) -> None:
     """Write a layer's module into another project: LANGUAGE LAYER DEST."""
     with _one_line_errors():
-        from generator import vendor
+        from generator.copies import vendor
 
         _end(
             vendor.vendor(
@@ -160,7 +160,7 @@ def vendor(
 def vendored(_: Context, json: bool = False, update: bool = False, force: bool = False, **paths: str) -> None:
     """Say in what state the copies at and below PATH... are: exit status 0 fresh, 1 not, 2 error."""
     with _one_line_errors():
-        from generator import vendored
+        from generator.copies import vendored
 
         given = list(paths.values()) or ["."]
         _end(vendored.check(ROOT, given, as_json=json, say=print, update=update, force=force))
@@ -170,12 +170,12 @@ def vendored(_: Context, json: bool = False, update: bool = False, force: bool =
 def check_hive(_: Context, json: bool = False, **paths: str) -> None:
     """Say whether Windows would load the registry hives FILE...: exit status 0 all, 1 not, 2 error."""
     with _one_line_errors():
-        from generator import regf
         from generator.errors import GeneratorError
+        from generator.hives import check
 
         if not paths:
             raise GeneratorError("check-hive: name the hives to check")
-        _end(regf.report(paths.values(), json))
+        _end(check.report(paths.values(), json))
 
 
 @task(help={"select": "pytest's -k expression", "file": "a test file (may be repeated)"}, iterable=["file"])
@@ -184,10 +184,10 @@ def test(_: Context, file: list[str], select: str = "") -> None:
     with _one_line_errors():
         import subprocess
 
-        from generator import toolbox
+        from generator import machine
 
-        toolbox.ensure_test_packages()
-        toolbox.ensure_tools()
+        machine.ensure_test_packages()
+        machine.ensure_tools()
         command = [
             sys.executable,
             "-m",

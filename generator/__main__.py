@@ -4,7 +4,7 @@
 import os
 import sys
 
-from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
+from .errors import EXIT_ERROR, GeneratorError, reader_gone
 
 USAGE = """usage: python -m generator check-stale [--json]
        python -m generator vendored [--json] [PATH ...]"""
@@ -29,13 +29,13 @@ def _run(arguments: list[str]) -> int:
     as_json = "--json" in rest
     paths = [argument for argument in rest if argument != "--json"]
     if command == "check-stale" and not paths:
-        from generator import pipeline  # each command pays for its own imports
+        from . import pipeline  # each command pays for its own imports
 
         return pipeline.check(ROOT, as_json=as_json, say=print)
     if command == "vendored" and not any(path.startswith("-") for path in paths):
         from pathlib import Path
 
-        from generator import vendored
+        from .copies import vendored
 
         return vendored.check(Path(ROOT), paths or ["."], as_json=as_json, say=print)
     print(USAGE, file=sys.stderr)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from generator.errors import GeneratorError
-from generator.manifest import TEMPORARY
+from .errors import GeneratorError
+from .manifest import TEMPORARY
 
 if TYPE_CHECKING:
     from pathlib import Path

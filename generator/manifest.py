@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.errors import GeneratorError, one_line, shorten
-from generator.languages import LANGUAGES
+from .errors import GeneratorError, one_line, shorten
+from .languages.table import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,16 +26,22 @@ TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 # What a layer's bytes depend on beside its specification; folders stand for all files in them.
 _BLOB_INPUTS = (
     "Dockerfile.hivex",
-    "generator/bcd.py",
-    "generator/hive.py",
     "generator/hivebuilder",
-    "generator/layer.py",
-    "generator/spec.py",
-    "generator/values.py",
+    "generator/hives/model.py",
+    "generator/oci/blob.py",
+    "generator/oci/tar.py",
+    "generator/spec",
 )
 # What a module's text depends on beside its blob and its language's templates.
-_RENDERER = "generator/render.py"
-_MODULE_INPUTS = ("generator/__init__.py", "generator/languages.py", "generator/provenance.py", _RENDERER)
+_RENDERER = "generator/languages/render.py"
+_LITERALS = "generator/languages/literals.py"
+_MODULE_INPUTS = (
+    "generator/__init__.py",
+    _LITERALS,
+    "generator/languages/provenance.py",
+    _RENDERER,
+    "generator/languages/table.py",
+)
 
 
 class Output(NamedTuple):
@@ -112,7 +118,7 @@ class Tree:
 
     def template_digest(self, language: str) -> str:
         """Return the digest of all that a module's text depends on but its blob, as ``sha256:…``."""
-        parts = (f"{path}\0{self.hash(path)}\n" for path in (*self.templates(language), _RENDERER))
+        parts = (f"{path}\0{self.hash(path)}\n" for path in (*self.templates(language), _LITERALS, _RENDERER))
         return "sha256:" + hashlib.sha256("".join(parts).encode("utf-8")).hexdigest()
 
     def outputs(self) -> dict[str, Output]:

@@ -9,16 +9,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from generator import files, manifest
-from generator.errors import EXIT_OK, EXIT_STALE, GeneratorError
-from generator.manifest import MANIFEST, Output, Record, Tree, blob_path
+from . import files, manifest
+from .errors import EXIT_OK, EXIT_STALE, GeneratorError
+from .manifest import MANIFEST, Output, Record, Tree, blob_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from generator.hive import Hive
-    from generator.layer import Blob
-    from generator.spec import Layer
+    from .oci.blob import Blob
+    from .spec.layer import Layer
 
 Say = Callable[[str], None]
 # Libraries whose version can change an output's bytes; what they make is compared, not the version.
@@ -146,7 +145,7 @@ def _must_build(work: _Work, output: Output, force: bool) -> bool:
 
 def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None:
     """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
-    from generator import layer as layers
+    from .oci import blob as layers
 
     if work.build:
         from concurrent.futures import ThreadPoolExecutor
@@ -164,71 +163,30 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
 
 def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
     """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
-    from generator import engine as engines
-    from generator import layer as layers
-    from generator import spec
+    from .builder import choose
+    from .builder.accept import accept
+    from .oci.tar import write_tar
+    from .spec import layer as spec
 
     loaded: list[Layer] = []
     for name in names:
         shown = f"{manifest.LAYERS}/{name}.toml"
         loaded.append(spec.load(root / shown, shown))
     wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
-    hives = engines.build_hives(engines.select(engine, say), wanted, say) if wanted else {}
+    hives = choose.build_hives(choose.select(engine, say), wanted, say) if wanted else {}
     for name, hive in wanted.items():
-        _judge(name, hives[name], hive)
+        accept(name, hives[name], hive)
     for layer in loaded:
         contents = (
             (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])
             for f in layer.files
         )
-        yield layer.name, layers.write_tar(contents)
-
-
-def _judge(name: str, data: bytes, wanted: "Hive") -> None:
-    """Refuse a hive that is not sound, or does not hold exactly the keys and values that were *wanted*."""
-    from generator import regf
-    from generator.hivebuilder.emptyhive import empty_hive
-
-    def by_name(keys: "Hive") -> "dict[tuple[str, ...], list[tuple[str, int, bytes]]]":
-        # The order of keys and values in a hive is the format's, not the specification's.
-        return {key.path: sorted((v.name, v.type, v.data) for v in key.values) for key in keys}
-
-    try:
-        found = by_name(regf.read_hive(data))
-    except regf.HiveError as error:
-        raise GeneratorError(f"{name}: the engine returned a hive that is not sound: {error}") from error
-    if not _is_grown_from(data, empty_hive()):
-        raise GeneratorError(f"{name}: the engine returned a hive with another base block or other access rights")
-    expected = by_name(wanted)
-    for path in sorted(expected.keys() | found.keys()):
-        if expected.get(path) != found.get(path):
-            raise GeneratorError(
-                f"{name}: the engine returned a hive whose key {chr(92).join(path) or '(root)'} is not as specified"
-            )
-
-
-def _is_grown_from(data: bytes, empty: bytes) -> bool:
-    """Tell whether a sound hive has the base block and the one security record of the *empty* hive it began as."""
-
-    def fixed(hive: bytes) -> tuple[bytes, ...]:
-        record = 0x1000 + int.from_bytes(hive[0x1050:0x1054], "little")  # the root key's security record
-        end = record - int.from_bytes(hive[record : record + 4], "little", signed=True)
-        # Left out: sequence numbers, length, checksum; the record's number of keys that use it.
-        return (
-            hive[:4],
-            hive[12:40],
-            hive[44:508],
-            hive[512:0x1000],
-            hive[record : record + 16],
-            hive[record + 20 : end],
-        )
-
-    return fixed(data) == fixed(empty)
+        yield layer.name, write_tar(contents)
 
 
 def _compress_again(work: _Work) -> None:
     """Compress committed layers anew: another zopfli may make another blob of the same tar."""
-    from generator import layer as layers
+    from .oci import blob as layers
 
     for name, blob in work.blobs.items():
         if blob_path(name) not in work.made:
@@ -247,7 +205,7 @@ def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> N
     ]
     if not stale:
         return
-    from generator import render
+    from .languages import render
 
     say(f"rendering {len(stale)} files")
     for language, output in stale:
@@ -300,7 +258,7 @@ def _store(
 
 def _removable(work: _Work, root: "Path", say: Say) -> list[str]:
     """Return the left-over files that this program made; what it did not make is named and left alone."""
-    from generator import provenance
+    from .languages import provenance
 
     removable = []
     for path in manifest.leftovers(work.tree, work.expected):

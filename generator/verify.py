@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from generator import VERSION, engine, files, manifest, pipeline
-from generator.engine import ContainerEngine, Engine
-from generator.errors import EXIT_OK, EXIT_STALE, GeneratorError
-from generator.layer import Blob
-from generator.manifest import Tree, content_hash
-from generator.pipeline import Say
+from . import VERSION, files, manifest, pipeline
+from .builder import choose, container
+from .builder.choose import Engine
+from .builder.container import ContainerEngine
+from .builder.wire import encode_request
+from .errors import EXIT_OK, EXIT_STALE, GeneratorError
+from .manifest import Tree, content_hash
+from .oci.blob import Blob
+from .pipeline import Say
 
 BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
@@ -33,7 +36,7 @@ def verify(
     with files.lock(root, progress, shared=True):
         findings, damage, made, blobs = pipeline.compare(root, engine_name, progress)
         inputs = _inputs(root)
-    builder = engine.select(engine_name, lambda _: None)
+    builder = choose.select(engine_name, lambda _: None)
     tools = _tools(builder)
     for line in _digests(made, blobs):
         say(line)
@@ -60,7 +63,7 @@ def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
 
 def _tools(builder: Engine) -> dict[str, str]:
     """Return the version of each tool that has a hand in the bytes; hivex's is the builder's own word."""
-    response = json.loads(builder.run(engine.encode_request({})))
+    response = json.loads(builder.run(encode_request({})))
     versions = pipeline.tool_versions() | {"hivex": response["hivex"], "python": platform.python_version()}
     return dict(sorted(versions.items()))
 
@@ -101,7 +104,7 @@ def statement(made: dict[str, bytes], inputs: dict[str, str], tools: dict[str, s
 def _sbom(builder: Engine, root: Path) -> dict[str, object]:
     """Return a CycloneDX 1.6 bill of the Debian packages in the builder's image, or of those that stand for it."""
     if isinstance(builder, ContainerEngine):
-        name, _, version = engine.image_tag(engine.build_context(root), builder.base).partition(":")
+        name, _, version = container.image_tag(container.build_context(root), builder.base).partition(":")
         written = builder.ask_image(*_DPKG_QUERY)
     else:
         name, version = "winscratch-hivex", "native"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator import pipeline
-from generator.engine import ROOT
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 
 

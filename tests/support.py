@@ -6,15 +6,16 @@ from typing import NoReturn
 
 import pytest
 
-from generator import engine, toolbox
+from generator import machine
+from generator.builder import choose, process, wire
 
 # Plain invoke on this checkout, from whatever directory.
-INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(engine.ROOT)]
+INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
 
 def need(program: str) -> str:
     """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
-    found = toolbox.find(program)
+    found = machine.find(program)
     if found is None:
         lack(f"there is no {program} on this machine")
     return found
@@ -22,14 +23,14 @@ def need(program: str) -> str:
 
 def lack(reason: str) -> NoReturn:
     """End the test for want of something outside the project: skipped, or failed in CI."""
-    if toolbox.in_ci():
+    if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def selected(name: str) -> engine.Engine:
+def selected(name: str) -> choose.Engine:
     """Return the engine *name*; without it end the test as lack() does."""
     try:
-        return engine.select(name, lambda _: None)
-    except engine.EngineError as error:
+        return choose.select(name, lambda _: None)
+    except process.EngineError as error:
         lack(str(error))

@@ -26,11 +26,13 @@ import pytest
 from support import lack, need
 from trees import ONE, check, generate, outputs, small_checkout
 
-from generator import engine, pipeline, spec
-from generator.engine import ROOT
+from generator.builder import choose
+from generator.builder.accept import accept
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
-from generator.hive import Hive
+from generator.hives.model import Hive
 from generator.manifest import TEMPORARY
+from generator.spec import layer as spec
 
 # The program as its tasks run it, without the cost of the front door.
 PROGRAM = """
@@ -40,7 +42,7 @@ from generator import pipeline
 from generator.errors import GeneratorError
 try:
     if sys.argv[1] == "vendor":
-        from generator import vendor
+        from generator.copies import vendor
         sys.exit(vendor.vendor(Path.cwd(), sys.argv[2], "one", "dest", say=print))
     if sys.argv[1] == "check":
         sys.exit(pipeline.check(Path.cwd(), as_json=False, say=print, environment={}))
@@ -448,7 +450,7 @@ class Flipping:
 def store() -> tuple[Hive, bytes]:
     """Return the wanted BCD store of the default layer, and the hive that hivex makes of it."""
     wanted = dict(spec.hives(spec.load(ROOT / SCRATCH, SCRATCH)))["UtilityVM/Files/EFI/Microsoft/Boot/BCD"]
-    return wanted, engine.build_hives(engine.select("native", lambda _: None), {"bcd": wanted})["bcd"]
+    return wanted, choose.build_hives(choose.select("native", lambda _: None), {"bcd": wanted})["bcd"]
 
 
 def response(hive: bytes, digest_of: bytes) -> bytes:
@@ -512,7 +514,7 @@ def test_a_flipped_bit_under_its_old_digest_is_always_refused(store: tuple[Hive,
     wanted, hive = store
     for bit in random.Random(1).sample(range(8 * len(hive)), PLACES):  # noqa: S311 - to be repeated
         with pytest.raises(GeneratorError, match=r"hives\.bcd\.sha256 is not the digest of its data"):
-            engine.build_hives(Flipping(response(flipped(hive, bit), hive)), {"bcd": wanted})
+            choose.build_hives(Flipping(response(flipped(hive, bit), hive)), {"bcd": wanted})
 
 
 def test_a_flipped_bit_under_its_own_digest_is_refused_wherever_it_means_something(store: tuple[Hive, bytes]) -> None:
@@ -524,9 +526,9 @@ def test_a_flipped_bit_under_its_own_digest_is_refused_wherever_it_means_somethi
     chosen = random.Random(2)  # noqa: S311 - to be repeated
     for bit in chosen.sample(means, PLACES) + chosen.sample([8 * offset for offset in free], PLACES // 5):
         bad = flipped(hive, bit)
-        returned = engine.build_hives(Flipping(response(bad, bad)), {"bcd": wanted})["bcd"]
+        returned = choose.build_hives(Flipping(response(bad, bad)), {"bcd": wanted})["bcd"]
         try:
-            pipeline._judge("bcd", returned, wanted)
+            accept("bcd", returned, wanted)
         except GeneratorError as error:
             assert str(error).isprintable()  # noqa: PT017 - refusing less than everything free is no fault
         else:
@@ -538,7 +540,7 @@ def test_a_flipped_bit_under_its_own_digest_is_refused_wherever_it_means_somethi
 def test_what_is_refused_changes_no_output(stale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change_layer(stale)
     kept = outputs(stale)
-    real = engine.select("native", lambda _: None)
+    real = choose.select("native", lambda _: None)
 
     def flip(request: bytes) -> bytes:
         document = json.loads(real.run(request))
@@ -549,7 +551,7 @@ def test_what_is_refused_changes_no_output(stale: Path, monkeypatch: pytest.Monk
 
     flipping = Flipping(b"")
     monkeypatch.setattr(flipping, "run", flip)
-    monkeypatch.setattr(engine, "select", lambda *_: flipping)
+    monkeypatch.setattr(choose, "select", lambda *_: flipping)
     with pytest.raises(GeneratorError, match="not sound: ") as failure:
         generate(stale)
     assert one_line_of(failure).startswith("one:a/ONE: the engine returned a hive that is not sound")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator import toolbox
+from generator import machine
 
 NOBODY = 65534  # Debian's user without rights
 
@@ -40,13 +40,13 @@ def fail(c):
     raise Exit("as it was told", code=7)
 """
 
-# Stands in for generator/engine.py: hives can be built as soon as the file named hivex is in the project.
+# Stands in for generator/builder/choose.py: hives can be built as soon as the file named hivex is in the project.
 ENGINE = """
 from pathlib import Path
 from generator.errors import GeneratorError
 
 def select(name, say):
-    if not (Path(__file__).parents[1] / "hivex").exists():
+    if not (Path(__file__).parents[2] / "hivex").exists():
         raise GeneratorError("nothing builds hives here")
 """
 
@@ -57,11 +57,12 @@ class Project:
     def __init__(self, root: Path, lock: str, env: Mapping[str, str]) -> None:
         self.root = root
         self.env = {**env}
-        (root / "generator").mkdir(parents=True)
-        for name in ("__init__.py", "errors.py", "toolbox.py"):
-            shutil.copy(toolbox.PROJECT / "generator" / name, root / "generator")
-        shutil.copy(toolbox.PROJECT / "invokew", root)
-        (root / "generator/engine.py").write_text(ENGINE)
+        (root / "generator/builder").mkdir(parents=True)
+        (root / "generator/builder/__init__.py").touch()
+        for name in ("__init__.py", "errors.py", "machine.py"):
+            shutil.copy(machine.PROJECT / "generator" / name, root / "generator")
+        shutil.copy(machine.PROJECT / "invokew", root)
+        (root / "generator/builder/choose.py").write_text(ENGINE)
         (root / "hivex").touch()
         (root / "tasks.py").write_text(TASKS)
         (root / "requirements.lock").write_text(lock)
@@ -119,7 +120,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def small_lock() -> str:
     """The part of requirements.lock that invokew cannot do without."""
-    found = re.search(r"^invoke==[^\n]*(\n +--hash[^\n]*)*\n", toolbox.LOCK.read_text(), re.MULTILINE)
+    found = re.search(r"^invoke==[^\n]*(\n +--hash[^\n]*)*\n", machine.LOCK.read_text(), re.MULTILINE)
     assert found
     return found[0]
 
@@ -162,7 +163,7 @@ def with_venv(project: Project, small_venv: Path) -> Project:
 @pytest.fixture(scope="session")
 def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Project:
     """A project with the real lock and an awkward name, used once; not to be changed."""
-    project = Project(tmp_path_factory.mktemp("used") / "Größe $1 'a b'", toolbox.LOCK.read_text(), env)
+    project = Project(tmp_path_factory.mktemp("used") / "Größe $1 'a b'", machine.LOCK.read_text(), env)
     done = project.run("load")
     assert (done.returncode, done.stdout) == (0, "loaded\n"), done.stderr
     assert done.stderr == "invokew: setting up .venv\ninvokew: installing requirements.lock\n"

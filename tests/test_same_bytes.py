@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from support import lack, need, selected
 
-from generator import engine, pipeline
-from generator.engine import ROOT
+from generator import pipeline
+from generator.builder import choose, native, wire
+from generator.builder.wire import ROOT
 from generator.manifest import Tree
 
 # Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
@@ -24,6 +25,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from generator import pipeline
+from generator.builder import choose
 sys.exit(pipeline.check_rebuilt(Path(sys.argv[1]), sys.argv[2], as_json=False, say=print, progress=print))
 """
 WRITE = PROGRAM.replace("pipeline.check_rebuilt(", "pipeline.generate(").replace(
@@ -99,7 +101,7 @@ def test_docker_on_either_debian_makes_what_is_committed(
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
     docker = selected("docker")
     assert FRESH in run(ROOT, engine="docker")
-    assert json.loads(docker.run(engine.encode_request({})))["hivex"] == hivex
+    assert json.loads(docker.run(wire.encode_request({})))["hivex"] == hivex
 
 
 def test_native_makes_what_is_committed() -> None:
@@ -279,7 +281,7 @@ class Builder:
 
 
 def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "select", lambda *_: builder)
+    monkeypatch.setattr(choose, "select", lambda *_: builder)
     made, _ = pipeline.rebuild(Tree(ROOT), ROOT, None, lambda _: None)
     committed = outputs(ROOT)
     assert {path: committed[path] for path in made} == made
@@ -334,14 +336,14 @@ def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
     for name in ("bin", "lib", "lib64"):  # from trixie on, setting up makes these
         if not (folder / name).exists():
             (folder / name).symlink_to(f"usr/{name}")
-    shutil.copytree(ROOT / engine.BUILDER, folder / "hivebuilder")
+    shutil.copytree(ROOT / wire.BUILDER, folder / "hivebuilder")
     emulator: tuple[str, ...] = ()
     if architecture in {"s390x", "arm64"}:
         shutil.copy(need(f"qemu-{'aarch64' if architecture == 'arm64' else architecture}-static"), folder / "emulator")
         emulator = ("/emulator",)
     # The builder's memory file has its name below /proc.
     enter = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"'
-    return (need("unshare"), "--mount", "sh", "-c", enter, str(folder), *emulator, engine.DEBIAN_PYTHON)
+    return (need("unshare"), "--mount", "sh", "-c", enter, str(folder), *emulator, native.DEBIAN_PYTHON)
 
 
 @pytest.mark.parametrize(("suite", "architecture"), MACHINES)

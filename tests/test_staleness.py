@@ -15,10 +15,15 @@ from typing import Any, NoReturn
 import pytest
 from support import lack
 
-from generator import engine, files, layer, manifest, pipeline, render
-from generator.engine import ROOT, EngineError
+from generator import files, manifest, pipeline
+from generator.builder import choose
+from generator.builder.process import EngineError
+from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
-from generator.languages import LANGUAGES, Language
+from generator.languages import render
+from generator.languages.table import LANGUAGES, Language
+from generator.oci import blob as layer
+from generator.oci import tar
 
 FRESH = ["fresh: every output is what its inputs make"]
 MEND = "to mend: ./invokew generate"
@@ -84,13 +89,13 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def select(*_: object) -> NoReturn:
         raise AssertionError("an engine was asked for")
 
-    monkeypatch.setattr(engine, "select", select)
+    monkeypatch.setattr(choose, "select", select)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _native() -> None:
     try:
-        engine.select("native", lambda _: None)
+        choose.select("native", lambda _: None)
     except EngineError as error:
         lack(str(error))
 
@@ -639,7 +644,7 @@ def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "generator.manifest" in imported
-    heavy = {"generator.engine", "generator.spec", "generator.layer", "generator.render", "generator.regf"}
+    heavy = {f"generator.{room}" for room in ("builder", "spec", "oci", "languages.render", "hives")}
     assert not imported & ({"jinja2", "msgspec", "zopfli", "invoke", "asyncio", "subprocess"} | heavy)
 
 
@@ -677,7 +682,7 @@ def test_a_good_tree_is_what_its_sources_make(tree: Path) -> None:
 @pytest.mark.parametrize("path", ["output/go/scratch/scratch.go", "output/layers/hostprocess.tar.gz"])
 def test_an_output_changed_together_with_the_manifest_is_caught_by_a_rebuild(tree: Path, path: str) -> None:
     file = tree / path
-    data = file.read_bytes() + b"\n" if path.endswith(".go") else layer.compress(layer.write_tar([("evil", b"")]))
+    data = file.read_bytes() + b"\n" if path.endswith(".go") else layer.compress(tar.write_tar([("evil", b"")]))
     old, new = (manifest.content_hash(path, content) for content in (file.read_bytes(), data))
     file.write_bytes(data)
     edit(tree / manifest.MANIFEST, old, new)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from support import lack, selected
 
-from generator import engine
-from generator.engine import ROOT
+from generator.builder import container, wire
+from generator.builder.wire import ROOT
 
 LOCKS = ("requirements.lock", "requirements-test.lock")
 # What venv itself brings, and what keeps it up to date.
@@ -113,7 +113,7 @@ def test_pip_refuses_a_package_of_another_hash(tmp_path: Path) -> None:
 # The image
 
 
-def packages(docker: engine.ContainerEngine, image: str) -> dict[str, tuple[str, set[str]]]:
+def packages(docker: container.ContainerEngine, image: str) -> dict[str, tuple[str, set[str]]]:
     """Return each package of *image*: its version, and the names of what it depends on or stands in for."""
     show = "--showformat=${Package}\t${Version}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
     command = [docker.name, "run", "--rm", "--network=none", "--entrypoint=dpkg-query", image, "--show", show]
@@ -136,10 +136,10 @@ def test_the_image_adds_to_its_base_what_hivex_depends_on_and_no_more(
 ) -> None:
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
     docker = selected("docker")
-    assert isinstance(docker, engine.ContainerEngine)
-    docker.run(engine.encode_request({}))  # builds the image if there is none
+    assert isinstance(docker, container.ContainerEngine)
+    docker.run(wire.encode_request({}))  # builds the image if there is none
     before = packages(docker, base)
-    after = packages(docker, engine.image_tag(engine.build_context(), base))
+    after = packages(docker, container.image_tag(container.build_context(), base))
     needed: set[str] = set()
     queue = ["python3-hivex"]
     while queue:
@@ -153,7 +153,7 @@ def test_the_image_adds_to_its_base_what_hivex_depends_on_and_no_more(
 
 
 def test_the_image_is_made_of_no_more_than_is_sent_to_it() -> None:
-    text = (ROOT / engine.DOCKERFILE).read_text("utf-8")
+    text = (ROOT / container.DOCKERFILE).read_text("utf-8")
     instructions = re.findall(r"^([A-Z]+) ", re.sub(r"\\\n", " ", text), re.MULTILINE)
     assert instructions == ["ARG", "FROM", "RUN", "WORKDIR", "COPY", "USER", "ENTRYPOINT"]
     assert not re.search(r"curl|wget|pip|https?:|ADD ", text)

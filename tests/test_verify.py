@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from trees import generate, outputs, small_checkout
 
-from generator import engine, verify
+from generator import verify
+from generator.builder import choose
 from generator.errors import GeneratorError
 from generator.manifest import MANIFEST
 
@@ -138,7 +139,7 @@ def test_the_bill_names_every_package_of_the_image(audit: Audit, tmp_path: Path)
     from support import lack
 
     try:
-        engine.select("docker", lambda _: None)
+        choose.select("docker", lambda _: None)
     except GeneratorError as error:
         lack(str(error))
     status, _ = audit(sbom=tmp_path / "s.json", name="docker")

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from generator import pipeline
-from generator.engine import ROOT
+from generator.builder.wire import ROOT
 from generator.manifest import TEMPORARY
 
 ONE = """

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:300c9d40232c134d3543337bb70f99b67c5be123e8ea31529a5be3911c719ffd","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:818b075e244379d004c23752286a055f26e0654078c88d888b70bd0751fe9508","version":"0.1.0"}
+// winscratch:{"body":"sha256:08e4f5102b0f93364fa44bb5c909e4e58454da74affd07f0f669067cb3f13a5d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:133a8aca55f886569ec9a24f6f712321145ffe80ecc1992ae9f622c4ce4aa5e0","version":"0.1.0"}
 
 #include "windows_hostprocess.h"
 

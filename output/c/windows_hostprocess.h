@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:6c979aa3d8f9c5f420d9a378b82339d4e624154c114e944957cdb5644df19dff","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:818b075e244379d004c23752286a055f26e0654078c88d888b70bd0751fe9508","version":"0.1.0"}
+// winscratch:{"body":"sha256:3a73cd14b8d25b98b12b48544e6fb1aa04015b8577f3a129aee34e3c122e3441","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:133a8aca55f886569ec9a24f6f712321145ffe80ecc1992ae9f622c4ce4aa5e0","version":"0.1.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H

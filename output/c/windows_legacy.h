@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a178069363537ee2ceb624c690570507d96195494e3cc1f777ba68630476c127","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"template":"sha256:818b075e244379d004c23752286a055f26e0654078c88d888b70bd0751fe9508","version":"0.1.0"}
+// winscratch:{"body":"sha256:04a140218ac3c0dda239ee3b90c7438f2fa5647ccdc4d15246c5ac909249e534","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"template":"sha256:133a8aca55f886569ec9a24f6f712321145ffe80ecc1992ae9f622c4ce4aa5e0","version":"0.1.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose who builds hives, docker, podman or this machine's hivex, and have them built.
+
+Settings from the environment, each optional:
+
+- WINSCRATCH_ENGINE: auto, docker, podman or native;
+- WINSCRATCH_TIMEOUT: seconds an image build or a run of the builder may take;
+- WINSCRATCH_BASE_IMAGE: the image Dockerfile.hivex starts from;
+- WINSCRATCH_BUILD_NETWORK: the network of the image build, such as host.
+
+docker's and podman's own settings (DOCKER_HOST, DOCKER_BUILDKIT, CONTAINERS_CONF, …) reach them as they are.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ..hives.model import Hive
+from .container import ContainerEngine
+from .native import NativeEngine, find_python
+from .process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
+from .wire import decode_response, encode_request
+
+ENGINES = ("auto", "docker", "podman", "native")
+MENDS = {
+    "docker": "install or start docker, or set DOCKER_HOST",
+    "podman": "install podman",
+    "native": "on Debian apt-get install python3-hivex",
+}
+
+Say = Callable[[str], None]
+
+
+class Engine(Protocol):
+    """Something that runs the hive builder."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it: docker, podman or native."""
+
+    def run(self, request: bytes) -> bytes:
+        """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none."""
+
+
+def select(name: str | None, say: Say) -> Engine:
+    """Return the engine called *name*, or by WINSCRATCH_ENGINE, or the first that works; *say* which it is.
+
+    *say* takes one line for the user at a time; the engine keeps it for later news. Raises
+    EngineError when the name or another setting is wrong, or when the engine cannot work.
+    """
+    source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", _setting("ENGINE") or "auto")
+    if wanted not in ENGINES:
+        raise EngineError(f"{source}: there is no engine {wanted!r}; choose one of {', '.join(ENGINES)}")
+    seconds = _timeout()
+    if wanted != "auto":
+        try:
+            return _usable(wanted, seconds, say, ANSWER_SECONDS)
+        except EngineError as error:
+            raise EngineError(f"{source} {wanted}: {error}; {MENDS[wanted]}, or choose another engine") from error
+    reasons = []
+    for candidate in ENGINES[1:]:
+        try:
+            return _usable(candidate, seconds, say, AUTO_SECONDS)
+        except EngineError as error:
+            reasons.append(f"{candidate}: {error}")
+    raise EngineError(f"no engine can build hives ({'; '.join(reasons)}); {', or '.join(MENDS.values())}")
+
+
+def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine:
+    """Return the engine called *name* after asking whether it works; raise EngineError with the reason if not."""
+    if name == "native":
+        native = NativeEngine(find_python(), run_seconds=seconds or RUN_SECONDS)
+        say(f"engine: native ({native.python})")
+        return native
+    if shutil.which(name) is None:
+        raise EngineError(f"there is no program {name} on PATH")
+    engine = ContainerEngine(
+        name,
+        say,
+        run_seconds=seconds or RUN_SECONDS,
+        build_seconds=seconds or BUILD_SECONDS,
+        base=_setting("BASE_IMAGE"),
+        network=_setting("BUILD_NETWORK"),
+    )
+    details = [engine.probe_docker(patience) if name == "docker" else engine.probe_podman()]
+    if name == "docker" and "DOCKER_HOST" in os.environ:
+        details.append(os.environ["DOCKER_HOST"])
+    say(f"engine: {name} ({', '.join(details)})")
+    return engine
+
+
+def _setting(name: str) -> str:
+    """Return the environment variable WINSCRATCH_*name*; an empty one counts as unset, as is usual in CI files."""
+    return os.environ.get(f"WINSCRATCH_{name}", "")
+
+
+def _timeout() -> int | None:
+    text = _setting("TIMEOUT")
+    if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
+        raise EngineError(f"WINSCRATCH_TIMEOUT is {text!r}; give it whole seconds, from 1 to 999999")
+    return int(text) if text else None
+
+
+def build_hives(engine: Engine, hives: Mapping[str, Hive], say: Say | None = None) -> dict[str, bytes]:
+    """Return each hive of *hives* as *engine* builds it: the bytes of a regf file by the hive's id.
+
+    *say* is told how many are being built. Raises EngineError when the engine fails or its
+    response has not exactly these hives.
+    """
+    if say:
+        say(f"building {len(hives)} hive{'s' * (len(hives) != 1)}")
+    response = engine.run(encode_request(hives))
+    try:
+        return decode_response(response, hives.keys())
+    except EngineError as error:
+        raise EngineError(f"engine {engine.name}: the hive builder's answer is unusable: {error}") from error

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run another program: feed it, read what it writes, show how long it takes, and stop it when it does not end."""
+
+import contextlib
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import GeneratorError, one_line
+
+RUN_SECONDS = 60
+BUILD_SECONDS = 600
+ANSWER_SECONDS = 10  # for a daemon to answer what takes it no work
+AUTO_SECONDS = 2  # … when nobody asked for that daemon
+PROBE_SECONDS = 5
+STOP_SECONDS = 5  # for podman to tidy up
+MAX_OUTPUT = 64 << 20  # bytes a process may write
+
+LATE = "; WINSCRATCH_TIMEOUT can allow it more"
+
+
+class EngineError(GeneratorError):
+    """An engine cannot be used, failed, or answered something else than hives."""
+
+
+def why_it_failed(status: int, output: bytes, what: str, memory: str = "") -> str:
+    """Return one line on why a process that wrote *output* ended with a *status* other than 0."""
+    if status in (128 + signal.SIGKILL, -signal.SIGKILL):
+        limit = f" (its limit is {memory})" if memory else ""
+        return f"{what} was killed, most likely for want of memory{limit}"
+    return telling_line(output) or f"{what} ended with status {status} and no message"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit status (negative: the signal), and what it wrote."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+class Line:
+    """One line on the terminal that tells, again and again, how far a long step is; nothing where there is none."""
+
+    PERIOD = 0.5  # seconds from one drawing to the next
+
+    def __init__(self, label: str, *, show_output: bool = False) -> None:
+        self._label = label
+        self._show_output = show_output
+        self._start = self._drawn = time.monotonic()
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def draw(self, output: bytes | bytearray) -> None:
+        """Show the label, the seconds so far and the last line of *output*, if it is time to."""
+        now = time.monotonic()
+        if self._terminal and now - self._drawn >= self.PERIOD:
+            last = _lines(output)[-1:] if self._show_output else []
+            text = " ".join([f"{self._label}: {now - self._start:.0f} s", *last])
+            self._write(one_line(text)[: shutil.get_terminal_size().columns - 1])
+            self._drawn = now
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._drawn != self._start:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def run(
+    command: list[str],
+    *,
+    what: str,
+    seconds: float,
+    hint: str = "",
+    stdin: bytes = b"",
+    merge: bool = False,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    line: Line | None = None,
+    gently: bool = False,
+) -> Ended:
+    """Run *command*, feed it *stdin* and return how it ended, within *seconds*.
+
+    *merge* joins standard error to the output, in the order written. Raises EngineError, which
+    names *what*, when the process cannot start, writes more than MAX_OUTPUT bytes or does not end
+    in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
+    once or *gently*.
+    """
+    with _sigterm_unwinds():
+        try:
+            process = subprocess.Popen(
+                command,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+                env=env,
+                cwd=cwd,
+                # Its own group, to be killed as one, and out of the reach of the terminal's Ctrl-C.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"{what} cannot be started: {error.strerror}") from error
+        with process:
+            try:
+                return _converse(process, what, seconds, stdin, line)
+            except TimeoutError as error:
+                raise EngineError(f"{what} did not end within {seconds:g} s{hint}") from error
+            finally:
+                if process.returncode is None:
+                    _stop(process, gently)
+                if line:
+                    line.clear()
+
+
+def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
+    """Kill the process and its group; *gently* lets a Go program tidy up after its children first.
+
+    An image build that podman does not end itself leaves a working container and temporary files.
+    No signal makes podman end it, but by default SIGUSR1 ends any program except one in Go, which
+    takes no notice: so the build's command dies, and podman tidies up as after any failure.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        try:
+            if gently:
+                os.killpg(process.pid, signal.SIGUSR1)
+                process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # Only while nobody has waited for it is its number still its own.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _converse(process: "subprocess.Popen[bytes]", what: str, seconds: float, stdin: bytes, line: Line | None) -> Ended:
+    """Write *stdin* to the process while reading what it writes, until it ends; raise TimeoutError if it does not."""
+    deadline = time.monotonic() + seconds
+    rest = memoryview(stdin)
+    out, err = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        for stream, buffer in ((process.stdout, out), (process.stderr, err)):
+            if stream:
+                selector.register(stream, selectors.EVENT_READ, buffer)
+        if process.stdin:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            for key, events in selector.select(min(_left(deadline), Line.PERIOD)):
+                if events & selectors.EVENT_WRITE and process.stdin:
+                    rest = _feed(key.fd, rest)
+                    if not rest:
+                        selector.unregister(process.stdin)
+                        process.stdin.close()
+                elif chunk := os.read(key.fd, 1 << 16):
+                    key.data.extend(chunk)
+                    if len(key.data) > MAX_OUTPUT:
+                        raise EngineError(f"{what} wrote more than {MAX_OUTPUT >> 20} MiB")
+                else:
+                    selector.unregister(key.fileobj)
+            if line:
+                line.draw(out)
+    try:
+        return Ended(process.wait(_left(deadline)), bytes(out), bytes(err))
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+
+
+def _feed(fd: int, data: memoryview) -> memoryview:
+    """Write what the pipe *fd* takes at once of *data* and return the rest; nothing is left for a closed one."""
+    try:
+        return data[os.write(fd, data) :]
+    except BrokenPipeError:  # the exit status will say why
+        return data[:0]
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds left until *deadline*, or raise TimeoutError."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+@contextlib.contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Make SIGTERM, as Ctrl-C, unwind the stack, so that what was started is stopped."""
+
+    def unwind(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    # Python lets only the main thread set handlers; one set by somebody else stays.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _lines(output: bytes | bytearray) -> list[str]:
+    """Return the last lines of *output*, without colours, outer white space and blank lines."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", output[-(1 << 16) :].decode("utf-8", "replace"))
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def telling_line(output: bytes | bytearray) -> str:
+    """Return the line of *output* that says best what went wrong: apt's or another error, or else the last line."""
+    # docker ends its errors with advice on --help; BuildKit numbers and times each line.
+    lines = [re.sub(r"^#\d+ [\d.]+ ", "", line) for line in _lines(output) if not re.match(r"(Run|See) '", line)]
+    for pattern in (r"E: ", r"(?i)(error|failed|fatal)\b", ""):
+        for line in reversed(lines):
+            if re.match(pattern, line):
+                return line[:300]
+    return ""

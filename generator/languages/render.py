@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A blob to source modules: the Jinja environment, the literal filters, and the provenance line.
+
+Rendering is a pure function of the blob, the template and the options; it needs no engine.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from .. import VERSION
+from ..errors import GeneratorError
+from ..oci.blob import MEDIA_TYPE, Blob
+from . import literals
+from .provenance import Options, Provenance, seal
+
+
+def default_options(language: str, layer: str) -> Options:
+    """Return the options of the committed modules of *layer* in *language*."""
+    if language == "go":
+        return Options(layer)
+    return Options(f"windows_{layer}", f"windows_{layer}" if language == "c" else "")
+
+
+def module(folder: Path, file: str, layer: str, blob: Blob, options: Options, template: str) -> str:
+    """Return the module that template *file* of *folder* makes of *blob*, sealed.
+
+    *template* is the digest of what the text depends on beside the blob; the folder's name is the
+    language's. Raises GeneratorError that names template and line.
+    """
+    provenance = Provenance(layer, folder.name, file, options, blob.digest, blob.diff_id, template, VERSION)
+    context = {
+        "layer": layer,
+        "blob": blob,
+        "media_type": MEDIA_TYPE,
+        "options": options,
+        "provenance": provenance.line(),
+    }
+    return seal(render(folder, file, context))
+
+
+@cache
+def _environment(folder: Path) -> jinja2.Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        newline_sequence="\n",
+        autoescape=False,
+    )
+    environment.filters |= {
+        "runs": literals.runs,
+        "powers": literals.powers,
+        "pieces": literals.pieces,
+        "numbers": literals.numbers,
+        "define": literals.define,
+    }
+    return environment
+
+
+def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
+    """Return *template* of *folder* rendered; raises GeneratorError that names template and line."""
+    try:
+        return _environment(folder).get_template(template).render(context)
+    except jinja2.TemplateNotFound as error:
+        where = _failing_line(error, template)
+        raise GeneratorError(f"templates/{folder.name}/{where}: there is no template {error.name}") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise GeneratorError(f"templates/{folder.name}/{error.name}: line {error.lineno}: {error.message}") from error
+    except Exception as error:  # a template can raise whatever its expressions can
+        raise GeneratorError(f"templates/{folder.name}/{_failing_line(error, template)}: {error}") from error
+
+
+def _failing_line(error: BaseException, template: str) -> str:
+    """Return the template and, where it came to run, the line that raised *error*, which Jinja puts in tracebacks."""
+    where = template
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.suffix == ".jinja":
+            where = f"{file.name}: line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return where

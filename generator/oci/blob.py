@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer tar to its blob, the gzip member that is pushed, and back."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+
+from ..errors import GeneratorError
+from .tar import walk_tar
+
+BCD_PATH = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"  # microsoft/hcsshim internal/wclayer recognises this spelling
+MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"  # OCI image specification, media types
+# ID1 ID2, CM deflate, no flags, no time, XFL "slowest algorithm", OS unknown (RFC 1952).
+_GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
+_ITERATIONS = 15
+_MAX_LAYER = 1 << 28  # bytes; a blob that unpacks to more is not one of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A layer in both its forms, and what is known of it without Windows.
+
+    *compressed* is the gzip blob as pushed, *tar* what it unpacks to; *digest* and *diff_id* are their
+    SHA-256 as ``sha256:`` and hexadecimal. *bcd* is the offset and size in bytes of the BCD store in the
+    tar, or None for a layer that has none.
+    """
+
+    compressed: bytes
+    tar: bytes
+    digest: str
+    diff_id: str
+    bcd: tuple[int, int] | None
+
+
+def compress(tar: bytes) -> bytes:
+    """Return *tar* as a gzip member with nothing in its header that depends on time or place."""
+    from zopfli import zopfli  # only a new blob needs it
+
+    member = zopfli.compress(tar, gzip_mode=1, numiterations=_ITERATIONS, blocksplitting=1)
+    body = member[10:-8]  # the deflate stream alone; header and trailer are ours
+    trailer = zlib.crc32(tar).to_bytes(4, "little") + (len(tar) & 0xFFFFFFFF).to_bytes(4, "little")
+    return bytes(_GZIP_HEADER + body + trailer)
+
+
+def read_blob(compressed: bytes, shown: str) -> Blob:
+    """Return what a blob holds; raises GeneratorError naming *shown* where it is damaged."""
+    try:
+        unpacker = zlib.decompressobj(wbits=31)
+        tar = unpacker.decompress(compressed, _MAX_LAYER)
+    except zlib.error as error:
+        raise GeneratorError(f"{shown}: not a gzip blob: {error}; run `invoke generate --force`") from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise GeneratorError(f"{shown}: truncated, or more than one gzip member; run `invoke generate --force`")
+    bcd = next(((offset, size) for path, offset, size in walk_tar(tar, shown) if path == BCD_PATH), None)
+    return Blob(compressed, tar, sha256(compressed), sha256(tar), bcd)
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of *data* as OCI writes it: ``sha256:`` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()

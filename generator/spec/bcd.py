@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BCD words (objects and their elements) to the registry keys and values that store them.
+
+Numbers and formats are those of Microsoft's documentation of the Boot Configuration Data WMI provider:
+BcdObject, BcdElementType, BcdLibraryElementTypes, BcdBootMgrElementTypes, BcdOSLoaderElementTypes.
+The two root values are those that bcdedit writes into a new store, as collected by buildpacks/imgutil.
+"""
+
+import difflib
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Place, brief
+from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
+from . import values
+
+BOOT_MANAGER = 0x10100002
+OS_LOADER = 0x10200003
+
+OBJECT_TYPES = {
+    "fwbootmgr": 0x10100001,
+    "bootmgr": BOOT_MANAGER,
+    "osloader": OS_LOADER,
+    "resume": 0x10200004,
+    "memdiag": 0x10200005,
+    "ntldr": 0x10300006,
+    "inherit": 0x20100000,
+}
+
+# Objects that every store knows by the same GUID, as bcdedit spells them.
+WELL_KNOWN_OBJECTS = {
+    "{bootmgr}": "{9dea862c-5cdd-4e70-acc1-f32b344d4795}",
+    "{fwbootmgr}": "{a5a30fa2-3d06-4e9f-b5f4-a01df9d1fcba}",
+    "{memdiag}": "{b2721d73-1db4-4c62-bf78-c548a880142d}",
+    "{ntldr}": "{466f5a88-0af2-4f76-9038-095b170dc21c}",
+    "{bootloadersettings}": "{6efb52bf-1766-41db-a6b3-0ee5eff72bd7}",
+    "{dbgsettings}": "{4636856e-540f-4170-a130-a84776f4c654}",
+    "{emssettings}": "{0ce4991b-e6b3-4b16-b23c-5e0d9250e5d9}",
+    "{globalsettings}": "{7ea2e1ac-2e61-4728-aaa3-896d9d0a9f0e}",
+    "{hypervisorsettings}": "{7ff607e0-4395-11db-b0de-0800200c9a66}",
+    "{resumeloadersettings}": "{1afa9c49-16ab-4a5c-901b-212802da9460}",
+}
+
+# Element names as bcdedit spells them. The same name can have another number for another kind of object.
+LIBRARY_ELEMENTS = {
+    "path": 0x12000002,
+    "description": 0x12000004,
+    "locale": 0x12000005,
+    "inherit": 0x14000006,
+    "truncatememory": 0x15000007,
+    "recoverysequence": 0x14000008,
+    "recoveryenabled": 0x16000009,
+    "bootdebug": 0x16000010,
+    "debugtype": 0x15000011,
+    "debugport": 0x15000013,
+    "baudrate": 0x15000014,
+    "bootems": 0x16000020,
+    "emsport": 0x15000022,
+    "emsbaudrate": 0x15000023,
+    "loadoptions": 0x12000030,
+    "nointegritychecks": 0x16000048,
+    "testsigning": 0x16000049,
+}
+ELEMENTS_BY_OBJECT = {
+    BOOT_MANAGER: {
+        "displayorder": 0x24000001,
+        "bootsequence": 0x24000002,
+        "default": 0x23000003,
+        "timeout": 0x25000004,
+        "resume": 0x26000005,
+        "resumeobject": 0x23000006,
+        "toolsdisplayorder": 0x24000010,
+        "displaybootmenu": 0x26000020,
+    },
+    OS_LOADER: {
+        "systemroot": 0x22000002,
+        "resumeobject": 0x23000003,
+        "detecthal": 0x26000010,
+        "kernel": 0x22000011,
+        "hal": 0x22000012,
+        "nx": 0x25000020,
+        "pae": 0x25000021,
+        "winpe": 0x26000022,
+        "quietboot": 0x26000041,
+        "safeboot": 0x25000080,
+        "debug": 0x260000A0,
+        "ems": 0x260000B0,
+        "bootstatuspolicy": 0x250000E0,
+        "hypervisorlaunchtype": 0x250000F0,
+    },
+}
+
+GUID = re.compile(r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}", re.ASCII | re.IGNORECASE)
+FORMAT_DEVICE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BcdObject:
+    """One object of a store: a GUID or a well-known name, a type, and elements by name or number."""
+
+    id: str
+    type: str | int
+    elements: Mapping[str, Any]
+
+
+def store(objects: Sequence[BcdObject], place: Place) -> Hive:
+    """Return the keys and values of a BCD store that holds *objects*, in their order.
+
+    Raises GeneratorError, with the TOML key path below *place*, for what a store cannot hold.
+    """
+    keys = [
+        Key(()),
+        Key(("Description",), (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, values.stored("BCD00000000")))),
+        Key(("Objects",)),
+    ]
+    _check_count(objects, place.at("objects"))
+    seen: dict[str, str] = {}
+    for index, item in enumerate(objects):
+        at = place.at(f"objects[{index}]")
+        guid = _guid(item.id, at.at("id"))
+        if guid in seen:
+            raise at.at("id").error(f"object {guid} stands already at {seen[guid]}", "name each object once")
+        seen[guid] = at.at("id").key
+        object_type = _object_type(item.type, at.at("type"))
+        path = ("Objects", guid)
+        keys += [Key(path), Key((*path, "Description"), (_dword("Type", object_type),))]
+        keys += _elements((*path, "Elements"), object_type, item.elements, at.at("elements"))
+    return tuple(keys)
+
+
+def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, Any], place: Place) -> list[Key]:
+    _check_count(elements, place)
+    keys = [Key(path)]
+    seen: dict[int, str] = {}
+    for word, data in elements.items():
+        at = place.at(word)
+        number = _element_number(word, object_type, at)
+        if number in seen:
+            raise at.error(f"element 0x{number:08x} stands already as {brief(seen[number])}", "give each element once")
+        seen[number] = word
+        kind, encode = _FORMATS[number >> 24 & 0xF]
+        stored = encode(data, at)
+        values.check_size(stored, at)
+        keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, stored),)))
+    return keys
+
+
+def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: Place) -> None:
+    if len(things) > MAX_SUBKEYS:
+        raise place.error(f"{len(things)} are too many for one key", f"keep to {MAX_SUBKEYS}")
+
+
+def _object_type(word: str | int, place: Place) -> int:
+    if isinstance(word, str):
+        if word not in OBJECT_TYPES:
+            raise place.error(
+                f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
+            )
+        return OBJECT_TYPES[word]
+    return values.integer(word, place, 32)
+
+
+def _element_number(word: str, object_type: int, place: Place) -> int:
+    names = LIBRARY_ELEMENTS | ELEMENTS_BY_OBJECT.get(object_type, {})
+    if word in names:
+        return names[word]
+    if not re.fullmatch(r"0x[0-9a-fA-F]{8}", word):
+        near = ", ".join(difflib.get_close_matches(word[:80], names)) or "description"
+        raise place.error(
+            f"{brief(word)} is not an element of this object",
+            f"use a name listed in generator/bcd.py, such as {near}, or a number 0xCFSSSSSS",
+        )
+    number = int(word, 16)
+    if number >> 24 & 0xF == FORMAT_DEVICE:
+        raise place.error("device elements are not supported", "use an element of another format, 0xC2… to 0xC7…")
+    if number >> 24 & 0xF not in _FORMATS:
+        raise place.error(f"element format {number >> 24 & 0xF} is unknown", "use a format from 2 to 7, 0xC2… to 0xC7…")
+    return number
+
+
+def _guid(word: Any, place: Place) -> str:
+    known = WELL_KNOWN_OBJECTS.get(word, word) if isinstance(word, str) else None
+    if known is None or not GUID.fullmatch(known):
+        raise place.error(
+            f"{brief(word)} is not an object", "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
+        )
+    return known.lower()
+
+
+def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
+    if not isinstance(data, list) or not data:
+        raise values.out_of_place(data, place, "use a list of at least one item")
+    return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
+
+
+def _dword(name: str, number: int) -> Value:
+    return Value(name, REG_DWORD, struct.pack("<I", number))
+
+
+def _encode_object(data: Any, place: Place) -> bytes:
+    return values.stored(_guid(data, place))
+
+
+def _encode_object_list(data: Any, place: Place) -> bytes:
+    return b"".join(_encode_object(item, at) for item, at in _items(data, place)) + b"\0\0"
+
+
+def _encode_integer(data: Any, place: Place) -> bytes:
+    return struct.pack("<Q", values.integer(data, place, 64))
+
+
+def _encode_boolean(data: Any, place: Place) -> bytes:
+    if not isinstance(data, bool):
+        raise values.out_of_place(data, place, "use true or false")
+    return bytes([data])
+
+
+def _encode_integer_list(data: Any, place: Place) -> bytes:
+    return b"".join(_encode_integer(item, at) for item, at in _items(data, place))
+
+
+# By the element number's format bits: the value's registry type, and what turns TOML data into the value's.
+_FORMATS: dict[int, tuple[int, Callable[[Any, Place], bytes]]] = {
+    2: (REG_SZ, values.text),
+    3: (REG_SZ, _encode_object),
+    4: (REG_MULTI_SZ, _encode_object_list),
+    5: (REG_BINARY, _encode_integer),
+    6: (REG_BINARY, _encode_boolean),
+    7: (REG_BINARY, _encode_integer_list),
+}

@@ -1,0 +1,541 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One copy, written where it goes: names, refusals, atomicity, and that compilers and the copy itself accept it."""
+
+import gzip
+import hashlib
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import INVOKE, need
+
+from generator import files, manifest
+from generator.copies import vendor
+from generator.errors import GeneratorError
+from generator.languages import provenance, render
+from generator.languages.provenance import Options
+from generator.manifest import Tree
+from generator.oci import blob as layer
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("place")
+LAYERS = Tree(ROOT).layers()
+
+
+def write(language: str, name: str, destination: str, **options: str | bool | None) -> list[str]:
+    said: list[str] = []
+    assert vendor.vendor(ROOT, language, name, destination, say=said.append, **options) == 0  # type: ignore[arg-type]
+    return said
+
+
+def refused(language: str, destination: str, name: str = "scratch", **options: str | bool | None) -> str:
+    with pytest.raises(GeneratorError) as caught:
+        write(language, name, destination, **options)
+    return str(caught.value)
+
+
+def options_of(path: Path | str) -> Options:
+    found = provenance.read(Path(path).read_text("utf-8"))
+    assert found is not None
+    assert found[1], "not intact"
+    return found[0].options
+
+
+def listing(folder: str = ".") -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+# Files and names that follow from the destination
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("language", ["python", "go", "c"])
+def test_default_names_in_a_directory(language: str, name: str) -> None:
+    endings = {"python": [".py"], "go": [".go"], "c": [".h", ".c"]}[language]
+    made = [f"new/folder/windows_{name}{ending}" for ending in endings]
+    assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
+    for path in made:
+        found = provenance.read(Path(path).read_text("utf-8"))
+        assert found is not None
+        blob = vendor.committed_blob(ROOT, name)
+        assert (found[1], found[0].layer, found[0].digest, found[0].diff_id) == (True, name, blob.digest, blob.diff_id)
+        assert "\r" not in Path(path).read_bytes().decode("ascii")
+
+
+def test_the_copy_is_the_committed_module_where_the_names_are_the_same(place: Path) -> None:
+    write("python", "scratch", ".")
+    write("c", "scratch", ".")
+    for name in ("python/windows_scratch.py", "c/windows_scratch.h", "c/windows_scratch.c"):
+        language, _, file = name.partition("/")
+        template = {".py": "module.py.jinja", ".h": "module.h.jinja", ".c": "module.c.jinja"}[Path(file).suffix]
+        expected = vendor.render(
+            ROOT,
+            language,
+            "scratch",
+            template,
+            render.default_options(language, "scratch"),
+            vendor.committed_blob(ROOT, "scratch"),
+        )
+        assert (place / file).read_text("utf-8") == expected
+
+
+def test_a_copy_does_not_depend_on_time_or_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("go", "scratch", "a/x.go", package="p")
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "7")
+    write("go", "scratch", str(tmp_path / "elsewhere" / "y.go"), package="p")
+    assert Path("a/x.go").read_bytes() == (tmp_path / "elsewhere" / "y.go").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("folder", "package"),
+    [
+        ("layers", "layers"),
+        ("Go-Scratch.d", "goscratchd"),
+        ("v2_x", "v2_x"),
+        ("2nd", "nd"),
+        ("func", "windowsscratch"),
+        ("...", "windowsscratch"),
+        ("überlayer", "berlayer"),
+    ],
+)
+def test_go_package_follows_from_the_directory(folder: str, package: str) -> None:
+    write("go", "scratch", folder + "/")
+    assert options_of(f"{folder}/windows_scratch.go") == Options(package, "")
+
+
+def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path) -> None:
+    (place / "other.go").write_text("/* package not */ // package nor\n\npackage  there // really\n")
+    (place / "other_test.go").write_text("package there_test\n")
+    (place / "gen.go").write_text("//go:build ignore\n\npackage main\n")
+    write("go", "legacy", ".")
+    assert options_of("windows_legacy.go") == Options("there", "WindowsLegacy")
+
+
+def test_go_directory_with_two_packages_asks_which(place: Path) -> None:
+    (place / "a.go").write_text("package a\n")
+    (place / "b.go").write_text("package b\n")
+    assert "holds the packages a, b; say which with --package" in refused("go", ".")
+    write("go", "scratch", ".", package="b")
+    assert options_of("windows_scratch.go") == Options("b", "WindowsScratch")
+
+
+def test_c_names_follow_from_the_file() -> None:
+    for ending in (".c", ".h"):
+        write("c", "scratch", "base-layer" + ending, force=True)
+        assert options_of("base-layer.h") == options_of("base-layer.c") == Options("base-layer", "base_layer")
+    assert '#include "base-layer.h"' in Path("base-layer.c").read_text()
+    write("c", "scratch", "third.c", prefix="Base3")
+    assert "#ifndef BASE3_H" in Path("third.h").read_text()
+    assert "Base3_layer[" in Path("third.h").read_text()
+
+
+def test_python_package_names_the_file() -> None:
+    write("python", "scratch", ".", package="base")
+    assert options_of("base.py") == Options("base")
+    write("python", "scratch", "base.py", package="base")
+    assert "leave one out" in refused("python", "other.py", package="base")
+
+
+def test_vendoring_again_keeps_the_recorded_names() -> None:
+    write("go", "scratch", "p/x.go", package="kept", prefix="Kept", compat="imgutil")
+    assert write("go", "scratch", "p/x.go") == ["unchanged: p/x.go"]
+    write("go", "legacy", "p/x.go", prefix="Other")
+    assert options_of("p/x.go") == Options("kept", "Other", "imgutil")
+    write("go", "legacy", "p/x.go", prefix="", compat="")
+    assert options_of("p/x.go") == Options("kept", "", "")
+    write("c", "scratch", "x.c", prefix="kept")
+    write("c", "legacy", "x.h")
+    assert options_of("x.c") == Options("x", "kept")
+
+
+# Names that a language does not allow
+
+
+@pytest.mark.parametrize(
+    "name", ["class", "None", "a-b", "2b", "a b", "é", "x" * 49, "json", "a.b", "../x", "a/b", "x;import os", ""]
+)
+def test_wrong_python_names(name: str) -> None:
+    assert "use --package" in refused("python", ".", package=name)
+    assert listing() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["func", "_", "init", "documentation", "a-b", "2b", "é", "x_test", "x" * 49, "a\nb", ""]
+)
+def test_wrong_go_packages(name: str) -> None:
+    message = refused("go", ".", package=name)
+    assert message.endswith("use --package")
+    assert "\n" not in message
+    assert listing() == []
+
+
+@pytest.mark.parametrize("prefix", ["lower", "_X", "A-b", "É", "X" * 49, 'X"'])
+def test_wrong_go_prefixes(prefix: str) -> None:
+    assert refused("go", ".", prefix=prefix).endswith("use --prefix")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["int", "co_await", "_x", "_X", "a__b", "a_", "1a", "a-b", "é", "x" * 49, "typeof", ""]
+)
+def test_wrong_c_prefixes(prefix: str) -> None:
+    assert refused("c", ".", prefix=prefix).endswith("use --prefix")
+    assert listing() == []
+
+
+@pytest.mark.parametrize(
+    ("language", "destination", "options", "message"),
+    [
+        ("rust", ".", {}, "rust: no such language; use one of python, go, c"),
+        ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
+        ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
+        ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),
+        ("go", ".", {"compat": "moby"}, "--compat moby: no such interface; use imgutil"),
+        ("go", "x.py", {}, "x.py: a go module ends in .go; end a new directory in /"),
+        ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; end a new directory in /"),
+        (
+            "go",
+            "x_test.go",
+            {},
+            "x_test.go: go build skips files so named, on some systems or all; choose another name",
+        ),
+        ("c", "a b.c", {}, "a b: not a plain file name; end DEST in letters, digits, _ . + and -"),
+        ("c", "switch.c", {}, "switch: no prefix of C names: the language reserves that word; use --prefix"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(
+    language: str, destination: str, options: dict[str, str], message: str
+) -> None:
+    if destination == "a b.c":
+        options = {"prefix": "a"}
+    assert refused(language, destination, **options) == message
+    assert listing() == []
+
+
+def test_an_unknown_layer_is_refused() -> None:
+    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(LAYERS)}"
+    assert "no such layer" in refused("go", ".", name="../layers/scratch")
+
+
+@pytest.mark.parametrize("name", ["base_windows.go", "a_b_arm64.go", "_x.go", ".x.go", "x_linux_test.go"])
+def test_go_files_that_go_would_skip_are_refused(name: str) -> None:
+    assert "go build skips files so named" in refused("go", name)
+    write("go", "scratch", "windows.go")
+
+
+def test_the_endings_that_go_skips_are_those_of_the_go_that_is_here() -> None:
+    root = subprocess.run([need("go"), "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    text = "".join(path.read_text("utf-8") for path in Path(root, "src").glob("*/*/syslist.go"))  # it has moved
+    assert set(re.findall(r'"(\w+)":', text)) <= vendor._GO_ENDINGS
+
+
+# What must not be overwritten
+
+
+EDITS: dict[str, Callable[[bytes], bytes]] = {
+    "a byte": lambda data: data.replace(b"Layer is", b"Layer was", 1),
+    "a line added": lambda data: data + b"\n",
+    "the line cut": lambda data: data.replace(b'"version"', b'"', 1),
+    "another's": lambda _: b"package mine\n",
+    "empty": lambda _: b"",
+    "not text": lambda _: b"\xff\xfe\0\x1b[31m",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_a_person_wrote_stays(edit: str) -> None:
+    write("go", "scratch", "x.go", package="mine")
+    path = Path("x.go")
+    edited = EDITS[edit](path.read_bytes())
+    path.write_bytes(edited)
+    said: list[str] = []
+    modes: tuple[dict[str, Any], ...] = ({}, {"dry_run": True}, {"diff": True})
+    for mode in modes:
+        with pytest.raises(GeneratorError, match=r"x\.go: .*; nothing was written; --force replaces it"):
+            vendor.vendor(ROOT, "go", "scratch", "x.go", say=said.append, package="mine", **mode)
+        assert path.read_bytes() == edited
+    assert said[:2] == ["--- x.go", "+++ x.go"]
+    assert all(line.replace("\t", "").isprintable() for line in said)
+    write("go", "scratch", "x.go", package="mine", force=True)
+    assert options_of(path) == Options("mine")
+
+
+def test_an_unedited_copy_of_anything_is_replaced() -> None:
+    write("go", "scratch", "x.go")
+    write("go", "legacy", "x.go")
+    found = provenance.read(Path("x.go").read_text())
+    assert found is not None
+    assert found[0].layer == "legacy"
+
+
+def test_the_same_content_is_not_written_again_even_with_other_line_ends() -> None:
+    write("python", "scratch", "x.py")
+    path = Path("x.py")
+    before = path.stat()
+    assert write("python", "scratch", "x.py") == ["unchanged: x.py"]
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert write("python", "scratch", "x.py") == ["unchanged: x.py"]
+    assert b"\r\n" in path.read_bytes()
+
+
+def test_both_halves_of_a_c_pair_or_none() -> None:
+    write("c", "scratch", "x.c")
+    header, source = Path("x.h"), Path("x.c")
+    source.write_bytes(source.read_bytes() + b"// mine\n")
+    before = header.read_bytes(), source.read_bytes()
+    assert (
+        refused("c", "x.h", name="legacy")
+        == "x.c: edited by hand, or of a later version; nothing was written; --force replaces it"
+    )
+    assert (header.read_bytes(), source.read_bytes()) == before
+    source.unlink()
+    source.mkdir()
+    assert "x.c: not a file" in refused("c", "x.h", name="legacy", force=True)
+    assert header.read_bytes() == before[0]
+
+
+def test_dry_run_and_diff_write_nothing() -> None:
+    assert write("c", "scratch", "n/x.c", dry_run=True) == ["would write n/x.h", "would write n/x.c"]
+    said = write("c", "scratch", "n/x.c", diff=True)
+    assert said[:2] == ["--- /dev/null", "+++ n/x.h"]
+    assert "+#ifndef X_H" in said
+    assert listing() == []
+    write("c", "scratch", "n/x.c")
+    assert write("c", "scratch", "n/x.c", dry_run=True) == ["unchanged: n/x.h", "unchanged: n/x.c"]
+    assert write("c", "scratch", "n/x.c", diff=True) == []
+
+
+def test_a_link_stays_one(place: Path) -> None:
+    (place / "real").mkdir()
+    Path("x.go").symlink_to("real/y.go")
+    write("go", "scratch", "x.go", package="p")
+    assert Path("x.go").is_symlink()
+    assert options_of("real/y.go") == Options("p")
+    assert listing("real") == ["y.go"]
+
+
+def test_what_is_not_a_file_is_refused() -> None:
+    os.mkfifo("x.go")
+    assert "not a file" in refused("go", "x.go", force=True)
+    Path("plain").write_text("")
+    assert "ends in .py" in refused("python", "plain")
+    assert "ends in .go" in refused("go", "plain/")
+    assert refused("go", "plain/x.go") == "plain: File exists; choose another DEST"
+
+
+def test_a_failure_half_way_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("c", "scratch", "x.c")
+    before = Path("x.h").read_bytes(), Path("x.c").read_bytes()
+    whole = Path.write_bytes
+
+    def fail(self: Path, data: bytes) -> int:
+        if ".x.c" in self.name:
+            raise OSError(28, "No space left on device", str(self))
+        return whole(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert "No space left on device" in refused("c", "x.c", name="legacy")
+    assert (Path("x.h").read_bytes(), Path("x.c").read_bytes()) == before
+    assert listing() == ["x.c", "x.h"]
+
+
+def test_two_runs_wait_for_each_other() -> None:
+    Path("d").mkdir()
+    with files.lock(Path("d"), print):
+        run = subprocess.Popen([*INVOKE, "vendor", "go", "scratch", "d"], stdout=subprocess.PIPE, text=True)
+        assert run.stdout is not None
+        assert run.stdout.readline() == "waiting for another run to end\n"
+        assert listing("d") == []
+    assert run.communicate()[0] == "wrote d/windows_scratch.go\n"
+    assert run.returncode == 0
+
+
+def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for part in ("output/layers", "generator/layers", "templates"):
+        shutil.copytree(ROOT / part, root / part)
+    shutil.copy(ROOT / manifest.MANIFEST, root / manifest.MANIFEST)
+    blob = root / "output/layers/scratch.tar.gz"
+    blob.write_bytes(blob.read_bytes()[:-1])
+    with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; run \./invokew generate$"):
+        vendor.vendor(root, "go", "scratch", ".", say=print)
+    blob.unlink()
+    with pytest.raises(GeneratorError, match=r"run \./invokew generate$"):
+        vendor.vendor(root, "go", "scratch", ".", say=print)
+    assert listing() == []
+
+
+# The task
+
+
+def test_the_task_works_from_the_users_directory() -> None:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run([*INVOKE, "vendor", *arguments], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run("go", "scratch", "x/y.go", "--prefix", "Base", "--compat=imgutil") == (0, "wrote x/y.go\n", "")
+    assert options_of("x/y.go") == Options("x", "Base", "imgutil")
+    assert run("go", "scratch", "x/y.go", "--prefix=", "--compat=") == (0, "wrote x/y.go\n", "")
+    assert options_of("x/y.go") == Options("x")
+    assert run("go", "scratch", "x/y.go", "--prefix", "base") == (
+        2,
+        "",
+        "error: base: Go exports only names that start in A to Z; use --prefix\n",
+    )
+    Path("x/y.go").write_text("package x\n")
+    status, shown, error = run("go", "scratch", "x/y.go")
+    assert (status, error) == (2, "error: x/y.go: not made by winscratch; nothing was written; --force replaces it\n")
+    assert shown.startswith("--- x/y.go\n+++ x/y.go\n@@ ")
+
+
+# The Python copy: it verifies itself and is a command
+
+
+def run_copy(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-W", "error", *arguments], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_python_copy_is_a_command(name: str) -> None:
+    write("python", name, "base.py")
+    blob = vendor.committed_blob(ROOT, name)
+    assert run_copy("base.py").stdout == blob.tar
+    assert run_copy("base.py", "--blob").stdout == blob.compressed
+    assert gzip.decompress(blob.compressed) == blob.tar
+    verified = run_copy("base.py", "--verify")
+    assert (verified.returncode, verified.stdout.decode()) == (0, f"{name}: {blob.diff_id} verified\n")
+    info = json.loads(run_copy("base.py", "--info").stdout)
+    assert (info["name"], info["diffID"], info["digest"]) == (name, blob.diff_id, blob.digest)
+    assert (info["size"], info["compressedSize"]) == (len(blob.tar), len(blob.compressed))
+    assert info["mediaType"] == layer.MEDIA_TYPE
+    bcd = run_copy("base.py", "--bcd")
+    if blob.bcd:
+        assert bcd.stdout == blob.tar[blob.bcd[0] :][: blob.bcd[1]]
+    else:
+        assert bcd.returncode == 2
+
+
+def test_a_damaged_python_copy_says_so() -> None:
+    write("python", "scratch", "base.py")
+    path = Path("base.py")
+    path.write_bytes(path.read_bytes().replace(b"ustar", b"USTAR", 1))
+    damaged = run_copy("base.py", "--verify")
+    assert damaged.returncode == 1
+    assert re.fullmatch(rb"base\.py: the layer is sha256:[0-9a-f]{64}, \d+ bytes; not sha256:.*\n", damaged.stderr)
+
+
+@pytest.mark.parametrize("option", [[], ["--blob"], ["--bcd"]])
+def test_binary_to_a_terminal_is_refused(option: list[str]) -> None:
+    write("python", "legacy", "base.py")
+    ours, its = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "base.py", *option], stdout=its, stderr=subprocess.PIPE, check=False, timeout=30
+        )
+        os.set_blocking(ours, False)
+        assert (done.returncode, done.stderr) == (2, b"base.py: not to a terminal; redirect it\n")
+        with pytest.raises(BlockingIOError):
+            os.read(ours, 1)
+        shown = subprocess.run([sys.executable, "base.py", "--info"], stdout=its, check=False, timeout=30)
+        assert shown.returncode == 0
+    finally:
+        os.close(ours)
+        os.close(its)
+
+
+# Copies before compilers
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_go_copy_stands_in_for_imgutils_files(name: str, place: Path) -> None:
+    go = need("go")
+    blob = vendor.committed_blob(ROOT, name)
+    (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
+    write("go", name, "layer", compat="imgutil")
+    assert options_of(f"layer/windows_{name}.go") == Options("layer", "", "imgutil")
+    use_bcd = "bcd, err := layer.BaseLayerBCD()\n" if blob.bcd else "var bcd []byte\n"
+    (place / "main.go").write_text(
+        f"""package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	"example.com/m/layer"
+)
+
+func main() {{
+	var reader io.Reader
+	reader, err := layer.WindowsBaseLayer()
+	if err != nil {{
+		panic(err)
+	}}
+	data, err := io.ReadAll(reader)
+	if err != nil {{
+		panic(err)
+	}}
+	{use_bcd}
+	if err != nil {{
+		panic(err)
+	}}
+	fmt.Printf("%x %x", sha256.Sum256(data), sha256.Sum256(bcd))
+}}
+"""
+    )
+    environment = os.environ | {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off"}
+    done = subprocess.run([go, "run", "."], capture_output=True, text=True, check=False, env=environment)
+    bcd = blob.tar[blob.bcd[0] :][: blob.bcd[1]] if blob.bcd else b""
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{blob.diff_id[7:]} {hashlib.sha256(bcd).hexdigest()}"
+    assert ("func BaseLayerBCD" in Path(f"layer/windows_{name}.go").read_text()) == bool(blob.bcd)
+
+
+def test_go_copies_of_all_layers_build_in_one_package_with_other_files(place: Path) -> None:
+    go = need("go")
+    (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
+    (place / "main.go").write_text("package main\n\nfunc main() {}\n")
+    for name in LAYERS:
+        write("go", name, ".")
+    environment = os.environ | {"GOTOOLCHAIN": "local", "GOPROXY": "off"}
+    done = subprocess.run([go, "vet", "."], capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    gofmt = shutil.which("gofmt") or str(Path(go).with_name("gofmt"))
+    assert subprocess.run([gofmt, "-l", "."], capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "g++"])
+def test_c_copies_of_all_layers_link_into_one_program(compiler: str, place: Path) -> None:
+    program = need(compiler)
+    for name in LAYERS:
+        write("c", name, f"base-{name}.c", prefix=f"p{name}")
+    includes = "".join(f'#include "base-{name}.h"\n' for name in LAYERS)
+    sizes = " + ".join(f"P{name.upper()}_LAYER_SIZE + p{name}_blob[0]" for name in LAYERS)
+    (place / "main.c").write_text(f"{includes}int main(void) {{ return ({sizes}) == 0; }}\n")
+    flags = ["-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
+    sources = sorted(str(path) for path in place.glob("*.c"))
+    done = subprocess.run([program, *flags, *sources, "-o", "all"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert subprocess.run(["./all"], check=False).returncode == 0
+
+
+def test_the_documented_lines_verify_a_c_copy(place: Path) -> None:
+    program = need("gcc")
+    write("c", "scratch", ".")
+    shutil.copy(ROOT / "examples/c/save.c", place)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
+    subprocess.run([program, *flags, "save.c", "windows_scratch.c", "-o", "save"], check=True)
+    sums = subprocess.run(["./save"], capture_output=True, check=True).stdout
+    checked = subprocess.run(["sha256sum", "--check"], input=sums, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, b"layer.tar: OK\nlayer.tar.gz: OK\n")
+    blob = vendor.committed_blob(ROOT, "scratch")
+    assert (Path("layer.tar").read_bytes(), Path("layer.tar.gz").read_bytes()) == (blob.tar, blob.compressed)

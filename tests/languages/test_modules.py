@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All languages' modules carry the same bytes: those of the committed blobs, and what they unpack to."""
+
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
+from support import need
+
+from generator.languages.table import LANGUAGES
+
+PYTHON_FLOOR = (3, 8)
+MAX_MODULE = 64 * 1024  # bytes
+
+# Isolated, without site-packages, with warnings as errors: nothing but the standard library is there.
+DUMP = """
+import importlib, pathlib, sys
+output, folder, *names = sys.argv[1:]
+sys.path.insert(0, output)
+for name in names:
+    module = importlib.import_module("windows_" + name)
+    assert module.NAME == name
+    module.verify()
+    file = module.open_layer()
+    assert file.readable() and file.seekable()
+    pathlib.Path(folder, name + ".tar").write_bytes(file.read())
+    pathlib.Path(folder, name + ".tar.gz").write_bytes(module.blob())
+    assert module.layer() is module.layer() and module.blob() is module.blob()
+    if hasattr(module, "bcd"):
+        view = module.bcd()
+        assert isinstance(view, memoryview) and view.readonly and view.obj is module.layer()
+        pathlib.Path(folder, name + ".bcd").write_bytes(view)
+"""
+
+
+@functools.cache
+def interpreters() -> dict[str, Path]:
+    """Return every CPython from the floor on that this machine has, by its version."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    candidates = [path for folder in folders for path in sorted(folder.glob("python3*")) if path.name != "python3"]
+    candidates.append(Path("/usr/bin/python3"))
+    roots = [os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")]
+    for root in filter(None, roots):
+        candidates += Path(root).glob("versions/*/bin/python")
+    found: dict[str, Path] = {}
+    known: set[Path] = set()
+    ask = "import platform, sys; print(platform.python_implementation(), platform.python_version(), sys.executable)"
+    for candidate in candidates:
+        # A name such as python3.11-config is no interpreter, nor is a shim that has nothing to start.
+        if candidate.name.endswith("config") or not os.access(candidate, os.X_OK) or candidate.resolve() in known:
+            continue
+        known.add(candidate.resolve())
+        done = subprocess.run([candidate, "-I", "-c", ask], capture_output=True, text=True, check=False)
+        implementation, version, path = (*done.stdout.strip().split(" ", 2), "", "", "")[:3]
+        number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+        if done.returncode == 0 and implementation == "CPython" and number >= PYTHON_FLOOR:
+            same_place = found.get(version)
+            found.setdefault(version if same_place in {None, Path(path)} else f"{version} ({path})", Path(path))
+    return dict(sorted(found.items()))
+
+
+def test_two_pythons_at_least_are_here() -> None:
+    assert len(interpreters()) >= 2, f"only CPython {', '.join(interpreters()) or 'none'}; install another"
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_every_python_reads_the_layers(version: str, tmp_path: Path) -> None:
+    run(interpreters()[version], "-I", "-S", "-B", "-W", "error", "-c", DUMP, OUTPUT / "python", tmp_path, *LAYERS)
+    assert dumped(tmp_path) == committed()
+
+
+def test_go_reads_the_layers(tmp_path: Path) -> None:
+    run(need("go"), "run", "./dump", tmp_path, cwd=PROJECT / "tests/go")
+    assert dumped(tmp_path) == committed()
+
+
+STANDARDS = {
+    "gcc": ("c99", "c11", "c2x"),
+    "clang": ("c99", "c11", "c2x"),
+    "g++": ("c++17", "c++20"),
+    "clang++": ("c++17", "c++20"),
+    "tcc": ("c99", "c11"),
+    "x86_64-w64-mingw32-gcc": ("c99", "c11", "c2x"),
+}
+
+
+@pytest.mark.parametrize(
+    ("compiler", "standard"), [(compiler, standard) for compiler, names in STANDARDS.items() for standard in names]
+)
+def test_every_c_compiler_reads_the_layers(compiler: str, standard: str, tmp_path: Path) -> None:
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    language = ["-x", "c++"] if "++" in compiler else []
+    sources = [PROJECT / "tests/c/dump.c", *sorted(OUTPUT.glob("c/*.c"))]
+    program = tmp_path / "dump.exe"
+    write_layers_h(tmp_path)
+    run(
+        need(compiler),
+        f"-std={standard}",
+        *warnings,
+        "-I",
+        tmp_path,
+        "-I",
+        OUTPUT / "c",
+        *language,
+        *sources,
+        "-o",
+        program,
+    )
+    if "mingw32" in compiler:
+        assert program.read_bytes()[:2] == b"MZ"  # it runs on Windows only
+        return
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    run(program, folder)
+    assert dumped(folder) == committed()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_modules_are_small_enough_to_review(layer: str) -> None:
+    paths = [path.format(name=layer) for language in LANGUAGES.values() for _, path in language.modules]
+    sizes = {path: (OUTPUT / path).stat().st_size for path in paths}
+    assert max(sizes.values()) < MAX_MODULE, sizes
