@@ -208,9 +208,9 @@ def test_a_library_that_is_not_installed_is_one_line(tree: Path) -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_a_filter_makes_every_module_and_no_blob(tree: Path) -> None:
-    with (tree / "generator/render.py").open("a") as file:
+    with (tree / "generator/languages/render.py").open("a") as file:
         file.write("# more\n")
-    assert check(tree)[0].startswith("stale: generator/render.py: changed since output/")
+    assert check(tree)[0].startswith("stale: generator/languages/render.py: changed since output/")
     assert written(generate(tree)) == modules(*LAYERS)
     assert check(tree) == FRESH
 
