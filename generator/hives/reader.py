@@ -17,6 +17,7 @@ from operator import xor
 from typing import Final, NamedTuple, NoReturn
 
 from ..errors import GeneratorError
+from ..security import descriptor
 from .model import Hive, Key, Value
 from .rules import RULES
 
@@ -46,10 +47,6 @@ _KEY = struct.Struct("<2sHQIIIIIIIIIIIIIIIHH")
 _VALUE = struct.Struct("<2sHIIIHH")  # signature, name length, data size, data, type, flags, spare
 _BIG = struct.Struct("<2sHI")  # signature, segments, their list
 _SECURITY = struct.Struct("<2sHIIII")  # signature, reserved, forward, backward, references, descriptor size
-_DESCRIPTOR = struct.Struct("<BBHIIII")  # revision, spare, control, owner, group, SACL, DACL
-_SELF_RELATIVE, _DACL_PRESENT, _SACL_PRESENT = 0x8000, 0x0004, 0x0010
-_ACL = struct.Struct("<BBHHH")  # revision, spare, size, count, spare
-_ACE = struct.Struct("<BBH")  # type, flags, size
 
 _HIVE_ENTRY: Final = 0x04
 _SYM_LINK: Final = 0x10
@@ -62,10 +59,6 @@ _REG_LINK: Final = 6
 # Parts of the base block that no writer is known to use. Windows keeps transaction identifiers and times at 112 to 175
 # and 4040 to 4095; its offline registry library is said to leave a mark at 176 and a time at 512.
 _RESERVED: Final = ((184, 508), (520, 4040))
-
-# ACE types by where their SID stands: behind the access mask, or behind the two GUIDs that flags announce.
-_ACE_PLAIN: Final = frozenset({0, 1, 2, 3, 9, 10, 13, 14, 17, 18, 19, 20, 21})
-_ACE_OBJECT: Final = frozenset({5, 6, 7, 8, 11, 12, 15, 16})
 
 # What a byte of the cell map says of the eight bytes that it stands for.
 _INSIDE, _FREE, _USED, _OWNED = range(4)
@@ -654,7 +647,7 @@ class _Judge:
         elif end - at < _SECURITY.size + size:
             self._fault(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
         else:
-            self._descriptor(at + _SECURITY.size, size)
+            descriptor.check(self.data, at + _SECURITY.size, size, self._fault)
             return True
         self.whole = False
         return False
@@ -687,55 +680,3 @@ class _Judge:
             if users and references != users:
                 wrong = f"the record counts {references:,} references and {users:,} keys use it"
                 self._fault(at + 12, "sk-count", wrong)
-
-    def _descriptor(self, at: int, size: int) -> None:
-        """Check the self-relative security descriptor of *size* bytes at *at*."""
-        if size < _DESCRIPTOR.size:
-            self._fault(at, "sd-header", f"the descriptor has {size} bytes")
-            return
-        revision, _, control, owner, group, sacl, dacl = _DESCRIPTOR.unpack_from(self.data, at)
-        if revision != 1 or not control & _SELF_RELATIVE:
-            self._fault(at, "sd-header", f"the descriptor has revision {revision} and control flags 0x{control:04x}")
-        for field, part, rule, what in ((4, owner, "sd-owner", "owner"), (8, group, "sd-group", "group")):
-            if part == 0:
-                self._fault(at + field, rule, f"the descriptor has no {what}")
-            elif self._in_descriptor(at, size, field, part):
-                self._sid(at + part, at + size)
-        if dacl == 0 or not control & _DACL_PRESENT:
-            self._fault(at + 16, "sd-dacl", f"the DACL is at {dacl} and the control flags are 0x{control:04x}")
-        elif self._in_descriptor(at, size, 16, dacl):
-            self._acl(at + dacl, at + size)
-        if sacl and control & _SACL_PRESENT and self._in_descriptor(at, size, 12, sacl):
-            self._acl(at + sacl, at + size)
-
-    def _in_descriptor(self, at: int, size: int, field: int, part: int) -> bool:
-        """Check where a part of a descriptor is; the least part, an empty ACL or SID, has 8 bytes."""
-        if part % 4 == 0 and _DESCRIPTOR.size <= part <= size - 8:
-            return True
-        self._fault(at + field, "sd-bounds", f"a part is at {part:,} in a descriptor of {size:,} bytes")
-        return False
-
-    def _sid(self, at: int, end: int) -> None:
-        revision, count = self.data[at : at + 2] if end - at >= 8 else (0, 0)
-        if revision != 1 or count > 15 or 8 + 4 * count > end - at:
-            wrong = f"a SID has revision {revision}, {count} sub-authorities and room for {end - at:,} bytes"
-            self._fault(at, "sd-sid", wrong)
-
-    def _acl(self, at: int, end: int) -> None:
-        revision, _, size, count, _ = _ACL.unpack_from(self.data, at)
-        if revision not in {2, 4} or size < _ACL.size or size % 4 or size > end - at:
-            self._fault(at, "sd-acl", f"an ACL has revision {revision}, size {size:,} and room for {end - at:,} bytes")
-            return
-        end = at + size
-        at += _ACL.size
-        for _ in range(count):
-            kind, _, size = _ACE.unpack_from(self.data, at) if end - at >= _ACE.size else (0, 0, 0)
-            if size < _ACE.size or size % 4 or size > end - at:
-                self._fault(at, "sd-ace", f"an ACE has size {size:,} and room for {end - at:,} bytes")
-                return
-            if kind in _ACE_PLAIN:
-                self._sid(at + 8, at + size)
-            elif kind in _ACE_OBJECT:
-                flags = self.data[at + 8] & 3 if size >= 12 else 0
-                self._sid(at + 12 + 16 * flags.bit_count(), at + size)
-            at += size
