@@ -71,6 +71,7 @@ TOOLS = (
     Tool("libwin-hivex-perl", "hivexregedit", "hives exported by hivexregedit"),
     Tool(HIVEX_PACKAGE, "/usr/lib/python3/dist-packages/hivex/__init__.py", "hives built without a container"),
     Tool("mmdebstrap", "mmdebstrap", "hives built on other architectures"),
+    Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py", "security descriptors read by Samba"),
     Tool("qemu-user-static", "qemu-s390x-static", "hives built on a big-endian machine"),
     Tool("shellcheck", "shellcheck", "the shell scripts"),
     Tool("skopeo", "skopeo", "images copied by skopeo"),

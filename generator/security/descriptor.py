@@ -133,7 +133,7 @@ def from_bytes(data: bytes) -> Descriptor:
 
     def refuse(offset: int, rule: str, message: str) -> None:
         if rule not in _ONLY_IN_HIVES:
-            raise DescriptorError(offset, message)
+            raise DescriptorError(min(offset, len(data)), message)
 
     found = _descriptor(data, 0, len(data), refuse)
     again = _laid_out(found)
@@ -234,7 +234,7 @@ def _acl(data: bytes, at: int, end: int, fault: Fault) -> Acl | None:
 def _ace(data: bytes, at: int, end: int, fault: Fault) -> Ace | OpaqueAce | None:
     kind, flags, _ = _ACE.unpack_from(data, at)
     opaque = OpaqueAce(kind, flags, data[at + _ACE.size : end])
-    if kind not in _PLAIN | OBJECT:
+    if kind not in _PLAIN and kind not in OBJECT:
         return opaque
     here, guids, unknown = at + 8, 0, 0
     if kind in OBJECT:

@@ -18,11 +18,13 @@ from .descriptor import OBJECT, Ace, Acl, Control, Descriptor, OpaqueAce, Sid, a
 
 _PART: Final = re.compile(r"([OGDS]):")
 _SID: Final = re.compile(r"S-1-(0x[0-9A-Fa-f]+|[0-9]+)((?:-[0-9]+)+)")
+_ALIASES: Final = {sid: alias for alias, sid in tables.SIDS.items()}
 _ALIAS: Final = re.compile(r"[A-Z]{2}")
 _NUMBER: Final = re.compile(r"0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*")
 _KIND: Final = re.compile(r"\(([A-Z]*);")
 _GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LIST_FLAG: Final = re.compile("|".join([*tables.CONTROL, tables.NULL_ACL]))
+_RIGHTS: Final = {**tables.BITS, **tables.SETS}
 _MOST: Final = 0xFFFF  # bytes of a list
 
 # The descriptor's flags that stand for the words of a list: its presence first, then those of tables.CONTROL.
@@ -172,8 +174,7 @@ def _rights(field: str, at: int, kind: int) -> int:
         if _NUMBER.fullmatch(field) is None:
             raise SddlError(at, f"{_shown(field)} is no number: 0x is followed by hexadecimal digits, 0 by octal ones")
         return _number(field, at, 32, octal=True)
-    words = tables.LABEL_BITS if kind == tables.MANDATORY_LABEL else {**tables.BITS, **tables.SETS}
-    return _words(field, at, words, "right")
+    return _words(field, at, tables.LABEL_BITS if kind == tables.MANDATORY_LABEL else _RIGHTS, "right")
 
 
 def _number(digits: str, at: int, bits: int, *, octal: bool = False) -> int:
@@ -213,7 +214,7 @@ def _shown(text: str) -> str:
 def _sid_text(sid: Sid) -> str:
     if not sid.sub_authorities:
         raise ValueError(f"the SID {sid} has no sub-authority, and SDDL no form for that")
-    return next((alias for alias, text in tables.SIDS.items() if text == str(sid)), str(sid))
+    return _ALIASES.get(str(sid), str(sid))
 
 
 def _ace_text(name: str, ace: Ace | OpaqueAce) -> str:

@@ -72,7 +72,7 @@ KINDS: Final = {
     "D": {"A": 0, "D": 1, "OA": 5, "OD": 6},
     "S": {"AU": 2, "AL": 3, "OU": 7, "OL": 8, "ML": 17, "SP": 19, "TL": 20},
 }
-# An object entry without a GUID says what the plain one says, and Windows reads it as that.
+# An object entry without a GUID says what the plain one says; Windows reads it as that ("ACE strings", on OA).
 OBJECT_TO_PLAIN: Final = {5: 0, 6: 1, 7: 2, 8: 3}
 MANDATORY_LABEL: Final = 17
 # Types whose text goes on behind the SID: conditions and claims.
