@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from plans import assert_seeds_laid_out_alike
 from support import lack, need, selected
 
 from generator import pipeline
@@ -355,4 +356,6 @@ def test_any_machine_makes_what_is_committed(
     answer = subprocess.run([*inside, "-c", ask], check=True, capture_output=True, text=True).stdout
     width = 2**31 - 1 if architecture == "i386" else 2**63 - 1
     assert answer.split() == [*map(str, MACHINES[suite, architecture]), str(width)]
-    assert_makes_what_is_committed(Builder((*inside, "-s", "-E", "-B", "-m", "hivebuilder")), monkeypatch)
+    builder = Builder((*inside, "-s", "-E", "-B", "-m", "hivebuilder"))
+    assert_seeds_laid_out_alike(builder, range(250))
+    assert_makes_what_is_committed(builder, monkeypatch)

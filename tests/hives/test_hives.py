@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hives that hivex really builds: what six other programs read from them is what the specification says."""
 
-import gzip
-import io
 import logging
 import subprocess
-import tarfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +12,12 @@ import pyregf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plans import committed_hives
 from regipy.registry import RegistryHive
 from Registry import Registry
 from support import need, selected
 
 from generator.builder import choose
-from generator.builder.wire import ROOT
 from generator.hives import model as hive_types
 from generator.hives import reader as regf
 from generator.hives.model import (
@@ -37,7 +34,6 @@ from generator.hives.model import (
     Value,
     fold_name,
 )
-from generator.spec import layer as spec
 
 # What one program finds in a hive: each key's path with its values' names, types and data.
 Found = dict[tuple[str, ...], set[tuple[str, int, bytes]]]
@@ -231,25 +227,7 @@ def test_what_hivex_builds_depends_on_the_request_alone() -> None:
 # ---------------------------------------------------------------------------------------------
 # The hives of the committed layers
 
-LAYERS = ("scratch", "hostprocess", "legacy")
-
-
-def layer_hives() -> dict[str, tuple[bytes, Hive]]:
-    """Return each hive in the committed layers: its bytes in the blob and its content in the specification."""
-    found = {}
-    for name in LAYERS:
-        shown = f"generator/layers/{name}.toml"
-        wanted = dict(spec.hives(spec.load(ROOT / shown, shown)))
-        tar = gzip.decompress((ROOT / f"output/layers/{name}.tar.gz").read_bytes())
-        with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-            for path, content in wanted.items():
-                file = archive.extractfile(path)
-                assert file is not None
-                found[f"{name}:{Path(path).name}"] = file.read(), content
-    return found
-
-
-HIVES = layer_hives()
+HIVES = committed_hives()
 
 
 @pytest.fixture(params=HIVES)
