@@ -164,7 +164,6 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
 def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
     """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
     from .builder import choose
-    from .builder.accept import accept
     from .oci.tar import write_tar
     from .spec import layer as spec
 
@@ -174,8 +173,6 @@ def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> 
         loaded.append(spec.load(root / shown, shown))
     wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
     hives = choose.build_hives(choose.select(engine, say), wanted, say) if wanted else {}
-    for name, hive in wanted.items():
-        accept(name, hives[name], hive)
     for layer in loaded:
         contents = (
             (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])

@@ -15,7 +15,6 @@ from . import VERSION, files, manifest, pipeline
 from .builder import choose, container
 from .builder.choose import Engine
 from .builder.container import ContainerEngine
-from .builder.wire import encode_request
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .manifest import Tree, content_hash
 from .oci.blob import Blob
@@ -63,8 +62,7 @@ def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
 
 def _tools(builder: Engine) -> dict[str, str]:
     """Return the version of each tool that has a hand in the bytes; hivex's is the builder's own word."""
-    response = json.loads(builder.run(encode_request({})))
-    versions = pipeline.tool_versions() | {"hivex": response["hivex"], "python": platform.python_version()}
+    versions = pipeline.tool_versions() | {"hivex": builder.build({}).hivex, "python": platform.python_version()}
     return dict(sorted(versions.items()))
 
 

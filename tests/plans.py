@@ -65,7 +65,7 @@ def _text(random: Random, alphabet: str, longest: int) -> str:
 
 def assert_laid_out_alike(engine: choose.Engine, plans: Mapping[str, Hive]) -> None:
     """Fail unless *engine* makes of each plan what layout does; a failure names the plan and the first byte."""
-    for name, theirs in choose.build_hives(engine, plans).items():
+    for name, theirs in engine.build(plans).hives.items():
         ours = lay_out(plans[name])
         if ours != theirs:
             at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), "the shorter's end")

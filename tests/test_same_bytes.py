@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same bytes everywhere: what is committed is what any machine, user, time and place makes of the sources."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,6 +18,8 @@ from support import lack, need, selected
 from generator import pipeline
 from generator.builder import choose, native, wire
 from generator.builder.wire import ROOT
+from generator.errors import GeneratorError
+from generator.hives.model import Hive, Key
 from generator.manifest import Tree
 
 # Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
@@ -102,7 +103,7 @@ def test_docker_on_either_debian_makes_what_is_committed(
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
     docker = selected("docker")
     assert FRESH in run(ROOT, engine="docker")
-    assert json.loads(docker.run(wire.encode_request({})))["hivex"] == hivex
+    assert docker.build({}).hivex == hivex
 
 
 def test_native_makes_what_is_committed() -> None:
@@ -274,6 +275,10 @@ class Builder:
     cwd: Path = ROOT / "generator"
     name = "builder"
 
+    def build(self, hives: Mapping[str, Hive]) -> wire.Built:
+        """Return *hives* as the builder makes them."""
+        return wire.exchange(self.name, self.run, hives)
+
     def run(self, request: bytes) -> bytes:
         """Return the builder's response to *request*."""
         done = subprocess.run(self.command, cwd=self.cwd, input=request, capture_output=True, check=False)
@@ -282,7 +287,7 @@ class Builder:
 
 
 def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "select", lambda *_: builder)
+    monkeypatch.setattr(choose, "select", lambda *_, **__: builder)
     made, _ = pipeline.rebuild(Tree(ROOT), ROOT, None, lambda _: None)
     committed = outputs(ROOT)
     assert {path: committed[path] for path in made} == made
@@ -357,5 +362,11 @@ def test_any_machine_makes_what_is_committed(
     width = 2**31 - 1 if architecture == "i386" else 2**63 - 1
     assert answer.split() == [*map(str, MACHINES[suite, architecture]), str(width)]
     builder = Builder((*inside, "-s", "-E", "-B", "-m", "hivebuilder"))
-    assert_seeds_laid_out_alike(builder, range(250))
     assert_makes_what_is_committed(builder, monkeypatch)
+    if suite != "bullseye":
+        assert_seeds_laid_out_alike(builder, range(50))
+        return
+    # hivex 1.3.20 sorts keys as in lower case, and so puts these two the wrong way round.
+    what = r"from offset 0x20e8 on \(a subkeys list at 0x20e0\); the engine's is not sound \(.*subkey-order; "
+    with pytest.raises(GeneratorError, match=what):
+        choose.build_hives(builder, {"odd": (Key(()), Key(("_",)), Key(("A",)))})

@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..hives.model import Hive
+from .accept import accept
 from .container import ContainerEngine
 from .native import NativeEngine, find_python
 from .process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
-from .wire import decode_response, encode_request
+from .wire import Built
 
 ENGINES = ("auto", "docker", "podman", "native")
 MENDS = {
@@ -34,14 +35,14 @@ Say = Callable[[str], None]
 
 
 class Engine(Protocol):
-    """Something that runs the hive builder."""
+    """Something that builds hives."""
 
     @property
     def name(self) -> str:
         """What the user calls it: docker, podman or native."""
 
-    def run(self, request: bytes) -> bytes:
-        """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none."""
+    def build(self, hives: Mapping[str, Hive]) -> Built:
+        """Return *hives* as built, by id; raise EngineError when they cannot be."""
 
 
 def select(name: str | None, say: Say) -> Engine:
@@ -106,13 +107,12 @@ def _timeout() -> int | None:
 def build_hives(engine: Engine, hives: Mapping[str, Hive], say: Say | None = None) -> dict[str, bytes]:
     """Return each hive of *hives* as *engine* builds it: the bytes of a regf file by the hive's id.
 
-    *say* is told how many are being built. Raises EngineError when the engine fails or its
-    response has not exactly these hives.
+    *say* is told how many are being built. Raises EngineError when the engine fails, and
+    GeneratorError for a hive that is not, byte for byte, the one that was asked for.
     """
     if say:
         say(f"building {len(hives)} hive{'s' * (len(hives) != 1)}")
-    response = engine.run(encode_request(hives))
-    try:
-        return decode_response(response, hives.keys())
-    except EngineError as error:
-        raise EngineError(f"engine {engine.name}: the hive builder's answer is unusable: {error}") from error
+    built = engine.build(hives)
+    for name, hive in hives.items():
+        accept(name, built.hives[name], hive, f"engine {engine.name} (hivex {built.hivex})")
+    return built.hives

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..hives.model import Hive
 from .process import (
     ANSWER_SECONDS,
     BUILD_SECONDS,
@@ -27,7 +28,7 @@ from .process import (
     telling_line,
     why_it_failed,
 )
-from .wire import BUILDER, ROOT
+from .wire import BUILDER, ROOT, Built, exchange
 
 Say = Callable[[str], None]
 
@@ -53,6 +54,10 @@ class ContainerEngine:
     network: str = ""
     memory: str = "512m"
     source: Path = ROOT
+
+    def build(self, hives: Mapping[str, Hive]) -> Built:
+        """Return *hives* as the builder makes them; raise EngineError when it does not."""
+        return exchange(self.name, self.run, hives)
 
     def run(self, request: bytes) -> bytes:
         """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none.

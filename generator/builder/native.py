@@ -4,11 +4,13 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..hives.model import Hive
 from .process import ANSWER_SECONDS, LATE, RUN_SECONDS, Ended, EngineError, Line, run, telling_line, why_it_failed
-from .wire import BUILDER, FOREIGN_HIVEX, NO_HIVEX, ROOT, encode_request
+from .wire import BUILDER, FOREIGN_HIVEX, NO_HIVEX, ROOT, Built, encode_request, exchange
 
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one Debian's hivex module is made for
 
@@ -21,6 +23,10 @@ class NativeEngine:
     run_seconds: int = RUN_SECONDS
     package: Path = ROOT / BUILDER
     name = "native"
+
+    def build(self, hives: Mapping[str, Hive]) -> Built:
+        """Return *hives* as the builder makes them; raise EngineError when it does not."""
+        return exchange(self.name, self.run, hives)
 
     def run(self, request: bytes) -> bytes:
         """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none."""

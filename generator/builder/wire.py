@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What passes between this program and the hive builder: one JSON document each way.
 
-What the builder answers is checked here for shape and digest; whether it is a sound hive is for the
-reader of hives to tell.
+What the builder answers is checked here for shape and digest; whether it is the hive that was asked for is for
+accept.py to tell.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..hives.model import Hive
 from .process import EngineError
@@ -20,6 +21,22 @@ NO_HIVEX = 3  # … and when there is none
 
 ROOT = Path(__file__).parents[2]
 BUILDER = "generator/hivebuilder"
+
+
+class Built(NamedTuple):
+    """Hives by id, the bytes of a regf file each, and the version of the hivex that wrote them; none: an empty one."""
+
+    hives: dict[str, bytes]
+    hivex: str = ""
+
+
+def exchange(name: str, run: Callable[[bytes], bytes], hives: Mapping[str, Hive]) -> Built:
+    """Return *hives* as *run*, of the engine called *name*, answers the request for them; raise EngineError if not."""
+    response = run(encode_request(hives))
+    try:
+        return decode_response(response, hives.keys())
+    except EngineError as error:
+        raise EngineError(f"engine {name}: the hive builder's answer is unusable: {error}") from error
 
 
 def encode_request(hives: Mapping[str, Hive]) -> bytes:
@@ -45,8 +62,8 @@ def encode_request(hives: Mapping[str, Hive]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
-def decode_response(response: bytes, ids: Collection[str]) -> dict[str, bytes]:
-    """Return the hives of the builder's *response*, UTF-8 JSON, which must be exactly those of *ids*, in that order.
+def decode_response(response: bytes, ids: Collection[str]) -> Built:
+    """Return what the builder's *response*, UTF-8 JSON, holds: exactly the hives of *ids*, in that order.
 
     Raises EngineError, naming the place, when the response is not of its format: wrong type,
     missing, unknown or doubled member, loose base64, or a digest other than the data's.
@@ -60,9 +77,9 @@ def decode_response(response: bytes, ids: Collection[str]) -> dict[str, bytes]:
     members = _members(document, "it", ("format", "hivex", "hives"))
     if type(members["format"]) is not int or members["format"] != FORMAT:  # True is 1, and 1.0 is
         raise EngineError(f"format is not {FORMAT}")
-    _text(members["hivex"], "hivex")
+    version = _text(members["hivex"], "hivex")
     hives = _members(members["hives"], "hives", ids)
-    return {name: _decode_hive(hives[name], f"hives.{name}") for name in ids}
+    return Built({name: _decode_hive(hives[name], f"hives.{name}") for name in ids}, version)
 
 
 def _decode_hive(document: object, where: str) -> bytes:

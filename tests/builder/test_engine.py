@@ -623,7 +623,9 @@ def test_settings_reach_the_image_build(
     program = stand_in("docker", 'test $1 = version && echo 1.2 linux || { cat; test "$1" != image; }')
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", "debian:bookworm-slim")
     monkeypatch.setenv("WINSCRATCH_BUILD_NETWORK", "host")
-    assert choose.select("docker", ignore).run(b"echo") == b"echo"
+    docker = choose.select("docker", ignore)
+    assert isinstance(docker, ContainerEngine)
+    assert docker.run(b"echo") == b"echo"
     tag = container.image_tag(container.build_context(), "debian:bookworm-slim")
     assert f"build --force-rm --tag {tag} --build-arg BASE=debian:bookworm-slim --network=host -" in program.calls
 
@@ -837,7 +839,7 @@ def test_a_response_that_is_not_utf8_is_refused() -> None:
 def test_hives_come_in_the_order_asked_for() -> None:
     document = response()
     document["hives"] = dict(reversed(document["hives"].items()))
-    assert list(wire.decode_response(json.dumps(document).encode(), HIVES)) == list(HIVES)
+    assert list(wire.decode_response(json.dumps(document).encode(), HIVES).hives) == list(HIVES)
 
 
 def test_the_request_is_what_the_builder_reads() -> None:
