@@ -52,7 +52,7 @@ def _end(status: int) -> None:
 
 @task(
     help={
-        "engine": "auto, docker, podman or native (default: WINSCRATCH_ENGINE or auto)",
+        "engine": "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE or auto)",
         "force": "make everything, stale or not",
         "only": "the one layer to make",
         "dry-run": "say what would run, and why",
@@ -71,7 +71,7 @@ def generate(_: Context, engine: str = "", force: bool = False, only: str = "", 
     help={
         "json": "findings as JSON",
         "rebuild": "build everything from source in memory and compare byte for byte",
-        "engine": "the engine for --rebuild",
+        "engine": "the engine for --rebuild: auto, docker, podman or native",
     },
 )
 def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: str = "") -> None:

@@ -35,6 +35,7 @@ class _Work:
         self.records = records
         self.chosen = chosen  # paths of outputs that this run looks after
         self.build = build  # layers whose blob the engine must make
+        self.witness = False  # by another engine than this program
         self.blobs: dict[str, Blob] = {}
         self.made: dict[str, bytes] = {}
 
@@ -99,6 +100,7 @@ def rebuild(tree: Tree, root: "Path", engine: str | None, say: Say) -> "tuple[di
     """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
     expected = tree.outputs()
     work = _Work(tree, expected, {}, set(expected), tree.layers())
+    work.witness = True
     _make_blobs(work, root, engine, say)
     _make_modules(work, root, say, everything=True)
     return work.made, work.blobs
@@ -150,7 +152,7 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
     if work.build:
         from concurrent.futures import ThreadPoolExecutor
 
-        tars = dict(_built(root, work.build, engine, say))
+        tars = dict(_built(root, work, engine, say))
         with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
             for name, data in zip(tars, pool.map(layers.compress, tars.values()), strict=True):
                 work.blobs[name] = layers.read_blob(data, blob_path(name))
@@ -161,18 +163,20 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
             work.blobs[name] = layers.read_blob((root / path).read_bytes(), path)
 
 
-def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
-    """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
+def _built(root: "Path", work: _Work, engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
+    """Yield the name and tar of each layer in work.build, all their hives built in one run of the engine."""
     from .builder import choose
     from .oci.tar import write_tar
     from .spec import layer as spec
 
     loaded: list[Layer] = []
-    for name in names:
+    for name in work.build:
         shown = f"{manifest.LAYERS}/{name}.toml"
         loaded.append(spec.load(root / shown, shown))
     wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
-    hives = choose.build_hives(choose.select(engine, say), wanted, say) if wanted else {}
+    hives = {}
+    if wanted:
+        hives = choose.build_hives(choose.select(engine, say, witness=work.witness), wanted, say)
     for layer in loaded:
         contents = (
             (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])

@@ -35,7 +35,7 @@ def verify(
     with files.lock(root, progress, shared=True):
         findings, damage, made, blobs = pipeline.compare(root, engine_name, progress)
         inputs = _inputs(root)
-    builder = choose.select(engine_name, lambda _: None)
+    builder = choose.select(engine_name, lambda _: None, witness=True)
     tools = _tools(builder)
     for line in _digests(made, blobs):
         say(line)

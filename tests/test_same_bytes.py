@@ -110,6 +110,13 @@ def test_native_makes_what_is_committed() -> None:
     assert FRESH in run(ROOT)
 
 
+def test_builtin_makes_what_is_committed(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "tree")
+    shutil.rmtree(root / "output")
+    assert "engine: builtin (" in run(root, engine="builtin", program=WRITE)
+    assert outputs(root) == outputs(ROOT)
+
+
 # ---------------------------------------------------------------------------------------------
 # Time and place
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from trees import generate, outputs, small_checkout
 
-from generator import verify
+from generator import pipeline, verify
 from generator.builder import choose
 from generator.errors import GeneratorError
 from generator.manifest import MANIFEST
@@ -53,6 +53,14 @@ def test_every_digest_and_every_tool_is_told(tree: Path, audit: Audit) -> None:
             assert sum(bool(re.fullmatch(rf"{layer}: {what} sha256:[0-9a-f]{{64}}", line)) for line in said) == 1
     for tool in ("hivex", "jinja2", "python", "zopfli"):
         assert sum(bool(re.fullmatch(rf"{tool} \d+\.\d+\.\d+\S*", line)) for line in said) == 1
+
+
+def test_builtin_vouches_for_nothing(tree: Path, audit: Audit) -> None:
+    refusal = "^--engine builtin: it cannot vouch for itself; choose one of auto, docker, podman, native$"
+    with pytest.raises(GeneratorError, match=refusal):
+        audit(name="builtin")
+    with pytest.raises(GeneratorError, match=refusal):
+        pipeline.check_rebuilt(tree, "builtin", as_json=False, say=print, progress=print)
 
 
 def test_an_output_that_its_sources_do_not_make_is_told_and_vouched_for_by_nothing(

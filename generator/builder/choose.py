@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose who builds hives, docker, podman or this machine's hivex, and have them built.
+"""Choose who builds hives, docker, podman, this machine's hivex or this program, and have them built.
 
 Settings from the environment, each optional:
 
-- WINSCRATCH_ENGINE: auto, docker, podman or native;
+- WINSCRATCH_ENGINE: auto, docker, podman, native or builtin;
 - WINSCRATCH_TIMEOUT: seconds an image build or a run of the builder may take;
 - WINSCRATCH_BASE_IMAGE: the image Dockerfile.hivex starts from;
 - WINSCRATCH_BUILD_NETWORK: the network of the image build, such as host.
@@ -19,12 +19,13 @@ from typing import Protocol
 
 from ..hives.model import Hive
 from .accept import accept
+from .builtin import BuiltinEngine
 from .container import ContainerEngine
 from .native import NativeEngine, find_python
 from .process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
 from .wire import Built
 
-ENGINES = ("auto", "docker", "podman", "native")
+ENGINES = ("auto", "docker", "podman", "native", "builtin")
 MENDS = {
     "docker": "install or start docker, or set DOCKER_HOST",
     "podman": "install podman",
@@ -39,21 +40,24 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user calls it: docker, podman or native."""
+        """What the user calls it: docker, podman, native or builtin."""
 
     def build(self, hives: Mapping[str, Hive]) -> Built:
         """Return *hives* as built, by id; raise EngineError when they cannot be."""
 
 
-def select(name: str | None, say: Say) -> Engine:
+def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
     """Return the engine called *name*, or by WINSCRATCH_ENGINE, or the first that works; *say* which it is.
 
-    *say* takes one line for the user at a time; the engine keeps it for later news. Raises
-    EngineError when the name or another setting is wrong, or when the engine cannot work.
+    *say* takes one line for the user at a time; the engine keeps it for later news. A *witness* is
+    to be another than this program, so that two agree on what is built. Raises EngineError when
+    the name or another setting is wrong, or when the engine cannot work.
     """
     source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", _setting("ENGINE") or "auto")
     if wanted not in ENGINES:
         raise EngineError(f"{source}: there is no engine {wanted!r}; choose one of {', '.join(ENGINES)}")
+    if witness and wanted == "builtin":
+        raise EngineError(f"{source} builtin: it cannot vouch for itself; choose one of {', '.join(ENGINES[:-1])}")
     seconds = _timeout()
     if wanted != "auto":
         try:
@@ -61,16 +65,19 @@ def select(name: str | None, say: Say) -> Engine:
         except EngineError as error:
             raise EngineError(f"{source} {wanted}: {error}; {MENDS[wanted]}, or choose another engine") from error
     reasons = []
-    for candidate in ENGINES[1:]:
+    for candidate in ENGINES[1:-1] if witness else ENGINES[1:]:
         try:
             return _usable(candidate, seconds, say, AUTO_SECONDS)
         except EngineError as error:
             reasons.append(f"{candidate}: {error}")
-    raise EngineError(f"no engine can build hives ({'; '.join(reasons)}); {', or '.join(MENDS.values())}")
+    raise EngineError(f"no engine here can vouch for hives ({'; '.join(reasons)}); {', or '.join(MENDS.values())}")
 
 
 def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine:
     """Return the engine called *name* after asking whether it works; raise EngineError with the reason if not."""
+    if name == "builtin":
+        say("engine: builtin (hivex has no part in it)")
+        return BuiltinEngine()
     if name == "native":
         native = NativeEngine(find_python(), run_seconds=seconds or RUN_SECONDS)
         say(f"engine: native ({native.python})")

@@ -675,7 +675,9 @@ def test_a_missing_dockerfile_is_one_line(tmp_path: Path) -> None:
 def test_an_unknown_engine_is_one_line(name: str) -> None:
     with pytest.raises(EngineError) as failure:
         choose.select(name, ignore)
-    assert message(failure) == (f"--engine: there is no engine {name!r}; choose one of auto, docker, podman, native")
+    assert message(failure) == (
+        f"--engine: there is no engine {name!r}; choose one of auto, docker, podman, native, builtin"
+    )
 
 
 def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -741,7 +743,7 @@ def test_auto_prefers_docker_then_podman_then_native(
     assert said == ["engine: docker (29.1, unix:///some.sock)", "engine: podman (5.4)", f"engine: native ({python})"]
 
 
-def test_no_engine_at_all_says_what_to_install(
+def test_where_no_engine_is_hives_are_built_here_and_what_to_install_for_a_witness_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
 ) -> None:
     stand_in("podman", PODMAN_WITHOUT_RIGHTS)
@@ -749,14 +751,28 @@ def test_no_engine_at_all_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path / "stand-ins"))
     for attribute in ("executable", "DEBIAN_PYTHON"):
         monkeypatch.setattr(sys if attribute == "executable" else native_engine, attribute, "/no/python")
+    said: list[str] = []
+    assert choose.build_hives(choose.select(None, said.append), HIVES, said.append).keys() == HIVES.keys()
+    assert said == ["engine: builtin (hivex has no part in it)", "building 2 hives"]
     with pytest.raises(EngineError) as failure:
-        choose.select(None, ignore)
+        choose.select(None, ignore, witness=True)
     line = message(failure)
-    assert line.startswith("no engine can build hives (docker: there is no program docker on PATH; podman: ")
+    assert line.startswith("no engine here can vouch for hives (docker: there is no program docker on PATH; podman: ")
     assert "error setting rlimit type 7: operation not permitted" in line
     assert line.endswith(
         "; install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install python3-hivex"
     )
+
+
+def test_this_program_is_no_witness_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "builtin: it cannot vouch for itself; choose one of auto, docker, podman, native"
+    with pytest.raises(EngineError) as failure:
+        choose.select("builtin", ignore, witness=True)
+    assert message(failure) == f"--engine {why}"
+    monkeypatch.setenv("WINSCRATCH_ENGINE", "builtin")
+    with pytest.raises(EngineError) as failure:
+        choose.select(None, ignore, witness=True)
+    assert message(failure) == f"WINSCRATCH_ENGINE {why}"
 
 
 def test_docker_without_a_daemon_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

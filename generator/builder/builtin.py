@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hive builder that is always there: this process, which lays hives out as hivex does, without hivex."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..hives.layout import lay_out
+from ..hives.model import Hive
+from .wire import Built
+
+
+@dataclass(frozen=True)
+class BuiltinEngine:
+    """Builds hives in this process. What it builds is what other engines' hives are compared with."""
+
+    name = "builtin"
+
+    def build(self, hives: Mapping[str, Hive]) -> Built:
+        """Return *hives* as laid out."""
+        return Built({name: lay_out(hive) for name, hive in hives.items()})
