@@ -1,41 +1,107 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of any registry hive: one line for a good one, one for each broken rule of another."""
+"""The check of any registry hive: a line for each finding, and one that says what Windows would make of the hive."""
 
 import json
+import mmap
+import os
+import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
-from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
-from .reader import walked
+from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError, one_line
+from .base import MAX_LENGTH
+from .cells import Buffer
+from .reader import Reading, read
+from .rules import Level
+from .structures import BASE
+
+_MAP_FROM: Final = 1 << 20  # bytes; a smaller file is read at once
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would wait for its writer
+_VERDICTS: Final = {
+    None: "good hive",
+    Level.UNUSUAL: "hive that Windows reads",
+    Level.DIRTY: "hive that Windows reads with its log",
+    Level.REFUSED: "hive that Windows refuses or repairs",
+}
 
 
-def report(paths: Iterable[str | Path], as_json: bool = False) -> int:
-    """Print a line for each sound hive and one for each finding; return 0, 1 for findings, 2 for unreadable files."""
+def load(path: str | Path) -> Buffer:
+    """Return the content of the file at *path*, mapped into memory if it is large.
+
+    Raise GeneratorError with the reason if it is no regular file, cannot be read, or is larger than any hive. A file
+    that is cut while it is mapped ends the process, as the system has it.
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise GeneratorError("not a regular file")
+        with os.fdopen(os.open(path, os.O_RDONLY | _NO_WAIT), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > BASE + MAX_LENGTH:
+                raise GeneratorError(f"{size:,} bytes are more than the {BASE + MAX_LENGTH:,} that a hive can have")
+            if size >= _MAP_FROM:
+                try:
+                    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                except (OSError, ValueError):
+                    pass  # not every file system can
+            return file.read(BASE + MAX_LENGTH)
+    except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
+        raise GeneratorError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _say(line: str) -> None:
+    print(line)
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def report(
+    paths: Iterable[str | Path],
+    as_json: bool = False,
+    *,
+    with_log: bool = True,
+    say: Callable[[str], None] = _say,
+    note: Callable[[str], None] = _note,
+) -> int:
+    """Say what is found in each hive, and what Windows would make of it.
+
+    Return 0, or 1 if Windows would refuse or repair one, or 2 for a file that cannot be read. A hive that needs its log
+    is as good as refused if it comes without (*with_log*), as in an image.
+    """
     status = EXIT_OK
     records: list[dict[str, object]] = []
     for path in paths:
-        name = one_line(str(path))
         try:
-            data = Path(path).read_bytes()
-        except (OSError, ValueError) as error:
-            reason = one_line(getattr(error, "strerror", None) or str(error))
+            data = load(path)
+        except GeneratorError as error:
             status = EXIT_ERROR
-            records.append({"path": str(path), "good": False, "error": reason})
+            records.append({"path": str(path), "good": False, "error": str(error)})
             if not as_json:
-                print(f"{name}: cannot be read: {reason}", file=sys.stderr)
+                note(one_line(f"{path}: cannot be read: {error}"))
             continue
-        judge = walked(data)
-        findings = judge.findings or []
-        if findings:
-            status = max(status, EXIT_STALE)
-        counts = {"keys": judge.key_count, "values": judge.value_count, "bytes": len(data)}
-        found = [{"offset": f.offset, "rule": f.rule, "message": f.message} for f in findings]
-        records.append({"path": str(path), "good": not findings, **counts, "findings": found})
+        reading = read(data)
+        good = reading.level not in ({Level.REFUSED} if with_log else {Level.REFUSED, Level.DIRTY})
+        status = max(status, EXIT_OK if good else EXIT_STALE)
+        records.append({"path": str(path), "good": good, **_record(reading, len(data))})
         if not as_json:
-            good = f"good hive, {judge.key_count:,} keys, {judge.value_count:,} values, {len(data):,} bytes"
-            for line in [finding.message for finding in findings] or [good]:
-                print(f"{name}: {line}")
+            for line in _lines(reading, len(data)):
+                say(one_line(f"{path}: {line}"))
     if as_json:
-        print(json.dumps(records, indent=2))
+        say(json.dumps(records, indent=2))
     return status
+
+
+def _lines(reading: Reading, size: int) -> list[str]:
+    lines = [f"{finding.level}: {finding.message}" for finding in reading.findings]
+    lines += [f"{Level.UNUSUAL}: {count:,} more of {rule}" for rule, count in reading.more.items()]
+    verdict = _VERDICTS[reading.level]
+    return [*lines, f"{verdict}, {reading.key_count:,} keys, {reading.value_count:,} values, {size:,} bytes"]
+
+
+def _record(reading: Reading, size: int) -> dict[str, object]:
+    found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
+    counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": size}
+    return {**counts, "findings": found, "more": dict(reading.more)}

@@ -14,6 +14,7 @@ REG_EXPAND_SZ = 2
 REG_BINARY = 3
 REG_DWORD = 4
 REG_DWORD_BIG_ENDIAN = 5
+REG_LINK = 6
 REG_MULTI_SZ = 7
 REG_QWORD = 11
 
@@ -48,9 +49,10 @@ def fold_name(name: str) -> str:
     """Return *name* as Windows compares it: upper case, one UTF-16 unit for one.
 
     A letter whose capital belongs to another letter (the micro sign, the dotless i) is left alone, as
-    Windows' table does.
+    Windows' table does. Exact for Latin-1, nearly so beyond: there, each version of Windows and of Unicode
+    knows more pairs of letters.
     """
-    return "".join(map(_capital, name))
+    return name.upper() if name.isascii() else "".join(map(_capital, name))
 
 
 def _capital(char: str) -> str:

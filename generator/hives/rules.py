@@ -1,114 +1,189 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of a sound hive, each with its source.
+"""The rules that a hive is checked by, each with its source and with what follows for a hive that breaks it.
 
 Sources named in RULES:
   regf       msuhanov/windows-registry-file-format-specification, by section
   cmlib      ReactOS sdk/lib/cmlib (cmcheck.c, cmname.c, cmindex.c, hiveinit.c, hivesum.c), a rebuild of Windows' loader
+  p0tools    googleprojectzero/p0tools WinRegLowSeverityBugs: reports on what Windows 11's loader does, by number
   limits     Microsoft, "Registry element size limits"
+  winnt      Microsoft, "Registry value types"
   MS-DTYP    Microsoft, "Windows data types": SID, ACL and SECURITY_DESCRIPTOR
   winscratch a rule of this project's own
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+
+from ..errors import GeneratorError
+
+
+class Level(StrEnum):
+    """What follows for a hive that breaks a rule."""
+
+    REFUSED = "refused"  # Windows' loader refuses the hive or repairs it, or the format gives the bytes no meaning
+    DIRTY = "dirty"  # the hive is valid with its transaction log, which Windows applies first
+    UNUSUAL = "unusual"  # no source says that Windows minds, but this project would not write it
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a sound hive keeps to, and who says so."""
+    """What a sound hive keeps to, who says so, and what follows where it does not."""
 
     text: str
+    level: Level
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken rule: *offset* in bytes from the start of the file, *rule* a name in RULES, what was *found* there.
+
+    *allowed* is what would be right in this place; without it the rule's own text says so.
+    """
+
+    offset: int
+    rule: str
+    found: str
+    allowed: str = ""
+
+    @property
+    def level(self) -> Level:
+        """What follows for the hive."""
+        return RULES[self.rule].level
+
+    @property
+    def message(self) -> str:
+        """One line that says where, what was found and what is allowed, by which rule and source."""
+        rule = RULES[self.rule]
+        allowed = self.allowed or rule.text
+        return f"offset 0x{self.offset:x}: found: {self.found}; allowed: {allowed} ({self.rule}; {rule.source})"
+
+
+class HiveError(GeneratorError):
+    """A hive breaks a rule; *offset* is in bytes from the start of the file, *rule* a name in RULES."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.offset = finding.offset
+        self.rule = finding.rule
+
+
+def _refused(text: str, source: str) -> Rule:
+    return Rule(text, Level.REFUSED, source)
+
+
+def _unusual(text: str, source: str = "winscratch") -> Rule:
+    return Rule(text, Level.UNUSUAL, source)
 
 
 RULES: Final[dict[str, Rule]] = {
     # The file and its base block.
-    "file-size": Rule("a hive is a base block and one bin or more: 8,192 bytes at least", "regf: base block, hive bin"),
-    "base-signature": Rule("the file begins with 'regf'", "regf: base block"),
-    "base-checksum": Rule("the checksum is the XOR of the 127 words before it, never 0 or -1", "cmlib hivesum.c"),
-    "base-sequence": Rule("both sequence numbers are equal, or the last write did not end", "regf: dirty state"),
-    "base-major": Rule("the major version is 1", "cmlib hiveinit.c"),
-    "base-minor": Rule("the minor version is 3, 4, 5 or 6", "regf: base block"),
-    "base-type": Rule("the file type is 0, a primary file", "regf: base block"),
-    "base-format": Rule("the file format is 1, direct memory load", "regf: base block"),
-    "base-cluster": Rule("the clustering factor is 1", "cmlib hiveinit.c"),
-    "base-length": Rule("the bins' length is a multiple of 4,096, not 0 and 2 GiB at most", "regf: hive bin"),
-    "base-reserved": Rule("bytes that no known writer uses are 0", "winscratch"),
-    "file-length": Rule("the bins end where the file ends", "winscratch"),
+    "file-size": _refused(
+        "a hive is a base block and one bin or more: 8,192 bytes at least", "regf: base block, hive bin"
+    ),
+    "file-length": _refused("the file holds all bins", "cmlib hiveinit.c"),
+    "file-rest": _unusual("the file ends where the bins end"),
+    "base-signature": _refused("the file begins with 'regf'", "cmlib hiveinit.c"),
+    "base-checksum": _refused("the checksum is the XOR of the 127 words before it, never 0 or -1", "cmlib hiveinit.c"),
+    "base-sequence": Rule(
+        "both sequence numbers are equal, or the last write did not end", Level.DIRTY, "regf: dirty state"
+    ),
+    "base-major": _refused("the major version is 1", "cmlib hiveinit.c"),
+    "base-minor": _refused("the minor version is 3, 4, 5 or 6", "cmlib hiveinit.c; regf: base block"),
+    "base-type": _refused("the file type is 0, a primary file", "cmlib hiveinit.c"),
+    "base-format": _refused("the file format is 1, direct memory load", "cmlib hiveinit.c"),
+    "base-length": _refused("the bins' length is a multiple of 4,096, not 0 and 2 GiB at most", "regf: hive bin"),
+    "base-cluster": _unusual("the clustering factor is 1, for disks with sectors of 512 bytes", "regf: base block"),
+    "base-flags": _unusual("the flags are 0: no transaction is pending and no key is layered", "regf: base block"),
+    "base-boot": _unusual("boot type and boot recover are 0 on disk", "regf: base block"),
+    "base-reserved": _unusual("bytes that no known writer uses are 0"),
     # Bins and cells.
-    "bin-signature": Rule("a bin begins with 'hbin'", "regf: hive bin"),
-    "bin-offset": Rule("a bin holds its own offset", "regf: hive bin"),
-    "bin-size": Rule("a bin's size is a multiple of 4,096, not 0, and ends inside the hive", "regf: hive bin"),
-    "bin-reserved": Rule("a bin's reserved bytes are 0", "regf: hive bin"),
-    "cell-size": Rule("a cell's size is a multiple of 8, not 0, and ends inside its bin", "regf: cell"),
-    "cell-shared": Rule("a cell has one owner, unless it is a security record", "winscratch"),
-    "cell-leak": Rule("a cell in use has an owner", "winscratch"),
-    "pointer-cell": Rule("a pointer leads to the start of a cell", "cmlib cmcheck.c"),
-    "pointer-free": Rule("a pointer leads to a cell in use", "cmlib cmcheck.c"),
-    "pointer-volatile": Rule("a pointer has bit 31 clear: nothing volatile is on disk", "regf: key node"),
+    "bin-signature": _refused("a bin begins with 'hbin'", "cmlib hiveinit.c"),
+    "bin-offset": _refused("a bin holds its own offset", "cmlib hiveinit.c"),
+    "bin-size": _refused("a bin's size is a multiple of 4,096, not 0, and ends inside the hive", "cmlib hiveinit.c"),
+    "bin-reserved": _unusual("a bin's reserved bytes are 0", "regf: hive bin"),
+    "cell-size": _refused(
+        "a cell's size is a multiple of 8, not 0, and ends inside its bin", "cmlib cmcheck.c; p0tools 18"
+    ),
+    "cell-shared": _unusual("a cell has one owner, unless it is a security record"),
+    "cell-leak": _unusual("a cell in use has an owner"),
+    "pointer-cell": _refused("a pointer leads to the start of a cell", "cmlib cmcheck.c"),
+    "pointer-free": _refused("a pointer leads to a cell in use", "cmlib cmcheck.c"),
+    "pointer-volatile": _refused("a pointer has bit 31 clear: nothing volatile is on disk", "cmlib cmcheck.c"),
     # Keys.
-    "key-signature": Rule("a key begins with 'nk'", "regf: key node"),
-    "key-size": Rule("a key and its name fit into their cell", "cmlib cmcheck.c"),
-    "key-oversize": Rule("a key's cell holds 1,116 bytes at most", "cmlib cmcheck.c"),
-    "key-flags": Rule("a key's flags are known ones that make sense on disk", "regf: key node flags"),
-    "key-hive-entry": Rule("no key but the root is a hive entry", "regf: key node flags"),
-    "root-flags": Rule("the root's flags are 0x2c: hive entry, no delete, compressed name", "regf: key node flags"),
-    "key-parent": Rule("a key points to its parent", "cmlib cmcheck.c"),
-    "key-name-length": Rule("a key's name has 1 to 255 characters", "limits; cmlib cmcheck.c"),
-    "key-name-encoding": Rule("a key's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key node"),
-    "key-name-backslash": Rule("a key's name has no backslash", "limits"),
-    "key-depth": Rule("a tree is 512 levels deep at most, its root being the first", "limits; cmlib cmcheck.c"),
-    "key-volatile-count": Rule("a key has no volatile subkeys on disk", "regf: key node"),
-    "key-volatile-list": Rule("a key's volatile subkeys list is 0xffffffff", "winscratch"),
-    "key-class": Rule(
-        "a class name fits into its cell and is of even length, or its pointer is nil", "cmlib cmcheck.c"
-    ),
-    "key-symlink": Rule(
-        "a link has no subkeys and the one value SymbolicLinkValue, a REG_LINK", "regf: key node flags"
-    ),
-    "key-max-name": Rule("the largest subkey name length is no less than any subkey's", "regf: key node"),
-    "key-max-class": Rule("the largest subkey class name length is no less than any subkey's", "regf: key node"),
-    "key-max-value-name": Rule("the largest value name length is no less than any value's", "regf: key node"),
-    "key-max-value-data": Rule("the largest value data size is no less than any value's", "regf: key node"),
+    "key-signature": _refused("a key begins with 'nk'", "cmlib cmcheck.c"),
+    "key-size": _refused("a key and its name fit into their cell", "cmlib cmcheck.c"),
+    "key-oversize": _refused("a key's cell holds 1,116 bytes at most", "cmlib cmcheck.c"),
+    "key-shared": _refused("a key and a subkeys list have one parent", "cmlib cmcheck.c"),
+    "key-flags": _unusual("a key's flags are known ones that make sense on disk", "regf: key node flags"),
+    "key-hive-entry": _unusual("no key but the root is a hive entry", "regf: key node flags"),
+    "key-layer": _unusual("a key has no bits of layered keys", "regf: layered keys"),
+    "root-flags": _unusual("the root's flags are 0x2c: hive entry, no delete, compressed name", "regf: key node flags"),
+    "key-parent": _refused("a key points to its parent", "cmlib cmcheck.c"),
+    "key-name-empty": _refused("a key has a name", "cmlib cmcheck.c"),
+    "key-name-length": _unusual("a key's name has 255 characters at most", "limits"),
+    "key-name-encoding": _unusual("a key's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key node"),
+    "key-name-backslash": _unusual("a key's name has no backslash", "limits"),
+    "key-depth": _refused("a tree is 512 levels deep at most, its root being the first", "limits; cmlib cmcheck.c"),
+    "key-volatile-count": _unusual("a key has no volatile subkeys on disk", "regf: key node"),
+    "key-volatile-list": _unusual("a key's volatile subkeys list is 0xffffffff"),
+    "key-class": _unusual("a class name is of even length, and its pointer nil if that is 0", "regf: key node"),
+    "key-class-size": _refused("a class name fits into its cell", "regf: key node"),
+    "key-symlink": _refused("a link has no value but one, SymbolicLinkValue", "p0tools 2"),
+    "key-symlink-target": _unusual("a link has no subkeys and one value, a REG_LINK", "regf: key node flags"),
+    "key-max-name": _unusual("the largest subkey name length is no less than any subkey's", "regf: key node"),
+    "key-max-class": _unusual("the largest subkey class name length is no less than any subkey's", "regf: key node"),
+    "key-max-value-name": _unusual("the largest value name length is no less than any value's", "regf: key node"),
+    "key-max-value-data": _unusual("the largest value data size is no less than any value's", "regf: key node"),
     # Subkeys lists.
-    "list-nil": Rule("a list's pointer is 0xffffffff if its count is 0", "winscratch"),
-    "list-signature": Rule("a subkeys list begins with 'lh', 'lf', 'li' or 'ri'", "cmlib cmcheck.c"),
-    "list-version": Rule("an 'lh' list asks for minor version 5", "regf: hash leaf"),
-    "list-size": Rule("a list fits into its cell", "cmlib cmcheck.c"),
-    "list-empty": Rule("a subkeys list is not empty", "cmlib cmindex.c"),
-    "list-nested": Rule("an 'ri' list points to leaves, not to another 'ri'", "regf: index root"),
-    "subkey-count": Rule("a key's subkeys list is as long as its count says", "cmlib cmcheck.c"),
-    "subkey-order": Rule("subkeys ascend by their names in upper case", "regf: index leaf, index root"),
-    "subkey-duplicate": Rule("no two subkeys have the same name in upper case", "cmlib cmcheck.c"),
-    "subkey-hash": Rule("an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf"),
-    "subkey-hint": Rule("an 'lf' entry holds the first four characters of its key's name", "regf: fast leaf"),
+    "list-nil": _unusual("a list's pointer is 0xffffffff if its count is 0"),
+    "list-signature": _refused("a subkeys list begins with 'lh', 'lf', 'li' or 'ri'", "cmlib cmcheck.c"),
+    "list-version": _unusual("an 'lh' list asks for minor version 5", "regf: hash leaf"),
+    "list-size": _refused("a list fits into its cell", "cmlib cmcheck.c"),
+    "list-empty": _unusual("a subkeys list is not empty", "cmlib cmindex.c"),
+    "list-nested": _refused("an 'ri' list points to leaves, not to another 'ri'", "cmlib cmcheck.c"),
+    "subkey-count": _refused("a key's subkeys list is as long as its count says", "cmlib cmcheck.c"),
+    "subkey-order": _refused("subkeys ascend by their names in upper case", "cmlib cmcheck.c"),
+    "subkey-duplicate": _refused("no two subkeys have the same name in upper case", "cmlib cmcheck.c"),
+    "subkey-hash": _unusual("an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf"),
+    "subkey-hint": _unusual("an 'lf' entry holds the first four characters of its key's name", "regf: fast leaf"),
     # Values.
-    "value-signature": Rule("a value begins with 'vk'", "regf: key value"),
-    "value-size": Rule("a value and its name fit into their cell", "cmlib cmcheck.c"),
-    "value-flags": Rule("a value has no flag but 1, compressed name", "regf: key value flags"),
-    "value-name-length": Rule("a value's name has 16,383 characters at most", "limits"),
-    "value-name-encoding": Rule("a value's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key value"),
-    "value-duplicate": Rule("no two values of a key have the same name in upper case", "cmlib cmname.c"),
-    "value-inline": Rule("data inside the value record is 4 bytes at most", "regf: key value data size"),
-    "value-empty": Rule("data of 0 bytes is inside the value record, or its pointer is 0xffffffff", "cmlib cmcheck.c"),
-    "value-data": Rule("a data cell holds all of the value's data", "regf: key value data size"),
-    "big-signature": Rule("data above 16,344 bytes is in segments under a 'db' record", "regf: big data"),
-    "big-count": Rule("a 'db' record has just the segments that its data needs", "regf: big data"),
-    "big-segment": Rule("a data segment holds 16,344 bytes, the last one the rest", "regf: data segment"),
+    "value-signature": _refused("a value begins with 'vk'", "cmlib cmcheck.c"),
+    "value-size": _refused("a value and its name fit into their cell", "cmlib cmcheck.c"),
+    "value-flags": _unusual("a value has no flag but 1, compressed name", "regf: key value flags"),
+    "value-name-length": _unusual("a value's name has 16,383 characters at most", "limits"),
+    "value-name-encoding": _unusual(
+        "a value's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key value"
+    ),
+    "value-duplicate": _unusual("no two values of a key have the same name in upper case", "cmlib cmname.c"),
+    "value-type": _unusual("a number has the size of its type: REG_DWORD 4 bytes, REG_QWORD 8", "winnt"),
+    "value-inline": _refused("data inside the value record is 4 bytes at most", "regf: key value data size"),
+    "value-empty": _refused("data of 0 bytes is in the value record, or its pointer is 0xffffffff", "cmlib cmcheck.c"),
+    "value-data": _refused("a data cell holds all of the value's data", "regf: key value data size"),
+    "big-signature": _refused("data above 16,344 bytes is in segments under a 'db' record", "regf: big data"),
+    "big-count": _refused("a 'db' record has just the segments that its data needs", "regf: big data; p0tools 16"),
+    "big-segment": _refused("a data segment holds 16,344 bytes, the last one the rest", "regf: data segment"),
     # Security.
-    "sk-signature": Rule("a security record begins with 'sk'", "regf: key security"),
-    "sk-size": Rule("a security record and its descriptor fit into their cell", "regf: key security"),
-    "sk-ring": Rule("security records form one ring, forward and backward", "regf: key security"),
-    "sk-orphan": Rule("a security record has keys that use it", "winscratch"),
-    "sk-count": Rule("a security record's reference count is the number of keys that use it", "regf: key security"),
-    "sd-header": Rule("a descriptor has revision 1, is self-relative and has a header of 20 bytes", "MS-DTYP 2.4.6"),
-    "sd-owner": Rule("a descriptor has an owner", "winscratch"),
-    "sd-group": Rule("a descriptor has a group", "winscratch"),
-    "sd-dacl": Rule("a descriptor has a DACL", "winscratch"),
-    "sd-bounds": Rule("a descriptor's parts are inside it, behind its header, at multiples of 4", "MS-DTYP 2.4.6"),
-    "sd-sid": Rule("a SID has revision 1, 15 sub-authorities at most, and ends inside its owner", "MS-DTYP 2.4.2"),
-    "sd-acl": Rule("an ACL has revision 2 or 4 and its size holds its entries", "MS-DTYP 2.4.5"),
-    "sd-ace": Rule("an ACE's size is a multiple of 4 and ends inside its ACL", "MS-DTYP 2.4.4"),
-    # This reader's own bound.
-    "read-limit": Rule("the paths of all keys fit into memory of the file's size and 4 MiB", "winscratch"),
+    "sk-signature": _refused("a security record begins with 'sk'", "regf: key security; p0tools 10"),
+    "sk-size": _refused("a security record and its descriptor fit into their cell", "regf: key security"),
+    "sk-ring": _refused("security records form one ring, forward and backward", "regf: key security"),
+    "sk-orphan": _unusual("a security record has keys that use it", "p0tools 10"),
+    "sk-count": _unusual(
+        "a security record's reference count is the number of keys that use it", "regf: key security; p0tools 10"
+    ),
+    "sd-header": _refused(
+        "a descriptor has revision 1, is self-relative and has a header of 20 bytes", "MS-DTYP 2.4.6; p0tools 1"
+    ),
+    "sd-owner": _unusual("a descriptor has an owner"),
+    "sd-group": _unusual("a descriptor has a group"),
+    "sd-dacl": _unusual("a descriptor has a DACL"),
+    "sd-bounds": _refused(
+        "a descriptor's parts are inside it, behind its header, at multiples of 4", "MS-DTYP 2.4.6; p0tools 1"
+    ),
+    "sd-sid": _refused(
+        "a SID has revision 1, 15 sub-authorities at most, and ends inside its owner", "MS-DTYP 2.4.2; p0tools 1"
+    ),
+    "sd-acl": _refused("an ACL has revision 2 or 4 and its size holds its entries", "MS-DTYP 2.4.5; p0tools 1"),
+    "sd-ace": _refused("an ACE's size is a multiple of 4 and ends inside its ACL", "MS-DTYP 2.4.4; p0tools 1"),
 }

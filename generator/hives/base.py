@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base block: what a hive's file begins with, and how long the bins behind it are."""
+
+import struct
+from functools import reduce
+from operator import xor
+from typing import Final
+
+from . import structures as s
+from .cells import EnoughError, Walk
+
+MAX_LENGTH: Final = s.VOLATILE  # bytes of bins that pointers can lead into
+_AT: Final = s.BASE_BLOCK.offsets
+_WORDS = struct.Struct("<127I")
+
+
+def checksum(data: bytes) -> int:
+    """Return the checksum of a base block: the XOR of its first 127 numbers, but never 0 or -1."""
+    total: int = reduce(xor, _WORDS.unpack_from(data))
+    return {0: 1, 0xFFFFFFFF: 0xFFFFFFFE}.get(total, total)
+
+
+def read_base(walk: Walk) -> tuple[int, int]:
+    """Check the base block and return the pointer to the root key, and the one behind what the file holds of bins."""
+    size = len(walk.data)
+    if size < s.BASE + s.PAGE:
+        walk.stop(0, "file-size", f"the file has {size:,} bytes")
+    block = walk.data[: s.BASE]
+    base = dict(zip(_AT, s.BASE_BLOCK.unpacker.unpack(block), strict=True))
+    if base["signature"] != b"regf":
+        walk.fault(0, "base-signature", f"the file begins with {base['signature']!r}")
+        if walk.data[s.BASE : s.BASE + 4] != b"hbin":
+            raise EnoughError  # a file of another kind
+    found, right = base["checksum"], checksum(block)
+    if found != right:
+        walk.fault(_AT["checksum"], "base-checksum", f"the checksum is 0x{found:08x}", f"0x{right:08x}")
+    first, second = base["primary sequence number"], base["secondary sequence number"]
+    if first != second:
+        walk.fault(4, "base-sequence", f"the sequence numbers are {first:,} and {second:,}")
+    for rule, name, only in (
+        ("base-minor", "minor version", {3, 4, 5, 6}),
+        ("base-major", "major version", {1}),
+        ("base-type", "file type", {0}),
+        ("base-format", "file format", {1}),
+        ("base-cluster", "clustering factor", {1}),
+        ("base-boot", "boot type", {0}),
+        ("base-boot", "boot recover", {0}),
+    ):
+        if base[name] not in only:
+            walk.fault(_AT[name], rule, f"the {name} is {base[name]:,}")
+    if base["flags"]:
+        walk.fault(_AT["flags"], "base-flags", f"the flags are 0x{base['flags']:x}")
+    for name in ("reserved 1", "reserved 2"):
+        if used := base[name].lstrip(b"\0"):
+            at = _AT[name] + len(base[name]) - len(used)
+            walk.fault(at, "base-reserved", f"a reserved byte of the base block is 0x{used[0]:02x}")
+    walk.minor = base["minor version"]
+    return base["root key"], _read_length(walk, base["length of the bins"], size - s.BASE)
+
+
+def _read_length(walk: Walk, length: int, held: int) -> int:
+    """Check the bins' *length* by what the file holds; return the pointer behind the last bin that is there."""
+    at = _AT["length of the bins"]
+    pages = held // s.PAGE * s.PAGE
+    if length % s.PAGE or not 0 < length <= MAX_LENGTH:
+        walk.fault(at, "base-length", f"the bins' length is {length:,}")
+        length = min(pages, MAX_LENGTH)
+    elif length > held:
+        walk.fault(at, "file-length", f"the bins' length is {length:,} and the file has {held:,} bytes for them")
+    elif length < held:
+        walk.fault(s.BASE + length, "file-rest", f"{held - length:,} bytes follow the bins")
+    walk.length = length
+    return min(length, pages)

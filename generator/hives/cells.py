@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all of the reader shares: the file, the map of its cells, who owns which of them, and what was found wrong.
+
+The map has one byte for eight bytes of the bins. A cell that is taken is given to one owner: the map then holds what
+kind of structure it is, so that the map is, at no further cost, the record of where each structure of the hive lies.
+"""
+
+import mmap
+import struct
+from array import array
+from collections import Counter
+from typing import Final, NoReturn
+
+from . import structures as s
+from .rules import Finding, HiveError, Level
+
+Buffer = bytes | mmap.mmap
+
+MAX_FINDINGS: Final = 100  # of those that make Windows refuse a hive; a hive of rubbish has no end of them
+MAX_ALIKE: Final = 10  # findings by one rule that Windows does not mind; more of them are counted
+
+_SIZE = struct.Struct("<i")
+_FREE: Final = s.KINDS.index(s.FREE)
+_USED: Final = s.KINDS.index(s.USED)
+_BIN: Final = s.KINDS.index(s.BIN)
+_FIRST_OWNED: Final = _BIN + 1
+# The rule that a cell breaks which does not hold what its pointer is for.
+_SIGNATURE_RULES: Final = {
+    s.KEY: "key-signature",
+    s.VALUE: "value-signature",
+    s.SUBKEYS: "list-signature",
+    s.BIG_DATA: "big-signature",
+    s.SECURITY: "sk-signature",
+}
+
+
+class EnoughError(Exception):
+    """The walk cannot go on, or there are findings enough."""
+
+
+class Walk:
+    """One reading of one hive: what its parts need to know of each other.
+
+    Strict, it raises HiveError at the first finding, else it gathers them.
+    """
+
+    def __init__(self, data: Buffer, *, strict: bool, keep: bool, owners: bool) -> None:
+        self.data = data
+        self.strict = strict
+        self.keep = keep  # keys and values are wanted, not only what is wrong with them
+        self.findings: list[Finding] = []
+        self.refusals = 0
+        self.alike: Counter[str] = Counter()  # findings by each rule that Windows does not mind
+        self.key_count = self.value_count = 0
+        self.minor = 0
+        self.length = 0  # of the bins, in bytes, as the base block has it
+        self.known = 0  # the pointer up to which cells could be told
+        self.cells = bytearray()
+        self.owners = array("I") if owners else None  # for each byte of the map, where the pointer to it is
+        self.users: dict[int, int] = {}  # pointer to a security record: number of keys that use it
+        self.whole = True  # no part of the tree had to be skipped
+
+    def fault(self, offset: int, rule: str, found: str, allowed: str = "") -> None:
+        """Take note of a broken rule."""
+        finding = Finding(offset, rule, found, allowed)
+        if self.strict:
+            raise HiveError(finding)
+        if finding.level == Level.UNUSUAL:
+            self.alike[rule] += 1
+            if self.alike[rule] > MAX_ALIKE:
+                return
+        self.findings.append(finding)
+        self.refusals += finding.level == Level.REFUSED
+        if self.refusals >= MAX_FINDINGS:
+            raise EnoughError
+
+    def stop(self, offset: int, rule: str, found: str) -> NoReturn:
+        """Take note of a fault behind which nothing can be told."""
+        self.fault(offset, rule, found)
+        raise EnoughError
+
+    def largest(self, rule: str, at: int, known: int, found: int) -> None:
+        """Check one of the fields by which a key knows the largest of what is below it, in bytes."""
+        if found > known:
+            self.fault(at, rule, f"the largest found has {found:,} bytes and the largest known {known:,}")
+
+    def take(self, pointer: int, field: int, kind: int) -> tuple[int, int] | None:
+        """Give a cell to its owner; return where its content starts and ends in the file, or None if it has none.
+
+        *field* is where in the file the pointer is, *kind* what it should lead to, an index into KINDS.
+        """
+        index = pointer >> 3
+        if pointer & 7 or index >= len(self.cells) or self.cells[index] != _USED:
+            self._not_taken(pointer, field, s.KINDS[kind])
+            self.whole = False
+            return None
+        self.cells[index] = kind
+        if self.owners is not None:
+            self.owners[index] = field
+        at = pointer + s.BASE
+        return at + 4, at - int(_SIZE.unpack_from(self.data, at)[0])
+
+    def _not_taken(self, pointer: int, field: int, kind: s.Structure) -> None:
+        named = f"the pointer to {kind.noun} is 0x{pointer:x}"
+        state = s.INSIDE
+        if not pointer & 7 and pointer >> 3 < len(self.cells):
+            state = self.cells[pointer >> 3]
+        if state >= _FIRST_OWNED:
+            at = pointer + s.BASE + 4
+            begins = self.data[at : at + 2]
+            if kind.signatures and begins not in kind.signatures:
+                self.fault(at, _SIGNATURE_RULES[kind], f"{kind.noun} begins with {begins!r}")
+            elif kind in {s.KEY, s.SUBKEYS}:
+                self.fault(field, "key-shared", f"{named}, which another pointer led to")
+            else:
+                self.fault(field, "cell-shared", f"{named}, which another pointer led to")
+        elif state == _FREE:
+            self.fault(field, "pointer-free", f"{named}, a free cell")
+        elif self.known <= pointer < self.length:
+            pass  # into what could not be told, which has its own finding
+        elif pointer & s.VOLATILE and pointer != s.NIL:
+            self.fault(field, "pointer-volatile", named)
+        else:
+            self.fault(field, "pointer-cell", named)
+
+    def map_cells(self, end: int) -> None:
+        """Check all bins and map their cells; *end* is the pointer behind what the file holds."""
+        data = self.data
+        self.cells = bytearray(end >> 3)
+        start = 0
+        while start < end:
+            at = s.BASE + start
+            signature, offset, size, reserved, _, _ = s.BIN.unpacker.unpack_from(data, at)
+            if signature != b"hbin":
+                self.fault(at, "bin-signature", f"the bin begins with {signature!r}")
+            if offset != start:
+                self.fault(at + 4, "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}")
+            if size == 0 or size % s.PAGE or size > self.length - start:
+                self.fault(at + 8, "bin-size", f"the bin's size is {size:,}")
+                break
+            if reserved:
+                self.fault(at + 12, "bin-reserved", f"the bin's reserved bytes are 0x{reserved:016x}")
+            self.cells[start >> 3] = _BIN
+            self.known = self._map_bin(start + s.BIN.unpacker.size, start + size, end)
+            if self.known < start + size:
+                break
+            start += size
+        self.whole = self.known == self.length
+        if self.owners is not None:
+            self.owners.frombytes(bytes(self.owners.itemsize * len(self.cells)))
+
+    def _map_bin(self, pointer: int, stop: int, end: int) -> int:
+        """Map the cells from *pointer* up to *stop* and return where that had to end."""
+        data, cells, size_at = self.data, self.cells, _SIZE.unpack_from
+        while pointer < stop:
+            if pointer >= end:
+                return pointer
+            (size,) = size_at(data, pointer + s.BASE)
+            state = _FREE
+            if size < 0:
+                size, state = -size, _USED
+            if size == 0 or size & 7 or size > stop - pointer:
+                self.fault(pointer + s.BASE, "cell-size", f"the cell's size is {size:,}")
+                return pointer
+            if size > end - pointer:
+                return pointer
+            cells[pointer >> 3] = state
+            pointer += size
+        return stop
+
+    def leaks(self) -> None:
+        """Find the cells in use that nothing led to."""
+        at = self.cells.find(_USED)
+        while at >= 0:
+            self.fault(at * 8 + s.BASE, "cell-leak", "nothing points to this cell in use")
+            at = self.cells.find(_USED, at + 1)

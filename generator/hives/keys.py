@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A key: its record and what that leads to, from its class name to its subkeys."""
+
+from typing import Final
+
+from ..security import descriptor
+from . import structures as s
+from .cells import Walk
+from .lists import Head, read_subkeys
+from .model import REG_LINK, Value
+from .values import read_values
+
+_AT: Final = s.KEY.offsets
+_CLASS: Final = s.KINDS.index(s.CLASS)
+_SECURITY: Final = s.KINDS.index(s.SECURITY)
+_ROOT_FLAGS: Final = s.KEY_HIVE_ENTRY | s.KEY_NO_DELETE | s.KEY_COMPRESSED
+_ROOT_MASK: Final = _ROOT_FLAGS | s.KEY_SYM_LINK
+# Volatile, mount point, predefined handle, what Windows XP's 32-bit programs left, and what is not known.
+_UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT | s.KEY_PREDEFINED
+_ACCESS_BITS: Final = 3
+
+
+def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], list[Head]]:
+    """Check the key at *at*, *parent* being None for the root; return its values, if wanted, and its subkeys."""
+    (
+        _, flags, _, access, layer, layer_spare, parent_pointer, subkey_count, volatile_count, subkeys_pointer,
+        volatile_pointer, value_count, values_pointer, security_pointer, class_pointer, max_name, _, _, max_class,
+        max_value_name, max_value_data, _, _, class_length,
+    ) = s.KEY.unpacker.unpack_from(walk.data, at)  # fmt: skip
+    if parent is None:
+        if flags & _ROOT_MASK != _ROOT_FLAGS:
+            walk.fault(at + 2, "root-flags", f"the root key's flags are 0x{flags:x}")
+    else:
+        if flags & s.KEY_HIVE_ENTRY:
+            walk.fault(at + 2, "key-hive-entry", f"the key's flags are 0x{flags:x}")
+        if parent_pointer != parent:
+            found = f"the key's parent is 0x{parent_pointer:x}"
+            walk.fault(at + _AT["parent"], "key-parent", found, f"0x{parent:x}")
+    if flags & _UNUSUAL_FLAGS:
+        walk.fault(at + 2, "key-flags", f"the key's flags are 0x{flags:x}")
+    if access & ~_ACCESS_BITS or layer or layer_spare:
+        found = f"the bits are {access | layer << 8 | layer_spare << 16:08x} in hexadecimal, the lowest two of access"
+        walk.fault(at + _AT["access bits"], "key-layer", found)
+    if volatile_count:
+        where = at + _AT["number of volatile subkeys"]
+        walk.fault(where, "key-volatile-count", f"the key has {volatile_count:,} volatile subkeys")
+    if volatile_pointer != s.NIL:
+        walk.fault(at + _AT["volatile subkeys list"], "key-volatile-list", f"the pointer is 0x{volatile_pointer:x}")
+    if class_length or class_pointer != s.NIL:
+        _class_name(walk, at, class_pointer, class_length)
+    _use_security(walk, security_pointer, at + _AT["security record"])
+    link = flags & s.KEY_SYM_LINK
+    keep = walk.keep or bool(link)
+    values = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
+    subkeys = read_subkeys(walk, at, subkey_count, subkeys_pointer, max_name, max_class)
+    if link:
+        _link(walk, at, subkey_count, value_count, values)
+    return values, subkeys
+
+
+def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
+    """Check the key at *at*, which is a symbolic link, by its number of subkeys and of values and those read."""
+    names = ", ".join(ascii(value.name[:60]) for value in values[:3]) or "none"
+    found = f"a link has {subkeys:,} subkeys and {count:,} values: {names}"
+    if count > 1 or any(value.name != "SymbolicLinkValue" for value in values):
+        walk.fault(at + _AT["flags"], "key-symlink", found)
+    elif subkeys or count == 0 or any(value.type != REG_LINK for value in values):
+        walk.fault(at + _AT["flags"], "key-symlink-target", found)
+
+
+def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
+    where = at + _AT["class name"]
+    if length == 0:
+        walk.fault(where, "key-class", f"the class name's pointer is 0x{pointer:x} and its length 0")
+        walk.whole = False
+        return
+    cell = walk.take(pointer, where, _CLASS)
+    if cell is None:
+        return
+    start, end = cell
+    where = at + _AT["class name length"]
+    if length > end - start:
+        found = f"the class name has {length:,} bytes in a cell that holds {end - start:,}"
+        walk.fault(where, "key-class-size", found)
+    elif length % 2:
+        walk.fault(where, "key-class", f"the class name has {length:,} bytes")
+
+
+# Security records, which keys share.
+
+
+def _use_security(walk: Walk, pointer: int, field: int) -> None:
+    """Count one more key that uses a security record, and check the record when it is met first."""
+    if pointer not in walk.users:
+        walk.users[pointer] = 0
+        _read_security(walk, pointer, field)
+    walk.users[pointer] += 1
+
+
+def _read_security(walk: Walk, pointer: int, field: int) -> bool:
+    """Take the cell of a security record and check its descriptor; return whether the record can be read."""
+    cell = walk.take(pointer, field, _SECURITY)
+    if cell is None:
+        return False
+    at, end = cell
+    head = s.SECURITY.unpacker
+    signature = walk.data[at : at + 2]
+    size = head.unpack_from(walk.data, at)[-1] if end - at >= head.size else 0
+    if signature != b"sk":
+        walk.fault(at, "sk-signature", f"the security record begins with {signature!r}")
+    elif end - at < head.size + size:
+        walk.fault(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
+    else:
+        at += head.size
+        content = walk.data[at : at + size]
+        descriptor.check(content, 0, size, lambda offset, rule, found: walk.fault(at + offset, rule, found))
+        return True
+    walk.whole = False
+    return False
+
+
+def check_ring(walk: Walk) -> None:
+    """Walk the ring of security records and compare it with what keys use; needs a tree read in whole."""
+
+    def record(pointer: int) -> tuple[int, int, int]:
+        _, _, forward, backward, references, _ = s.SECURITY.unpacker.unpack_from(walk.data, pointer + s.BASE + 4)
+        return forward, backward, references
+
+    first = here = next(iter(walk.users))
+    ring = {first}
+    while True:
+        at = here + s.BASE + 4
+        forward = record(here)[0]
+        if forward not in walk.users:
+            if not _read_security(walk, forward, at + 4):
+                return
+            walk.users[forward] = 0
+            walk.fault(forward + s.BASE, "sk-orphan", "no key uses this security record")
+        backward = record(forward)[1]
+        if backward != here:
+            found = f"the record behind 0x{here:x} points back to 0x{backward:x}"
+            walk.fault(forward + s.BASE + 12, "sk-ring", found)
+        if forward in ring:
+            break
+        ring.add(forward)
+        here = forward
+    for pointer, users in walk.users.items():
+        at = pointer + s.BASE + 4
+        if pointer not in ring:
+            walk.fault(at, "sk-ring", "keys use a security record outside the ring")
+        references = record(pointer)[2]
+        if users and references != users:
+            found = f"the record counts {references:,} references and {users:,} keys use it"
+            walk.fault(at + 12, "sk-count", found)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lists of a key's subkeys: one leaf, or an index root over several."""
+
+import struct
+from typing import Final, NamedTuple
+
+from . import structures as s
+from .cells import Walk
+from .names import check_mark, read_name, sort_key
+
+_U32 = struct.Struct("<I")
+_TWO_U16 = struct.Struct("<HH")
+_KEY: Final = s.KINDS.index(s.KEY)
+_SUBKEYS: Final = s.KINDS.index(s.SUBKEYS)
+_LEAVES: Final = {leaf.signatures[0]: leaf for leaf in s.LEAVES}
+_WIDTHS: Final = {leaf: sum(field.size for field in leaf.tail.fields) for leaf in s.LEAVES if leaf.tail}  # bytes
+_HEAD: Final = s.HASH_LEAF.unpacker  # the same of all leaves
+_AT: Final = s.KEY.offsets
+_MAX_CELL: Final = 1116  # bytes that a key's cell holds at most
+_MAX_NAME: Final = 255  # characters
+
+
+class Head(NamedTuple):
+    """What a parent needs to know of a subkey: where its record is, its name, the length of its class name in bytes."""
+
+    at: int
+    name: str
+    class_length: int
+
+
+class _Leaf(NamedTuple):
+    """A leaf of a subkeys list: its kind, where its entries start, how many there are."""
+
+    kind: s.Structure
+    start: int
+    entries: int
+
+
+def read_head(walk: Walk, pointer: int, field: int) -> Head | None:
+    """Take a key's cell and return what its parent needs to know of it; *field* is where the pointer is."""
+    cell = walk.take(pointer, field, _KEY)
+    if cell is None:
+        return None
+    at, end = cell
+    data, room = walk.data, end - at
+    begins = data[at : at + 4]
+    head = s.KEY.unpacker.size
+    name_length, class_length = _TWO_U16.unpack_from(data, at + _AT["name length"]) if room >= head else (0, 0)
+    if begins[:2] != b"nk":
+        walk.fault(at, "key-signature", f"the key begins with {begins[:2]!r}")
+    elif room < head + name_length:
+        walk.fault(at, "key-size", f"the cell holds {room:,} bytes")
+    else:
+        if room > _MAX_CELL:
+            walk.fault(at, "key-oversize", f"the cell holds {room:,} bytes")
+        compressed = bool(begins[2] & s.KEY_COMPRESSED)
+        if name_length == 0:
+            walk.fault(at + _AT["name length"], "key-name-empty", "the key's name has no characters")
+        elif (characters := name_length if compressed else name_length // 2) > _MAX_NAME:
+            walk.fault(at + _AT["name length"], "key-name-length", f"the key's name has {characters:,} characters")
+        name = read_name(walk, "key", at + head, name_length, compressed)
+        if "\\" in name:
+            walk.fault(at + head, "key-name-backslash", f"the key's name is {name!a}")
+        return Head(at, name, class_length)
+    walk.whole = False
+    return None
+
+
+def read_subkeys(walk: Walk, at: int, count: int, pointer: int, max_name: int, max_class: int) -> list[Head]:
+    """Check the subkeys list of the key at *at* and return its subkeys in order."""
+    if count == 0:
+        if pointer != s.NIL:
+            found = f"the key has 0 subkeys and the list's pointer is 0x{pointer:x}"
+            walk.fault(at + _AT["subkeys list"], "list-nil", found)
+            walk.whole = False
+        return []
+    leaves, complete = _leaves(walk, pointer, at + _AT["subkeys list"])
+    total = sum(leaf.entries for leaf in leaves)
+    if complete and total != count:
+        found = f"the key counts {count:,} subkeys and its list {total:,}"
+        walk.fault(at + _AT["number of subkeys"], "subkey-count", found)
+    subkeys: list[Head] = []
+    longest = longest_class = 0
+    before: bytes | None = None
+    for kind, start, entries in leaves:
+        width = _WIDTHS[kind]
+        for entry in range(start, start + entries * width, width):
+            head = read_head(walk, _U32.unpack_from(walk.data, entry)[0], entry)
+            if head is None:
+                before = None
+                continue
+            subkeys.append(head)
+            key = sort_key(head.name)
+            longest = max(longest, len(key))
+            longest_class = max(longest_class, head.class_length)
+            if before is not None and key <= before:
+                rule = "subkey-duplicate" if key == before else "subkey-order"
+                walk.fault(entry, rule, f"subkey {head.name[:60]!a} does not sort after the one before it")
+            before = key
+            check_mark(walk, kind, entry + 4, head.name, key)
+    walk.largest("key-max-name", at + _AT["largest subkey name"], max_name, longest)
+    walk.largest("key-max-class", at + _AT["largest subkey class name"], max_class, longest_class)
+    return subkeys
+
+
+def _leaves(walk: Walk, pointer: int, field: int) -> tuple[list[_Leaf], bool]:
+    """Take the cells of a subkeys list; return its leaves, and whether that is all of them."""
+    found = _leaf(walk, pointer, field)
+    if found is None:
+        return [], False
+    if found.kind is not s.INDEX_ROOT:
+        return [found], True
+    leaves = []
+    for entry in range(found.start, found.start + 4 * found.entries, 4):
+        leaf = _leaf(walk, _U32.unpack_from(walk.data, entry)[0], entry)
+        if leaf is not None and leaf.kind is s.INDEX_ROOT:
+            walk.fault(entry, "list-nested", "a leaf of an 'ri' list begins with 'ri'")
+            walk.whole = False
+        elif leaf is not None:
+            leaves.append(leaf)
+    return leaves, len(leaves) == found.entries
+
+
+def _leaf(walk: Walk, pointer: int, field: int) -> _Leaf | None:
+    """Take the cell of one list record and return what it is."""
+    cell = walk.take(pointer, field, _SUBKEYS)
+    if cell is None:
+        return None
+    at, end = cell
+    signature, count = _HEAD.unpack_from(walk.data, at)
+    kind = _LEAVES.get(signature)
+    if kind is None:
+        walk.fault(at, "list-signature", f"the subkeys list begins with {signature!r}")
+    elif count * _WIDTHS[kind] > end - at - _HEAD.size:
+        found = f"the subkeys list counts {count:,} entries in a cell that holds {end - at:,} bytes"
+        walk.fault(at + 2, "list-size", found)
+    else:
+        if count == 0:
+            walk.fault(at + 2, "list-empty", "the subkeys list has no entries")
+        if kind is s.HASH_LEAF and walk.minor < 5:
+            walk.fault(at, "list-version", f"an 'lh' list is in a hive of minor version {walk.minor}")
+        walk.cells[pointer >> 3] = s.KINDS.index(kind)
+        return _Leaf(kind, at + _HEAD.size, count)
+    walk.whole = False
+    return None

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names of keys and values: how a hive stores them, and how Windows sorts, hashes and compares them."""
+
+from . import structures as s
+from .cells import Walk
+from .model import fold_name
+
+
+def read_name(walk: Walk, kind: str, at: int, length: int, compressed: bool) -> str:
+    """Return the name of a key or a value (*kind*), *length* bytes long.
+
+    Windows takes any UTF-16 units for a name, so half of a surrogate pair stays what it is.
+    """
+    raw = walk.data[at : at + length]
+    if compressed:
+        return raw.decode("latin-1")
+    try:
+        return raw.decode("utf-16-le")
+    except UnicodeDecodeError:
+        walk.fault(at, f"{kind}-name-encoding", f"the {kind}'s name is {raw[:16].hex()} in hexadecimal")
+        return raw[: length & ~1].decode("utf-16-le", "surrogatepass")
+
+
+def sort_key(name: str) -> bytes:
+    """Return what Windows sorts *name* by: its UTF-16 units in upper case, big-endian so that bytes compare alike."""
+    return fold_name(name).encode("utf-16-be", "surrogatepass")
+
+
+def name_hash(key: bytes) -> int:
+    """Return the hash that an `lh` entry holds, from the name's sort key."""
+    value = 0
+    for high, low in zip(key[::2], key[1::2], strict=True):
+        value = (value * 37 + (high << 8 | low)) & 0xFFFFFFFF
+    return value
+
+
+def name_hint(name: str) -> bytes:
+    """Return what an `lf` entry begins with: the name's first four characters, or one zero if not all are Latin-1."""
+    try:
+        return name[:4].encode("latin-1").ljust(4, b"\0")
+    except UnicodeEncodeError:
+        return b"\0"
+
+
+def check_mark(walk: Walk, leaf: s.Structure, at: int, name: str, key: bytes) -> None:
+    """Check what an entry of a hash or fast leaf holds beside its pointer, at *at*; *key* is the name's sort key."""
+    mark = walk.data[at : at + 4]
+    if leaf is s.HASH_LEAF:
+        right = name_hash(key)
+        if mark != right.to_bytes(4, "little"):
+            found = f"the hash of {name[:60]!a} is 0x{int.from_bytes(mark, 'little'):08x}"
+            walk.fault(at, "subkey-hash", found, f"0x{right:08x}")
+    elif leaf is s.FAST_LEAF and not mark.startswith(name_hint(name)):
+        walk.fault(at, "subkey-hint", f"the hint for {name[:60]!a} is {mark!r}", f"{name_hint(name)!r}")

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values of a key: a list of pointers, a record for each, and the data of those that are longer than four bytes."""
+
+import struct
+from typing import Final
+
+from . import structures as s
+from .cells import Walk
+from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
+from .names import read_name
+
+_U32 = struct.Struct("<I")
+_VALUE: Final = s.KINDS.index(s.VALUE)
+_VALUES: Final = s.KINDS.index(s.VALUES)
+_DATA: Final = s.KINDS.index(s.DATA)
+_BIG: Final = s.KINDS.index(s.BIG_DATA)
+_SEGMENTS: Final = s.KINDS.index(s.SEGMENTS)
+_SEGMENT: Final = s.KINDS.index(s.SEGMENT_DATA)
+_KEY_AT: Final = s.KEY.offsets
+_AT: Final = s.VALUE.offsets
+_DATA_AT: Final = _AT["data"]
+_HEAD: Final = s.VALUE.unpacker.size
+_MAX_NAME: Final = 16383  # characters
+_SIZES: Final = {REG_DWORD: 4, REG_DWORD_BIG_ENDIAN: 4, REG_QWORD: 8}  # bytes
+
+
+def read_values(
+    walk: Walk, at: int, count: int, pointer: int, max_name: int, max_data: int, keep: bool
+) -> tuple[Value, ...]:
+    """Check the values of the key at *at* and return those that can be told, in order, or none if not to *keep*."""
+    if count == 0:
+        if pointer != s.NIL:
+            where = at + _KEY_AT["values list"]
+            walk.fault(where, "list-nil", f"the key has 0 values and the list's pointer is 0x{pointer:x}")
+            walk.whole = False
+        return ()
+    cell = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
+    if cell is None:
+        return ()
+    start, end = cell
+    if 4 * count > end - start:
+        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
+        walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
+        walk.whole = False
+        return ()
+    values: list[Value] = []
+    seen: set[str] = set()
+    longest = largest = 0
+    entry = start
+    for (to,) in _U32.iter_unpack(walk.data[start : start + 4 * count]):
+        found = _value(walk, to, entry, keep)
+        entry += 4
+        if found is None:
+            continue
+        vk, name, units, kind, size, data = found
+        longest, largest = max(longest, units), max(largest, size)
+        folded = fold_name(name)
+        if folded in seen:
+            walk.fault(vk + _HEAD, "value-duplicate", f"a second value is named {name[:60]!a}")
+        seen.add(folded)
+        walk.value_count += 1
+        if keep:
+            values.append(Value(name, kind, data))
+    walk.largest("key-max-value-name", at + _KEY_AT["largest value name"], max_name, longest)
+    walk.largest("key-max-value-data", at + _KEY_AT["largest value data"], max_data, largest)
+    return tuple(values)
+
+
+def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes] | None:
+    """Take a value's cells; return where its record is, its name, the bytes of that in UTF-16, type, size and data.
+
+    Return None if it cannot be told. The data is empty if not to *keep*.
+    """
+    cell = walk.take(pointer, field, _VALUE)
+    if cell is None:
+        return None
+    at, end = cell
+    room = end - at
+    if room < _HEAD:
+        _no_value(walk, at, room)
+        return None
+    signature, length, size, data_pointer, kind, flags, _ = s.VALUE.unpacker.unpack_from(walk.data, at)
+    if signature != b"vk" or room < _HEAD + length:
+        _no_value(walk, at, room)
+        return None
+    compressed = flags & s.VALUE_COMPRESSED
+    if flags & ~s.VALUE_COMPRESSED:
+        walk.fault(at + _AT["flags"], "value-flags", f"the value's flags are 0x{flags:x}")
+    if (characters := length if compressed else length // 2) > _MAX_NAME:
+        walk.fault(at + _AT["name length"], "value-name-length", f"the value's name has {characters:,} characters")
+    name = read_name(walk, "value", at + _HEAD, length, compressed)
+    if size & s.INLINE:
+        size &= ~s.INLINE
+        if size > s.MAX_INLINE:
+            walk.fault(at + _AT["data size"], "value-inline", f"{size:,} bytes of data are inside the value record")
+            walk.whole = False
+            return None
+        data = walk.data[at + _DATA_AT : at + _DATA_AT + size] if keep else b""
+    elif size:
+        found = _data(walk, at, size, data_pointer, keep)
+        if found is None:
+            return None
+        data = found
+    else:
+        data = b""
+        if data_pointer != s.NIL:
+            wrong = f"the value has no data and its pointer is 0x{data_pointer:x}"
+            walk.fault(at + _DATA_AT, "value-empty", wrong)
+            walk.whole = False
+    if size != _SIZES.get(kind, size):
+        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
+    return at, name, 2 * length if compressed else length, kind, size, data
+
+
+def _no_value(walk: Walk, at: int, room: int) -> None:
+    """Say why what is at *at*, in a cell that holds *room* bytes, is no value."""
+    walk.whole = False
+    if (begins := walk.data[at : at + 2]) != b"vk":
+        walk.fault(at, "value-signature", f"the value begins with {begins!r}")
+    else:
+        walk.fault(at, "value-size", f"the cell holds {room:,} bytes")
+
+
+def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
+    """Take the cells of *size* bytes of data of the value at *at*; return it, if to *keep*, or None."""
+    big = size > s.SEGMENT and walk.minor > 3
+    cell = walk.take(pointer, at + _DATA_AT, _BIG if big else _DATA)
+    if cell is None:
+        return None
+    start, end = cell
+    if big:
+        return _big_data(walk, start, end, size, keep)
+    if size > end - start:
+        wrong = f"{size:,} bytes of data are in a cell that holds {end - start:,}"
+        walk.fault(at + _AT["data size"], "value-data", wrong)
+        size = end - start
+    return walk.data[start : start + size] if keep else b""
+
+
+def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes | None:
+    """Return *size* bytes of data from the segments of the `db` record at *at*, or None if they cannot be had."""
+    fields, pointer_at = s.BIG_DATA.unpacker, s.BIG_DATA.offsets["segments list"]
+    kind, count, pointer = fields.unpack_from(walk.data, at) if end - at >= fields.size else (b"", 0, 0)
+    if kind != b"db":
+        walk.fault(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {kind!r}")
+    elif count != -(-size // s.SEGMENT):
+        walk.fault(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
+    elif (cell := walk.take(pointer, at + pointer_at, _SEGMENTS)) is not None:
+        start, end = cell
+        if 4 * count <= end - start:
+            return _segments(walk, range(start, start + 4 * count, 4), size, keep)
+        wrong = f"{count:,} segments are in a list whose cell holds {end - start:,} bytes"
+        walk.fault(at + 2, "list-size", wrong)
+    walk.whole = False
+    return None
+
+
+def _segments(walk: Walk, entries: range, size: int, keep: bool) -> bytes | None:
+    parts: list[bytes] = []
+    for entry in entries:
+        cell = walk.take(_U32.unpack_from(walk.data, entry)[0], entry, _SEGMENT)
+        if cell is None:
+            return None
+        start, end = cell
+        part = min(size, s.SEGMENT)
+        if part > end - start:
+            walk.fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes of {part:,}")
+        if keep:
+            parts.append(walk.data[start : min(start + part, end)])
+        size -= part
+    return b"".join(parts)
