@@ -10,6 +10,17 @@ import pytest
 from generator import pipeline
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
+from generator.machine import testing
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with one table of what was skipped, and the command that would bring it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    table = testing.skipped(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    if table:
+        terminalreporter.section("skipped")
+        for line in table:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

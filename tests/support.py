@@ -8,6 +8,7 @@ import pytest
 
 from generator import machine
 from generator.builder import choose, process, wire
+from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
@@ -15,9 +16,11 @@ INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
 def need(program: str) -> str:
     """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
-    found = machine.find(program)
+    found = debian.find(program)
     if found is None:
         lack(f"there is no {program} on this machine")
+    if program == "go" and (reason := debian.go_is_too_old(found)):
+        lack(reason)
     return found
 
 
