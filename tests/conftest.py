@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support import BUILDER
 
 from generator import pipeline
 from generator.builder.wire import ROOT
@@ -32,7 +33,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, copy / name)
     # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, say=lambda _: None, engine="native")
+        pipeline.generate(copy, say=lambda _: None, engine=BUILDER)
     return copy
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import functools
 import sys
 from typing import NoReturn
 
@@ -12,6 +13,8 @@ from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
+
+BUILDER = "native"  # the engine for tests that take any
 
 
 def need(program: str) -> str:
@@ -29,6 +32,12 @@ def lack(reason: str) -> NoReturn:
     if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@functools.cache
+def builder() -> str:
+    """Return BUILDER; without it end the test as lack() does."""
+    return selected(BUILDER).name
 
 
 def selected(name: str) -> choose.Engine:
