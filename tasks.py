@@ -178,25 +178,37 @@ def check_hive(_: Context, json: bool = False, **paths: str) -> None:
         _end(check.report(paths.values(), json))
 
 
-@task(help={"select": "pytest's -k expression", "file": "a test file (may be repeated)"}, iterable=["file"])
-def test(_: Context, file: list[str], select: str = "") -> None:
-    """Install what the tests need and run them all."""
+@task(
+    help={
+        "all": "install what the tests use and this machine lacks, as root or by passwordless sudo",
+        "file": "a test file (may be repeated)",
+        "select": "pytest's -k expression",
+    },
+    iterable=["file"],
+)
+def test(_: Context, file: list[str], select: str = "", all: bool = False) -> None:  # noqa: A002 - an option's name
+    """Run all tests that this machine can: exit status 0 passed, 1 not, 2 error."""
     with _one_line_errors():
-        import subprocess
+        from generator.machine import testing
 
-        from generator import machine
+        _end(testing.run_tests(files=file, select=select, everything=all, note=_progress))
 
-        machine.ensure_test_packages()
-        machine.ensure_tools()
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-n",
-            "auto",
-            "--dist",
-            "loadfile",
-            *(["-k", select] if select else []),
-            *file,
-        ]
-        _end(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+@task
+def lint(_: Context) -> None:
+    """Run every checker and formatter over the sources: exit status 0 nothing found, 1 something, 2 error."""
+    with _one_line_errors():
+        from generator.machine import checks, venv
+
+        venv.ensure_test_packages(_progress)
+        _end(checks.lint(say=print, note=_progress))
+
+
+@task
+def fix(_: Context) -> None:
+    """Have the formatters and checkers fix what they can, and write the documents' generated parts."""
+    with _one_line_errors():
+        from generator.machine import checks, venv
+
+        venv.ensure_test_packages(_progress)
+        _end(checks.fix(say=print, note=_progress))

@@ -6,10 +6,22 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support import BUILDER
 
 from generator import pipeline
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
+from generator.machine import testing
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with one table of what was skipped, and the command that would bring it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    table = testing.skipped(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    if table:
+        terminalreporter.section("skipped")
+        for line in table:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +33,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, copy / name)
     # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, say=lambda _: None, engine="native")
+        pipeline.generate(copy, say=lambda _: None, engine=BUILDER)
     return copy
 
 

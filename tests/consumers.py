@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import tarfile
 import time
 import urllib.error
@@ -118,4 +119,6 @@ def registry(folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(f"{CATALOGUE} is out of date" if CATALOGUE.read_text("utf-8") != go_catalogue() else None)
     CATALOGUE.write_text(go_catalogue(), "utf-8")

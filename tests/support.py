@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import functools
 import sys
 from typing import NoReturn
 
@@ -8,16 +9,21 @@ import pytest
 
 from generator import machine
 from generator.builder import choose, process, wire
+from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
+BUILDER = "native"  # the engine for tests that take any
+
 
 def need(program: str) -> str:
     """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
-    found = machine.find(program)
+    found = debian.find(program)
     if found is None:
         lack(f"there is no {program} on this machine")
+    if program == "go" and (reason := debian.go_is_too_old(found)):
+        lack(reason)
     return found
 
 
@@ -26,6 +32,12 @@ def lack(reason: str) -> NoReturn:
     if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@functools.cache
+def builder() -> str:
+    """Return BUILDER; without it end the test as lack() does."""
+    return selected(BUILDER).name
 
 
 def selected(name: str) -> choose.Engine:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Code in the documents is a file that is built and run: what stands in the text is that file, and nothing else.
 
-``python3 tests/test_docs.py`` puts the files into the documents anew.
+``python3 tests/test_docs.py`` puts the files into the documents anew; ``--check`` names those that it would change.
 """
 
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,10 +27,15 @@ def with_files(text: str) -> str:
     return _INCLUDE.sub(block, text)
 
 
+def outdated() -> list[str]:
+    """Return the names of the documents whose code is not what its file holds."""
+    return [path.name for path in documents() if (text := path.read_text("utf-8")) != with_files(text)]
+
+
 def test_code_in_the_documents_is_the_file_that_is_run() -> None:
+    assert outdated() == [], "run ./invokew fix"
     for path in documents():
         text = path.read_text("utf-8")
-        assert text == with_files(text), f"{path.name}: run python3 tests/test_docs.py"
         assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
 
 
@@ -40,5 +46,7 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("\n".join(outdated()) or None)
     for document in documents():
         document.write_text(with_files(document.read_text("utf-8")), "utf-8")

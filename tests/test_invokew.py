@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""invokew, run for real in copies of what it needs; only what it would ask of root is played by stand-ins."""
+"""invokew, run for real in copies of what it needs."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,17 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from support import lack, need
+from support import need
 
-from generator import machine
-
-NOBODY = 65534  # Debian's user without rights
+from generator.machine import PROJECT
+from generator.machine.venv import LOCK
 
 # What its tasks tell is compared with what they were given.
 TASKS = """
@@ -40,16 +39,6 @@ def fail(c):
     raise Exit("as it was told", code=7)
 """
 
-# Stands in for generator/builder/choose.py: hives can be built as soon as the file named hivex is in the project.
-ENGINE = """
-from pathlib import Path
-from generator.errors import GeneratorError
-
-def select(name, say):
-    if not (Path(__file__).parents[2] / "hivex").exists():
-        raise GeneratorError("nothing builds hives here")
-"""
-
 
 class Project:
     """A copy of what invokew needs, and runs of it."""
@@ -57,13 +46,10 @@ class Project:
     def __init__(self, root: Path, lock: str, env: Mapping[str, str]) -> None:
         self.root = root
         self.env = {**env}
-        (root / "generator/builder").mkdir(parents=True)
-        (root / "generator/builder/__init__.py").touch()
-        for name in ("__init__.py", "errors.py", "machine.py"):
-            shutil.copy(machine.PROJECT / "generator" / name, root / "generator")
-        shutil.copy(machine.PROJECT / "invokew", root)
-        (root / "generator/builder/choose.py").write_text(ENGINE)
-        (root / "hivex").touch()
+        (root / "generator/machine").mkdir(parents=True)
+        for name in ("__init__.py", "errors.py", "machine/__init__.py", "machine/venv.py"):
+            shutil.copy(PROJECT / "generator" / name, root / "generator" / name)
+        shutil.copy(PROJECT / "invokew", root)
         (root / "tasks.py").write_text(TASKS)
         (root / "requirements.lock").write_text(lock)
 
@@ -72,11 +58,9 @@ class Project:
         *arguments: str,
         program: Sequence[str] = ("./invokew",),
         cwd: Path | None = None,
-        user: int | None = None,
         **env: str,
     ) -> subprocess.CompletedProcess[str]:
-        as_user: dict[str, object] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
-        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(
             [*program, *arguments],
             cwd=cwd or self.root,
             env={**self.env, **env},
@@ -84,21 +68,16 @@ class Project:
             text=True,
             check=False,
             timeout=120,
-            **as_user,
         )
 
     def tell(
-        self, *arguments: str, program: Sequence[str] = ("./invokew",), cwd: Path | None = None
+        self, *arguments: str, program: Sequence[str] = ("./invokew",), cwd: Path | None = None, **env: str
     ) -> dict[str, object]:
         """Return what the task tell was given."""
-        done = self.run("tell", *arguments, program=program, cwd=cwd)
+        done = self.run("tell", *arguments, program=program, cwd=cwd, **env)
         assert done.returncode == 0, done.stderr
         told: dict[str, object] = json.loads(done.stdout)
         return told
-
-    def without_hivex(self) -> "Project":
-        (self.root / "hivex").unlink()
-        return self
 
     def stand_in(self, name: str, script: str) -> None:
         """Put a program called *name* first on PATH."""
@@ -120,7 +99,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def small_lock() -> str:
     """The part of requirements.lock that invokew cannot do without."""
-    found = re.search(r"^invoke==[^\n]*(\n +--hash[^\n]*)*\n", machine.LOCK.read_text(), re.MULTILINE)
+    found = re.search(r"^invoke==[^\n]*(\n +--hash[^\n]*)*\n", LOCK.read_text(), re.MULTILINE)
     assert found
     return found[0]
 
@@ -154,16 +133,15 @@ def small_venv(
 
 @pytest.fixture
 def with_venv(project: Project, small_venv: Path) -> Project:
-    """A project whose .venv is made, but which was not asked yet whether hives can be built."""
+    """A project whose .venv is made."""
     shutil.copytree(small_venv, project.root / ".venv", symlinks=True)
-    (project.root / ".venv/hives-can-be-built").unlink()
     return project
 
 
 @pytest.fixture(scope="session")
 def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Project:
     """A project with the real lock and an awkward name, used once; not to be changed."""
-    project = Project(tmp_path_factory.mktemp("used") / "Größe $1 'a b'", machine.LOCK.read_text(), env)
+    project = Project(tmp_path_factory.mktemp("used") / "Größe $1 'a b'", LOCK.read_text(), env)
     done = project.run("load")
     assert (done.returncode, done.stdout) == (0, "loaded\n"), done.stderr
     assert done.stderr == "invokew: setting up .venv\ninvokew: installing requirements.lock\n"
@@ -172,6 +150,14 @@ def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Pr
 
 # ---------------------------------------------------------------------------------------------
 # First and second use
+
+
+def test_set_up_asks_nobody_for_an_engine_or_a_right(project: Project) -> None:
+    for name in ("docker", "podman", "sudo", "apt-get"):
+        project.stand_in(name, f"touch '{project.root}/asked'")
+    done = project.run("tell")
+    assert (done.returncode, done.stderr) == (0, "invokew: setting up .venv\ninvokew: installing requirements.lock\n")
+    assert not (project.root / "asked").exists()
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=" ".join)
@@ -255,6 +241,40 @@ def test_missing_network_is_one_line(project: Project) -> None:
     assert told_once(failed).endswith("/requirements.lock: the package index cannot be reached")
 
 
+@pytest.mark.parametrize("by", ["variables", "a file"])
+def test_no_setting_of_pip_leads_the_packages_astray(project: Project, by: str) -> None:
+    astray = str(project.root / "astray")
+    settings = {"target": astray, "prefix": astray, "root": astray, "dry-run": "1", "python": "/bin/false"}
+    if by == "variables":
+        project.env |= {f"PIP_{name.upper().replace('-', '_')}": value for name, value in settings.items()}
+    else:
+        project.env["PIP_CONFIG_FILE"] = str(project.root / "pip.conf")
+        lines = "".join(f"{name} = {value}\n" for name, value in settings.items() if name != "python")
+        (project.root / "pip.conf").write_text(f"[install]\n{lines}")
+    project.tell()
+    assert project.run("tell").stderr == ""
+    assert not (project.root / "astray").exists()
+
+
+def test_pips_file_may_say_where_packages_come_from(project: Project) -> None:
+    links = project.env.pop("PIP_FIND_LINKS")
+    lines = ["[global]", "find-links = /nowhere", "index-url = http://127.0.0.1:9/simple", "[install]"]
+    (project.root / "pip.conf").write_text("\n".join([*lines, f"find-links = {links}"]))
+    project.tell(PIP_CONFIG_FILE=str(project.root / "pip.conf"))
+
+
+def test_a_package_without_a_wheel_is_not_built(project: Project, small_lock: str) -> None:
+    (project.root / "links/some-1").mkdir(parents=True)
+    (project.root / "links/some-1/setup.py").write_text(f"open({str(project.root / 'built')!r}, 'w')")
+    sdist = Path(shutil.make_archive(str(project.root / "links/some-1"), "gztar", project.root / "links", "some-1"))
+    line = f"some==1 \\\n    --hash=sha256:{hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
+    (project.root / "requirements.lock").write_text(small_lock + line)
+    links = f"{project.env['PIP_FIND_LINKS']} {project.root / 'links'}"
+    told = told_once(project.run("tell", PIP_FIND_LINKS=links))
+    assert told.endswith("No matching distribution found for some==1; only wheels are taken")
+    assert not (project.root / "built").exists()
+
+
 def test_killed_first_use_is_repaired_by_the_next(project: Project) -> None:
     killed = subprocess.Popen(
         ["./invokew", "tell"], cwd=project.root, env=project.env, stderr=subprocess.DEVNULL, start_new_session=True
@@ -291,6 +311,15 @@ def test_venv_whose_interpreter_vanished_is_made_anew(with_venv: Project) -> Non
     interpreter.unlink()
     interpreter.symlink_to("/nowhere/python3")
     assert "setting up .venv" in with_venv.run("tell").stderr
+    assert with_venv.run("tell").stderr == ""
+
+
+@pytest.mark.parametrize("gone", ["bin/invoke", "lib/*/site-packages/invoke"])
+def test_a_package_that_was_deleted_is_installed_anew(with_venv: Project, gone: str) -> None:
+    (path,) = (with_venv.root / ".venv").glob(gone)
+    path.rename(with_venv.root / "gone")
+    assert "setting up .venv" in with_venv.run("tell").stderr
+    assert path.exists()
     assert with_venv.run("tell").stderr == ""
 
 
@@ -331,63 +360,3 @@ def test_shims_and_old_pythons_are_passed_over(with_venv: Project, bare_path: Ca
 def test_unsuitable_choice_of_python_is_one_line(project: Project) -> None:
     line = told_once(project.run("tell", WINSCRATCH_PYTHON="/bin/false"))
     assert line == "invokew: WINSCRATCH_PYTHON is not a Python 3.11 or later: /bin/false"
-
-
-# ---------------------------------------------------------------------------------------------
-# hivex, where there is no container engine
-
-COMMAND = "apt-get install --no-install-recommends python3-hivex"
-
-
-@pytest.fixture
-def apt(project: Project) -> Path:
-    """A stand-in for apt-get, reached as root or by sudo, that knows the package after an update only."""
-    log = project.root / "apt.log"
-    project.without_hivex()
-    project.stand_in("sudo", 'shift; exec "$@"')
-    project.stand_in(
-        "apt-get",
-        f"""cd '{project.root}' && echo "$@" >>apt.log
-case " $* " in
-    *" update "*) touch updated ;;
-    *" install "*) [ -e updated ] && touch hivex ;;
-esac""",
-    )
-    log.touch()
-    return log
-
-
-def test_missing_hivex_is_installed_after_an_update_where_one_is_needed(with_venv: Project, apt: Path) -> None:
-    done = with_venv.run("tell")
-    assert (done.returncode, done.stderr) == (0, "invokew: installing Debian's python3-hivex\n")
-    words = [re.search("update|install.*", line) for line in apt.read_text().splitlines()]
-    install = "install --yes --no-install-recommends python3-hivex"
-    assert [word and word[0] for word in words] == [install, "update", install]
-    assert with_venv.run("tell").stderr == ""
-
-
-def test_where_installing_is_forbidden_it_says_so_and_goes_on(with_venv: Project, apt: Path) -> None:
-    for _ in range(2):
-        done = with_venv.run("tell", WINSCRATCH_NO_INSTALL="1")
-        assert done.returncode == 0
-        assert re.fullmatch(rf"invokew: neither a container engine nor hivex .*: .*{COMMAND}\n", done.stderr)
-    assert apt.read_text() == ""
-    with_venv.tell()
-    assert with_venv.run("tell", WINSCRATCH_NO_INSTALL="1").stderr == ""
-
-
-def test_without_root_it_prints_the_command_and_stops(small_lock: str, env: Mapping[str, str]) -> None:
-    python = "/usr/bin/python3"  # one that every user may run
-    suits = "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
-    if subprocess.run([python, "-c", suits], check=False).returncode:
-        lack(f"{python} is older than 3.11 or not complete")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        project = Project(Path(folder) / "project", small_lock, env).without_hivex()
-        project.stand_in("sudo", "echo 'sudo: a password is required' >&2; exit 1")
-        done = project.run("tell", user=NOBODY if os.geteuid() == 0 else None, WINSCRATCH_PYTHON=python)
-        assert told_once(done) == (
-            "invokew: neither a container engine nor hivex is here to build hives with: "
-            f"needs root once, to install what is missing: sudo {COMMAND}"
-        )
-        assert not (project.root / ".venv").exists()

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from plans import assert_seeds_laid_out_alike
-from support import lack, need, selected
+from support import builder, lack, need, selected
 
 from generator import pipeline
 from generator.builder import choose, native, wire
@@ -72,12 +71,12 @@ def run(
     python: str = sys.executable,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    engine: str = "native",
+    engine: str = "",
 ) -> str:
     """Run *program* of the checkout *root* under the command *before*; return what it said after it succeeded."""
     path = os.pathsep.join(filter(None, ((env or {}).get("PYTHONPATH"), str(root))))
     done = subprocess.run(
-        [*before, python, "-P", "-B", "-c", program, str(root), engine],
+        [*before, python, "-P", "-B", "-c", program, str(root), engine or builder()],
         cwd=cwd or root,
         env=os.environ | (env or {}) | {"PYTHONPATH": path},
         capture_output=True,
@@ -107,7 +106,7 @@ def test_docker_on_either_debian_makes_what_is_committed(
 
 
 def test_native_makes_what_is_committed() -> None:
-    assert FRESH in run(ROOT)
+    assert FRESH in run(ROOT, engine=selected("native").name)
 
 
 def test_builtin_makes_what_is_committed(tmp_path: Path) -> None:
@@ -231,8 +230,8 @@ def test_a_shallow_clone_is_fresh(tmp_path: Path) -> None:
 
 def test_an_exported_archive_is_fresh(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(git("archive", "HEAD"))
-    with tarfile.open(tmp_path / "a.tar") as archive:
-        archive.extractall(tmp_path / "export", filter="data")
+    (tmp_path / "export").mkdir()
+    subprocess.run(["tar", "-xf", tmp_path / "a.tar", "-C", tmp_path / "export"], check=True)
     assert not (tmp_path / "export/.git").exists()
     assert FRESH in run(tmp_path / "export")
 

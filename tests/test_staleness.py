@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from support import lack
+from support import builder
 
 from generator import files, manifest, pipeline
 from generator.builder import choose
-from generator.builder.process import EngineError
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from generator.languages import render
@@ -46,9 +45,9 @@ def check(tree: Path) -> list[str]:
 
 
 def generate(tree: Path, **options: Any) -> list[str]:
-    """Run the pipeline on *tree* with Debian's hivex; return what it said of what it did."""
+    """Run the pipeline on *tree*; return what it said of what it did."""
     said: list[str] = []
-    assert pipeline.generate(tree, say=said.append, engine="native", **options) == EXIT_OK
+    assert pipeline.generate(tree, say=said.append, engine=builder(), **options) == EXIT_OK
     return [line for line in said if not line.startswith("engine: ")]
 
 
@@ -94,10 +93,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _native() -> None:
-    try:
-        choose.select("native", lambda _: None)
-    except EngineError as error:
-        lack(str(error))
+    builder()
 
 
 @pytest.fixture(autouse=True)
@@ -494,9 +490,9 @@ def replace(self, target):
     done.append(target)
     return real(self, target)
 Path.replace = replace
-pipeline.generate(Path(sys.argv[1]), say=print, engine="native")
+pipeline.generate(Path(sys.argv[1]), say=print, engine=sys.argv[2])
 """
-    done = subprocess.run([sys.executable, "-B", "-c", killed, tree], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-B", "-c", killed, tree, builder()], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     assert check(tree) != FRESH
     generate(tree)
@@ -670,7 +666,7 @@ def test_the_tasks_end_with_the_checks_status(tree: Path) -> None:
 def rebuilt(tree: Path) -> tuple[int, list[str]]:
     said: list[str] = []
     before = snapshot(tree)
-    status = pipeline.check_rebuilt(tree, "native", as_json=False, say=said.append, progress=lambda _: None)
+    status = pipeline.check_rebuilt(tree, builder(), as_json=False, say=said.append, progress=lambda _: None)
     assert snapshot(tree) == before
     return status, said
 

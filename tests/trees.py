@@ -4,6 +4,8 @@
 import shutil
 from pathlib import Path
 
+from support import builder
+
 from generator import pipeline
 from generator.builder.wire import ROOT
 from generator.manifest import TEMPORARY
@@ -35,9 +37,9 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 
 
 def generate(root: Path, *, force: bool = False) -> list[str]:
-    """Run the pipeline on *root* natively; return what it said."""
+    """Run the pipeline on *root*; return what it said."""
     said: list[str] = []
-    pipeline.generate(root, say=said.append, engine="native", force=force)
+    pipeline.generate(root, say=said.append, engine=builder(), force=force)
     return said
 
 

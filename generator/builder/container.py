@@ -63,7 +63,7 @@ class ContainerEngine:
         """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none.
 
         The image is built first if there is none of these inputs. However this ends, by an error,
-        the time limit, Ctrl-C or SIGTERM, the container is gone afterwards.
+        the time limit, Ctrl-C, SIGTERM or SIGHUP, the container is gone afterwards.
         """
         done = self._run_container(self._image(), stdin=request, line=Line("building hives"))
         if done.status:

@@ -98,7 +98,7 @@ def run(
     in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
     once or *gently*.
     """
-    with _sigterm_unwinds():
+    with _signals_unwind():
         try:
             process = subprocess.Popen(
                 command,
@@ -195,21 +195,26 @@ def _left(deadline: float) -> float:
 
 
 @contextlib.contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Make SIGTERM, as Ctrl-C, unwind the stack, so that what was started is stopped."""
+def _signals_unwind() -> Iterator[None]:
+    """Make SIGTERM, and SIGHUP of a terminal that closes, unwind the stack as Ctrl-C does.
+
+    So what was started is stopped. A signal that is ignored, as nohup has it, stays ignored.
+    """
 
     def unwind(number: int, _: object) -> None:
         sys.exit(128 + number)
 
+    ours = []
     # Python lets only the main thread set handlers; one set by somebody else stays.
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, unwind)
+    if threading.current_thread() is threading.main_thread():
+        ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, unwind)
     try:
         yield
     finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _lines(output: bytes | bytearray) -> list[str]:

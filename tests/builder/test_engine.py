@@ -367,7 +367,10 @@ def interrupted(made: str, number: int, ready: Callable[[], object]) -> int:
         child.wait()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)])
+SIGNALS = {signal.SIGINT: -signal.SIGINT, signal.SIGTERM: 143, signal.SIGHUP: 129}  # and the status each ends with
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS.items())
 def test_a_signal_stops_the_container_too(toy: Callable[..., ContainerEngine], number: int, status: int) -> None:
     slow = toy(TOYS["sleep"])
     where = f"base={slow.base!r}, network={slow.network!r}, source=Path({str(slow.source)!r})"
@@ -454,7 +457,7 @@ def test_native_refuses_the_unrelated_hivex(tmp_path: Path, monkeypatch: pytest.
     assert f"{site / 'hivex.py'} is not the registry library" in message(failure)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), SIGNALS.items())
 def test_a_signal_stops_the_native_builder_too(tmp_path: Path, number: int, status: int) -> None:
     pid = tmp_path / "pid"
     program = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(600)"

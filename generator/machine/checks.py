@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every checker and formatter that the sources are held to: one list, for ``lint``, ``fix`` and the tests.
+
+Generated modules are not on it, except where a checker takes a whole Go module: the tests of their
+language check them.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
+from . import PROJECT, debian, last_error, run
+
+SHELL = ("invokew", ".ci/run", ".ci/docker-engine")
+GO_MODULES = ("tests/go", "examples/go", "output/go")
+C_SOURCES = ("tests/c/*.[ch]", "examples/c/*.[ch]")
+TYPED = ("tasks.py", "tests", "bench", "examples/python")
+STATICCHECK = "honnef.co/go/tools/cmd/staticcheck"  # of the version that tests/go/go.mod names
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A program and its arguments that find what is wrong, and those that fix it, where it can.
+
+    A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
+    writes nothing when all is well, and ends with 0 when it is not.
+    """
+
+    name: str
+    program: str
+    find: tuple[str, ...]
+    fix: tuple[str, ...] = ()
+    folder: str = "."
+    silent: bool = False
+
+    def lacks(self) -> str:
+        """Return why this machine cannot run the check, or nothing if it can."""
+        if self.program == "staticcheck" or self.program.startswith("go"):
+            found = debian.find("go")
+            return debian.go_is_too_old(found) if found else "there is no go on this machine"
+        return "" if _path(self.program) else f"there is no {self.program} on this machine"
+
+    def findings(self) -> str:
+        """Return what the check finds wrong, or nothing."""
+        return self._run(self.find)
+
+    def mend(self) -> str:
+        """Fix what the check can fix; return what went wrong with that, or nothing."""
+        return self._run(self.fix) if self.fix else ""
+
+    def _run(self, arguments: tuple[str, ...]) -> str:
+        folder = PROJECT / self.folder
+        words = [word for each in arguments for word in (sorted(folder.glob(each)) if "*" in each else [each])]
+        environment = os.environ | {"MYPYPATH": f"tests{os.pathsep}."}
+        done = run([_path(self.program), *map(str, words)], cwd=folder, env=environment)
+        wrote = (done.stdout + done.stderr).strip()
+        if done.returncode:
+            return wrote or f"{self.program} ended with status {done.returncode}"
+        return wrote if self.silent else ""
+
+
+CHECKS = (
+    Check("ruff check", "ruff", ("check", "."), ("check", "--fix", ".")),
+    Check("ruff format", "ruff", ("format", "--check", "."), ("format", ".")),
+    Check("mypy of the generator", "mypy", ("--strict", "-p", "generator")),
+    Check("mypy of the rest", "mypy", ("--strict", *TYPED)),
+    Check("import-linter", "lint-imports", ("--no-cache",)),
+    Check("shellcheck", "shellcheck", SHELL),
+    Check("gofmt", "gofmt", ("-l", "-s", *GO_MODULES), ("-l", "-s", "-w", *GO_MODULES[:2]), silent=True),
+    *(Check(f"go vet of {folder}", "go", ("vet", "./..."), folder=folder) for folder in GO_MODULES),
+    *(Check(f"staticcheck of {m}", "staticcheck", ("-checks", "all", "./..."), folder=m) for m in GO_MODULES),
+    Check(
+        "clang-format",
+        "clang-format",
+        ("--style=LLVM", "--dry-run", "--Werror", *C_SOURCES),
+        ("--style=LLVM", "-i", *C_SOURCES),
+    ),
+    Check("documents", "python", ("tests/test_docs.py", "--check"), ("tests/test_docs.py",)),
+    Check("list of the Go tests", "python", ("tests/consumers.py", "--check"), ("tests/consumers.py",)),
+)
+
+
+def lint(*, say: Say, note: Say) -> int:
+    """Run every check and say what it finds; return 0 if none finds anything, else 1."""
+    return _go_through(CHECKS, Check.findings, say, note)
+
+
+def fix(*, say: Say, note: Say) -> int:
+    """Fix what the checks can fix by themselves; return 0, or 1 if one could not."""
+    return _go_through([check for check in CHECKS if check.fix], Check.mend, say, note)
+
+
+def _go_through(checks: Iterable[Check], act: Callable[[Check], str], say: Say, note: Say) -> int:
+    """Do *act* on each of *checks* that this machine can run and say what it returns."""
+    status = EXIT_OK
+    for check in checks:
+        note(check.name)
+        if lacks := check.lacks():
+            say(f"skipped: {check.name}: {lacks}")
+        elif found := act(check):
+            status = EXIT_STALE
+            say(f"wrong: {check.name}:")
+            for line in found.splitlines():
+                say(f"  {line}")
+    return status
+
+
+@functools.cache
+def _path(program: str) -> str:
+    """Return the path of *program*, of the Python packages' programs or the machine's, or nothing if there is none."""
+    if program == "python":
+        return sys.executable
+    own = Path(sys.prefix) / "bin" / program
+    if program == "staticcheck":
+        done = run(["go", "install", STATICCHECK], cwd=debian.GO_MODULE, env=os.environ | {"GOBIN": str(own.parent)})
+        if done.returncode:
+            raise GeneratorError(f"staticcheck cannot be built: {last_error(done, 'go: ')}")
+    return str(own) if own.exists() else debian.find(program) or ""

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the tests, and tell what they had to skip."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from ..errors import EXIT_ERROR
+from . import PROJECT, debian, venv
+
+Say = Callable[[str], None]
+
+
+def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool = False, note: Say) -> int:
+    """Run all tests, or those in *files* or that *select* chooses; return 0 if they pass, 1 if not, 2 if none could.
+
+    Their Python packages are installed into the virtual environment, and nothing else is installed
+    but for *everything*: then Debian's packages are that the tests use, as root or by passwordless sudo.
+    """
+    venv.ensure_test_packages(note)
+    if everything:
+        debian.ensure_tools(note)
+    options = ["-n", "auto", "--dist", "loadfile", *(["-k", select] if select else [])]
+    command = [sys.executable, "-P", "-m", "pytest", *options, *files]
+    return min(subprocess.run(command, cwd=PROJECT, check=False).returncode, EXIT_ERROR)
+
+
+def skipped(reasons: Iterable[str]) -> list[str]:
+    """Return the lines of a table of *reasons*, one for each test that was skipped, and the command that helps."""
+    counts = Counter(reasons)
+    if not counts:
+        return []
+    lines = ["tests skipped  reason", *(f"{count:13}  {reason}" for reason, count in sorted(counts.items()))]
+    tools = debian.missing()
+    if tools:
+        size = debian.download_size(tools)
+        fetched = f"{size / 1e6:.0f} MB to fetch" if size else "its size is not known here"
+        rights = "" if os.geteuid() == 0 else ", as root or by passwordless sudo"
+        names = " ".join(tool.package for tool in tools)
+        lines += [f"./invokew test --all installs what Debian has of it{rights} ({fetched}): {names}"]
+    return lines
