@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:08e4f5102b0f93364fa44bb5c909e4e58454da74affd07f0f669067cb3f13a5d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:133a8aca55f886569ec9a24f6f712321145ffe80ecc1992ae9f622c4ce4aa5e0","version":"0.1.0"}
+// winscratch:{"body":"sha256:785f89bf80992e70305909fa75b61a57bdcd514c2c6f55e6c0d17dd1b7de58aa","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"template":"sha256:3074ac73b4ee05fbf790ab7fc9b0cf30580d3069a014136eb20a088dc758791e","version":"0.1.0"}
 
 #include "windows_hostprocess.h"
 

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:4d19f8e4977cf2abaef3be503a598e2589c9b7c2752aede4c37a4eb5611170f3","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:12323e74bd37ed8adec0757a04ea4178a0974f0e0abc0d6e3d03eba9fc523466","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:9cfd39622f459a2b8d7a6135eb7dcedb019de54c87f214e4aaf681292a4a2851","version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:8fb46990c1884ed210a993fba0f74c9ae8ee9060f8cc4a9773c390288b9a0176","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:07967a2032844c87599c198572eb2d4b0903c84a6c995d73774eb09f1bdb41be","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"template":"sha256:9cfd39622f459a2b8d7a6135eb7dcedb019de54c87f214e4aaf681292a4a2851","version":"0.1.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
 As a program: python windows_legacy.py > layer.tar (--help tells the rest).

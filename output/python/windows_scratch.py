@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:7c680ca43a077e314cc726d8b8038a31cb82409c1dffa5c65a523f3d4c10e3e5","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:c11c2b8a5ca51561f80f3ed00aee30e922c6ad2dfb172a3baa25f3cd0569fd70","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:9cfd39622f459a2b8d7a6135eb7dcedb019de54c87f214e4aaf681292a4a2851","version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 As a program: python windows_scratch.py > layer.tar (--help tells the rest).

@@ -20,8 +20,10 @@ from support import INVOKE, need
 from generator import files, manifest
 from generator.copies import vendor
 from generator.errors import GeneratorError
-from generator.languages import provenance, render
-from generator.languages.provenance import Options
+from generator.languages import provenance
+from generator.languages.go import SKIPPED_ENDINGS
+from generator.languages.language import Options
+from generator.languages.table import LANGUAGES
 from generator.manifest import Tree
 from generator.oci import blob as layer
 
@@ -57,9 +59,9 @@ def listing(folder: str = ".") -> list[str]:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("language", ["python", "go", "c"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_default_names_in_a_directory(language: str, name: str) -> None:
-    endings = {"python": [".py"], "go": [".go"], "c": [".h", ".c"]}[language]
+    endings = LANGUAGES[language].endings(name).values()
     made = [f"new/folder/windows_{name}{ending}" for ending in endings]
     assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
     for path in made:
@@ -81,7 +83,7 @@ def test_the_copy_is_the_committed_module_where_the_names_are_the_same(place: Pa
             language,
             "scratch",
             template,
-            render.default_options(language, "scratch"),
+            LANGUAGES[language].committed("scratch"),
             vendor.committed_blob(ROOT, "scratch"),
         )
         assert (place / file).read_text("utf-8") == expected
@@ -194,7 +196,7 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("rust", ".", {}, "rust: no such language; use one of python, go, c"),
+        ("rust", ".", {}, "rust: no such language; use one of c, go, python"),
         ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
         ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
         ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),
@@ -234,7 +236,7 @@ def test_go_files_that_go_would_skip_are_refused(name: str) -> None:
 def test_the_endings_that_go_skips_are_those_of_the_go_that_is_here() -> None:
     root = subprocess.run([need("go"), "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
     text = "".join(path.read_text("utf-8") for path in Path(root, "src").glob("*/*/syslist.go"))  # it has moved
-    assert set(re.findall(r'"(\w+)":', text)) <= vendor._GO_ENDINGS
+    assert set(re.findall(r'"(\w+)":', text)) <= SKIPPED_ENDINGS
 
 
 # What must not be overwritten

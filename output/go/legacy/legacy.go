@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:36c842a836a553d66cdf5f1bc356e833b5801f90cf1c02d2b0c5aace7677a6ee","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:7ba17aa306edaff20271b130416dbd2639b8f057b86b33032ec802d6ae85684a","version":"0.1.0"}
+// winscratch:{"body":"sha256:59cd8bd3a6cb9db1f828e87e0cae4ede26c298790d1ccef27a4bd6cde1c41d37","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:70d0c36ffcbbce0a714e646804cd62d793c0e4594ca3c252550942d46385daa1","version":"0.1.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2a54e67722d72699e3482c0d0469e2bd69f1b646e92793eea07160d576725fde","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:7ba17aa306edaff20271b130416dbd2639b8f057b86b33032ec802d6ae85684a","version":"0.1.0"}
+// winscratch:{"body":"sha256:84be58a4722ac8eb8dcdbaee0fa0fbcfcdab6984587251eb529e2e354762d7f3","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:70d0c36ffcbbce0a714e646804cd62d793c0e4594ca3c252550942d46385daa1","version":"0.1.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
