@@ -71,6 +71,15 @@ def endings() -> tuple[str, ...]:
     )
 
 
+def option_help() -> dict[str, str]:
+    """Return for each option of ``vendor`` what it names in which language, in one line."""
+    told: dict[str, list[str]] = {}
+    for name, language in LANGUAGES.items():
+        for option, what in language.takes.items():
+            told.setdefault(option, []).append(f"{name}: {what}")
+    return {option: "; ".join(parts) for option, parts in told.items()}
+
+
 def mark() -> str:
     """Return the regular expression of what stands before the JSON in the line that every module bears."""
     comments = sorted({language.comment for language in LANGUAGES.values()})

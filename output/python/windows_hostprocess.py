@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:12323e74bd37ed8adec0757a04ea4178a0974f0e0abc0d6e3d03eba9fc523466","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:9cfd39622f459a2b8d7a6135eb7dcedb019de54c87f214e4aaf681292a4a2851","version":"0.1.0"}
+# winscratch:{"body":"sha256:fdfaaa146eb6b6986132d98c62bc89a75475537da3689df9adf3f11e99ffae9a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:55a8736b9dc9948a9f7efc2b303b20bcfb5392362590709fb242e8459e9158e8","version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).
@@ -37,14 +37,27 @@ def layer() -> bytes:
     return _LAYER
 
 
-def open_layer() -> BinaryIO:
+def blob() -> bytes:
+    """Return the gzip-compressed tar."""
+    return _BLOB
+
+
+def open() -> BinaryIO:
     """Return a readable, seekable file of the uncompressed tar."""
     return io.BytesIO(_LAYER)
 
 
-def blob() -> bytes:
-    """Return the gzip-compressed tar."""
-    return _BLOB
+def open_compressed() -> BinaryIO:
+    """Return a readable, seekable file of the gzip-compressed tar."""
+    return io.BytesIO(_BLOB)
+
+
+def open_layer() -> BinaryIO:
+    """Return what open() does. Deprecated: it is called open() now."""
+    import warnings
+
+    warnings.warn("open_layer() is called open() now", DeprecationWarning, stacklevel=2)
+    return open()
 
 
 def verify() -> None:
@@ -93,7 +106,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             "mediaType": MEDIA_TYPE,
             "diffID": DIFF_ID,
             "digest": DIGEST,
-            "size": LAYER_SIZE,
+            "layerSize": LAYER_SIZE,
+            "blobSize": BLOB_SIZE,
+            "size": LAYER_SIZE,  # deprecated, as is the next: their names of before
             "compressedSize": BLOB_SIZE,
         }
         print(json.dumps(info, indent=2))

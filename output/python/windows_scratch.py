@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:c11c2b8a5ca51561f80f3ed00aee30e922c6ad2dfb172a3baa25f3cd0569fd70","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:9cfd39622f459a2b8d7a6135eb7dcedb019de54c87f214e4aaf681292a4a2851","version":"0.1.0"}
+# winscratch:{"body":"sha256:b3080becc9cd9f4957b7c1f22b070685d9f9d03ce46f59192ef6dbb3482e684b","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:55a8736b9dc9948a9f7efc2b303b20bcfb5392362590709fb242e8459e9158e8","version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 As a program: python windows_scratch.py > layer.tar (--help tells the rest).
@@ -37,14 +37,27 @@ def layer() -> bytes:
     return _LAYER
 
 
-def open_layer() -> BinaryIO:
+def blob() -> bytes:
+    """Return the gzip-compressed tar."""
+    return _BLOB
+
+
+def open() -> BinaryIO:
     """Return a readable, seekable file of the uncompressed tar."""
     return io.BytesIO(_LAYER)
 
 
-def blob() -> bytes:
-    """Return the gzip-compressed tar."""
-    return _BLOB
+def open_compressed() -> BinaryIO:
+    """Return a readable, seekable file of the gzip-compressed tar."""
+    return io.BytesIO(_BLOB)
+
+
+def open_layer() -> BinaryIO:
+    """Return what open() does. Deprecated: it is called open() now."""
+    import warnings
+
+    warnings.warn("open_layer() is called open() now", DeprecationWarning, stacklevel=2)
+    return open()
 
 
 def bcd() -> memoryview:
@@ -99,7 +112,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             "mediaType": MEDIA_TYPE,
             "diffID": DIFF_ID,
             "digest": DIGEST,
-            "size": LAYER_SIZE,
+            "layerSize": LAYER_SIZE,
+            "blobSize": BLOB_SIZE,
+            "size": LAYER_SIZE,  # deprecated, as is the next: their names of before
             "compressedSize": BLOB_SIZE,
         }
         print(json.dumps(info, indent=2))

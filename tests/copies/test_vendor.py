@@ -417,7 +417,8 @@ def test_the_python_copy_is_a_command(name: str) -> None:
     assert (verified.returncode, verified.stdout.decode()) == (0, f"{name}: {blob.diff_id} verified\n")
     info = json.loads(run_copy("base.py", "--info").stdout)
     assert (info["name"], info["diffID"], info["digest"]) == (name, blob.diff_id, blob.digest)
-    assert (info["size"], info["compressedSize"]) == (len(blob.tar), len(blob.compressed))
+    assert (info["layerSize"], info["blobSize"]) == (len(blob.tar), len(blob.compressed))
+    assert (info["size"], info["compressedSize"]) == (len(blob.tar), len(blob.compressed)), "for one version yet"
     assert info["mediaType"] == layer.MEDIA_TYPE
     bcd = run_copy("base.py", "--bcd")
     if blob.bcd:
@@ -433,6 +434,43 @@ def test_a_damaged_python_copy_says_so() -> None:
     damaged = run_copy("base.py", "--verify")
     assert damaged.returncode == 1
     assert re.fullmatch(rb"base\.py: the layer is sha256:[0-9a-f]{64}, \d+ bytes; not sha256:.*\n", damaged.stderr)
+
+
+def test_the_python_copys_former_name_warns_and_works() -> None:
+    write("python", "legacy", "base.py")
+    script = "import base; print(base.open_layer().read() == base.layer())"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+    assert "DeprecationWarning: open_layer() is called open() now" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("ustar", "USTAR", "the layer is sha256:"),
+        (r'Blob = "\x1f', r'Blob = "\x1e', "the blob is sha256:"),
+        ("LayerSize = ", "LayerSize = 1 + ", "the layer is sha256:"),
+    ],
+)
+def test_a_damaged_go_copy_says_so(old: str, new: str, message: str, place: Path) -> None:
+    (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
+    (place / "main.go").write_text(
+        "package main\n\nfunc main() {\n\tif err := Verify(); err != nil {\n\t\tpanic(err)\n\t}\n}\n"
+    )
+    write("go", "scratch", "base.go", package="main", prefix="")
+    environment = os.environ | {"GOTOOLCHAIN": "local", "GOPROXY": "off"}
+
+    def verify() -> tuple[int, str]:
+        command = [need("go"), "run", "."]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+        return done.returncode, done.stderr
+
+    assert verify() == (0, "")
+    text = (place / "base.go").read_text()
+    assert old in text
+    (place / "base.go").write_text(text.replace(old, new, 1))
+    status, error = verify()
+    assert (status, message in error) == (1, True), error
 
 
 @pytest.mark.parametrize("option", [[], ["--blob"], ["--bcd"]])

@@ -24,10 +24,9 @@ for name in names:
     module = importlib.import_module("windows_" + name)
     assert module.NAME == name
     module.verify()
-    file = module.open_layer()
-    assert file.readable() and file.seekable()
-    pathlib.Path(folder, name + ".tar").write_bytes(file.read())
-    pathlib.Path(folder, name + ".tar.gz").write_bytes(module.blob())
+    for file, ending in ((module.open(), ".tar"), (module.open_compressed(), ".tar.gz")):
+        assert file.readable() and file.seekable()
+        pathlib.Path(folder, name + ending).write_bytes(file.read())
     assert module.layer() is module.layer() and module.blob() is module.blob()
     if hasattr(module, "bcd"):
         view = module.bcd()

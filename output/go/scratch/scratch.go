@@ -4,12 +4,16 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:84be58a4722ac8eb8dcdbaee0fa0fbcfcdab6984587251eb529e2e354762d7f3","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:70d0c36ffcbbce0a714e646804cd62d793c0e4594ca3c252550942d46385daa1","version":"0.1.0"}
+// winscratch:{"body":"sha256:5c4c1efb6e59a5ac633497c077598b9aa830178618db33800c856b339a0814ab","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:9481d5b31eda5ab1c8f256c45b94f41b7d974d968cdbf2b438614c1cda583491","version":"0.1.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
 
 import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 )
@@ -27,11 +31,21 @@ const (
 	// Digest is the digest of the compressed layer.
 	Digest = "sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87"
 
-	// Size is the uncompressed tar's size in bytes.
-	Size = 61952
+	// LayerSize is the uncompressed tar's size in bytes.
+	LayerSize = 61952
 
-	// CompressedSize is the compressed layer's size in bytes.
-	CompressedSize = 1169
+	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
+	BlobSize = 1169
+
+	// Size is what LayerSize was called.
+	//
+	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
+	Size = LayerSize
+
+	// CompressedSize is what BlobSize was called.
+	//
+	// Deprecated: use BlobSize.
+	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.
@@ -47,6 +61,34 @@ func OpenCompressed() (io.ReadCloser, error) {
 // BCD returns the BCD store, a registry hive, as a part of the tar that is not copied.
 func BCD() string {
 	return Layer[3072:15360]
+}
+
+// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+func Verify() error {
+	for _, part := range []struct {
+		what, data, digest string
+		size               int
+	}{
+		{"layer", Layer, DiffID, LayerSize},
+		{"blob", Blob, Digest, BlobSize},
+	} {
+		sum := sha256.Sum256([]byte(part.data))
+		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
+			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		}
+	}
+	reader, err := gzip.NewReader(strings.NewReader(Blob))
+	if err != nil {
+		return err
+	}
+	layer, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	if string(layer) != Layer {
+		return errors.New("the blob does not unpack to the layer")
+	}
+	return nil
 }
 
 // Runs of zero bytes, each twice as long as the one before.
