@@ -53,6 +53,8 @@ def _environment(folder: Path) -> jinja2.Environment:
         "runs": literals.runs,
         "powers": literals.powers,
         "pieces": literals.pieces,
+        "quoted": literals.quoted,
+        "base64": literals.base64,
         "numbers": literals.numbers,
         "define": literals.define,
     }

@@ -2,6 +2,7 @@
 """Templates and filters: literals that give back every byte, and text that each language's formatter leaves alone."""
 
 import ast
+import base64
 import re
 import subprocess
 import sys
@@ -118,6 +119,26 @@ def test_quoted_literals_give_back_every_byte(data: bytes, width: int) -> None:
     assert b"".join(ast.literal_eval("b" + literal) for literal in made) == data
     # Escapes are of two digits exactly and stand for one byte in Go too.
     assert all(re.fullmatch(r'"(?:[ -!#-\[\]-~]|\\x[0-9a-f]{2})*"', literal) for literal in made)
+
+
+@pytest.mark.parametrize("escape", [r"\x%02x", r"\%03o", r"\u%04x"])
+@given(data=st.one_of(st.binary(max_size=400), st.text("\0\x01\x7f01789afAF$", max_size=40).map(str.encode)))
+def test_escaped_text_gives_back_every_byte_whatever_follows_an_escape(escape: str, data: bytes) -> None:
+    made = literals.quoted(data, 60, escape, "$")
+    assert "$" not in "".join(made)
+    # Python reads each of these escapes as the language does that it is for.
+    assert "".join(map(ast.literal_eval, made)).encode("latin-1") == data
+
+
+@given(st.binary(max_size=400), st.integers(4, 100))
+@example(b"", 4)
+@example(bytes(57), 76)
+def test_base64_gives_back_every_byte_line_by_line_and_joined(data: bytes, width: int) -> None:
+    lines = literals.base64(data, width)
+    assert b"".join(base64.b64decode(line, validate=True) for line in lines) == data
+    assert base64.b64decode("".join(lines), validate=True) == data
+    assert all(0 < len(line) <= width for line in lines)
+    assert all(len(line) == width // 4 * 4 for line in lines[:-1])
 
 
 @given(st.lists(st.sampled_from([b"\0", b"\xff", b"ab", b"a long word without end"]), max_size=99).map(b"".join))

@@ -34,7 +34,8 @@ LANGUAGE = Language(
 )
 """
 TEMPLATES = {
-    "module.toy.jinja": "; {{ provenance }}\nname {{ layer }} in {{ options.package }}\n",
+    "module.toy.jinja": "; {{ provenance }}\nname {{ layer }} in {{ options.package }}\n"
+    "{{ blob.tar | base64(76) | first }}\n",
     "module.d.toy.jinja": "; {{ provenance }}\ndeclares {{ layer }}\n",
     "facts.toy.jinja": "; {{ provenance }}\nfacts in {{ options.package }}\n",
 }
