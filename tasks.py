@@ -9,6 +9,8 @@ from typing import Any
 
 from invoke import Argument, Context, Exit, Task, task
 
+from generator.languages.table import LANGUAGES, kinds, option_help
+
 ROOT = Path(__file__).parent
 
 
@@ -111,9 +113,10 @@ def verify(_: Context, engine: str = "", provenance: str = "", sbom: str = "") -
 
 @task(
     help={
-        "package": "the Go package, or the Python module",
-        "prefix": "what exported Go names or C symbols start with",
-        "compat": "imgutil: Go functions named as that package's",
+        "language": ", ".join(LANGUAGES),
+        "layer": " or ".join(["a layer's name", *kinds()]),
+        "dest": "a file, or a directory, which may end in /",
+        **option_help(),
         "force": "replace a file that was edited, or is not ours",
         "dry-run": "say what would be written",
         "diff": "show what would be written",

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import GeneratorError, one_line, shorten
-from .languages.table import LANGUAGES
+from .languages.language import LAYER
+from .languages.table import LANGUAGES, committed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,7 @@ _RENDERER = "generator/languages/render.py"
 _LITERALS = "generator/languages/literals.py"
 _MODULE_INPUTS = (
     "generator/__init__.py",
+    "generator/languages/language.py",
     _LITERALS,
     "generator/languages/provenance.py",
     _RENDERER,
@@ -47,7 +49,8 @@ _MODULE_INPUTS = (
 class Output(NamedTuple):
     """One file below output/: its path, the layer it belongs to (None if shared), and the inputs it is made from.
 
-    *language* is None and *template* empty for a blob.
+    *language* is None and *template* empty for a blob; *module* is the layer's name or the kind of module,
+    empty for a file that goes with all modules.
     """
 
     path: str
@@ -55,6 +58,7 @@ class Output(NamedTuple):
     language: str | None
     template: str
     inputs: tuple[str, ...]
+    module: str = ""
 
 
 class Record(NamedTuple):
@@ -126,16 +130,13 @@ class Tree:
         layers = self.layers()
         blob_inputs = [file for path in _BLOB_INPUTS for file in (self.files(path) or [path])]
         expected = [Output(blob_path(name), name, None, "", (f"{LAYERS}/{name}.toml", *blob_inputs)) for name in layers]
-        for language in LANGUAGES.values():
-            inputs = (*self.templates(language.name), *_MODULE_INPUTS)
-            for template, path in language.shared:
-                expected.append(Output(f"output/{path}", None, language.name, template, inputs))
-            for name in layers:
-                for template, path in language.modules:
-                    made_from = (blob_path(name), *inputs)
-                    expected.append(
-                        Output(f"output/{path.format(name=name)}", name, language.name, template, made_from)
-                    )
+        inputs = {
+            name: (*self.templates(name), f"generator/languages/{name}.py", *_MODULE_INPUTS) for name in LANGUAGES
+        }
+        for file in committed(layers):
+            layer = file.name if file.kind == LAYER else None
+            made_from = (blob_path(layer), *inputs[file.language]) if layer else inputs[file.language]
+            expected.append(Output(f"output/{file.path}", layer, file.language, file.template, made_from, file.name))
         return {output.path: output for output in expected}
 
 

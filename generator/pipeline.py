@@ -207,16 +207,18 @@ def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> N
     if not stale:
         return
     from .languages import render
+    from .languages.table import LANGUAGES
 
     say(f"rendering {len(stale)} files")
     for language, output in stale:
         folder = root / "templates" / language
-        if output.layer is None:
+        if not output.module:
             text = render.render(folder, output.template, {})
         else:
-            options = render.default_options(language, output.layer)
+            options = LANGUAGES[language].committed(output.module)
             digest = work.tree.template_digest(language)
-            text = render.module(folder, output.template, output.layer, work.blobs[output.layer], options, digest)
+            blob = work.blobs[output.layer] if output.layer else None
+            text = render.module(folder, output.template, output.module, blob, options, digest)
         work.made[output.path] = text.encode("utf-8")
 
 

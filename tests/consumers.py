@@ -61,9 +61,10 @@ def go_catalogue() -> str:
     layers = committed()
     rows = ""
     for name in LAYERS:
-        fields = ["Name", "MediaType", "DiffID", "Digest", "Size", "CompressedSize", "Layer", "Blob"]
+        fields = ["Name", "MediaType", "DiffID", "Digest", "LayerSize", "BlobSize", "Layer", "Blob"]
         values = [f"{name}.{field}" for field in fields]
-        values += [f"{name}.BCD" if f"{name}.bcd" in layers else "nil", f"{name}.Open", f"{name}.OpenCompressed"]
+        values += [f"{name}.BCD" if f"{name}.bcd" in layers else "nil"]
+        values += [f"{name}.{function}" for function in ("Open", "OpenCompressed", "Verify")]
         rows += "\t{\n" + "".join(f"\t\t{value},\n" for value in values) + "\t},\n"
     imports = "".join(f'\t"winscratch.example/layers/{name}"\n' for name in LAYERS)
     text = CATALOGUE.read_text("utf-8")

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Code in the documents is a file that is built and run: what stands in the text is that file, and nothing else.
+"""What documents say a second time is made from where it is said first, and checked.
 
-``python3 tests/test_docs.py`` puts the files into the documents anew; ``--check`` names those that it would change.
+Code in them is a file that is built and run, tables of languages come from the table of languages, and so does the
+pattern of the pre-commit hook. ``python3 tests/test_docs.py`` makes them anew; ``--check`` names those that it
+would change.
 """
 
 import re
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
+
+from generator.languages.language import API, Language, Options  # noqa: E402
+from generator.languages.table import LANGUAGES, endings  # noqa: E402
+
+HOOKS = ROOT / ".pre-commit-hooks.yaml"
+_TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
@@ -27,16 +37,64 @@ def with_files(text: str) -> str:
     return _INCLUDE.sub(block, text)
 
 
+def with_tables(text: str) -> str:
+    """Return a document's *text* with the table below each ``<!-- table: name -->`` as it is now."""
+    return _TABLE.sub(lambda match: f"{match[0].partition(chr(10))[0]}\n{_table(TABLES[match['name']]())}", text)
+
+
+def with_pattern(text: str) -> str:
+    """Return *text*, the definition of the pre-commit hook, with the pattern of the files that it is for."""
+    alternatives = "|".join(re.escape(ending.removeprefix(".")) for ending in endings())
+    return re.sub(r"^(  files: ).*$", lambda match: rf"{match[1]}\.({alternatives})$", text, flags=re.MULTILINE)
+
+
+def api_table() -> Iterable[list[str]]:
+    """Yield how each language spells what a module offers, by the names of the committed modules of ``scratch``."""
+    yield ["", *(f"`{name}`" for name in LANGUAGES)]
+    for word in API:
+        yield [word, *(f"`{spelled(row, word)}`" if word in row.api else "" for row in LANGUAGES.values())]
+
+
+def spelled(row: Language, word: str, name: str = "scratch") -> str:
+    prefix = row.committed(name).prefix
+    return row.api[word].format(prefix=prefix, PREFIX=prefix.upper())
+
+
+def languages_table() -> Iterable[list[str]]:
+    """Yield how copies are named in each language."""
+    options = [option for option in Options._fields if any(option in row.takes for row in LANGUAGES.values())]
+    yield ["", "files in a directory", "names follow from", *(f"`--{option}`" for option in options)]
+    for name, row in LANGUAGES.items():
+        files = ", ".join(f"`{row.stem('LAYER', None)}{ending}`" for ending in row.endings("LAYER").values())
+        yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
+
+
+TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {"api": api_table, "languages": languages_table}
+
+
+def _table(rows: Iterable[list[str]]) -> str:
+    head, *body = rows
+    cells = (["|", *(f" {cell} |" if cell else " |" for cell in row)] for row in (head, ["---"] * len(head), *body))
+    return "".join(f"{''.join(row)}\n" for row in cells)
+
+
+def made() -> dict[Path, str]:
+    """Return the text that each file is to hold of which parts are made."""
+    texts = {path: with_tables(with_files(path.read_text("utf-8"))) for path in documents()}
+    return texts | {HOOKS: with_pattern(HOOKS.read_text("utf-8"))}
+
+
 def outdated() -> list[str]:
-    """Return the names of the documents whose code is not what its file holds."""
-    return [path.name for path in documents() if (text := path.read_text("utf-8")) != with_files(text)]
+    """Return the names of the files of which a part is not as it is made now."""
+    return [path.name for path, text in made().items() if path.read_text("utf-8") != text]
 
 
-def test_code_in_the_documents_is_the_file_that_is_run() -> None:
+def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
     assert outdated() == [], "run ./invokew fix"
     for path in documents():
         text = path.read_text("utf-8")
         assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
+        assert text.count("<!-- table:") == len(_TABLE.findall(text)), f"{path.name}: a table without its name"
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
@@ -48,5 +106,5 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         sys.exit("\n".join(outdated()) or None)
-    for document in documents():
-        document.write_text(with_files(document.read_text("utf-8")), "utf-8")
+    for document, content in made().items():
+        document.write_text(content, "utf-8")

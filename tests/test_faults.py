@@ -25,6 +25,7 @@ from generator.builder import choose
 from generator.builder.wire import ROOT, Built
 from generator.errors import GeneratorError
 from generator.hives.model import Hive
+from generator.languages.table import LANGUAGES
 from generator.manifest import TEMPORARY
 
 # The program as its tasks run it, without the cost of the front door.
@@ -213,7 +214,7 @@ def copies(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (root / "dest").rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("language", ["python", "go", "c"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_kill_at_any_call_of_vendor_that_changes_something_is_mended_by_the_next_run(
     language: str, stage: Callable[[str], Stage], tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.languages import render
-from generator.languages.provenance import Options
+from generator.languages.language import Options
 from generator.manifest import LAYERS
 from generator.oci import blob as layers
 from generator.oci.tar import write_tar

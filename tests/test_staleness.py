@@ -20,7 +20,7 @@ from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from generator.languages import render
-from generator.languages.table import LANGUAGES, Language
+from generator.languages.table import LANGUAGES
 from generator.oci import blob as layer
 from generator.oci import tar
 
@@ -259,8 +259,10 @@ def test_a_fourth_layer_needs_no_code(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_a_further_language_needs_a_folder_and_an_entry(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LANGUAGES, "ini", Language("ini", ";", (("module.ini.jinja", "ini/{name}.ini"),)))
+def test_a_further_language_needs_a_file_and_a_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"layer": (("module.ini.jinja", "ini/{name}.ini"),)}
+    monkeypatch.setitem(LANGUAGES, "ini", LANGUAGES["python"]._replace(comment=";", modules=files))
+    (tree / "generator/languages/ini.py").touch()
     (tree / "templates/ini").mkdir()
     (tree / "templates/ini/module.ini.jinja").write_text("; {{ provenance }}\nname={{ layer }}\n")
     assert check(tree)[0] == "stale: output/ini/hostprocess.ini: not generated yet"

@@ -16,14 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"winscratch.example/layers/scratch"
 )
 
 func main() {
-	if err := verify(); err != nil {
-		log.Fatal(err)
-	}
 	image, err := build("hello\r\n")
 	if err != nil {
 		log.Fatal(err)
@@ -40,12 +35,11 @@ func main() {
 
 // build returns an image of the base layer with hello.txt in a layer on top.
 func build(text string) (v1.Image, error) {
-	mediaType := tarball.WithMediaType(types.OCILayer)
-	// With scratch.OpenCompressed the blob is pushed as it is, under scratch.Digest.
-	base, err := tarball.LayerFromOpener(scratch.Open, mediaType)
+	base, err := base()
 	if err != nil {
 		return nil, err
 	}
+	mediaType := tarball.WithMediaType(types.OCILayer)
 	application, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return files(text) }, mediaType)
 	if err != nil {
 		return nil, err

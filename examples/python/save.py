@@ -10,6 +10,6 @@ windows_scratch.verify()
 folder = Path(sys.argv[1])
 folder.joinpath("layer.tar.gz").write_bytes(windows_scratch.blob())
 folder.joinpath("BCD").write_bytes(windows_scratch.bcd())
-with windows_scratch.open_layer() as layer:
+with windows_scratch.open() as layer:
     folder.joinpath("layer.tar").write_bytes(layer.read())
 print(windows_scratch.NAME, windows_scratch.DIFF_ID, windows_scratch.DIGEST, windows_scratch.MEDIA_TYPE)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import GeneratorError
+from ..languages.table import endings, mark
 
-_ENDINGS = (".py", ".go", ".c", ".h")
+_ENDINGS = endings()
 _HEAD = 4096  # bytes; our line stands well within
-_MARK = re.compile(rb"^(?:#|//) winscratch:\{", re.MULTILINE)
+_MARK = re.compile((mark() + r"\{").encode(), re.MULTILINE)
 _QUICK_MARK = b"winscratch:{"
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not block the search

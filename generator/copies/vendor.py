@@ -5,49 +5,21 @@ Only rendering needs more than the standard library, and imports it then.
 """
 
 import difflib
-import keyword
 import os
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files, manifest
 from ..errors import EXIT_OK, GeneratorError, one_line
 from ..languages import provenance
-from ..languages.provenance import Options
-from ..languages.table import GO_KEYWORDS, LANGUAGES
+from ..languages.language import LAYER, Options, Place
+from ..languages.table import LANGUAGES
 from ..manifest import Tree, blob_path
 from ..oci import blob as layers
 
 Say = Callable[[str], None]
-COMPAT = ("imgutil",)
-MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
 _MAX_DIFF = 1 << 20  # bytes; a longer file is none of ours, and comparing it would take minutes
-
-# The options that mean something in each language.
-_TAKES = {"python": ("package",), "go": ("package", "prefix", "compat"), "c": ("prefix",)}
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_GO_NO_PACKAGE = frozenset(("_", "init", "documentation"))  # cannot be imported, or is skipped by go build
-# Endings after "_" for which go build skips a file, always or on other systems: Go's internal/syslist, and go/build.
-_GO_ENDINGS = frozenset(
-    """test aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1
-    windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le
-    ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
-)
-_C_KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
-    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
-    co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default
-    delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long
-    mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
-    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch
-    template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual
-    void volatile wchar_t while xor xor_eq""".split()  # noqa: SIM905
-)
-_GO_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_GO_PACKAGE = re.compile(r"[\s\ufeff]*package\s+(\w+)")
-_GO_IGNORED = re.compile(r"^//(?:go:build| \+build)\s+ignore\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +71,7 @@ def vendor(
 ) -> int:
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
+    *layer* may be the name of a kind of module that embeds no layer, where the language has that kind.
     Names that are None come from the copy that is there, else from the destination. *dry_run* says what
     would be written and *diff* shows it; neither writes. Raises GeneratorError, with nothing written,
     for a name the language does not allow and for a file that is not ours or was edited, unless *force*.
@@ -107,12 +80,12 @@ def vendor(
         raise GeneratorError(f"{language}: no such language; use one of {', '.join(LANGUAGES)}")
     wishes = {"package": package, "prefix": prefix, "compat": compat}
     for name, value in wishes.items():
-        if value is not None and name not in _TAKES[language]:
+        if value is not None and name not in LANGUAGES[language].takes:
             raise GeneratorError(f"--{name}: means nothing in {language}; leave it out")
-    blob = committed_blob(root, layer)
+    blob = embedded(root, language, layer)
     try:
-        targets = _targets(language, layer, destination, package)
-        options = _options(language, layer, targets, wishes)
+        stem, targets = _targets(language, layer, destination, package)
+        options = _options(language, layer, stem, targets, wishes)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
         if dry_run or diff:
             changes = _changes(made)
@@ -139,11 +112,21 @@ def vendor(
     return EXIT_OK
 
 
-def committed_blob(root: Path, layer: str) -> layers.Blob:
-    """Return the committed blob of *layer*; raises GeneratorError where there is none or it is damaged."""
+def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
+    """Return what the module *name* of *language* embeds: a layer's blob, or None where it is of another kind."""
+    row = LANGUAGES[language]
+    return committed_blob(root, name, row.modules) if row.kind(name) == LAYER else None
+
+
+def committed_blob(root: Path, layer: str, kinds: Iterable[str] = (LAYER,)) -> layers.Blob:
+    """Return the committed blob of *layer*; raises GeneratorError where there is none or it is damaged.
+
+    *kinds* are the kinds of modules there are, whose names the user could have meant.
+    """
     tree = Tree(root)
     if layer not in tree.layers():
-        raise GeneratorError(f"{layer}: no such layer; use one of {', '.join(tree.layers())}")
+        names = [*tree.layers(), *(kind for kind in kinds if kind != LAYER)]
+        raise GeneratorError(f"{layer}: no such layer; use one of {', '.join(names)}")
     path = blob_path(layer)
     record = manifest.read(root)[0].get(path)
     if record is None or tree.hash(path) != record.sha256:
@@ -151,7 +134,7 @@ def committed_blob(root: Path, layer: str) -> layers.Blob:
     return layers.read_blob((root / path).read_bytes(), path)
 
 
-def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob) -> str:
+def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
     """Return the text of the module that template *file* makes of *blob*."""
     from ..languages import render as renderer  # Jinja: what only looks at copies does without
 
@@ -166,92 +149,33 @@ def write(changes: list[Change]) -> None:
     )
 
 
-def check_options(language: str, options: Options) -> None:
-    """Raise GeneratorError unless the names in *options* are ones that *language* allows."""
-    if language == "python":
-        _check_python(options.package)
-    elif language == "go":
-        _check_go(options)
-    else:
-        _check_c(options)
-    if options.compat and (options.compat not in COMPAT or language != "go"):
-        raise GeneratorError(f"--compat {options.compat}: no such interface; use {', '.join(COMPAT)}")
-
-
-def _check_python(name: str) -> None:
-    mend = "end DEST in another name, or use --package with a directory"
-    _check_identifier("Python module", name, frozenset(keyword.kwlist), mend)
-    if name in sys.stdlib_module_names:
-        raise GeneratorError(f"{name}: hides a module of Python's standard library; {mend}")
-
-
-def _check_go(options: Options) -> None:
-    name = options.package
-    _check_identifier("Go package", name, GO_KEYWORDS | _GO_NO_PACKAGE, "use --package")
-    if name.endswith("_test"):
-        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; use --package")
-    if options.prefix:
-        _check_identifier("prefix of Go names", options.prefix, frozenset(), "use --prefix")
-        if not options.prefix[0].isupper():
-            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; use --prefix")
-
-
-def _check_c(options: Options) -> None:
-    name = options.prefix
-    _check_identifier("prefix of C names", name, _C_KEYWORDS, "use --prefix")
-    if name[0] == "_" or name[-1] == "_" or "__" in name:
-        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; use --prefix")
-    if not re.fullmatch(r"[A-Za-z0-9_.+-]+", options.package):  # it stands in an #include
-        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
-
-
-def _check_identifier(what: str, name: str, reserved: frozenset[str], mend: str) -> None:
-    if not _IDENTIFIER.fullmatch(name):
-        raise GeneratorError(f"{name or '(empty)'}: no {what}: letters, digits and _ only, no digit first; {mend}")
-    if name in reserved:
-        raise GeneratorError(f"{name}: no {what}: the language reserves that word; {mend}")
-    if len(name) > MAX_NAME:
-        raise GeneratorError(f"{name}: no {what}: longer than {MAX_NAME} characters; {mend}")
-
-
-def _targets(language: str, layer: str, destination: str, package: str | None) -> dict[str, Path]:
-    """Return the file that each template of *language* is to make for *destination*."""
-    endings = {file: Path(file.removesuffix(".jinja")).suffix for file, _ in LANGUAGES[language].modules}
+def _targets(language: str, name: str, destination: str, package: str | None) -> tuple[str, dict[str, Path]]:
+    """Return the name, without its ending, and the path of the file that each template makes for *destination*."""
+    row = LANGUAGES[language]
+    endings = row.endings(name)
     path = Path(destination)
     if path.is_dir() or destination.endswith(("/", os.sep)) or not path.suffix:
         if path.exists() and not path.is_dir():
             raise GeneratorError(f"{path}: a {language} module ends in {' or '.join(endings.values())}")
-        stem = f"windows_{layer}"
-        if language == "python" and package is not None:
-            check_options(language, Options(package))  # before it can lead to another directory
-            stem = package
-        path /= stem + next(iter(endings.values()))
-    if path.suffix not in endings.values():
+        path /= row.stem(name, package) + next(iter(endings.values()))
+    own = max((ending for ending in endings.values() if path.name.endswith(ending)), key=len, default="")
+    if not own:
         raise GeneratorError(
             f"{path}: a {language} module ends in {' or '.join(endings.values())}; end a new directory in /"
         )
-    if language == "python" and package is not None and package != path.stem:
-        raise GeneratorError(f"--package {package}: DEST already names the module {path.stem}; leave one out")
-    if language == "go" and (path.name[0] in "._" or ("_" in path.stem and path.stem.split("_")[-1] in _GO_ENDINGS)):
-        raise GeneratorError(f"{path}: go build skips files so named, on some systems or all; choose another name")
-    return {file: path.with_suffix(ending) for file, ending in endings.items()}
+    stem = path.name.removesuffix(own)
+    return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
 
 
-def _options(language: str, layer: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]) -> Options:
+def _options(
+    language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
+) -> Options:
     """Return the names to use: those wished for, else those of the copy that is there, else ones for the place."""
-    first = next(iter(targets.values()))
-    options = _recorded(language, targets)
-    if language == "go":
-        options = options or _go_options(layer, first, wishes["package"])
-    elif language == "c":
-        prefix = options.prefix if options else re.sub(r"\W", "_", first.stem, flags=re.ASCII)
-        options = Options(first.stem, prefix)
-    else:
-        options = Options(first.stem)
-    if language == "python":
-        wishes = {}  # the file has the name already
-    options = replace(options, **{name: value for name, value in wishes.items() if value is not None})
-    check_options(language, options)
+    row = LANGUAGES[language]
+    folder = next(iter(targets.values())).parent
+    options = row.placed(Place(name, folder, stem, wishes["package"], _recorded(language, targets)))
+    options = options._replace(**{option: value for option, value in wishes.items() if value is not None})
+    row.check_options(options)
     return options
 
 
@@ -261,26 +185,6 @@ def _recorded(language: str, targets: Mapping[str, Path]) -> Options | None:
         if found is not None and found[0].language == language:
             return found[0].options
     return None
-
-
-def _go_options(layer: str, target: Path, package: str | None) -> Options:
-    """Return the names for a Go file among those that are in its directory already."""
-    folder = target.resolve().parent
-    packages = set()
-    for path in sorted(folder.glob("*.go")):
-        if path.name == target.name or path.name.endswith("_test.go") or path.name[0] in "._" or not path.is_file():
-            continue
-        text = path.read_text("utf-8", "replace")
-        clause = _GO_PACKAGE.match(_GO_COMMENT.sub("", text))
-        if clause and not _GO_IGNORED.search(text):
-            packages.add(clause[1])
-    if len(packages) > 1 and package is None:
-        raise GeneratorError(f"{folder}: holds the packages {', '.join(sorted(packages))}; say which with --package")
-    prefix = "Windows" + layer.capitalize() if packages else ""
-    own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
-    if not own or own in GO_KEYWORDS | _GO_NO_PACKAGE or own.endswith("_test"):
-        own = "windows" + layer
-    return Options(next(iter(packages)) if len(packages) == 1 else own, prefix)
 
 
 def _changes(made: Mapping[Path, str]) -> list[Change]:

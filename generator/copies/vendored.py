@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import VERSION, files
 from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, one_line
 from ..languages import provenance
+from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
 from ..manifest import Tree
 from ..oci.blob import Blob
@@ -51,13 +52,14 @@ class Catalogue:
         self.root = root
         self.layers = frozenset(Tree(root).layers())
         self._tree = Tree(root)
-        self._blobs: dict[str, Blob] = {}
+        self._blobs: dict[tuple[str, str], Blob | None] = {}
 
-    def blob(self, layer: str) -> Blob:
-        """Return the committed blob of *layer*; raises GeneratorError where it is damaged."""
-        if layer not in self._blobs:
-            self._blobs[layer] = vendor.committed_blob(self.root, layer)
-        return self._blobs[layer]
+    def blob(self, language: str, layer: str) -> Blob | None:
+        """Return the committed blob that a module embeds, if any; raises GeneratorError where it is damaged."""
+        key = language, layer
+        if key not in self._blobs:
+            self._blobs[key] = vendor.embedded(self.root, language, layer)
+        return self._blobs[key]
 
     def template(self, language: str) -> str:
         """Return the digest of what a module in *language* depends on beside its blob."""
@@ -148,8 +150,8 @@ def _state(made_from: provenance.Provenance, intact: bool, newer: str, catalogue
         return NEWER, newer
     if not _is_known(made_from, catalogue):
         return UNKNOWN, "not in this winscratch"
-    blob = catalogue.blob(made_from.layer)
-    bytes_differ = (made_from.digest, made_from.diff_id) != (blob.digest, blob.diff_id)
+    blob = catalogue.blob(made_from.language, made_from.layer)
+    bytes_differ = (made_from.digest, made_from.diff_id) != ((blob.digest, blob.diff_id) if blob else ("", ""))
     text_differs = made_from.template != catalogue.template(made_from.language)
     if bytes_differ:
         return OUTDATED, "layer bytes and template changed" if text_differs else "layer bytes changed"
@@ -158,8 +160,9 @@ def _state(made_from: provenance.Provenance, intact: bool, newer: str, catalogue
 
 def _is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
     language = LANGUAGES.get(made_from.language)
-    files_of = dict(language.modules) if language else {}
-    return made_from.layer in catalogue.layers and made_from.file in files_of
+    if language is None or made_from.file not in language.endings(made_from.layer):
+        return False
+    return made_from.layer in catalogue.layers or language.kind(made_from.layer) != LAYER
 
 
 def _is_newer(version: str) -> bool:
@@ -191,8 +194,10 @@ def _may_write(copy: Copy, catalogue: Catalogue, force: bool) -> bool:
 def _other_halves(copy: Copy) -> Iterator[str]:
     """Yield the files beside a copy that were made with it: C has a header and a source file."""
     own = Path(copy.path)
-    for file, _ in LANGUAGES[copy.language].modules:
-        path = own.with_suffix(Path(file.removesuffix(".jinja")).suffix)
+    endings = LANGUAGES[copy.language].endings(copy.layer)
+    stem = own.name.removesuffix(endings[copy.made_from.file] if copy.made_from else "")
+    for ending in endings.values():
+        path = own.with_name(stem + ending)
         if path != own and path.is_file():
             yield str(path)
 
@@ -218,9 +223,9 @@ def _change(copy: Copy, catalogue: Catalogue) -> vendor.Change:
     made_from = copy.made_from
     assert made_from is not None  # noqa: S101 - only such may be written
     try:
-        vendor.check_options(made_from.language, made_from.options)
+        LANGUAGES[made_from.language].check_options(made_from.options)
     except GeneratorError as error:
         raise GeneratorError(f"{copy.path}: its winscratch line holds a wrong name: {error}") from error
-    blob = catalogue.blob(made_from.layer)
+    blob = catalogue.blob(made_from.language, made_from.layer)
     text = vendor.render(catalogue.root, made_from.language, made_from.layer, made_from.file, made_from.options, blob)
     return vendor.Change(Path(copy.path), None, text)

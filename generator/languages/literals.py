@@ -2,6 +2,7 @@
 """Bytes as literals of source code: the filters that templates use."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -36,26 +37,36 @@ def powers(number: int, largest: int = 4096) -> list[int]:
     ]
 
 
-def quoted(data: bytes, width: int) -> list[str]:
-    r"""Return *data* as double-quoted literals of at most *width* characters or one word, for Go and Python.
+def quoted(data: bytes, width: int, escape: str = r"\x%02x", special: str = "") -> list[str]:
+    r"""Return *data* as double-quoted literals of at most *width* characters or one word.
 
-    Everything but printable ASCII is ``\x`` and two digits, quotes and backslash too: neither language
-    reads more than two, so no literal can run on into what follows.
+    Printable ASCII stands for itself, but for quotes, backslashes and the characters in *special*, such as
+    the ``$`` by which some languages begin a variable. All else is *escape*, a %-format for a byte; it must
+    have as many digits as the language reads at most, so that no escape runs on into what follows:
+    ``\x%02x`` in Go, JavaScript and Python, ``\%03o`` in C and Java, ``\u%04x`` in C#.
     """
-    return [f'"{line}"' for line in _wrap(map(_escape, _WORD.findall(data)), "", width - 2)]
+    words = ("".join(_character(b, escape, special) for b in word) for word in _WORD.findall(data))
+    return [f'"{line}"' for line in _wrap(words, "", width - 2)]
 
 
-def pieces(data: bytes, width: int) -> Iterator[tuple[int, str]]:
+def pieces(data: bytes, width: int, escape: str = r"\x%02x", special: str = "") -> Iterator[tuple[int, str]]:
     """Yield *data* as numbers of zeros, each with an empty literal, and as quoted literals, each with the number 0."""
     for run in runs(data):
         if run.zeros:
             yield run.zeros, ""
-        for literal in quoted(run.data, width):
+        for literal in quoted(run.data, width, escape, special):
             yield 0, literal
 
 
-def _escape(word: bytes) -> str:
-    return "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in word)
+def base64(data: bytes, width: int) -> list[str]:
+    """Return *data* in base64 with padding, as lines of at most *width* characters, of which each can be decoded."""
+    size = width // 4 * 3
+    return [b64encode(data[start : start + size]).decode("ascii") for start in range(0, len(data), size)]
+
+
+def _character(byte: int, escape: str, special: str) -> str:
+    character = chr(byte)
+    return character if " " <= character <= "~" and character not in '"\\' + special else escape % byte
 
 
 def numbers(data: bytes, width: int = 88) -> list[str]:

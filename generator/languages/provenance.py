@@ -12,27 +12,19 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .language import Options
+from .table import mark
+
 UNSEALED = "sha256:" + "0" * 64
-_MARK = re.compile(r"^(?:#|//) winscratch:(\{[^\r\n]*)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a module is named where it goes.
-
-    *package* is the Go package, the Python module or the two C files without their ending; *prefix* goes
-    before Go's exported names and is the C symbols' prefix; *compat* is empty or names an interface to
-    imitate.
-    """
-
-    package: str
-    prefix: str = ""
-    compat: str = ""
+_MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a module was made from; *template* is the digest of all that its text depends on but the blob."""
+    """What a module was made from; *template* is the digest of all that its text depends on but the blob.
+
+    *layer* is the layer's name, or the kind of a module that embeds none, whose *digest* and *diff_id* are empty.
+    """
 
     layer: str
     language: str
@@ -45,7 +37,7 @@ class Provenance:
 
     def line(self) -> str:
         """Return the line's text, without a comment mark and not yet sealed."""
-        fields = asdict(self) | {"body": UNSEALED}
+        fields = asdict(self) | {"options": self.options._asdict(), "body": UNSEALED}
         return "winscratch:" + json.dumps(fields, separators=(",", ":"), sort_keys=True)
 
 
@@ -66,7 +58,7 @@ def read(text: str) -> tuple[Provenance, bool] | None:
         intact = _digest(text.replace(body, UNSEALED, 1)) == body
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    values = (*asdict(options).values(), *(v for k, v in asdict(provenance).items() if k != "options"))
+    values = (*options, *(v for k, v in asdict(provenance).items() if k != "options"))
     return (provenance, intact) if all(isinstance(v, str) for v in values) else None
 
 

@@ -16,31 +16,26 @@ from .. import VERSION
 from ..errors import GeneratorError
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
-from .provenance import Options, Provenance, seal
+from .language import Options
+from .provenance import Provenance, seal
 
 
-def default_options(language: str, layer: str) -> Options:
-    """Return the options of the committed modules of *layer* in *language*."""
-    if language == "go":
-        return Options(layer)
-    return Options(f"windows_{layer}", f"windows_{layer}" if language == "c" else "")
+def module(folder: Path, file: str, name: str, blob: Blob | None, options: Options, template: str) -> str:
+    """Return the module that template *file* of *folder* makes of *blob*, sealed; the folder's name is the language's.
 
-
-def module(folder: Path, file: str, layer: str, blob: Blob, options: Options, template: str) -> str:
-    """Return the module that template *file* of *folder* makes of *blob*, sealed.
-
-    *template* is the digest of what the text depends on beside the blob; the folder's name is the
-    language's. Raises GeneratorError that names template and line.
+    *name* is the layer's, or the kind of a module that embeds none: then *blob* is None, and the template
+    sees none. *template* is the digest of what the text depends on beside the blob. Raises GeneratorError
+    that names template and line.
     """
-    provenance = Provenance(layer, folder.name, file, options, blob.digest, blob.diff_id, template, VERSION)
+    digests = (blob.digest, blob.diff_id) if blob else ("", "")
+    provenance = Provenance(name, folder.name, file, options, *digests, template, VERSION)
     context = {
-        "layer": layer,
-        "blob": blob,
+        "layer": name,
         "media_type": MEDIA_TYPE,
         "options": options,
         "provenance": provenance.line(),
     }
-    return seal(render(folder, file, context))
+    return seal(render(folder, file, context | ({"blob": blob} if blob else {})))
 
 
 @cache
@@ -58,6 +53,8 @@ def _environment(folder: Path) -> jinja2.Environment:
         "runs": literals.runs,
         "powers": literals.powers,
         "pieces": literals.pieces,
+        "quoted": literals.quoted,
+        "base64": literals.base64,
         "numbers": literals.numbers,
         "define": literals.define,
     }

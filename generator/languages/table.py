@@ -1,32 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one table of output languages. Standard library only: the staleness check reads it."""
+"""The languages that are here: one file in this folder and one folder of templates each, and nothing else anywhere.
 
+Standard library only, and little of it: the staleness check reads this table.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from typing import NamedTuple
 
+from ..errors import GeneratorError
+from .language import LAYER, Language, ending
 
-class Language(NamedTuple):
-    """A language that layers are rendered to.
+_NO_LANGUAGES = frozenset(("__init__", "language", "literals", "provenance", "render", "table"))
 
-    *modules* maps each template of a layer's module to its output path below ``output/``; ``{name}`` is
-    the layer's. *shared* does the same for files that all layers share. *comment* starts a line comment.
+
+class Committed(NamedTuple):
+    """One file below ``output/`` that a template makes: its path there, and what it is rendered with.
+
+    *name* is the layer's, or the kind's where that is not LAYER; *kind* and *name* are empty for a file
+    that goes with all of a language's modules.
     """
 
-    name: str
-    comment: str
-    modules: tuple[tuple[str, str], ...]
-    shared: tuple[tuple[str, str], ...] = ()
+    path: str
+    language: str
+    template: str
+    kind: str = ""
+    name: str = ""
 
 
-GO_KEYWORDS = frozenset(  # "Keywords", the Go language specification
-    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
-    range return select struct switch type var""".split()  # noqa: SIM905 - words are easier read so
-)
+def _discover() -> dict[str, Language]:
+    """Return the language of each file in this folder that is one, by the file's name, sorted."""
+    folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib would cost as much as the check
+    names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208
+    found: dict[str, Language] = {}
+    for name in names:
+        if name.isidentifier() and name not in _NO_LANGUAGES:
+            try:
+                found[name] = import_module(f"{__package__}.{name}").LANGUAGE
+            except AttributeError as error:
+                raise GeneratorError(f"languages/{name}.py: defines no LANGUAGE; each file here is one") from error
+    return found
 
-LANGUAGES = {
-    language.name: language
-    for language in (
-        Language("python", "#", (("module.py.jinja", "python/windows_{name}.py"),)),
-        Language("go", "//", (("module.go.jinja", "go/{name}/{name}.go"),), (("go.mod.jinja", "go/go.mod"),)),
-        Language("c", "//", (("module.h.jinja", "c/windows_{name}.h"), ("module.c.jinja", "c/windows_{name}.c"))),
+
+LANGUAGES = _discover()
+
+
+def kinds() -> list[str]:
+    """Return the kinds of modules that some language has beside a layer's, sorted."""
+    return sorted({kind for language in LANGUAGES.values() for kind in language.modules} - {LAYER})
+
+
+def refused_names() -> frozenset[str]:
+    """Return the names that a layer cannot have: those of other kinds of modules, and what a language refuses."""
+    return frozenset(kinds()).union(*(language.refused for language in LANGUAGES.values()))
+
+
+def endings() -> tuple[str, ...]:
+    """Return what the files of modules end in, sorted."""
+    return tuple(
+        sorted(
+            {
+                ending(template)
+                for language in LANGUAGES.values()
+                for files in language.modules.values()
+                for template, _ in files
+            }
+        )
     )
-}
+
+
+def option_help() -> dict[str, str]:
+    """Return for each option of ``vendor`` what it names in which language, in one line."""
+    told: dict[str, list[str]] = {}
+    for name, language in LANGUAGES.items():
+        for option, what in language.takes.items():
+            told.setdefault(option, []).append(f"{name}: {what}")
+    return {option: "; ".join(parts) for option, parts in told.items()}
+
+
+def mark() -> str:
+    """Return the regular expression of what stands before the JSON in the line that every module bears."""
+    comments = sorted({language.comment for language in LANGUAGES.values()})
+    return f"^(?:{'|'.join(map(re.escape, comments))}) winscratch:"
+
+
+def committed(layers: Iterable[str]) -> Iterator[Committed]:
+    """Yield every file below ``output/`` that a template makes, for the *layers* of that name."""
+    names = list(layers)
+    for key, language in LANGUAGES.items():
+        for template, path in language.shared:
+            yield Committed(path, key, template)
+        for kind, files in language.modules.items():
+            for name in names if kind == LAYER else [kind]:
+                for template, path in files:
+                    yield Committed(path.format(name=name, Name=name.capitalize()), key, template, kind, name)

@@ -18,7 +18,7 @@ import msgspec
 from ..errors import GeneratorError, Place, brief, shorten
 from ..hives import model
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
-from ..languages.table import GO_KEYWORDS
+from ..languages.table import refused_names
 from ..manifest import LAYERS
 from . import bcd, values
 from .bcd import BcdObject
@@ -33,8 +33,6 @@ MAX_LEVELS = 512  # the same; the root is the first
 _MANY_PARTS = re.compile(rb"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
-# A layer's name becomes a Go package and folder: no keyword, no name that the go command treats apart.
-RESERVED_LAYER_NAMES = GO_KEYWORDS | {"internal", "main", "testdata", "vendor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +98,10 @@ def load(path: Path, shown: str) -> Layer:
     Raises GeneratorError for an unreadable file and for anything that a rule refuses.
     """
     name = shown.removeprefix(f"{LAYERS}/").removesuffix(".toml")
-    if not LAYER_NAME.fullmatch(name) or name in RESERVED_LAYER_NAMES:
+    if not LAYER_NAME.fullmatch(name) or name in refused_names():
         raise GeneratorError(
             f"{shown}: the file's name is the layer's, and {brief(name)} cannot be one; "
-            "use 1 to 32 of a-z and 0-9, a letter first, that Go can use as a package's name"
+            "use 1 to 32 of a-z and 0-9, a letter first, and no name that a language refuses"
         )
     try:
         with path.open("rb") as file:

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:4d19f8e4977cf2abaef3be503a598e2589c9b7c2752aede4c37a4eb5611170f3","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:a435fb8fbf78800014a0578367cbb444b46dc45f25fb91d967c1afa34b534181","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).
@@ -37,14 +37,27 @@ def layer() -> bytes:
     return _LAYER
 
 
-def open_layer() -> BinaryIO:
+def blob() -> bytes:
+    """Return the gzip-compressed tar."""
+    return _BLOB
+
+
+def open() -> BinaryIO:
     """Return a readable, seekable file of the uncompressed tar."""
     return io.BytesIO(_LAYER)
 
 
-def blob() -> bytes:
-    """Return the gzip-compressed tar."""
-    return _BLOB
+def open_compressed() -> BinaryIO:
+    """Return a readable, seekable file of the gzip-compressed tar."""
+    return io.BytesIO(_BLOB)
+
+
+def open_layer() -> BinaryIO:
+    """Return what open() does. Deprecated: it is called open() now."""
+    import warnings
+
+    warnings.warn("open_layer() is called open() now", DeprecationWarning, stacklevel=2)
+    return open()
 
 
 def verify() -> None:
@@ -93,7 +106,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             "mediaType": MEDIA_TYPE,
             "diffID": DIFF_ID,
             "digest": DIGEST,
-            "size": LAYER_SIZE,
+            "layerSize": LAYER_SIZE,
+            "blobSize": BLOB_SIZE,
+            "size": LAYER_SIZE,  # deprecated, as is the next: their names of before
             "compressedSize": BLOB_SIZE,
         }
         print(json.dumps(info, indent=2))

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:8fb46990c1884ed210a993fba0f74c9ae8ee9060f8cc4a9773c390288b9a0176","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:d15ae029b3506b2abdece89d8958da862919da33fd71081adc303462c10088d1","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
 As a program: python windows_legacy.py > layer.tar (--help tells the rest).
@@ -37,14 +37,27 @@ def layer() -> bytes:
     return _LAYER
 
 
-def open_layer() -> BinaryIO:
+def blob() -> bytes:
+    """Return the gzip-compressed tar."""
+    return _BLOB
+
+
+def open() -> BinaryIO:
     """Return a readable, seekable file of the uncompressed tar."""
     return io.BytesIO(_LAYER)
 
 
-def blob() -> bytes:
-    """Return the gzip-compressed tar."""
-    return _BLOB
+def open_compressed() -> BinaryIO:
+    """Return a readable, seekable file of the gzip-compressed tar."""
+    return io.BytesIO(_BLOB)
+
+
+def open_layer() -> BinaryIO:
+    """Return what open() does. Deprecated: it is called open() now."""
+    import warnings
+
+    warnings.warn("open_layer() is called open() now", DeprecationWarning, stacklevel=2)
+    return open()
 
 
 def bcd() -> memoryview:
@@ -99,7 +112,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             "mediaType": MEDIA_TYPE,
             "diffID": DIFF_ID,
             "digest": DIGEST,
-            "size": LAYER_SIZE,
+            "layerSize": LAYER_SIZE,
+            "blobSize": BLOB_SIZE,
+            "size": LAYER_SIZE,  # deprecated, as is the next: their names of before
             "compressedSize": BLOB_SIZE,
         }
         print(json.dumps(info, indent=2))

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:7c680ca43a077e314cc726d8b8038a31cb82409c1dffa5c65a523f3d4c10e3e5","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:c692559222ac07d3900b3b4702d38ac05866902bab8b02999cc9fcd8eae43131","version":"0.1.0"}
+# winscratch:{"body":"sha256:ca64da51b6abbccbee6a7cb9696c70f3ac1ca7543bbb93390ae92a160a5ea9f2","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 As a program: python windows_scratch.py > layer.tar (--help tells the rest).
@@ -37,14 +37,27 @@ def layer() -> bytes:
     return _LAYER
 
 
-def open_layer() -> BinaryIO:
+def blob() -> bytes:
+    """Return the gzip-compressed tar."""
+    return _BLOB
+
+
+def open() -> BinaryIO:
     """Return a readable, seekable file of the uncompressed tar."""
     return io.BytesIO(_LAYER)
 
 
-def blob() -> bytes:
-    """Return the gzip-compressed tar."""
-    return _BLOB
+def open_compressed() -> BinaryIO:
+    """Return a readable, seekable file of the gzip-compressed tar."""
+    return io.BytesIO(_BLOB)
+
+
+def open_layer() -> BinaryIO:
+    """Return what open() does. Deprecated: it is called open() now."""
+    import warnings
+
+    warnings.warn("open_layer() is called open() now", DeprecationWarning, stacklevel=2)
+    return open()
 
 
 def bcd() -> memoryview:
@@ -99,7 +112,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             "mediaType": MEDIA_TYPE,
             "diffID": DIFF_ID,
             "digest": DIGEST,
-            "size": LAYER_SIZE,
+            "layerSize": LAYER_SIZE,
+            "blobSize": BLOB_SIZE,
+            "size": LAYER_SIZE,  # deprecated, as is the next: their names of before
             "compressedSize": BLOB_SIZE,
         }
         print(json.dumps(info, indent=2))

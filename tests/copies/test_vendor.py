@@ -20,8 +20,10 @@ from support import INVOKE, need
 from generator import files, manifest
 from generator.copies import vendor
 from generator.errors import GeneratorError
-from generator.languages import provenance, render
-from generator.languages.provenance import Options
+from generator.languages import provenance
+from generator.languages.go import SKIPPED_ENDINGS
+from generator.languages.language import Options
+from generator.languages.table import LANGUAGES
 from generator.manifest import Tree
 from generator.oci import blob as layer
 
@@ -57,9 +59,9 @@ def listing(folder: str = ".") -> list[str]:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("language", ["python", "go", "c"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_default_names_in_a_directory(language: str, name: str) -> None:
-    endings = {"python": [".py"], "go": [".go"], "c": [".h", ".c"]}[language]
+    endings = LANGUAGES[language].endings(name).values()
     made = [f"new/folder/windows_{name}{ending}" for ending in endings]
     assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
     for path in made:
@@ -81,7 +83,7 @@ def test_the_copy_is_the_committed_module_where_the_names_are_the_same(place: Pa
             language,
             "scratch",
             template,
-            render.default_options(language, "scratch"),
+            LANGUAGES[language].committed("scratch"),
             vendor.committed_blob(ROOT, "scratch"),
         )
         assert (place / file).read_text("utf-8") == expected
@@ -194,7 +196,7 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("rust", ".", {}, "rust: no such language; use one of python, go, c"),
+        ("rust", ".", {}, "rust: no such language; use one of c, go, python"),
         ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
         ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
         ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),
@@ -234,7 +236,7 @@ def test_go_files_that_go_would_skip_are_refused(name: str) -> None:
 def test_the_endings_that_go_skips_are_those_of_the_go_that_is_here() -> None:
     root = subprocess.run([need("go"), "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
     text = "".join(path.read_text("utf-8") for path in Path(root, "src").glob("*/*/syslist.go"))  # it has moved
-    assert set(re.findall(r'"(\w+)":', text)) <= vendor._GO_ENDINGS
+    assert set(re.findall(r'"(\w+)":', text)) <= SKIPPED_ENDINGS
 
 
 # What must not be overwritten
@@ -415,7 +417,8 @@ def test_the_python_copy_is_a_command(name: str) -> None:
     assert (verified.returncode, verified.stdout.decode()) == (0, f"{name}: {blob.diff_id} verified\n")
     info = json.loads(run_copy("base.py", "--info").stdout)
     assert (info["name"], info["diffID"], info["digest"]) == (name, blob.diff_id, blob.digest)
-    assert (info["size"], info["compressedSize"]) == (len(blob.tar), len(blob.compressed))
+    assert (info["layerSize"], info["blobSize"]) == (len(blob.tar), len(blob.compressed))
+    assert (info["size"], info["compressedSize"]) == (len(blob.tar), len(blob.compressed)), "for one version yet"
     assert info["mediaType"] == layer.MEDIA_TYPE
     bcd = run_copy("base.py", "--bcd")
     if blob.bcd:
@@ -431,6 +434,43 @@ def test_a_damaged_python_copy_says_so() -> None:
     damaged = run_copy("base.py", "--verify")
     assert damaged.returncode == 1
     assert re.fullmatch(rb"base\.py: the layer is sha256:[0-9a-f]{64}, \d+ bytes; not sha256:.*\n", damaged.stderr)
+
+
+def test_the_python_copys_former_name_warns_and_works() -> None:
+    write("python", "legacy", "base.py")
+    script = "import base; print(base.open_layer().read() == base.layer())"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+    assert "DeprecationWarning: open_layer() is called open() now" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("ustar", "USTAR", "the layer is sha256:"),
+        (r'Blob = "\x1f', r'Blob = "\x1e', "the blob is sha256:"),
+        ("LayerSize = ", "LayerSize = 1 + ", "the layer is sha256:"),
+    ],
+)
+def test_a_damaged_go_copy_says_so(old: str, new: str, message: str, place: Path) -> None:
+    (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
+    (place / "main.go").write_text(
+        "package main\n\nfunc main() {\n\tif err := Verify(); err != nil {\n\t\tpanic(err)\n\t}\n}\n"
+    )
+    write("go", "scratch", "base.go", package="main", prefix="")
+    environment = os.environ | {"GOTOOLCHAIN": "local", "GOPROXY": "off"}
+
+    def verify() -> tuple[int, str]:
+        command = [need("go"), "run", "."]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+        return done.returncode, done.stderr
+
+    assert verify() == (0, "")
+    text = (place / "base.go").read_text()
+    assert old in text
+    (place / "base.go").write_text(text.replace(old, new, 1))
+    status, error = verify()
+    assert (status, message in error) == (1, True), error
 
 
 @pytest.mark.parametrize("option", [[], ["--blob"], ["--bcd"]])

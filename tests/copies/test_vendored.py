@@ -16,6 +16,7 @@ from support import INVOKE, lack
 from generator.copies import vendor, vendored
 from generator.errors import GeneratorError
 from generator.languages import provenance
+from generator.languages.table import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("place")
@@ -82,11 +83,11 @@ def reseal(path: str, **fields: object) -> None:
 
 
 def test_copies_of_every_kind_are_found_fresh() -> None:
-    for language in ("python", "go", "c"):
+    for language in LANGUAGES:
         for name in ("scratch", "legacy", "hostprocess"):
             write(language, name, f"{language}/{name}/")
     found = states()
-    assert len(found) == 12
+    assert len(found) == 3 * len([file for row in LANGUAGES.values() for file in row.modules["layer"]])
     assert set(found.values()) == {"fresh"}
     assert list(found) == sorted(found)
     assert states(*found) == found

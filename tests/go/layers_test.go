@@ -49,16 +49,19 @@ func TestClientAgreesWithTheConstants(t *testing.T) {
 		blob := must(tarball.LayerFromOpener(layer.OpenCompressed, mediaType))(t)
 		equal(t, "digest", must(blob.Digest())(t).String(), layer.Digest)
 		equal(t, "diff ID", must(blob.DiffID())(t).String(), layer.DiffID)
-		equal(t, "size", must(blob.Size())(t), layer.CompressedSize)
+		equal(t, "size", must(blob.Size())(t), layer.BlobSize)
 		equal(t, "blob", contents(t, blob.Compressed), layer.Blob)
 		equal(t, "tar", contents(t, blob.Uncompressed), layer.Tar)
 
 		// From the tar it makes a blob of its own, of the same tar.
 		tar := must(tarball.LayerFromOpener(layer.Open, mediaType))(t)
 		equal(t, "diff ID", must(tar.DiffID())(t).String(), layer.DiffID)
-		equal(t, "tar's size", int64(len(contents(t, tar.Uncompressed))), layer.Size)
+		equal(t, "tar's size", int64(len(contents(t, tar.Uncompressed))), layer.LayerSize)
 
 		if err := validate.Layer(ready{layer}); err != nil {
+			t.Error(err)
+		}
+		if err := layer.Verify(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -19,7 +19,7 @@ var _ v1.Layer = ready{}
 
 func (r ready) Digest() (v1.Hash, error)             { return hash(r.layer.Digest), nil }
 func (r ready) DiffID() (v1.Hash, error)             { return hash(r.layer.DiffID), nil }
-func (r ready) Size() (int64, error)                 { return r.layer.CompressedSize, nil }
+func (r ready) Size() (int64, error)                 { return r.layer.BlobSize, nil }
 func (r ready) MediaType() (types.MediaType, error)  { return types.MediaType(r.layer.MediaType), nil }
 func (r ready) Compressed() (io.ReadCloser, error)   { return r.layer.OpenCompressed() }
 func (r ready) Uncompressed() (io.ReadCloser, error) { return r.layer.Open() }

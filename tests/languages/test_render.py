@@ -2,6 +2,7 @@
 """Templates and filters: literals that give back every byte, and text that each language's formatter leaves alone."""
 
 import ast
+import base64
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from support import need
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.languages import literals, provenance, render
-from generator.languages.provenance import Options
+from generator.languages.language import Options
 from generator.languages.table import LANGUAGES
 from generator.oci import blob as layer
 from generator.oci.blob import Blob
@@ -38,14 +39,13 @@ def blob(name: str) -> Blob:
 
 def modules(name: str, language: str, options: Options | None = None) -> dict[str, str]:
     """Return each file of the module of layer *name*, by the last part of its path."""
-    options = options or render.default_options(language, name)
+    row = LANGUAGES[language]
+    options = options or row.committed(name)
     return {
-        path.rpartition("/")[2]
-        .replace("windows_{name}", options.package)
-        .replace("{name}", options.package): render.module(
+        options.package + ending: render.module(
             TEMPLATES / language, template, name, blob(name), options, "sha256:" + "0" * 64
         )
-        for template, path in LANGUAGES[language].modules
+        for template, ending in row.endings(name).items()
     }
 
 
@@ -119,6 +119,26 @@ def test_quoted_literals_give_back_every_byte(data: bytes, width: int) -> None:
     assert b"".join(ast.literal_eval("b" + literal) for literal in made) == data
     # Escapes are of two digits exactly and stand for one byte in Go too.
     assert all(re.fullmatch(r'"(?:[ -!#-\[\]-~]|\\x[0-9a-f]{2})*"', literal) for literal in made)
+
+
+@pytest.mark.parametrize("escape", [r"\x%02x", r"\%03o", r"\u%04x"])
+@given(data=st.one_of(st.binary(max_size=400), st.text("\0\x01\x7f01789afAF$", max_size=40).map(str.encode)))
+def test_escaped_text_gives_back_every_byte_whatever_follows_an_escape(escape: str, data: bytes) -> None:
+    made = literals.quoted(data, 60, escape, "$")
+    assert "$" not in "".join(made)
+    # Python reads each of these escapes as the language does that it is for.
+    assert "".join(map(ast.literal_eval, made)).encode("latin-1") == data
+
+
+@given(st.binary(max_size=400), st.integers(4, 100))
+@example(b"", 4)
+@example(bytes(57), 76)
+def test_base64_gives_back_every_byte_line_by_line_and_joined(data: bytes, width: int) -> None:
+    lines = literals.base64(data, width)
+    assert b"".join(base64.b64decode(line, validate=True) for line in lines) == data
+    assert base64.b64decode("".join(lines), validate=True) == data
+    assert all(0 < len(line) <= width for line in lines)
+    assert all(len(line) == width // 4 * 4 for line in lines[:-1])
 
 
 @given(st.lists(st.sampled_from([b"\0", b"\xff", b"ab", b"a long word without end"]), max_size=99).map(b"".join))
@@ -205,22 +225,13 @@ def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> No
 # Modules
 
 
-def check_format(command: list[str], files: list[Path]) -> str:
-    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_ruff_finds_nothing_to_format(rendered: dict[str, list[Path]]) -> None:
-    check_format([sys.executable, "-m", "ruff", "format", "--isolated", "--check"], rendered["python"])
-
-
-def test_gofmt_finds_nothing_to_format(rendered: dict[str, list[Path]]) -> None:
-    assert check_format([need("gofmt"), "-l", "-s"], rendered["go"]) == ""
-
-
-def test_clang_format_finds_nothing_to_format(rendered: dict[str, list[Path]]) -> None:
-    check_format([need("clang-format"), "--style=LLVM", "--dry-run", "--Werror"], rendered["c"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_languages_formatter_finds_nothing_to_change(language: str, rendered: dict[str, list[Path]]) -> None:
+    program, *arguments = LANGUAGES[language].formatter
+    own = Path(sys.prefix, "bin", program)  # ruff is one of the Python packages
+    command = [own if own.exists() else need(program), *arguments, *rendered[language]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_modules_are_smaller_than_promised(rendered: dict[str, list[Path]]) -> None:
@@ -231,14 +242,14 @@ def test_modules_are_smaller_than_promised(rendered: dict[str, list[Path]]) -> N
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_committed_modules_are_what_the_templates_make(language: str) -> None:
     for name in LAYERS:
-        for template, path in LANGUAGES[language].modules:
+        for template, path in LANGUAGES[language].modules["layer"]:
             committed = (ROOT / "output" / path.format(name=name)).read_text("utf-8")
             found = provenance.read(committed)
             assert found is not None
             made_from, intact = found
             assert intact
             assert (made_from.layer, made_from.language, made_from.file) == (name, language, template)
-            options = render.default_options(language, name)
+            options = LANGUAGES[language].committed(name)
             again = render.module(TEMPLATES / language, template, name, blob(name), options, made_from.template)
             assert again == committed
 

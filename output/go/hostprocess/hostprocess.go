@@ -4,12 +4,16 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:86d756fc966874ce96b14817b91383cd3f84864d14e6d91ff983f2c44a39e702","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:7ba17aa306edaff20271b130416dbd2639b8f057b86b33032ec802d6ae85684a","version":"0.1.0"}
+// winscratch:{"body":"sha256:9745f9ff11da86929783328544da560bc0a78f5c41c2c430e1cbd49cf6a2f9fc","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
 
 import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 )
@@ -27,11 +31,21 @@ const (
 	// Digest is the digest of the compressed layer.
 	Digest = "sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5"
 
-	// Size is the uncompressed tar's size in bytes.
-	Size = 46592
+	// LayerSize is the uncompressed tar's size in bytes.
+	LayerSize = 46592
 
-	// CompressedSize is the compressed layer's size in bytes.
-	CompressedSize = 465
+	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
+	BlobSize = 465
+
+	// Size is what LayerSize was called.
+	//
+	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
+	Size = LayerSize
+
+	// CompressedSize is what BlobSize was called.
+	//
+	// Deprecated: use BlobSize.
+	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.
@@ -42,6 +56,34 @@ func Open() (io.ReadCloser, error) {
 // OpenCompressed returns a reader of the gzip-compressed tar. Its error is always nil.
 func OpenCompressed() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(Blob)), nil
+}
+
+// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+func Verify() error {
+	for _, part := range []struct {
+		what, data, digest string
+		size               int
+	}{
+		{"layer", Layer, DiffID, LayerSize},
+		{"blob", Blob, Digest, BlobSize},
+	} {
+		sum := sha256.Sum256([]byte(part.data))
+		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
+			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		}
+	}
+	reader, err := gzip.NewReader(strings.NewReader(Blob))
+	if err != nil {
+		return err
+	}
+	layer, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	if string(layer) != Layer {
+		return errors.New("the blob does not unpack to the layer")
+	}
+	return nil
 }
 
 // Runs of zero bytes, each twice as long as the one before.

@@ -4,12 +4,16 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:36c842a836a553d66cdf5f1bc356e833b5801f90cf1c02d2b0c5aace7677a6ee","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:7ba17aa306edaff20271b130416dbd2639b8f057b86b33032ec802d6ae85684a","version":"0.1.0"}
+// winscratch:{"body":"sha256:33ebeee3731c84325dd2a426e3bcfb8724199697ed49058e237a29770d267e5e","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
 
 import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 )
@@ -27,11 +31,21 @@ const (
 	// Digest is the digest of the compressed layer.
 	Digest = "sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3"
 
-	// Size is the uncompressed tar's size in bytes.
-	Size = 20992
+	// LayerSize is the uncompressed tar's size in bytes.
+	LayerSize = 20992
 
-	// CompressedSize is the compressed layer's size in bytes.
-	CompressedSize = 1056
+	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
+	BlobSize = 1056
+
+	// Size is what LayerSize was called.
+	//
+	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
+	Size = LayerSize
+
+	// CompressedSize is what BlobSize was called.
+	//
+	// Deprecated: use BlobSize.
+	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.
@@ -47,6 +61,34 @@ func OpenCompressed() (io.ReadCloser, error) {
 // BCD returns the BCD store, a registry hive, as a part of the tar that is not copied.
 func BCD() string {
 	return Layer[3072:15360]
+}
+
+// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+func Verify() error {
+	for _, part := range []struct {
+		what, data, digest string
+		size               int
+	}{
+		{"layer", Layer, DiffID, LayerSize},
+		{"blob", Blob, Digest, BlobSize},
+	} {
+		sum := sha256.Sum256([]byte(part.data))
+		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
+			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		}
+	}
+	reader, err := gzip.NewReader(strings.NewReader(Blob))
+	if err != nil {
+		return err
+	}
+	layer, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	if string(layer) != Layer {
+		return errors.New("the blob does not unpack to the layer")
+	}
+	return nil
 }
 
 // Runs of zero bytes, each twice as long as the one before.

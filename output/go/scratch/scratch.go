@@ -4,12 +4,16 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2a54e67722d72699e3482c0d0469e2bd69f1b646e92793eea07160d576725fde","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:7ba17aa306edaff20271b130416dbd2639b8f057b86b33032ec802d6ae85684a","version":"0.1.0"}
+// winscratch:{"body":"sha256:ae6c44ac9d0a57eefae8e8f1a9b5b59749385dcdd21ea9b19fb495bddd7254b7","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
 
 import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 )
@@ -27,11 +31,21 @@ const (
 	// Digest is the digest of the compressed layer.
 	Digest = "sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87"
 
-	// Size is the uncompressed tar's size in bytes.
-	Size = 61952
+	// LayerSize is the uncompressed tar's size in bytes.
+	LayerSize = 61952
 
-	// CompressedSize is the compressed layer's size in bytes.
-	CompressedSize = 1169
+	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
+	BlobSize = 1169
+
+	// Size is what LayerSize was called.
+	//
+	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
+	Size = LayerSize
+
+	// CompressedSize is what BlobSize was called.
+	//
+	// Deprecated: use BlobSize.
+	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.
@@ -47,6 +61,34 @@ func OpenCompressed() (io.ReadCloser, error) {
 // BCD returns the BCD store, a registry hive, as a part of the tar that is not copied.
 func BCD() string {
 	return Layer[3072:15360]
+}
+
+// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+func Verify() error {
+	for _, part := range []struct {
+		what, data, digest string
+		size               int
+	}{
+		{"layer", Layer, DiffID, LayerSize},
+		{"blob", Blob, Digest, BlobSize},
+	} {
+		sum := sha256.Sum256([]byte(part.data))
+		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
+			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		}
+	}
+	reader, err := gzip.NewReader(strings.NewReader(Blob))
+	if err != nil {
+		return err
+	}
+	layer, err := io.ReadAll(reader)
+	if err != nil {
+		return err
+	}
+	if string(layer) != Layer {
+		return errors.New("the blob does not unpack to the layer")
+	}
+	return nil
 }
 
 // Runs of zero bytes, each twice as long as the one before.

@@ -14,10 +14,11 @@ import (
 // Layer is what one generated package exports; BCD is nil where the layer has no BCD store.
 type Layer struct {
 	Name, MediaType, DiffID, Digest string
-	Size, CompressedSize            int64
+	LayerSize, BlobSize             int64
 	Tar, Blob                       string
 	BCD                             func() string
 	Open, OpenCompressed            func() (io.ReadCloser, error)
+	Verify                          func() error
 }
 
 // Layers are all the generated layers.
@@ -27,38 +28,41 @@ var Layers = []Layer{
 		hostprocess.MediaType,
 		hostprocess.DiffID,
 		hostprocess.Digest,
-		hostprocess.Size,
-		hostprocess.CompressedSize,
+		hostprocess.LayerSize,
+		hostprocess.BlobSize,
 		hostprocess.Layer,
 		hostprocess.Blob,
 		nil,
 		hostprocess.Open,
 		hostprocess.OpenCompressed,
+		hostprocess.Verify,
 	},
 	{
 		legacy.Name,
 		legacy.MediaType,
 		legacy.DiffID,
 		legacy.Digest,
-		legacy.Size,
-		legacy.CompressedSize,
+		legacy.LayerSize,
+		legacy.BlobSize,
 		legacy.Layer,
 		legacy.Blob,
 		legacy.BCD,
 		legacy.Open,
 		legacy.OpenCompressed,
+		legacy.Verify,
 	},
 	{
 		scratch.Name,
 		scratch.MediaType,
 		scratch.DiffID,
 		scratch.Digest,
-		scratch.Size,
-		scratch.CompressedSize,
+		scratch.LayerSize,
+		scratch.BlobSize,
 		scratch.Layer,
 		scratch.Blob,
 		scratch.BCD,
 		scratch.Open,
 		scratch.OpenCompressed,
+		scratch.Verify,
 	},
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"winscratch.example/layers/scratch"
+)
+
+// base returns the vendored layer, whose blob is pushed as it is, under scratch.Digest.
+func base() (v1.Layer, error) {
+	if err := scratch.Verify(); err != nil {
+		return nil, err
+	}
+	return tarball.LayerFromOpener(scratch.OpenCompressed, tarball.WithMediaType(types.MediaType(scratch.MediaType)))
+}

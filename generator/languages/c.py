@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C99 and later, and C++: a module is a header and a source file."""
+
+import re
+
+from ..errors import GeneratorError
+from .language import LAYER, Language, Options, Place, check_identifier, windows_name
+
+_KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
+    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+    co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default
+    delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long
+    mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch
+    template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual
+    void volatile wchar_t while xor xor_eq""".split()  # noqa: SIM905 - words are easier read so
+)
+
+
+def _check(options: Options) -> None:
+    name = options.prefix
+    check_identifier("prefix of C names", name, _KEYWORDS, "use --prefix")
+    if name[0] == "_" or name[-1] == "_" or "__" in name:
+        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; use --prefix")
+    if not re.fullmatch(r"[A-Za-z0-9_.+-]+", options.package):  # it stands in an #include
+        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+
+
+def _placed(place: Place) -> Options:
+    return Options(
+        place.stem, place.recorded.prefix if place.recorded else re.sub(r"\W", "_", place.stem, flags=re.ASCII)
+    )
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={LAYER: (("module.h.jinja", "c/windows_{name}.h"), ("module.c.jinja", "c/windows_{name}.c"))},
+    takes={"prefix": "what symbols start with, and in capitals macros and the include guard"},
+    follow="the file's name",
+    api={
+        "name": "{PREFIX}_NAME",
+        "media type": "{PREFIX}_MEDIA_TYPE",
+        "diff ID": "{PREFIX}_DIFF_ID",
+        "digest": "{PREFIX}_DIGEST",
+        "layer size": "{PREFIX}_LAYER_SIZE",
+        "blob size": "{PREFIX}_BLOB_SIZE",
+        "layer": "{prefix}_layer",
+        "blob": "{prefix}_blob",
+        "BCD": "{PREFIX}_BCD",
+    },
+    committed=lambda name: Options(windows_name(name), windows_name(name)),
+    placed=_placed,
+    check=_check,
+    formatter=("clang-format", "--style=LLVM", "--dry-run", "--Werror"),
+)

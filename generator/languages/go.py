@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Go 1.18 and later: a committed module is a package, a copy is a file in a package of yours."""
+
+import re
+
+from ..errors import GeneratorError
+from .language import LAYER, Language, Options, Place, check_identifier
+
+_KEYWORDS = frozenset(  # "Keywords", the Go language specification
+    """break case chan const continue default defer else fallthrough for func go goto if import interface map package
+    range return select struct switch type var""".split()  # noqa: SIM905 - words are easier read so
+)
+_NO_PACKAGE = frozenset(("_", "init", "documentation"))  # cannot be imported, or is skipped by go build
+# Endings after "_" for which go build skips a file, always or on other systems: Go's internal/syslist, and go/build.
+SKIPPED_ENDINGS = frozenset(
+    """test aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1
+    windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le
+    ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
+)
+
+
+def _check(options: Options) -> None:
+    name = options.package
+    check_identifier("Go package", name, _KEYWORDS | _NO_PACKAGE, "use --package")
+    if name.endswith("_test"):
+        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; use --package")
+    if options.prefix:
+        check_identifier("prefix of Go names", options.prefix, frozenset(), "use --prefix")
+        if not options.prefix[0].isupper():
+            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; use --prefix")
+
+
+def _placed(place: Place) -> Options:
+    if place.stem[:1] in {"", ".", "_"} or ("_" in place.stem and place.stem.split("_")[-1] in SKIPPED_ENDINGS):
+        file = place.folder / f"{place.stem}.go"
+        raise GeneratorError(f"{file}: go build skips files so named, on some systems or all; choose another name")
+    return place.recorded or _among_others(place)
+
+
+def _among_others(place: Place) -> Options:
+    """Return the names for a file among those that are in its directory already."""
+    folder = place.folder.resolve()
+    packages = _packages(place)
+    if len(packages) > 1 and place.package is None:
+        raise GeneratorError(f"{folder}: holds the packages {', '.join(sorted(packages))}; say which with --package")
+    prefix = "Windows" + place.name.capitalize() if packages else ""
+    own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
+    if not own or own in _KEYWORDS | _NO_PACKAGE or own.endswith("_test"):
+        own = "windows" + place.name
+    return Options(next(iter(packages)) if len(packages) == 1 else own, prefix)
+
+
+def _packages(place: Place) -> set[str]:
+    """Return the packages of the other files in a directory, but for tests and files that are never built."""
+    packages = set()
+    for path in sorted(place.folder.glob("*.go")):
+        if path.stem == place.stem or path.stem.endswith("_test") or path.name[0] in "._" or not path.is_file():
+            continue
+        text = path.read_text("utf-8", "replace")
+        code = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
+        clause = re.match(r"[\s\ufeff]*package\s+(\w+)", code)
+        if clause and not re.search(r"^//(?:go:build| \+build)\s+ignore\b", text, re.MULTILINE):
+            packages.add(clause[1])
+    return packages
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={LAYER: (("module.go.jinja", "go/{name}/{name}.go"),)},
+    shared=(("go.mod.jinja", "go/go.mod"),),
+    takes={
+        "package": "the package",
+        "prefix": "what exported names start with",
+        "compat": "imgutil: functions named as that package's",
+    },
+    follow="the package in the directory, with the prefix `WindowsLAYER`; else the directory's name, with none",
+    compat=("imgutil",),
+    api={
+        "name": "{prefix}Name",
+        "media type": "{prefix}MediaType",
+        "diff ID": "{prefix}DiffID",
+        "digest": "{prefix}Digest",
+        "layer size": "{prefix}LayerSize",
+        "blob size": "{prefix}BlobSize",
+        "layer": "{prefix}Layer",
+        "blob": "{prefix}Blob",
+        "open": "{prefix}Open()",
+        "open compressed": "{prefix}OpenCompressed()",
+        "BCD": "{prefix}BCD()",
+        "verify": "{prefix}Verify()",
+    },
+    committed=Options,
+    placed=_placed,
+    check=_check,
+    # A layer's name is its package's and its folder's; the go command treats these folders apart.
+    refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
+    formatter=("gofmt", "-l", "-s"),
+)

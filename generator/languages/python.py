@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python 3.8 and later: a module is one file, and the file's name is the module's."""
+
+import keyword
+import sys
+
+from ..errors import GeneratorError
+from .language import LAYER, Language, Options, Place, check_identifier, windows_name
+
+_FIX = "end DEST in another name, or use --package with a directory"
+
+
+def _check(options: Options) -> None:
+    name = options.package
+    check_identifier("Python module", name, frozenset(keyword.kwlist), _FIX)
+    if name in sys.stdlib_module_names:
+        raise GeneratorError(f"{name}: hides a module of Python's standard library; {_FIX}")
+
+
+def _stem(name: str, package: str | None) -> str:
+    if package is None:
+        return windows_name(name)
+    _check(Options(package))  # before it can lead to another directory
+    return package
+
+
+def _placed(place: Place) -> Options:
+    if place.package not in {None, place.stem}:
+        raise GeneratorError(f"--package {place.package}: DEST already names the module {place.stem}; leave one out")
+    return Options(place.stem)
+
+
+LANGUAGE = Language(
+    comment="#",
+    modules={LAYER: (("module.py.jinja", "python/windows_{name}.py"),)},
+    takes={"package": "the module"},
+    follow="the file's name",
+    api={
+        "name": "NAME",
+        "media type": "MEDIA_TYPE",
+        "diff ID": "DIFF_ID",
+        "digest": "DIGEST",
+        "layer size": "LAYER_SIZE",
+        "blob size": "BLOB_SIZE",
+        "layer": "layer()",
+        "blob": "blob()",
+        "open": "open()",
+        "open compressed": "open_compressed()",
+        "BCD": "bcd()",
+        "verify": "verify()",
+    },
+    committed=lambda name: Options(windows_name(name)),
+    placed=_placed,
+    check=_check,
+    stem=_stem,
+    formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
+)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A language is one file and one folder: the table finds it, and every command serves it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from consumers import LAYERS, OUTPUT, PROJECT, committed
+
+from generator.languages import table
+from generator.languages.language import API, LAYER
+from generator.languages.table import LANGUAGES
+
+FUNCTIONS = {"open", "open compressed", "verify"}  # what a language does for its users; the rest is data
+TOY = """
+from .language import LAYER, Language, Options, check_identifier
+
+LANGUAGE = Language(
+    comment=";",
+    modules={
+        LAYER: (("module.toy.jinja", "toy/{name}.toy"), ("module.d.toy.jinja", "toy/{name}.d.toy")),
+        "facts": (("facts.toy.jinja", "toy/{Name}.toy"),),
+    },
+    takes={"package": "the box that it lies in"},
+    follow="the file's name",
+    api={"name": "name"},
+    committed=Options,
+    placed=lambda place: Options(place.stem),
+    check=lambda options: check_identifier("toy", options.package, frozenset(("broken",)), "use --package"),
+    refused=frozenset(("toybox",)),
+)
+"""
+TEMPLATES = {
+    "module.toy.jinja": "; {{ provenance }}\nname {{ layer }} in {{ options.package }}\n"
+    "{{ blob.tar | base64(76) | first }}\n",
+    "module.d.toy.jinja": "; {{ provenance }}\ndeclares {{ layer }}\n",
+    "facts.toy.jinja": "; {{ provenance }}\nfacts in {{ options.package }}\n",
+}
+
+
+@pytest.fixture
+def toy(tree: Path) -> Path:
+    """Return a checkout with a language more: one file and one folder."""
+    (tree / "generator/languages/toy.py").write_text(TOY)
+    folder = tree / "templates/toy"
+    folder.mkdir()
+    for name, text in TEMPLATES.items():
+        (folder / name).write_text(text)
+    return tree
+
+
+def run(*command: str | Path) -> tuple[int, list[str]]:
+    """Return the status of *command* and the lines that it wrote."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def check_stale(root: Path) -> tuple[int, list[str]]:
+    """Run the check that needs nothing installed."""
+    start = f"import sys; sys.path.insert(0, {str(root)!r}); from generator.__main__ import main; "
+    return run(sys.executable, "-P", "-c", f"{start}sys.exit(main(['check-stale']))")
+
+
+@pytest.mark.usefixtures("place")
+def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Path) -> None:
+    def invoke(*arguments: str) -> tuple[int, list[str]]:
+        return run(sys.executable, "-P", "-m", "invoke", "--search-root", toy, *arguments)
+
+    def hook(*paths: str) -> tuple[int, list[str]]:
+        return run(sys.executable, toy / "generator/hook", *paths)
+
+    status, said = check_stale(toy)
+    assert (status, said[0]) == (1, "stale: output/toy/hostprocess.toy: not generated yet")
+    status, said = invoke("generate")
+    made = {f"wrote output/toy/{name}{ending}" for name in LAYERS for ending in (".toy", ".d.toy")}
+    assert {line for line in said if "/toy/" in line} == {*made, "wrote output/toy/Facts.toy"}
+    assert (status, check_stale(toy)) == (0, (0, ["fresh: every output is what its inputs make"]))
+    assert "declares legacy\n" in (toy / "output/toy/legacy.d.toy").read_text()
+
+    assert invoke("vendor", "toy", "scratch", "box/") == (
+        0,
+        ["wrote box/windows_scratch.toy", "wrote box/windows_scratch.d.toy"],
+    )
+    assert invoke("vendor", "toy", "facts", "box/mine.toy") == (0, ["wrote box/mine.toy"])
+    assert "facts in mine\n" in Path("box/mine.toy").read_text()
+    assert invoke("vendor", "toy", "scratch", "broken.toy")[1] == [
+        "error: broken: no toy: the language reserves that word; use --package"
+    ]
+    assert invoke("vendor", "toy", "nano", "x.toy")[1] == [
+        f"error: nano: no such layer; use one of {', '.join([*LAYERS, 'facts'])}"
+    ]
+    assert invoke("vendor", "python", "facts", "x.py")[1] == [
+        f"error: facts: no such layer; use one of {', '.join(LAYERS)}"
+    ]
+    help_text = " ".join(" ".join(invoke("--help", "vendor")[1]).split())
+    assert "c, go, python, toy" in help_text
+    assert "toy: the box that it lies in" in help_text
+
+    fresh = [
+        "fresh: box/mine.toy (toy, facts)",
+        "fresh: box/windows_scratch.d.toy (toy, scratch)",
+        "fresh: box/windows_scratch.toy (toy, scratch)",
+    ]
+    assert invoke("vendored") == hook("box") == (0, fresh)
+    for template in (toy / "templates/toy").iterdir():
+        template.write_text(template.read_text() + "more\n")
+    invoke("generate")
+    status, said = hook("box/mine.toy", "box/windows_scratch.toy")
+    assert (status, [line.partition(" (")[0] for line in said[:2]]) == (
+        1,
+        ["outdated: box/mine.toy", "outdated: box/windows_scratch.toy"],
+    )
+    status, said = invoke("vendored", "--update", "box/mine.toy", "box/windows_scratch.toy")
+    assert (status, [line.partition(" (")[0] for line in said]) == (0, [line.partition(" (")[0] for line in fresh])
+    assert Path("box/windows_scratch.d.toy").read_text().endswith("more\n"), "both files or none"
+
+    for name in ("toybox", "facts"):
+        specification = toy / f"generator/layers/{name}.toml"
+        shutil.copy(toy / "generator/layers/legacy.toml", specification)
+        status, said = invoke("generate")
+        assert (status, "no name that a language refuses" in said[-1]) == (2, True), said
+        specification.unlink()
+
+
+def test_documents_and_the_hooks_pattern_take_a_further_language_in(toy: Path) -> None:
+    for name in (".pre-commit-hooks.yaml", "tests", "docs", "examples", "README.md"):
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, toy / name)
+    assert run(sys.executable, toy / "tests/test_docs.py") == (0, [])
+    pattern = re.search(r"^  files: (.*)$", (toy / ".pre-commit-hooks.yaml").read_text(), re.MULTILINE)
+    assert pattern is not None
+    assert all(re.search(pattern[1], f"a/b{ending}") for ending in (*table.endings(), ".toy", ".d.toy"))
+    assert not any(re.search(pattern[1], name) for name in ("toy", "a.md", "a.python", "c"))
+    document = (toy / "docs/vendoring.md").read_text()
+    assert (
+        "\n| `toy` | `windows_LAYER.toy`, `windows_LAYER.d.toy` | the file's name | the box that it lies in | | |\n"
+        in document
+    )
+    assert "| `toy` |\n" in (toy / "README.md").read_text()
+
+
+def test_a_file_that_is_no_language_is_named(toy: Path) -> None:
+    (toy / "generator/languages/toy.py").write_text("")
+    assert check_stale(toy) == (2, ["error: languages/toy.py: defines no LANGUAGE; each file here is one"])
+
+
+def test_every_file_in_the_folder_is_a_language_or_known_to_be_none() -> None:
+    files = {path.stem for path in Path(table.__file__).parent.glob("*.py")}
+    assert files == set(LANGUAGES) | table._NO_LANGUAGES
+    assert list(LANGUAGES) == sorted(LANGUAGES)
+    assert {path.name for path in (PROJECT / "templates").iterdir()} == set(LANGUAGES)
+
+
+# ---------------------------------------------------------------------------------------------
+# What modules offer
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_module_offers_what_the_table_says(language: str, layer: str) -> None:
+    row = LANGUAGES[language]
+    prefix = row.committed(layer).prefix
+    files = [file.path for file in table.committed([layer]) if (file.language, file.kind) == (language, LAYER)]
+    text = "".join((OUTPUT / path).read_text("utf-8") for path in files)
+    for word, pattern in row.api.items():
+        name = pattern.format(prefix=prefix, PREFIX=prefix.upper()).removesuffix("()")
+        offered = re.search(rf"\b{name}\b", text) is not None
+        assert offered is (word != "BCD" or f"{layer}.bcd" in committed()), word
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_offers_all_data_and_in_the_same_words(language: str) -> None:
+    offered = set(LANGUAGES[language].api)
+    assert set(API) - FUNCTIONS <= offered <= set(API)
