@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front door: thin Invoke tasks. What a task needs is imported when it runs, so that a fresh tree costs little."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +22,11 @@ class PathsTask(Task[Any]):
         return [*(Argument(f"path{n}", positional=True) for n in range(len(paths))), *others]
 
 
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn the errors a user can mend into one line and exit status 2."""
-    from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
+def _run(command: Callable[[], int]) -> None:
+    """Give *command*'s exit status, and its error in one line, to Invoke."""
+    from generator.console import status_of
 
-    try:
-        yield
-    except GeneratorError as error:
-        raise Exit(f"error: {error}", code=EXIT_ERROR) from error
-    except BrokenPipeError as error:
-        raise Exit(code=reader_gone()) from error
-    except ModuleNotFoundError as error:
-        raise Exit(f"error: {error.name} is not installed; ./invokew installs it", code=EXIT_ERROR) from error
-    except KeyboardInterrupt as error:
-        raise Exit("interrupted; every file is whole, so give the command again to go on", code=130) from error
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _end(status: int) -> None:
-    sys.stdout.flush()
+    status = status_of(command)
     if status:
         raise Exit(code=status)
 
@@ -60,10 +41,13 @@ def _end(status: int) -> None:
 )
 def generate(_: Context, engine: str = "", force: bool = False, only: str = "", dry_run: bool = False) -> None:
     """Build stale hives, layers, blobs and modules."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import pipeline
 
-        _end(pipeline.generate(ROOT, say=print, engine=engine or None, force=force, only=only or None, dry_run=dry_run))
+        return pipeline.generate(ROOT, engine=engine or None, force=force, only=only or None, dry_run=dry_run)
+
+    _run(run)
 
 
 @task(
@@ -76,13 +60,15 @@ def generate(_: Context, engine: str = "", force: bool = False, only: str = "", 
 )
 def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: str = "") -> None:
     """Say what is stale: exit status 0 fresh, 1 stale, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import pipeline
 
         if rebuild:
-            _end(pipeline.check_rebuilt(ROOT, engine or None, as_json=json, say=print, progress=_progress))
-        else:
-            _end(pipeline.check(ROOT, as_json=json, say=print))
+            return pipeline.check_rebuilt(ROOT, engine or None, as_json=json)
+        return pipeline.check(ROOT, as_json=json)
+
+    _run(run)
 
 
 @task(
@@ -94,19 +80,18 @@ def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: s
 )
 def verify(_: Context, engine: str = "", provenance: str = "", sbom: str = "") -> None:
     """Rebuild everything from source for an auditor, compare, and print each digest."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import verify
 
-        _end(
-            verify.verify(
-                ROOT,
-                engine_name=engine or None,
-                provenance=Path(provenance) if provenance else None,
-                sbom=Path(sbom) if sbom else None,
-                say=print,
-                progress=_progress,
-            )
+        return verify.verify(
+            ROOT,
+            engine_name=engine or None,
+            provenance=Path(provenance) if provenance else None,
+            sbom=Path(sbom) if sbom else None,
         )
+
+    _run(run)
 
 
 @task(
@@ -132,24 +117,24 @@ def vendor(
     diff: bool = False,
 ) -> None:
     """Write a layer's module into another project: LANGUAGE LAYER DEST."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.copies import vendor
 
-        _end(
-            vendor.vendor(
-                ROOT,
-                language,
-                layer,
-                dest,
-                say=print,
-                package=package,
-                prefix=prefix,
-                compat=compat,
-                force=force,
-                dry_run=dry_run,
-                diff=diff,
-            )
+        return vendor.vendor(
+            ROOT,
+            language,
+            layer,
+            dest,
+            package=package,
+            prefix=prefix,
+            compat=compat,
+            force=force,
+            dry_run=dry_run,
+            diff=diff,
         )
+
+    _run(run)
 
 
 @task(
@@ -159,29 +144,36 @@ def vendor(
 )
 def vendored(_: Context, json: bool = False, update: bool = False, force: bool = False, **paths: str) -> None:
     """Say in what state the copies at and below PATH... are: exit status 0 fresh, 1 not, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.copies import vendored
 
         given = list(paths.values()) or ["."]
-        _end(vendored.check(ROOT, given, as_json=json, say=print, update=update, force=force))
+        return vendored.check(ROOT, given, as_json=json, update=update, force=force)
+
+    _run(run)
 
 
 @task(name="check-hive", klass=PathsTask, positional=(), help={"json": "findings as JSON"})
 def check_hive(_: Context, json: bool = False, **paths: str) -> None:
     """Say whether Windows would load the registry hives FILE...: exit status 0 all, 1 not, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.errors import GeneratorError
         from generator.hives import check
 
         if not paths:
             raise GeneratorError("check-hive: name the hives to check")
-        _end(check.report(paths.values(), json))
+        return check.report(paths.values(), json)
+
+    _run(run)
 
 
 @task(help={"select": "pytest's -k expression", "file": "a test file (may be repeated)"}, iterable=["file"])
 def test(_: Context, file: list[str], select: str = "") -> None:
     """Install what the tests need and run them all."""
-    with _one_line_errors():
+
+    def run() -> int:
         import subprocess
 
         from generator import machine
@@ -199,4 +191,6 @@ def test(_: Context, file: list[str], select: str = "") -> None:
             *(["-k", select] if select else []),
             *file,
         ]
-        _end(subprocess.run(command, cwd=ROOT, check=False).returncode)
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+    _run(run)

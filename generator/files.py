@@ -3,9 +3,10 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from .console import Say
 from .errors import GeneratorError
 from .manifest import TEMPORARY
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def lock(folder: "Path | str", say: Callable[[str], None], *, shared: bool = False) -> Iterator[None]:
+def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of *folder*, waiting for whoever has it; the kernel frees it when a process dies.
 
     The folder itself is locked, so no file is left behind and a read-only checkout will do.
@@ -33,7 +34,7 @@ def lock(folder: "Path | str", say: Callable[[str], None], *, shared: bool = Fal
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another run to end")
+            note("waiting for another run to end")
             fcntl.flock(descriptor, kind)
         yield
     except OSError as error:

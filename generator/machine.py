@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .builder import choose
-from .errors import EXIT_ERROR, EXIT_OK, GeneratorError, one_line
+from .errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, GeneratorError, one_line
 
 PROJECT = Path(__file__).absolute().parents[1]
 VENV = PROJECT / ".venv"
@@ -31,7 +31,6 @@ HIVES_STAMP = VENV / "hives-can-be-built"  # invokew looks for it, and for a cop
 HIVEX_PACKAGE = "python3-hivex"  # not the unrelated project that PyPI has under the module's name
 NO_INSTALL = "WINSCRATCH_NO_INSTALL"
 NO_HIVES = "neither a container engine nor hivex is here to build hives with"
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 LEAST_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
 
 

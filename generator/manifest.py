@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import GeneratorError, one_line, shorten
+from .console import Verbatim, workflow_error
+from .errors import GeneratorError, shorten
 from .languages.table import LANGUAGES
 
 if TYPE_CHECKING:
@@ -241,15 +242,10 @@ def report(findings: list[Finding], damage: str, as_json: bool, environment: Map
             "findings": [{"file": f.file, "reason": f.reason, "outputs": f.outputs} for f in findings],
             "mend": mend if findings else None,
         }
-        return [json.dumps(document, indent=2)]
+        return [Verbatim(json.dumps(document, indent=2))]
     if not findings:
         return ["fresh: every output is what its inputs make"]
     lines = [f"stale: {finding}" for finding in findings]
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [f"::error file={_escape(f.file, ':,')}::{_escape(f'{f}; run {mend}')}" for f in findings]
-    return [one_line(line) for line in (*lines, f"to mend: {mend}")]
-
-
-def _escape(text: str, more: str = "") -> str:
-    """Return *text* as GitHub's workflow commands want it; a property's value has *more* to escape than a message."""
-    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + more else c for c in text)
+        lines += [workflow_error(f.file, f"{f}; run {mend}") for f in findings]
+    return [*lines, f"to mend: {mend}"]

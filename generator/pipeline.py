@@ -6,10 +6,11 @@ as it was. Modules of heavy stages are imported by the stage that needs them: a 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from . import files, manifest
+from . import console, files, manifest
+from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .manifest import MANIFEST, Output, Record, Tree, blob_path
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .oci.blob import Blob
     from .spec.layer import Layer
 
-Say = Callable[[str], None]
 # Libraries whose version can change an output's bytes; what they make is compared, not the version.
 TOOLS = ("jinja2", "zopfli")
 
@@ -39,9 +39,16 @@ class _Work:
         self.made: dict[str, bytes] = {}
 
 
-def check(root: "Path | str", *, as_json: bool, say: Say, environment: Mapping[str, str] | None = None) -> int:
+def check(
+    root: "Path | str",
+    *,
+    as_json: bool,
+    say: Say = console.say,
+    note: Say = console.note,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """Say what is stale below *root*; return 0 if nothing is, else 1."""
-    with files.lock(root, lambda _: None, shared=True):
+    with files.lock(root, note, shared=True):
         tree = Tree(root)
         records, _, damage = manifest.read(root)
         findings = manifest.stale(tree, tree.outputs(), records)
@@ -53,7 +60,8 @@ def check(root: "Path | str", *, as_json: bool, say: Say, environment: Mapping[s
 def generate(
     root: "Path",
     *,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     engine: str | None = None,
     force: bool = False,
     only: str | None = None,
@@ -63,7 +71,7 @@ def generate(
 
     *only* is a layer's name. Raises GeneratorError, with every output as it was.
     """
-    with files.lock(root, say):
+    with files.lock(root, note):
         if not dry_run:
             files.sweep(root / "output")
         tree = Tree(root)
@@ -87,25 +95,25 @@ def generate(
             return EXIT_OK
         if not root.joinpath("output").is_dir() and root.joinpath("output").exists():
             raise GeneratorError("output: a file stands in the place of the folder; move it away")
-        _make_blobs(work, root, engine, say)
+        _make_blobs(work, root, engine, note)
         if "zopfli" in other and not damage:
             _compress_again(work)
-        _make_modules(work, root, say, everything=everything)
-        _store(work, root, tools, installed, only, say)
+        _make_modules(work, root, note, everything=everything)
+        _store(work, root, tools, installed, only, say=say, note=note)
         return EXIT_OK
 
 
-def rebuild(tree: Tree, root: "Path", engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
+def rebuild(tree: Tree, root: "Path", engine: str | None, note: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
     """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
     expected = tree.outputs()
     work = _Work(tree, expected, {}, set(expected), tree.layers())
-    _make_blobs(work, root, engine, say)
-    _make_modules(work, root, say, everything=True)
+    _make_blobs(work, root, engine, note)
+    _make_modules(work, root, note, everything=True)
     return work.made, work.blobs
 
 
 def compare(
-    root: "Path", engine: str | None, progress: Say
+    root: "Path", engine: str | None, note: Say
 ) -> "tuple[list[manifest.Finding], str, dict[str, bytes], dict[str, Blob]]":
     """Rebuild everything in memory and compare it with the outputs byte for byte; whoever calls holds the lock.
 
@@ -115,7 +123,7 @@ def compare(
     records, _, damage = manifest.read(root)
     findings = manifest.stale(tree, tree.outputs(), records)
     named = {path for finding in findings for path in finding.outputs}
-    made, blobs = rebuild(tree, root, engine, progress)
+    made, blobs = rebuild(tree, root, engine, note)
     findings += [
         manifest.Finding(path, "not what its sources make", [path])
         for path, data in made.items()
@@ -124,10 +132,12 @@ def compare(
     return findings, damage, made, blobs
 
 
-def check_rebuilt(root: "Path", engine: str | None, *, as_json: bool, say: Say, progress: Say) -> int:
+def check_rebuilt(
+    root: "Path", engine: str | None, *, as_json: bool, say: Say = console.say, note: Say = console.note
+) -> int:
     """Say what is stale, or not what its sources make; return 0 if nothing is, else 1."""
-    with files.lock(root, progress, shared=True):
-        findings, damage, _, _ = compare(root, engine, progress)
+    with files.lock(root, note, shared=True):
+        findings, damage, _, _ = compare(root, engine, note)
     for line in manifest.report(findings, damage, as_json, os.environ):
         say(line)
     return EXIT_STALE if findings or damage else EXIT_OK
@@ -143,14 +153,14 @@ def _must_build(work: _Work, output: Output, force: bool) -> bool:
     return any(True for _ in manifest.changes(work.tree, output, record))
 
 
-def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None:
+def _make_blobs(work: _Work, root: "Path", engine: str | None, note: Say) -> None:
     """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
     from .oci import blob as layers
 
     if work.build:
         from concurrent.futures import ThreadPoolExecutor
 
-        tars = dict(_built(root, work.build, engine, say))
+        tars = dict(_built(root, work.build, engine, note))
         with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
             for name, data in zip(tars, pool.map(layers.compress, tars.values()), strict=True):
                 work.blobs[name] = layers.read_blob(data, blob_path(name))
@@ -161,7 +171,7 @@ def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None
             work.blobs[name] = layers.read_blob((root / path).read_bytes(), path)
 
 
-def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
+def _built(root: "Path", names: Iterable[str], engine: str | None, note: Say) -> Iterable[tuple[str, bytes]]:
     """Yield the name and tar of each layer in *names*, all their hives built in one run of the engine."""
     from .builder import choose
     from .builder.accept import accept
@@ -173,7 +183,7 @@ def _built(root: "Path", names: Iterable[str], engine: str | None, say: Say) -> 
         shown = f"{manifest.LAYERS}/{name}.toml"
         loaded.append(spec.load(root / shown, shown))
     wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
-    hives = choose.build_hives(choose.select(engine, say), wanted, say) if wanted else {}
+    hives = choose.build_hives(choose.select(engine, note), wanted, note) if wanted else {}
     for name, hive in wanted.items():
         accept(name, hives[name], hive)
     for layer in loaded:
@@ -196,7 +206,7 @@ def _compress_again(work: _Work) -> None:
                 work.made[blob_path(name)] = data
 
 
-def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> None:
+def _make_modules(work: _Work, root: "Path", note: Say, *, everything: bool) -> None:
     """Render the chosen outputs that are stale, or all of them, into work.made."""
     stale = [
         (o.language, o)
@@ -207,7 +217,7 @@ def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> N
         return
     from .languages import render
 
-    say(f"rendering {len(stale)} files")
+    note(f"rendering {len(stale)} files")
     for language, output in stale:
         folder = root / "templates" / language
         if output.layer is None:
@@ -229,7 +239,14 @@ def _is_stale(work: _Work, output: Output) -> bool:
 
 
 def _store(
-    work: _Work, root: "Path", tools: Mapping[str, str], installed: Mapping[str, str], only: str | None, say: Say
+    work: _Work,
+    root: "Path",
+    tools: Mapping[str, str],
+    installed: Mapping[str, str],
+    only: str | None,
+    *,
+    say: Say,
+    note: Say,
 ) -> None:
     """Write what differs, remove what is left over, and the manifest last."""
     hashes = {path: manifest.content_hash(path, data) for path, data in work.made.items()}
@@ -237,7 +254,7 @@ def _store(
     records = {path: record for path, record in work.records.items() if path in work.expected or only is not None}
     for path, digest in hashes.items():
         records[path] = manifest.record_of(work.tree, work.expected[path], digest, hashes)
-    removed = [] if only is not None else _removable(work, root, say)
+    removed = [] if only is not None else _removable(work, root, note)
     # Another version that makes the same bytes is no reason to touch the manifest; one that made some is not yet all's.
     same_bytes = not any(p in work.records and work.records[p].sha256 != h for p, h in hashes.items())
     document = manifest.write(records, tools if tools and (same_bytes or only is not None) else installed)
@@ -256,7 +273,7 @@ def _store(
         say("fresh: nothing to do" + ("" if only is None else f" for {only}"))
 
 
-def _removable(work: _Work, root: "Path", say: Say) -> list[str]:
+def _removable(work: _Work, root: "Path", note: Say) -> list[str]:
     """Return the left-over files that this program made; what it did not make is named and left alone."""
     from .languages import provenance
 
@@ -267,7 +284,7 @@ def _removable(work: _Work, root: "Path", say: Say) -> list[str]:
         if ours:
             removable.append(path)
         else:
-            say(f"{path}: not made here; move it out of output/, which holds generated files only")
+            note(f"{path}: not made here; move it out of output/, which holds generated files only")
     return removable
 
 

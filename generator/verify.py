@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from . import VERSION, files, manifest, pipeline
+from . import VERSION, console, files, manifest, pipeline
 from .builder import choose, container
 from .builder.choose import Engine
 from .builder.container import ContainerEngine
 from .builder.wire import encode_request
+from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .manifest import Tree, content_hash
 from .oci.blob import Blob
-from .pipeline import Say
 
 BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
@@ -27,14 +27,20 @@ _NATIVE_PACKAGES = ("libhivex0", "libpython3-stdlib", "python3", "python3-hivex"
 
 
 def verify(
-    root: Path, *, engine_name: str | None, provenance: Path | None, sbom: Path | None, say: Say, progress: Say
+    root: Path,
+    *,
+    engine_name: str | None,
+    provenance: Path | None,
+    sbom: Path | None,
+    say: Say = console.say,
+    note: Say = console.note,
 ) -> int:
     """Compare every output below *root* with what its sources make; return 0 if all are equal, else 1.
 
     Writes the statement of *provenance* only if they are, for it would vouch for other bytes.
     """
-    with files.lock(root, progress, shared=True):
-        findings, damage, made, blobs = pipeline.compare(root, engine_name, progress)
+    with files.lock(root, note, shared=True):
+        findings, damage, made, blobs = pipeline.compare(root, engine_name, note)
         inputs = _inputs(root)
     builder = choose.select(engine_name, lambda _: None)
     tools = _tools(builder)
@@ -48,7 +54,7 @@ def verify(
         say(line)
     if findings or damage:
         if provenance is not None:
-            say(f"{provenance}: not written, as the outputs are not what their sources make")
+            note(f"{provenance}: not written, as the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
         _write(provenance, statement(made, inputs, tools))

@@ -26,10 +26,10 @@ import sys
 from pathlib import Path
 from generator import pipeline
 from generator.builder import choose
-sys.exit(pipeline.check_rebuilt(Path(sys.argv[1]), sys.argv[2], as_json=False, say=print, progress=print))
+sys.exit(pipeline.check_rebuilt(Path(sys.argv[1]), sys.argv[2], as_json=False))
 """
 WRITE = PROGRAM.replace("pipeline.check_rebuilt(", "pipeline.generate(").replace(
-    "sys.argv[2], as_json=False, say=print, progress=print", "engine=sys.argv[2], say=print, force=True"
+    "sys.argv[2], as_json=False", "engine=sys.argv[2], force=True"
 )
 FRESH = "fresh: every output is what its inputs make"
 FOLDERS = ("generator", "templates", "output")

@@ -48,7 +48,7 @@ def check(tree: Path) -> list[str]:
 def generate(tree: Path, **options: Any) -> list[str]:
     """Run the pipeline on *tree* with Debian's hivex; return what it said of what it did."""
     said: list[str] = []
-    assert pipeline.generate(tree, say=said.append, engine="native", **options) == EXIT_OK
+    assert pipeline.generate(tree, say=said.append, note=said.append, engine="native", **options) == EXIT_OK
     return [line for line in said if not line.startswith("engine: ")]
 
 
@@ -190,7 +190,7 @@ def test_a_template_is_rendered_where_there_is_no_engine_and_no_hivex(tree: Path
         )
 
     done = run()
-    assert (done.returncode, done.stderr) == (EXIT_OK, "")
+    assert (done.returncode, done.stderr) == (EXIT_OK, "rendering 4 files\n")
     assert written(done.stdout.splitlines()) == modules(*LAYERS, language="go")
     # The same machine cannot build a hive, so nothing could have hidden an engine's use.
     edit(tree / "generator/layers/scratch.toml", '"winscratch"', '"other"')
@@ -386,7 +386,7 @@ def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
         (b"[" * 100_000, "damaged"),
         (b'{"format": 1, "outputs": {"a": 1}, "tools": {}}', "damaged"),
         (b'{"format": 2}', "of format 2, not 1"),
-        (b'{"format": "a\\nb"}', "of format a b, not 1"),
+        (b'{"format": "a\\nb"}', "of format a\nb, not 1"),
         (None, "missing"),
     ],
 )
@@ -515,10 +515,10 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
     storing, waiting = threading.Event(), threading.Event()
     store = pipeline._store
 
-    def late(*arguments: Any) -> None:
+    def late(*arguments: Any, **options: Any) -> None:
         storing.set()
         assert waiting.wait(20)
-        store(*arguments)
+        store(*arguments, **options)
 
     monkeypatch.setattr(pipeline, "_store", late)
     first: list[str] = []
@@ -526,15 +526,17 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
     run.start()
     assert storing.wait(20)
     second: list[str] = []
+    notes: list[str] = []
 
-    def say(line: str) -> None:
-        second.append(line)
+    def note(line: str) -> None:
+        notes.append(line)
         waiting.set()
 
-    assert pipeline.generate(tree, say=say) == EXIT_OK
+    assert pipeline.generate(tree, say=second.append, note=note) == EXIT_OK
     run.join(20)
     assert written(first) == modules(*LAYERS, language="go")
-    assert second == ["waiting for another run to end", "fresh: nothing to do"]
+    assert notes == ["waiting for another run to end"]
+    assert second == ["fresh: nothing to do"]
 
 
 def test_a_check_beside_a_check_does_not_wait(tree: Path) -> None:
@@ -607,9 +609,9 @@ def test_findings_are_annotations_in_github_actions(tree: Path) -> None:
     assert report(tree, False, {"GITHUB_ACTIONS": "true"}) == FRESH
     (tree / "output/a%b,c:d\ne").touch()
     stale, annotation, _ = report(tree, False, {"GITHUB_ACTIONS": "true"})
-    assert stale.startswith("stale: output/a%b,c:d e: left over")
+    assert stale.startswith("stale: output/a%b,c:d\ne: left over")
     assert annotation == (
-        "::error file=output/a%25b%2Cc%3Ad%0Ae::output/a%25b,c:d%0Ae: left over: no layer or template makes it; "
+        "::error file=output/a%25b%2Cc%3Ad%0Ae::output/a%25b,c:d e: left over: no layer or template makes it; "
         "run ./invokew generate"
     )
 
@@ -670,7 +672,7 @@ def test_the_tasks_end_with_the_checks_status(tree: Path) -> None:
 def rebuilt(tree: Path) -> tuple[int, list[str]]:
     said: list[str] = []
     before = snapshot(tree)
-    status = pipeline.check_rebuilt(tree, "native", as_json=False, say=said.append, progress=lambda _: None)
+    status = pipeline.check_rebuilt(tree, "native", as_json=False, say=said.append, note=lambda _: None)
     assert snapshot(tree) == before
     return status, said
 

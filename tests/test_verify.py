@@ -35,7 +35,7 @@ def audit(tree: Path) -> Audit:
     ) -> tuple[int, list[str]]:
         said: list[str] = []
         status = verify.verify(
-            root, engine_name=name, provenance=provenance, sbom=sbom, say=said.append, progress=lambda _: None
+            root, engine_name=name, provenance=provenance, sbom=sbom, say=said.append, note=lambda _: None
         )
         return status, said
 

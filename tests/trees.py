@@ -37,7 +37,7 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 def generate(root: Path, *, force: bool = False) -> list[str]:
     """Run the pipeline on *root* natively; return what it said."""
     said: list[str] = []
-    pipeline.generate(root, say=said.append, engine="native", force=force)
+    pipeline.generate(root, say=said.append, note=said.append, engine="native", force=force)
     return said
 
 

@@ -9,19 +9,19 @@ import keyword
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import files, manifest
-from ..errors import EXIT_OK, GeneratorError, one_line
+from .. import console, files, manifest
+from ..console import Say, Verbatim
+from ..errors import EXIT_OK, GeneratorError, printable
 from ..languages import provenance
 from ..languages.provenance import Options
 from ..languages.table import GO_KEYWORDS, LANGUAGES
 from ..manifest import Tree, blob_path
 from ..oci import blob as layers
 
-Say = Callable[[str], None]
 COMPAT = ("imgutil",)
 MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
 _MAX_DIFF = 1 << 20  # bytes; a longer file is none of ours, and comparing it would take minutes
@@ -74,13 +74,12 @@ class Change:
     def diff(self) -> Iterator[str]:
         """Yield the lines of a unified diff from the file as it is to what it is to hold."""
         if len(self.old or "") > _MAX_DIFF:
-            yield one_line(f"{self.path}: too large to compare")
+            yield f"{self.path}: too large to compare"
             return
         old = (self.old or "").splitlines()
         name = "/dev/null" if self.old is None else str(self.path)
         for line in difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm=""):
-            # What a stranger's file holds must not command the terminal.
-            yield "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
+            yield Verbatim(printable(line))
 
 
 def vendor(
@@ -89,7 +88,8 @@ def vendor(
     layer: str,
     destination: str,
     *,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     package: str | None = None,
     prefix: str | None = None,
     compat: str | None = None,
@@ -122,20 +122,18 @@ def vendor(
                     for line in change.diff():
                         say(line)
                 elif not diff:
-                    say(one_line(f"would write {change.path}" if change.needed else f"unchanged: {change.path}"))
+                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
             return EXIT_OK
         folder = next(iter(targets.values())).parent
         folder.mkdir(parents=True, exist_ok=True)
-        with files.lock(folder, say):
+        with files.lock(folder, note):
             changes = _changes(made)
             _judge(changes, force, say)
             write(changes)
-    except BrokenPipeError:  # who reads what is said has gone: nothing is wrong with DEST
-        raise
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:
-        say(one_line(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}"))
+        say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
 
 

@@ -8,12 +8,13 @@ is rendered to compare it with.
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import VERSION, files
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, one_line
+from .. import VERSION, console, files
+from ..console import Say, Verbatim, workflow_error
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
 from ..languages import provenance
 from ..languages.table import LANGUAGES
 from ..manifest import Tree
@@ -21,7 +22,6 @@ from ..oci.blob import Blob
 from . import vendor
 from .find import find
 
-Say = Callable[[str], None]
 FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
 
 
@@ -41,7 +41,7 @@ class Copy:
 
     def __str__(self) -> str:
         what = f" ({self.language}, {self.layer})" if self.language else ""
-        return one_line(f"{self.state}: {self.path}{what}{': ' if self.detail else ''}{self.detail}")
+        return f"{self.state}: {self.path}{what}{': ' if self.detail else ''}{self.detail}"
 
 
 class Catalogue:
@@ -69,7 +69,8 @@ def check(
     paths: Iterable[str],
     *,
     as_json: bool,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     update: bool = False,
     force: bool = False,
     environment: Mapping[str, str] | None = None,
@@ -85,7 +86,7 @@ def check(
     copies = [judge(path, catalogue) for path in find(paths)]
     found = [copy for copy in copies if copy is not None]
     if update:
-        found = _update(found, catalogue, force, (lambda _: None) if as_json else say)
+        found = _update(found, catalogue, force, note)
     for line in report(found, as_json, os.environ if environment is None else environment):
         say(line)
     return EXIT_OK if all(copy.state == FRESH for copy in found) else EXIT_STALE
@@ -95,13 +96,13 @@ def report(copies: list[Copy], as_json: bool, environment: Mapping[str, str]) ->
     """Return the lines that tell a person, a machine or GitHub's workflow commands of the copies."""
     if as_json:
         keys = ("path", "layer", "language", "state", "detail")
-        return [json.dumps([{key: getattr(copy, key) for key in keys} for copy in copies], indent=2)]
+        return [Verbatim(json.dumps([{key: getattr(copy, key) for key in keys} for copy in copies], indent=2))]
     if not copies:
         return ["no copies found"]
     lines = [str(copy) for copy in copies]
     stale = [copy for copy in copies if copy.state != FRESH]
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [f"::error file={_escape(copy.path)}::{str(copy).replace('%', '%25')}" for copy in stale]
+        lines += [workflow_error(copy.path, str(copy)) for copy in stale]
     states = {copy.state for copy in stale}
     if OUTDATED in states:
         lines.append("to mend: invoke vendored --update PATH")
@@ -110,14 +111,6 @@ def report(copies: list[Copy], as_json: bool, environment: Mapping[str, str]) ->
     if states & {UNKNOWN, NEWER}:
         lines.append("to mend: use the winscratch that made the copy, or a later one")
     return lines
-
-
-def _escape(path: str) -> str:
-    """Return *path* as a property of a GitHub workflow command, which is cut at commas and colons."""
-    path = path.encode("utf-8", "replace").decode("utf-8")
-    for character in "%\r\n:,":
-        path = path.replace(character, f"%{ord(character):02X}")
-    return path
 
 
 def judge(path: str, catalogue: Catalogue) -> Copy | None:
@@ -169,7 +162,7 @@ def _is_newer(version: str) -> bool:
     return [int(part) for part in version.split(".")] > [int(part) for part in VERSION.split(".")]
 
 
-def _update(copies: list[Copy], catalogue: Catalogue, force: bool, say: Say) -> list[Copy]:
+def _update(copies: list[Copy], catalogue: Catalogue, force: bool, note: Say) -> list[Copy]:
     """Make anew what is outdated, and the other half of it where that is one of two files."""
     results = {copy.path: copy for copy in copies}
     done: set[str] = set()
@@ -177,7 +170,7 @@ def _update(copies: list[Copy], catalogue: Catalogue, force: bool, say: Say) -> 
         if copy.path not in done and _may_write(copy, catalogue, force):
             group = [copy.path, *_other_halves(copy)]
             done.update(group)
-            results |= {made.path: made for made in _make(group, catalogue, force, say)}
+            results |= {made.path: made for made in _make(group, catalogue, force, note)}
     return [results[path] for path in sorted(results)]
 
 
@@ -197,10 +190,10 @@ def _other_halves(copy: Copy) -> Iterator[str]:
             yield str(path)
 
 
-def _make(paths: list[str], catalogue: Catalogue, force: bool, say: Say) -> list[Copy]:
+def _make(paths: list[str], catalogue: Catalogue, force: bool, note: Say) -> list[Copy]:
     """Write the copies at *paths* anew, all or none of them, and return them as they are then."""
     try:
-        with files.lock(Path(os.path.realpath(paths[0])).parent, say):
+        with files.lock(Path(os.path.realpath(paths[0])).parent, note):
             copies = [copy for copy in (judge(path, catalogue) for path in paths) if copy is not None]
             kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, catalogue, force)]
             if kept:

@@ -2,20 +2,22 @@
 """The check of any registry hive: one line for a good one, one for each broken rule of another."""
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import console
+from ..console import Say, Verbatim
 from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
 from .reader import walked
 
 
-def report(paths: Iterable[str | Path], as_json: bool = False) -> int:
-    """Print a line for each sound hive and one for each finding; return 0, 1 for findings, 2 for unreadable files."""
+def report(
+    paths: Iterable[str | Path], as_json: bool = False, *, say: Say = console.say, note: Say = console.note
+) -> int:
+    """Say a line for each sound hive and one for each finding; return 0, 1 for findings, 2 for unreadable files."""
     status = EXIT_OK
     records: list[dict[str, object]] = []
     for path in paths:
-        name = one_line(str(path))
         try:
             data = Path(path).read_bytes()
         except (OSError, ValueError) as error:
@@ -23,7 +25,7 @@ def report(paths: Iterable[str | Path], as_json: bool = False) -> int:
             status = EXIT_ERROR
             records.append({"path": str(path), "good": False, "error": reason})
             if not as_json:
-                print(f"{name}: cannot be read: {reason}", file=sys.stderr)
+                note(f"{path}: cannot be read: {reason}")
             continue
         judge = walked(data)
         findings = judge.findings or []
@@ -35,7 +37,7 @@ def report(paths: Iterable[str | Path], as_json: bool = False) -> int:
         if not as_json:
             good = f"good hive, {judge.key_count:,} keys, {judge.value_count:,} values, {len(data):,} bytes"
             for line in [finding.message for finding in findings] or [good]:
-                print(f"{name}: {line}")
+                say(f"{path}: {line}")
     if as_json:
-        print(json.dumps(records, indent=2))
+        say(Verbatim(json.dumps(records, indent=2)))
     return status

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import INVOKE, lack
@@ -59,7 +60,7 @@ def write(language: str, name: str, destination: str, root: Path = ROOT, **optio
     vendor.vendor(root, language, name, destination, say=lambda _: None, **options)  # type: ignore[arg-type]
 
 
-def states(*paths: str, **options: bool) -> dict[str, str]:
+def states(*paths: str, **options: Any) -> dict[str, str]:
     said: list[str] = []
     given = paths or (".",)
     status = vendored.check(ROOT, given, as_json=True, say=said.append, environment=NO_CI, **options)
@@ -204,8 +205,8 @@ def test_links_pipes_and_odd_names_are_no_trap(place: Path, tmp_path: Path) -> N
     said: list[str] = []
     assert vendored.check(ROOT, ["."], as_json=False, say=said.append, environment={"GITHUB_ACTIONS": "true"}) == 1
     assert said[:2] == [
-        "edited by hand: a b,c:d%\\udcff.py (python, scratch)",
-        "::error file=a%0Ab%2Cc%3Ad%25?.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
+        "edited by hand: a\nb,c:d%\udcff.py (python, scratch)",
+        "::error file=a%0Ab%2Cc%3Ad%25\\udcff.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
     ]
 
 
