@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front door: thin Invoke tasks. What a task needs is imported when it runs, so that a fresh tree costs little."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +24,11 @@ class PathsTask(Task[Any]):
         return [*(Argument(f"path{n}", positional=True) for n in range(len(paths))), *others]
 
 
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn the errors a user can mend into one line and exit status 2."""
-    from generator.errors import EXIT_ERROR, GeneratorError, reader_gone
+def _run(command: Callable[[], int]) -> None:
+    """Give *command*'s exit status, and its error in one line, to Invoke."""
+    from generator.console import status_of
 
-    try:
-        yield
-    except GeneratorError as error:
-        raise Exit(f"error: {error}", code=EXIT_ERROR) from error
-    except BrokenPipeError as error:
-        raise Exit(code=reader_gone()) from error
-    except ModuleNotFoundError as error:
-        raise Exit(f"error: {error.name} is not installed; ./invokew installs it", code=EXIT_ERROR) from error
-    except KeyboardInterrupt as error:
-        raise Exit("interrupted; every file is whole, so give the command again to go on", code=130) from error
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _end(status: int) -> None:
-    sys.stdout.flush()
+    status = status_of(command)
     if status:
         raise Exit(code=status)
 
@@ -62,29 +43,33 @@ def _end(status: int) -> None:
 )
 def generate(_: Context, engine: str = "", force: bool = False, only: str = "", dry_run: bool = False) -> None:
     """Build stale hives, layers, blobs and modules."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import pipeline
 
-        _end(pipeline.generate(ROOT, say=print, engine=engine or None, force=force, only=only or None, dry_run=dry_run))
+        return pipeline.generate(ROOT, engine=engine or None, force=force, only=only or None, dry_run=dry_run)
+
+    _run(run)
 
 
 @task(
     name="check-stale",
     help={
         "json": "findings as JSON",
-        "rebuild": "build everything from source in memory and compare byte for byte",
+        "full": "make everything again in memory and compare, changed or not",
+        "rebuild": "the same, with hives that an engine builds",
         "engine": "the engine for --rebuild: auto, docker, podman or native",
     },
 )
-def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: str = "") -> None:
+def check_stale(_: Context, json: bool = False, full: bool = False, rebuild: bool = False, engine: str = "") -> None:
     """Say what is stale: exit status 0 fresh, 1 stale, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import pipeline
 
-        if rebuild:
-            _end(pipeline.check_rebuilt(ROOT, engine or None, as_json=json, say=print, progress=_progress))
-        else:
-            _end(pipeline.check(ROOT, as_json=json, say=print))
+        return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
+
+    _run(run)
 
 
 @task(
@@ -96,19 +81,18 @@ def check_stale(_: Context, json: bool = False, rebuild: bool = False, engine: s
 )
 def verify(_: Context, engine: str = "", provenance: str = "", sbom: str = "") -> None:
     """Rebuild everything from source for an auditor, compare, and print each digest."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator import verify
 
-        _end(
-            verify.verify(
-                ROOT,
-                engine_name=engine or None,
-                provenance=Path(provenance) if provenance else None,
-                sbom=Path(sbom) if sbom else None,
-                say=print,
-                progress=_progress,
-            )
+        return verify.verify(
+            ROOT,
+            engine=engine or None,
+            provenance=Path(provenance) if provenance else None,
+            sbom=Path(sbom) if sbom else None,
         )
+
+    _run(run)
 
 
 @task(
@@ -135,24 +119,24 @@ def vendor(
     diff: bool = False,
 ) -> None:
     """Write a layer's module into another project: LANGUAGE LAYER DEST."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.copies import vendor
 
-        _end(
-            vendor.vendor(
-                ROOT,
-                language,
-                layer,
-                dest,
-                say=print,
-                package=package,
-                prefix=prefix,
-                compat=compat,
-                force=force,
-                dry_run=dry_run,
-                diff=diff,
-            )
+        return vendor.vendor(
+            ROOT,
+            language,
+            layer,
+            dest,
+            package=package,
+            prefix=prefix,
+            compat=compat,
+            force=force,
+            dry_run=dry_run,
+            diff=diff,
         )
+
+    _run(run)
 
 
 @task(
@@ -162,23 +146,29 @@ def vendor(
 )
 def vendored(_: Context, json: bool = False, update: bool = False, force: bool = False, **paths: str) -> None:
     """Say in what state the copies at and below PATH... are: exit status 0 fresh, 1 not, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.copies import vendored
 
         given = list(paths.values()) or ["."]
-        _end(vendored.check(ROOT, given, as_json=json, say=print, update=update, force=force))
+        return vendored.check(ROOT, given, as_json=json, update=update, force=force)
+
+    _run(run)
 
 
 @task(name="check-hive", klass=PathsTask, positional=(), help={"json": "findings as JSON"})
 def check_hive(_: Context, json: bool = False, **paths: str) -> None:
     """Say whether Windows would load the registry hives FILE...: exit status 0 all, 1 not, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
         from generator.errors import GeneratorError
         from generator.hives import check
 
         if not paths:
             raise GeneratorError("check-hive: name the hives to check")
-        _end(check.report(paths.values(), json))
+        return check.report(paths.values(), json)
+
+    _run(run)
 
 
 @task(
@@ -191,27 +181,31 @@ def check_hive(_: Context, json: bool = False, **paths: str) -> None:
 )
 def test(_: Context, file: list[str], select: str = "", all: bool = False) -> None:  # noqa: A002 - an option's name
     """Run all tests that this machine can: exit status 0 passed, 1 not, 2 error."""
-    with _one_line_errors():
+
+    def run() -> int:
+        from generator import console
         from generator.machine import testing
 
-        _end(testing.run_tests(files=file, select=select, everything=all, note=_progress))
+        return testing.run_tests(files=file, select=select, everything=all, note=console.note)
+
+    _run(run)
 
 
 @task
 def lint(_: Context) -> None:
     """Run every checker and formatter over the sources: exit status 0 nothing found, 1 something, 2 error."""
-    with _one_line_errors():
-        from generator.machine import checks, venv
-
-        venv.ensure_test_packages(_progress)
-        _end(checks.lint(say=print, note=_progress))
+    _run(lambda: _check_sources("lint"))
 
 
 @task
 def fix(_: Context) -> None:
     """Have the formatters and checkers fix what they can, and write the documents' generated parts."""
-    with _one_line_errors():
-        from generator.machine import checks, venv
+    _run(lambda: _check_sources("fix"))
 
-        venv.ensure_test_packages(_progress)
-        _end(checks.fix(say=print, note=_progress))
+
+def _check_sources(what: str) -> int:
+    from generator import console
+    from generator.machine import checks, venv
+
+    venv.ensure_test_packages(console.note)
+    return (checks.lint if what == "lint" else checks.fix)(say=console.say, note=console.note)

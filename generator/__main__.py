@@ -4,24 +4,16 @@
 import os
 import sys
 
-from .errors import EXIT_ERROR, GeneratorError, reader_gone
+from .console import note, status_of
+from .errors import EXIT_ERROR
 
-USAGE = """usage: python -m generator check-stale [--json]
-       python -m generator vendored [--json] [PATH ...]"""
+USAGE = ("usage: python -m generator check-stale [--json]", "or: python -m generator vendored [--json] [PATH ...]")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # pathlib would cost as much as the check
 
 
 def main(arguments: list[str]) -> int:
     """Run the command that *arguments* name; return its exit status."""
-    try:
-        status = _run(arguments)
-        sys.stdout.flush()
-    except GeneratorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_ERROR
-    except BrokenPipeError:
-        return reader_gone()
-    return status
+    return status_of(lambda: _run(arguments))
 
 
 def _run(arguments: list[str]) -> int:
@@ -31,14 +23,15 @@ def _run(arguments: list[str]) -> int:
     if command == "check-stale" and not paths:
         from . import pipeline  # each command pays for its own imports
 
-        return pipeline.check(ROOT, as_json=as_json, say=print)
+        return pipeline.check(ROOT, as_json=as_json)
     if command == "vendored" and not any(path.startswith("-") for path in paths):
         from pathlib import Path
 
         from .copies import vendored
 
-        return vendored.check(Path(ROOT), paths or ["."], as_json=as_json, say=print)
-    print(USAGE, file=sys.stderr)
+        return vendored.check(Path(ROOT), paths or ["."], as_json=as_json)
+    for line in USAGE:
+        note(line)
     return EXIT_ERROR
 
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one family of errors a user sees, each as a single line."""
 
-import os
-import sys
+import re
 from typing import Any, NamedTuple
 
 EXIT_OK = 0
 EXIT_STALE = 1
 EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+# What continuous integrations take for a command to them: a line that starts in `::`, or `##[`, `##vso[` anywhere.
+_LOG_COMMAND = re.compile(r"^\s*::|##(?=\w*\[)")
 
 
 class GeneratorError(Exception):
@@ -17,16 +20,16 @@ class GeneratorError(Exception):
         super().__init__(one_line(message))
 
 
-def reader_gone() -> int:
-    """Return the exit status for a reader of ours that left early, and keep Python's flush at exit from complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_ERROR
-
-
 def one_line(text: str) -> str:
-    """Return *text* as one printable line: white space runs folded, control characters escaped."""
-    folded = " ".join(text.split())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in folded)
+    """Return *text* as one line that commands neither a terminal nor a CI's log: runs of white space folded."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Return *text*, a line or a part of one, with tabs kept, control characters escaped and log commands broken."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
+    return _LOG_COMMAND.sub(lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
 
 
 def brief(data: Any) -> str:

@@ -1,148 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each output was made from, by content hash, and what is stale, and why.
+"""What the committed outputs were made from, by content hash: the quick half of the staleness check.
 
-Standard library only, and little of it: the check runs on every commit of every project that has it.
-pathlib and dataclasses would take as long to import as all the rest of the check does.
+The manifest holds the hash of every file that takes part and of every output. Where all of them are as it
+says, nothing has changed since and nothing needs to be made to know it. Standard library only, and little of
+it: this runs on every commit, and pathlib and dataclasses would take as long to import as the rest takes.
 Hashes of text are taken with LF line ends, so that a checkout with CRLF is as fresh as any other.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import GeneratorError, one_line, shorten
-from .languages.language import LAYER
-from .languages.table import LANGUAGES, committed
+from .console import Verbatim, workflow_error
+from .errors import GeneratorError, shorten
+from .files import TEMPORARY, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "output/manifest.json"
 LAYERS = "generator/layers"
-FORMAT = 1
-TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
+FORMAT = 2
+MOST = 10  # changed inputs that are named; more tell nobody more
 
-# What a layer's bytes depend on beside its specification; folders stand for all files in them.
-_BLOB_INPUTS = (
-    "Dockerfile.hivex",
-    "generator/hivebuilder",
-    "generator/hives/model.py",
-    "generator/oci/blob.py",
-    "generator/oci/tar.py",
-    "generator/spec",
-)
-# What a module's text depends on beside its blob and its language's templates.
-_RENDERER = "generator/languages/render.py"
-_LITERALS = "generator/languages/literals.py"
-_MODULE_INPUTS = (
-    "generator/__init__.py",
-    "generator/languages/language.py",
-    _LITERALS,
-    "generator/languages/provenance.py",
-    _RENDERER,
-    "generator/languages/table.py",
-)
+_INPUT_FOLDERS = ("generator", "templates")
+_INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
+_LINK = "a symbolic link; put the file itself here"
 
 
-class Output(NamedTuple):
-    """One file below output/: its path, the layer it belongs to (None if shared), and the inputs it is made from.
+class Seen(NamedTuple):
+    """A checkout as it is now: the content hash of each input and output by path, and what should not be there."""
 
-    *language* is None and *template* empty for a blob; *module* is the layer's name or the kind of module,
-    empty for a file that goes with all modules.
-    """
-
-    path: str
-    layer: str | None
-    language: str | None
-    template: str
-    inputs: tuple[str, ...]
-    module: str = ""
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    strange: "list[Finding]"
 
 
 class Record(NamedTuple):
-    """What the manifest says of an output: its hash, and the hash of each input it was made from."""
+    """What the manifest says: the hash of each input and output by path, and the jinja2 version that rendered."""
 
-    sha256: str
-    made_from: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    jinja2: str
 
 
 class Finding(NamedTuple):
-    """One file that makes outputs stale: which, why, and which outputs."""
+    """One file that is not as it should be, and why."""
 
     file: str
     reason: str
-    outputs: list[str]
 
     def __str__(self) -> str:
-        others = [path for path in self.outputs if path != self.file]
-        if not others:
-            return f"{self.file}: {self.reason}"
-        rest = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        return f"{self.file}: {self.reason} since {others[0]}{rest} was made"
+        return f"{self.file}: {self.reason}"
 
 
-class Tree:
-    """A checkout's inputs and outputs as they are now; each file is read and hashed once."""
-
-    def __init__(self, root: "Path | str") -> None:
-        self.root = root
-        self._hashes: dict[str, str | None] = {}
-
-    def hash(self, path: str) -> str | None:
-        """Return the content hash of the file *path* below the root, or None where there is no such file."""
-        if path not in self._hashes:
-            try:
-                with open(f"{self.root}/{path}", "rb") as file:
-                    self._hashes[path] = content_hash(path, file.read())
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                self._hashes[path] = None
-            except OSError as error:
-                raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
-        return self._hashes[path]
-
-    def files(self, folder: str) -> list[str]:
-        """Return the paths of the files in *folder* and below, sorted, without caches and hidden files."""
-        found = []
-        root = str(self.root)
-        for where, folders, names in os.walk(f"{root}/{folder}", onerror=_refuse):
-            folders[:] = sorted(name for name in folders if name[0] != "." and name != "__pycache__")
-            base = where[len(root) + 1 :].replace(os.sep, "/")
-            found += [f"{base}/{name}" for name in names if name[0] != "."]
-        return sorted(found)
-
-    def layers(self) -> list[str]:
-        """Return the names of the specified layers, sorted."""
-        return [path[len(LAYERS) + 1 : -5] for path in self.files(LAYERS) if path.endswith(".toml")]
-
-    def templates(self, language: str) -> list[str]:
-        """Return the paths of a language's templates, sorted."""
-        return self.files(f"templates/{language}")
-
-    def template_digest(self, language: str) -> str:
-        """Return the digest of all that a module's text depends on but its blob, as ``sha256:…``."""
-        parts = (f"{path}\0{self.hash(path)}\n" for path in (*self.templates(language), _LITERALS, _RENDERER))
-        return "sha256:" + hashlib.sha256("".join(parts).encode("utf-8")).hexdigest()
-
-    def outputs(self) -> dict[str, Output]:
-        """Return every output that there should be, by path, blobs first."""
-        layers = self.layers()
-        blob_inputs = [file for path in _BLOB_INPUTS for file in (self.files(path) or [path])]
-        expected = [Output(blob_path(name), name, None, "", (f"{LAYERS}/{name}.toml", *blob_inputs)) for name in layers]
-        inputs = {
-            name: (*self.templates(name), f"generator/languages/{name}.py", *_MODULE_INPUTS) for name in LANGUAGES
-        }
-        for file in committed(layers):
-            layer = file.name if file.kind == LAYER else None
-            made_from = (blob_path(layer), *inputs[file.language]) if layer else inputs[file.language]
-            expected.append(Output(f"output/{file.path}", layer, file.language, file.template, made_from, file.name))
-        return {output.path: output for output in expected}
+def look(root: "Path | str") -> Seen:
+    """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
+    seen = Seen({}, {}, [])
+    for folder in _INPUT_FOLDERS:
+        _walk(str(root), folder, seen.inputs, seen)
+    for path in _INPUT_FILES:
+        if os.path.lexists(f"{root}/{path}"):
+            seen.inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
+    _walk(str(root), "output", seen.outputs, seen)
+    seen.outputs.pop(MANIFEST, None)
+    return seen
 
 
-def _refuse(error: OSError) -> None:
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        raise GeneratorError(f"{error.filename}: cannot be read: {error.strerror}") from error
+def _walk(root: str, folder: str, hashes: dict[str, str], seen: Seen) -> None:
+    """Hash the files of *folder* and below; folders that are links are not entered."""
+    try:
+        with os.scandir(f"{root}/{folder}") as scan:
+            entries = list(scan)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise GeneratorError(f"{folder}: cannot be read: {error.strerror}") from error
+    for entry in entries:
+        path = f"{folder}/{entry.name}"
+        if entry.name.endswith(TEMPORARY) and entry.name[0] == ".":
+            continue  # of a run that was killed; the next one removes it
+        if entry.is_symlink():
+            seen.strange.append(Finding(path, _LINK))
+        elif entry.name == "__pycache__" and entry.is_dir(follow_symlinks=False):
+            if folder.partition("/")[0] == "output":
+                _check_bytecode(root, path, {name.name for name in entries}, seen)
+        elif entry.name[0] == ".":
+            seen.strange.append(Finding(path, "a hidden file or folder; remove it, or take the dot from its name"))
+        elif path.startswith(f"{LAYERS}/") and not (entry.name.endswith(".toml") and entry.is_file()):
+            seen.strange.append(Finding(path, f"not a specification; {LAYERS} holds files NAME.toml alone"))
+        elif entry.is_dir(follow_symlinks=False):
+            _walk(root, path, hashes, seen)
+        else:
+            hashes[path] = content_hash(path, read_file(entry.path, path))
+
+
+def _check_bytecode(root: str, folder: str, sources: set[str], seen: Seen) -> None:
+    """Find what is in a ``__pycache__`` beside the bytecode of *sources*, which importing a module leaves there."""
+    for name in sorted(os.listdir(f"{root}/{folder}")):
+        if not (name.endswith(".pyc") and name.partition(".")[0] + ".py" in sources):
+            seen.strange.append(Finding(f"{folder}/{name}", "bytecode without a source; remove it"))
+
+
+def layers(root: "Path | str") -> list[str]:
+    """Return the names of the specified layers, sorted."""
+    try:
+        names = os.listdir(f"{root}/{LAYERS}")
+    except FileNotFoundError:
+        return []
+    return sorted(name[:-5] for name in names if name.endswith(".toml") and name[0] != ".")
 
 
 def blob_path(layer: str) -> str:
@@ -157,100 +125,59 @@ def content_hash(path: str, data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def read(root: "Path | str") -> tuple[dict[str, Record], dict[str, str], str]:
-    """Return the manifest's records and tool versions, and what is wrong with the file (empty if nothing)."""
+def read(root: "Path | str") -> tuple[Record, str]:
+    """Return what the manifest says, and what is wrong with the file (empty if nothing)."""
+    nothing = Record({}, {}, "")
+    if not os.path.lexists(f"{root}/{MANIFEST}"):
+        return nothing, "missing"
     try:
-        with open(f"{root}/{MANIFEST}", "rb") as file:
-            document = json.loads(file.read())
+        document = json.loads(read_file(f"{root}/{MANIFEST}", MANIFEST))
         if document["format"] != FORMAT:
-            return {}, {}, f"of format {shorten(str(document['format']))}, not {FORMAT}"
-        records = {path: Record(entry["sha256"], dict(entry["from"])) for path, entry in document["outputs"].items()}
-        return records, dict(document["tools"]), ""
-    except FileNotFoundError:
-        return {}, {}, "missing"
+            return nothing, f"of format {shorten(str(document['format']))}, not {FORMAT}"
+        record = Record(document["inputs"], document["outputs"], document["jinja2"])
+        if {type(value) for part in record[:2] for value in part.values()} | {type(record.jinja2)} == {str}:
+            return record, ""
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}, {}, "damaged"
-    except OSError as error:
-        raise GeneratorError(f"{MANIFEST}: cannot be read: {error.strerror}") from error
+        pass
+    return nothing, "damaged"
 
 
-def write(records: Mapping[str, Record], tools: Mapping[str, str]) -> bytes:
+def write(record: Record) -> bytes:
     """Return the manifest as the bytes of its file."""
-    outputs = {path: {"from": dict(record.made_from), "sha256": record.sha256} for path, record in records.items()}
-    document = {"format": FORMAT, "outputs": outputs, "tools": dict(tools)}
+    document = {"format": FORMAT, **record._asdict()}
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("utf-8")
 
 
-def record_of(tree: Tree, output: Output, sha256: str, blobs: Mapping[str, str]) -> Record:
-    """Return the record of an output just made; *blobs* has the hashes of blobs that are not on disk yet."""
-    return Record(sha256, {path: blobs.get(path) or tree.hash(path) or "" for path in output.inputs})
-
-
-def stale(tree: Tree, expected: Mapping[str, Output], records: Mapping[str, Record]) -> list[Finding]:
-    """Return what makes outputs stale, one finding a file and reason, in the order of the outputs."""
-    findings: dict[tuple[str, str], Finding] = {}
-
-    def add(file: str, reason: str, output: str) -> None:
-        findings.setdefault((file, reason), Finding(file, reason, [])).outputs.append(output)
-
-    for path, output in expected.items():
-        record = records.get(path)
-        found = tree.hash(path)
-        if record is None:
-            add(path, "not generated yet" if found is None else "not in the manifest", path)
-            continue
-        for file, reason in changes(tree, output, record):
-            add(file, reason, path)
-        if found != record.sha256:
-            add(path, _output_state(f"{tree.root}/{path}", found), path)
-    left = leftovers(tree, expected)
-    for path in left:
-        add(path, "left over: no layer or template makes it", path)
-    # A run that died between removing files and forgetting them leaves such records.
-    for path in sorted({*records} - {*expected, *left}):
-        add(path, "in the manifest still: no layer or template makes it", path)
-    return list(findings.values())
-
-
-def changes(tree: Tree, output: Output, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield each input that is not what *output* was made from, and how it differs."""
-    for file in sorted({*output.inputs, *record.made_from}):
-        then, now = record.made_from.get(file), tree.hash(file) if file in output.inputs else None
+def changed(record: Record, seen: Seen) -> list[Finding]:
+    """Return the inputs that are not as the manifest has them, sorted."""
+    found = []
+    for path in sorted(record.inputs.keys() | seen.inputs.keys()):
+        then, now = record.inputs.get(path), seen.inputs.get(path)
         if then != now:
-            yield file, "added" if then is None else "removed" if now is None else "changed"
+            found.append(Finding(path, "added" if then is None else "removed" if now is None else "changed"))
+    return found
 
 
-def _output_state(path: str, found: str | None) -> str:
-    if found is not None:
-        return "edited by hand, or half written"
-    return "a directory stands in its place" if os.path.isdir(path) else "deleted"
+def report(findings: list[Finding], because: list[Finding], as_json: bool, environment: Mapping[str, str]) -> list[str]:
+    """Return the lines that tell a person, a machine or GitHub's workflow commands what is stale.
 
-
-def leftovers(tree: Tree, expected: Iterable[str]) -> list[str]:
-    """Return the paths of files below output/ that nothing makes; what the manifest may name elsewhere is not ours."""
-    return sorted({*tree.files("output")} - {*expected, MANIFEST})
-
-
-def report(findings: list[Finding], damage: str, as_json: bool, environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that tell a person, a machine or GitHub's workflow commands what is stale."""
-    if damage:
-        findings = [Finding(MANIFEST, damage, []), *findings]
-    mend = "./invokew generate"
+    *because* are the inputs that changed since the outputs were made.
+    """
+    fix = "./invokew generate"
     if as_json:
         document: dict[str, Any] = {
             "fresh": not findings,
-            "findings": [{"file": f.file, "reason": f.reason, "outputs": f.outputs} for f in findings],
-            "mend": mend if findings else None,
+            "findings": [finding._asdict() for finding in findings],
+            "changed": [finding._asdict() for finding in because] if findings else [],
+            "fix": fix if findings else None,
         }
-        return [json.dumps(document, indent=2)]
+        return [Verbatim(json.dumps(document, indent=2))]
     if not findings:
         return ["fresh: every output is what its inputs make"]
     lines = [f"stale: {finding}" for finding in findings]
+    lines += [f"changed since: {finding}" for finding in because[:MOST]]
+    if len(because) > MOST:
+        lines.append(f"changed since: {len(because) - MOST} more files")
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [f"::error file={_escape(f.file, ':,')}::{_escape(f'{f}; run {mend}')}" for f in findings]
-    return [one_line(line) for line in (*lines, f"to mend: {mend}")]
-
-
-def _escape(text: str, more: str = "") -> str:
-    """Return *text* as GitHub's workflow commands want it; a property's value has *more* to escape than a message."""
-    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + more else c for c in text)
+        lines += [workflow_error(finding.file, f"{finding}; run {fix}") for finding in findings]
+    return [*lines, f"to fix: {fix}"]

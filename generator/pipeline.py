@@ -1,60 +1,218 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that knows the order of the stages: specification, hives, tar, blob, modules, manifest.
 
-Everything is made in memory and judged before the first file is written, so an error leaves the tree
-as it was. Modules of heavy stages are imported by the stage that needs them: a fresh tree needs none.
+One function makes everything in memory from what it is given; ``generate`` writes the difference to what is
+committed, ``check`` names it. Every error comes before the first file is written, so it leaves the tree as it
+was. Modules of heavy stages are imported by the function that needs them: an unchanged tree needs none.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import files, manifest
+from . import console, files, manifest
+from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
-from .manifest import MANIFEST, Output, Record, Tree, blob_path
+from .manifest import LAYERS, MANIFEST, Finding, Record, Seen, blob_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .builder.choose import Engine
+    from .hives.model import Hive
     from .oci.blob import Blob
     from .spec.layer import Layer
 
-Say = Callable[[str], None]
-# Libraries whose version can change an output's bytes; what they make is compared, not the version.
-TOOLS = ("jinja2", "zopfli")
+Build = Callable[["Mapping[str, Hive]"], Mapping[str, bytes]]
 
 
-class _Work:
-    """What one run has to do, and what it has made so far."""
+class Made(NamedTuple):
+    """Everything made anew: each output's bytes and layer (None: all layers') by path, and each layer's blob.
 
-    def __init__(
-        self, tree: Tree, expected: dict[str, Output], records: dict[str, Record], chosen: set[str], build: list[str]
-    ) -> None:
-        self.tree = tree
-        self.expected = expected
-        self.records = records
-        self.chosen = chosen  # paths of outputs that this run looks after
-        self.build = build  # layers whose blob the engine must make
-        self.witness = False  # by another engine than this program
-        self.blobs: dict[str, Blob] = {}
-        self.made: dict[str, bytes] = {}
+    *new* are the layers whose committed blob could not stay.
+    """
+
+    files: dict[str, bytes]
+    layers: dict[str, str | None]
+    blobs: "dict[str, Blob]"
+    new: list[str]
 
 
-def check(root: "Path | str", *, as_json: bool, say: Say, environment: Mapping[str, str] | None = None) -> int:
-    """Say what is stale below *root*; return 0 if nothing is, else 1."""
-    with files.lock(root, lambda _: None, shared=True):
-        tree = Tree(root)
-        records, _, damage = manifest.read(root)
-        findings = manifest.stale(tree, tree.outputs(), records)
-    for line in manifest.report(findings, damage, as_json, os.environ if environment is None else environment):
+def specified(root: "Path") -> "list[Layer]":
+    """Return the checked specification of each layer of the checkout *root*, by name."""
+    from .spec.layer import load
+
+    return [load(root / f"{LAYERS}/{name}.toml", f"{LAYERS}/{name}.toml") for name in manifest.layers(root)]
+
+
+def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
+    """Return what each hive of *layers* is to hold, by the layer's name and the hive's path."""
+    from .spec.layer import hives
+
+    return {f"{layer.name}:{path}": hive for layer in layers for path, hive in hives(layer)}
+
+
+def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = False, note: Say) -> Made:
+    """Make every output of the checkout *root* in memory; writes nothing.
+
+    *build* returns hives by id for the plans that it is given. A committed blob that unpacks to the right tar
+    stays, unless *force*: another processor's zopfli may compress the same tar otherwise.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .languages.render import modules
+    from .oci.blob import compress, read_blob
+    from .oci.tar import write_tar
+
+    hives = build(plans(layers))
+    tars = {
+        layer.name: write_tar(
+            (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])
+            for f in layer.files
+        )
+        for layer in layers
+    }
+    blobs = {} if force else {name: blob for name, tar in tars.items() if (blob := _committed(root, name, tar))}
+    new = [name for name in tars if name not in blobs]
+    if new:
+        note(f"compressing {len(new)} layer{'s' * (len(new) != 1)}")
+    with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
+        for name, data in zip(new, pool.map(compress, [tars[name] for name in new]), strict=True):
+            blobs[name] = read_blob(data, blob_path(name))
+    outputs: list[tuple[str, str | None, bytes]] = [(blob_path(name), name, blobs[name].compressed) for name in tars]
+    outputs += modules(root / "templates", {name: blobs[name] for name in tars})
+    return Made({p: data for p, _, data in outputs}, {p: layer for p, layer, _ in outputs}, blobs, new)
+
+
+def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
+    """Return the committed blob of layer *name* if it unpacks to *tar*."""
+    from .oci.blob import GZIP_HEADER, read_blob
+
+    path = blob_path(name)
+    try:
+        blob = read_blob(files.read_file(root / path, path), path)
+    except GeneratorError:
+        return None
+    # The header alone could carry more than the tar.
+    return blob if blob.tar == tar and blob.compressed.startswith(GZIP_HEADER) else None
+
+
+def build_by_layout(hives: "Mapping[str, Hive]") -> dict[str, bytes]:
+    """Build hives in this process, byte for byte as hivex lays them out."""
+    from .hives.layout import lay_out
+
+    return {name: lay_out(hive) for name, hive in hives.items()}
+
+
+def build_by(engine: "Engine", note: Say) -> Build:
+    """Return what has *engine* build hives, and refuses every one that is not as this process builds it too."""
+    from .builder import choose
+
+    return lambda hives: choose.build_hives(engine, hives, note) if hives else {}
+
+
+def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made) -> list[Finding]:
+    """Return what is not as it should be: each output that is not what was *made*, and what nothing makes."""
+    findings = [Finding(MANIFEST, damage)] if damage else []
+    findings += seen.strange
+    for path, data in made.files.items():
+        found = seen.outputs.get(path)
+        if found != manifest.content_hash(path, data):
+            findings.append(Finding(path, _why(root, path, found, record)))
+    findings += [
+        Finding(p, "left over: no layer or template makes it") for p in sorted(seen.outputs.keys() - made.files)
+    ]
+    findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, made.files)]
+    return findings
+
+
+def _why(root: "Path", path: str, found: str | None, record: Record) -> str:
+    """Say why an output is not as it was made now; *found* is its hash, None where there is no such file."""
+    if found is None:
+        if (root / path).is_dir():
+            return "a directory stands in its place"
+        return "deleted" if path in record.outputs else "not generated yet"
+    if found == record.outputs.get(path) or _is_sealed(root / path):
+        return "not what its sources make"
+    return "edited by hand, or half written"
+
+
+def _is_sealed(file: "Path") -> bool:
+    """Tell whether a module is as some run made it."""
+    from .languages import provenance
+
+    found = provenance.read(file.read_bytes().decode("utf-8", "surrogateescape"))
+    return found is not None and found[1]
+
+
+def _ignored(root: "Path", paths: Iterable[str]) -> list[str]:
+    """Return those of *paths* that git would leave out of a commit; none where this is no checkout of git's."""
+    from .git import git
+
+    said = git(root, "check-ignore", "--no-index", "-z", "--stdin", stdin="\0".join(paths))
+    return (said or "").split("\0")[:-1]
+
+
+def check(
+    root: "Path | str",
+    *,
+    say: Say = console.say,
+    note: Say = console.note,
+    full: bool = False,
+    as_json: bool = False,
+    rebuild: bool = False,
+    engine: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Say what is stale below *root*; return 0 if nothing is, else 1.
+
+    Where nothing changed since the manifest was written, that is all there is to tell, unless *full* or CI=true.
+    Else everything is made again in memory and compared; *rebuild* has an *engine* build the hives for that.
+    """
+    environment = os.environ if environment is None else environment
+    if engine is not None and not rebuild:
+        raise GeneratorError("--engine: means nothing without --rebuild")
+    with files.lock(root, note, shared=True):
+        seen = manifest.look(root)
+        record, damage = manifest.read(root)
+        findings: list[Finding] = []
+        if rebuild or full or environment.get("CI") == "true" or not _is_unchanged(seen, record, damage):
+            from pathlib import Path
+
+            try:
+                findings = _made_again(Path(root), seen, record, damage, engine if rebuild else "", note)
+            except ModuleNotFoundError as error:
+                raise GeneratorError(
+                    f"{error.name} is not installed, without which nothing can be made to compare with; "
+                    "run ./invokew check-stale, which installs it"
+                ) from error
+    because = manifest.changed(record, seen) if findings and not damage else []
+    for line in manifest.report(findings, because, as_json, environment):
         say(line)
-    return EXIT_STALE if findings or damage else EXIT_OK
+    return EXIT_STALE if findings else EXIT_OK
+
+
+def _is_unchanged(seen: Seen, record: Record, damage: str) -> bool:
+    unchanged = not damage and (seen.inputs, seen.outputs, seen.strange) == (record.inputs, record.outputs, [])
+    return unchanged and jinja2_version() in {record.jinja2, ""}
+
+
+def _made_again(root: "Path", seen: Seen, record: Record, damage: str, engine: str | None, note: Say) -> list[Finding]:
+    """Make everything again, by *engine* (None: the first that works; empty: none), and compare."""
+    build: Build = build_by_layout
+    if engine != "":
+        from .builder import choose
+
+        build = build_by(choose.select(engine, note, witness=True), note)
+    return compare(root, seen, record, damage, make(root, specified(root), build, note=note))
 
 
 def generate(
     root: "Path",
     *,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     engine: str | None = None,
     force: bool = False,
     only: str | None = None,
@@ -64,238 +222,116 @@ def generate(
 
     *only* is a layer's name. Raises GeneratorError, with every output as it was.
     """
-    with files.lock(root, say):
+    if engine is not None:
+        from .builder import choose
+
+        choose.check_name(engine)
+    with files.lock(root, note):
+        if only is not None and only not in manifest.layers(root):
+            raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(manifest.layers(root))}")
         if not dry_run:
             files.sweep(root / "output")
-        tree = Tree(root)
-        expected = tree.outputs()
-        if only is not None and only not in tree.layers():
-            raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(tree.layers())}")
-        records, tools, damage = manifest.read(root)
-        findings = manifest.stale(tree, expected, records)
-        installed = tool_versions()
-        # A tool that is not here can make no other bytes.
-        other = {tool for tool, version in installed.items() if version not in {tools.get(tool), "unknown"}}
-        if not (findings or damage or force or other):
-            say("fresh: nothing to do")
+        seen = manifest.look(root)
+        record, damage = manifest.read(root)
+        if not force and _is_unchanged(seen, record, damage):
+            for line in _summary(root):
+                say(line)
             return EXIT_OK
-        chosen = {path for path, output in expected.items() if only is None or output.layer == only}
-        work = _Work(tree, expected, records, chosen, [])
-        work.build = [o.layer for o in expected.values() if o.layer and _must_build(work, o, force)]
-        everything = force or "jinja2" in other
+        for finding in seen.strange:
+            if not finding.file.startswith("output/"):
+                raise GeneratorError(str(finding))
+        layers = specified(root)
+        made = make(root, layers, build_by_layout, force=force, note=note)
+        chosen = [path for path, layer in made.layers.items() if only in {None, layer}]
+        if not force:
+            chosen = [p for p in chosen if manifest.content_hash(p, made.files[p]) != seen.outputs.get(p)]
         if dry_run:
-            _say_plan(work, findings, damage, everything, say)
+            for line in manifest.report(compare(root, seen, record, damage, made), [], False, {})[:-1]:
+                say(line)
+            for path in chosen:
+                say(f"would write {path}")
             return EXIT_OK
-        if not root.joinpath("output").is_dir() and root.joinpath("output").exists():
-            raise GeneratorError("output: a file stands in the place of the folder; move it away")
-        _make_blobs(work, root, engine, say)
-        if "zopfli" in other and not damage:
-            _compress_again(work)
-        _make_modules(work, root, say, everything=everything)
-        _store(work, root, tools, installed, only, say)
+        _have_witness(
+            [layer for layer in layers if layer.name in made.new and only in {None, layer.name}], engine, note
+        )
+        _store(root, seen, record, made, chosen, all_layers=only is None, say=say, note=note)
         return EXIT_OK
 
 
-def rebuild(tree: Tree, root: "Path", engine: str | None, say: Say) -> "tuple[dict[str, bytes], dict[str, Blob]]":
-    """Return every output made anew from source in memory, by path, and the blobs by layer; writes nothing."""
-    expected = tree.outputs()
-    work = _Work(tree, expected, {}, set(expected), tree.layers())
-    work.witness = True
-    _make_blobs(work, root, engine, say)
-    _make_modules(work, root, say, everything=True)
-    return work.made, work.blobs
-
-
-def compare(
-    root: "Path", engine: str | None, progress: Say
-) -> "tuple[list[manifest.Finding], str, dict[str, bytes], dict[str, Blob]]":
-    """Rebuild everything in memory and compare it with the outputs byte for byte; whoever calls holds the lock.
-
-    Returns the findings, what is wrong with the manifest, and what rebuild returns.
-    """
-    tree = Tree(root)
-    records, _, damage = manifest.read(root)
-    findings = manifest.stale(tree, tree.outputs(), records)
-    named = {path for finding in findings for path in finding.outputs}
-    made, blobs = rebuild(tree, root, engine, progress)
-    findings += [
-        manifest.Finding(path, "not what its sources make", [path])
-        for path, data in made.items()
-        if path not in named and manifest.content_hash(path, data) != tree.hash(path)
-    ]
-    return findings, damage, made, blobs
-
-
-def check_rebuilt(root: "Path", engine: str | None, *, as_json: bool, say: Say, progress: Say) -> int:
-    """Say what is stale, or not what its sources make; return 0 if nothing is, else 1."""
-    with files.lock(root, progress, shared=True):
-        findings, damage, _, _ = compare(root, engine, progress)
-    for line in manifest.report(findings, damage, as_json, os.environ):
-        say(line)
-    return EXIT_STALE if findings or damage else EXIT_OK
-
-
-def _must_build(work: _Work, output: Output, force: bool) -> bool:
-    """Tell whether *output* is a blob that only the engine can bring up to date."""
-    if output.language is not None or output.path not in work.chosen:
-        return False
-    record = work.records.get(output.path)
-    if force or record is None or work.tree.hash(output.path) != record.sha256:
-        return True
-    return any(True for _ in manifest.changes(work.tree, output, record))
-
-
-def _make_blobs(work: _Work, root: "Path", engine: str | None, say: Say) -> None:
-    """Fill work.blobs: what the engine must make is made, the rest is read from its committed file."""
-    from .oci import blob as layers
-
-    if work.build:
-        from concurrent.futures import ThreadPoolExecutor
-
-        tars = dict(_built(root, work, engine, say))
-        with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
-            for name, data in zip(tars, pool.map(layers.compress, tars.values()), strict=True):
-                work.blobs[name] = layers.read_blob(data, blob_path(name))
-                work.made[blob_path(name)] = data
-    for name in work.tree.layers():
-        if name not in work.blobs and any(work.expected[p].layer == name for p in work.chosen):
-            path = blob_path(name)
-            work.blobs[name] = layers.read_blob((root / path).read_bytes(), path)
-
-
-def _built(root: "Path", work: _Work, engine: str | None, say: Say) -> Iterable[tuple[str, bytes]]:
-    """Yield the name and tar of each layer in work.build, all their hives built in one run of the engine."""
+def _have_witness(layers: "list[Layer]", engine: str | None, note: Say) -> None:
+    """Have an engine build the hives of *layers* as well; raises GeneratorError where it builds others."""
     from .builder import choose
-    from .oci.tar import write_tar
-    from .spec import layer as spec
 
-    loaded: list[Layer] = []
-    for name in work.build:
-        shown = f"{manifest.LAYERS}/{name}.toml"
-        loaded.append(spec.load(root / shown, shown))
-    wanted = {f"{layer.name}:{path}": hive for layer in loaded for path, hive in spec.hives(layer)}
-    hives = {}
-    if wanted:
-        hives = choose.build_hives(choose.select(engine, say, witness=work.witness), wanted, say)
-    for layer in loaded:
-        contents = (
-            (f.path, f.content if isinstance(f.content, bytes) else hives[f"{layer.name}:{f.path}"])
-            for f in layer.files
-        )
-        yield layer.name, write_tar(contents)
-
-
-def _compress_again(work: _Work) -> None:
-    """Compress committed layers anew: another zopfli may make another blob of the same tar."""
-    from .oci import blob as layers
-
-    for name, blob in work.blobs.items():
-        if blob_path(name) not in work.made:
-            data = layers.compress(blob.tar)
-            if data != blob.compressed:
-                work.blobs[name] = layers.read_blob(data, blob_path(name))
-                work.made[blob_path(name)] = data
-
-
-def _make_modules(work: _Work, root: "Path", say: Say, *, everything: bool) -> None:
-    """Render the chosen outputs that are stale, or all of them, into work.made."""
-    stale = [
-        (o.language, o)
-        for p, o in work.expected.items()
-        if p in work.chosen and o.language and (everything or _is_stale(work, o))
-    ]
-    if not stale:
-        return
-    from .languages import render
-    from .languages.table import LANGUAGES
-
-    say(f"rendering {len(stale)} files")
-    for language, output in stale:
-        folder = root / "templates" / language
-        if not output.module:
-            text = render.render(folder, output.template, {})
-        else:
-            options = LANGUAGES[language].committed(output.module)
-            digest = work.tree.template_digest(language)
-            blob = work.blobs[output.layer] if output.layer else None
-            text = render.module(folder, output.template, output.module, blob, options, digest)
-        work.made[output.path] = text.encode("utf-8")
-
-
-def _is_stale(work: _Work, output: Output) -> bool:
-    record = work.records.get(output.path)
-    if record is None or work.tree.hash(output.path) != record.sha256:
-        return True
-    if output.layer is not None and blob_path(output.layer) in work.made:
-        return True
-    return any(True for _ in manifest.changes(work.tree, output, record))
+    if wanted := plans(layers):
+        build_by(choose.select(engine, note), note)(wanted)
 
 
 def _store(
-    work: _Work, root: "Path", tools: Mapping[str, str], installed: Mapping[str, str], only: str | None, say: Say
+    root: "Path",
+    seen: Seen,
+    record: Record,
+    made: Made,
+    chosen: list[str],
+    *,
+    all_layers: bool,
+    say: Say,
+    note: Say,
 ) -> None:
     """Write what differs, remove what is left over, and the manifest last."""
-    hashes = {path: manifest.content_hash(path, data) for path, data in work.made.items()}
-    changed = {path: data for path, data in work.made.items() if hashes[path] != work.tree.hash(path)}
-    records = {path: record for path, record in work.records.items() if path in work.expected or only is not None}
-    for path, digest in hashes.items():
-        records[path] = manifest.record_of(work.tree, work.expected[path], digest, hashes)
-    removed = [] if only is not None else _removable(work, root, say)
-    # Another version that makes the same bytes is no reason to touch the manifest; one that made some is not yet all's.
-    same_bytes = not any(p in work.records and work.records[p].sha256 != h for p, h in hashes.items())
-    document = manifest.write(records, tools if tools and (same_bytes or only is not None) else installed)
+    hashes = {path: manifest.content_hash(path, data) for path, data in made.files.items()}
+    writes = {root / path: made.files[path] for path in chosen if hashes[path] != seen.outputs.get(path)}
+    removed = _removable(root, seen, record, made, note) if all_layers else []
+    # What is said of outputs that were not chosen holds too: it is what they have to be, not what they are.
+    document = manifest.write(Record(seen.inputs, hashes, jinja2_version() or record.jinja2))
     target = root / MANIFEST
-    writes = {root / path: data for path, data in changed.items()}
-    if not target.is_file() or target.read_bytes().replace(b"\r\n", b"\n") != document:
+    if not target.is_file() or files.read_file(target, MANIFEST).replace(b"\r\n", b"\n") != document:
         writes[target] = document
     files.replace(writes, last=target, remove=[root / path for path in removed])
     for path in removed:
         say(f"removed {path}")
-    if work.made and not changed:
-        say(f"made {len(work.made)} files: each is as committed")
+    if chosen and not removed and writes.keys() <= {target}:
+        say(f"made {len(chosen)} files: each is as committed")
     for file in writes:
         say(f"wrote {file.relative_to(root).as_posix()}")
-    if not (work.made or removed or writes):
-        say("fresh: nothing to do" + ("" if only is None else f" for {only}"))
+    if not (chosen or removed or writes):
+        say("fresh: nothing to do")
 
 
-def _removable(work: _Work, root: "Path", say: Say) -> list[str]:
+def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) -> list[str]:
     """Return the left-over files that this program made; what it did not make is named and left alone."""
-    from .languages import provenance
-
     removable = []
-    for path in manifest.leftovers(work.tree, work.expected):
-        file = root / path
-        ours = path in work.records or provenance.read(file.read_text("utf-8", "surrogateescape")) is not None
-        if ours:
+    for path in sorted(seen.outputs.keys() - made.files):
+        if seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path):
             removable.append(path)
         else:
-            say(f"{path}: not made here; move it out of output/, which holds generated files only")
+            note(f"{path}: not made here; move it out of output/, which holds generated files only")
     return removable
 
 
-def _say_plan(work: _Work, findings: list[manifest.Finding], damage: str, everything: bool, say: Say) -> None:
-    for line in manifest.report(findings, damage, False, {})[:-1]:
-        say(line)
-    for path in sorted(work.chosen):
-        output = work.expected[path]
-        if output.layer in work.build and output.language is None:
-            say(f"would build {path} with an engine")
-        elif output.language and (everything or _is_stale(work, output) or output.layer in work.build):
-            say(f"would render {path}")
-
-
-def tool_versions() -> dict[str, str]:
-    """Return the installed version of each tool, read off the name of its metadata folder without importing it."""
-    import importlib.util
+def jinja2_version() -> str:
+    """Return the version of jinja2 that would render, or nothing where this Python has not all that making needs."""
     import re
-    from pathlib import Path
+    import sys
 
-    versions = {}
-    for tool in TOOLS:
-        spec = importlib.util.find_spec(tool)
-        names = os.listdir(Path(spec.origin).parents[1]) if spec and spec.origin else []  # noqa: PTH208 - three times as fast
-        # Wheels spell the name as they like: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info.
-        found = (re.fullmatch(rf"{tool}-(.+?)(-py\d.*)?\.(dist|egg)-info", name, re.IGNORECASE) for name in names)
-        versions[tool] = next((match[1] for match in found if match), "unknown")
-    return versions
+    names: list[str] = []
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            names += os.listdir(folder or ".")  # noqa: PTH208 - three times as fast
+    if not {"jinja2", "msgspec", "zopfli"} <= {*names}:
+        return ""
+    # Wheels spell the name as they like: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info.
+    found = (re.fullmatch(r"jinja2-(.+?)(-py\d.*)?\.(dist|egg)-info", name, re.IGNORECASE) for name in names)
+    return next((match[1] for match in found if match), "unknown")
+
+
+def _summary(root: "Path") -> list[str]:
+    """Return what to tell somebody whose checkout is fresh: what there is, what to do with it, how to see it made."""
+    from .languages.table import LANGUAGES
+
+    sizes = [f"{name} ({os.stat(f'{root}/{blob_path(name)}').st_size:,} bytes)" for name in manifest.layers(root)]  # noqa: PTH116
+    return [
+        "fresh: nothing to do",
+        f"layers: {', '.join(sizes)}; as modules in {', '.join(sorted(LANGUAGES))} below output/",
+        "to use one: ./invokew vendor LANGUAGE LAYER DEST",
+        "to see them made, in a second or two: ./invokew generate --force",
+    ]

@@ -4,21 +4,24 @@
 Nothing in what is written depends on time or place: the same inputs and tools give the same documents.
 """
 
+import importlib.metadata
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from . import VERSION, files, manifest, pipeline
+from . import VERSION, console, files, manifest, pipeline
 from .builder import choose, container
 from .builder.choose import Engine
 from .builder.container import ContainerEngine
+from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
-from .manifest import Tree, content_hash
-from .oci.blob import Blob
-from .pipeline import Say
+from .git import git
+from .manifest import blob_path, content_hash
+from .oci.blob import Blob, compress
 
 BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
@@ -26,32 +29,45 @@ _NATIVE_PACKAGES = ("libhivex0", "libpython3-stdlib", "python3", "python3-hivex"
 
 
 def verify(
-    root: Path, *, engine_name: str | None, provenance: Path | None, sbom: Path | None, say: Say, progress: Say
+    root: Path,
+    *,
+    say: Say = console.say,
+    note: Say = console.note,
+    engine: str | None = None,
+    provenance: Path | None = None,
+    sbom: Path | None = None,
 ) -> int:
     """Compare every output below *root* with what its sources make; return 0 if all are equal, else 1.
 
     Writes the statement of *provenance* only if they are, for it would vouch for other bytes.
     """
-    with files.lock(root, progress, shared=True):
-        findings, damage, made, blobs = pipeline.compare(root, engine_name, progress)
-        inputs = _inputs(root)
-    builder = choose.select(engine_name, lambda _: None, witness=True)
+    for path in filter(None, (provenance, sbom)):
+        _check_target(root, path)
+    builder = choose.select(engine, note, witness=True)
+    with files.lock(root, note, shared=True):
+        seen = manifest.look(root)
+        record, damage = manifest.read(root)
+        made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), note=note)
+        findings = pipeline.compare(root, seen, record, damage, made)
     tools = _tools(builder)
-    for line in _digests(made, blobs):
+    for line in _digests(made.files, made.blobs):
         say(line)
     for tool, version in tools.items():
         say(f"{tool} {version}")
+    for name, blob in made.blobs.items():
+        if compress(blob.tar) != blob.compressed:
+            note(f"{blob_path(name)}: unpacks to the right tar; the zopfli here compresses that to other bytes")
     if sbom is not None:
         _write(sbom, _sbom(builder, root))
-    for line in manifest.report(findings, damage, False, {}):
+    for line in manifest.report(findings, [], False, {}):
         say(line)
-    if findings or damage:
+    if findings:
         if provenance is not None:
-            say(f"{provenance}: not written, as the outputs are not what their sources make")
+            note(f"{provenance}: not written, as the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
-        _write(provenance, statement(made, inputs, tools))
-    say(f"verified: {len(made)} outputs are what their sources make, byte for byte")
+        _write(provenance, statement(made.files, seen.inputs, tools, builder, [*_commit(root), *_images(builder)]))
+    say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
 
 
@@ -62,26 +78,28 @@ def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
 
 def _tools(builder: Engine) -> dict[str, str]:
     """Return the version of each tool that has a hand in the bytes; hivex's is the builder's own word."""
-    versions = pipeline.tool_versions() | {"hivex": builder.build({}).hivex, "python": platform.python_version()}
-    return dict(sorted(versions.items()))
+    versions = {tool: importlib.metadata.version(tool) for tool in ("jinja2", "zopfli")}
+    if isinstance(builder, ContainerEngine):
+        versions[builder.name] = builder.version()
+    return versions | {"hivex": builder.build({}).hivex, "python": platform.python_version()}
 
 
-def _inputs(root: Path) -> dict[str, str]:
-    """Return the content hash of each file that is not an output and has a hand in one, by path."""
-    tree = Tree(root)
-    outputs = tree.outputs()
-    named = {path for output in outputs.values() for path in output.inputs} - outputs.keys()
-    # The program as a whole as well, and the digests of the packages that it is run with.
-    paths = sorted({*named, *tree.files("generator"), "requirements.lock"})
-    return {path: tree.hash(path) or "" for path in paths}
+def statement(
+    made: Mapping[str, bytes],
+    inputs: Mapping[str, str],
+    tools: Mapping[str, str],
+    builder: Engine,
+    others: Iterable[Mapping[str, object]] = (),
+) -> dict[str, object]:
+    """Return an in-toto Statement v1 with a SLSA Provenance v1 predicate; text is hashed with LF line ends.
 
-
-def statement(made: dict[str, bytes], inputs: dict[str, str], tools: dict[str, str]) -> dict[str, object]:
-    """Return an in-toto Statement v1 with a SLSA Provenance v1 predicate; text is hashed with LF line ends."""
+    *others* are resource descriptors of what went in beside the files of *inputs*: the commit, the images.
+    """
 
     def described(path: str, digest: str) -> dict[str, object]:
         return {"name": path, "digest": {"sha256": digest.removeprefix("sha256:")}}
 
+    settings = {name: value for name, value in sorted(os.environ.items()) if name.startswith("WINSCRATCH_")}
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [described(path, content_hash(path, data)) for path, data in sorted(made.items())],
@@ -89,14 +107,28 @@ def statement(made: dict[str, bytes], inputs: dict[str, str], tools: dict[str, s
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"command": "invoke generate --force"},
+                "externalParameters": {"command": "verify", "engine": builder.name, "settings": settings},
                 "resolvedDependencies": [
-                    described(path, digest) | {"uri": f"file:{quote(path)}"} for path, digest in inputs.items()
+                    *(described(path, digest) | {"uri": f"file:{quote(path)}"} for path, digest in inputs.items()),
+                    *others,
                 ],
             },
             "runDetails": {"builder": {"id": BUILD_TYPE, "version": {"winscratch": VERSION, **tools}}},
         },
     }
+
+
+def _images(builder: Engine) -> Iterator[dict[str, object]]:
+    """Yield a resource descriptor of the image that the builder runs in, and of the one that this was made from."""
+    if isinstance(builder, ContainerEngine):
+        for name, identity in builder.images().items():
+            yield {"name": name, "digest": {"sha256": identity.removeprefix("sha256:")}}
+
+
+def _commit(root: Path) -> Iterator[dict[str, object]]:
+    """Yield a resource descriptor of the commit that is checked out, where this is a checkout of git's."""
+    if done := git(root, "rev-parse", "HEAD"):
+        yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
 
 
 def _sbom(builder: Engine, root: Path) -> dict[str, object]:
@@ -135,5 +167,27 @@ def bill(name: str, version: str, packages: Iterable[list[str]]) -> dict[str, ob
     }
 
 
+def _check_target(root: Path, path: Path) -> None:
+    """Refuse to write over a file of the checkout that git tracks, or where git cannot say, any that is there."""
+    real = path.resolve()
+    if not real.is_relative_to(root.resolve()) or not real.is_file():
+        return
+    tracked = git(root, "ls-files", "-z", "--", str(real))
+    if tracked or tracked is None:
+        raise GeneratorError(f"{path}: a file of this checkout; name another")
+
+
 def _write(path: Path, document: object) -> None:
-    files.replace({path.absolute(): (json.dumps(document, indent=2) + "\n").encode("ascii")})
+    """Write a document to a file, whole or not at all, or into what else stands there: a pipe, a device."""
+    data = (json.dumps(document, indent=2) + "\n").encode("ascii")
+    real = path.resolve()
+    if not real.exists() or real.is_file():
+        files.replace({real: data})
+        return
+    try:
+        descriptor = os.open(real, os.O_WRONLY | files.NO_WAIT)  # a pipe that nobody reads must not hang this
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise GeneratorError(f"{path}: cannot be written: {error.strerror}") from error

@@ -29,11 +29,11 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout")
     for name in ("generator", "templates", "output"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Dockerfile.hivex", "tasks.py"):
+    for name in (".gitignore", "Dockerfile.hivex", "requirements.lock", "tasks.py"):
         shutil.copy2(ROOT / name, copy / name)
     # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, say=lambda _: None, engine=BUILDER)
+        pipeline.generate(copy, say=lambda _: None, note=lambda _: None, engine=BUILDER)
     return copy
 
 

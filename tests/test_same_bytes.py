@@ -19,22 +19,31 @@ from generator.builder import choose, native, wire
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import Hive, Key
-from generator.manifest import Tree
 
-# Prints no more than the check itself; what is stale and what went wrong must come out in a failure.
-PROGRAM = """
+FRESH = "fresh: every output is what its inputs make"
+# Makes everything anew, blobs too, and compares; what differs and what went wrong must come out in a failure.
+PROGRAM = f"""
+import sys
+from pathlib import Path
+from generator import manifest, pipeline
+from generator.builder import choose
+from generator.console import note
+root = Path(sys.argv[1])
+build = pipeline.build_by(choose.select(sys.argv[2], note), note)
+made = pipeline.make(root, pipeline.specified(root), build, force=True, note=note).files
+committed = manifest.look(root).outputs
+others = [path for path, data in made.items() if manifest.content_hash(path, data) != committed.get(path)]
+print(others or {FRESH!r})
+sys.exit(len(others))
+"""
+WRITE = """
 import sys
 from pathlib import Path
 from generator import pipeline
-from generator.builder import choose
-sys.exit(pipeline.check_rebuilt(Path(sys.argv[1]), sys.argv[2], as_json=False, say=print, progress=print))
+sys.exit(pipeline.generate(Path(sys.argv[1]), engine=sys.argv[2], force=True))
 """
-WRITE = PROGRAM.replace("pipeline.check_rebuilt(", "pipeline.generate(").replace(
-    "sys.argv[2], as_json=False, say=print, progress=print", "engine=sys.argv[2], say=print, force=True"
-)
-FRESH = "fresh: every output is what its inputs make"
 FOLDERS = ("generator", "templates", "output")
-FILES = ("Dockerfile.hivex", "requirements.lock")
+FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
 REVERSED = """
 import os
 real_scandir, real_listdir = os.scandir, os.listdir
@@ -294,7 +303,7 @@ class Builder:
 
 def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "select", lambda *_, **__: builder)
-    made, _ = pipeline.rebuild(Tree(ROOT), ROOT, None, lambda _: None)
+    made = pipeline.make(ROOT, pipeline.specified(ROOT), pipeline.build_by(builder, print), note=print).files
     committed = outputs(ROOT)
     assert {path: committed[path] for path in made} == made
 

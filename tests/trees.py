@@ -8,7 +8,7 @@ from support import builder
 
 from generator import pipeline
 from generator.builder.wire import ROOT
-from generator.manifest import TEMPORARY
+from generator.files import TEMPORARY
 
 ONE = """
 [[files]]
@@ -28,7 +28,7 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
     """Return a new checkout below *folder*, its outputs not made yet."""
     for name in ("generator", "templates"):
         shutil.copytree(ROOT / name, folder / name, ignore=_IGNORED)
-    for name in ("Dockerfile.hivex", "requirements.lock"):
+    for name in (".gitignore", "Dockerfile.hivex", "requirements.lock"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "generator/layers").mkdir()
     for name, text in (LAYERS if layers is None else layers).items():
@@ -37,16 +37,16 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 
 
 def generate(root: Path, *, force: bool = False) -> list[str]:
-    """Run the pipeline on *root*; return what it said."""
+    """Run the pipeline on *root* ; return what it said."""
     said: list[str] = []
-    pipeline.generate(root, say=said.append, engine=builder(), force=force)
+    pipeline.generate(root, say=said.append, note=said.append, engine=builder(), force=force)
     return said
 
 
 def check(root: Path) -> tuple[int, list[str]]:
     """Return the status of the staleness check and what it said."""
     said: list[str] = []
-    return pipeline.check(root, as_json=False, say=said.append, environment={}), said
+    return pipeline.check(root, say=said.append, note=said.append, environment={}), said
 
 
 def outputs(root: Path, *, temporary: bool = False) -> dict[str, bytes]:

@@ -12,12 +12,12 @@ docker's and podman's own settings (DOCKER_HOST, DOCKER_BUILDKIT, CONTAINERS_CON
 """
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..hives.model import Hive
+from ..settings import setting, timeout
 from .accept import accept
 from .builtin import BuiltinEngine
 from .container import ContainerEngine
@@ -46,6 +46,12 @@ class Engine(Protocol):
         """Return *hives* as built, by id; raise EngineError when they cannot be."""
 
 
+def check_name(name: str) -> None:
+    """Raise EngineError unless *name* is one that ``--engine`` takes."""
+    if name not in ENGINES:
+        raise EngineError(f"--engine: there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
+
+
 def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
     """Return the engine called *name*, or by WINSCRATCH_ENGINE, or the first that works; *say* which it is.
 
@@ -53,12 +59,12 @@ def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
     to be another than this program, so that two agree on what is built. Raises EngineError when
     the name or another setting is wrong, or when the engine cannot work.
     """
-    source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", _setting("ENGINE") or "auto")
+    source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", setting("ENGINE") or "auto")
     if wanted not in ENGINES:
         raise EngineError(f"{source}: there is no engine {wanted!r}; choose one of {', '.join(ENGINES)}")
     if witness and wanted == "builtin":
         raise EngineError(f"{source} builtin: it cannot vouch for itself; choose one of {', '.join(ENGINES[:-1])}")
-    seconds = _timeout()
+    seconds = timeout()
     if wanted != "auto":
         try:
             return _usable(wanted, seconds, say, ANSWER_SECONDS)
@@ -89,26 +95,14 @@ def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine
         say,
         run_seconds=seconds or RUN_SECONDS,
         build_seconds=seconds or BUILD_SECONDS,
-        base=_setting("BASE_IMAGE"),
-        network=_setting("BUILD_NETWORK"),
+        base=setting("BASE_IMAGE"),
+        network=setting("BUILD_NETWORK"),
     )
     details = [engine.probe_docker(patience) if name == "docker" else engine.probe_podman()]
     if name == "docker" and "DOCKER_HOST" in os.environ:
         details.append(os.environ["DOCKER_HOST"])
     say(f"engine: {name} ({', '.join(details)})")
     return engine
-
-
-def _setting(name: str) -> str:
-    """Return the environment variable WINSCRATCH_*name*; an empty one counts as unset, as is usual in CI files."""
-    return os.environ.get(f"WINSCRATCH_{name}", "")
-
-
-def _timeout() -> int | None:
-    text = _setting("TIMEOUT")
-    if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
-        raise EngineError(f"WINSCRATCH_TIMEOUT is {text!r}; give it whole seconds, from 1 to 999999")
-    return int(text) if text else None
 
 
 def build_hives(engine: Engine, hives: Mapping[str, Hive], say: Say | None = None) -> dict[str, bytes]:

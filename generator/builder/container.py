@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import tarfile
 import time
 from collections.abc import Callable, Mapping
@@ -78,6 +79,18 @@ class ContainerEngine:
         if done.status:
             raise EngineError(f"engine {self.name}: {why_it_failed(done.status, done.err, program, self.memory)}")
         return done.out
+
+    def version(self) -> str:
+        """Return the version of the engine's daemon, or of podman itself, which has none."""
+        asked = "{{.Server.Version}}" if self.name == "docker" else "{{.Client.Version}}"
+        return self._ask("version", "--format", asked).out.decode(errors="replace").strip()
+
+    def images(self) -> dict[str, str]:
+        """Return the digest of the configuration of the builder's image and, where it is here, of its base image."""
+        found = re.search(r"^ARG BASE=(\S+)$", (self.source / DOCKERFILE).read_text("utf-8"), re.MULTILINE)
+        base = self.base or (found[1] if found else "")
+        names = {name: self._ask("image", "inspect", "--format", "{{.Id}}", name) for name in (self._image(), base)}
+        return {name: done.out.decode(errors="replace").strip() for name, done in names.items() if done.status == 0}
 
     def probe_docker(self, patience: float) -> str:
         """Return the version of docker's daemon; raise EngineError if none for Linux answers in *patience* seconds."""

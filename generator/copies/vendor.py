@@ -6,19 +6,21 @@ Only rendering needs more than the standard library, and imports it then.
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files, manifest
-from ..errors import EXIT_OK, GeneratorError, one_line
+from .. import console, files, manifest
+from ..console import Say, Verbatim
+from ..errors import EXIT_OK, GeneratorError, printable
 from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
 from ..languages.table import LANGUAGES
-from ..manifest import Tree, blob_path
+from ..manifest import blob_path
 from ..oci import blob as layers
 
-Say = Callable[[str], None]
+COMPAT = ("imgutil",)
+MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
 _MAX_DIFF = 1 << 20  # bytes; a longer file is none of ours, and comparing it would take minutes
 
 
@@ -46,13 +48,12 @@ class Change:
     def diff(self) -> Iterator[str]:
         """Yield the lines of a unified diff from the file as it is to what it is to hold."""
         if len(self.old or "") > _MAX_DIFF:
-            yield one_line(f"{self.path}: too large to compare")
+            yield f"{self.path}: too large to compare"
             return
         old = (self.old or "").splitlines()
         name = "/dev/null" if self.old is None else str(self.path)
         for line in difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm=""):
-            # What a stranger's file holds must not command the terminal.
-            yield "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
+            yield Verbatim(printable(line))
 
 
 def vendor(
@@ -61,7 +62,8 @@ def vendor(
     layer: str,
     destination: str,
     *,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     package: str | None = None,
     prefix: str | None = None,
     compat: str | None = None,
@@ -95,20 +97,18 @@ def vendor(
                     for line in change.diff():
                         say(line)
                 elif not diff:
-                    say(one_line(f"would write {change.path}" if change.needed else f"unchanged: {change.path}"))
+                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
             return EXIT_OK
         folder = next(iter(targets.values())).parent
         folder.mkdir(parents=True, exist_ok=True)
-        with files.lock(folder, say):
+        with files.lock(folder, note):
             changes = _changes(made)
             _judge(changes, force, say)
             write(changes)
-    except BrokenPipeError:  # who reads what is said has gone: nothing is wrong with DEST
-        raise
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:
-        say(one_line(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}"))
+        say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
 
 
@@ -123,23 +123,24 @@ def committed_blob(root: Path, layer: str, kinds: Iterable[str] = (LAYER,)) -> l
 
     *kinds* are the kinds of modules there are, whose names the user could have meant.
     """
-    tree = Tree(root)
-    if layer not in tree.layers():
-        names = [*tree.layers(), *(kind for kind in kinds if kind != LAYER)]
+    if layer not in manifest.layers(root):
+        names = [*manifest.layers(root), *(kind for kind in kinds if kind != LAYER)]
         raise GeneratorError(f"{layer}: no such layer; use one of {', '.join(names)}")
     path = blob_path(layer)
-    record = manifest.read(root)[0].get(path)
-    if record is None or tree.hash(path) != record.sha256:
+    try:
+        data = files.read_file(root / path, path)
+    except GeneratorError:
+        data = b""
+    if manifest.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
         raise GeneratorError(f"{path}: missing, or not as {manifest.MANIFEST} has it; run ./invokew generate")
-    return layers.read_blob((root / path).read_bytes(), path)
+    return layers.read_blob(data, path)
 
 
 def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
     """Return the text of the module that template *file* makes of *blob*."""
-    from ..languages import render as renderer  # Jinja: what only looks at copies does without
+    from ..languages import render as renderer  # Jinja: what only looks for copies does without
 
-    digest = Tree(root).template_digest(language)
-    return renderer.module(root / "templates" / language, file, layer, blob, options, digest)
+    return renderer.module(root / "templates" / language, file, layer, blob, options)
 
 
 def write(changes: list[Change]) -> None:

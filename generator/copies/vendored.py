@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The copies of our modules in other projects: where they are, whether they are fresh, and making them so.
 
-Standard library only, but for ``--update``: a copy is judged by the digests that it records, so nothing
-is rendered to compare it with.
+A copy is fresh if it is what rendering makes now with the copy's own options, its line and line ends apart. The
+line, which names the version that made it, tells only what a copy that is not fresh is.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import VERSION, files
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, one_line
+from .. import VERSION, console, files, manifest
+from ..console import Say, Verbatim, workflow_error
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
 from ..languages import provenance
 from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
-from ..manifest import Tree
 from ..oci.blob import Blob
 from . import vendor
 from .find import find
 
-Say = Callable[[str], None]
 FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
 
 
@@ -42,16 +41,15 @@ class Copy:
 
     def __str__(self) -> str:
         what = f" ({self.language}, {self.layer})" if self.language else ""
-        return one_line(f"{self.state}: {self.path}{what}{': ' if self.detail else ''}{self.detail}")
+        return f"{self.state}: {self.path}{what}{': ' if self.detail else ''}{self.detail}"
 
 
 class Catalogue:
-    """What copies are compared with; each blob and template is read once, and only if a copy needs it."""
+    """What copies are compared with; each blob is read once, and only if a copy needs it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.layers = frozenset(Tree(root).layers())
-        self._tree = Tree(root)
+        self.layers = frozenset(manifest.layers(root))
         self._blobs: dict[tuple[str, str], Blob | None] = {}
 
     def blob(self, language: str, layer: str) -> Blob | None:
@@ -61,9 +59,10 @@ class Catalogue:
             self._blobs[key] = vendor.embedded(self.root, language, layer)
         return self._blobs[key]
 
-    def template(self, language: str) -> str:
-        """Return the digest of what a module in *language* depends on beside its blob."""
-        return self._tree.template_digest(language)
+    def render(self, made_from: provenance.Provenance) -> str:
+        """Return the copy as it would be made now, with its own options, which have been checked."""
+        language, layer = made_from.language, made_from.layer
+        return vendor.render(self.root, language, layer, made_from.file, made_from.options, self.blob(language, layer))
 
 
 def check(
@@ -71,7 +70,8 @@ def check(
     paths: Iterable[str],
     *,
     as_json: bool,
-    say: Say,
+    say: Say = console.say,
+    note: Say = console.note,
     update: bool = False,
     force: bool = False,
     environment: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ def check(
     copies = [judge(path, catalogue) for path in find(paths)]
     found = [copy for copy in copies if copy is not None]
     if update:
-        found = _update(found, catalogue, force, (lambda _: None) if as_json else say)
+        found = _update(found, catalogue, force, note)
     for line in report(found, as_json, os.environ if environment is None else environment):
         say(line)
     return EXIT_OK if all(copy.state == FRESH for copy in found) else EXIT_STALE
@@ -97,13 +97,13 @@ def report(copies: list[Copy], as_json: bool, environment: Mapping[str, str]) ->
     """Return the lines that tell a person, a machine or GitHub's workflow commands of the copies."""
     if as_json:
         keys = ("path", "layer", "language", "state", "detail")
-        return [json.dumps([{key: getattr(copy, key) for key in keys} for copy in copies], indent=2)]
+        return [Verbatim(json.dumps([{key: getattr(copy, key) for key in keys} for copy in copies], indent=2))]
     if not copies:
         return ["no copies found"]
     lines = [str(copy) for copy in copies]
     stale = [copy for copy in copies if copy.state != FRESH]
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [f"::error file={_escape(copy.path)}::{str(copy).replace('%', '%25')}" for copy in stale]
+        lines += [workflow_error(copy.path, str(copy)) for copy in stale]
     states = {copy.state for copy in stale}
     if OUTDATED in states:
         lines.append("to mend: invoke vendored --update PATH")
@@ -112,14 +112,6 @@ def report(copies: list[Copy], as_json: bool, environment: Mapping[str, str]) ->
     if states & {UNKNOWN, NEWER}:
         lines.append("to mend: use the winscratch that made the copy, or a later one")
     return lines
-
-
-def _escape(path: str) -> str:
-    """Return *path* as a property of a GitHub workflow command, which is cut at commas and colons."""
-    path = path.encode("utf-8", "replace").decode("utf-8")
-    for character in "%\r\n:,":
-        path = path.replace(character, f"%{ord(character):02X}")
-    return path
 
 
 def judge(path: str, catalogue: Catalogue) -> Copy | None:
@@ -138,24 +130,32 @@ def judge(path: str, catalogue: Catalogue) -> Copy | None:
         # A later version may record what this one does not know.
         return Copy(path, "", "", NEWER if newer else EDITED, newer or "its winscratch line is damaged")
     made_from, intact = found
-    state, detail = _state(made_from, intact, newer, catalogue)
+    state, detail = _state(text, made_from, intact, newer, catalogue)
     return Copy(path, made_from.layer, made_from.language, state, detail, made_from)
 
 
-def _state(made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue) -> tuple[str, str]:
-    """Return state and detail: first what must not be overwritten, then what this version cannot judge."""
+def _state(
+    text: str, made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue
+) -> tuple[str, str]:
+    """Return state and detail: the text decides whether a copy is fresh, its line what it is otherwise."""
+    now = ""
+    if _is_known(made_from, catalogue):
+        try:
+            LANGUAGES[made_from.language].check_options(made_from.options)
+        except GeneratorError as error:
+            return EDITED, f"its winscratch line holds a wrong name: {error}"
+        now = catalogue.render(made_from)
+    if now and provenance.body(text) == provenance.body(now):
+        return FRESH, ""
     if not intact:
         return EDITED, ""
     if newer:
         return NEWER, newer
-    if not _is_known(made_from, catalogue):
+    if not now:
         return UNKNOWN, "not in this winscratch"
     blob = catalogue.blob(made_from.language, made_from.layer)
-    bytes_differ = (made_from.digest, made_from.diff_id) != ((blob.digest, blob.diff_id) if blob else ("", ""))
-    text_differs = made_from.template != catalogue.template(made_from.language)
-    if bytes_differ:
-        return OUTDATED, "layer bytes and template changed" if text_differs else "layer bytes changed"
-    return (OUTDATED, "template only changed") if text_differs else (FRESH, "")
+    same_bytes = (made_from.digest, made_from.diff_id) == ((blob.digest, blob.diff_id) if blob else ("", ""))
+    return OUTDATED, "template only changed" if same_bytes else "layer bytes changed"
 
 
 def _is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
@@ -172,7 +172,7 @@ def _is_newer(version: str) -> bool:
     return [int(part) for part in version.split(".")] > [int(part) for part in VERSION.split(".")]
 
 
-def _update(copies: list[Copy], catalogue: Catalogue, force: bool, say: Say) -> list[Copy]:
+def _update(copies: list[Copy], catalogue: Catalogue, force: bool, note: Say) -> list[Copy]:
     """Make anew what is outdated, and the other half of it where that is one of two files."""
     results = {copy.path: copy for copy in copies}
     done: set[str] = set()
@@ -180,7 +180,7 @@ def _update(copies: list[Copy], catalogue: Catalogue, force: bool, say: Say) -> 
         if copy.path not in done and _may_write(copy, catalogue, force):
             group = [copy.path, *_other_halves(copy)]
             done.update(group)
-            results |= {made.path: made for made in _make(group, catalogue, force, say)}
+            results |= {made.path: made for made in _make(group, catalogue, force, note)}
     return [results[path] for path in sorted(results)]
 
 
@@ -202,10 +202,10 @@ def _other_halves(copy: Copy) -> Iterator[str]:
             yield str(path)
 
 
-def _make(paths: list[str], catalogue: Catalogue, force: bool, say: Say) -> list[Copy]:
+def _make(paths: list[str], catalogue: Catalogue, force: bool, note: Say) -> list[Copy]:
     """Write the copies at *paths* anew, all or none of them, and return them as they are then."""
     try:
-        with files.lock(Path(os.path.realpath(paths[0])).parent, say):
+        with files.lock(Path(os.path.realpath(paths[0])).parent, note):
             copies = [copy for copy in (judge(path, catalogue) for path in paths) if copy is not None]
             kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, catalogue, force)]
             if kept:
@@ -220,12 +220,5 @@ def _make(paths: list[str], catalogue: Catalogue, force: bool, say: Say) -> list
 
 
 def _change(copy: Copy, catalogue: Catalogue) -> vendor.Change:
-    made_from = copy.made_from
-    assert made_from is not None  # noqa: S101 - only such may be written
-    try:
-        LANGUAGES[made_from.language].check_options(made_from.options)
-    except GeneratorError as error:
-        raise GeneratorError(f"{copy.path}: its winscratch line holds a wrong name: {error}") from error
-    blob = catalogue.blob(made_from.language, made_from.layer)
-    text = vendor.render(catalogue.root, made_from.language, made_from.layer, made_from.file, made_from.options, blob)
-    return vendor.Change(Path(copy.path), None, text)
+    assert copy.made_from is not None  # noqa: S101 - only such may be written
+    return vendor.Change(Path(copy.path), None, catalogue.render(copy.made_from))

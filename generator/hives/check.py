@@ -5,12 +5,13 @@ import json
 import mmap
 import os
 import stat
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError, one_line
+from .. import console
+from ..console import Say, Verbatim
+from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from .base import MAX_LENGTH
 from .cells import Buffer
 from .reader import Reading, read
@@ -50,21 +51,13 @@ def load(path: str | Path) -> Buffer:
         raise GeneratorError(getattr(error, "strerror", None) or str(error)) from error
 
 
-def _say(line: str) -> None:
-    print(line)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
 def report(
     paths: Iterable[str | Path],
     as_json: bool = False,
     *,
     with_log: bool = True,
-    say: Callable[[str], None] = _say,
-    note: Callable[[str], None] = _note,
+    say: Say = console.say,
+    note: Say = console.note,
 ) -> int:
     """Say what is found in each hive, and what Windows would make of it.
 
@@ -80,7 +73,7 @@ def report(
             status = EXIT_ERROR
             records.append({"path": str(path), "good": False, "error": str(error)})
             if not as_json:
-                note(one_line(f"{path}: cannot be read: {error}"))
+                note(f"{path}: cannot be read: {error}")
             continue
         reading = read(data)
         good = reading.level not in ({Level.REFUSED} if with_log else {Level.REFUSED, Level.DIRTY})
@@ -88,9 +81,9 @@ def report(
         records.append({"path": str(path), "good": good, **_record(reading, len(data))})
         if not as_json:
             for line in _lines(reading, len(data)):
-                say(one_line(f"{path}: {line}"))
+                say(f"{path}: {line}")
     if as_json:
-        say(json.dumps(records, indent=2))
+        say(Verbatim(json.dumps(records, indent=2)))
     return status
 
 

@@ -21,7 +21,7 @@ _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a module was made from; *template* is the digest of all that its text depends on but the blob.
+    """What a module was made from, by which version.
 
     *layer* is the layer's name, or the kind of a module that embeds none, whose *digest* and *diff_id* are empty.
     """
@@ -32,7 +32,6 @@ class Provenance:
     options: Options
     digest: str
     diff_id: str
-    template: str
     version: str
 
     def line(self) -> str:
@@ -72,6 +71,11 @@ def recorded(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+def body(text: str) -> str:
+    """Return a module's text with LF line ends and without its line, which names the version that made it."""
+    return _MARK.sub("", text.replace("\r\n", "\n"), count=1)
 
 
 def _digest(text: str) -> str:

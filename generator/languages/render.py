@@ -4,7 +4,7 @@
 Rendering is a pure function of the blob, the template and the options; it needs no engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,29 @@ from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
 from .language import Options
 from .provenance import Provenance, seal
+from .table import LANGUAGES, committed
 
 
-def module(folder: Path, file: str, name: str, blob: Blob | None, options: Options, template: str) -> str:
+def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, str | None, bytes]]:
+    """Yield path, layer (None: not one layer's) and content of each output that *templates* make of *blobs*."""
+    for row in committed(blobs):
+        folder = templates / row.language
+        if row.kind:
+            options = LANGUAGES[row.language].committed(row.name)
+            text = module(folder, row.template, row.name, blobs.get(row.name), options)
+        else:
+            text = render(folder, row.template, {})
+        yield f"output/{row.path}", row.name if row.name in blobs else None, text.encode("utf-8")
+
+
+def module(folder: Path, file: str, name: str, blob: Blob | None, options: Options) -> str:
     """Return the module that template *file* of *folder* makes of *blob*, sealed; the folder's name is the language's.
 
     *name* is the layer's, or the kind of a module that embeds none: then *blob* is None, and the template
-    sees none. *template* is the digest of what the text depends on beside the blob. Raises GeneratorError
-    that names template and line.
+    sees none. Raises GeneratorError that names template and line.
     """
     digests = (blob.digest, blob.diff_id) if blob else ("", "")
-    provenance = Provenance(name, folder.name, file, options, *digests, template, VERSION)
+    provenance = Provenance(name, folder.name, file, options, *digests, VERSION)
     context = {
         "layer": name,
         "media_type": MEDIA_TYPE,

@@ -11,7 +11,7 @@ from .tar import walk_tar
 BCD_PATH = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"  # microsoft/hcsshim internal/wclayer recognises this spelling
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"  # OCI image specification, media types
 # ID1 ID2, CM deflate, no flags, no time, XFL "slowest algorithm", OS unknown (RFC 1952).
-_GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
+GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 255])
 _ITERATIONS = 15
 _MAX_LAYER = 1 << 28  # bytes; a blob that unpacks to more is not one of ours
 
@@ -39,7 +39,7 @@ def compress(tar: bytes) -> bytes:
     member = zopfli.compress(tar, gzip_mode=1, numiterations=_ITERATIONS, blocksplitting=1)
     body = member[10:-8]  # the deflate stream alone; header and trailer are ours
     trailer = zlib.crc32(tar).to_bytes(4, "little") + (len(tar) & 0xFFFFFFFF).to_bytes(4, "little")
-    return bytes(_GZIP_HEADER + body + trailer)
+    return bytes(GZIP_HEADER + body + trailer)
 
 
 def read_blob(compressed: bytes, shown: str) -> Blob:

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:734c6c2923edd5700a83ca62d62c8889da6004d997cbf02e4442d89ab8ea3c5a","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"template":"sha256:ca34273b4133c18a64ffeaf37dadd109590a65f224d7d0fa1f289136a7f7ce8e","version":"0.1.0"}
+// winscratch:{"body":"sha256:dda793b2079fb458d168a32ec9c2d0d9852e43f5570da2e13a91a8bdc1820e68","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
 
 #include "windows_legacy.h"
 

@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fcdc57db27abe168eb57e862b490d8da66348e6e81ad92894eeec4a565fac11e","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"template":"sha256:ca34273b4133c18a64ffeaf37dadd109590a65f224d7d0fa1f289136a7f7ce8e","version":"0.1.0"}
+// winscratch:{"body":"sha256:c30d006b18f8ccc623d166684eb500569e43cb480157bf41edec8daf3109e932","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H

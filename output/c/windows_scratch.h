@@ -6,7 +6,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4ba117553cb61961b6d12f64a2b7afe753e47d799db82f6fb8e7806365989afe","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"template":"sha256:ca34273b4133c18a64ffeaf37dadd109590a65f224d7d0fa1f289136a7f7ce8e","version":"0.1.0"}
+// winscratch:{"body":"sha256:d62f5d85e9b5aa721f92b9e10e846ec7cf5d15d500c68b221d967db368877ddb","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.1.0"}
 
 #ifndef WINDOWS_SCRATCH_H
 #define WINDOWS_SCRATCH_H

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:a435fb8fbf78800014a0578367cbb444b46dc45f25fb91d967c1afa34b534181","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
+# winscratch:{"body":"sha256:d7a18be4630d8fa7d3d638ba4e54e9fbd0346dae55e39da5717cca211c5cfb9f","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:d15ae029b3506b2abdece89d8958da862919da33fd71081adc303462c10088d1","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
+# winscratch:{"body":"sha256:6d328ca992495ee5a5ee0df074566ac2133fca74e4f45df1e78f9a67dcad9133","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
 As a program: python windows_legacy.py > layer.tar (--help tells the rest).

@@ -4,7 +4,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:ca64da51b6abbccbee6a7cb9696c70f3ac1ca7543bbb93390ae92a160a5ea9f2","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"template":"sha256:8718645eac0011b4933beb273d3216c613d16e9ea7679335992702c737285670","version":"0.1.0"}
+# winscratch:{"body":"sha256:29f102e87d14ababc7cc691de8cadbe041ad140e50b7d5bcb8734fcba506094d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 As a program: python windows_scratch.py > layer.tar (--help tells the rest).

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,11 @@ from generator.languages import provenance
 from generator.languages.go import SKIPPED_ENDINGS
 from generator.languages.language import Options
 from generator.languages.table import LANGUAGES
-from generator.manifest import Tree
 from generator.oci import blob as layer
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("place")
-LAYERS = Tree(ROOT).layers()
+LAYERS = manifest.layers(ROOT)
 
 
 def write(language: str, name: str, destination: str, **options: str | bool | None) -> list[str]:
@@ -352,12 +352,21 @@ def test_a_failure_half_way_leaves_everything_as_it_was(monkeypatch: pytest.Monk
 
 def test_two_runs_wait_for_each_other() -> None:
     Path("d").mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [*INVOKE, "vendor", "go", "scratch", "d"]
     with files.lock(Path("d"), print):
-        run = subprocess.Popen([*INVOKE, "vendor", "go", "scratch", "d"], stdout=subprocess.PIPE, text=True)
-        assert run.stdout is not None
-        assert run.stdout.readline() == "waiting for another run to end\n"
-        assert listing("d") == []
-    assert run.communicate()[0] == "wrote d/windows_scratch.go\n"
+        run = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert run.stderr is not None
+        timer = threading.Timer(60, run.kill)  # ends the reading, too
+        timer.start()
+        said = run.stderr.readline()
+        timer.cancel()
+        still_waits = run.poll() is None
+        written = listing("d")
+    assert (said, still_waits, written) == (b"waiting for another run to end, which holds the lock of d\n", True, [])
+    assert run.communicate(timeout=60) == (b"wrote d/windows_scratch.go\n", b"")
     assert run.returncode == 0
 
 

@@ -24,6 +24,7 @@ from support import lack
 
 from generator.builder.native import DEBIAN_PYTHON
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError, one_line
+from generator.hives.cells import MAX_FINDINGS
 from generator.hives.check import report
 from generator.hives.model import (
     EMPTY_HIVE,
@@ -37,7 +38,7 @@ from generator.hives.model import (
     Key,
     Value,
 )
-from generator.hives.reader import MAX_FINDINGS, HiveError, check_hive, read_hive
+from generator.hives.reader import HiveError, check_hive, read_hive
 from generator.hives.rules import RULES
 
 PROJECT = Path(__file__).parents[2]

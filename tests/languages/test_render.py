@@ -42,9 +42,7 @@ def modules(name: str, language: str, options: Options | None = None) -> dict[st
     row = LANGUAGES[language]
     options = options or row.committed(name)
     return {
-        options.package + ending: render.module(
-            TEMPLATES / language, template, name, blob(name), options, "sha256:" + "0" * 64
-        )
+        options.package + ending: render.module(TEMPLATES / language, template, name, blob(name), options)
         for template, ending in row.endings(name).items()
     }
 
@@ -250,7 +248,7 @@ def test_the_committed_modules_are_what_the_templates_make(language: str) -> Non
             assert intact
             assert (made_from.layer, made_from.language, made_from.file) == (name, language, template)
             options = LANGUAGES[language].committed(name)
-            again = render.module(TEMPLATES / language, template, name, blob(name), options, made_from.template)
+            again = render.module(TEMPLATES / language, template, name, blob(name), options)
             assert again == committed
 
 

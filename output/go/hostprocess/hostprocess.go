@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9745f9ff11da86929783328544da560bc0a78f5c41c2c430e1cbd49cf6a2f9fc","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
+// winscratch:{"body":"sha256:5b2e7895edb3f29d1d06c2da5390d786c94b8bf902af872cf9500c44faa3ec85","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.1.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:33ebeee3731c84325dd2a426e3bcfb8724199697ed49058e237a29770d267e5e","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
+// winscratch:{"body":"sha256:3fafbb92aa98bf915f7c51dbc7bec5d395cfe8d3e244df8a061b0c02487eb8db","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.1.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy

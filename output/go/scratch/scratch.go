@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ae6c44ac9d0a57eefae8e8f1a9b5b59749385dcdd21ea9b19fb495bddd7254b7","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"template":"sha256:aff0276b69c6e4720a3698c8551091efc0ab1a697f308f74be265c29744c7797","version":"0.1.0"}
+// winscratch:{"body":"sha256:74f28c63e0ae7c891d16ad0be10523a3afeb23656194764c0f950f4af464ff32","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.1.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch

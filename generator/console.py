@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands tell their user, and where: the one contract that all of them keep.
+
+Results go to standard output; progress, waiting, notices and errors go to standard error. Each line is
+flushed as it is said, so that it reaches a pipe or a log while the command still runs.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from .errors import EXIT_ERROR, EXIT_INTERRUPTED, GeneratorError, one_line, printable
+
+Say = Callable[[str], None]
+
+
+class Verbatim(str):
+    """Text that is printed as it is: a document or a workflow command, which escape in their own way what is foreign.
+
+    All other text is made fit for one line as it is printed, since it may hold the names of files.
+    """
+
+    __slots__ = ()
+
+
+class ReaderGoneError(Exception):
+    """Who read our standard output has gone, so that nothing is left to say; no OSError, which files may raise too."""
+
+
+def say(text: str) -> None:
+    """Tell the user a result; raise ReaderGoneError or GeneratorError where standard output takes no more."""
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        _discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGoneError from error
+        raise GeneratorError(f"standard output: cannot be written: {error.strerror}") from error
+
+
+def note(text: str) -> None:
+    """Tell the user of progress, waiting, or something to know; nobody need be there to read it."""
+    try:
+        _write(sys.stderr, text)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def status_of(command: Callable[[], int]) -> int:
+    """Return the exit status of *command*, its error told in one line: every door ends through here."""
+    try:
+        return command()
+    except GeneratorError as error:
+        note(f"error: {error}")
+    except ReaderGoneError:
+        pass
+    except ModuleNotFoundError as error:
+        note(f"error: {error.name} is not installed; ./invokew installs it")
+    except KeyboardInterrupt:
+        note("interrupted; every file is whole, so give the command again to go on")
+        return EXIT_INTERRUPTED
+    return EXIT_ERROR
+
+
+def workflow_error(file: str, message: str) -> Verbatim:
+    """Return the command that has GitHub show *message* at *file*."""
+    name = "".join(f"%{ord(c):02X}" if c in "%\r\n:," else c for c in file)
+    return Verbatim(f"::error file={printable(name)}::{one_line(message).replace('%', '%25')}")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed by whoever started us
+        return
+    line = text if isinstance(text, Verbatim) else one_line(text)
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def _discard(stream: TextIO) -> None:
+    """Have what *stream* still holds go nowhere; Python would try again at its end and set a status of its own."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

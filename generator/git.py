@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to git about this project's own checkout. A stranger's tree is not asked about here."""
+
+import os
+import subprocess
+from pathlib import Path
+
+SECONDS = 30  # for git to answer
+
+
+def git(root: Path, *arguments: str, stdin: str = "") -> str | None:
+    """Return what git says of the checkout *root*, or None where that is none, or git is not here or says no.
+
+    Nothing of the caller's environment makes git look at another repository, and no hook or monitor is run.
+    """
+    if not (root / ".git").exists():
+        return None
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"},
+            input=os.fsencode(stdin),
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(done.stdout) if done.returncode == 0 else None
