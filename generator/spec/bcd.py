@@ -118,6 +118,7 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
     ]
     _check_count(objects, place.at("objects"))
     seen: dict[str, str] = {}
+    defaults: dict[str, Place] = {}
     for index, item in enumerate(objects):
         at = place.at(f"objects[{index}]")
         guid = _guid(item.id, at.at("id"))
@@ -128,6 +129,12 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
         path = ("Objects", guid)
         keys += [Key(path), Key((*path, "Description"), (_dword("Type", object_type),))]
         keys += _elements((*path, "Elements"), object_type, item.elements, at.at("elements"))
+        default = item.elements.get("default") or item.elements.get("0x23000003")
+        if object_type == BOOT_MANAGER and default is not None:
+            defaults[_guid(default, place)] = at.at("elements")
+    for guid, at in defaults.items():
+        if guid not in seen:
+            raise at.error(f"the default object {guid} is not in the store", "name one of the store's objects")
     return tuple(keys)
 
 
@@ -171,7 +178,7 @@ def _element_number(word: str, object_type: int, place: Place) -> int:
         near = ", ".join(difflib.get_close_matches(word[:80], names)) or "description"
         raise place.error(
             f"{brief(word)} is not an element of this object",
-            f"use a name listed in generator/bcd.py, such as {near}, or a number 0xCFSSSSSS",
+            f"use a name listed in generator/spec/bcd.py, such as {near}, or a number 0xCFSSSSSS",
         )
     number = int(word, 16)
     if number >> 24 & 0xF == FORMAT_DEVICE:

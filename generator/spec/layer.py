@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from ..errors import GeneratorError, Place, brief, shorten
+from ..files import read_file
 from ..hives import model
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names
@@ -29,8 +30,14 @@ MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
 
-# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
-_MANY_PARTS = re.compile(rb"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has. What
+# text and comments hold is passed over.
+_MANY_PARTS = re.compile(
+    rb'''"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}+|\'{3}.*?\'{3,5}|#[^\n]*+'''
+    rb"""|(?<![^\n\[{,])[ \t]*+(?P<key>(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64})"""
+    rb"""|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+\'""",
+    re.DOTALL,
+)
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
@@ -103,20 +110,13 @@ def load(path: Path, shown: str) -> Layer:
             f"{shown}: the file's name is the layer's, and {brief(name)} cannot be one; "
             "use 1 to 32 of a-z and 0-9, a letter first, and no name that a language refuses"
         )
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_SPEC + 1)
-    except OSError as error:
-        raise GeneratorError(f"{shown}: cannot be read: {error.strerror}") from error
-    if len(raw) > MAX_SPEC:
-        raise GeneratorError(f"{shown}: larger than {MAX_SPEC} bytes; a specification is smaller")
-    return parse(name, raw, shown)
+    return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
 def parse(name: str, raw: bytes, shown: str) -> Layer:
     """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
-    if (found := _MANY_PARTS.search(raw)) is not None:
-        line = raw.count(b"\n", 0, found.start()) + 1
+    if found := next((match for match in _MANY_PARTS.finditer(raw) if match["key"]), None):
+        line = raw.count(b"\n", 0, found.start("key")) + 1
         raise GeneratorError(f"{shown}: line {line}: more than 64 words joined by dots; a key has far fewer")
     try:
         document = tomllib.loads(raw.decode("utf-8"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """BCD words: which registry keys and values they become, and which are refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -176,3 +177,12 @@ def test_every_name_has_a_format_that_can_be_written() -> None:
     tables = [bcd.LIBRARY_ELEMENTS, *bcd.ELEMENTS_BY_OBJECT.values()]
     assert {number >> 24 & 0xF for table in tables for number in table.values()} <= {2, 3, 4, 5, 6, 7}
     assert all(bcd.GUID.fullmatch(guid) and guid == guid.lower() for guid in bcd.WELL_KNOWN_OBJECTS.values())
+
+
+@pytest.mark.parametrize("word", ["default", "0x23000003"])
+def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
+    loader = BcdObject(GUID, "osloader", {})
+    manager = BcdObject("{bootmgr}", "bootmgr", {word: GUID})
+    bcd.store([manager, loader], Place("f", "bcd"))
+    with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
+        bcd.store([manager], Place("f", "bcd"))

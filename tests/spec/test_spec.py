@@ -286,7 +286,7 @@ REFUSED = {
     "unknown element": (
         file(BCD + "elements.descripton = ''"),
         OBJECT + ".elements.descripton",
-        "is not an element of this object; use a name listed in generator/bcd.py, such as description",
+        "is not an element of this object; use a name listed in generator/spec/bcd.py, such as description",
     ),
     "empty element": (file(BCD + 'elements."" = 1'), OBJECT + ".elements.", "'' is not an element"),
     "long element": (file(BCD + f"elements.{LONG} = 1"), OBJECT + ".elements.xxx", "is not an element"),
@@ -388,8 +388,13 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert refusal(lambda: spec.load(tmp_path / "no", SHOWN)) == f"{SHOWN}: cannot be read: No such file or directory"
 
 
-def test_a_file_that_never_ends_is_refused() -> None:
-    assert "larger than 1048576 bytes" in refusal(lambda: spec.load(Path("/dev/zero"), SHOWN))
+def test_what_is_no_specification_for_its_size_or_kind_is_refused_at_once(tmp_path: Path) -> None:
+    assert "not a regular file" in refusal(lambda: spec.load(Path("/dev/zero"), SHOWN))
+    os.mkfifo(tmp_path / "pipe")
+    assert "not a regular file" in refusal(lambda: spec.load(tmp_path / "pipe", SHOWN))
+    with (tmp_path / "huge").open("wb") as huge:
+        huge.truncate(20 << 30)
+    assert "larger than 1,048,576 bytes" in refusal(lambda: spec.load(tmp_path / "huge", SHOWN))
 
 
 def test_a_bad_specification_is_one_line_and_status_2_and_writes_nothing(tree: Path) -> None:
@@ -410,3 +415,31 @@ def test_a_bad_specification_is_one_line_and_status_2_and_writes_nothing(tree: P
         "-1 is out of place; use an integer from 0 to 2^32 - 1\n"
     )
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
+
+
+DOTTED = ".".join(["a"] * 66)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "# {}\n",
+        'text = """\n{}\n"""',
+        'text = """\\"""\n{}\n"""',
+        "text = '''\n{}\n'''",
+        'text = "{}"',
+        "text = '{}'",
+        'text = """""\n{}\n"""""',
+    ],
+)
+def test_text_and_comments_may_have_any_number_of_words_joined_by_dots(around: str) -> None:
+    layer = spec.parse("sample", file(around.format(DOTTED)).encode(), SHOWN)
+    content = layer.files[0].content
+    assert around[0] == "#" or DOTTED.encode() in content  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("around", ["{} = 1", "[{}]", "[[ {}]]", "x = {{ a = 1, {} = 2 }}", "x = '''\n'''\n{} = 1"])
+def test_a_key_of_very_many_words_is_refused_before_it_is_parsed(around: str) -> None:
+    for dotted in (DOTTED, DOTTED.replace("a", '"a"'), DOTTED.replace(".", " . ")):
+        with pytest.raises(GeneratorError, match=r"line \d: more than 64 words joined by dots; a key has far fewer"):
+            spec.parse("sample", around.format(dotted).encode(), SHOWN)
