@@ -5,10 +5,14 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import lack, need, selected
 from trees import generate, outputs, small_checkout
 
 from generator import verify
@@ -135,7 +139,6 @@ def test_the_bill_names_the_packages_that_build_hives_natively(audit: Audit, tmp
 
 
 def test_the_bill_names_every_package_of_the_image(audit: Audit, tmp_path: Path) -> None:
-    from support import lack
 
     try:
         choose.select("docker", lambda _: None)
@@ -163,3 +166,77 @@ def test_versions_are_written_as_package_urls_want_them() -> None:
         "pkg:deb/debian/a@1~rc1?arch=all",
         "pkg:deb/debian/g%2B%2B@4:12.2.0-3%2Bb1?arch=amd64",
     ]
+
+
+# Where documents are written
+
+
+def test_a_device_is_written_to_and_stays_one(audit: Audit) -> None:
+    status, _ = audit(provenance=Path("/dev/null"), sbom=Path("/dev/null"))
+    assert status == 0
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_a_pipe_is_written_to_if_somebody_reads_it_and_refused_at_once_if_not(audit: Audit, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(GeneratorError, match="pipe: cannot be written: No such device or address"):
+        audit(provenance=pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    try:
+        while True:  # until cat has opened it
+            try:
+                audit(provenance=pipe)
+                break
+            except GeneratorError:
+                assert reader.poll() is None
+        document = json.loads(reader.communicate(timeout=30)[0])
+    finally:
+        reader.kill()
+        reader.wait()
+    assert document["_type"] == "https://in-toto.io/Statement/v1"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("path", ["generator/pipeline.py", "output/manifest.json"])
+@pytest.mark.parametrize("git", [True, False])
+def test_a_file_of_the_checkout_is_never_written_over(tree: Path, audit: Audit, path: str, git: bool) -> None:
+    own = shutil.copytree(tree, tree.parent / f"own-{git}-{path.partition('/')[0]}")
+    if git:
+        for arguments in (["init", "-q"], ["add", "-A"]):
+            subprocess.run([need("git"), *arguments], cwd=own, check=True, timeout=60)
+    before = (own / path).read_bytes()
+    (own.parent / "link.json").unlink(missing_ok=True)
+    (own.parent / "link.json").symlink_to(own / path)
+    for target in (own / path, own.parent / "link.json"):
+        with pytest.raises(GeneratorError, match="a file of this checkout; name another"):
+            audit(own, provenance=target)
+    assert (own / path).read_bytes() == before
+
+
+def test_the_statement_names_what_the_bytes_depend_on_beside_the_files(
+    tree: Path, audit: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(tree, tmp_path / "own")
+    commands = (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t", "commit", "-qm", "all"])
+    for arguments in commands:
+        subprocess.run([need("git"), *arguments], cwd=own, check=True, timeout=60)
+    monkeypatch.setenv("WINSCRATCH_TIMEOUT", "77")
+    audit(own, provenance=tmp_path / "p.json")
+    definition = json.loads((tmp_path / "p.json").read_text())["predicate"]["buildDefinition"]
+    assert definition["externalParameters"]["settings"]["WINSCRATCH_TIMEOUT"] == "77"
+    commit = subprocess.run([need("git"), "rev-parse", "HEAD"], cwd=own, capture_output=True, text=True, check=True)
+    (named,) = [d for d in definition["resolvedDependencies"] if "gitCommit" in d["digest"]]
+    assert named["digest"]["gitCommit"] == commit.stdout.strip()
+
+
+def test_the_statement_of_a_container_names_its_images_and_its_engine(audit: Audit, tmp_path: Path) -> None:
+    selected("docker")
+    audit(provenance=tmp_path / "p.json", name="docker")
+    predicate = json.loads((tmp_path / "p.json").read_text())["predicate"]
+    assert predicate["buildDefinition"]["externalParameters"]["engine"] == "docker"
+    names = {d["name"]: d["digest"] for d in predicate["buildDefinition"]["resolvedDependencies"]}
+    (image,) = [name for name in names if name.startswith("winscratch-hivex:")]
+    for name in (image, "debian:trixie-slim"):
+        assert re.fullmatch("[0-9a-f]{64}", names[name]["sha256"])
+    assert re.match(r"\d+\.", predicate["runDetails"]["builder"]["version"]["docker"])
