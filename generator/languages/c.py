@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import LAYER, Language, Options, Place, check_identifier, windows_name
+from .language import LAYER, Check, Language, Options, Place, Tool, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -15,6 +15,8 @@ _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, wh
     template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual
     void volatile wchar_t while xor xor_eq""".split()  # noqa: SIM905 - words are easier read so
 )
+_LAYOUT = ("--style=LLVM", "--dry-run", "--Werror")
+_SOURCES = ("tests/c/*.[ch]", "examples/c/*.[ch]")
 
 
 def _check(options: Options) -> None:
@@ -51,5 +53,15 @@ LANGUAGE = Language(
     committed=lambda name: Options(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
-    formatter=("clang-format", "--style=LLVM", "--dry-run", "--Werror"),
+    formatter=("clang-format", *_LAYOUT),
+    tools=(
+        Tool("clang", "clang"),
+        Tool("clang-format", "clang-format"),
+        Tool("g++", "g++"),
+        Tool("gcc", "gcc"),
+        Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),
+        Tool("libarchive-dev", "/usr/include/archive.h"),
+        Tool("tcc", "tcc"),
+    ),
+    checks=(Check("clang-format", "clang-format", (*_LAYOUT, *_SOURCES), ("--style=LLVM", "-i", *_SOURCES)),),
 )

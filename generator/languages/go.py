@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import LAYER, Language, Options, Place, check_identifier
+from .language import LAYER, Check, Language, Options, Place, Tool, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -17,6 +17,7 @@ SKIPPED_ENDINGS = frozenset(
     windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le
     ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
 )
+_SOURCES = ("tests/go", "examples/go", "output/go")  # each a Go module
 
 
 def _check(options: Options) -> None:
@@ -95,4 +96,10 @@ LANGUAGE = Language(
     # A layer's name is its package's and its folder's; the go command treats these folders apart.
     refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
     formatter=("gofmt", "-l", "-s"),
+    tools=(Tool("golang", "go", "2:1.21"),),
+    checks=(
+        Check("gofmt", "gofmt", ("-l", "-s", *_SOURCES), ("-l", "-s", "-w", *_SOURCES[:2]), silent=True),
+        *(Check(f"go vet of {folder}", "go", ("vet", "./..."), folder=folder) for folder in _SOURCES),
+        *(Check(f"staticcheck of {m}", "staticcheck", ("-checks", "all", "./..."), folder=m) for m in _SOURCES),
+    ),
 )

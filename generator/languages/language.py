@@ -58,6 +58,29 @@ class Place(NamedTuple):
     recorded: Options | None
 
 
+class Tool(NamedTuple):
+    """A Debian package, what shows that it is there (a program, or a file's path), and the version it must have."""
+
+    package: str
+    shown_by: str
+    least: str = "0"
+
+
+class Check(NamedTuple):
+    """A program and its arguments that find what is wrong in sources, and those that fix it, where it can.
+
+    A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
+    writes nothing when all is well, and ends with 0 when it is not.
+    """
+
+    name: str
+    program: str
+    find: tuple[str, ...]
+    fix: tuple[str, ...] = ()
+    folder: str = "."
+    silent: bool = False
+
+
 def windows_name(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
     """Return the name of a copy's file, without the ending, where the user names a directory alone."""
     return f"windows_{name}"
@@ -75,6 +98,7 @@ class Language(NamedTuple):
     language does not allow. *refused* are names that a layer cannot have for this language's sake.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
     capitals. *formatter* is a command that says nothing, with status 0, where files are laid out right.
+    *tools* are what its tests use, *checks* what its sources in tests and examples are held to.
     """
 
     comment: str
@@ -90,6 +114,8 @@ class Language(NamedTuple):
     compat: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
     formatter: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     def kind(self, name: str) -> str:
         """Return the kind of the module that *name* asks for: a layer's, unless another kind has that name."""

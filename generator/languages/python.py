@@ -5,7 +5,7 @@ import keyword
 import sys
 
 from ..errors import GeneratorError
-from .language import LAYER, Language, Options, Place, check_identifier, windows_name
+from .language import LAYER, Language, Options, Place, Tool, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"
 
@@ -54,4 +54,5 @@ LANGUAGE = Language(
     check=_check,
     stem=_stem,
     formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
+    tools=(Tool("nodejs", "node"),),  # pyright's; where there is none it would fetch one
 )

@@ -9,35 +9,24 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..languages import language
+from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine")
-GO_MODULES = ("tests/go", "examples/go", "output/go")
-C_SOURCES = ("tests/c/*.[ch]", "examples/c/*.[ch]")
 TYPED = ("tasks.py", "tests", "bench", "examples/python")
 STATICCHECK = "honnef.co/go/tools/cmd/staticcheck"  # of the version that tests/go/go.mod names
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A program and its arguments that find what is wrong, and those that fix it, where it can.
+class Check(language.Check):
+    """A check that this machine may be able to run."""
 
-    A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
-    writes nothing when all is well, and ends with 0 when it is not.
-    """
-
-    name: str
-    program: str
-    find: tuple[str, ...]
-    fix: tuple[str, ...] = ()
-    folder: str = "."
-    silent: bool = False
+    __slots__ = ()
 
     def lacks(self) -> str:
         """Return why this machine cannot run the check, or nothing if it can."""
@@ -72,15 +61,7 @@ CHECKS = (
     Check("mypy of the rest", "mypy", ("--strict", *TYPED)),
     Check("import-linter", "lint-imports", ("--no-cache",)),
     Check("shellcheck", "shellcheck", SHELL),
-    Check("gofmt", "gofmt", ("-l", "-s", *GO_MODULES), ("-l", "-s", "-w", *GO_MODULES[:2]), silent=True),
-    *(Check(f"go vet of {folder}", "go", ("vet", "./..."), folder=folder) for folder in GO_MODULES),
-    *(Check(f"staticcheck of {m}", "staticcheck", ("-checks", "all", "./..."), folder=m) for m in GO_MODULES),
-    Check(
-        "clang-format",
-        "clang-format",
-        ("--style=LLVM", "--dry-run", "--Werror", *C_SOURCES),
-        ("--style=LLVM", "-i", *C_SOURCES),
-    ),
+    *(Check(*check) for row in LANGUAGES.values() for check in row.checks),
     Check("documents", "python", ("tests/test_docs.py", "--check"), ("tests/test_docs.py",)),
     Check("list of the Go tests", "python", ("tests/consumers.py", "--check"), ("tests/consumers.py",)),
 )

@@ -7,23 +7,21 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeneratorError
+from ..languages import language
+from ..languages.table import LANGUAGES
 from . import PROJECT, in_ci, last_error, run
 
 GO_MODULE = PROJECT / "tests/go"
 SWITCHING_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A Debian package, what shows that it is there (a program, or a file's path), and the version it must have."""
+class Tool(language.Tool):
+    """A tool that this machine may have."""
 
-    package: str
-    shown_by: str
-    least: str = "0"
+    __slots__ = ()
 
     def present(self) -> bool:
         """Tell whether this machine has the tool, from whatever source."""
@@ -33,32 +31,24 @@ class Tool:
 TOOLS = (
     Tool("busybox", "busybox"),
     Tool("chntpw", "reged"),
-    Tool("clang", "clang"),
-    Tool("clang-format", "clang-format"),
     Tool("dash", "dash"),
     Tool("docker-registry", "docker-registry"),
     Tool("faketime", "faketime"),
-    Tool("g++", "g++"),
-    Tool("gcc", "gcc"),
-    Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),
     Tool("git", "git"),
-    Tool("golang", "go", "2:1.21"),
-    Tool("libarchive-dev", "/usr/include/archive.h"),
     Tool("libarchive-tools", "bsdtar"),
     Tool("libhivex-bin", "hivexml"),
     Tool("libregf-utils", "regfinfo"),
     Tool("libwin-hivex-perl", "hivexregedit"),
     Tool("locales", "/usr/share/i18n/locales/tr_TR"),
     Tool("mmdebstrap", "mmdebstrap"),
-    Tool("nodejs", "node"),  # pyright's; where there is none it would fetch one
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
     Tool("qemu-user-static", "qemu-s390x-static"),
     Tool("shellcheck", "shellcheck"),
     Tool("skopeo", "skopeo"),
     Tool("strace", "strace"),
-    Tool("tcc", "tcc"),
     Tool("umoci", "umoci"),
+    *(Tool(*tool) for row in LANGUAGES.values() for tool in row.tools),
 )
 
 Say = Callable[[str], None]
