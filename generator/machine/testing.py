@@ -23,7 +23,7 @@ def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool =
     if everything:
         debian.ensure_tools(note)
     options = ["-n", "auto", "--dist", "loadfile", *(["-k", select] if select else [])]
-    command = [sys.executable, "-P", "-m", "pytest", *options, *files]
+    command = [sys.executable, "-m", "pytest", *options, *files]
     return min(subprocess.run(command, cwd=PROJECT, check=False).returncode, EXIT_ERROR)
 
 
