@@ -13,10 +13,10 @@ import atheris
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-with atheris.instrument_imports(include=["generator.hives.reader"]):
+with atheris.instrument_imports(include=["generator.hives"]):
     from generator.hives.reader import HiveError, check_hive, read_hive
 
-from mutations import seal  # noqa: E402 (found only once the path is set)
+from maker import seal  # noqa: E402 (found only once the path is set)
 
 
 def mended(data: bytes) -> bytes:

@@ -1,320 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A maker of hives that shares nothing with the builder nor the reader, and damage done to its hives, rule by rule.
+"""Damage done to hives, rule by rule."""
 
-What hivex never writes is made here too: lf, li and ri lists, big data, several security records, class names, links.
-"""
-
-import random
-import struct
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from generator.hives.model import REG_BINARY, REG_DWORD, REG_NONE, REG_QWORD, REG_SZ, Hive, Key, Value
-
-NIL = 0xFFFFFFFF
-BASE = 0x1000
-SEGMENT = 16344  # bytes of data in a segment
-REG_LINK = 6
-
-ADMINISTRATORS = bytes.fromhex("01020000 00000005 20000000 20020000")  # S-1-5-32-544
-SYSTEM = bytes.fromhex("01010000 00000005 12000000")  # S-1-5-18
-EVERYONE = bytes.fromhex("01010000 00000001 00000000")  # S-1-1-0
-
-
-def descriptor(reader: bytes = EVERYONE, sacl: bytes = b"") -> bytes:
-    """Return a self-relative descriptor: owner, group and a DACL of full access for SYSTEM, reading for *reader*."""
-    aces = b"".join(
-        struct.pack("<BBHI", 0, 2, 8 + len(sid), mask) + sid for sid, mask in ((SYSTEM, 0xF003F), (reader, 0x20019))
-    )
-    dacl = struct.pack("<BBHHH", 2, 0, 8 + len(aces), 2, 0) + aces
-    owner, group, control = 20, 20 + len(ADMINISTRATORS), 0x8014 if sacl else 0x8004
-    start = group + len(SYSTEM)
-    header = struct.pack("<BBHIIII", 1, 0, control, owner, group, start + len(dacl) if sacl else 0, start)
-    return header + ADMINISTRATORS + SYSTEM + dacl + sacl
-
-
-# An ACL of one object ACE with both GUIDs, one with none and one of a type that nobody knows.
-SACL = struct.pack("<BBHHH", 4, 0, 8 + 56 + 24 + 8, 3, 0) + b"".join(
-    (
-        struct.pack("<BBHII32x", 7, 0, 56, 1, 3) + EVERYONE,
-        struct.pack("<BBHII", 7, 0, 24, 1, 0) + EVERYONE,
-        struct.pack("<BBHI", 99, 0, 8, 0),
-    )
+from maker import (
+    BASE,
+    BIG,
+    DESCRIPTORS,
+    NIL,
+    SEGMENT,
+    Made,
+    Node,
+    chain,
+    lone,
+    make,
+    sample,
 )
 
-
-@dataclass
-class Node:
-    """A key to be made. *leaf* is how its subkeys are listed: lh, lf, li, or ri over lh leaves of two."""
-
-    name: str
-    values: Sequence[Value] = ()
-    subkeys: "Sequence[Node]" = ()
-    leaf: str = "lh"
-    security: int = 0  # index of its descriptor
-    class_name: str = ""
-    flags: int = 0
-
-
-@dataclass
-class Made:
-    """A hive's bytes, and where in it the content of each cell starts that somebody might want to damage."""
-
-    data: bytearray
-    at: dict[str, int] = field(default_factory=dict)
-
-    def poke(self, label: str, offset: int, form: str, *numbers: Any) -> None:
-        """Write *numbers* at *offset* behind the start of the cell *label*, or of the file if that is empty."""
-        struct.pack_into(form, self.data, self.at.get(label, 0) + offset, *numbers)
-
-    def peek(self, label: str, offset: int, form: str) -> int:
-        """Read a number from where poke() would write it."""
-        return int(struct.unpack_from(form, self.data, self.at.get(label, 0) + offset)[0])
-
-    def pointer(self, label: str) -> int:
-        """Return the pointer that leads to the cell *label*."""
-        return self.at[label] - 4 - BASE
-
-    def seal(self) -> bytes:
-        """Make the checksum right and return the hive."""
-        return seal(self.data)
-
-
-def seal(data: bytearray) -> bytes:
-    """Make the checksum of a hive right and return the hive."""
-    total = 0
-    for (word,) in struct.iter_unpack("<I", data[:508]):
-        total ^= word
-    struct.pack_into("<I", data, 508, {0: 1, NIL: NIL - 1}.get(total, total))
-    return bytes(data)
-
-
-def make(
-    root: Node,
-    minor: int = 5,
-    descriptors: Sequence[bytes] = (descriptor(),),
-    unused: int = 0,
-    bin_size: int = 4096,
-) -> Made:
-    """Make a hive. The last *unused* of *descriptors* have no key; bins have *bin_size* bytes or what a cell needs."""
-    made = Made(bytearray(BASE))
-    _Maker(made, minor, bin_size, len(descriptors)).hive(root, descriptors, unused)
-    made.seal()
-    return made
-
-
-class _Maker:
-    def __init__(self, made: Made, minor: int, bin_size: int, descriptors: int) -> None:
-        self.made, self.minor, self.bin_size = made, minor, bin_size
-        self.room = 0  # bytes left in the last bin
-        self.security: list[int] = []  # pointers to the security records
-        self.users = [0] * descriptors  # how many keys use each of them
-
-    def cell(self, label: str, content: bytes) -> int:
-        """Add a cell in use and return its pointer."""
-        data = self.made.data
-        size = (4 + len(content) + 7) & ~7
-        if size > self.room:
-            self.close()
-            self.room = max(self.bin_size, (32 + size + 4095) & ~4095)
-            data += struct.pack("<4sII20x", b"hbin", len(data) - BASE, self.room)
-            self.room -= 32
-        pointer = len(data) - BASE
-        data += struct.pack("<i", -size) + content.ljust(size - 4, b"\0")
-        self.room -= size
-        self.made.at[label] = BASE + pointer + 4
-        return pointer
-
-    def close(self) -> None:
-        """End the last bin with a free cell."""
-        if self.room:
-            self.made.at["free"] = len(self.made.data) + 4
-            self.made.data += struct.pack("<i", self.room) + bytes(self.room - 4)
-            self.room = 0
-
-    def hive(self, root: Node, descriptors: Sequence[bytes], unused: int) -> None:
-        for i, one in enumerate(descriptors):
-            self.security.append(self.cell(f"sk {i}", struct.pack("<2s14xI", b"sk", len(one)) + one))
-        start = self.key((), root, NIL, flags=0x0C)
-        for i, count in enumerate(self.users):
-            assert (count == 0) == (i >= len(self.users) - unused)
-            after = self.security[(i + 1) % len(self.security)]
-            self.made.poke(f"sk {i}", 4, "<III", after, self.security[i - 1], count)
-        self.close()
-        size = len(self.made.data) - BASE
-        base = struct.pack("<4sIIQIIIIIII", b"regf", 7, 7, 0, 1, self.minor, 0, 1, start, size, 1)
-        self.made.data[: len(base)] = base
-
-    def key(self, path: tuple[str, ...], node: Node, parent: int, flags: int = 0) -> int:
-        label = "\\".join(path)
-        name, compressed = encode(node.name)
-        self.users[node.security] += 1
-        class_name = node.class_name.encode("utf-16-le")
-        here = self.cell(f"key {label}", bytes(76) + name)
-        class_pointer = self.cell(f"class {label}", class_name) if class_name else NIL
-        values = [self.value(label, value) for value in node.values]
-        values_pointer = NIL
-        if values:
-            values_pointer = self.cell(f"values {label}", struct.pack(f"<{len(values)}I", *values))
-        subkeys = []
-        for sub in node.subkeys:  # one frame a level, for Python's stack has to hold 512 levels
-            subkeys.append((self.key((*path, sub.name), sub, here), sub.name))
-        record = struct.pack(
-            "<2sHQ8I",
-            b"nk",
-            node.flags | flags | (0x20 if compressed else 0),
-            0,
-            0,
-            parent,
-            len(subkeys),
-            0,
-            self.subkeys(label, node.leaf, subkeys) if subkeys else NIL,
-            NIL,
-            len(values),
-            values_pointer,
-        ) + struct.pack(
-            "<7IHH",
-            self.security[node.security],
-            class_pointer,
-            max((utf16(sub.name) for sub in node.subkeys), default=0),
-            max((utf16(sub.class_name) for sub in node.subkeys), default=0),
-            max((utf16(value.name) for value in node.values), default=0),
-            max((len(value.data) for value in node.values), default=0),
-            0,
-            len(name),
-            len(class_name),
-        )
-        at = self.made.at[f"key {label}"]
-        self.made.data[at : at + len(record)] = record
-        return here
-
-    def subkeys(self, label: str, leaf: str, entries: Sequence[tuple[int, str]]) -> int:
-        if leaf == "ri":
-            leaves = [self.subkeys(f"{label} {i // 2}", "lh", entries[i : i + 2]) for i in range(0, len(entries), 2)]
-            return self.cell(f"list {label}", struct.pack(f"<2sH{len(leaves)}I", b"ri", len(leaves), *leaves))
-        content = struct.pack("<2sH", leaf.encode(), len(entries))
-        for pointer, name in entries:
-            content += struct.pack("<I", pointer)
-            if leaf == "lh":
-                content += struct.pack("<I", name_hash(name))
-            elif leaf == "lf":
-                content += name_hint(name)
-        return self.cell(f"list {label}", content)
-
-    def value(self, label: str, value: Value) -> int:
-        name, compressed = encode(value.name)
-        size, data, pointer = len(value.data), value.data, 0
-        here = self.cell(f"value {label}\\{value.name}", bytes(20) + name)
-        if size <= 4:
-            size, pointer = size | 0x80000000, int.from_bytes(data, "little")
-        elif size > SEGMENT and self.minor > 3:
-            parts = [data[i : i + SEGMENT] for i in range(0, size, SEGMENT)]
-            segments = [self.cell(f"segment {label}\\{value.name} {i}", part) for i, part in enumerate(parts)]
-            listed = self.cell(f"segments {label}\\{value.name}", struct.pack(f"<{len(segments)}I", *segments))
-            pointer = self.cell(f"big {label}\\{value.name}", struct.pack("<2sHI", b"db", len(segments), listed))
-        else:
-            pointer = self.cell(f"data {label}\\{value.name}", data)
-        record = struct.pack("<2sHIIIHH", b"vk", len(name), size, pointer, value.type, int(compressed), 0)
-        at = self.made.at[f"value {label}\\{value.name}"]
-        self.made.data[at : at + len(record)] = record
-        return here
-
-
-def encode(name: str) -> tuple[bytes, bool]:
-    """Return a name as a hive holds it, and whether it is flagged compressed."""
-    try:
-        return name.encode("latin-1"), True
-    except UnicodeEncodeError:
-        return name.encode("utf-16-le"), False
-
-
-def utf16(text: str) -> int:
-    """Return the length of *text* in bytes of UTF-16."""
-    return len(text.encode("utf-16-le"))
-
-
-def capitals(name: str) -> str:
-    """Return a name as Windows compares it; the letters beyond ASCII that have a capital are listed here by hand."""
-    return "".join({"é": "É", "ÿ": "Ÿ", "ω": "Ω"}.get(char, char.upper() if char.isascii() else char) for char in name)
-
-
-def name_hash(name: str) -> int:
-    """Return the hash of a name of one UTF-16 unit a character."""
-    value = 0
-    for char in capitals(name):
-        value = value * 37 + ord(char)
-    return value % 2**32
-
-
-def name_hint(name: str) -> bytes:
-    """Return the first four characters of a name, or zeros if one is beyond Latin-1."""
-    raw, compressed = encode(name[:4])
-    return raw.ljust(4, b"\0") if compressed else bytes(4)
-
-
-def records(root: Node) -> Hive:
-    """Return what a reader should find in a hive made from *root*."""
-    return tuple(Key(path, tuple(node.values)) for path, node in walk(root))
-
-
-def walk(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield a node and all below it, each with its path."""
-    yield path, node
-    for sub in node.subkeys:
-        yield from walk(sub, (*path, sub.name))
-
-
-def text(string: str) -> bytes:
-    """Return a string as REG_SZ holds it."""
-    return f"{string}\0".encode("utf-16-le")
-
-
-BIG = bytes(range(256)) * 80  # 20,480 bytes: two segments
-SAMPLE = Node(
-    "sample",
-    values=(Value("", REG_SZ, text("default")),),
-    subkeys=(
-        Node(
-            "Alpha",
-            values=(
-                Value("Big", REG_BINARY, BIG),
-                Value("Empty", REG_NONE, b""),
-                Value("Number", REG_DWORD, b"\1\2\3\4"),
-                Value("Text", REG_SZ, text("some text")),
-                Value("Ωmega", 0xFFFF0001, b"\xff"),
-            ),
-            security=1,
-        ),
-        Node("alphabet", leaf="ri", subkeys=[Node(f"sub{i}") for i in range(5)]),
-        Node("Classy", subkeys=(Node("member", class_name="a class"),), class_name="classes"),
-        Node("fast", leaf="lf", subkeys=(Node("a"), Node("longer", security=2), Node("Ωmega"))),
-        Node("index", leaf="li", subkeys=(Node("a"), Node("b", values=(Value("Long", REG_QWORD, bytes(8)),)))),
-        Node("Link", flags=0x10, values=(Value("SymbolicLinkValue", REG_LINK, "\\Registry".encode("utf-16-le")),)),
-        Node("µ"),  # sorts as itself, before é's capital; in Unicode it shares the Greek mu's
-        Node("é"),
-        Node("Ωmega"),
-    ),
-)
-DESCRIPTORS = (descriptor(), descriptor(SYSTEM), descriptor(sacl=SACL))
-
-
-def sample() -> Made:
-    """Make the hive that most damage is done to: every kind of record is in it."""
-    return make(SAMPLE, descriptors=DESCRIPTORS)
-
-
-def lone(*subkeys: Node, leaf: str = "lh", minor: int = 5) -> Made:
-    """Make a hive of a root with *subkeys*."""
-    return make(Node("root", subkeys=subkeys, leaf=leaf), minor=minor)
-
-
-def chain(levels: int, last: Node | None = None) -> Node:
-    """Return a root with one key below the other, *levels* with the root; *last* is put in the place of the lowest."""
-    node = last or Node("k")
-    for _ in range(levels - 1):
-        node = Node("k", subkeys=(node,))
-    return node
+from generator.hives.model import REG_BINARY, REG_NONE, REG_SZ, Value
 
 
 @dataclass(frozen=True)
@@ -405,11 +110,10 @@ def _oversize() -> Made:
     return made
 
 
-def _ring_of_two(reached: bool) -> Made:
+def _two_rings() -> Made:
     made = make(Node("root", subkeys=(Node("a", security=1),)), descriptors=DESCRIPTORS[:2])
-    if not reached:
-        for label in ("sk 0", "sk 1"):
-            made.poke(label, 4, "<II", made.pointer(label), made.pointer(label))
+    for label in ("sk 0", "sk 1"):
+        made.poke(label, 4, "<II", made.pointer(label), made.pointer(label))
     return made
 
 
@@ -459,9 +163,9 @@ def _tiny_value(made: Made) -> None:
     made.poke("data index\\b\\Long", 0, "<2s", b"vk")
 
 
-def crowd() -> Made:
-    """Make a hive so deep and wide at once that its paths outgrow it by far."""
-    return make(chain(500, Node("k", subkeys=[Node(f"{i:04}") for i in range(3000)])))
+def _pair() -> Made:
+    """Make a hive of a root with two keys, each of which has one below it, in lists without hashes."""
+    return lone(*(Node(name, subkeys=(Node("x"),), leaf="li") for name in "ab"))
 
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -478,13 +182,18 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("base-type", "a log", "", 28, "<I", 1),
     _poke("base-format", "file format 0", "", 32, "<I", 0),
     _poke("base-cluster", "a clustering factor of 8", "", 44, "<I", 8),
+    _poke("base-flags", "a transaction pending", "", 144, "<I", 1),
+    _poke("base-flags", "a hive of layered keys", "", 144, "<I", 2),
+    _poke("base-boot", "repaired at boot", "", 4088, "<I", 4),
+    _poke("base-boot", "recovered at boot", "", 4092, "<I", 1),
     _poke("base-length", "no bins", "", 40, "<I", 0),
     _poke("base-length", "half a page more", "", 40, "<I", BASE + 2048),
     _poke("base-length", "more than 2 GiB", "", 40, "<I", 0x80001000),
     _poke("base-reserved", "a byte behind the known fields", "", 184, "<B", 1),
     _poke("base-reserved", "a byte in the middle", "", 2000, "<B", 1),
     _poke("base-reserved", "a byte before the last fields", "", 4039, "<B", 1),
-    _damage("file-length", "a sector too many", sample, lambda made: made.data.extend(bytes(512))),
+    _damage("file-rest", "a sector too many", sample, lambda made: made.data.extend(bytes(512))),
+    _damage("file-rest", "room for bins to come, with remains", sample, lambda made: made.data.extend(b"hbin" * 4096)),
     _damage("file-length", "a page too few", sample, lambda made: made.data.__delitem__(slice(-4096, None))),
     _damage("bin-signature", "hbon", sample, lambda made: _second_bin(made, 0, "<4s", b"hbon")),
     _damage("bin-offset", "the offset of another", sample, lambda made: _second_bin(made, 4, "<I", 0)),
@@ -506,7 +215,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     _damage(
         "cell-shared", "a class name that is a key", sample, lambda made: _point(made, "key Classy", 48, "key Alpha")
     ),
-    _damage("cell-shared", "a key below itself", sample, lambda made: _point(made, "list alphabet 0", 4, "key ")),
     _damage(
         "cell-leak", "a cell in use", sample, lambda made: made.poke("free", -4, "<i", -made.peek("free", -4, "<i"))
     ),
@@ -534,37 +242,55 @@ MUTATIONS: tuple[Mutation, ...] = (
     _set("pointer-volatile", "a volatile security record", "key Alpha", 44, 0x80000000),
     _poke("key-signature", "no nk", "key Alpha", 0, "<2s", b"NK"),
     _damage("key-signature", "the root is a value", sample, lambda made: _point(made, "", 36, "value \\")),
+    _damage("key-shared", "a key below itself", sample, lambda made: _point(made, "list alphabet 0", 4, "key ")),
+    _damage("key-shared", "a key listed twice", _pair, lambda made: _point(made, "list ", 12, "key a")),
+    _damage("key-shared", "a list of two keys", _pair, lambda made: _point(made, "key b", 28, "list a")),
     _poke("key-size", "a name longer than its cell", "key Alpha", 72, "<H", 17),
     _damage("key-size", "a cell too small for a key", sample, _tiny_key),
     _made("key-oversize", "a cell of 1,124 bytes", _oversize),
-    *(_set("key-flags", f"flag 0x{flag:x}", "key Alpha", 2, flag) for flag in (1, 2, 0x40, 0x400, 0x8000)),
+    *(_set("key-flags", f"flag 0x{flag:x}", "key Alpha", 2, flag) for flag in (1, 2, 0x40, 0x400, 0x1000, 0x8000)),
     _set("key-flags", "a root that is a mount point", "key ", 2, 2),
     _set("key-hive-entry", "a second root", "key Alpha", 2, 4),
+    _poke("key-layer", "a tombstone", "key Alpha", 13, "<B", 1),
+    _poke("key-layer", "a class inherited", "key Alpha", 13, "<B", 0x80),
+    _poke("key-layer", "an access bit that is none", "key Alpha", 12, "<B", 4),
+    _poke("key-layer", "a spare byte", "key Alpha", 15, "<B", 1),
     _poke("root-flags", "an ordinary key", "key ", 2, "<H", 0x20),
     _poke("root-flags", "a root that may be deleted", "key ", 2, "<H", 0x24),
     _poke("root-flags", "a root with a name in UTF-16", "key ", 2, "<H", 0x0C),
     _damage("key-parent", "its sibling", sample, lambda made: _point(made, "key Alpha", 16, "key fast")),
     _poke("key-parent", "nowhere", "key fast\\a", 16, "<I", NIL),
     _damage(
-        "key-name-length", "no name", lambda: lone(Node("x"), leaf="li"), lambda made: made.poke("key x", 72, "<H", 0)
+        "key-name-empty", "no name", lambda: lone(Node("x"), leaf="li"), lambda made: made.poke("key x", 72, "<H", 0)
     ),
     _made("key-name-length", "256 characters", lambda: lone(Node("x" * 256))),
     _made("key-name-length", "256 characters beyond Latin-1", lambda: lone(Node("Ω" * 256))),
     _made("key-name-length", "128 characters of two UTF-16 units", lambda: lone(Node("\U00010400" * 128), leaf="li")),
-    _poke("key-name-encoding", "an odd number of bytes", "key Alpha", 2, "<H", 0),
-    _poke("key-name-encoding", "half a surrogate pair", "key Ωmega", 76, "<H", 0xD800),
+    _damage(
+        "key-name-encoding",
+        "an odd number of bytes",
+        lambda: lone(Node("odd"), leaf="li"),
+        lambda made: made.poke("key odd", 2, "<H", 0),
+    ),
+    _damage(
+        "key-name-encoding",
+        "half a surrogate pair",
+        lambda: lone(Node("Ω"), leaf="li"),
+        lambda made: made.poke("key Ω", 76, "<H", 0xD801),
+    ),
     _made("key-name-backslash", "a path", lambda: lone(Node("a\\b"))),
     _made("key-depth", "513 levels", lambda: make(chain(513))),
     _poke("key-volatile-count", "one volatile subkey", "key Alpha", 24, "<I", 1),
     _poke("key-volatile-list", "a volatile list", "key Alpha", 32, "<I", 0x80000020),
     _poke("key-volatile-list", "what boot loaders leave", "key Alpha", 32, "<I", 0xBAADF00D),
     _poke("key-class", "an odd length", "key Classy", 74, "<H", 13),
-    _damage("key-class", "longer than its cell", sample, _long_class),
+    _damage("key-class-size", "longer than its cell", sample, _long_class),
     _poke("key-class", "a pointer without a length", "key Classy", 74, "<H", 0),
     _set("key-symlink", "an ordinary key", "key index\\b", 2, 0x10),
-    _set("key-symlink", "a key with subkeys", "key index", 2, 0x10),
-    _set("key-symlink", "a key with nothing", "key é", 2, 0x10),
-    _poke("key-symlink", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
+    _set("key-symlink", "a key with five values", "key Alpha", 2, 0x10),
+    _set("key-symlink-target", "a key with subkeys", "key index", 2, 0x10),
+    _set("key-symlink-target", "a key with nothing", "key é", 2, 0x10),
+    _poke("key-symlink-target", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
     _poke("key-max-name", "one byte too few", "key ", 52, "<H", 2 * len("alphabet") - 1),
     _poke("key-max-name", "nothing but the flags of virtualization", "key ", 52, "<I", 0xFFFF0000),
     _poke("key-max-class", "one byte too few", "key ", 56, "<I", 13),
@@ -624,6 +350,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         "two default values",
         lambda: make(Node("root", values=(Value("", REG_NONE, b""), Value("", REG_SZ, b"")))),
     ),
+    _poke("value-type", "a REG_DWORD of three bytes", "value Alpha\\Number", 4, "<I", 0x80000003),
+    _poke("value-type", "a REG_QWORD of seven bytes", "value index\\b\\Long", 4, "<I", 7),
+    _poke("value-type", "a REG_DWORD_BIG_ENDIAN of none", "value Alpha\\Empty", 12, "<I", 5),
     _poke("value-inline", "5 bytes in 4", "value Alpha\\Number", 4, "<I", 0x80000005),
     _set("value-inline", "data that has a cell", "value Alpha\\Text", 4, 0x80000000),
     _poke("value-empty", "a pointer to nothing", "value Alpha\\Empty", 4, "<II", 0, 0),
@@ -638,7 +367,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _damage("sk-signature", "data", sample, _data_for_security),
     _poke("sk-size", "a descriptor longer than its cell", "sk 1", 16, "<I", 200),
     _poke("sk-ring", "not back", "sk 1", 8, "<I", 0),
-    _made("sk-ring", "two rings", lambda: _ring_of_two(reached=False)),
+    _made("sk-ring", "two rings", _two_rings),
     _damage(
         "sk-ring", "forward into the middle", sample, lambda made: made.poke("sk 2", 4, "<I", made.pointer("sk 1"))
     ),
@@ -669,65 +398,4 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("sd-ace", "an entry beside the grid", "sk 0", 78, "<H", 22),
     _poke("sd-ace", "an entry beyond its list", "sk 0", 78, "<H", 44),
     _damage("sd-sid", "an entry too short for its SID", sample, _short_entry),
-    _made("read-limit", "3,000 keys on level 501", crowd),
 )
-
-
-def mutate(chance: random.Random, hive: bytes, live: Sequence[range]) -> bytes:
-    """Return *hive* with a few random changes where it is *live*; in half of the cases its checksum is made right."""
-    data = bytearray(hive)
-    for _ in range(chance.choice((1, 1, 2, 3, 6))):
-        _edit(chance, data, live)
-    if chance.random() < 0.02:
-        size = chance.randrange(len(data) + 64)
-        data[size:] = bytes(max(0, size - len(data)))
-    return seal(data) if len(data) >= 512 and chance.random() < 0.5 else bytes(data)
-
-
-NUMBERS = (
-    0,
-    1,
-    2,
-    4,
-    5,
-    8,
-    0x20,
-    0x28,
-    0x7F,
-    0xFF,
-    0x100,
-    0xFFFF,
-    0x1000,
-    0x3FD9,
-    0x7FFFFFFF,
-    0x80000000,
-    0x80000004,
-    NIL,
-)
-
-
-def _edit(chance: random.Random, data: bytearray, live: Sequence[range]) -> None:
-    at = chance.choice(chance.choice(live))
-    word = at & ~3
-    kind = chance.randrange(6)
-    if kind == 0:
-        data[at] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        data[at] = chance.randrange(256)
-    elif kind == 2:
-        data[word : word + 4] = struct.pack("<I", chance.choice(NUMBERS))
-    elif kind == 3:
-        number = int.from_bytes(data[word : word + 4], "little") + chance.choice((-8, -4, -1, 1, 4, 8))
-        data[word : word + 4] = struct.pack("<I", number & NIL)
-    else:
-        # One pointer for another, or a record over another.
-        size = 4 if kind == 4 else chance.choice((8, 16, 80))
-        start = chance.choice(chance.choice(live)) & ~3
-        piece = data[start : start + size]
-        data[word : word + len(piece)] = piece
-
-
-def live_parts(hive: bytes) -> tuple[range, ...]:
-    """Return the parts of a hive worth damage: the base block's fields, and the bins up to the last zeros."""
-    end = len(hive.rstrip(b"\0"))
-    return (range(48), *(range(start, min(start + 4096, end)) for start in range(BASE, end, 4096)))

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing upsets the reader of hives: no bytes, no damage, no size; and each ends in time and in little memory."""
+
+import importlib.util
+import random
+import resource
+import struct
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from damage import live_parts, mutate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
+from support import lack
+
+from generator.errors import GeneratorError
+from generator.hives.model import REG_DWORD, REG_NONE, Hive, Value
+from generator.hives.reader import HiveError, check_hive, read, read_hive
+
+PROJECT = Path(__file__).parents[2]
+
+
+def judged(data: bytes) -> bool:
+    """Read *data* both ways, which must agree, end within a second and tell every byte; return whether it is good."""
+    start = time.process_time()
+    reading = read(data, spans=True)
+    first: tuple[int, str] | None = None
+    hive: Hive = ()
+    try:
+        hive = read_hive(data)
+    except HiveError as error:
+        first = error.offset, error.rule
+    assert time.process_time() - start < 1
+    assert first == next(((finding.offset, finding.rule) for finding in reading.findings), None)
+    assert reading.spans is not None
+    assert sum(span.length for span in reading.spans) == len(data)
+    seen = set()
+    for key in hive:
+        assert not key.path or key.path[:-1] in seen
+        seen.add(key.path)
+    return first is None
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=9000))
+def test_no_bytes_upset_it(data: bytes) -> None:
+    judged(data)
+    judged(b"regf" + data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(st.integers(0, 0x1FFF) | st.integers(0x1000, 0x1800), st.binary(min_size=1, max_size=8))),
+    st.booleans(),
+)
+def test_no_change_to_a_good_hive_upsets_it(changes: list[tuple[int, bytes]], sealed: bool) -> None:
+    data = bytearray(make(STORE).data)
+    for at, new in changes:
+        data[at : at + len(new)] = new
+    judged(seal(data) if sealed else bytes(data))
+
+
+BULK = 100_000
+WORKERS = 2
+FLOOR = 4 << 20  # bytes of memory that any hive may cost
+
+
+def bulk(seed: int, count: int) -> tuple[int, int]:
+    """Judge *count* damaged hives; return how many were good all the same, and by how many bytes the process grew."""
+    chance = random.Random(seed)  # noqa: S311
+    alpha = Node("Alpha", values=SAMPLE.subkeys[0].values[1:], security=1)  # all but the big data
+    small = Node("small", subkeys=(alpha, *SAMPLE.subkeys[1:]))
+    bases = [
+        bytes(hive.data) for hive in (make(Node("r")), make(STORE), make(STORE), make(small, descriptors=DESCRIPTORS))
+    ]
+    parts = [live_parts(base) for base in bases]
+    judged(bytes(sample().data))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    good = 0
+    for _ in range(count):
+        which = chance.randrange(len(bases))
+        good += judged(mutate(chance, bases[which], parts[which]))
+    return good, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+def test_100_000_damaged_hives_are_refused_or_read_in_time() -> None:
+    with ProcessPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(bulk, range(WORKERS), [BULK // WORKERS] * WORKERS))
+    assert all(grown < 16 << 20 for _, grown in results)
+    # Neither all refused, which would say that the damage is crude, nor all good.
+    assert BULK // 100 < sum(good for good, _ in results) < BULK // 2
+
+
+def peak(function: Callable[[bytes], object], data: bytes) -> int:
+    """Return how many bytes of memory *function* needs for *data* at the most, its result included."""
+    tracemalloc.start()
+    try:
+        function(data)
+    except GeneratorError:
+        pass
+    finally:
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return most
+
+
+def with_spans(data: bytes) -> object:
+    """Read *data* and keep the spans of it."""
+    return read(data, spans=True)
+
+
+def test_damaged_hives_cost_little_memory() -> None:
+    chance = random.Random(1)  # noqa: S311
+    data = bytes(sample().data)
+    parts = live_parts(data)
+    for _ in range(300):
+        damaged = mutate(chance, data, parts)
+        for function in (read_hive, check_hive, with_spans):
+            assert peak(function, damaged) < max(FLOOR, 10 * len(damaged))
+
+
+PAIRS: list[tuple[str, str]] = [
+    (chr(a), chr(b)) for a in range(0x4E00, 0x4E00 + 100) for b in range(0x4E00, 0x4E00 + 300)
+]
+LARGE: dict[str, Callable[[], Made]] = {
+    "keys of two letters": lambda: make(Node("r", subkeys=[Node(f"{a}{b}") for a, b in PAIRS], leaf="li")),
+    "values of two letters": lambda: make(Node("r", values=[Value(f"{a}{b}", REG_NONE, b"") for a, b in PAIRS])),
+    "values of four bytes": lambda: make(Node("r", values=[Value(f"{a}{b}", REG_DWORD, b"abcd") for a, b in PAIRS])),
+    "keys on 500 levels": crowd,
+    "cells that leak": lambda: with_cells(-8),
+    "cells that are free": lambda: with_cells(8),
+}
+
+
+def with_cells(size: int) -> Made:
+    """Make a hive of one bin that is full of cells of *size* bytes, which is negative for cells in use."""
+    hive = make(Node("r"), bin_size=4 << 20)
+    at = hive.at["free"] - 4
+    hive.data[at:] = (struct.pack("<i", size) + bytes(abs(size) - 4)) * ((len(hive.data) - at) // abs(size))
+    hive.seal()
+    return hive
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_hives_cost_no_more_than_ten_times_their_size(name: str) -> None:
+    data = bytes(LARGE[name]().data)
+    assert len(data) > 250_000
+    for function in (read_hive, check_hive, with_spans):
+        assert peak(function, data) < FLOOR + 10 * len(data)
+
+
+def test_atheris_finds_no_input_that_upsets_it(tmp_path: Path) -> None:
+    if importlib.util.find_spec("atheris") is None:
+        lack("atheris is not installed")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for i, hive in enumerate((make(STORE), make(SAMPLE, descriptors=DESCRIPTORS, bin_size=4096), make(Node("r")))):
+        (corpus / str(i)).write_bytes(hive.data)
+    options = ["-runs=20000", "-seed=1", "-max_len=32768", "-timeout=5", "-rss_limit_mb=512", "-print_final_stats=1"]
+    command = [sys.executable, str(PROJECT / "tests/hives/fuzz_reader.py"), *options, "corpus"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "stat::number_of_executed_units: 20000" in done.stderr
