@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MANIFEST = "output/manifest.json"
 LAYERS = "generator/layers"
 FORMAT = 1
-TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 
 # What a layer's bytes depend on beside its specification; folders stand for all files in them.
 _BLOB_INPUTS = (

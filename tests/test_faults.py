@@ -31,7 +31,7 @@ from generator.builder.accept import accept
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import Hive
-from generator.manifest import TEMPORARY
+from generator.files import TEMPORARY
 from generator.spec import layer as spec
 
 # The program as its tasks run it, without the cost of the front door.

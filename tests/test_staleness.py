@@ -365,7 +365,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
-    left = tree / f"output/go/.go.mod{manifest.TEMPORARY}"
+    left = tree / f"output/go/.go.mod{files.TEMPORARY}"
     left.write_text("half")
     assert check(tree) == FRESH
     assert generate(tree) == ["fresh: nothing to do"]
@@ -487,13 +487,13 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from generator import pipeline
-real, done = Path.replace, []
-def replace(self, target):
+real, done = os.replace, []
+def replace(source, target, **folders):
     if len(done) == {renames}:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(target)
-    return real(self, target)
-Path.replace = replace
+    return real(source, target, **folders)
+os.replace = replace
 pipeline.generate(Path(sys.argv[1]), say=print, engine="native")
 """
     done = subprocess.run([sys.executable, "-B", "-c", killed, tree], capture_output=True, check=False)
@@ -502,7 +502,7 @@ pipeline.generate(Path(sys.argv[1]), say=print, engine="native")
     generate(tree)
     assert check(tree) == FRESH
     repaired = outputs(tree)
-    assert not [path for path in repaired if path.endswith(manifest.TEMPORARY)]
+    assert not [path for path in repaired if path.endswith(files.TEMPORARY)]
     generate(tree, force=True)
     assert outputs(tree) == repaired
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from generator import pipeline
 from generator.builder.wire import ROOT
-from generator.manifest import TEMPORARY
+from generator.files import TEMPORARY
 
 ONE = """
 [[files]]
