@@ -561,13 +561,13 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from generator import pipeline
-real, done = Path.replace, []
-def replace(self, target):
+real, done = os.replace, []
+def replace(source, target, **folders):
     if len(done) == {renames}:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(target)
-    return real(self, target)
-Path.replace = replace
+    return real(source, target, **folders)
+os.replace = replace
 pipeline.generate(Path(sys.argv[1]), say=print, note=print, engine=sys.argv[2])
 """
     done = subprocess.run([sys.executable, "-B", "-c", killed, tree, builder()], capture_output=True, check=False)
