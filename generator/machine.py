@@ -138,6 +138,15 @@ def ensure_test_packages() -> None:
                 _pip_install(environment, TEST_LOCK, held)
 
 
+def test(files: Sequence[str], select: str) -> int:
+    """Install what the tests need and run those in *files*, or all, that pytest's expression *select* chooses."""
+    ensure_test_packages()
+    ensure_tools()
+    chosen = [*(["-k", select] if select else []), *files]
+    command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *chosen]
+    return subprocess.run(command, cwd=PROJECT, check=False).returncode
+
+
 def in_ci() -> bool:
     """Tell whether a continuous integration runs this, where a skipped test would go unseen."""
     return os.environ.get("CI") == "true"

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import home
 from .console import Verbatim, workflow_error
 from .errors import GeneratorError, shorten
 from .languages.table import LANGUAGES
@@ -91,7 +92,7 @@ class Tree:
         """Return the content hash of the file *path* below the root, or None where there is no such file."""
         if path not in self._hashes:
             try:
-                with open(f"{self.root}/{path}", "rb") as file:
+                with open(home.path_of(self.root, path), "rb") as file:
                     self._hashes[path] = content_hash(path, file.read())
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 self._hashes[path] = None
@@ -102,10 +103,10 @@ class Tree:
     def files(self, folder: str) -> list[str]:
         """Return the paths of the files in *folder* and below, sorted, without caches and hidden files."""
         found = []
-        root = str(self.root)
-        for where, folders, names in os.walk(f"{root}/{folder}", onerror=_refuse):
+        top = home.path_of(self.root, folder)
+        for where, folders, names in os.walk(top, onerror=_refuse):
             folders[:] = sorted(name for name in folders if name[0] != "." and name != "__pycache__")
-            base = where[len(root) + 1 :].replace(os.sep, "/")
+            base = folder + where[len(top) :].replace(os.sep, "/")
             found += [f"{base}/{name}" for name in names if name[0] != "."]
         return sorted(found)
 
