@@ -1,39 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m generator check-stale``: the staleness check with nothing but Python's standard library."""
+"""``python -m generator`` in a checkout, and the installed program ``winscratch``.
 
-import os
+The bare staleness check, which runs on every commit, does without the command line's parser.
+"""
+
 import sys
 
-from .console import note, status_of
-from .errors import EXIT_ERROR
-
-USAGE = ("usage: python -m generator check-stale [--json]", "or: python -m generator vendored [--json] [PATH ...]")
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # pathlib would cost as much as the check
+from . import home
+from .console import status_of
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command that *arguments* name; return its exit status."""
-    return status_of(lambda: _run(arguments))
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that *arguments* name, by default those of the process; return its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    return status_of(lambda: _run(words))
 
 
-def _run(arguments: list[str]) -> int:
-    command, *rest = arguments or [""]
-    as_json = "--json" in rest
-    paths = [argument for argument in rest if argument != "--json"]
-    if command == "check-stale" and not paths:
-        from . import pipeline  # each command pays for its own imports
+def tasks(root: str, words: list[str]) -> int:
+    """Run Invoke for ``./invokew`` on the tasks of the checkout at *root*; return the exit status."""
 
-        return pipeline.check(ROOT, as_json=as_json)
-    if command == "vendored" and not any(path.startswith("-") for path in paths):
-        from pathlib import Path
+    def run() -> int:
+        from . import invoking
 
-        from .copies import vendored
+        return invoking.main(root, words)
 
-        return vendored.check(Path(ROOT), paths or ["."], as_json=as_json)
-    for line in USAGE:
-        note(line)
-    return EXIT_ERROR
+    return status_of(run)
+
+
+def _run(words: list[str]) -> int:
+    if home.CHECKOUT and words == ["check-stale"]:
+        from . import pipeline
+
+        return pipeline.check(home.ROOT, as_json=False)
+    from . import cli
+
+    return cli.main(words)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from . import home
 from .errors import EXIT_ERROR, EXIT_INTERRUPTED, GeneratorError, one_line, printable
 
 Say = Callable[[str], None]
@@ -33,10 +34,18 @@ def say(text: str) -> None:
     try:
         _write(sys.stdout, text)
     except OSError as error:
-        _discard(sys.stdout)
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGoneError from error
-        raise GeneratorError(f"standard output: cannot be written: {error.strerror}") from error
+        raise _unsaid(error) from error
+
+
+def say_bytes(data: bytes) -> None:
+    """Give the user *data* on standard output as it is; raise as say() does, and GeneratorError for a terminal."""
+    if sys.stdout is None or sys.stdout.isatty():
+        raise GeneratorError("standard output is no place for bytes: redirect it to a file or a pipe")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _unsaid(error) from error
 
 
 def note(text: str) -> None:
@@ -56,10 +65,14 @@ def status_of(command: Callable[[], int]) -> int:
     except ReaderGoneError:
         pass
     except ModuleNotFoundError as error:
-        note(f"error: {error.name} is not installed; ./invokew installs it")
+        note(f"error: {error.name} is not installed; {home.REMEDY}")
     except KeyboardInterrupt:
         note("interrupted; every file is whole, so give the command again to go on")
         return EXIT_INTERRUPTED
+    except Exception:  # a fault of ours, told in full; Python's own status would be 1, which means stale
+        import traceback
+
+        traceback.print_exc()
     return EXIT_ERROR
 
 
@@ -76,6 +89,14 @@ def _write(stream: TextIO | None, text: str) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
+
+
+def _unsaid(error: OSError) -> Exception:
+    """Return what to raise where standard output has failed with *error*."""
+    _discard(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError()
+    return GeneratorError(f"standard output: cannot be written: {error.strerror}")
 
 
 def _discard(stream: TextIO) -> None:

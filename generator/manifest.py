@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import home
 from .console import Verbatim, workflow_error
 from .errors import GeneratorError, shorten
 from .files import TEMPORARY, read_file
@@ -107,7 +108,7 @@ def _check_bytecode(root: str, folder: str, sources: set[str], seen: Seen) -> No
 def layers(root: "Path | str") -> list[str]:
     """Return the names of the specified layers, sorted."""
     try:
-        names = os.listdir(f"{root}/{LAYERS}")
+        names = os.listdir(home.path_of(root, LAYERS))
     except FileNotFoundError:
         return []
     return sorted(name[:-5] for name in names if name.endswith(".toml") and name[0] != ".")

@@ -4,14 +4,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable
 
+from .. import console
+from ..console import Say
 from ..errors import EXIT_OK, GeneratorError, shorten
 from .descriptor import DescriptorError, from_bytes, to_bytes
 from .sddl import SddlError, from_text, to_text
 
 
-def sddl(text: str, *, decode: bool, say: Callable[[str], None]) -> int:
+def sddl(text: str, *, decode: bool, say: Say = console.say) -> int:
     """Say SDDL *text* as base64, the form of the record MSWINDOWS.rawsd; or, with *decode*, base64 as SDDL.
 
     Raise GeneratorError, with the place where *text* goes wrong: characters count from 1, bytes from 0.

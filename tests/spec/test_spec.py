@@ -435,7 +435,7 @@ DOTTED = ".".join(["a"] * 66)
 def test_text_and_comments_may_have_any_number_of_words_joined_by_dots(around: str) -> None:
     layer = spec.parse("sample", file(around.format(DOTTED)).encode(), SHOWN)
     content = layer.files[0].content
-    assert around[0] == "#" or DOTTED.encode() in content  # type: ignore[operator]
+    assert around[0] == "#" or DOTTED.encode() in content
 
 
 @pytest.mark.parametrize("around", ["{} = 1", "[{}]", "[[ {}]]", "x = {{ a = 1, {} = 2 }}", "x = '''\n'''\n{} = 1"])

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of commands, with their arguments and options.
+
+One function a command, and three doors to it: ``winscratch``, which is installed, and ``python -m generator``
+in a checkout, whose parsers cli.py makes of the table; and ``./invokew``, whose tasks invoking.py makes of it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import console, home
+from .errors import GeneratorError
+
+ROOT = Path(home.ROOT)
+INSTALLED, MODULE, INVOKE = DOORS = ("winscratch", "python -m generator", "./invokew")
+# The letter of an option is the same in all commands that have it.
+LETTERS = {
+    "all": "a",
+    "blob": "b",
+    "diff": "d",
+    "dry-run": "n",
+    "engine": "e",
+    "force": "f",
+    "info": "i",
+    "json": "j",
+    "only": "o",
+    "package": "p",
+    "rebuild": "r",
+    "select": "k",
+    "tar": "t",
+    "update": "u",
+}
+
+
+class Option(NamedTuple):
+    """An option: its long name, what it does, and what its value is called, empty where it takes none."""
+
+    name: str
+    help: str
+    value: str = ""
+    many: bool = False  # may be given more than once
+
+
+class Argument(NamedTuple):
+    """A word that is given by its place; *choices* are offered by completion, and refused by no parser."""
+
+    name: str
+    help: str
+    many: bool = False  # takes any number of words, none included
+    choices: Callable[[], Iterable[str]] = tuple
+
+
+class Command(NamedTuple):
+    """A command: *run* takes the values of its arguments and options by name and returns the exit status."""
+
+    name: str
+    help: str
+    run: Callable[..., int]
+    arguments: Sequence[Argument] = ()
+    options: Sequence[Option] = ()
+    doors: Sequence[str] = DOORS
+    checkout: bool = False  # works on a checkout, so that an installed program hands it to the checkout's own code
+
+
+def _generate(engine: str | None, only: str | None, **options: Any) -> int:
+    from . import pipeline
+
+    return pipeline.generate(ROOT, engine=engine or None, only=only or None, **options)
+
+
+def _check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
+    from . import pipeline
+
+    return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
+
+
+def _verify(engine: str | None, **documents: str | None) -> int:
+    from . import verify
+
+    paths: dict[str, Any] = {name: Path(path) if path else None for name, path in documents.items()}
+    return verify.verify(ROOT, engine=engine or None, **paths)
+
+
+def _vendor(language: str, layer: str, dest: str, **options: Any) -> int:
+    from .copies import vendor
+
+    return vendor.vendor(ROOT, language, layer, dest, **options)
+
+
+def _vendored(path: Sequence[str], *, json: bool, **options: Any) -> int:
+    from .copies import vendored
+
+    return vendored.check(ROOT, path or ["."], as_json=json, **options)
+
+
+def _check_hive(file: Sequence[str], *, json: bool) -> int:
+    from .hives import check
+
+    if not file:
+        raise GeneratorError("check-hive: name the hives to check")
+    return check.report(file, json)
+
+
+def _layer(name: str, **parts: bool) -> int:
+    from .copies import show
+
+    chosen = [part for part, wanted in parts.items() if wanted]
+    if len(chosen) != 1:
+        raise GeneratorError(f"layer: give one of {', '.join(f'--{part}' for part in parts)}")
+    return show.show(ROOT, name, chosen[0])
+
+
+def _sddl(text: str, *, decode: bool) -> int:
+    from .security import command
+
+    return command.sddl(text, decode=decode)
+
+
+def _test(file: Sequence[str], select: str | None, **options: bool) -> int:
+    from .machine import testing
+
+    return testing.run_tests(files=file, select=select or "", everything=options["all"], note=console.note)
+
+
+def _lint() -> int:
+    from .machine import checks, venv
+
+    venv.ensure_test_packages(console.note)
+    return checks.lint(say=console.say, note=console.note)
+
+
+def _fix() -> int:
+    from .machine import checks, venv
+
+    venv.ensure_test_packages(console.note)
+    return checks.fix(say=console.say, note=console.note)
+
+
+def _completion(shell: str) -> int:
+    from . import completing
+
+    return completing.script(shell)
+
+
+def _languages() -> Iterable[str]:
+    from .languages.table import LANGUAGES
+
+    return LANGUAGES
+
+
+def _layers() -> Iterable[str]:
+    from .languages.table import kinds
+    from .manifest import layers
+
+    return [*layers(home.ROOT), *kinds()]
+
+
+_ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
+_WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "generate",
+            "Build stale hives, layers, blobs and modules.",
+            _generate,
+            options=(
+                _ENGINE,
+                Option("force", "make everything, stale or not"),
+                Option("only", "make this one layer", "LAYER"),
+                Option("dry-run", "say what would run, and why"),
+            ),
+            checkout=True,
+        ),
+        Command(
+            "check-stale",
+            "Say what is stale: exit status 0 fresh, 1 stale, 2 error.",
+            _check_stale,
+            options=(
+                Option("json", "say it as JSON"),
+                Option("full", "make everything again in memory and compare, changed or not"),
+                Option("rebuild", "the same, with hives that an engine builds"),
+                _WITNESS,
+            ),
+            checkout=True,
+        ),
+        Command(
+            "verify",
+            "Rebuild everything from source for an auditor, compare, and print each digest.",
+            _verify,
+            options=(
+                _WITNESS,
+                Option("provenance", "write an in-toto statement of what was made from what to this file", "FILE"),
+                Option("sbom", "write a CycloneDX bill of the builder's packages to this file", "FILE"),
+            ),
+            checkout=True,
+        ),
+        Command(
+            "vendor",
+            "Write a layer's module into another project.",
+            _vendor,
+            arguments=(
+                Argument("LANGUAGE", "the module's language", choices=_languages),
+                Argument("LAYER", "the layer", choices=_layers),
+                Argument("DEST", "the file to write, or a folder for it"),
+            ),
+            options=(
+                Option("package", "the Go package, or the Python module", "NAME"),
+                Option("prefix", "what exported Go names or C symbols start with", "PREFIX"),
+                Option("compat", "imgutil: Go functions named as that package's", "INTERFACE"),
+                Option("force", "replace a file that was edited, or is not ours"),
+                Option("dry-run", "say what would be written"),
+                Option("diff", "show what would be written"),
+            ),
+        ),
+        Command(
+            "vendored",
+            "Say in what state the copies at and below each PATH are: exit status 0 fresh, 1 not, 2 error.",
+            _vendored,
+            arguments=(Argument("PATH", "a file or folder (default: the current folder)", many=True),),
+            options=(
+                Option("json", "say it as JSON"),
+                Option("update", "make outdated copies anew"),
+                Option("force", "with --update: make edited ones anew, too"),
+            ),
+        ),
+        Command(
+            "check-hive",
+            "Say whether Windows would load each registry hive FILE: exit status 0 all, 1 not, 2 error.",
+            _check_hive,
+            arguments=(Argument("FILE", "a hive", many=True),),
+            options=(Option("json", "say it as JSON"),),
+        ),
+        Command(
+            "layer",
+            "Write a layer, or what belongs to it, to standard output.",
+            _layer,
+            arguments=(Argument("NAME", "the layer", choices=_layers),),
+            options=(
+                Option("tar", "the layer as a tar"),
+                Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
+                Option("bcd", "the layer's BCD store alone"),
+                Option("info", "name, digests and sizes as JSON"),
+            ),
+        ),
+        Command(
+            "sddl",
+            "Turn a security descriptor from SDDL to the base64 that layers carry, or back.",
+            _sddl,
+            arguments=(Argument("TEXT", "the descriptor"),),
+            options=(Option("decode", "from base64 to SDDL"),),
+        ),
+        Command(
+            "test",
+            "Run all tests that this machine can: exit status 0 passed, 1 not, 2 error.",
+            _test,
+            options=(
+                Option("all", "install what the tests use and this machine lacks, as root or by passwordless sudo"),
+                Option("select", "pytest's -k expression", "EXPRESSION"),
+                Option("file", "a test file", "FILE", many=True),
+            ),
+            doors=(INVOKE,),
+            checkout=True,
+        ),
+        Command(
+            "lint",
+            "Run every checker and formatter over the sources: exit status 0 nothing found, 1 something, 2 error.",
+            _lint,
+            doors=(INVOKE,),
+            checkout=True,
+        ),
+        Command(
+            "fix",
+            "Have the formatters and checkers fix what they can, and write the documents' generated parts.",
+            _fix,
+            doors=(INVOKE,),
+            checkout=True,
+        ),
+        Command(
+            "completion",
+            "Print what has a shell complete this program's words; give it to the shell's eval, or to fish's source.",
+            _completion,
+            arguments=(Argument("SHELL", "bash, zsh or fish", choices=lambda: ("bash", "zsh", "fish")),),
+            doors=(INSTALLED,),
+        ),
+    )
+}
+
+
+def split(command: Command, words: Sequence[str]) -> tuple[Command, Sequence[str], dict[str, Any]]:
+    """Divide *words* at ``--``, after which a word may begin with a dash and is an argument all the same.
+
+    Returns *command* with the arguments that are left to the words before it, those words, and the values of
+    the words after it.
+    """
+    at = words.index("--") if "--" in words else len(words)
+    after = list(words[at + 1 :])
+    arguments = command.arguments
+    if arguments and arguments[-1].many:
+        return command, words[:at], {arguments[-1].name.lower(): after}
+    left = len(arguments) - len(after)
+    if left < 0:
+        raise GeneratorError(f"{command.name}: {after[-1]}: a word too many")
+    values = {argument.name.lower(): word for argument, word in zip(arguments[left:], after, strict=True)}
+    return command._replace(arguments=arguments[:left]), words[:at], values

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A committed layer, or what belongs to it, on standard output."""
+
+import json
+from pathlib import Path
+
+from ..console import Verbatim, say, say_bytes
+from ..errors import EXIT_OK, GeneratorError
+from ..oci.blob import MEDIA_TYPE, Blob
+from .vendor import committed_blob
+
+
+def show(root: Path, name: str, part: str) -> int:
+    """Write the *part* tar, blob, bcd or info of layer *name* to standard output; return 0.
+
+    Raises GeneratorError where there is no such layer, or it has no such part, and for bytes on a terminal.
+    """
+    blob = committed_blob(root, name)
+    if part == "info":
+        say(Verbatim(json.dumps(_info(name, blob), indent=2)))
+        return EXIT_OK
+    if part == "bcd":
+        if blob.bcd is None:
+            raise GeneratorError(f"{name}: this layer has no BCD store; leave out --bcd")
+        offset, size = blob.bcd
+        say_bytes(blob.tar[offset : offset + size])
+    else:
+        say_bytes(blob.tar if part == "tar" else blob.compressed)
+    return EXIT_OK
+
+
+def _info(name: str, blob: Blob) -> dict[str, object]:
+    """Return what a module's own --info tells."""
+    return {
+        "name": name,
+        "mediaType": MEDIA_TYPE,
+        "diffID": blob.diff_id,
+        "digest": blob.digest,
+        "layerSize": len(blob.tar),
+        "blobSize": len(blob.compressed),
+    }

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where winscratch's own files are: its layers, templates and committed blobs, in a checkout or installed.
+
+An installed package is what a checkout has below generator/, with output/ and templates/ inside it, and is
+called winscratch. Its files go by the paths that they have in a checkout, since digests are taken of those.
+"""
+
+import os
+
+CHECKOUT = __name__.partition(".")[0] == "generator"
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))  # pathlib would cost as much as the staleness check
+ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
+REMEDY = "./invokew installs it" if CHECKOUT else "install winscratch anew"  # for a library that is not there
+
+
+def path_of(root: "str | os.PathLike[str]", path: str) -> str:
+    """Return where the file is that a checkout has at *path*, below the *root* of a program like this one."""
+    return f"{root}/{path if CHECKOUT else path.removeprefix('generator/')}"
