@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import LAYER, Check, Language, Options, Place, Tool, check_identifier
+from .language import FILES, LAYER, Check, Language, Options, Place, Tool, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -67,7 +67,10 @@ def _packages(place: Place) -> set[str]:
 
 LANGUAGE = Language(
     comment="//",
-    modules={LAYER: (("module.go.jinja", "go/{name}/{name}.go"),)},
+    modules={
+        LAYER: (("module.go.jinja", "go/{name}/{name}.go"),),
+        FILES: (("files.go.jinja", "go/{name}/{name}.go"),),
+    },
     shared=(("go.mod.jinja", "go/go.mod"),),
     takes={
         "package": "the package",

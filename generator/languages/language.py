@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAYER = "layer"  # the kind of module that embeds a layer; a module of another kind bears its kind's name
+FILES = "files"  # the kind of module that writes layers on top
 MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
 # What a layer's module offers; each language has its own spelling of these, and no other words for them.
 API = (

@@ -5,7 +5,7 @@ import keyword
 import sys
 
 from ..errors import GeneratorError
-from .language import LAYER, Language, Options, Place, Tool, check_identifier, windows_name
+from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"
 
@@ -32,7 +32,10 @@ def _placed(place: Place) -> Options:
 
 LANGUAGE = Language(
     comment="#",
-    modules={LAYER: (("module.py.jinja", "python/windows_{name}.py"),)},
+    modules={
+        LAYER: (("module.py.jinja", "python/windows_{name}.py"),),
+        FILES: (("files.py.jinja", "python/windows_{name}.py"),),
+    },
     takes={"package": "the module"},
     follow="the file's name",
     api={

@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .. import VERSION
 from ..errors import GeneratorError
+from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
 from .language import Options
@@ -37,7 +38,7 @@ def module(folder: Path, file: str, name: str, blob: Blob | None, options: Optio
     """Return the module that template *file* of *folder* makes of *blob*, sealed; the folder's name is the language's.
 
     *name* is the layer's, or the kind of a module that embeds none: then *blob* is None, and the template
-    sees none. Raises GeneratorError that names template and line.
+    sees the facts about layers on top in its place. Raises GeneratorError that names template and line.
     """
     digests = (blob.digest, blob.diff_id) if blob else ("", "")
     provenance = Provenance(name, folder.name, file, options, *digests, VERSION)
@@ -47,7 +48,7 @@ def module(folder: Path, file: str, name: str, blob: Blob | None, options: Optio
         "options": options,
         "provenance": provenance.line(),
     }
-    return seal(render(folder, file, context | ({"blob": blob} if blob else {})))
+    return seal(render(folder, file, context | ({"blob": blob} if blob else files.context())))
 
 
 @cache

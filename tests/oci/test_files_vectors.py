@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writers of layers on top: the same bytes and the same errors from every language, and from Go's archive/tar."""
+
+import functools
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import layer_vectors
+import pytest
+from layer_vectors import Case, Made, Refused
+from support import need
+
+from generator.builder.wire import ROOT
+from generator.oci import files
+
+SEED = 2026
+AT_RANDOM = 10_000
+
+HEADERS = layer_vectors.headers()
+LAYERS = layer_vectors.layers()
+
+# Codes that no list of entries brings about: those of data, of what the layer is written to, and of the program's own.
+ELSEWHERE = {"data", "output", "memory", "closed", "kind"}
+
+
+def differences(cases: Sequence[Case], found: Sequence[Made]) -> list[str]:
+    """Return the names of the cases that did not come out as they say."""
+    return [
+        case["name"]
+        for case, made in zip(cases, found, strict=True)
+        if layer_vectors.expected(case) != layer_vectors.summary(made)
+    ]
+
+
+@functools.cache
+def random_cases() -> list[Case]:
+    return layer_vectors.at_random(SEED, AT_RANDOM)
+
+
+@functools.cache
+def random_answers() -> list[Made]:
+    return layer_vectors.by_python(random_cases())
+
+
+def test_every_error_that_entries_can_bring_about_has_a_case() -> None:
+    codes = {case["error"]["code"] for case in HEADERS + LAYERS if "error" in case}
+    assert codes == set(files.facts().errors) - ELSEWHERE
+
+
+def test_every_name_is_given_once() -> None:
+    names = [case["name"] for case in HEADERS + LAYERS]
+    assert len(set(names)) == len(names) >= 80
+
+
+def test_the_random_cases_are_layers_and_errors_of_many_kinds() -> None:
+    answers = random_answers()
+    refused = [answer for answer in answers if isinstance(answer, Refused)]
+    assert AT_RANDOM // 4 < len(refused) < AT_RANDOM * 3 // 4
+    assert len({answer.code for answer in refused}) >= 12
+
+
+# ---------------------------------------------------------------------------------------------
+# Python
+
+
+def test_python_makes_what_the_cases_say() -> None:
+    cases = HEADERS + LAYERS
+    assert differences(cases, layer_vectors.by_python(cases)) == []
+
+
+# ---------------------------------------------------------------------------------------------
+# Go
+
+# Go's sizes have 63 bits and a sign, so it cannot be asked for more.
+BEYOND_GO = {"a size of 64 bits"}
+# Where archive/tar's headers say less, Prepare refuses less: a directory's name may end in a slash, and its size and a
+# link's are not looked at; a name that begins with .wh. is a whiteout; and there is no creation time to be wrong.
+PREPARE_TAKES = {
+    "a slash behind",
+    "a slash alone",
+    "a name that would be a whiteout",
+    "one time of four too late",
+    "a directory with data",
+    "a hard link with data",
+}
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("go") / "files"
+    command = [need("go"), "build", "-o", str(program), "./files"]
+    subprocess.run(command, cwd=ROOT / "tests/go", check=True, timeout=600)
+    return program
+
+
+def test_go_makes_what_the_cases_say(go_program: Path) -> None:
+    cases = [case for case in HEADERS + LAYERS if case["name"] not in BEYOND_GO]
+    assert differences(cases, layer_vectors.by_program([go_program], cases)) == []
+
+
+def test_gos_own_tar_writer_makes_the_same_headers(go_program: Path) -> None:
+    cases = [case for case in HEADERS if case["name"] not in BEYOND_GO]
+    found = differences(cases, layer_vectors.by_program([go_program, "prepared"], cases))
+    assert set(found) == PREPARE_TAKES
+
+
+def test_go_and_python_agree_on_random_layers(go_program: Path) -> None:
+    assert layer_vectors.by_program([go_program], random_cases()) == random_answers()
