@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which engine is taken, and what is said where there is none."""
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from engines import HIVES, StandIn, ignore, message, native
+from support import need
+
+from generator.builder import choose
+from generator.builder import native as native_engine
+from generator.builder.container import ContainerEngine
+from generator.builder.process import EngineError
+from generator.errors import GeneratorError
+
+
+@pytest.mark.parametrize("name", ["Docker", "", "bogus\n"])
+def test_an_unknown_engine_is_one_line(name: str) -> None:
+    with pytest.raises(EngineError) as failure:
+        choose.select(name, ignore)
+    assert message(failure) == (
+        f"--engine: there is no engine {name!r}; choose one of auto, docker, podman, native, builtin"
+    )
+
+
+def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINSCRATCH_ENGINE", "lxc")
+    with pytest.raises(EngineError, match=r"^WINSCRATCH_ENGINE: there is no engine 'lxc'; choose one of auto, "):
+        choose.select(None, ignore)
+    native()  # what is asked for goes first
+
+
+def test_the_environment_chooses_when_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = native()
+    monkeypatch.setenv("WINSCRATCH_ENGINE", "native")
+    assert choose.select(None, ignore) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "a", " 1", "1e3", "٣", "1000000"])
+def test_a_bad_timeout_is_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINSCRATCH_TIMEOUT", text)
+    with pytest.raises(GeneratorError) as failure:
+        choose.select("native", ignore)
+    assert message(failure) == f"WINSCRATCH_TIMEOUT is {text!r}; give it whole seconds, from 1 to 999999"
+
+
+def test_the_timeout_is_for_builds_and_runs(
+    monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
+) -> None:
+    stand_in("docker", "echo 1.2 linux")
+    for text, seconds in (("7", (7, 7)), ("", (60, 600))):
+        monkeypatch.setenv("WINSCRATCH_TIMEOUT", text)
+        found = choose.select("docker", ignore)
+        assert isinstance(found, ContainerEngine)
+        assert (found.run_seconds, found.build_seconds) == seconds
+
+
+PODMAN_WITHOUT_RIGHTS = """
+cat >/dev/null
+case $1 in
+version) echo 4.3.1 ;;
+run) echo 'Error: runc: error setting rlimit type 7: operation not permitted: OCI permission denied' >&2; exit 126 ;;
+esac
+"""
+
+
+def test_auto_prefers_docker_then_podman_then_native(
+    monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
+) -> None:
+    said: list[str] = []
+    monkeypatch.setenv("DOCKER_HOST", "unix:///some.sock")
+    stand_in("docker", "echo 29.1 linux")
+    assert choose.select("auto", said.append).name == "docker"
+
+    stand_in("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    podman = stand_in("podman", 'test $1 = version && echo 5.4 || { echo "$*" >&2; exit 127; }')
+    with pytest.raises(EngineError, match=r"cannot import an image|import --quiet"):
+        choose.select("podman", ignore)
+    stand_in("podman", 'test $1 = version && echo 5.4; test $1 != run || { echo "no $*" >&2; exit 127; }')
+    assert choose.select("auto", said.append).name == "podman"
+    assert podman.calls[-1].startswith("image rm --force winscratch-")
+
+    stand_in("podman", PODMAN_WITHOUT_RIGHTS)
+    python = native().python
+    assert choose.select(None, said.append).name == "native"
+    assert said == ["engine: docker (29.1, unix:///some.sock)", "engine: podman (5.4)", f"engine: native ({python})"]
+
+
+def test_where_no_engine_is_hives_are_built_here_and_what_to_install_for_a_witness_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
+) -> None:
+    stand_in("podman", PODMAN_WITHOUT_RIGHTS)
+    (tmp_path / "stand-ins" / "cat").symlink_to("/bin/cat")
+    monkeypatch.setenv("PATH", str(tmp_path / "stand-ins"))
+    for attribute in ("executable", "DEBIAN_PYTHON"):
+        monkeypatch.setattr(sys if attribute == "executable" else native_engine, attribute, "/no/python")
+    said: list[str] = []
+    assert choose.build_hives(choose.select(None, said.append), HIVES, said.append).keys() == HIVES.keys()
+    assert said == ["engine: builtin (hivex has no part in it)", "building 2 hives"]
+    with pytest.raises(EngineError) as failure:
+        choose.select(None, ignore, witness=True)
+    line = message(failure)
+    assert line.startswith("no engine here can vouch for hives (docker: there is no program docker on PATH; podman: ")
+    assert "error setting rlimit type 7: operation not permitted" in line
+    assert line.endswith(
+        "; install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install python3-hivex"
+    )
+
+
+def test_this_program_is_no_witness_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "builtin: it cannot vouch for itself; choose one of auto, docker, podman, native"
+    with pytest.raises(EngineError) as failure:
+        choose.select("builtin", ignore, witness=True)
+    assert message(failure) == f"--engine {why}"
+    monkeypatch.setenv("WINSCRATCH_ENGINE", "builtin")
+    with pytest.raises(EngineError) as failure:
+        choose.select(None, ignore, witness=True)
+    assert message(failure) == f"WINSCRATCH_ENGINE {why}"
+
+
+def test_docker_without_a_daemon_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("docker")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    with pytest.raises(EngineError) as failure:
+        choose.select("docker", ignore)
+    line = message(failure)
+    assert line.startswith("--engine docker: no daemon answers (")
+    assert f"{tmp_path}/no.sock" in line
+    assert line.endswith("; install or start docker, or set DOCKER_HOST, or choose another engine")
+
+
+def test_a_daemon_for_windows_containers_is_one_line(stand_in: Callable[[str, str], StandIn]) -> None:
+    stand_in("docker", "echo 29.1 windows")
+    with pytest.raises(EngineError, match="its daemon runs Windows containers; switch it to Linux containers"):
+        choose.select("docker", ignore)
+
+
+def test_a_daemon_that_does_not_answer_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
+) -> None:
+    need("docker")
+    stand_in("podman", "exit 1")
+    native()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/silent.sock")
+        start = time.monotonic()
+        assert choose.select("auto", ignore).name == "native"
+        assert 1.9 < time.monotonic() - start < 4

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that misbehave, played by programs of the tests' own."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from engines import HIVES, StandIn, ignore, message, response, saying, with_hive
+
+from generator.builder import choose, container, process, wire
+from generator.builder.container import ContainerEngine
+from generator.builder.native import NativeEngine
+from generator.builder.process import EngineError
+
+UNUSABLE = "engine {name}: the hive builder's answer is unusable: "
+MISBEHAVIOUR = {
+    "says nothing": ("", UNUSABLE + "it is empty"),
+    "says half": (saying(json.dumps(response())[:99]), UNUSABLE + "it is not JSON"),
+    "says a list": (saying([]), UNUSABLE + "it is not an object"),
+    "says a wrong digest": (saying(with_hive(sha256="0" * 64)), UNUSABLE + "hives.empty.sha256 is not the digest"),
+    "leaves out a hive": (saying(response(hives={})), UNUSABLE + "hives lacks empty, one key"),
+    "adds a hive": (
+        saying(response(hives={**response()["hives"], "more": {}})),
+        UNUSABLE + "hives has the unknown more",
+    ),
+    "fails with a line": ("echo 'hivebuilder: hive a: no' >&2; exit 1", "engine {name}: hivebuilder: hive a: no"),
+    "fails with lines": (
+        "printf 'Traceback:\\n  a\\n\\033[31mValueError: b\\033[0m\\a\\n\\n' >&2; exit 1",
+        "engine {name}: ValueError: b",
+    ),
+    "fails without a word": ("exit 1", "engine {name}: .* ended with status 1 and no message"),
+    "says all and fails": (saying(response()) + "\nexit 1", "engine {name}: .* ended with status 1 and no message"),
+    "is killed": ("kill -9 $$", "engine {name}: .* was killed, most likely for want of memory"),
+    "hangs": ("sleep 600 & sleep 600", ".* did not end within 1 s; WINSCRATCH_TIMEOUT can allow it more"),
+    "hangs, not reading": ("exec <&-; sleep 600", ".* did not end within 1 s"),
+    "hangs, saying no more": ("exec >&- 2>&-; sleep 600", ".* did not end within 1 s"),
+    "hangs, undying": ("trap '' TERM INT HUP; sleep 600; sleep 600", ".* did not end within 1 s"),
+    "leaves a child with its output": ("sleep 600 & exit 0", ".* did not end within 1 s"),
+    "never ends its output": ("exec yes", ".* wrote more than 64 MiB"),
+    "never ends its errors": ("exec yes >&2", ".* wrote more than 64 MiB"),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_a_misbehaving_docker_is_one_line(case: str, stand_in: Callable[[str, str], StandIn]) -> None:
+    script, expected = MISBEHAVIOUR[case]
+    program = stand_in("docker", f'test "$1" = run || exit 0\n{script}')
+    with pytest.raises(EngineError) as failure:
+        choose.build_hives(ContainerEngine("docker", ignore, run_seconds=1), HIVES)
+    assert re.match(expected.format(name="docker"), message(failure))
+    if "unusable" not in expected:  # then something may be left of the container
+        (container,) = re.findall(r"--name (\S+)", "\n".join(program.calls))
+        assert f"rm --force {container}" in program.calls
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_a_misbehaving_native_builder_is_one_line(case: str, stand_in: Callable[[str, str], StandIn]) -> None:
+    script, expected = MISBEHAVIOUR[case]
+    program = stand_in("python", script)
+    with pytest.raises(EngineError) as failure:
+        choose.build_hives(NativeEngine(str(program.path), run_seconds=1), HIVES)
+    assert re.match(expected.format(name="native"), message(failure))
+
+
+def test_a_program_that_cannot_be_started_is_one_line(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = stand_in("docker", "").path
+    program.write_bytes(b"\x7fELF no more")
+    monkeypatch.setenv("PATH", str(program.parent))
+    with pytest.raises(EngineError, match=r"^docker image cannot be started: Exec format error$"):
+        ContainerEngine("docker", ignore).run(b"")
+
+
+def test_advice_at_the_end_of_dockers_errors_is_no_message(stand_in: Callable[[str, str], StandIn]) -> None:
+    advice = "docker: Error response from daemon: no.\n\nRun 'docker run --help' for more information"
+    stand_in("docker", f"test $1 = run || exit 0\n{saying(advice, '>&2')}\nexit 125")
+    with pytest.raises(EngineError, match=r"^engine docker: docker: Error response from daemon: no\.$"):
+        ContainerEngine("docker", ignore).run(b"")
+
+
+def test_a_daemon_that_hangs_in_the_middle_is_given_up(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "ANSWER_SECONDS", 1)
+    program = stand_in("docker", "test $1 = image || sleep 600")
+    said: list[str] = []
+    with pytest.raises(EngineError, match=r"^docker run did not end within 1 s"):
+        ContainerEngine("docker", said.append, run_seconds=1).run(b"")
+    (name,) = re.findall(r"--name (\S+)", "\n".join(program.calls))
+    assert said == [f"the container {name} may be left behind; remove it with: docker rm --force {name}"]
+
+
+def test_a_container_still_being_created_is_looked_for_again(stand_in: Callable[[str, str], StandIn]) -> None:
+    program = stand_in("docker", "test $1 != run || sleep 600")
+    with pytest.raises(EngineError):
+        ContainerEngine("docker", ignore, run_seconds=1).run(b"")
+    assert [call.split()[0] for call in program.calls] == ["image", "run", "rm", "rm"]
+
+
+def test_a_podman_that_does_not_stop_its_build_is_killed(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STOP_SECONDS", 0.5)
+    stand_in("podman", "trap '' USR1; test $1 = build && sleep 600")
+    with pytest.raises(EngineError, match=r"^podman build did not end within 1 s; WINSCRATCH_TIMEOUT can"):
+        ContainerEngine("podman", ignore, build_seconds=1).run(b"")
+
+
+def test_settings_reach_the_image_build(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = stand_in("docker", 'test $1 = version && echo 1.2 linux || { cat; test "$1" != image; }')
+    monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", "debian:bookworm-slim")
+    monkeypatch.setenv("WINSCRATCH_BUILD_NETWORK", "host")
+    docker = choose.select("docker", ignore)
+    assert isinstance(docker, ContainerEngine)
+    assert docker.run(b"echo") == b"echo"
+    tag = container.image_tag(container.build_context(), "debian:bookworm-slim")
+    assert f"build --force-rm --tag {tag} --build-arg BASE=debian:bookworm-slim --network=host -" in program.calls
+
+
+SLOW = """
+import sys
+sys.path.insert(0, {root!r})
+from generator.builder.container import ContainerEngine
+ContainerEngine("docker", lambda line: print(line, file=sys.stderr)).run(b"")
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_steps_tell_how_far_they_are_on_a_terminal_only(
+    terminal: bool, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("docker", "case $1 in image) exit 1 ;; build) echo Setting up ä; sleep 1.2 ;; run) sleep 1.2 ;; esac")
+    monkeypatch.setenv("TERM", "xterm")
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    try:
+        script = SLOW.format(root=str(wire.ROOT))
+        subprocess.run([sys.executable, "-X", "utf8", "-c", script], stderr=writer, check=True)
+        shown = os.read(reader, 1 << 16).decode()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    tag = container.image_tag(container.build_context())
+    first, _, rest = shown.partition("\n")
+    assert first.rstrip() == f"building image {tag} (the first time takes about a minute)"
+    if terminal:
+        assert re.search(r"\r\x1b\[Kbuilding image: 1 s Setting up ä\r\x1b\[K\r", rest)
+        assert re.search(r"\r\x1b\[Kbuilding hives: 1 s\r\x1b\[K$", rest)
+    else:
+        assert rest == ""

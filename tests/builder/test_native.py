@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hives built by a Python of this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engines import HIVES, SIGNALS, group_members, ignore, interrupted, message, native, toy_checkout
+
+from generator.builder import choose, wire
+from generator.builder import native as native_engine
+from generator.builder.native import NativeEngine
+from generator.builder.process import EngineError
+
+
+def test_native_is_free_of_the_users_python_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hivex.py").write_text("raise SystemExit(9)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    assert list(choose.build_hives(native(), HIVES)) == list(HIVES)
+
+
+def test_native_passes_on_a_clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = toy_checkout(tmp_path / "toy", "import os; print(sorted(os.environ))") / wire.BUILDER
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    monkeypatch.setenv("LC_ALL", "tr_TR.ISO-8859-9")
+    names = NativeEngine(sys.executable, package=package).run(b"").decode()
+    assert "'LC_ALL'" in names
+    assert "PYTHON" not in names
+
+
+def test_native_takes_the_first_python_with_hivex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = native().python
+    without = tmp_path / "python-without"
+    without.write_text("#!/bin/sh\ncat >/dev/null\necho 'hivebuilder: hivex cannot be imported' >&2\nexit 3\n")
+    without.chmod(0o755)
+    said: list[str] = []
+    monkeypatch.setattr(sys, "executable", str(without))
+    monkeypatch.setattr(native_engine, "DEBIAN_PYTHON", python)
+    assert choose.select("native", said.append) == NativeEngine(python)
+    assert said == [f"engine: native ({python})"]
+
+    monkeypatch.setattr(native_engine, "DEBIAN_PYTHON", "/no/python3")
+    (tmp_path / "python3").symlink_to(without)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError) as failure:
+        choose.select("native", ignore)
+    assert message(failure) == (
+        f"--engine native: no Python here imports hivex (tried {without}, /no/python3 cannot be started: "
+        f"No such file or directory, {tmp_path}/python3); on Debian apt-get install python3-hivex, "
+        "or choose another engine"
+    )
+
+
+def test_native_refuses_the_unrelated_hivex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (site,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    (site / "hivex.py").write_text("# somebody's graph library\n")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
+    with pytest.raises(EngineError) as failure:
+        choose.select("native", ignore)
+    assert f"{site / 'hivex.py'} is not the registry library" in message(failure)
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS.items())
+def test_a_signal_stops_the_native_builder_too(tmp_path: Path, number: int, status: int) -> None:
+    pid = tmp_path / "pid"
+    program = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
+    package = toy_checkout(tmp_path / "toy", program) / wire.BUILDER
+    made = f"NativeEngine({sys.executable!r}, package=Path({str(package)!r}))"
+    assert interrupted(made, number, lambda: pid.exists() and pid.read_text()) == status
+    assert group_members(int(pid.read_text())) == []
