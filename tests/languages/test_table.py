@@ -147,6 +147,16 @@ def test_a_file_that_is_no_language_is_named(toy: Path) -> None:
     assert check_stale(toy) == (2, ["error: languages/toy.py: defines no LANGUAGE; each file here is one"])
 
 
+def test_the_table_finds_the_languages_in_a_package_of_another_name(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "generator", tmp_path / "installed", ignore=ignored)
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from installed.languages.table import LANGUAGES; "
+        "print(*LANGUAGES); assert 'generator' not in sys.modules"
+    )
+    assert run(sys.executable, "-I", "-c", script) == (0, [" ".join(LANGUAGES)])
+
+
 def test_every_file_in_the_folder_is_a_language_or_known_to_be_none() -> None:
     files = {path.stem for path in Path(table.__file__).parent.glob("*.py")}
     assert files == set(LANGUAGES) | table._NO_LANGUAGES
