@@ -123,7 +123,7 @@ NOISE = struct.pack("<i", (1 << 20) - 32) + Random(1).randbytes((1 << 20) - 36) 
 # Of each: the hive, and the first byte that is another.
 SMUGGLED: dict[str, tuple[bytes, int]] = {
     "a class name": (
-        edited((KEY + 48, struct.pack("<I", 0x2000)), (KEY + 74, b"\xf0"), (ROOT + 56, b"\xf0"), cell=CLASS),
+        edited((KEY + 48, struct.pack("<I", 0x2020)), (KEY + 74, b"\xf0"), (ROOT + 56, b"\xf0"), cell=CLASS),
         41,
     ),
     "a megabyte of noise": (edited(cell=NOISE), 42),
