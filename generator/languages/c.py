@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import LAYER, Check, Language, Options, Place, Tool, check_identifier, windows_name
+from .language import FILES, LAYER, Check, Language, Options, Place, Tool, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -36,7 +36,10 @@ def _placed(place: Place) -> Options:
 
 LANGUAGE = Language(
     comment="//",
-    modules={LAYER: (("module.h.jinja", "c/windows_{name}.h"), ("module.c.jinja", "c/windows_{name}.c"))},
+    modules={
+        LAYER: (("module.h.jinja", "c/windows_{name}.h"), ("module.c.jinja", "c/windows_{name}.c")),
+        FILES: (("files.h.jinja", "c/windows_{name}.h"), ("files.c.jinja", "c/windows_{name}.c")),
+    },
     takes={"prefix": "what symbols start with, and in capitals macros and the include guard"},
     follow="the file's name",
     api={

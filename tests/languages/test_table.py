@@ -93,7 +93,7 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
         f"error: nano: no such layer; use one of {', '.join([*LAYERS, 'facts'])}"
     ]
     assert invoke("vendor", "python", "facts", "x.py")[1] == [
-        f"error: facts: no such layer; use one of {', '.join(LAYERS)}"
+        f"error: facts: no such layer; use one of {', '.join([*LAYERS, 'files'])}"
     ]
     help_text = " ".join(" ".join(invoke("--help", "vendor")[1]).split())
     assert "c, go, python, toy" in help_text

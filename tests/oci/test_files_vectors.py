@@ -107,3 +107,50 @@ def test_gos_own_tar_writer_makes_the_same_headers(go_program: Path) -> None:
 
 def test_go_and_python_agree_on_random_layers(go_program: Path) -> None:
     assert layer_vectors.by_program([go_program], random_cases()) == random_answers()
+
+
+# ---------------------------------------------------------------------------------------------
+# C
+
+
+def fits_c(case: Case) -> bool:
+    """Tell whether C can be asked: its times are nanoseconds in 64 bits."""
+    times = [case.get("time", "0"), *(entry.get("time", "0") for entry in layer_vectors.entries(case))]
+    return all(abs(time) < 1 << 63 for each in times for time in layer_vectors.times(each))
+
+
+def compiled(compiler: str, flags: Sequence[str], folder: Path) -> Path:
+    """Return the program that asks the C module, with what AddressSanitizer and others find as errors."""
+    program = folder / "files"
+    sources = [str(ROOT / "tests/c/files.c"), str(ROOT / "output/c/windows_files.c")]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    command = [need(compiler), *flags, *warnings, "-I", str(ROOT / "output/c"), *sources, "-o", str(program)]
+    subprocess.run(command, check=True, timeout=300)
+    return program
+
+
+SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+COMPILERS = {
+    "gcc": ("gcc", ("-std=c99", *SANITIZED)),
+    "clang": ("clang", ("-std=c99", "-Wconversion", "-O2")),
+    "g++": ("g++", ("-std=c++17", "-x", "c++", *SANITIZED)),
+    "clang++": ("clang++", ("-std=c++20", "-x", "c++")),
+    "tcc": ("tcc", ("-std=c99",)),
+}
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_c_makes_what_the_cases_say(name: str, tmp_path: Path) -> None:
+    cases = [case for case in HEADERS + LAYERS if fits_c(case)]
+    assert {case["name"] for case in HEADERS + LAYERS if not fits_c(case)} == {
+        "a time too late",
+        "one time of four too late",
+        "the path's fault comes first",
+        "time: the last time",
+    }
+    assert differences(cases, layer_vectors.by_program([compiled(*COMPILERS[name], tmp_path)], cases)) == []
+
+
+def test_c_and_python_agree_on_random_layers(tmp_path: Path) -> None:
+    program = compiled("gcc", ("-std=c99", "-O2"), tmp_path)
+    assert layer_vectors.by_program([program], random_cases()) == random_answers()
