@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	// A placeholder: import it from your own module, by the path of the folder that you vendored it into.
 	"winscratch.example/layers/scratch"
 )
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command examples builds a Windows image from nothing and writes it as an OCI layout: go run . FOLDER
+// The image carries a file. It names no program to start, for on this base there is none.
 package main
 
 import (
@@ -45,7 +46,6 @@ func build(text string) (v1.Image, error) {
 		return nil, err
 	}
 	config := &v1.ConfigFile{OS: "windows", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}}
-	config.Config.Cmd = []string{"cmd", "/c", "type", `C:\hello.txt`}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err = mutate.ConfigFile(image, config)
 	if err != nil {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a Windows image from nothing and write it as an OCI layout: python oci_layout.py FOLDER.
 
-Standard library only, beside the vendored windows_scratch.py.
+Standard library only, beside the vendored windows_scratch.py. The image carries a file. It names no program
+to start, for on this base there is none.
 """
 
 import gzip
@@ -48,7 +49,6 @@ def image() -> tuple[dict[str, Any], bytes, list[bytes]]:
         {
             "architecture": "amd64",
             "os": "windows",
-            "config": {"Cmd": ["cmd", "/c", "type", r"C:\hello.txt"]},
             "rootfs": {"type": "layers", "diff_ids": [windows_scratch.DIFF_ID, digest(top)]},
         }
     ).encode()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Go modules in the client their users have, and the images that come out in others' hands."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_skopeo_pushes_and_pulls_the_examples_image(layout: Path, address: str, 
     sent, got = (json.loads(run(skopeo, "inspect", where)) for where in (f"oci:{layout}:latest", back))
     assert got == sent
     assert (got["Os"], got["Architecture"], len(got["Layers"])) == ("windows", "amd64", 2)
+
+
+def test_the_examples_image_has_the_published_blob_and_starts_no_program(layout: Path) -> None:
+    skopeo = need("skopeo")
+    image = f"oci:{layout}:latest"
+    blob = (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
+    assert json.loads(run(skopeo, "inspect", image))["Layers"][0] == f"sha256:{hashlib.sha256(blob).hexdigest()}"
+    config = json.loads(run(skopeo, "inspect", "--config", image)).get("config", {})
+    assert config.keys().isdisjoint({"Cmd", "Entrypoint"})
 
 
 def test_umoci_unpacks_the_examples_image(layout: Path, tmp_path: Path) -> None:
