@@ -343,6 +343,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(path: str, stale: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["templates/c/module.c.jinja", "generator/layers/one.toml", "output/manifest.json"])
+@pytest.mark.program
 def test_an_unreadable_file_is_named(path: str, stale: Path) -> None:
     kept = outputs(stale)
     (stale / path).chmod(0)
@@ -393,6 +394,7 @@ def test_a_lock_held_by_a_dead_process_holds_nobody_up(stale: Path) -> None:
     assert check(stale)[0] == 0
 
 
+@pytest.mark.program
 def test_eight_runs_at_once_make_it_once(stale: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     runs = [
