@@ -2,7 +2,10 @@
 """The fixtures that tests of several files start from."""
 
 import contextlib
+import functools
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.machine import testing
 
+PROGRAM_SECONDS = 300  # less than a test may take as a whole
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """End with one table of what was skipped, and the command that would bring it."""
@@ -22,6 +27,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped")
         for line in table:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _every_program_ends() -> Iterator[None]:
+    """Give each program that is run and waited for a time limit, unless the test set one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "run", functools.partial(subprocess.run, timeout=PROGRAM_SECONDS))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,8 @@ def registry(folder: Path) -> Iterator[str]:
             time.sleep(0.1)
         yield address
     finally:
-        process.terminate()
-        process.wait()
+        process.kill()
+        process.wait(30)
 
 
 if __name__ == "__main__":

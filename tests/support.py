@@ -14,7 +14,7 @@ from generator.machine import debian
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
-BUILDER = "native"  # the engine for tests that take any
+BUILDER = "builtin"  # the engine for tests that take any
 
 
 def need(program: str) -> str:

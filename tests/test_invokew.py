@@ -170,6 +170,7 @@ def test_any_shell_sets_up_on_first_use_and_is_silent_on_the_second(project: Pro
     assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
 
 
+@pytest.mark.program
 def test_real_lock_holds_what_the_generator_imports(used: Project) -> None:
     done = used.run("load")
     assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
@@ -182,6 +183,7 @@ def test_second_use_starts_no_process_but_cmp_and_python(used: Project) -> None:
     assert started == ["invokew", "cmp", "python"]
 
 
+@pytest.mark.program
 def test_arguments_are_handed_on_unchanged(used: Project) -> None:
     arguments = ["--text", " a  b\n\"c' $HOME `id` \\n *", "--more", ""]
     told = used.tell(*arguments)
@@ -189,6 +191,7 @@ def test_arguments_are_handed_on_unchanged(used: Project) -> None:
     assert (told["text"], told["more"]) == (arguments[1], "")
 
 
+@pytest.mark.program
 def test_working_directory_is_kept(used: Project, tmp_path: Path) -> None:
     assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
     up = os.path.relpath(used.root / "invokew", tmp_path)
@@ -210,6 +213,7 @@ def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Proj
     assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
 
 
+@pytest.mark.program
 def test_exit_status_is_that_of_invoke(used: Project) -> None:
     done = used.run("fail")
     assert (done.returncode, done.stderr) == (7, "as it was told\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from plans import assert_seeds_laid_out_alike
-from support import builder, lack, need, selected
+from support import lack, need, selected
 
 from generator import pipeline
 from generator.builder import choose, native, wire
@@ -85,7 +85,7 @@ def run(
     """Run *program* of the checkout *root* under the command *before*; return what it said after it succeeded."""
     path = os.pathsep.join(filter(None, ((env or {}).get("PYTHONPATH"), str(root))))
     done = subprocess.run(
-        [*before, python, "-P", "-B", "-c", program, str(root), engine or builder()],
+        [*before, python, "-P", "-B", "-c", program, str(root), engine or selected("native").name],
         cwd=cwd or root,
         env=os.environ | (env or {}) | {"PYTHONPATH": path},
         capture_output=True,
@@ -114,6 +114,7 @@ def test_docker_on_either_debian_makes_what_is_committed(
     assert docker.build({}).hivex == hivex
 
 
+@pytest.mark.program
 def test_native_makes_what_is_committed() -> None:
     assert FRESH in run(ROOT, engine=selected("native").name)
 
@@ -175,6 +176,7 @@ def test_no_order_of_directory_listings_shows(tmp_path: Path) -> None:
     assert FRESH in run(ROOT, program=program, env={"PYTHONPATH": str(tmp_path)})
 
 
+@pytest.mark.program
 def test_no_current_directory_shows() -> None:
     assert FRESH in run(ROOT, cwd=Path("/"))
 
@@ -216,6 +218,7 @@ def test_a_checkout_with_crlf_is_fresh_and_makes_the_same(tmp_path: Path) -> Non
     assert outputs(root) == outputs(ROOT)
 
 
+@pytest.mark.program
 def test_a_read_only_checkout_can_be_checked(tmp_path: Path) -> None:
     root = checkout(tmp_path / "tree")
     for path in (root, *root.rglob("*")):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from support import builder, need
+from support import builder, need, selected
 
 from generator import files, manifest, pipeline
 from generator.builder import choose
@@ -188,6 +188,7 @@ def test_a_template_makes_only_its_languages_modules_from_the_committed_blob(
     assert check(tree) == FRESH
 
 
+@pytest.mark.program
 def test_a_template_is_rendered_where_there_is_no_engine_and_no_hivex(tree: Path) -> None:
     environment = {"PATH": "", "WINSCRATCH_ENGINE": "docker", "PYTHONDONTWRITEBYTECODE": "1"}
     edit(tree / "templates/go/module.go.jinja", "is the layer's name", "is its name")
@@ -207,6 +208,7 @@ def test_a_template_is_rendered_where_there_is_no_engine_and_no_hivex(tree: Path
     assert "\nerror: WINSCRATCH_ENGINE docker: there is no program docker on PATH; install or " in done.stderr
 
 
+@pytest.mark.program
 def test_a_library_that_is_not_installed_is_one_line(tree: Path) -> None:
     (tree / "jinja2.py").write_text("raise ModuleNotFoundError(name='jinja2')")
     (tree / "output/go/go.mod").unlink()
@@ -711,6 +713,7 @@ def test_findings_are_annotations_in_github_actions(tree: Path) -> None:
 BARE = [sys.executable, "-S", "-s", "-E", "-B"]
 
 
+@pytest.mark.program
 def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
     absent = subprocess.run([*BARE, "-c", "import jinja2"], cwd=tree, capture_output=True, check=False)
     assert absent.returncode, "this Python has Jinja even without its site packages"
@@ -728,6 +731,7 @@ def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
         )
 
 
+@pytest.mark.program
 def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-X", "importtime", "-m", "generator", "check-stale"],
@@ -742,6 +746,7 @@ def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
     assert not imported & ({"jinja2", "msgspec", "zopfli", "invoke", "asyncio", "subprocess"} | heavy)
 
 
+@pytest.mark.program
 def test_a_wrong_word_is_refused_with_the_usage(tree: Path) -> None:
     done = subprocess.run(
         [*BARE, "-m", "generator", "chek-stale"], cwd=tree, capture_output=True, text=True, check=False
@@ -750,6 +755,7 @@ def test_a_wrong_word_is_refused_with_the_usage(tree: Path) -> None:
     assert done.stderr.startswith("usage: python -m generator check-stale")
 
 
+@pytest.mark.program
 def test_the_tasks_end_with_the_checks_status(tree: Path) -> None:
     (tree / "output/go/go.mod").unlink()
     done = subprocess.run([*PROGRAM, "check-stale"], cwd=tree, capture_output=True, text=True, check=False)
@@ -764,7 +770,8 @@ def test_the_tasks_end_with_the_checks_status(tree: Path) -> None:
 def rebuilt(tree: Path) -> tuple[int, list[str]]:
     said: list[str] = []
     before = snapshot(tree)
-    status = pipeline.check(tree, say=said.append, note=silent, rebuild=True, engine=builder(), environment={})
+    engine = selected("native").name
+    status = pipeline.check(tree, say=said.append, note=silent, rebuild=True, engine=engine, environment={})
     assert snapshot(tree) == before
     return status, said
 

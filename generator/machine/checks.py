@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..console import Verbatim
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
 from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
@@ -88,7 +89,7 @@ def _go_through(checks: Iterable[Check], act: Callable[[Check], str], say: Say, 
             status = EXIT_STALE
             say(f"wrong: {check.name}:")
             for line in found.splitlines():
-                say(f"  {line}")
+                say(Verbatim(f"  {printable(line)}"))
     return status
 
 

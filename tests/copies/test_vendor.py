@@ -352,6 +352,7 @@ def test_a_failure_half_way_leaves_everything_as_it_was(monkeypatch: pytest.Monk
     assert listing() == ["x.c", "x.h"]
 
 
+@pytest.mark.program
 def test_two_runs_wait_for_each_other() -> None:
     Path("d").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -390,6 +391,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
 # The task
 
 
+@pytest.mark.program
 def test_the_task_works_from_the_users_directory() -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
         done = subprocess.run([*INVOKE, "vendor", *arguments], capture_output=True, text=True, check=False)

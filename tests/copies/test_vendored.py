@@ -334,6 +334,7 @@ def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, 
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.program
 def test_the_task_takes_many_paths_that_may_be_named_as_tasks_are(older: Path) -> None:
     for number in range(30):
         write("python", "scratch", f"d{number}/")
@@ -350,6 +351,7 @@ def test_the_task_takes_many_paths_that_may_be_named_as_tasks_are(older: Path) -
     assert run(*INVOKE, "vendored", "d1", "gone") == (2, "", "error: gone: no such file or directory\n")
 
 
+@pytest.mark.program
 def test_hives_can_be_checked_many_at_once(place: Path) -> None:
     for name in ("a", "b"):
         (place / name).write_bytes(b"not a hive")
@@ -359,6 +361,7 @@ def test_hives_can_be_checked_many_at_once(place: Path) -> None:
     assert run(*INVOKE, "check-hive") == (2, "", "error: check-hive: name the hives to check\n")
 
 
+@pytest.mark.program
 def test_without_its_packages_the_check_is_one_line() -> None:
     write("python", "scratch", "x.py")
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from generator.__main__ import main; sys.exit(main())"
@@ -369,6 +372,7 @@ def test_without_its_packages_the_check_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("command", [[*INVOKE, "vendored"], [sys.executable, str(ROOT / "generator/hook")]])
+@pytest.mark.program
 def test_a_reader_that_leaves_early_is_no_traceback(command: list[str]) -> None:
     write("python", "scratch", "x.py")
     reseal("x.py", version="99")

@@ -397,6 +397,7 @@ def test_what_is_no_specification_for_its_size_or_kind_is_refused_at_once(tmp_pa
     assert "larger than 1,048,576 bytes" in refusal(lambda: spec.load(tmp_path / "huge", SHOWN))
 
 
+@pytest.mark.program
 def test_a_bad_specification_is_one_line_and_status_2_and_writes_nothing(tree: Path) -> None:
     (tree / "generator/layers/scratch.toml").write_text(value("REG_DWORD", "-1"))
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
