@@ -6,13 +6,13 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from copying import commit, git, shown, states, write
 
 from generator import files
-from generator.copies import vendor
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, one_line
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -304,14 +304,14 @@ def test_a_folder_that_becomes_a_link_before_the_copy_is_written_leads_nowhere(
     write("python", "scratch", "tree/d/x.py", older)
     outside = shutil.copytree(place / "tree/d", tmp_path / "outside")
     before = (outside / "x.py").read_bytes()
-    render = vendor.render
+    replace = files.replace
 
-    def swap(*arguments: object) -> str:
+    def swap(*arguments: Any, **options: Any) -> None:
         (place / "tree/d").rename(place / "moved")
         (place / "tree/d").symlink_to(outside)
-        return render(*arguments)  # type: ignore[arg-type]
+        replace(*arguments, **options)
 
-    monkeypatch.setattr(vendor, "render", swap)
+    monkeypatch.setattr(files, "replace", swap)
     with pytest.raises(GeneratorError, match="a link stands in the place of a folder; nothing was changed"):
         states("tree", update=True)
     assert (outside / "x.py").read_bytes() == before
@@ -330,7 +330,8 @@ def test_a_name_cannot_start_a_line_or_an_option() -> None:
     for name in names:
         path = Path(name)
         path.write_text(path.read_text("utf-8") + "# mine\n", "utf-8")
-    status, said = shown("--force", *(name for name in names if name != "--force"))
+    status, lines = shown("--force", *(name for name in names if name != "--force"))
+    said = [one_line(line) for line in lines]
     assert status == 1
     assert len(said) == len(names) + 1
     assert all(line.startswith("edited by hand: ") and line.isprintable() for line in said[:-1])
