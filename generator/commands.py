@@ -212,6 +212,7 @@ COMMANDS = {
                 Option("force", "replace a file that was edited, or is not ours"),
                 Option("dry-run", "say what would be written"),
                 Option("diff", "show what would be written"),
+                Option("lock", "begin a list of the project's copies, winscratch.lock, in the current folder"),
             ),
         ),
         Command(
@@ -223,6 +224,10 @@ COMMANDS = {
                 Option("json", "say it as JSON"),
                 Option("update", "make outdated copies anew"),
                 Option("force", "with --update: make edited ones anew, too"),
+                Option("lock", "with --update: begin lists of copies, winscratch.lock, and take off what is gone"),
+                Option("dry-run", "say what --update would do"),
+                Option("diff", "show what --update would write"),
+                Option("allow-none", "find it right that there is no copy at all"),
             ),
         ),
         Command(

@@ -4,56 +4,21 @@
 Only rendering needs more than the standard library, and imports it then.
 """
 
-import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from .. import console, files, manifest
-from ..console import Say, Verbatim
-from ..errors import EXIT_OK, GeneratorError, printable
+from ..console import Say
+from ..errors import EXIT_OK, GeneratorError
 from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
 from ..languages.table import LANGUAGES
 from ..manifest import blob_path
 from ..oci import blob as layers
-
-COMPAT = ("imgutil",)
-MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
-_MAX_DIFF = 1 << 20  # bytes; a longer file is none of ours, and comparing it would take minutes
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one file holds, None where there is none, and what it is to hold."""
-
-    path: Path
-    old: str | None
-    new: str
-
-    @property
-    def needed(self) -> bool:
-        """Tell whether the file differs by more than line ends."""
-        return self.old is None or self.old.replace("\r\n", "\n") != self.new
-
-    @property
-    def allowed(self) -> bool:
-        """Tell whether no person's work is lost: there is no file, or it is one of ours as it was made."""
-        if self.old is None:
-            return True
-        found = provenance.read(self.old)
-        return found is not None and found[1]
-
-    def diff(self) -> Iterator[str]:
-        """Yield the lines of a unified diff from the file as it is to what it is to hold."""
-        if len(self.old or "") > _MAX_DIFF:
-            yield f"{self.path}: too large to compare"
-            return
-        old = (self.old or "").splitlines()
-        name = "/dev/null" if self.old is None else str(self.path)
-        for line in difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm=""):
-            yield Verbatim(printable(line))
+from . import lists
+from .change import Change
+from .lists import Entry
 
 
 def vendor(
@@ -70,12 +35,14 @@ def vendor(
     force: bool = False,
     dry_run: bool = False,
     diff: bool = False,
+    lock: bool = False,
 ) -> int:
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
     *layer* may be the name of a kind of module that embeds no layer, where the language has that kind.
     Names that are None come from the copy that is there, else from the destination. *dry_run* says what
-    would be written and *diff* shows it; neither writes. Raises GeneratorError, with nothing written,
+    would be written and *diff* shows it; neither writes. The copy is listed in the project's list of copies
+    where it has one; *lock* begins one in the working directory. Raises GeneratorError, with nothing written,
     for a name the language does not allow and for a file that is not ours or was edited, unless *force*.
     """
     if language not in LANGUAGES:
@@ -88,11 +55,14 @@ def vendor(
     try:
         stem, targets = _targets(language, layer, destination, package)
         options = _options(language, layer, stem, targets, wishes)
+        _check_alone(targets.values(), language, options)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
+        holder, entries = _entries(targets.values(), Entry(language, layer), lock)
+        listed = [lists.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
             changes = _changes(made)
             _judge(changes, force, say)
-            for change in changes:
+            for change in (*changes, *listed):
                 if diff and change.needed:
                     for line in change.diff():
                         say(line)
@@ -102,14 +72,38 @@ def vendor(
         folder = next(iter(targets.values())).parent
         folder.mkdir(parents=True, exist_ok=True)
         with files.lock(folder, note):
+            files.sweep(folder, deep=False)
             changes = _changes(made)
             _judge(changes, force, say)
             write(changes)
+        if holder is not None:
+            changes.append(lists.write(holder, entries, note))
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
     for change in changes:
         say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
+
+
+def _entries(targets: Iterable[Path], entry: Entry, begin: bool) -> tuple[Path | None, dict[str, Entry]]:
+    """Return the folder of the list that is to have the *targets*, None where there is none, and their entries."""
+    reals = [Path(os.path.realpath(path)) for path in targets]
+    holder = lists.nearest(reals[0].parent) or (Path.cwd() if begin else None)
+    return holder, {lists.name_of(real, holder): entry for real in reals} if holder is not None else {}
+
+
+def _check_alone(targets: Collection[Path], language: str, options: Options) -> None:
+    """Refuse to put the names of another package beside a copy that has them: they could not be told apart."""
+    if not options.compat:
+        return
+    first = next(iter(targets))
+    for path in sorted(first.parent.glob(f"*{first.suffix}")):
+        found = provenance.read(_text(path) or "") if path.is_file() and path not in targets else None
+        held = (found[0].language, found[0].options.package, found[0].options.compat) if found is not None else None
+        if held == (language, options.package, options.compat):
+            raise GeneratorError(
+                f"{path}: this package has the names of --compat {options.compat} already; use another directory"
+            )
 
 
 def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
@@ -195,7 +189,7 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 def _text(path: Path) -> str | None:
     """Return the text of a file, None where there is none; bytes that are not UTF-8 become surrogates."""
     if path.is_file():
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return files.read_file(path, str(path)).decode("utf-8", "surrogateescape")
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None

@@ -56,6 +56,7 @@ LANGUAGE = Language(
     committed=lambda name: Options(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
+    alike=((".c", ".cc", ".cpp", ".cxx"), (".h", ".hh", ".hpp", ".hxx")),
     formatter=("clang-format", *_LAYOUT),
     tools=(
         Tool("clang", "clang"),

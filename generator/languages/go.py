@@ -53,11 +53,13 @@ def _among_others(place: Place) -> Options:
 
 def _packages(place: Place) -> set[str]:
     """Return the packages of the other files in a directory, but for tests and files that are never built."""
+    from ..files import read_file  # the staleness check, which imports the languages, does without
+
     packages = set()
     for path in sorted(place.folder.glob("*.go")):
         if path.stem == place.stem or path.stem.endswith("_test") or path.name[0] in "._" or not path.is_file():
             continue
-        text = path.read_text("utf-8", "replace")
+        text = read_file(path, str(path)).decode("utf-8", "replace")
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
         clause = re.match(r"[\s\ufeff]*package\s+(\w+)", code)
         if clause and not re.search(r"^//(?:go:build| \+build)\s+ignore\b", text, re.MULTILINE):

@@ -99,6 +99,7 @@ class Language(NamedTuple):
     language does not allow. *refused* are names that a layer cannot have for this language's sake.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
     capitals. *formatter* is a command that says nothing, with status 0, where files are laid out right.
+    *alike* are endings of files, grouped by what is the same to projects in this language.
     *tools* are what its tests use, *checks* what its sources in tests and examples are held to.
     """
 
@@ -114,6 +115,7 @@ class Language(NamedTuple):
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
+    alike: tuple[tuple[str, ...], ...] = ()
     formatter: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -125,6 +127,10 @@ class Language(NamedTuple):
     def endings(self, name: str) -> dict[str, str]:
         """Return what each file of a module ends in, by template."""
         return {template: ending(template) for template, _ in self.modules[self.kind(name)]}
+
+    def endings_like(self, ending: str) -> tuple[str, ...]:
+        """Return what projects may have a file end in that a module has end in *ending*, that first."""
+        return next((group for group in self.alike if ending in group), (ending,))
 
     def check_options(self, options: Options) -> None:
         """Raise GeneratorError unless the names in *options* are ones that the language allows."""

@@ -58,14 +58,15 @@ def refused_names() -> frozenset[str]:
 
 
 def endings() -> tuple[str, ...]:
-    """Return what the files of modules end in, sorted."""
+    """Return what the files of modules end in, also by other names that projects give them, sorted."""
     return tuple(
         sorted(
             {
-                ending(template)
+                alike
                 for language in LANGUAGES.values()
                 for files in language.modules.values()
                 for template, _ in files
+                for alike in language.endings_like(ending(template))
             }
         )
     )

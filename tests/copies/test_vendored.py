@@ -1,86 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies found again, judged, brought up to date, and watched by pre-commit and GitHub's runner."""
+"""The state of each copy, and copies brought up to date."""
 
-import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import INVOKE, lack
+from copying import each, reseal, run, shown, states, write
+from support import INVOKE, need
 
-from generator.copies import vendor, vendored
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.languages import provenance
 from generator.languages.table import LANGUAGES
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("place")
-NO_CI: dict[str, str] = {}
-
-
-@pytest.fixture(scope="session")
-def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of winscratch as it is now, that a test may clone or use as another version."""
-    clone = tmp_path_factory.mktemp("winscratch")
-    for name in ("generator", "output", "templates"):
-        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (".pre-commit-hooks.yaml", "action.yml"):
-        shutil.copy(ROOT / name, clone / name)
-    git(clone, "init", "-q")
-    commit(clone)
-    return clone
-
-
-@pytest.fixture
-def older(toolchain: Path, tmp_path: Path) -> Path:
-    """A winscratch with other templates, so that what it makes is outdated here."""
-    root = tmp_path / "older"
-    shutil.copytree(toolchain, root, ignore=shutil.ignore_patterns(".git"))
-    for template in (root / "templates").rglob("module.*"):
-        mark = "#" if template.parent.name == "python" else "//"
-        template.write_text(template.read_text("utf-8") + f"{mark} older\n", "utf-8")
-    return root
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "-A")
-    git(folder, "-c", "commit.gpgsign=false", "commit", "-qm", "all")
-
-
-def write(language: str, name: str, destination: str, root: Path = ROOT, **options: str | bool | None) -> None:
-    vendor.vendor(root, language, name, destination, say=lambda _: None, **options)  # type: ignore[arg-type]
-
-
-def states(*paths: str, **options: Any) -> dict[str, str]:
-    said: list[str] = []
-    given = paths or (".",)
-    status = vendored.check(ROOT, given, as_json=True, say=said.append, environment=NO_CI, **options)
-    copies = json.loads(said[-1])
-    assert status == any(copy["state"] != "fresh" for copy in copies)
-    return {copy["path"]: copy["state"] + (f": {copy['detail']}" if copy["detail"] else "") for copy in copies}
-
-
-def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
-    """Rewrite a copy's text and what it records of itself, and seal it as if it had been made so."""
-    text = Path(path).read_text("utf-8")
-    assert old in text
-    text = text.replace(old, new)
-    held = provenance.recorded(text)
-    assert held
-    line = json.dumps(held | {"body": provenance.UNSEALED} | fields, separators=(",", ":"), sort_keys=True)
-    text = re.sub(r"winscratch:\{.*", lambda _: "winscratch:" + line, text, count=1)
-    Path(path).write_text(provenance.seal(text), "utf-8")
 
 
 # States
@@ -98,11 +36,25 @@ def test_copies_of_every_kind_are_found_fresh() -> None:
     assert states("python", "./python/../python", "python/scratch") == {p: s for p, s in found.items() if p[0] == "p"}
 
 
-def test_no_copies_is_no_fault() -> None:
-    said: list[str] = []
-    assert vendored.check(ROOT, ["."], as_json=False, say=said.append, environment=NO_CI) == 0
-    assert said == ["no copies found"]
-    assert states() == {}
+def test_a_check_of_nothing_is_an_error_unless_it_is_expected(place: Path) -> None:
+    (place / "x.py").write_text("print()\n")
+    for options in each({}, {"update": True}, {"diff": True}):
+        with pytest.raises(GeneratorError, match=r"^nothing was checked: .*; name where one is, or use --allow-none$"):
+            shown(**options)
+    assert shown(allow_none=True) == (0, ["no copies found"])
+    assert states(allow_none=True) == {}
+    write("python", "scratch", "y.py")
+    assert states(allow_none=True) == {"y.py": "fresh"}
+
+
+def test_a_named_file_that_is_no_copy_is_a_finding(place: Path) -> None:
+    (place / "x.py").write_text("print()\n")
+    write("python", "scratch", "y.py")
+    for options in each({}, {"allow_none": True}):
+        assert states("x.py", "y.py", **options) == {
+            "x.py": "edited by hand: it has no winscratch line",
+            "y.py": "fresh",
+        }
 
 
 def test_each_state_and_what_brought_it_about(older: Path) -> None:
@@ -140,105 +92,91 @@ def test_a_copy_by_an_older_version_that_would_be_the_same_is_fresh() -> None:
     assert states() == {"x.py": "fresh"}
 
 
-@pytest.mark.parametrize(
-    "line", ["winscratch:{", '# winscratch:{"a":' + "[" * 100_000, "# winscratch:{}", "# winscratch:{\0"]
-)
-def test_a_nonsense_line_is_an_edit_or_nothing(line: str) -> None:
+@pytest.mark.parametrize("line", ['# winscratch:{"a":' + "[" * 100_000, "# winscratch:{}", "# winscratch:{\0"])
+def test_a_nonsense_line_is_an_edit(line: str) -> None:
     Path("x.py").write_text(line + "\n")
-    assert states() in ({}, {"x.py": "edited by hand: its winscratch line is damaged"})
+    assert states() == {"x.py": "edited by hand: its winscratch line is damaged"}
+
+
+LOST: dict[str, Callable[[str], str]] = {
+    "deleted": lambda text: re.sub(r".*winscratch:\{.*\n", "", text),
+    "indented": lambda text: text.replace("// winscratch:{", "\t// winscratch:{"),
+    "in another kind of comment": lambda text: re.sub(r"// (winscratch:\{.*)", r"/* \1 */", text),
+    "in capitals": lambda text: text.replace("winscratch:{", "WINSCRATCH:{"),
+    "beyond the first bytes": lambda text: "// mine\n" * 10_000 + text,
+    "alone, beyond the first bytes": lambda text: "//\n" * 2000 + (re.findall(r"// winscratch:\{.*\n", text)[0]),
+    "on a line with another": lambda text: text.replace("// winscratch:{", "// mine // winscratch:{"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_a_copy_that_lost_its_line_is_edited_and_never_passed_over(how: str) -> None:
+    write("go", "scratch", "p/x.go")
+    path = Path("p/x.go")
+    path.write_text(LOST[how](path.read_text("utf-8")), "utf-8")
+    for options in each({}, {"update": True}, {"update": True, "force": True}):
+        before = path.read_bytes()
+        state = states(**options)["p/x.go"]
+        if how.endswith("beyond the first bytes") and "force" in options:
+            assert state == "fresh: updated"
+        else:
+            assert state.startswith("edited by hand")
+            assert path.read_bytes() == before
 
 
 def test_what_merely_mentions_the_line_is_no_copy() -> None:
-    Path("x.py").write_text('MARK = "winscratch:{"\n    # winscratch:{"layer":"scratch"}\n')
-    assert states() == {}
+    Path("x.py").write_text('MARK = "winscratch:{"\nwinscratch:{\n"# Code generated by winscratch from layer x"\n')
+    assert states(allow_none=True) == {}
 
 
-# Finding
+@pytest.mark.parametrize("ending", [".cc", ".cpp", ".cxx"])
+def test_a_copy_of_c_by_a_name_of_cpp_is_checked(ending: str, older: Path) -> None:
+    write("c", "scratch", "x.c", older)
+    Path("x.c").rename(f"x{ending}")
+    Path("x.h").rename("x.hpp")
+    found = {f"x{ending}": "outdated: template only changed", "x.hpp": "outdated: template only changed"}
+    assert states() == found
+    assert states(f"x{ending}") == found
+    assert states("x.hpp", update=True) == dict.fromkeys(found, "fresh: updated")
 
 
-def test_git_says_what_to_look_at(place: Path) -> None:
-    repository = place / "repository"
-    for name in ("tracked", "untracked", "ignored", "ignored-but-tracked", ".git-like", "deleted"):
-        write("python", "scratch", f"repository/{name}/x.py")
-    (repository / ".gitignore").write_text("/ignored*/\n")
-    git(repository, "init", "-q")
-    git(repository, "add", "tracked", "deleted", ".gitignore")
-    git(repository, "add", "-f", "ignored-but-tracked")
-    (repository / "deleted/x.py").unlink()
-    shutil.copytree(repository / "tracked", repository / ".git/hooks/copy")
-    expected = {f"repository/{n}/x.py" for n in ("tracked", "untracked", "ignored-but-tracked", ".git-like")}
-    assert set(states("repository")) == expected
-    assert set(states(".")) == expected, "also where the checkout is below the folder that is named"
-    assert set(states("repository/tracked")) == {"repository/tracked/x.py"}
-    assert set(states("repository/ignored/x.py")) == {"repository/ignored/x.py"}, "named itself"
-    (repository / ".git").rename(repository / "gone")
-    assert set(states(".")) > expected
+def test_half_a_copy_is_not_a_whole_one(place: Path) -> None:
+    write("c", "scratch", "x.c")
+    (place / "x.h").unlink()
+    found = {"x.c": "fresh", "x.h": "missing: x.c needs it"}
+    assert states() == states("x.c") == found
+    assert shown()[1][-1] == "to fix: winscratch vendored --update ."
+    assert states(update=True) == {"x.c": "fresh", "x.h": "fresh: updated"}
+    (place / "x.c").unlink()
+    assert states("x.h", update=True) == {"x.c": "fresh: updated", "x.h": "fresh"}
+    assert states() == {"x.c": "fresh", "x.h": "fresh"}
 
 
-def test_another_repository_in_the_environment_is_not_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write("python", "scratch", "repository/x.py")
-    git(place / "repository", "init", "-q")
-    monkeypatch.setenv("GIT_DIR", str(ROOT / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(ROOT))
-    assert states("repository") == {"repository/x.py": "fresh"}
+def test_halves_may_be_in_two_folders_and_links_may_stand_for_them(place: Path) -> None:
+    write("c", "scratch", "src/x.c")
+    (place / "include").mkdir()
+    (place / "src/x.h").rename(place / "include/x.h")
+    assert states() == {"include/x.h": "fresh", "src/x.c": "fresh"}
+    assert states("src") == {"src/x.c": "fresh", "src/x.h": "missing: src/x.c needs it"}
+    (place / "src/x.h").symlink_to("../include/x.h")
+    assert states("src") == {"src/x.c": "fresh"}
+    (place / "src/x.h").unlink()
+    write("c", "legacy", "other/x.h")
+    (place / "src/x.h").symlink_to("../other/x.h")
+    assert states("src") == {"src/x.c": "unpaired: src/x.h is not its other half"}
 
 
-def test_a_broken_checkout_or_no_git_is_searched_all_the_same(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write("python", "scratch", "x.py")
-    (place / ".git").write_text("gitdir: nowhere\n")
-    assert states() == {"x.py": "fresh"}
-    monkeypatch.setenv("PATH", "")
-    assert states() == {"x.py": "fresh"}
-
-
-def test_links_pipes_and_odd_names_are_no_trap(place: Path, tmp_path: Path) -> None:
-    write("python", "scratch", str(tmp_path / "outside") + "/")
-    (place / "link.py").symlink_to(tmp_path / "outside/windows_scratch.py")
-    (place / "loop").symlink_to(".")
-    (place / "dangling.py").symlink_to("nowhere")
-    (place / "folder.py").mkdir()
-    os.mkfifo(place / "pipe.py")
-    odd = "a\nb,c:d%\udcff.py"
-    shutil.copy(tmp_path / "outside/windows_scratch.py", odd)
-    (place / "binary.c").write_bytes(bytes(range(256)) * 100)
-    assert states() == {odd: "fresh"}
-    git(place, "init", "-q")
-    assert states() == {odd: "fresh"}
-    assert states("link.py") == {"link.py": "fresh"}
-    Path(odd).write_bytes(Path(odd).read_bytes() + b"\n")
-    said: list[str] = []
-    assert vendored.check(ROOT, ["."], as_json=False, say=said.append, environment={"GITHUB_ACTIONS": "true"}) == 1
-    assert said[:2] == [
-        "edited by hand: a\nb,c:d%\udcff.py (python, scratch)",
-        "::error file=a%0Ab%2Cc%3Ad%25\\udcff.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
-    ]
-
-
-def test_a_path_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(GeneratorError, match=r"^nowhere: no such file or directory$"):
-        states("nowhere")
-    with pytest.raises(GeneratorError, match=r"^--force: means nothing without --update$"):
-        states(force=True)
-
-
-def test_a_tree_of_100_000_files_is_searched_in_seconds(place: Path) -> None:
-    def seconds() -> float:  # of the processor, ours and git's, whatever else the machine does
-        return sum(os.times()[:4])
-
-    for number in range(250):
-        folder = place / f"d{number % 10}" / f"d{number}"
-        folder.mkdir(parents=True)
-        source = folder / "f0.py"
-        source.write_text("import os\n" * 500)
-        for index in range(1, 400):  # a quarter are source files; links cost no blocks
-            os.link(source, folder / f"f{index}.{('py', 'txt', 'json', 'md')[index % 4]}")
-    write("python", "scratch", "d3/d33/x.py")
-    for checkout in (False, True):
-        if checkout:
-            git(place, "init", "-q")
-        started = seconds()
-        assert states() == {"d3/d33/x.py": "fresh"}
-        assert seconds() - started < 5, f"checkout: {checkout}"  # about one
+def test_halves_of_two_copies_are_no_copy(older: Path) -> None:
+    write("c", "scratch", "x.c")
+    write("c", "legacy", "y/x.c", older, prefix="x")
+    Path("y/x.h").replace("x.h")
+    Path("y/x.c").unlink()
+    found = {"x.c": "unpaired: x.h is not its other half", "x.h": "unpaired: x.c is not its other half"}
+    before = Path("x.h").read_bytes()
+    for options in each({}, {"update": True}, {"update": True, "force": True}):
+        assert states(**options) == found
+    assert Path("x.h").read_bytes() == before
+    assert shown()[1][-1] == "to fix, and lose what is there: winscratch vendor --force LANGUAGE LAYER FILE"
 
 
 # Bringing up to date
@@ -299,7 +237,37 @@ def test_update_makes_a_c_pair_anew_together_or_not_at_all(older: Path) -> None:
     }
     assert Path("y.c").read_bytes() == before
     Path("y.h").write_text("// another's\n")
-    assert states("y.c", update=True) == {"y.c": "fresh: updated"}
+    assert states("y.c", update=True) == {"y.c": "unpaired: y.h is not its other half"}
+    assert Path("y.c").read_bytes() == before
+
+
+def test_dry_run_and_diff_say_what_update_would_do_and_write_nothing(older: Path) -> None:
+    write("go", "scratch", "a.go", older, package="p")
+    write("go", "scratch", "b.go", older, package="p")
+    write("c", "scratch", "c.c", older)
+    Path("b.go").write_text(Path("b.go").read_text("utf-8") + "// mine\n")
+    Path("c.h").unlink()
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    would = "outdated: template only changed; would be updated"
+    found = {
+        "a.go": would,
+        "b.go": "edited by hand",
+        "c.c": would,
+        "c.h": "missing: c.c needs it; would be updated",
+    }
+    for options in each({"dry_run": True}, {"dry_run": True, "update": True}):
+        assert states(**options) == found
+    assert states(dry_run=True, force=True) == found | {"b.go": "edited by hand: would be updated"}
+    status, said = shown(diff=True, update=True)
+    assert status == 1
+    assert [line for line in said if line.startswith("--- ")] == ["--- a.go", "--- c.c", "--- /dev/null"]
+    assert "+#ifndef C_H" in said
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+    with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; leave out --json$"):
+        states(diff=True)
+    Path("a.patch").write_text("\n".join(said[: said.index("--- c.c")]) + "\n", "utf-8")
+    subprocess.run([need("patch"), "-s", "-p0", "-i", "a.patch"], check=True, timeout=60)
+    assert states("a.go") == {"a.go": "fresh"}
 
 
 def test_names_in_a_strangers_copy_are_not_trusted(older: Path) -> None:
@@ -324,14 +292,6 @@ def test_update_writes_through_a_link_that_is_named(older: Path) -> None:
 
 
 # The task, the module's command, pre-commit, and GitHub's runner
-
-
-def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
-    inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=120
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.program
@@ -381,69 +341,3 @@ def test_a_reader_that_leaves_early_is_no_traceback(command: list[str]) -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (2, "")
-
-
-def test_pre_commit_runs_the_hook_from_a_clone(
-    toolchain: Path, older: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if importlib.util.find_spec("pre_commit") is None:
-        lack("there is no pre-commit for this Python")
-    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "cache"))
-    revision = git(toolchain, "rev-parse", "HEAD").strip()
-    (place / ".pre-commit-config.yaml").write_text(
-        f"repos:\n- repo: file://{toolchain}\n  rev: {revision}\n  hooks:\n  - id: winscratch-vendored\n"
-    )
-    write("go", "scratch", "layers/", compat="imgutil")
-    write("c", "scratch", "src/base.c")
-    (place / "other.py").write_text("print()\n")
-    git(place, "init", "-q")
-    commit(place)
-
-    def pre_commit() -> tuple[int, str, str]:
-        return run(sys.executable, "-m", "pre_commit", "run", "--all-files")
-
-    status, shown, _ = pre_commit()
-    assert status == 0, shown
-    assert "Passed" in shown
-    copy = place / "layers/windows_scratch.go"
-    fresh = copy.read_bytes()
-    copy.write_bytes(fresh + b"// mine\n")
-    git(place, "add", "-A")
-    status, shown, _ = pre_commit()
-    assert (status, "edited by hand: layers/windows_scratch.go (go, scratch)" in shown) == (1, True), shown
-    copy.unlink()
-    write("go", "scratch", "layers/", older)
-    git(place, "add", "-A")
-    status, shown, _ = pre_commit()
-    assert (status, "outdated: layers/windows_scratch.go" in shown) == (1, True), shown
-
-
-def test_the_github_action_runs_as_the_runner_runs_it(toolchain: Path, place: Path) -> None:
-    if importlib.util.find_spec("yaml") is None:
-        lack("there is no PyYAML for this Python")
-    import yaml
-
-    action = yaml.safe_load((toolchain / "action.yml").read_text("utf-8"))
-    assert action["runs"]["using"] == "composite"
-    (step,) = action["runs"]["steps"]
-    (variable,) = step["env"]
-    assert step["env"][variable] == "${{ inputs.paths }}"
-    assert step["shell"] == "bash"
-
-    def runner(paths: str) -> tuple[int, str, str]:
-        environment = {"GITHUB_ACTION_PATH": str(toolchain), "GITHUB_ACTIONS": "true", variable: paths}
-        return run("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"], environment=environment)
-
-    write("python", "scratch", "a b/x.py")
-    write("python", "scratch", "$(touch c)/y.py")
-    assert runner(action["inputs"]["paths"]["default"])[0] == 0
-    assert runner("a b\n$(touch c)\n")[:2] == (
-        0,
-        "fresh: $(touch c)/y.py (python, scratch)\nfresh: a b/x.py (python, scratch)\n",
-    )
-    assert not (place / "c").exists()
-    (place / "a b/x.py").write_text((place / "a b/x.py").read_text() + "# mine\n")
-    status, shown, _ = runner(".")
-    assert status == 1
-    assert "::error file=a b/x.py::edited by hand: a b/x.py (python, scratch)" in shown
-    assert runner("gone") == (2, "", "error: gone: no such file or directory\n")

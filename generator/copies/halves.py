@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies that are more than one file, as in C a header and a source file: whether all of one copy are there."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..languages.provenance import Provenance
+from ..languages.table import LANGUAGES
+from .find import Found, stem
+from .state import FRESH, MISSING, OUTDATED, UNPAIRED, Catalogue, Copy, check_copy
+
+
+def complete(copies: list[Copy], catalogue: Catalogue) -> list[Copy]:
+    """Return *copies* with the files that belong to them but were not named, those too that are not there, sorted.
+
+    The other half of a copy is anywhere among *copies*, or else beside it.
+    """
+    results = {copy.file.real: copy for copy in copies}
+    halves = {_identity(copy.made_from) for copy in copies if copy.made_from is not None}
+    for copy in copies:
+        for ending, half in _others(copy):
+            if _identity(half) not in halves:
+                results |= {found.file.real: found for found in _beside(copy, ending, half, catalogue)}
+    return sorted(results.values(), key=lambda copy: copy.path)
+
+
+def _identity(made_from: Provenance) -> tuple[object, ...]:
+    return made_from.layer, made_from.language, made_from.options, made_from.file
+
+
+def _others(copy: Copy) -> Iterator[tuple[str, Provenance]]:
+    """Yield what each other file of a copy ends in, and what it is made from."""
+    made_from, language = copy.made_from, LANGUAGES.get(copy.language)
+    endings = language.endings(copy.layer) if language is not None else {}
+    if made_from is not None and made_from.file in endings:
+        yield from ((endings[name], replace(made_from, file=name)) for name in endings if name != made_from.file)
+
+
+def _beside(copy: Copy, ending: str, half: Provenance, catalogue: Catalogue) -> Iterator[Copy]:
+    """Yield the file that ends in *ending* and stands or is to stand beside *copy*, or *copy* if another does."""
+    siblings = [_sibling(copy.file, alike) for alike in LANGUAGES[copy.language].endings_like(ending)]
+    there = [file for file in siblings if os.path.lexists(file.real)]
+    for file in there:
+        # A link will do, but what it leads to is not this copy's to write.
+        real = Path(os.path.realpath(file.real))
+        found = check_copy(replace(file, real=real), catalogue)
+        if found.made_from is not None and _identity(found.made_from) == _identity(half):
+            if real == file.real:
+                yield found
+            return
+    if not there:
+        yield Copy(siblings[0], half.layer, half.language, MISSING, f"{copy.path} needs it", half)
+    elif copy.state in {FRESH, OUTDATED}:
+        yield replace(copy, state=UNPAIRED, detail=f"{there[0].path} is not its other half")
+
+
+def _sibling(file: Found, ending: str) -> Found:
+    name = stem(file.real.name) + ending
+    return Found(str(Path(file.path).with_name(name)), file.real.with_name(name), file.below)

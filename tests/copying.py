@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies for tests: written, found again, and changed."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from generator.builder.wire import ROOT
+from generator.copies import vendor, vendored
+from generator.languages import provenance
+
+NO_CI: dict[str, str] = {}
+
+
+def git(folder: Path, *arguments: str, check: bool = True) -> str:
+    """Run git in *folder* as somebody; return what it says."""
+    command = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=60).stdout
+
+
+def commit(folder: Path) -> None:
+    """Commit all that is in *folder*."""
+    git(folder, "add", "-A")
+    git(folder, "-c", "commit.gpgsign=false", "commit", "-qm", "all")
+
+
+def write(
+    language: str,
+    name: str,
+    destination: str,
+    root: Path = ROOT,
+    *,
+    said: list[str] | None = None,
+    **options: Any,
+) -> None:
+    """Write a copy of the layer *name* that the winscratch in *root* makes."""
+    vendor.vendor(root, language, name, destination, say=(lambda _: None) if said is None else said.append, **options)
+
+
+def states(*paths: str, notes: list[str] | None = None, **options: Any) -> dict[str, str]:
+    """Return the state of each copy at and below *paths*, with its detail; what is noted goes to *notes*."""
+    said: list[str] = []
+    note = (lambda _: None) if notes is None else notes.append
+    status = vendored.check(
+        ROOT, paths or (".",), as_json=True, say=said.append, note=note, environment=NO_CI, **options
+    )
+    (document,) = said
+    copies = json.loads(document)
+    assert status == any(copy["state"] != "fresh" for copy in copies)
+    return {copy["path"]: copy["state"] + (f": {copy['detail']}" if copy["detail"] else "") for copy in copies}
+
+
+def each(*options: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return sets of options to go through."""
+    return options
+
+
+def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> tuple[int, list[str]]:
+    """Return the status of the check of *paths* and what it says to a person."""
+    said: list[str] = []
+    status = vendored.check(ROOT, paths or (".",), as_json=False, say=said.append, environment=environment, **options)
+    return status, said
+
+
+def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
+    """Rewrite a copy's text and what it records of itself, and seal it as if it had been made so."""
+    text = Path(path).read_text("utf-8")
+    assert old in text
+    text = text.replace(old, new)
+    held = provenance.recorded(text)
+    assert held
+    line = json.dumps(held | {"body": provenance.UNSEALED} | fields, separators=(",", ":"), sort_keys=True)
+    text = re.sub(r"winscratch:\{.*", lambda _: "winscratch:" + line, text, count=1)
+    Path(path).write_text(provenance.seal(text), "utf-8")
+
+
+def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Run a program as on a machine that is no CI; return its status and what it says."""
+    inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=120
+    )
+    return done.returncode, done.stdout, done.stderr
