@@ -3,13 +3,15 @@
 
 import contextlib
 import functools
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import BUILDER
+from copying import commit, git
+from support import BUILDER, StandIn, wait_until
 
 from generator import pipeline
 from generator.builder.wire import ROOT
@@ -63,3 +65,55 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start from default settings, and fail the test if anything is left where temporary files go."""
+    for name in ("ENGINE", "TIMEOUT", "BASE_IMAGE", "BUILD_NETWORK"):
+        monkeypatch.delenv(f"WINSCRATCH_{name}", raising=False)
+    temporary = tmp_path / "TMPDIR"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    yield
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], StandIn]]:
+    """Put programs on PATH, in front; none of their processes may be left at the end."""
+    folder = tmp_path / "stand-ins"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    made: list[StandIn] = []
+
+    def make(name: str, script: str) -> StandIn:
+        made.append(StandIn(folder, name, script))
+        return made[-1]
+
+    yield make
+    wait_until(lambda: not any(one.processes for one in made), 5)  # the kernel takes its time to kill
+
+
+@pytest.fixture(scope="session")
+def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of winscratch as it is now, that a test may clone or use as another version."""
+    clone = tmp_path_factory.mktemp("winscratch")
+    for name in ("generator", "output", "templates"):
+        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".pre-commit-hooks.yaml", "action.yml"):
+        shutil.copy(ROOT / name, clone / name)
+    git(clone, "init", "-q")
+    commit(clone)
+    return clone
+
+
+@pytest.fixture
+def older(toolchain: Path, tmp_path: Path) -> Path:
+    """A winscratch with other templates, so that what it makes is outdated here."""
+    root = tmp_path / "older"
+    shutil.copytree(toolchain, root, ignore=shutil.ignore_patterns(".git"))
+    for template in (root / "templates").rglob("module.*"):
+        mark = "#" if template.parent.name == "python" else "//"
+        template.write_text(template.read_text("utf-8") + f"{mark} older\n", "utf-8")
+    return root

@@ -3,6 +3,9 @@
 
 import functools
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -46,3 +49,44 @@ def selected(name: str) -> choose.Engine:
         return choose.select(name, lambda _: None)
     except process.EngineError as error:
         lack(str(error))
+
+
+def wait_until(question: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def group_members(group: int) -> list[int]:
+    """Return the living processes of a process group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+class StandIn:
+    """A program of the tests' own on PATH; it notes its process number and its arguments."""
+
+    def __init__(self, folder: Path, name: str, script: str) -> None:
+        self.path = folder / name
+        self._log = folder / f"{name}.log"
+        self._log.touch()
+        self.path.write_text(f'#!/bin/sh\necho "$$ $*" >>{self._log}\n{script}\n')
+        self.path.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        """Its arguments, call by call."""
+        return [line.partition(" ")[2] for line in self._log.read_text().splitlines()]
+
+    @property
+    def processes(self) -> list[int]:
+        """The living ones, with their children."""
+        return [pid for line in self._log.read_text().splitlines() for pid in group_members(int(line.split()[0]))]

@@ -8,12 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import lack
+from support import lack, wait_until
 
 from generator.builder import choose, container, wire
 from generator.builder.native import NativeEngine
@@ -22,6 +21,8 @@ from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_SZ, Hive, Key, Val
 
 if TYPE_CHECKING:
     import pytest
+
+    from generator.errors import GeneratorError
 
 HIVES: dict[str, Hive] = {
     "empty": EMPTY_HIVE,
@@ -38,19 +39,12 @@ def ignore(_: str) -> None:
     """Say nothing."""
 
 
-def message(failure: "pytest.ExceptionInfo[EngineError]") -> str:
+def message(failure: "pytest.ExceptionInfo[GeneratorError]") -> str:
     """Return what the user sees, which is one line."""
     line = str(failure.value)
     assert line.isprintable()
     assert len(line) < 1000
     return line
-
-
-def wait_until(question: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def is_running(cmdline: Path, command: str) -> bool:
@@ -59,40 +53,6 @@ def is_running(cmdline: Path, command: str) -> bool:
         return cmdline.read_bytes().rstrip(b"\0").split(b"\0") == command.encode().split()
     except OSError:  # it ended meanwhile
         return False
-
-
-def group_members(group: int) -> list[int]:
-    """Return the living processes of a process group."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
-class StandIn:
-    """A program of the tests' own on PATH; it notes its process number and its arguments."""
-
-    def __init__(self, folder: Path, name: str, script: str) -> None:
-        self.path = folder / name
-        self._log = folder / f"{name}.log"
-        self._log.touch()
-        self.path.write_text(f'#!/bin/sh\necho "$$ $*" >>{self._log}\n{script}\n')
-        self.path.chmod(0o755)
-
-    @property
-    def calls(self) -> list[str]:
-        """Its arguments, call by call."""
-        return [line.partition(" ")[2] for line in self._log.read_text().splitlines()]
-
-    @property
-    def processes(self) -> list[int]:
-        """The living ones, with their children."""
-        return [pid for line in self._log.read_text().splitlines() for pid in group_members(int(line.split()[0]))]
 
 
 def response(**changes: object) -> dict[str, Any]:

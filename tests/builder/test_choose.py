@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import HIVES, StandIn, ignore, message, native
-from support import need
+from engines import HIVES, ignore, message, native
+from support import StandIn, need
 
 from generator.builder import choose
 from generator.builder import native as native_engine
 from generator.builder.container import ContainerEngine
 from generator.builder.process import EngineError
 from generator.errors import GeneratorError
+
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 @pytest.mark.parametrize("name", ["Docker", "", "bogus\n"])

@@ -13,25 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import (
-    BASE,
-    HIVES,
-    NETWORK,
-    SIGNALS,
-    TOYS,
-    ignore,
-    interrupted,
-    is_running,
-    message,
-    native,
-    toy_checkout,
-    wait_until,
-)
-from support import lack, need
+from engines import BASE, HIVES, NETWORK, SIGNALS, TOYS, ignore, interrupted, is_running, message, native, toy_checkout
+from support import lack, need, wait_until
 
 from generator.builder import choose, container, process, wire
 from generator.builder.container import ContainerEngine
 from generator.builder.process import EngineError
+
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def docker(*arguments: str) -> str:

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from engines import HIVES, StandIn, ignore, message, response, saying, with_hive
+from engines import HIVES, ignore, message, response, saying, with_hive
+from support import StandIn
 
 from generator.builder import choose, container, process, wire
 from generator.builder.container import ContainerEngine
 from generator.builder.native import NativeEngine
 from generator.builder.process import EngineError
+
+pytestmark = pytest.mark.usefixtures("plain")
 
 UNUSABLE = "engine {name}: the hive builder's answer is unusable: "
 MISBEHAVIOUR = {

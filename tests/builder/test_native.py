@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from engines import HIVES, SIGNALS, group_members, ignore, interrupted, message, native, toy_checkout
+from engines import HIVES, SIGNALS, ignore, interrupted, message, native, toy_checkout
+from support import group_members
 
 from generator.builder import choose, wire
 from generator.builder import native as native_engine
 from generator.builder.native import NativeEngine
 from generator.builder.process import EngineError
+
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def test_native_is_free_of_the_users_python_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

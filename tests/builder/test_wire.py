@@ -12,6 +12,8 @@ from generator.builder import wire
 from generator.builder.process import EngineError
 from generator.hives.model import REG_SZ, Key, Value
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 
 @pytest.mark.parametrize(
     ("document", "expected"),

@@ -32,7 +32,8 @@ def common(descriptor: str, times: list[str]) -> dict[str, Any]:
 def header(words: list[str]) -> bytes:
     kind, path, target, size, attributes, descriptor = words[:6]
     options: dict[str, Any] = {"target": text(target), "size": int(size), "attributes": int(attributes)}
-    return files.header(kind, text(path), **options, **common(descriptor, words[6:]))
+    made: bytes = files.header(kind, text(path), **options, **common(descriptor, words[6:]))
+    return made
 
 
 def add(layer: files.Writer, words: list[str]) -> None:
