@@ -19,7 +19,11 @@ from . import PROJECT, debian, last_error, run
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine")
 TYPED = ("tasks.py", "tests", "bench", "examples/python")
-STATICCHECK = "honnef.co/go/tools/cmd/staticcheck"  # of the version that tests/go/go.mod names
+WORKFLOWS = ".github/workflows/*.yml"
+GO_TOOLS = {  # of the versions that tests/go/go.mod names
+    "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
+    "staticcheck": "honnef.co/go/tools/cmd/staticcheck",
+}
 
 Say = Callable[[str], None]
 
@@ -31,7 +35,9 @@ class Check(language.Check):
 
     def lacks(self) -> str:
         """Return why this machine cannot run the check, or nothing if it can."""
-        if self.program == "staticcheck" or self.program.startswith("go"):
+        if self.program == "actionlint" and not _path("shellcheck"):
+            return "there is no shellcheck on this machine, without which actionlint passes over scripts"
+        if self.program in GO_TOOLS or self.program.startswith("go"):
             found = debian.find("go")
             return debian.go_is_too_old(found) if found else "there is no go on this machine"
         return "" if _path(self.program) else f"there is no {self.program} on this machine"
@@ -62,6 +68,7 @@ CHECKS = (
     Check("mypy of the rest", "mypy", ("--strict", *TYPED)),
     Check("import-linter", "lint-imports", ("--no-cache",)),
     Check("shellcheck", "shellcheck", SHELL),
+    Check("actionlint", "actionlint", ("-pyflakes=", WORKFLOWS)),
     *(Check(*check) for row in LANGUAGES.values() for check in row.checks),
     Check("documents", "python", ("tests/test_docs.py", "--check"), ("tests/test_docs.py",)),
     Check("list of the Go tests", "python", ("tests/consumers.py", "--check"), ("tests/consumers.py",)),
@@ -99,8 +106,9 @@ def _path(program: str) -> str:
     if program == "python":
         return sys.executable
     own = Path(sys.prefix) / "bin" / program
-    if program == "staticcheck":
-        done = run(["go", "install", STATICCHECK], cwd=debian.GO_MODULE, env=os.environ | {"GOBIN": str(own.parent)})
+    if program in GO_TOOLS:
+        command = ["go", "install", GO_TOOLS[program]]
+        done = run(command, cwd=debian.GO_MODULE, env=os.environ | {"GOBIN": str(own.parent)})
         if done.returncode:
-            raise GeneratorError(f"staticcheck cannot be built: {last_error(done, 'go: ')}")
+            raise GeneratorError(f"{program} cannot be built: {last_error(done, 'go: ')}")
     return str(own) if own.exists() else debian.find(program) or ""
