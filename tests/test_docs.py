@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
 
 from generator.languages.language import API, Language, Options  # noqa: E402
 from generator.languages.table import LANGUAGES, endings  # noqa: E402
+from generator.oci.files import facts  # noqa: E402
 
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
@@ -69,7 +70,73 @@ def languages_table() -> Iterable[list[str]]:
         yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
 
 
-TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {"api": api_table, "languages": languages_table}
+def kinds_table() -> Iterable[list[str]]:
+    """Yield the kinds of entries that a layer on top can have."""
+    yield ["kind", "type", "mode", "attributes", "by default also"]
+    for name, kind in facts().kinds.items():
+        own = kind.attributes is not None
+        yield [
+            f"`{name}`",
+            f"`{kind.type}`",
+            f"`{kind.mode:07o}`",
+            str(kind.attributes) if own else "",
+            str(kind.default) if own else "",
+        ]
+
+
+def attributes_table() -> Iterable[list[str]]:
+    """Yield the attributes that an entry of a layer on top can be given."""
+    yield ["attribute", "number"]
+    for name in ("read_only", "hidden", "system", "archive"):
+        yield [name.replace("_", "-"), str(getattr(facts().attributes, name))]
+
+
+def descriptors_table() -> Iterable[list[str]]:
+    """Yield the security descriptors that have names."""
+    yield ["name", "of directories", "of everything else"]
+    for name, both in facts().descriptors.items():
+        yield [f"`{name}`", *(f"`{text}`" if text else "none" for text in (both.directory, both.file))]
+
+
+def errors_table() -> Iterable[list[str]]:
+    """Yield the codes of the writers' errors."""
+    yield ["code", "what it says"]
+    for code, reason in facts().reasons().items():
+        yield [f"`{code}`", reason]
+
+
+def limits_table() -> Iterable[list[str]]:
+    """Yield the largest that a layer on top can have."""
+    limits = facts().limits
+    yield ["", "from", "to"]
+    for what, least, most in (
+        ("UTF-16 units of `Files/` and a path", 7, limits.path),
+        ("UTF-16 units of a part", 1, limits.part),
+        ("UTF-16 units of a symbolic link's target", 1, limits.target),
+        ("names of a file", 1, limits.names),
+        ("bytes of a security descriptor", 20, limits.descriptor),
+        ("bytes of a file", 0, limits.size),
+        ("a time, in nanoseconds", limits.time_least, limits.time_most),
+    ):
+        yield [what, f"{least:,}", f"{most:,}"]
+
+
+def devices_table() -> Iterable[list[str]]:
+    """Yield the names of devices, which no file can have."""
+    yield ["devices"]
+    yield [" ".join(f"`{name}`" for name in facts().names.devices)]
+
+
+TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
+    "api": api_table,
+    "languages": languages_table,
+    "kinds": kinds_table,
+    "attributes": attributes_table,
+    "descriptors": descriptors_table,
+    "errors": errors_table,
+    "limits": limits_table,
+    "devices": devices_table,
+}
 
 
 def _table(rows: Iterable[list[str]]) -> str:
