@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from . import VERSION, home
-from .commands import COMMANDS, INSTALLED, LETTERS, MODULE, Command, split
+from .commands import COMMANDS, INSTALLED, LETTERS, MODULE, Command, split, told
 from .errors import GeneratorError
 
 
@@ -59,7 +59,7 @@ def _with(parser: argparse.ArgumentParser, command: Command) -> argparse.Argumen
     """Return *parser* with the arguments and options of *command*."""
     for argument in command.arguments:
         nargs = "*" if argument.many else None
-        added = parser.add_argument(argument.name.lower(), metavar=argument.name, help=argument.help, nargs=nargs)
+        added = parser.add_argument(argument.name.lower(), metavar=argument.name, help=told(argument.help), nargs=nargs)
         if argument.choices is not tuple:
             # For argcomplete. No parser refuses another word: the command's own error says more.
             added.completer = lambda choices=argument.choices, **_: list(choices())  # type: ignore[attr-defined]
@@ -69,5 +69,5 @@ def _with(parser: argparse.ArgumentParser, command: Command) -> argparse.Argumen
         if option.value:
             settings = {"metavar": option.value, "action": "append" if option.many else "store"}
             settings["default"] = [] if option.many else None
-        parser.add_argument(*names, f"--{option.name}", help=option.help, **settings)
+        parser.add_argument(*names, f"--{option.name}", help=told(option.help), **settings)
     return parser

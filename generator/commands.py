@@ -33,11 +33,14 @@ LETTERS = {
 }
 
 
+Text = str | Callable[[], str]  # a function is called when help is asked for, and only then
+
+
 class Option(NamedTuple):
     """An option: its long name, what it does, and what its value is called, empty where it takes none."""
 
     name: str
-    help: str
+    help: Text
     value: str = ""
     many: bool = False  # may be given more than once
 
@@ -46,9 +49,14 @@ class Argument(NamedTuple):
     """A word that is given by its place; *choices* are offered by completion, and refused by no parser."""
 
     name: str
-    help: str
+    help: Text
     many: bool = False  # takes any number of words, none included
     choices: Callable[[], Iterable[str]] = tuple
+
+
+def told(text: Text) -> str:
+    """Return a help text as the user reads it."""
+    return text if isinstance(text, str) else text()
 
 
 class Command(NamedTuple):
@@ -149,6 +157,18 @@ def _languages() -> Iterable[str]:
     return LANGUAGES
 
 
+def _module_help() -> str:
+    from .languages.table import kinds
+
+    return " or ".join(("the layer", *kinds()))
+
+
+def _option_help(option: str) -> str:
+    from .languages.table import option_help
+
+    return option_help(option)
+
+
 def _layers() -> Iterable[str]:
     from .languages.table import kinds
     from .manifest import layers
@@ -201,14 +221,14 @@ COMMANDS = {
             "Write a layer's module into another project.",
             _vendor,
             arguments=(
-                Argument("LANGUAGE", "the module's language", choices=_languages),
-                Argument("LAYER", "the layer", choices=_layers),
+                Argument("LANGUAGE", lambda: f"one of {', '.join(_languages())}", choices=_languages),
+                Argument("LAYER", _module_help, choices=_layers),
                 Argument("DEST", "the file to write, or a folder for it"),
             ),
             options=(
-                Option("package", "the Go package, or the Python module", "NAME"),
-                Option("prefix", "what exported Go names or C symbols start with", "PREFIX"),
-                Option("compat", "imgutil: Go functions named as that package's", "INTERFACE"),
+                Option("package", lambda: _option_help("package"), "NAME"),
+                Option("prefix", lambda: _option_help("prefix"), "PREFIX"),
+                Option("compat", lambda: _option_help("compat"), "INTERFACE"),
                 Option("force", "replace a file that was edited, or is not ours"),
                 Option("dry-run", "say what would be written"),
                 Option("diff", "show what would be written"),

@@ -38,7 +38,7 @@ class CommandTask(Task[Any]):
         for argument in before.arguments:
             name = argument.name.lower()
             names = [f"{name}{n}" for n in range(_places(before.options, words))] if argument.many else [name]
-            found += [Argument(each, help=argument.help, positional=True) for each in names]
+            found += [Argument(each, help=_help(argument), positional=True) for each in names]
         return found + [_option(option) for option in before.options]
 
     def _gathered(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -59,14 +59,19 @@ class CommandTask(Task[Any]):
         return commands.split(self.command, sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else [])
 
 
+def _help(described: Option | commands.Argument) -> str:
+    """Return the help text where it is asked for; else Invoke, which reads all tasks, needs none."""
+    return commands.told(described.help) if {"-h", "--help"} & {*sys.argv} else ""
+
+
 def _option(option: Option) -> Argument:
     letter = commands.LETTERS.get(option.name)
     names = (option.name, letter) if letter else (option.name,)
     # Invoke never ends on a name that stands for itself.
     attribute = option.name.replace("-", "_") if "-" in option.name else None
     if not option.value:
-        return Argument(names=names, kind=bool, default=False, help=option.help, attr_name=attribute)
-    return Argument(names=names, kind=list if option.many else str, help=option.help, attr_name=attribute)
+        return Argument(names=names, kind=bool, default=False, help=_help(option), attr_name=attribute)
+    return Argument(names=names, kind=list if option.many else str, help=_help(option), attr_name=attribute)
 
 
 def _places(options: Sequence[Option], words: Sequence[str]) -> int:

@@ -72,13 +72,9 @@ def endings() -> tuple[str, ...]:
     )
 
 
-def option_help() -> dict[str, str]:
-    """Return for each option of ``vendor`` what it names in which language, in one line."""
-    told: dict[str, list[str]] = {}
-    for name, language in LANGUAGES.items():
-        for option, what in language.takes.items():
-            told.setdefault(option, []).append(f"{name}: {what}")
-    return {option: "; ".join(parts) for option, parts in told.items()}
+def option_help(option: str) -> str:
+    """Return what an *option* of ``vendor`` names in each language that takes it, in one line."""
+    return "; ".join(f"{name}: {row.takes[option]}" for name, row in LANGUAGES.items() if option in row.takes)
 
 
 def mark() -> str:

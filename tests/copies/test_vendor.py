@@ -23,7 +23,7 @@ from generator.copies import vendor
 from generator.errors import GeneratorError
 from generator.languages import provenance
 from generator.languages.go import SKIPPED_ENDINGS
-from generator.languages.language import Options
+from generator.languages.language import LAYER, Options
 from generator.languages.table import LANGUAGES
 from generator.oci import blob as layer
 
@@ -223,7 +223,8 @@ def test_wrong_options_are_one_clear_line(
 
 
 def test_an_unknown_layer_is_refused() -> None:
-    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(LAYERS)}"
+    names = [*LAYERS, *(kind for kind in LANGUAGES["go"].modules if kind != LAYER)]
+    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(names)}"
     assert "no such layer" in refused("go", ".", name="../layers/scratch")
 
 

@@ -58,10 +58,10 @@ def run(*command: str | Path) -> tuple[int, list[str]]:
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
-def check_stale(root: Path) -> tuple[int, list[str]]:
-    """Run the check that needs nothing installed."""
+def generator(root: Path, *words: str) -> tuple[int, list[str]]:
+    """Run the program of the checkout at *root* as ``python -m generator`` does."""
     start = f"import sys; sys.path.insert(0, {str(root)!r}); from generator.__main__ import main; "
-    return run(sys.executable, "-P", "-c", f"{start}sys.exit(main(['check-stale']))")
+    return run(sys.executable, "-P", "-c", f"{start}sys.exit(main({[*words]!r}))")
 
 
 @pytest.mark.usefixtures("place")
@@ -72,12 +72,12 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     def hook(*paths: str) -> tuple[int, list[str]]:
         return run(sys.executable, toy / "generator/hook", *paths)
 
-    status, said = check_stale(toy)
+    status, said = generator(toy, "check-stale")
     assert (status, said[0]) == (1, "stale: output/toy/hostprocess.toy: not generated yet")
     status, said = invoke("generate")
     made = {f"wrote output/toy/{name}{ending}" for name in LAYERS for ending in (".toy", ".d.toy")}
     assert {line for line in said if "/toy/" in line} == {*made, "wrote output/toy/Facts.toy"}
-    assert (status, check_stale(toy)) == (0, (0, ["fresh: every output is what its inputs make"]))
+    assert (status, generator(toy, "check-stale")) == (0, (0, ["fresh: every output is what its inputs make"]))
     assert "declares legacy\n" in (toy / "output/toy/legacy.d.toy").read_text()
 
     assert invoke("vendor", "toy", "scratch", "box/") == (
@@ -92,12 +92,14 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     assert invoke("vendor", "toy", "nano", "x.toy")[1] == [
         f"error: nano: no such layer; use one of {', '.join([*LAYERS, 'facts'])}"
     ]
+    others = [*LAYERS, *(kind for kind in LANGUAGES["python"].modules if kind != LAYER)]
     assert invoke("vendor", "python", "facts", "x.py")[1] == [
-        f"error: facts: no such layer; use one of {', '.join([*LAYERS, 'files'])}"
+        f"error: facts: no such layer; use one of {', '.join(others)}"
     ]
-    help_text = " ".join(" ".join(invoke("--help", "vendor")[1]).split())
-    assert "c, go, python, toy" in help_text
-    assert "toy: the box that it lies in" in help_text
+    for help_text in (invoke("--help", "vendor")[1], generator(toy, "vendor", "--help")[1]):
+        shown = " ".join(" ".join(help_text).split())
+        assert "one of c, go, python, toy" in shown
+        assert "toy: the box that it lies in" in shown
 
     fresh = [
         "fresh: box/mine.toy (toy, facts)",
@@ -144,7 +146,7 @@ def test_documents_and_the_hooks_pattern_take_a_further_language_in(toy: Path) -
 
 def test_a_file_that_is_no_language_is_named(toy: Path) -> None:
     (toy / "generator/languages/toy.py").write_text("")
-    assert check_stale(toy) == (2, ["error: languages/toy.py: defines no LANGUAGE; each file here is one"])
+    assert generator(toy, "check-stale") == (2, ["error: languages/toy.py: defines no LANGUAGE; each file here is one"])
 
 
 def test_the_table_finds_the_languages_in_a_package_of_another_name(tmp_path: Path) -> None:
