@@ -122,7 +122,7 @@ def test_native_makes_what_is_committed() -> None:
 def test_builtin_makes_what_is_committed(tmp_path: Path) -> None:
     root = checkout(tmp_path / "tree")
     shutil.rmtree(root / "output")
-    assert "engine: builtin (" in run(root, engine="builtin", program=WRITE)
+    run(root, engine="builtin", program=WRITE)
     assert outputs(root) == outputs(ROOT)
 
 
@@ -385,6 +385,6 @@ def test_any_machine_makes_what_is_committed(
         assert_seeds_laid_out_alike(builder, range(50))
         return
     # hivex 1.3.20 sorts keys as in lower case, and so puts these two the wrong way round.
-    what = r"from offset 0x20e8 on \(a subkeys list at 0x20e0\); the engine's is not sound \(.*subkey-order; "
+    what = r"from offset 0x20e8 on \(hash leaf at 0x20e0, subkey\); the engine's is not sound \(.*subkey-order; "
     with pytest.raises(GeneratorError, match=what):
         choose.build_hives(builder, {"odd": (Key(()), Key(("_",)), Key(("A",)))})
