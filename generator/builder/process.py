@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import GeneratorError, one_line
 
@@ -24,6 +24,9 @@ AUTO_SECONDS = 2  # … when nobody asked for that daemon
 PROBE_SECONDS = 5
 STOP_SECONDS = 5  # for podman to tidy up
 MAX_OUTPUT = 64 << 20  # bytes a process may write
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LATE = "; WINSCRATCH_TIMEOUT can allow it more"
 
@@ -52,30 +55,31 @@ class Ended:
 class Line:
     """One line on the terminal that tells, again and again, how far a long step is; nothing where there is none."""
 
-    PERIOD = 0.5  # seconds from one drawing to the next
+    PERIOD = 0.5  # seconds from one look at the output to the next
 
     def __init__(self, label: str, *, show_output: bool = False) -> None:
         self._label = label
         self._show_output = show_output
-        self._start = self._drawn = time.monotonic()
-        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._progress: Progress | None = None
 
     def draw(self, output: bytes | bytearray) -> None:
-        """Show the label, the seconds so far and the last line of *output*, if it is time to."""
-        now = time.monotonic()
-        if self._terminal and now - self._drawn >= self.PERIOD:
-            last = _lines(output)[-1:] if self._show_output else []
-            text = " ".join([f"{self._label}: {now - self._start:.0f} s", *last])
-            self._write(one_line(text)[: shutil.get_terminal_size().columns - 1])
-            self._drawn = now
+        """Show the label, the last line of *output* if that is wanted, and the time so far."""
+        if self._progress is None:
+            from rich import console, progress  # who waits for nothing does not wait for this
+
+            columns = (progress.TextColumn("{task.description}", markup=False), progress.TimeElapsedColumn())
+            terminal = console.Console(stderr=True)
+            silent = not terminal.is_terminal or terminal.is_dumb_terminal
+            self._progress = progress.Progress(*columns, console=terminal, transient=True, disable=silent)
+            self._progress.add_task(self._label, total=None)
+            self._progress.start()
+        last = [one_line(line) for line in _lines(output)[-1:]] if self._show_output else []
+        self._progress.update(self._progress.task_ids[0], description=": ".join([self._label, *last]))
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._drawn != self._start:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        if self._progress is not None:
+            self._progress.stop()
 
 
 def run(
