@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from maker import BASE, SAMPLE, Node, make, sample
 from mutations import MUTATIONS, Mutation
 
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError, one_line
 from generator.hives.cells import MAX_ALIKE, MAX_FINDINGS
 from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, REG_SZ, Value
@@ -167,6 +168,7 @@ def test_damage_is_caught_by_its_rule_and_by_no_other(mutation: Mutation) -> Non
 
 def test_every_rule_has_damage_that_only_it_catches() -> None:
     assert {mutation.rule for mutation in MUTATIONS} == set(RULES)
+    assert f"({len(RULES)} rules) | {len(MUTATIONS)} |" in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.rule}: {mutation.what}")

@@ -3,16 +3,14 @@
 
 import random
 import struct
-import tarfile
 from collections import Counter
-from collections.abc import Iterator
 
 import maker as made
 import pytest
 from damage import live_parts, mutate
 from maker import BASE, BIG, DESCRIPTORS, SAMPLE, SEGMENT, Node, make, sample
+from plans import committed_hives
 
-from generator.builder.wire import ROOT
 from generator.hives import structures
 from generator.hives.reader import describe, read
 from generator.hives.spans import Part, Span, Spans
@@ -46,26 +44,16 @@ def assert_all_told(data: bytes) -> Spans:
     return spans
 
 
-def committed() -> Iterator[tuple[str, bytes]]:
-    """Yield every hive of the committed layers, with its path."""
-    for path in sorted((ROOT / "output/layers").glob("*.tar.gz")):
-        with tarfile.open(path) as layer:
-            for entry in layer:
-                if entry.isfile() and entry.size and (file := layer.extractfile(entry)):
-                    yield f"{path.name}: {entry.name}", file.read()
-
-
 def test_every_byte_of_the_committed_hives_is_of_a_known_structure() -> None:
-    found = dict(committed())
-    assert len(found) == 12
-    for name, data in found.items():
+    assert len(committed_hives()) == 12
+    for name, (data, _) in committed_hives().items():
         kinds = {span.structure for span in assert_all_told(data)}
         assert not kinds & {structures.UNREAD, structures.USED, structures.REST}, name
         assert not read(data).findings
 
 
 def test_the_bcd_store_s_12_288_bytes_are_told() -> None:
-    data = next(data for name, data in committed() if name.endswith("/BCD"))
+    data, _ = committed_hives()["scratch:BCD"]
     assert len(data) == 12288
     count: Counter[str] = Counter()
     for span in assert_all_told(data):
