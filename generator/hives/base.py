@@ -36,7 +36,9 @@ def read_base(walk: Walk) -> tuple[int, int]:
         walk.fault(_AT["checksum"], "base-checksum", f"the checksum is 0x{found:08x}", f"0x{right:08x}")
     first, second = base["primary sequence number"], base["secondary sequence number"]
     if first != second:
-        walk.fault(4, "base-sequence", f"the sequence numbers are {first:,} and {second:,}")
+        walk.fault(
+            _AT["primary sequence number"], "base-sequence", f"the sequence numbers are {first:,} and {second:,}"
+        )
     for rule, name, only in (
         ("base-minor", "minor version", {3, 4, 5, 6}),
         ("base-major", "major version", {1}),

@@ -126,7 +126,7 @@ class Walk:
     def map_cells(self, end: int) -> None:
         """Check all bins and map their cells; *end* is the pointer behind what the file holds."""
         data = self.data
-        self.cells = bytearray(end >> 3)
+        self.cells = bytearray(end >> 3)  # costs memory only where there are cells
         start = 0
         while start < end:
             at = s.BASE + start
@@ -134,20 +134,25 @@ class Walk:
             if signature != b"hbin":
                 self.fault(at, "bin-signature", f"the bin begins with {signature!r}")
             if offset != start:
-                self.fault(at + 4, "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}")
+                self.fault(
+                    at + s.BIN.offsets["offset"], "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}"
+                )
             if size == 0 or size % s.PAGE or size > self.length - start:
-                self.fault(at + 8, "bin-size", f"the bin's size is {size:,}")
+                self.fault(at + s.BIN.offsets["size"], "bin-size", f"the bin's size is {size:,}")
                 break
             if reserved:
-                self.fault(at + 12, "bin-reserved", f"the bin's reserved bytes are 0x{reserved:016x}")
+                self.fault(
+                    at + s.BIN.offsets["reserved"], "bin-reserved", f"the bin's reserved bytes are 0x{reserved:016x}"
+                )
             self.cells[start >> 3] = _BIN
             self.known = self._map_bin(start + s.BIN.unpacker.size, start + size, end)
             if self.known < start + size:
                 break
             start += size
         self.whole = self.known == self.length
+        del self.cells[self.known >> 3 :]
         if self.owners is not None:
-            self.owners.frombytes(bytes(self.owners.itemsize * len(self.cells)))
+            self.owners = array("I", [0]) * len(self.cells)
 
     def _map_bin(self, pointer: int, stop: int, end: int) -> int:
         """Map the cells from *pointer* up to *stop* and return where that had to end."""

@@ -29,15 +29,15 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
     ) = s.KEY.unpacker.unpack_from(walk.data, at)  # fmt: skip
     if parent is None:
         if flags & _ROOT_MASK != _ROOT_FLAGS:
-            walk.fault(at + 2, "root-flags", f"the root key's flags are 0x{flags:x}")
+            walk.fault(at + _AT["flags"], "root-flags", f"the root key's flags are 0x{flags:x}")
     else:
         if flags & s.KEY_HIVE_ENTRY:
-            walk.fault(at + 2, "key-hive-entry", f"the key's flags are 0x{flags:x}")
+            walk.fault(at + _AT["flags"], "key-hive-entry", f"the key's flags are 0x{flags:x}")
         if parent_pointer != parent:
             found = f"the key's parent is 0x{parent_pointer:x}"
             walk.fault(at + _AT["parent"], "key-parent", found, f"0x{parent:x}")
     if flags & _UNUSUAL_FLAGS:
-        walk.fault(at + 2, "key-flags", f"the key's flags are 0x{flags:x}")
+        walk.fault(at + _AT["flags"], "key-flags", f"the key's flags are 0x{flags:x}")
     if access & ~_ACCESS_BITS or layer or layer_spare:
         found = f"the bits are {access | layer << 8 | layer_spare << 16:08x} in hexadecimal, the lowest two of access"
         walk.fault(at + _AT["access bits"], "key-layer", found)
@@ -126,29 +126,30 @@ def check_ring(walk: Walk) -> None:
         _, _, forward, backward, references, _ = s.SECURITY.unpacker.unpack_from(walk.data, pointer + s.BASE + 4)
         return forward, backward, references
 
-    first = here = next(iter(walk.users))
-    ring = {first}
+    def place(pointer: int, field: str) -> int:
+        return pointer + s.BASE + 4 + s.SECURITY.offsets[field]
+
+    here = next(iter(walk.users))
+    ring = {here}
     while True:
-        at = here + s.BASE + 4
         forward = record(here)[0]
         if forward not in walk.users:
-            if not _read_security(walk, forward, at + 4):
+            if not _read_security(walk, forward, place(here, "next record")):
                 return
             walk.users[forward] = 0
-            walk.fault(forward + s.BASE, "sk-orphan", "no key uses this security record")
+            walk.fault(place(forward, "references"), "sk-orphan", "no key uses this security record")
         backward = record(forward)[1]
         if backward != here:
             found = f"the record behind 0x{here:x} points back to 0x{backward:x}"
-            walk.fault(forward + s.BASE + 12, "sk-ring", found)
+            walk.fault(place(forward, "previous record"), "sk-ring", found)
         if forward in ring:
             break
         ring.add(forward)
         here = forward
     for pointer, users in walk.users.items():
-        at = pointer + s.BASE + 4
         if pointer not in ring:
-            walk.fault(at, "sk-ring", "keys use a security record outside the ring")
+            walk.fault(place(pointer, "signature"), "sk-ring", "keys use a security record outside the ring")
         references = record(pointer)[2]
         if users and references != users:
             found = f"the record counts {references:,} references and {users:,} keys use it"
-            walk.fault(at + 12, "sk-count", found)
+            walk.fault(place(pointer, "references"), "sk-count", found)

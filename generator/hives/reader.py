@@ -112,7 +112,7 @@ def _tree(walk: Walk, root: int) -> list[Key]:
         if walk.keep:
             keys.append(Key(path, values))
         if subkeys and level == _MAX_LEVELS:
-            walk.fault(at + 20, "key-depth", f"the key on level {level} has subkeys")
+            walk.fault(at + s.KEY.offsets["number of subkeys"], "key-depth", f"the key on level {level} has subkeys")
             walk.whole = False
             continue
         if walk.keep:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Coverage-guided fuzzing of the hive reader, as a program: ``python tests/hives/fuzz_reader.py [options] CORPUS…``.
 
-Each input is read as it is and with its base block mended, or hardly any would get beyond the checksum.
+Each input is read as it is and with its base block repaired, or hardly any would get beyond the checksum.
 """
 
 import struct
@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["generator.hives"]):
 from maker import seal  # noqa: E402 (found only once the path is set)
 
 
-def mended(data: bytes) -> bytes:
+def repaired(data: bytes) -> bytes:
     """Return *data* as whole pages with a base block that says so."""
     hive = bytearray(data)
     hive.extend(bytes(-len(hive) % 4096))
@@ -28,7 +28,7 @@ def mended(data: bytes) -> bytes:
     return seal(hive)
 
 
-def judge(hive: bytes) -> None:
+def check(hive: bytes) -> None:
     """Read *hive* both ways, which must agree and end within a second; any exception but HiveError is a crash."""
     start = time.process_time()
     first = None
@@ -41,10 +41,10 @@ def judge(hive: bytes) -> None:
 
 
 def one_input(data: bytes) -> None:
-    """Judge one input of the fuzzer's."""
-    judge(data)
+    """Check one input of the fuzzer's."""
+    check(data)
     if data:
-        judge(mended(data))
+        check(repaired(data))
 
 
 if __name__ == "__main__":

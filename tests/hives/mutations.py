@@ -5,19 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from maker import (
-    BASE,
-    BIG,
-    DESCRIPTORS,
-    NIL,
-    SEGMENT,
-    Made,
-    Node,
-    chain,
-    lone,
-    make,
-    sample,
-)
+from maker import BASE, BIG, DESCRIPTORS, NIL, SEGMENT, Made, Node, chain, lone, make, sample
 
 from generator.hives.model import REG_BINARY, REG_NONE, REG_SZ, Value
 

@@ -13,6 +13,7 @@ from mutations import MUTATIONS, Mutation
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError, one_line
+from generator.hives import structures
 from generator.hives.cells import MAX_ALIKE, MAX_FINDINGS
 from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, REG_SZ, Value
 from generator.hives.reader import HiveError, Level, check_hive, read, read_hive
@@ -141,13 +142,17 @@ TREES = st.recursive(
 
 @settings(deadline=None)
 @given(TREES)
-def test_any_tree_reads_back_as_it_was_made(tree: Node) -> None:
+def test_any_tree_reads_back_as_it_was_made_and_every_byte_of_it_is_told(tree: Node) -> None:
     root = Node("root", subkeys=(tree, Node("\uffee")))
     security = made.descriptor(), made.descriptor(made.SYSTEM)
     used = {node.security for _, node in made.walk(root)}
     data = bytes(make(root, descriptors=security, unused=2 - len(used)).data)
     if used == {0, 1}:
         assert read_hive(data) == made.records(root)
+        spans = read(data, spans=True).spans
+        assert spans is not None
+        assert sum(span.length for span in spans) == len(data)
+        assert not {span.structure for span in spans} & {structures.UNREAD, structures.USED, structures.REST}
     else:
         assert rules(data) == ["sk-orphan"]
 
@@ -269,9 +274,9 @@ def test_paths_that_would_fill_the_memory_are_not_kept() -> None:
         read_hive(data)
 
 
-# What the reader does not judge, as bytes of a record: times, flags and identifiers of Windows' own, what is beyond a
+# What the reader does not check, as bytes of a record: times, flags and identifiers of Windows' own, what is beyond a
 # record in its cell, the largest lengths when they say more than there is, and who may do what.
-UNJUDGED = {
+UNCHECKED = {
     "": (
         *(range(12, 20), range(48, 144), range(148, 184), range(512, 520), range(4040, 4088)),
         range(4096 + 20, 4096 + 32),
@@ -284,7 +289,7 @@ UNJUDGED = {
 }
 
 
-def test_every_bit_of_a_hive_is_judged_or_is_content_or_is_known_to_be_free() -> None:
+def test_every_bit_of_a_hive_is_checked_or_is_content_or_is_known_to_be_free() -> None:
     root = Node(
         "root",
         values=(Value("a", REG_SZ, b"xyz!"), Value("four", REG_BINARY, bytes(20))),
@@ -305,7 +310,7 @@ def test_every_bit_of_a_hive_is_judged_or_is_content_or_is_known_to_be_free() ->
                 pass
     for at in silent:
         start, label = max(((start, label) for start, label in places if start <= at), default=(0, ""))
-        kind = label if label in UNJUDGED else label.split()[0]
+        kind = label if label in UNCHECKED else label.split()[0]
         size = -hive.peek("", start - 4, "<i") - 4 if start else 4096
         padding = at - start >= size - 7 and not any(hive.data[at : start + size])
-        assert padding or any(at - start in part for part in UNJUDGED.get(kind, ())), f"{label}: {at - start}"
+        assert padding or any(at - start in part for part in UNCHECKED.get(kind, ())), f"{label}: {at - start}"

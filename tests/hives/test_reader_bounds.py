@@ -27,7 +27,7 @@ from generator.hives.reader import HiveError, check_hive, read, read_hive
 PROJECT = Path(__file__).parents[2]
 
 
-def judged(data: bytes) -> bool:
+def is_good(data: bytes) -> bool:
     """Read *data* both ways, which must agree, end within a second and tell every byte; return whether it is good."""
     start = time.process_time()
     reading = read(data, spans=True)
@@ -51,8 +51,8 @@ def judged(data: bytes) -> bool:
 @settings(deadline=None)
 @given(st.binary(max_size=9000))
 def test_no_bytes_upset_it(data: bytes) -> None:
-    judged(data)
-    judged(b"regf" + data)
+    is_good(data)
+    is_good(b"regf" + data)
 
 
 @settings(deadline=None, max_examples=300)
@@ -64,7 +64,7 @@ def test_no_change_to_a_good_hive_upsets_it(changes: list[tuple[int, bytes]], se
     data = bytearray(make(STORE).data)
     for at, new in changes:
         data[at : at + len(new)] = new
-    judged(seal(data) if sealed else bytes(data))
+    is_good(seal(data) if sealed else bytes(data))
 
 
 BULK = 100_000
@@ -73,7 +73,7 @@ FLOOR = 4 << 20  # bytes of memory that any hive may cost
 
 
 def bulk(seed: int, count: int) -> tuple[int, int]:
-    """Judge *count* damaged hives; return how many were good all the same, and by how many bytes the process grew."""
+    """Read *count* damaged hives; return how many were good all the same, and by how many bytes the process grew."""
     chance = random.Random(seed)  # noqa: S311
     alpha = Node("Alpha", values=SAMPLE.subkeys[0].values[1:], security=1)  # all but the big data
     small = Node("small", subkeys=(alpha, *SAMPLE.subkeys[1:]))
@@ -81,12 +81,12 @@ def bulk(seed: int, count: int) -> tuple[int, int]:
         bytes(hive.data) for hive in (make(Node("r")), make(STORE), make(STORE), make(small, descriptors=DESCRIPTORS))
     ]
     parts = [live_parts(base) for base in bases]
-    judged(bytes(sample().data))
+    is_good(bytes(sample().data))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     good = 0
     for _ in range(count):
         which = chance.randrange(len(bases))
-        good += judged(mutate(chance, bases[which], parts[which]))
+        good += is_good(mutate(chance, bases[which], parts[which]))
     return good, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
