@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import home
 from .console import Verbatim, workflow_error
-from .errors import GeneratorError, shorten
+from .errors import GeneratorError, brief
 from .files import TEMPORARY, read_file
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def read(root: "Path | str") -> tuple[Record, str]:
     try:
         document = json.loads(read_file(f"{root}/{MANIFEST}", MANIFEST))
         if document["format"] != FORMAT:
-            return nothing, f"of format {shorten(str(document['format']))}, not {FORMAT}"
+            return nothing, f"of format {brief(document['format'])}, not {FORMAT}"
         record = Record(document["inputs"], document["outputs"], document["jinja2"])
         if {type(value) for part in record[:2] for value in part.values()} | {type(record.jinja2)} == {str}:
             return record, ""

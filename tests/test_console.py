@@ -87,7 +87,8 @@ def test_the_check_says_on_standard_error_that_it_waits_while_it_waits(tree: Pat
         still_waits = process.poll() is None
         os.close(holder)
         rest = process.communicate(timeout=60)
-    assert (said, still_waits) == (b"waiting for another run to end\n", True)
+    waiting = f"waiting for another run to end, which holds the lock of {tree}\n"
+    assert (said.decode(), still_waits) == (waiting, True)
     assert (process.returncode, rest) == (0, (b"fresh: every output is what its inputs make\n", b""))
 
 

@@ -48,7 +48,10 @@ def audit(tree: Path) -> Audit:
 
 def test_every_digest_and_every_tool_is_told(tree: Path, audit: Audit) -> None:
     status, said = audit()
-    assert (status, said[-1]) == (0, "verified: 16 outputs are what their sources make, byte for byte")
+    assert (status, said[-1]) == (
+        0,
+        f"verified: {len(outputs(tree)) - 1} outputs are what their sources make, byte for byte",
+    )
     for path, data in outputs(tree).items():
         if path != MANIFEST:
             assert f"sha256:{hashlib.sha256(data).hexdigest()} {path}" in said
