@@ -2,7 +2,7 @@
 """The table of commands, with their arguments and options.
 
 One function a command, and three doors to it: ``winscratch``, which is installed, and ``python -m generator``
-in a checkout, whose parsers cli.py makes of the table; and ``./invokew``, whose tasks invoking.py makes of it.
+in a checkout, whose parsers cli.py makes of the table; and ``./invokew``, whose tasks tasks.py makes of it.
 """
 
 from collections.abc import Callable, Iterable, Sequence

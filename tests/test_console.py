@@ -13,6 +13,7 @@ import pytest
 from generator.errors import one_line, printable
 
 PROJECT = Path(__file__).parents[1]
+pytestmark = pytest.mark.program
 CHECK = [sys.executable, "-B", "-m", "generator", "check-stale"]
 BUFFERED = {name: value for name, value in os.environ.items() if name not in {"PYTHONUNBUFFERED", "GITHUB_ACTIONS"}}
 
@@ -87,8 +88,8 @@ def test_the_check_says_on_standard_error_that_it_waits_while_it_waits(tree: Pat
         still_waits = process.poll() is None
         os.close(holder)
         rest = process.communicate(timeout=60)
-    waiting = f"waiting for another run to end, which holds the lock of {tree}\n"
-    assert (said.decode(), still_waits) == (waiting, True)
+    waits = f"waiting for another run to end, which holds the lock of {tree}\n".encode()
+    assert (said, still_waits) == (waits, True)
     assert (process.returncode, rest) == (0, (b"fresh: every output is what its inputs make\n", b""))
 
 

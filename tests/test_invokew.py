@@ -38,6 +38,16 @@ def load(c):
 def fail(c):
     raise Exit("as it was told", code=7)
 """
+PARTS = (
+    "__init__.py",
+    "__main__.py",
+    "console.py",
+    "errors.py",
+    "home.py",
+    "invoking.py",
+    "machine/__init__.py",
+    "machine/venv.py",
+)
 
 
 class Project:
@@ -47,7 +57,7 @@ class Project:
         self.root = root
         self.env = {**env}
         (root / "generator/machine").mkdir(parents=True)
-        for name in ("__init__.py", "errors.py", "machine/__init__.py", "machine/venv.py"):
+        for name in PARTS:
             shutil.copy(PROJECT / "generator" / name, root / "generator" / name)
         shutil.copy(PROJECT / "invokew", root)
         (root / "tasks.py").write_text(TASKS)
@@ -187,7 +197,7 @@ def test_second_use_starts_no_process_but_cmp_and_python(used: Project) -> None:
 def test_arguments_are_handed_on_unchanged(used: Project) -> None:
     arguments = ["--text", " a  b\n\"c' $HOME `id` \\n *", "--more", ""]
     told = used.tell(*arguments)
-    assert told["argv"] == ["--search-root", f"{used.root}/./", "tell", *arguments]
+    assert told["argv"] == ["tell", *arguments]
     assert (told["text"], told["more"]) == (arguments[1], "")
 
 
