@@ -46,9 +46,7 @@ class Project:
     def __init__(self, root: Path, lock: str, env: Mapping[str, str]) -> None:
         self.root = root
         self.env = {**env}
-        (root / "generator/machine").mkdir(parents=True)
-        for name in ("__init__.py", "errors.py", "machine/__init__.py", "machine/venv.py"):
-            shutil.copy(PROJECT / "generator" / name, root / "generator" / name)
+        shutil.copytree(PROJECT / "generator", root / "generator", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(PROJECT / "invokew", root)
         (root / "tasks.py").write_text(TASKS)
         (root / "requirements.lock").write_text(lock)
@@ -187,7 +185,7 @@ def test_second_use_starts_no_process_but_cmp_and_python(used: Project) -> None:
 def test_arguments_are_handed_on_unchanged(used: Project) -> None:
     arguments = ["--text", " a  b\n\"c' $HOME `id` \\n *", "--more", ""]
     told = used.tell(*arguments)
-    assert told["argv"] == ["--search-root", f"{used.root}/./", "tell", *arguments]
+    assert told["argv"] == [f"{used.root}/./", "tell", *arguments]
     assert (told["text"], told["more"]) == (arguments[1], "")
 
 
