@@ -56,9 +56,7 @@ class Project:
     def __init__(self, root: Path, lock: str, env: Mapping[str, str]) -> None:
         self.root = root
         self.env = {**env}
-        (root / "generator/machine").mkdir(parents=True)
-        for name in PARTS:
-            shutil.copy(PROJECT / "generator" / name, root / "generator" / name)
+        shutil.copytree(PROJECT / "generator", root / "generator", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(PROJECT / "invokew", root)
         (root / "tasks.py").write_text(TASKS)
         (root / "requirements.lock").write_text(lock)
