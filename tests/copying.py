@@ -77,10 +77,10 @@ def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
     Path(path).write_text(provenance.seal(text), "utf-8")
 
 
-def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+def run(*command: str, environment: dict[str, str] | None = None, seconds: int = 120) -> tuple[int, str, str]:
     """Run a program as on a machine that is no CI; return its status and what it says."""
     inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=120
+        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=seconds
     )
     return done.returncode, done.stdout, done.stderr
