@@ -11,6 +11,7 @@ from typing import Any
 from generator.builder.wire import ROOT
 from generator.copies import vendor, vendored
 from generator.languages import provenance
+from generator.languages.language import Options
 
 NO_CI: dict[str, str] = {}
 
@@ -63,6 +64,14 @@ def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> t
     said: list[str] = []
     status = vendored.check(ROOT, paths or (".",), as_json=False, say=said.append, environment=environment, **options)
     return status, said
+
+
+def options_of(path: Path | str) -> Options:
+    """Return the names that an unedited copy records of itself."""
+    found = provenance.read(Path(path).read_text("utf-8"))
+    assert found is not None
+    assert found[1], "not intact"
+    return found[0].options
 
 
 def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
