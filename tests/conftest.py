@@ -101,8 +101,9 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clone = tmp_path_factory.mktemp("winscratch")
     for name in ("generator", "output", "templates"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (".pre-commit-hooks.yaml", "action.yml"):
-        shutil.copy(ROOT / name, clone / name)
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name != ".git":
+            shutil.copy(path, clone)
     git(clone, "init", "-q")
     commit(clone)
     return clone

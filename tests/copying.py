@@ -11,6 +11,7 @@ from typing import Any
 from generator.builder.wire import ROOT
 from generator.copies import vendor, vendored
 from generator.languages import provenance
+from generator.languages.language import Options
 
 NO_CI: dict[str, str] = {}
 
@@ -65,6 +66,14 @@ def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> t
     return status, said
 
 
+def options_of(path: Path | str) -> Options:
+    """Return the names that an unedited copy records of itself."""
+    found = provenance.read(Path(path).read_text("utf-8"))
+    assert found is not None
+    assert found[1], "not intact"
+    return found[0].options
+
+
 def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
     """Rewrite a copy's text and what it records of itself, and seal it as if it had been made so."""
     text = Path(path).read_text("utf-8")
@@ -77,10 +86,10 @@ def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
     Path(path).write_text(provenance.seal(text), "utf-8")
 
 
-def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+def run(*command: str, environment: dict[str, str] | None = None, seconds: int = 120) -> tuple[int, str, str]:
     """Run a program as on a machine that is no CI; return its status and what it says."""
     inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=120
+        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=seconds
     )
     return done.returncode, done.stdout, done.stderr

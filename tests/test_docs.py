@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What documents say a second time is made from where it is said first, and checked.
 
-Code in them is a file that is built and run, tables of languages come from the table of languages, and so does the
-pattern of the pre-commit hook. ``python3 tests/test_docs.py`` makes them anew; ``--check`` names those that it
-would change.
+Code in them is a file that is built and run, and tables of languages come from the table of languages.
+``python3 tests/test_docs.py`` makes them anew; ``--check`` names those that it would change.
 """
 
 import re
@@ -15,10 +14,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
 
 from generator.languages.language import API, Language, Options  # noqa: E402
-from generator.languages.table import LANGUAGES, endings  # noqa: E402
+from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.files import facts  # noqa: E402
 
-HOOKS = ROOT / ".pre-commit-hooks.yaml"
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
@@ -41,12 +39,6 @@ def with_files(text: str) -> str:
 def with_tables(text: str) -> str:
     """Return a document's *text* with the table below each ``<!-- table: name -->`` as it is now."""
     return _TABLE.sub(lambda match: f"{match[0].partition(chr(10))[0]}\n{_table(TABLES[match['name']]())}", text)
-
-
-def with_pattern(text: str) -> str:
-    """Return *text*, the definition of the pre-commit hook, with the pattern of the files that it is for."""
-    alternatives = "|".join(re.escape(ending.removeprefix(".")) for ending in endings())
-    return re.sub(r"^(  files: ).*$", lambda match: rf"{match[1]}\.({alternatives})$", text, flags=re.MULTILINE)
 
 
 def api_table() -> Iterable[list[str]]:
@@ -147,8 +139,7 @@ def _table(rows: Iterable[list[str]]) -> str:
 
 def made() -> dict[Path, str]:
     """Return the text that each file is to hold of which parts are made."""
-    texts = {path: with_tables(with_files(path.read_text("utf-8"))) for path in documents()}
-    return texts | {HOOKS: with_pattern(HOOKS.read_text("utf-8"))}
+    return {path: with_tables(with_files(path.read_text("utf-8"))) for path in documents()}
 
 
 def outdated() -> list[str]:

@@ -18,7 +18,7 @@ from ..errors import GeneratorError
 
 _MAX_RULES = 1 << 20  # bytes of an ignore file or a gitfile
 _MAX_INDEX = 1 << 29  # bytes; about four million files
-_SECONDS = 60  # some patterns take git's matcher for ever
+_SECONDS = 20  # some patterns take git's matcher for ever
 _CONFIG = """[core]
 \trepositoryFormatVersion = 0
 \tfsmonitor = false
@@ -49,8 +49,9 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
         with tempfile.TemporaryDirectory(prefix="winscratch-") as name:
             _prepare(Path(name), root, asked)
             answered = _ask(git, Path(name), asked)
-    except (OSError, GeneratorError, subprocess.SubprocessError) as error:
-        note(f"{root}: git cannot say what it ignores, so that is checked too: {error}")
+    except (OSError, GeneratorError, subprocess.TimeoutExpired) as error:
+        reason = f"it takes longer than {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else error
+        note(f"{root}: git cannot say what it ignores, so that is checked too: {reason}")
         return set()
     return {asked[path] for path in answered}
 

@@ -331,7 +331,10 @@ def test_without_its_packages_the_check_is_one_line() -> None:
     assert re.fullmatch(r"error: \w+ is not installed; .*\n", said)
 
 
-@pytest.mark.parametrize("command", [[*INVOKE, "vendored"], [sys.executable, str(ROOT / "generator/hook")]])
+MODULE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from generator.__main__ import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("command", [[*INVOKE, "vendored"], [sys.executable, "-c", MODULE, "vendored"]])
 @pytest.mark.program
 def test_a_reader_that_leaves_early_is_no_traceback(command: list[str]) -> None:
     write("python", "scratch", "x.py")

@@ -69,8 +69,8 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     def invoke(*arguments: str) -> tuple[int, list[str]]:
         return run(sys.executable, "-P", "-m", "invoke", "--search-root", toy, *arguments)
 
-    def hook(*paths: str) -> tuple[int, list[str]]:
-        return run(sys.executable, toy / "generator/hook", *paths)
+    def check(*paths: str) -> tuple[int, list[str]]:
+        return generator(toy, "vendored", *paths)
 
     status, said = generator(toy, "check-stale")
     assert (status, said[0]) == (1, "stale: output/toy/hostprocess.toy: not generated yet")
@@ -106,11 +106,11 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
         "fresh: box/windows_scratch.d.toy (toy, scratch)",
         "fresh: box/windows_scratch.toy (toy, scratch)",
     ]
-    assert invoke("vendored") == hook("box") == (0, fresh)
+    assert invoke("vendored") == check("box") == (0, fresh)
     for template in (toy / "templates/toy").iterdir():
         template.write_text(template.read_text() + "more\n")
     invoke("generate")
-    status, said = hook("box/mine.toy", "box/windows_scratch.toy")
+    status, said = check("box/mine.toy", "box/windows_scratch.toy")
     stale = [line.partition(" (")[0] for line in said if line.startswith("outdated: ")]
     assert (status, stale) == (1, [line.partition(" (")[0].replace("fresh", "outdated") for line in fresh])
     status, said = invoke("vendored", "--update", "box/mine.toy", "box/windows_scratch.toy")
@@ -125,15 +125,11 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
         specification.unlink()
 
 
-def test_documents_and_the_hooks_pattern_take_a_further_language_in(toy: Path) -> None:
-    for name in (".pre-commit-hooks.yaml", "tests", "docs", "examples", "README.md"):
+def test_documents_take_a_further_language_in(toy: Path) -> None:
+    for name in ("tests", "docs", "examples", "README.md"):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, toy / name)
     assert run(sys.executable, toy / "tests/test_docs.py") == (0, [])
-    pattern = re.search(r"^  files: (.*)$", (toy / ".pre-commit-hooks.yaml").read_text(), re.MULTILINE)
-    assert pattern is not None
-    assert all(re.search(pattern[1], f"a/b{ending}") for ending in (*table.endings(), ".toy", ".d.toy"))
-    assert not any(re.search(pattern[1], name) for name in ("toy", "a.md", "a.python", "c"))
     document = (toy / "docs/vendoring.md").read_text()
     assert (
         "\n| `toy` | `windows_LAYER.toy`, `windows_LAYER.d.toy` | the file's name | the box that it lies in | | |\n"
