@@ -297,6 +297,6 @@ def test_go_makes_the_same_layer_of_the_same_tree(folder: Path, tmp_path: Path) 
     program = tmp_path / "files"
     subprocess.run([need("go"), "build", "-o", program, "./files"], cwd=ROOT / "tests/go", check=True, timeout=600)
     for own_times in (False, True):
-        command = [program, "tree", folder, "app/data", "own" if own_times else "one"]
+        command = [str(program), "tree", str(folder), "app/data", "own" if own_times else "one"]
         made = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
         assert made == tree_of(folder, "app/data", own_times=own_times)
