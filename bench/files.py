@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare the writers of layers on top with each language's tar writer: python bench/files.py [FILES [ROUNDS]].
 
-Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C beside
-libarchive. The figures are medians of runs taken in turn.
+Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
+beside libarchive. The figures are medians of runs taken in turn.
 """
 
 import io
@@ -17,10 +17,10 @@ from typing import Any
 
 from table import medians, show
 
-ROOT = Path(__file__).absolute().parents[1]
-sys.path.insert(0, str(ROOT / "output/python"))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "output/python"))
 import windows_files
 
+ROOT = Path(__file__).absolute().parents[1]
 DATA = b"x" * 100
 GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0}
 
