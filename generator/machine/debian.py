@@ -29,6 +29,7 @@ class Tool(language.Tool):
 
 
 TOOLS = (
+    Tool("7zip", "7zz"),
     Tool("busybox", "busybox"),
     Tool("chntpw", "reged"),
     Tool("dash", "dash"),
@@ -48,6 +49,7 @@ TOOLS = (
     Tool("skopeo", "skopeo"),
     Tool("strace", "strace"),
     Tool("umoci", "umoci"),
+    Tool("wine64", "/usr/lib/wine/wine64"),
     *(Tool(*tool) for row in LANGUAGES.values() for tool in row.tools),
 )
 

@@ -4,7 +4,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:17001ae3782a1260a88acd6c8d8e2f27bfdf8eb5ee9577016a384bb889ce1e80","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:9bf611d844ff99a561e2cccdaabfd3f3ec949f773a51f0a373dd8c04fd50a400","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -322,10 +322,11 @@ static int is_device(Text part) {
     part.size = (size_t)(dot - part.at);
   while (part.size > 0 && part.at[part.size - 1] == ' ')
     part.size--;
-  if (part.size > LONGEST_DEVICE)
+  if (part.size == 0 || part.size > LONGEST_DEVICE)
     return 0;
   for (size_t i = 0; i < sizeof DEVICES / sizeof *DEVICES; i++)
-    if (same_folded(part, whole(DEVICES[i])))
+    if (fold((unsigned char)*part.at) == (unsigned char)*DEVICES[i] &&
+        same_folded(part, whole(DEVICES[i])))
       return 1;
   return 0;
 }
@@ -374,6 +375,8 @@ static const char *check_part(Text part) {
   if (part.size >= strlen(WHITEOUT) &&
       memcmp(part.at, WHITEOUT, strlen(WHITEOUT)) == 0)
     return "marker";
+  if (part.size <= MAX_PART_UNITS) // no unit is of less than a byte
+    return NULL;
   check_text(part, "", &units);
   return units > MAX_PART_UNITS ? "part-long" : NULL;
 }

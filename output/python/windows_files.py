@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:8c3e9d186aad27330a6cab48a367bd4f1f123104458885a21c2ae0ae0f84892e","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:dca25126cd023d989d2e6c203d171e117845fb5b15d7c6d44f2660c46e424aa9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 import os
 import re
 import stat
@@ -292,16 +293,20 @@ def _block(
     devices: bytes,
 ) -> bytes:
     """Return a tar header: 512 bytes, of which the checksum is taken while it is blanks."""
-    front = name.ljust(100, b"\0") + b"%07o\0%s%011o\0%011o\0" % (
-        mode,
-        b"0000000\0" * 2,
-        size,
-        seconds,
-    )
+    zero = b"0000000\0"
+    numbers = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
     magic = b"ustar\x0000"
-    total = sum(front) + 8 * 32 + sum(typeflag + link + magic + devices)
-    back = typeflag + link.ljust(100, b"\0") + magic + bytes(64) + devices
-    return front + b"%06o\0 " % total + back.ljust(356, b"\0")
+    total = 8 * 32 + sum(b"".join((name, numbers, typeflag, link, magic, devices)))
+    return b"%b%b%06o\0 %b%b%b%b%b" % (
+        name.ljust(100, b"\0"),
+        numbers,
+        total,
+        typeflag,
+        link.ljust(100, b"\0"),
+        magic,
+        bytes(64),
+        devices.ljust(183, b"\0"),
+    )
 
 
 # ------------------------------------------------------------------------------------
@@ -436,13 +441,21 @@ def _check_target(text: str, path: str) -> None:
         raise FilesError("target-long", path)
 
 
-def _times(time: Time, path: str) -> Times:
+@functools.lru_cache(maxsize=64)
+def _rounded(time: Time) -> Times | None:
+    """Return whole steps of the four times, or None where one is out of range."""
     if isinstance(time, int):
         time = Times(time, time, time, time)
     whole = Times(*[one - one % 100 for one in time])
-    if min(whole) < -9223372036854775800 or max(whole) > 9223372036854775800:
+    least, most = -9223372036854775800, 9223372036854775800
+    return whole if least <= min(whole) and max(whole) <= most else None
+
+
+def _times(time: Time, path: str) -> Times:
+    rounded = _rounded(time)
+    if rounded is None:
         raise FilesError("time", path)
-    return whole
+    return rounded
 
 
 def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
@@ -465,6 +478,7 @@ def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
 # ------------------------------------------------------------------------------------
 # The writer
 
+_SMALL = 1 << 16  # bytes of data that are copied, to be written all at once
 _PARENT = "parent"  # a directory that has no header: only a whiteout is below it
 
 
@@ -545,13 +559,15 @@ class Writer:
             data = bytes(data)
             if size not in (None, len(data)):
                 raise FilesError("data", path)
-            self._entry(FILE, path, "", len(data), attributes, descriptor, time)
-            self._put(data)
-            self._put(padding(len(data)))
-        else:
-            size = _rest(data, path) if size is None else size
-            self._entry(FILE, path, "", size, attributes, descriptor, time)
-            self._copy(data, size, path)
+            size = len(data)
+            if size <= _SMALL:
+                whole = data + padding(size)
+                self._entry(FILE, path, "", size, attributes, descriptor, time, whole)
+                return
+            data = io.BytesIO(data)
+        size = _rest(data, path) if size is None else size
+        self._entry(FILE, path, "", size, attributes, descriptor, time)
+        self._copy(data, size, path)
 
     @_sticky
     def add_directory(
@@ -650,8 +666,9 @@ class Writer:
         attributes: int,
         descriptor: Descriptor | None,
         time: Time | None,
+        data: bytes = b"",
     ) -> None:
-        """Write an entry's header, after those of the parents that have none yet."""
+        """Write an entry's header, after those of the parents that have none yet, and *data*."""
         entry = header(
             kind,
             path,
@@ -671,7 +688,7 @@ class Writer:
                     time=self._time,
                 )
             )
-        self._put(entry)
+        self._put(entry + data)
 
     def _place(self, kind: str, parts: list[str], path: str, target: str) -> int:
         """Take in an entry; return how many parts its first parent to write has."""
@@ -684,11 +701,11 @@ class Writer:
             known = self._known.get(key)
             if known is None:
                 number = original if last and original else len(self._known) + 1
-                known = _Known(part, here, number)
+                self._known[key] = known = _Known(part, here, number)
             elif known.name != part:
                 raise FilesError("case", path)
             elif known.kind == _PARENT and here in (_PARENT, DIRECTORY):
-                known = _Known(part, here, known.number)
+                self._known[key] = known = _Known(part, here, known.number)
             elif last:
                 removed = {known.kind, kind} & {WHITEOUT, _PARENT}
                 twice = known.kind == kind or not removed
@@ -698,7 +715,6 @@ class Writer:
                 raise FilesError("whiteout" if removes else "parent", path)
             else:
                 written = depth
-            self._known[key] = known
             parent = known.number
         return len(parts) if kind == WHITEOUT else written + 1
 

@@ -9,7 +9,11 @@
 
 #include "windows_files.h"
 
-enum { MOST_LINE = 1 << 20, MOST_LAYER = 1 << 22, WORDS = 1 << 20 };
+#ifndef WORDS // of the writer's memory
+#define WORDS (1 << 20)
+#endif
+
+enum { MOST_LINE = 1 << 20, MOST_LAYER = 1 << 22 };
 
 static char line[MOST_LINE];
 static unsigned char made[MOST_LAYER];

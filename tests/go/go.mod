@@ -5,8 +5,10 @@ module winscratch.example/tests
 go 1.25.0
 
 require (
+	github.com/Microsoft/go-winio v0.6.2
 	github.com/buildpacks/imgutil v0.0.0-20240605145725-186f89b2d168
 	github.com/google/go-containerregistry v0.22.1
+	golang.org/x/sys v0.47.0
 	winscratch.example/layers v0.0.0
 )
 
@@ -32,7 +34,6 @@ require (
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.39.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 	gotest.tools/v3 v3.5.2 // indirect
 	honnef.co/go/tools v0.7.0 // indirect

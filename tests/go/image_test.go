@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"winscratch.example/layers/files"
 	"winscratch.example/tests/catalogue"
 )
 
@@ -45,25 +46,60 @@ func image(t *testing.T, layer catalogue.Layer) v1.Image {
 // plain is a layer without the client's own descriptor, whose empty annotations its validation takes for a difference.
 type plain struct{ v1.Layer }
 
-// application returns a layer tar as Windows wants it on top of a base layer.
+// application returns a layer on top, with an entry of every kind.
 func application(t *testing.T) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
-	writer := tar.NewWriter(&buffer)
-	for _, folder := range []string{"Files", "Hives"} {
-		if err := writer.WriteHeader(&tar.Header{Name: folder, Typeflag: tar.TypeDir, Mode: 0o755}); err != nil {
+	layer := files.NewWriter(&buffer, files.Options{})
+	for _, entry := range []files.Entry{
+		{Path: "app/" + strings.Repeat("long", 30)},
+		{Path: "größe/日本", Kind: files.Directory},
+		{Path: "app/link", Kind: files.FileLink, Target: "../hello.txt"},
+		{Path: "app/folder", Kind: files.DirectoryLink, Target: "../größe"},
+		{Path: "gone", Kind: files.Whiteout},
+	} {
+		if err := layer.WriteHeader(&entry); err != nil {
 			t.Fatal(err)
 		}
 	}
-	text := "hello\r\n"
-	if err := writer.WriteHeader(&tar.Header{Name: "Files/hello.txt", Size: int64(len(text)), Mode: 0o644}); err != nil {
+	if err := layer.Add("hello.txt", []byte("hello\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	must(io.WriteString(writer, text))(t)
-	if err := writer.Close(); err != nil {
+	if err := layer.WriteHeader(&files.Entry{Path: "again", Kind: files.HardLink, Target: "hello.txt"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := layer.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return buffer.Bytes()
+}
+
+// What is flat has no whiteouts, and of every path the entry of the highest layer.
+func TestFlatImageHoldsTheFiles(t *testing.T) {
+	each(t, func(t *testing.T, layer catalogue.Layer) {
+		flat := mutate.Extract(image(t, layer))
+		defer flat.Close()
+		found := map[string]byte{}
+		for reader := tar.NewReader(flat); ; {
+			header, err := reader.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[header.Name] = header.Typeflag
+		}
+		for name, typeflag := range map[string]byte{
+			"Hives": tar.TypeDir, "Files/app/" + strings.Repeat("long", 30): tar.TypeReg,
+			"Files/größe/日本": tar.TypeDir, "Files/app/link": tar.TypeSymlink, "Files/app/folder": tar.TypeSymlink,
+			"Files/hello.txt": tar.TypeReg, "Files/again": tar.TypeLink, "Files/.wh.gone": 0, "Files/gone": 0,
+		} {
+			if found[name] != typeflag {
+				t.Errorf("%s is of type %q, not %q", name, found[name], typeflag)
+			}
+		}
+	})
 }
 
 func TestImageIsValid(t *testing.T) {

@@ -151,6 +151,24 @@ def test_c_makes_what_the_cases_say(name: str, tmp_path: Path) -> None:
     assert differences(cases, layer_vectors.by_program([compiled(*COMPILERS[name], tmp_path)], cases)) == []
 
 
+@pytest.mark.parametrize(("words", "entry"), [(1, 0), (1 + 9, 1), (1 + 2 * 9, 1), (1 + 3 * 9, None)])
+def test_c_says_when_its_memory_is_full(words: int, entry: int | None, tmp_path: Path) -> None:
+    """A name of up to four bytes takes nine words; here are two directories and a file."""
+    program = compiled("gcc", ("-std=c99", f"-DWORDS={words}", *SANITIZED), tmp_path)
+    case: Case = {"entries": [{"kind": "directory", "path": "a"}, {"kind": "file", "path": "a/b/c"}]}
+    (made,) = layer_vectors.by_program([program], [case])
+    assert made == (layer_vectors.by_python([case])[0] if entry is None else Refused("memory", entry))
+
+
+def test_c_calls_nothing_that_allocates_memory(tmp_path: Path) -> None:
+    built = tmp_path / "files.o"
+    source = ROOT / "output/c/windows_files.c"
+    subprocess.run([need("gcc"), "-std=c99", "-O0", "-c", source, "-o", built], check=True, timeout=300)
+    said = subprocess.run([need("nm"), "-u", built], capture_output=True, text=True, check=True, timeout=60).stdout
+    called = {line.split()[-1] for line in said.splitlines()}
+    assert called <= {"memchr", "memcmp", "memcpy", "memset", "strchr", "strcmp", "strlen", "__stack_chk_fail"}
+
+
 def test_c_and_python_agree_on_random_layers(tmp_path: Path) -> None:
     program = compiled("gcc", ("-std=c99", "-O2"), tmp_path)
     assert layer_vectors.by_program([program], random_cases()) == random_answers()

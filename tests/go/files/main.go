@@ -2,7 +2,8 @@
 
 // Command files makes layers on top of what it reads, and answers with their bytes: tests/layer_vectors.py has the words.
 //
-// With the argument prepared, a header is what archive/tar's own writer makes of one that went through Prepare.
+// With the argument prepared, a header is what archive/tar's own writer makes of one that went through Prepare. With
+// tree FOLDER PATH own|one it writes the layer of a folder, with its entries' own times or one.
 package main
 
 import (
@@ -29,6 +30,12 @@ var kinds = map[string]files.Kind{
 }
 
 func main() {
+	if len(os.Args) == 5 && os.Args[1] == "tree" {
+		writer := files.NewWriter(os.Stdout, files.Options{})
+		check(writer.AddFS(os.Args[3], os.DirFS(os.Args[2]), files.Tree{OwnTimes: os.Args[4] == "own"}))
+		check(writer.Close())
+		return
+	}
 	prepared := len(os.Args) > 1 && os.Args[1] == "prepared"
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)

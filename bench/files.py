@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare the writers of layers on top with each language's tar writer: python bench/files.py [FILES [ROUNDS]].
+
+Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
+beside libarchive. The figures are medians of runs taken in turn.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from table import medians, show
+
+sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "output/python"))
+import windows_files
+
+ROOT = Path(__file__).absolute().parents[1]
+DATA = b"x" * 100
+GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0}
+
+
+class Nowhere(io.RawIOBase):
+    """A file that keeps nothing but how much was written."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.size
+
+
+def paths(number: int) -> list[str]:
+    return [f"app/dir{n // 1000}/file{n:06}.txt" for n in range(number)]
+
+
+def python_ours(names: list[str]) -> None:
+    with windows_files.Writer(Nowhere()) as layer:
+        for name in names:
+            layer.add(name, DATA)
+
+
+def python_theirs(names: list[str]) -> None:
+    records = {
+        "LIBARCHIVE.creationtime": "0",
+        "MSWINDOWS.fileattr": "32",
+        "MSWINDOWS.rawsd": windows_files.DESCRIPTORS["users-read"][1],
+        "atime": "0",
+        "ctime": "0",
+    }
+    with tarfile.open(fileobj=Nowhere(), mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in names:
+            entry = tarfile.TarInfo("Files/" + name)
+            entry.size, entry.pax_headers = len(DATA), dict(records)
+            archive.addfile(entry, io.BytesIO(DATA))
+
+
+def python_seconds(write: Callable[[list[str]], None], names: list[str]) -> float:
+    start = time.perf_counter()
+    write(names)
+    return time.perf_counter() - start
+
+
+def program_seconds(program: Path, which: str, number: int) -> float:
+    """Return what a program that says its own seconds took."""
+    said = subprocess.run([program, which, str(number)], capture_output=True, check=True, text=True, timeout=600).stdout
+    return float(said)
+
+
+def built(folder: Path) -> tuple[Path, Path]:
+    """Return the Go and the C program."""
+    go, c = folder / "go", folder / "c"
+    subprocess.run(["go", "build", "-o", go, "./bench"], cwd=ROOT / "tests/go", check=True)
+    sources = [ROOT / "bench/files.c", ROOT / "output/c/windows_files.c"]
+    flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", ROOT / "output/c"]
+    subprocess.run(["gcc", *flags, *sources, "-larchive", "-o", c], check=True)
+    return go, c
+
+
+def main(number: int = 100_000, rounds: int = 3) -> None:
+    """Take all measures and print them."""
+    names = paths(number)
+    with tempfile.TemporaryDirectory() as folder:
+        go, c = built(Path(folder))
+        found = medians(
+            {
+                "Python": lambda: python_seconds(python_ours, names),
+                "Python tarfile": lambda: python_seconds(python_theirs, names),
+                "Go": lambda: program_seconds(go, "ours", number),
+                "Go archive/tar": lambda: program_seconds(go, "theirs", number),
+                "C": lambda: program_seconds(c, "ours", number),
+                "C libarchive": lambda: program_seconds(c, "theirs", number),
+            },
+            rounds,
+        )
+    rows = []
+    for name, taken in found.items():
+        language = name.partition(" ")[0]
+        ratio = "" if name == language else f"{taken / found[language]:.1f} times (goal {GOALS[language]:g})"
+        rows.append([name, f"{taken:.3f} s", f"{taken / number * 1e6:.2f} µs", ratio])
+    show(f"{number:,} files", ("time", "a file", "ratio"), rows)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
