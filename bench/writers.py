@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare the writers of layers on top with each language's tar writer: python bench/files.py [FILES [ROUNDS]].
+"""Compare the writers of layers on top with each language's tar writer: python bench/writers.py [FILES [ROUNDS]].
 
 Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
 beside libarchive. The figures are medians of runs taken in turn.
