@@ -65,6 +65,7 @@ LANGUAGE = Language(
         Tool("gcc", "gcc"),
         Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),
         Tool("libarchive-dev", "/usr/include/archive.h"),
+        Tool("libmd-dev", "/usr/include/sha2.h"),
         Tool("tcc", "tcc"),
     ),
     checks=(Check("clang-format", "clang-format", (*_LAYOUT, *_SOURCES), ("--style=LLVM", "-i", *_SOURCES)),),
