@@ -4,6 +4,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fts.h>
+#include <limits.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +39,13 @@ static int put(void *file, const void *data, size_t size) {
   return fwrite(data, 1, size, file) != size;
 }
 
-// Makes the file new a blob; json becomes its descriptor, but for the end.
+// Makes the file "new" a blob; json becomes its descriptor, but for the end.
 static void add(FILE *file, const char *media_type, char *json) {
   char path[128] = "blobs/sha256/", *hash = strchr(path, 0);
-  long long size = ftello(file);
-  check(!ferror(file) && fclose(file) == 0, "new", NULL);
-  check(SHA256File("new", hash) && rename("new", path) == 0, path, NULL);
+  check(!fflush(file) && !ferror(file) && SHA256File("new", hash), "new", NULL);
   sprintf(json, "{'mediaType':'%s','digest':'sha256:%s','size':%lld",
-          media_type, hash, size);
+          media_type, hash, (long long)ftello(file));
+  check(!fclose(file) && !rename("new", path), path, NULL);
 }
 
 static int by_bytes(const FTSENT **a, const FTSENT **b) {
@@ -95,12 +95,12 @@ static void put_layer(FILE *out, char *folder) {
 }
 
 int main(int argc, char **argv) {
-  char base[256], top[256], config[256], manifest[256], text[2048];
+  char folder[PATH_MAX], text[2048];
+  char base[256], top[256], config[256], manifest[256];
   check(argc == 3, "usage", "image FOLDER LAYOUT");
-  char *folder = realpath(argv[1], NULL);
-  check(folder != NULL && mkdir(argv[2], 0755) == 0 && chdir(argv[2]) == 0 &&
-            mkdir("blobs", 0755) == 0 && mkdir("blobs/sha256", 0755) == 0,
-        argv[folder == NULL ? 1 : 2], NULL);
+  check(realpath(argv[1], folder) != NULL, argv[1], NULL);
+  check(!mkdir(argv[2], 0755) && !chdir(argv[2]), argv[2], NULL);
+  check(!mkdir("blobs", 0755) && !mkdir("blobs/sha256", 0755), "blobs", NULL);
   FILE *file = start("new", "");
   put(file, windows_hostprocess_blob, WINDOWS_HOSTPROCESS_BLOB_SIZE);
   add(file, WINDOWS_HOSTPROCESS_MEDIA_TYPE, base);
