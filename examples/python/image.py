@@ -53,4 +53,7 @@ def write_image(folder: Path, layout: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python image.py FOLDER LAYOUT")
-    write_image(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        write_image(Path(sys.argv[1]), Path(sys.argv[2]))
+    except (OSError, windows_files.FilesError) as error:
+        sys.exit(str(error))
