@@ -99,7 +99,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of winscratch as it is now, that a test may clone or use as another version."""
     clone = tmp_path_factory.mktemp("winscratch")
-    for name in ("generator", "output", "templates"):
+    for name in ("LICENSES", "generator", "output", "templates"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in ROOT.iterdir():
         if path.is_file() and path.name != ".git":
