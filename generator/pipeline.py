@@ -286,11 +286,11 @@ def _store(
     target = root / MANIFEST
     if not target.is_file() or files.read_file(target, MANIFEST).replace(b"\r\n", b"\n") != document:
         writes[target] = document
-    files.replace(writes, last=target, remove=[root / path for path in removed])
+    files.replace(writes, last=target, remove=[root / path for path in removed], below=root)
     for path in removed:
         say(f"removed {path}")
     if chosen and not removed and writes.keys() <= {target}:
-        say(f"made {len(chosen)} files: each is as committed")
+        say(f"made {len(chosen)} file{'s' * (len(chosen) != 1)}: each is as committed")
     for file in writes:
         say(f"wrote {file.relative_to(root).as_posix()}")
     if not (chosen or removed or writes):
