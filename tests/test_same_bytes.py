@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same bytes everywhere: what is committed is what any machine, user, time and place makes of the sources."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -318,6 +319,10 @@ def test_any_python_of_the_builder_makes_what_is_committed(version: str, monkeyp
         f"assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}; "
         "from hivebuilder.__main__ import main; sys.exit(main())"
     )
+    try:
+        ctypes.CDLL("libhivex.so.0")
+    except OSError:
+        lack("there is no libhivex on this machine")
     assert_makes_what_is_committed(Builder((python(version), "-B", "-c", program)), monkeypatch)
 
 

@@ -39,7 +39,7 @@ def audit(tree: Path) -> Audit:
     ) -> tuple[int, list[str]]:
         said: list[str] = []
         status = verify.verify(
-            root, engine=name, provenance=provenance, sbom=sbom, say=said.append, note=lambda _: None
+            root, engine=selected(name).name, provenance=provenance, sbom=sbom, say=said.append, note=lambda _: None
         )
         return status, said
 

@@ -8,6 +8,7 @@ lies a list of one file or more of each package, which invokew looks for at each
 
 import ast
 import contextlib
+import csv
 import os
 import re
 import sys
@@ -143,12 +144,18 @@ def _whole(found: Distribution | None, version: str) -> bool:
     """Tell whether *found* is of *version* and has all its files; Python makes its bytecode anew."""
     if found is None or found.version != version:
         return False
-    return all("__pycache__" in file.parts or Path(str(file.locate())).exists() for file in found.files or ())
+    return all("__pycache__" in file.parts or Path(str(found.locate_file(file))).exists() for file in _files(found))
+
+
+def _files(package: Distribution) -> list[Path]:
+    """Return the files that *package* was installed with, by their paths from the folder of packages."""
+    # From Python 3.12 on, its files attribute keeps silent about what is gone.
+    return [Path(row[0]) for row in csv.reader((package.read_text("RECORD") or "").splitlines())]
 
 
 def _shown_by(package: Distribution) -> list[Path]:
     """Return the programs of *package* and its topmost module, by their paths from the folder of packages."""
-    files = [Path(file) for file in package.files or ()]
+    files = _files(package)
     modules = [file for file in files if file.suffix in {".py", ".so"}]
     return [*(file for file in files if file.parts[0] == ".."), *sorted(modules, key=lambda file: len(file.parts))[:1]]
 
