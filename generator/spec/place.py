@@ -4,20 +4,8 @@
 from collections.abc import Sequence
 
 from ..errors import Place, brief
+from ..oci.files import facts
 from ..oci.tar import MAX_NAME, MAX_PREFIX, split_name
-
-# "Naming Files, Paths, and Namespaces", Microsoft; a name stays reserved with any extension.
-RESERVED_FILE_NAMES = frozenset(
-    [
-        "con",
-        "prn",
-        "aux",
-        "nul",
-        "conin$",
-        "conout$",
-        *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)),
-    ]
-)
 
 
 def check_paths(paths: Sequence[str], place: Place) -> None:
@@ -54,18 +42,20 @@ def check_paths(paths: Sequence[str], place: Place) -> None:
 
 
 def _check_segment(segment: str, at: Place) -> None:
-    stem = segment.partition(".")[0].rstrip(" ").lower()
+    names = facts().names
+    stem = segment.partition(".")[0].rstrip(" ").upper()
     if segment in ("", ".", ".."):
         raise at.error(
             f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends"
         )
-    if not segment.isascii() or not segment.isprintable() or set(segment) & set('<>:"|?*\\'):
+    if not segment.isascii() or not segment.isprintable() or set(segment) & set(names.characters):
         raise at.error(
-            f"{brief(segment)} has a character that a name cannot have", 'use printable ASCII without <>:"|?*\\'
+            f"{brief(segment)} has a character that a name cannot have",
+            f"use printable ASCII without {names.characters}",
         )
-    if segment[-1] in ". ":
+    if segment[-1] in names.endings:
         raise at.error(f"{brief(segment)} ends in {segment[-1]!r}, which Windows drops", "end it otherwise")
-    if stem in RESERVED_FILE_NAMES:
+    if stem in names.devices:
         raise at.error(f"{brief(segment)} is a device's name on Windows", "choose another")
-    if segment.startswith(".wh."):
+    if segment.startswith(facts().whiteout):
         raise at.error(f"{brief(segment)} would be a whiteout", "a base layer has nothing to hide; choose another name")

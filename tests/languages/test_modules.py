@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import layer_vectors
 import pytest
 from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
 from support import lack, need
@@ -70,6 +71,13 @@ def test_two_pythons_at_least_are_here() -> None:
 def test_every_python_reads_the_layers(version: str, tmp_path: Path) -> None:
     run(interpreters()[version], "-I", "-S", "-B", "-W", "error", "-c", DUMP, OUTPUT / "python", tmp_path, *LAYERS)
     assert dumped(tmp_path) == committed()
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_every_python_writes_the_same_layers_on_top(version: str) -> None:
+    cases = layer_vectors.headers() + layer_vectors.layers()
+    made = layer_vectors.by_python(cases, interpreters()[version])
+    assert [layer_vectors.summary(one) for one in made] == [layer_vectors.expected(case) for case in cases]
 
 
 def test_go_reads_the_layers(tmp_path: Path) -> None:

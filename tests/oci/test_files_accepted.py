@@ -166,6 +166,36 @@ def test_pythons_tarfile_finds_the_same_tree_and_every_record() -> None:
     assert found == {path: what for path, what in tree(entries).items() if path != "Files/removed"}
 
 
+LISTERS = {
+    "GNU tar": ("tar", "--warning=no-unknown-keyword", "--utc", "-tvf"),
+    "bsdtar": ("bsdtar", "-tvf"),
+}
+
+
+@pytest.mark.parametrize("lister", LISTERS)
+def test_sizes_beyond_the_headers_own_are_read(lister: str, tmp_path: Path) -> None:
+    """The data are a hole in the file, which takes no room and no time."""
+    sizes = [8 << 30, 16 << 30]
+    cases: list[Case] = [{"entry": {"kind": "file", "path": f"f{size}", "size": str(size)}} for size in sizes]
+    tar = tmp_path / "layer.tar"
+    with tar.open("wb") as out:
+        for size, header in zip(sizes, layer_vectors.by_python(cases), strict=True):
+            assert isinstance(header, bytes)
+            out.write(header)
+            out.truncate(out.seek(size, os.SEEK_CUR))
+        out.write(bytes(1024))
+    command = LISTERS[lister]
+    done = subprocess.run(
+        [need(command[0]), *command[1:], tar], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stderr == ""
+    listed = [line.split() for line in done.stdout.splitlines()]
+    assert [words[-1] for words in listed] == [f"Files/f{size}" for size in sizes]
+    assert [str(size) in words for size, words in zip(sizes, listed, strict=True)] == [True, True]
+    with tarfile.open(tar) as archive:
+        assert [member.size for member in archive] == sizes
+
+
 def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
     """What is below Files becomes the root, hard links stay links, and what a whiteout names is gone."""
     if os.geteuid() != 0:
