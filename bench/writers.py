@@ -81,11 +81,7 @@ def built(folder: Path) -> tuple[Path, Path]:
     go, c = folder / "go", folder / "c"
     subprocess.run(["go", "build", "-o", go, "./bench"], cwd=ROOT / "tests/go", check=True)
     sources = [ROOT / "bench/files.c", ROOT / "output/c/windows_files.c"]
-<<<<<<< HEAD:bench/writers.py
     flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", str(ROOT / "output/c")]
-=======
-    flags: list[str | Path] = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", ROOT / "output/c"]
->>>>>>> machine:bench/files.py
     subprocess.run(["gcc", *flags, *sources, "-larchive", "-o", c], check=True)
     return go, c
 
