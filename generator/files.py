@@ -70,14 +70,24 @@ def read_file(path: "Path | str", shown: str, limit: int = MAX_FILE, *, follow: 
     A pipe or a device is refused without waiting for it, and a link too unless *follow*.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | NO_WAIT | (0 if follow else NO_FOLLOW)), "rb") as file:
-            status = os.fstat(file.fileno())
+        descriptor = os.open(path, os.O_RDONLY | NO_WAIT | (0 if follow else NO_FOLLOW))
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
             if not stat.S_ISREG(status.st_mode):
                 raise GeneratorError(f"{shown}: not a regular file; name one, or remove this")
-            data = file.read(limit + 1) if status.st_size <= limit else b""
-            if status.st_size > limit or len(data) > limit:
+            if status.st_size > limit:
                 raise GeneratorError(f"{shown}: larger than {limit:,} bytes, which no such file is")
-            return data
+            parts, size = [], 0
+            while part := os.read(descriptor, max(status.st_size - size, 0) + 1):  # all, but of a file that grows
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise GeneratorError(f"{shown}: larger than {limit:,} bytes, which no such file is")
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise GeneratorError(f"{shown}: cannot be read: {error.strerror}") from error
 

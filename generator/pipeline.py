@@ -320,18 +320,18 @@ def jinja2_version() -> str:
     if not {"jinja2", "msgspec", "zopfli"} <= {*names}:
         return ""
     # Wheels spell the name as they like: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info.
-    found = (re.fullmatch(r"jinja2-(.+?)(-py\d.*)?\.(dist|egg)-info", name, re.IGNORECASE) for name in names)
+    named = [name for name in names if name[:7].lower() == "jinja2-"]
+    found = (re.fullmatch(r"jinja2-(.+?)(-py\d.*)?\.(dist|egg)-info", name, re.IGNORECASE) for name in named)
     return next((match[1] for match in found if match), "unknown")
 
 
 def _summary(root: "Path") -> list[str]:
     """Return what to tell somebody whose checkout is fresh: what there is, what to do with it, how to see it made."""
-    from .languages.table import LANGUAGES
-
     sizes = [f"{name} ({os.stat(f'{root}/{blob_path(name)}').st_size:,} bytes)" for name in manifest.layers(root)]  # noqa: PTH116
+    languages = sorted(os.listdir(f"{root}/templates"))  # noqa: PTH208 - what the table says, without importing it
     return [
         "fresh: nothing to do",
-        f"layers: {', '.join(sizes)}; as modules in {', '.join(sorted(LANGUAGES))} below output/",
+        f"layers: {', '.join(sizes)}; as modules in {', '.join(languages)} below output/",
         "to use one: ./invokew vendor LANGUAGE LAYER DEST",
         "to see them made, in a second or two: ./invokew generate --force",
     ]
