@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .console import Say
 from .errors import GeneratorError
+from .locking import close_lock, open_lock, try_lock
 from .settings import timeout
 
 if TYPE_CHECKING:
@@ -28,40 +29,30 @@ LOCK_SECONDS = 600  # to wait for another run, unless WINSCRATCH_TIMEOUT says ot
 def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of *folder*, waiting for whoever has it; the kernel frees it when a process dies.
 
-    The folder itself is locked, so no file is left behind and a read-only checkout will do. Raises GeneratorError
-    when the wait is longer than WINSCRATCH_TIMEOUT: whoever may read a folder can hold its lock.
+    Raises GeneratorError when the wait is longer than WINSCRATCH_TIMEOUT: whoever may read a folder can hold its lock.
     """
     try:
-        import fcntl  # absent on Windows, where only the check runs
-    except ImportError:
-        yield
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = open_lock(folder)
     except OSError as error:
-        raise GeneratorError(f"{folder}: {error.strerror}") from error
+        raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
     try:
         seconds = timeout() or LOCK_SECONDS
         deadline = None
-        while True:
-            try:
-                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if deadline is None:
-                    deadline = time.monotonic() + seconds
-                    note(f"waiting for another run to end, which holds the lock of {folder}")
-                if time.monotonic() > deadline:
-                    raise GeneratorError(
-                        f"{folder}: another run holds its lock for more than {seconds} s; "
-                        "end that, or set WINSCRATCH_TIMEOUT to wait longer"
-                    ) from None
-                time.sleep(0.05)
+        while not try_lock(descriptor, shared=shared):
+            if deadline is None:
+                deadline = time.monotonic() + seconds
+                note(f"waiting for another run to end, which holds the lock of {folder}")
+            if time.monotonic() > deadline:
+                raise GeneratorError(
+                    f"{folder}: another run holds its lock for more than {seconds} s; "
+                    "end that, or set WINSCRATCH_TIMEOUT to wait longer"
+                )
+            time.sleep(0.05)
         yield
     except OSError as error:
         raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
     finally:
-        os.close(descriptor)
+        close_lock(descriptor)
 
 
 def read_file(path: "Path | str", shown: str, limit: int = MAX_FILE, *, follow: bool = True) -> bytes:

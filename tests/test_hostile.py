@@ -150,7 +150,7 @@ def test_ten_megabytes_of_literal_are_refused(tmp_path: Path) -> None:
 
 def test_a_device_or_a_pipe_in_the_place_of_a_specification_does_not_hold_the_check_up(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").symlink_to("/dev/zero")
-    with pytest.raises(GeneratorError, match="larger than"):
+    with pytest.raises(GeneratorError, match="not a regular file"):
         spec.load(tmp_path / "bad.toml", "bad.toml")
 
 

@@ -38,16 +38,6 @@ def load(c):
 def fail(c):
     raise Exit("as it was told", code=7)
 """
-PARTS = (
-    "__init__.py",
-    "__main__.py",
-    "console.py",
-    "errors.py",
-    "home.py",
-    "invoking.py",
-    "machine/__init__.py",
-    "machine/venv.py",
-)
 
 
 class Project:

@@ -84,6 +84,8 @@ def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine
     if name == "builtin":
         say("engine: builtin (hivex has no part in it)")
         return BuiltinEngine()
+    if not hasattr(os, "killpg"):  # nor the rest that a run which must end in time is made of
+        raise EngineError("this system is not one that engines are started on")
     if name == "native":
         native = NativeEngine(find_python(), run_seconds=seconds or RUN_SECONDS)
         say(f"engine: native ({native.python})")

@@ -35,6 +35,7 @@ TOOLS = (
     Tool("dash", "dash"),
     Tool("docker-registry", "docker-registry"),
     Tool("faketime", "faketime"),
+    Tool("fish", "fish"),
     Tool("git", "git"),
     Tool("libarchive-tools", "bsdtar"),
     Tool("libhivex-bin", "hivexml"),
@@ -50,6 +51,7 @@ TOOLS = (
     Tool("strace", "strace"),
     Tool("umoci", "umoci"),
     Tool("wine64", "/usr/lib/wine/wine64"),
+    Tool("zsh", "zsh"),
     *(Tool(*tool) for row in LANGUAGES.values() for tool in row.tools),
 )
 
