@@ -14,7 +14,7 @@ _LOG_COMMAND = re.compile(r"^\s*::|##(?=\w*\[)")
 
 
 class GeneratorError(Exception):
-    """Something the user can mend: the message is one line that names file, key and mend."""
+    """Something the user can fix: the message is one line that names file, key and fix."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from copying import commit, git
 from support import BUILDER, StandIn, wait_until
 
 from generator import pipeline
+from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.machine import testing
@@ -118,3 +120,13 @@ def older(toolchain: Path, tmp_path: Path) -> Path:
         mark = "#" if template.parent.name == "python" else "//"
         template.write_text(template.read_text("utf-8") + f"{mark} older\n", "utf-8")
     return root
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test if an engine is asked for."""
+
+    def select(*_: object) -> NoReturn:
+        raise AssertionError("an engine was asked for")
+
+    monkeypatch.setattr(choose, "select", select)

@@ -60,7 +60,7 @@ def imgutils_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_imgutils_own_store_is_judged_good(imgutils_store: Path) -> None:
+def test_imgutils_own_store_is_found_good(imgutils_store: Path) -> None:
     assert regf.check_hive(imgutils_store.read_bytes()) == []
 
 

@@ -26,7 +26,7 @@ from .process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, E
 from .wire import Built
 
 ENGINES = ("auto", "docker", "podman", "native", "builtin")
-MENDS = {
+FIXES = {
     "docker": "install or start docker, or set DOCKER_HOST",
     "podman": "install podman",
     "native": "on Debian apt-get install python3-hivex",
@@ -69,14 +69,14 @@ def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
         try:
             return _usable(wanted, seconds, say, ANSWER_SECONDS)
         except EngineError as error:
-            raise EngineError(f"{source} {wanted}: {error}; {MENDS[wanted]}, or choose another engine") from error
+            raise EngineError(f"{source} {wanted}: {error}; {FIXES[wanted]}, or choose another engine") from error
     reasons = []
     for candidate in ENGINES[1:-1] if witness else ENGINES[1:]:
         try:
             return _usable(candidate, seconds, say, AUTO_SECONDS)
         except EngineError as error:
             reasons.append(f"{candidate}: {error}")
-    raise EngineError(f"no engine here can vouch for hives ({'; '.join(reasons)}); {', or '.join(MENDS.values())}")
+    raise EngineError(f"no engine here can vouch for hives ({'; '.join(reasons)}); {', or '.join(FIXES.values())}")
 
 
 def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine:

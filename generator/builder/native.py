@@ -52,7 +52,7 @@ class NativeEngine:
 
 
 def find_python() -> str:
-    """Return the first Python that imports the registry library, as the builder itself judges it."""
+    """Return the first Python that imports the registry library, as the builder itself finds it."""
     tried = []
     for python in dict.fromkeys((sys.executable, DEBIAN_PYTHON, shutil.which("python3") or "python3")):
         try:

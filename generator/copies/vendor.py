@@ -61,7 +61,7 @@ def vendor(
         listed = [lists.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
             changes = _changes(made)
-            _judge(changes, force, say)
+            _refuse(changes, force, say)
             for change in (*changes, *listed):
                 if diff and change.needed:
                     for line in change.diff():
@@ -74,7 +74,7 @@ def vendor(
         with files.lock(folder, note):
             files.sweep(folder, deep=False)
             changes = _changes(made)
-            _judge(changes, force, say)
+            _refuse(changes, force, say)
             write(changes)
         if holder is not None:
             changes.append(lists.write(holder, entries, note))
@@ -195,7 +195,7 @@ def _text(path: Path) -> str | None:
     return None
 
 
-def _judge(changes: list[Change], force: bool, say: Say) -> None:
+def _refuse(changes: list[Change], force: bool, say: Say) -> None:
     """Refuse, after showing how they differ, to replace files that are not ours or were edited."""
     refused = [change for change in changes if change.needed and not change.allowed]
     if force or not refused:

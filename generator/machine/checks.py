@@ -46,7 +46,7 @@ class Check(language.Check):
         """Return what the check finds wrong, or nothing."""
         return self._run(self.find)
 
-    def mend(self) -> str:
+    def fix_it(self) -> str:
         """Fix what the check can fix; return what went wrong with that, or nothing."""
         return self._run(self.fix) if self.fix else ""
 
@@ -83,7 +83,7 @@ def lint(*, say: Say, note: Say) -> int:
 
 def fix(*, say: Say, note: Say) -> int:
     """Fix what the checks can fix by themselves; return 0, or 1 if one could not."""
-    return _go_through([check for check in CHECKS if check.fix], Check.mend, say, note)
+    return _go_through([check for check in CHECKS if check.fix], Check.fix_it, say, note)
 
 
 def _go_through(checks: Iterable[Check], act: Callable[[Check], str], say: Say, note: Say) -> int:
