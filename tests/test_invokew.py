@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,12 @@ def tell(c, text="", more=""):
 def load(c):
     import jinja2, msgspec, zopfli.gzip
     print("loaded")
+
+@task
+def sleep(c):
+    import time
+    print("asleep", flush=True)
+    time.sleep(60)
 
 @task
 def fail(c):
@@ -212,9 +219,27 @@ def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Proj
 
 
 @pytest.mark.program
-def test_exit_status_is_that_of_invoke(used: Project) -> None:
+def test_a_tasks_exit_status_stays_and_that_of_wrong_use_is_2(used: Project) -> None:
     done = used.run("fail")
     assert (done.returncode, done.stderr) == (7, "as it was told\n")
+    for words in (("--bogus",), ("tell", "--bogus"), ("tall",), ("tell", "--text"), ("--help", "tall")):
+        done = used.run(*words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), words
+
+
+@pytest.mark.program
+def test_an_interruption_is_130(used: Project) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background would hand on none
+    with subprocess.Popen(["./invokew", "sleep"], cwd=used.root, env=used.env, stdout=subprocess.PIPE) as process:
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"asleep\n"
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        limit.cancel()
+    signal.signal(signal.SIGINT, before)
+    assert process.returncode == 130
 
 
 # ---------------------------------------------------------------------------------------------

@@ -232,6 +232,18 @@ def test_it_writes_the_committed_layers_and_checks_hives(winscratch: Callable[..
     )
 
 
+def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[int, str, str]], python: Path) -> None:
+    (blob,) = python.parents[1].glob("lib/*/site-packages/winscratch/output/layers/legacy.tar.gz")
+    data = blob.read_bytes()
+    blob.write_bytes(data[:-1])
+    error = (
+        "error: output/layers/legacy.tar.gz: missing, or not as output/manifest.json has it; install winscratch anew\n"
+    )
+    assert winscratch("layer", "legacy", "--tar") == (2, "", error)
+    blob.write_bytes(data)
+    assert winscratch("layer", "legacy", "--info")[0] == 0
+
+
 @pytest.mark.parametrize("shell", ["bash", "fish"])
 def test_a_shell_completes_commands_options_layers_and_files(
     shell: str, winscratch: Callable[..., tuple[int, str, str]], python: Path, place: Path

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from .. import console, files, manifest
+from .. import console, files, home, manifest
 from ..console import Say
 from ..errors import EXIT_OK, GeneratorError
 from ..languages import provenance
@@ -126,7 +126,7 @@ def committed_blob(root: Path, layer: str, kinds: Iterable[str] = (LAYER,)) -> l
     except GeneratorError:
         data = b""
     if manifest.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
-        raise GeneratorError(f"{path}: missing, or not as {manifest.MANIFEST} has it; run ./invokew generate")
+        raise GeneratorError(f"{path}: missing, or not as {manifest.MANIFEST} has it; {home.RENEW}")
     return layers.read_blob(data, path)
 
 
