@@ -8,10 +8,11 @@ from pathlib import Path
 SECONDS = 30  # for git to answer
 
 
-def git(root: Path, *arguments: str, stdin: str = "") -> str | None:
-    """Return what git says of the checkout *root*, or None where that is none, or git is not here or says no.
+def git(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,)) -> str | None:
+    """Return what git says of the checkout *root*, or None where that is none, or git is not here or cannot say.
 
-    Nothing of the caller's environment makes git look at another repository, and no hook or monitor is run.
+    *good* are the exit statuses of an answer. Nothing of the caller's environment makes git look at another
+    repository, and no hook or monitor is run.
     """
     if not (root / ".git").exists():
         return None
@@ -29,4 +30,4 @@ def git(root: Path, *arguments: str, stdin: str = "") -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return os.fsdecode(done.stdout) if done.returncode == 0 else None
+    return os.fsdecode(done.stdout) if done.returncode in good else None

@@ -60,12 +60,14 @@ class Finding(NamedTuple):
 def look(root: "Path | str") -> Seen:
     """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
     seen = Seen({}, {}, [])
-    for folder in _INPUT_FOLDERS:
-        _walk(str(root), folder, seen.inputs, seen)
-    for path in _INPUT_FILES:
-        if os.path.lexists(f"{root}/{path}"):
-            seen.inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
-    _walk(str(root), "output", seen.outputs, seen)
+    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output"):
+        if os.path.islink(f"{root}/{path}"):
+            seen.strange.append(Finding(path, _LINK))
+        elif path in _INPUT_FILES:
+            if os.path.lexists(f"{root}/{path}"):
+                seen.inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
+        else:
+            _walk(str(root), path, seen.outputs if path == "output" else seen.inputs, seen)
     seen.outputs.pop(MANIFEST, None)
     return seen
 
@@ -79,20 +81,22 @@ def _walk(root: str, folder: str, hashes: dict[str, str], seen: Seen) -> None:
         return
     except OSError as error:
         raise GeneratorError(f"{folder}: cannot be read: {error.strerror}") from error
+    top = folder.partition("/")[0]
     for entry in entries:
         path = f"{folder}/{entry.name}"
-        if entry.name.endswith(TEMPORARY) and entry.name[0] == ".":
-            continue  # of a run that was killed; the next one removes it
+        is_folder = entry.is_dir(follow_symlinks=False)
         if entry.is_symlink():
             seen.strange.append(Finding(path, _LINK))
-        elif entry.name == "__pycache__" and entry.is_dir(follow_symlinks=False):
-            if folder.partition("/")[0] == "output":
+        elif entry.name == "__pycache__" and is_folder and top != "templates" and folder != LAYERS:
+            if top == "output":
                 _check_bytecode(root, path, {name.name for name in entries}, seen)
-        elif entry.name[0] == ".":
+        elif top == "output" and entry.name[0] == "." and entry.name.endswith(TEMPORARY) and not is_folder:
+            seen.strange.append(Finding(path, "left half written by a run that was killed"))
+        elif entry.name[0] == "." or entry.name == "__pycache__":
             seen.strange.append(Finding(path, "a hidden file or folder; remove it, or take the dot from its name"))
-        elif path.startswith(f"{LAYERS}/") and not (entry.name.endswith(".toml") and entry.is_file()):
+        elif folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):
             seen.strange.append(Finding(path, f"not a specification; {LAYERS} holds files NAME.toml alone"))
-        elif entry.is_dir(follow_symlinks=False):
+        elif is_folder:
             _walk(root, path, hashes, seen)
         else:
             hashes[path] = content_hash(path, read_file(entry.path, path))
@@ -101,8 +105,13 @@ def _walk(root: str, folder: str, hashes: dict[str, str], seen: Seen) -> None:
 def _check_bytecode(root: str, folder: str, sources: set[str], seen: Seen) -> None:
     """Find what is in a ``__pycache__`` beside the bytecode of *sources*, which importing a module leaves there."""
     for name in sorted(os.listdir(f"{root}/{folder}")):
-        if not (name.endswith(".pyc") and name.partition(".")[0] + ".py" in sources):
-            seen.strange.append(Finding(f"{folder}/{name}", "bytecode without a source; remove it"))
+        path = f"{folder}/{name}"
+        if os.path.islink(f"{root}/{path}"):
+            seen.strange.append(Finding(path, _LINK))
+        elif not (name.endswith(".pyc") and name.partition(".")[0] + ".py" in sources):
+            seen.strange.append(Finding(path, "bytecode without a source; remove it"))
+        elif read_file(f"{root}/{path}", path)[4:8] != bytes(4):  # its flags: imports leave what goes by time and size
+            seen.strange.append(Finding(path, "bytecode that Python would run whatever its source holds; remove it"))
 
 
 def layers(root: "Path | str") -> list[str]:
@@ -156,6 +165,17 @@ def changed(record: Record, seen: Seen) -> list[Finding]:
         then, now = record.inputs.get(path), seen.inputs.get(path)
         if then != now:
             found.append(Finding(path, "added" if then is None else "removed" if now is None else "changed"))
+    return found
+
+
+def differing(record: Record, seen: Seen) -> list[Finding]:
+    """Return the outputs that are not as the manifest has them, sorted."""
+    found = []
+    for path in sorted(record.outputs.keys() | seen.outputs.keys()):
+        then, now = record.outputs.get(path), seen.outputs.get(path)
+        if then != now:
+            why = "deleted" if now is None else "edited by hand, or half written"
+            found.append(Finding(path, "left over: no layer or template makes it" if then is None else why))
     return found
 
 

@@ -87,6 +87,8 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
 
 def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
     """Return the committed blob of layer *name* if it unpacks to *tar*."""
+    import zlib
+
     from .oci.blob import GZIP_HEADER, read_blob
 
     path = blob_path(name)
@@ -94,8 +96,9 @@ def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
         blob = read_blob(files.read_file(root / path, path), path)
     except GeneratorError:
         return None
-    # The header alone could carry more than the tar.
-    return blob if blob.tar == tar and blob.compressed.startswith(GZIP_HEADER) else None
+    # The header alone could carry more than the tar, and so could a stream longer than zlib's best, which zopfli beats.
+    sound = blob.tar == tar and blob.compressed.startswith(GZIP_HEADER)
+    return blob if sound and len(blob.compressed) <= len(zlib.compress(tar, 9, wbits=31)) else None
 
 
 def build_by_layout(hives: "Mapping[str, Hive]") -> dict[str, bytes]:
@@ -112,7 +115,7 @@ def build_by(engine: "Engine", note: Say) -> Build:
     return lambda hives: choose.build_hives(engine, hives, note) if hives else {}
 
 
-def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made) -> list[Finding]:
+def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made, note: Say) -> list[Finding]:
     """Return what is not as it should be: each output that is not what was *made*, and what nothing makes."""
     findings = [Finding(MANIFEST, damage)] if damage else []
     findings += seen.strange
@@ -123,7 +126,8 @@ def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made) -
     findings += [
         Finding(p, "left over: no layer or template makes it") for p in sorted(seen.outputs.keys() - made.files)
     ]
-    findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, made.files)]
+    needed = [*made.files, *seen.inputs, MANIFEST]
+    findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, needed, note)]
     return findings
 
 
@@ -146,12 +150,42 @@ def _is_sealed(file: "Path") -> bool:
     return found is not None and found[1]
 
 
-def _ignored(root: "Path", paths: Iterable[str]) -> list[str]:
-    """Return those of *paths* that git would leave out of a commit; none where this is no checkout of git's."""
+def _ignored(root: "Path", paths: Iterable[str], note: Say) -> list[str]:
+    """Return those of *paths* that git leaves out of a commit; none where this is no checkout of git's."""
     from .git import git
 
-    said = git(root, "check-ignore", "--no-index", "-z", "--stdin", stdin="\0".join(paths))
+    if not (root / ".git").exists():
+        return []
+    said = git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths), good=(0, 1))
+    if said is None:
+        note("git cannot say whether it ignores an output, which no clone would have then")
     return (said or "").split("\0")[:-1]
+
+
+def _other_bytecode() -> list[Finding]:
+    """Find modules of this program that are not what their source compiles to: Python believes a time and a size."""
+    import importlib.util
+    import marshal
+    import sys
+
+    found = []
+    for name, module in sorted(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if name.partition(".")[0] != "generator" or spec is None or not (spec.cached and spec.origin):
+            continue
+        try:
+            with open(spec.cached, "rb") as file:  # noqa: PTH123
+                cached = file.read()
+            with open(spec.origin, "rb") as file:  # noqa: PTH123
+                source = file.read()
+        except OSError:
+            continue
+        if cached[:4] == importlib.util.MAGIC_NUMBER and marshal.loads(cached[16:]) != compile(  # noqa: S302
+            source, spec.origin, "exec", dont_inherit=True
+        ):
+            path = spec.origin[spec.origin.rindex("generator") :].replace(os.sep, "/")
+            found.append(Finding(path, "Python runs other bytecode than it compiles to; remove __pycache__ beside it"))
+    return found
 
 
 def check(
@@ -177,16 +211,20 @@ def check(
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         findings: list[Finding] = []
-        if rebuild or full or environment.get("CI") == "true" or not _is_unchanged(seen, record, damage):
+        ci = environment.get("CI") == "true"
+        if rebuild or full or ci or not _is_unchanged(seen, record, damage):
             from pathlib import Path
 
             try:
                 findings = _made_again(Path(root), seen, record, damage, engine if rebuild else "", note)
             except ModuleNotFoundError as error:
-                raise GeneratorError(
-                    f"{error.name} is not installed, without which nothing can be made to compare with; "
-                    "run ./invokew check-stale, which installs it"
-                ) from error
+                # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
+                if rebuild or full or ci or damage or manifest.changed(record, seen):
+                    raise GeneratorError(
+                        f"{error.name} is not installed, without which nothing can be made to compare with; "
+                        "run ./invokew check-stale, which installs it"
+                    ) from error
+                findings = [*seen.strange, *manifest.differing(record, seen)]
     because = manifest.changed(record, seen) if findings and not damage else []
     for line in manifest.report(findings, because, as_json, environment):
         say(line)
@@ -205,7 +243,8 @@ def _made_again(root: "Path", seen: Seen, record: Record, damage: str, engine: s
         from .builder import choose
 
         build = build_by(choose.select(engine, note, witness=True), note)
-    return compare(root, seen, record, damage, make(root, specified(root), build, note=note))
+    findings = compare(root, seen, record, damage, make(root, specified(root), build, note=note), note)
+    return findings + _other_bytecode()
 
 
 def generate(
@@ -246,7 +285,7 @@ def generate(
         if not force:
             chosen = [p for p in chosen if manifest.content_hash(p, made.files[p]) != seen.outputs.get(p)]
         if dry_run:
-            for line in manifest.report(compare(root, seen, record, damage, made), [], False, {})[:-1]:
+            for line in manifest.report(compare(root, seen, record, damage, made, note), [], False, {})[:-1]:
                 say(line)
             for path in chosen:
                 say(f"would write {path}")

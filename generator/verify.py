@@ -48,7 +48,7 @@ def verify(
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), note=note)
-        findings = pipeline.compare(root, seen, record, damage, made)
+        findings = pipeline.compare(root, seen, record, damage, made, note)
     tools = _tools(builder)
     for line in _digests(made.files, made.blobs):
         say(line)

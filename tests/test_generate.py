@@ -304,14 +304,25 @@ def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
     environment = {"PATH": "", "LC_ALL": "C"}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (EXIT_OK, FRESH, "")
-    for changed in ({"CI": "true"}, {}):
-        if not changed:
-            (tree / "output/go/go.mod").unlink()
-        done = subprocess.run(command, cwd=tree, env=environment | changed, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (EXIT_ERROR, "")
-        assert re.fullmatch(
-            r"error: \w+ is not installed, without which .*; run \./invokew check-stale, .*\n", done.stderr
+
+    def run(*arguments: str, **more: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [*command, *arguments], cwd=tree, env=environment | more, capture_output=True, text=True, check=False
         )
+        return done.returncode, done.stdout, done.stderr
+
+    needs = r"error: \w+ is not installed, without which .*; run \./invokew check-stale, .*\n"
+    status, shown, said = run(CI="true")
+    assert (status, shown) == (EXIT_ERROR, "")
+    assert re.fullmatch(needs, said)
+    # What the manifest alone can tell needs no package.
+    (tree / "output/go/go.mod").unlink()
+    assert run() == (EXIT_STALE, f"stale: output/go/go.mod: deleted\n{FIX}\n", "")
+    with (tree / "generator/pipeline.py").open("a") as file:
+        file.write("# more\n")
+    status, shown, said = run()
+    assert (status, shown) == (EXIT_ERROR, "")
+    assert re.fullmatch(needs, said)
 
 
 SLOW = {"argparse", "asyncio", "dataclasses", "invoke", "jinja2", "msgspec", "pathlib", "subprocess", "zopfli"}

@@ -21,12 +21,13 @@ from fresh import (
     generate,
     modules,
     outputs,
+    silent,
     snapshot,
     written,
 )
 from support import need
 
-from generator import files, manifest
+from generator import files, manifest, pipeline
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, GeneratorError
 from generator.languages.table import LANGUAGES
@@ -305,7 +306,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
     left = tree / f"output/go/.go.mod{files.TEMPORARY}"
     left.write_text("half")
-    assert check(tree) == FRESH
+    assert check(tree) == [f"stale: output/go/{left.name}: left half written by a run that was killed"]
     assert generate(tree)[0] == NOTHING
     assert not left.exists()
 
@@ -315,7 +316,9 @@ def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_engine")
-@pytest.mark.parametrize("path", ["output/c/windows_scratch.h", "generator/layers/scratch.toml", "output/go/legacy"])
+@pytest.mark.parametrize(
+    "path", ["output/c/windows_scratch.h", "generator/layers/scratch.toml", "output/go/legacy", "output", "templates"]
+)
 def test_a_link_in_the_place_of_a_file_or_folder_is_a_finding(tree: Path, path: str) -> None:
     real = tree.parent / "elsewhere"
     (tree / path).rename(real)
@@ -349,6 +352,11 @@ def test_a_link_in_the_place_of_an_output_becomes_the_output(tree: Path) -> None
         ("output/python/__pycache__/notes.txt", "bytecode without a source"),
         ("generator/layers/more/fifth.toml", "not a specification"),
         ("generator/layers/notes.txt", "not a specification"),
+        ("generator/layers/__pycache__/fifth.toml", "a hidden file or folder"),
+        ("templates/go/__pycache__/module.go.jinja", "a hidden file or folder"),
+        (f"templates/go/.x{files.TEMPORARY}", "a hidden file or folder"),
+        (f"output/.x{files.TEMPORARY}/payload", "a hidden file or folder"),
+        (f"output/go/.x{files.TEMPORARY}", "left half written by a run that was killed"),
     ],
 )
 def test_what_does_not_belong_there_is_a_finding(tree: Path, path: str, why: str) -> None:
@@ -384,6 +392,57 @@ def test_a_huge_file_is_refused_at_once(tree: Path, path: str) -> None:
 
 
 @pytest.mark.usefixtures("no_engine")
+def test_bytecode_that_python_runs_whatever_the_source_is_a_finding(tree: Path) -> None:
+    cache = tree / "output/python/__pycache__/windows_scratch.cpython-311.pyc"
+    cache.parent.mkdir()
+    code = compile("print('not the source')", "x", "exec")
+    cache.write_bytes(importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + marshal.dumps(code))
+    assert "bytecode that Python would run whatever its source holds" in check(tree)[0]
+    cache.unlink()
+    os.mkfifo(cache)
+    with pytest.raises(GeneratorError, match="not a regular file"):
+        check(tree)
+
+
+def test_a_program_whose_bytecode_is_not_its_sources_is_not_believed(tree: Path) -> None:
+    def said() -> list[str]:
+        environment = {"PATH": os.environ["PATH"], "CI": "true"}
+        command = [sys.executable, "-m", "generator", "check-stale"]
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()
+
+    assert said() == FRESH
+    source = tree / "generator/oci/tar.py"
+    before = source.stat()
+    edit(source, "0o644", "0o600")
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (found,) = [line for line in said() if line.startswith("stale: ")]
+    assert found.startswith("stale: generator/oci/tar.py: Python runs other bytecode than it compiles to")
+
+
+def test_a_blob_longer_than_it_need_be_is_stale(tree: Path) -> None:
+    path = tree / manifest.blob_path("scratch")
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + b"\0\0\0\xff\xff" * 5000 + data[10:])  # empty stored blocks, which unpack to nothing
+    assert gzip.decompress(path.read_bytes()) == gzip.decompress(data)
+    assert any("scratch.tar.gz: edited by hand" in line for line in check(tree))
+    generate(tree)
+    assert path.read_bytes() == data
+
+
+def test_a_run_never_writes_through_a_link_that_leads_elsewhere(tree: Path) -> None:
+    elsewhere = tree.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "windows_scratch.py").write_text("mine")
+    shutil.rmtree(tree / "output/python")
+    (tree / "output/python").symlink_to(elsewhere)
+    with pytest.raises(GeneratorError, match="a link stands in the place of a folder"):
+        generate(tree)
+    assert [path.name for path in elsewhere.iterdir()] == ["windows_scratch.py"]
+    assert (elsewhere / "windows_scratch.py").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("no_engine")
 def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
     (tree / "generator/layers/build.toml").write_text(FOURTH)
     subprocess.run([need("git"), "init", "-q", tree], check=True, timeout=60)
@@ -391,3 +450,14 @@ def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
     assert "stale: output/go/build/build.go: ignored by git, so that no clone has it" in check(tree)
     (tree / ".gitignore").write_text("/build/\n")
     assert not [line for line in check(tree) if "ignored" in line]
+    (tree / ".gitignore").write_text("manifest.json\nbuild.toml\n")
+    ignored = {line.split(": ")[1] for line in check(tree) if "ignored by git" in line}
+    assert ignored == {manifest.MANIFEST, "generator/layers/build.toml"}
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_a_git_that_cannot_say_what_it_ignores_is_told(tree: Path) -> None:
+    (tree / ".git").write_text("gitdir: nowhere\n")
+    noted: list[str] = []
+    assert pipeline.check(tree, say=silent, note=noted.append, full=True, environment={}) == EXIT_OK
+    assert noted == ["git cannot say whether it ignores an output, which no clone would have then"]

@@ -101,7 +101,7 @@ def _state(
         except GeneratorError as error:
             return EDITED, f"its winscratch line holds a wrong name: {error}"
         now = catalogue.render(made_from)
-    if now and provenance.body(text) == provenance.body(now):
+    if now and provenance.is_made_alike(text, now):
         return FRESH, ""
     if not intact:
         return EDITED, ""

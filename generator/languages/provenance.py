@@ -15,6 +15,7 @@ from typing import Any
 from .language import Options
 from .table import mark
 
+MAX_VERSION = 32  # characters
 UNSEALED = "sha256:" + "0" * 64
 _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
 
@@ -73,9 +74,19 @@ def recorded(text: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else {}
 
 
-def body(text: str) -> str:
-    """Return a module's text with LF line ends and without its line, which names the version that made it."""
-    return _MARK.sub("", text.replace("\r\n", "\n"), count=1)
+def is_made_alike(text: str, now: str) -> bool:
+    """Tell whether a module's *text* is what is made *now*, line ends and version apart.
+
+    Its line must stand where it stands now, and say the same in the same form, but for the version that made it
+    and the digest that goes with that.
+    """
+    parts = [_MARK.split(each.replace("\r\n", "\n"), maxsplit=1) for each in (text, now)]
+    lines = [recorded(each) or {} for each in (text, now)]
+    if len(parts[0]) != len(parts[1]) or parts[0][::2] != parts[1][::2]:
+        return False
+    written = json.dumps(lines[0], separators=(",", ":"), sort_keys=True)
+    short = len(str(lines[0].get("version"))) <= MAX_VERSION
+    return short and parts[0][1] == written and lines[0] | {k: lines[1].get(k) for k in ("version", "body")} == lines[1]
 
 
 def _digest(text: str) -> str:

@@ -30,14 +30,17 @@ MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
 
-# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has. What
-# text and comments hold is passed over.
-_MANY_PARTS = re.compile(
-    rb'''"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}+|\'{3}.*?\'{3,5}|#[^\n]*+'''
-    rb"""|(?<![^\n\[{,])[ \t]*+(?P<key>(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64})"""
-    rb"""|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+\'""",
-    re.DOTALL,
-)
+# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
+MAX_PARTS = 64
+# What a TOML document's dots may stand in, and what ends each; every match takes time by its length alone.
+_TOKENS = re.compile(rb'"""|\'\'\'|"|\'|#|[.=\n,\[\]{}]')
+_ENDS = {
+    b'"""': re.compile(rb'(?:[^"\\]|\\.|"(?!""))*+"""', re.DOTALL),
+    b"'''": re.compile(rb"(?:[^']|'(?!''))*+'''"),
+    b'"': re.compile(rb'(?:[^"\\\n]|\\.)*+"'),
+    b"'": re.compile(rb"[^'\n]*+'"),
+    b"#": re.compile(rb"[^\n]*+"),
+}
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
@@ -113,11 +116,27 @@ def load(path: Path, shown: str) -> Layer:
     return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
+def _line_of_many_parts(raw: bytes) -> int | None:
+    """Return the line of the first key of more than MAX_PARTS parts, or None; text and comments are passed over."""
+    at = dots = 0
+    while found := _TOKENS.search(raw, at):
+        token, at = found[0], found.end()
+        if token in _ENDS:
+            end = _ENDS[token].match(raw, at)
+            if end is None:
+                return None  # tomllib refuses what does not end, and reads nothing behind it
+            at = end.end()
+        else:
+            dots = dots + 1 if token == b"." else 0
+            if dots > MAX_PARTS:
+                return raw.count(b"\n", 0, at) + 1
+    return None
+
+
 def parse(name: str, raw: bytes, shown: str) -> Layer:
     """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
-    if found := next((match for match in _MANY_PARTS.finditer(raw) if match["key"]), None):
-        line = raw.count(b"\n", 0, found.start("key")) + 1
-        raise GeneratorError(f"{shown}: line {line}: more than 64 words joined by dots; a key has far fewer")
+    if (line := _line_of_many_parts(raw)) is not None:
+        raise GeneratorError(f"{shown}: line {line}: more than {MAX_PARTS} words joined by dots; a key has far fewer")
     try:
         document = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:

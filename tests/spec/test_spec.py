@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -444,3 +445,20 @@ def test_a_key_of_very_many_words_is_refused_before_it_is_parsed(around: str) ->
     for dotted in (DOTTED, DOTTED.replace("a", '"a"'), DOTTED.replace(".", " . ")):
         with pytest.raises(GeneratorError, match=r"line \d: more than 64 words joined by dots; a key has far fewer"):
             spec.parse("sample", around.format(dotted).encode(), SHOWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\"".' + "a." * 40_000 + "a = 1\n",
+        "x = 1\n" + '\\"""\n' * 150_000,
+        "'" * (1 << 19),
+        '"' * (1 << 19),
+        "[" * (1 << 19),
+    ],
+)
+def test_a_hostile_document_is_refused_in_moments(text: str) -> None:
+    start = time.process_time()
+    with pytest.raises(GeneratorError):
+        spec.parse("sample", text.encode(), SHOWN)
+    assert time.process_time() - start < 5
