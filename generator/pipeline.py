@@ -166,7 +166,9 @@ def _other_bytecode() -> list[Finding]:
     """Find modules of this program that are not what their source compiles to: Python believes a time and a size."""
     import importlib.util
     import marshal
+    import struct
     import sys
+    from pathlib import Path
 
     found = []
     for name, module in sorted(sys.modules.items()):
@@ -174,17 +176,17 @@ def _other_bytecode() -> list[Finding]:
         if name.partition(".")[0] != "generator" or spec is None or not (spec.cached and spec.origin):
             continue
         try:
-            with open(spec.cached, "rb") as file:  # noqa: PTH123
-                cached = file.read()
-            with open(spec.origin, "rb") as file:  # noqa: PTH123
-                source = file.read()
+            cached, source = Path(spec.cached).read_bytes(), Path(spec.origin).read_bytes()
+            changed = int(Path(spec.origin).stat().st_mtime) & 0xFFFFFFFF
         except OSError:
             continue
-        if cached[:4] == importlib.util.MAGIC_NUMBER and marshal.loads(cached[16:]) != compile(  # noqa: S302
-            source, spec.origin, "exec", dont_inherit=True
-        ):
-            path = spec.origin[spec.origin.rindex("generator") :].replace(os.sep, "/")
-            found.append(Finding(path, "Python runs other bytecode than it compiles to; remove __pycache__ beside it"))
+        flags, time, size = struct.unpack_from("<III", cached, 4) if len(cached) > 16 else (2, 0, 0)
+        believed = flags == 1 or (flags == 0 and (time, size) == (changed, len(source) & 0xFFFFFFFF))
+        if believed and cached[:4] == importlib.util.MAGIC_NUMBER:
+            made = compile(source, spec.origin, "exec", dont_inherit=True)
+            if marshal.loads(cached[16:]) != made:  # noqa: S302 - Python has run it already
+                path = spec.origin[spec.origin.rindex("generator") :].replace(os.sep, "/")
+                found.append(Finding(path, "Python runs other bytecode than it compiles to; remove __pycache__ there"))
     return found
 
 
