@@ -48,7 +48,7 @@ def check(
     paths = list(paths)
     catalogue = Catalogue(root)
     search = find(paths, note)
-    if not search.files and not any(search.entries.values()) and not allow_none:
+    if not (search.files or allow_none or any(missing(folder, search) for folder in search.entries)):
         raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:

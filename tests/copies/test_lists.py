@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from copying import commit, git, shown, states, write
+from copying import commit, each, git, shown, states, write
 
 from generator.copies import lists
 from generator.errors import GeneratorError
@@ -92,6 +92,15 @@ def test_a_removed_copy_is_missed(place: Path) -> None:
     assert set(states()) == {"a/x.py", "b/y.py"}, "though no copy is left"
     assert states("b", update=True, lock=True, allow_none=True) == {}
     assert list(entries()) == ["a/x.py"]
+
+
+def test_a_list_elsewhere_does_not_make_a_check_of_nothing_succeed(place: Path) -> None:
+    write("python", "scratch", "a/x.py", lock=True)
+    (place / "empty").mkdir()
+    for options in each({}, {"update": True}):
+        with pytest.raises(GeneratorError, match=r"^nothing was checked: "):
+            shown("empty", **options)
+    assert shown("empty", allow_none=True) == (0, ["no copies found"])
 
 
 def test_a_copy_that_became_unrecognisable_is_missed(place: Path) -> None:
