@@ -111,8 +111,8 @@ def update_lists(copies: list[Copy], search: Search, work: Work, *, begin: bool)
         else:
             change = lists.change(folder, add, gone)
             work.show(change)
-        if change.needed:
-            work.note(f"{'wrote' if work.write else 'would write'} {change.path}")
+        if change.needed and not work.diff:
+            work.say(f"{'wrote' if work.write else 'would write'} {change.path}")
 
 
 def missing(folder: Path, search: Search) -> list[tuple[str, Entry]]:

@@ -52,7 +52,8 @@ def check(
         raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
-        work = Work(catalogue, force, not (dry_run or diff), say, note, diff)
+        # JSON is one document, alone on standard output.
+        work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
         copies = update_copies(copies, work)
         update_lists(copies, search, work, begin=lock)
     copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)

@@ -126,6 +126,18 @@ def test_a_copy_that_is_not_listed_as_it_is_is_a_finding(place: Path) -> None:
     assert (place / "x.py").is_file()
 
 
+def test_update_says_as_a_result_that_it_wrote_a_list() -> None:
+    write("python", "scratch", "x.py")
+    fresh = "fresh: x.py (python, scratch)"
+    assert shown(dry_run=True, lock=True)[1][0] == "would write winscratch.lock"
+    assert shown(update=True, lock=True) == (0, ["wrote winscratch.lock", fresh])
+    assert shown(update=True, lock=True) == (0, [fresh])
+    LIST.unlink()
+    notes: list[str] = []
+    assert states(update=True, lock=True, notes=notes) == {"x.py": "fresh"}
+    assert notes == ["wrote winscratch.lock"]
+
+
 def test_update_begins_lists_where_it_is_told_to_and_forgets_what_is_gone(place: Path) -> None:
     for name in ("one/a/x.py", "one/y.py", "two/z.py"):
         write("python", "scratch", name)
