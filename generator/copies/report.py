@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..console import Verbatim, workflow_error
+from ..home import PROGRAM
 from .state import EDITED, FRESH, MISSING, NEWER, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
@@ -13,19 +14,19 @@ Is = Callable[[Copy], bool]
 _FIXES: tuple[tuple[Is, str], ...] = (
     (
         lambda copy: copy.state in {OUTDATED, UNLISTED} or (copy.state == MISSING and copy.made_from is not None),
-        "to fix: winscratch vendored --update PATH",
+        f"to fix: {PROGRAM} vendored --update PATH",
     ),
     (
         lambda copy: copy.state == EDITED and copy.made_from is not None,
-        "to fix, and lose the edits: winscratch vendored --update --force PATH",
+        f"to fix, and lose the edits: {PROGRAM} vendored --update --force PATH",
     ),
     (
         lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and copy.made_from is None),
-        "to fix, and lose what is there: winscratch vendor --force LANGUAGE LAYER FILE",
+        f"to fix, and lose what is there: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
     (
         lambda copy: copy.state == MISSING and copy.made_from is None,
-        "to fix: bring back what is missing, or take it off the list: winscratch vendored --update --lock PATH",
+        f"to fix: bring back what is missing, or take it off the list: {PROGRAM} vendored --update --lock PATH",
     ),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),
 )

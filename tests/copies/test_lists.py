@@ -85,7 +85,7 @@ def test_a_removed_copy_is_missed(place: Path) -> None:
     (place / "a/x.py").unlink()
     found = {"a/x.py": "missing: listed in winscratch.lock", "b/y.py": "fresh"}
     assert states() == states(update=True) == found
-    assert shown()[1][-1].endswith("or take it off the list: winscratch vendored --update --lock .")
+    assert shown()[1][-1].endswith("or take it off the list: ./invokew vendored --update --lock .")
     assert states("a") == {"a/x.py": found["a/x.py"]}
     assert states("b") == {"b/y.py": "fresh"}
     (place / "b/y.py").unlink()
@@ -120,7 +120,7 @@ def test_a_copy_that_is_not_listed_as_it_is_is_a_finding(place: Path) -> None:
         "y.py": "not listed: in winscratch.lock",
     }
     assert states("y.py") == {"y.py": "not listed: in winscratch.lock"}
-    assert shown()[1][-1] == "to fix: winscratch vendored --update ."
+    assert shown()[1][-1] == "to fix: ./invokew vendored --update ."
     assert states("y.py", update=True) == {"y.py": "fresh"}
     assert states(update=True) == states() == {"x.py": "fresh", "y.py": "fresh"}
     assert (place / "x.py").is_file()

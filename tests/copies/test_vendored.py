@@ -145,7 +145,7 @@ def test_half_a_copy_is_not_a_whole_one(place: Path) -> None:
     (place / "x.h").unlink()
     found = {"x.c": "fresh", "x.h": "missing: x.c needs it"}
     assert states() == states("x.c") == found
-    assert shown()[1][-1] == "to fix: winscratch vendored --update ."
+    assert shown()[1][-1] == "to fix: ./invokew vendored --update ."
     assert states(update=True) == {"x.c": "fresh", "x.h": "fresh: updated"}
     (place / "x.c").unlink()
     assert states("x.h", update=True) == {"x.c": "fresh: updated", "x.h": "fresh"}
@@ -176,7 +176,7 @@ def test_halves_of_two_copies_are_no_copy(older: Path) -> None:
     for options in each({}, {"update": True}, {"update": True, "force": True}):
         assert states(**options) == found
     assert Path("x.h").read_bytes() == before
-    assert shown()[1][-1] == "to fix, and lose what is there: winscratch vendor --force LANGUAGE LAYER FILE"
+    assert shown()[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 # Bringing up to date
