@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..console import Verbatim, workflow_error
 from ..home import PROGRAM
+from .find import stem
 from .state import EDITED, FRESH, MISSING, NEWER, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
+_UNLIST = f"or take it off the list: {PROGRAM} vendored --update --lock PATH"
 # What to do about copies of which the first is true; PATH stands for the paths that were given.
 _FIXES: tuple[tuple[Is, str], ...] = (
     (
@@ -26,7 +28,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
     ),
     (
         lambda copy: copy.state == MISSING and copy.made_from is None,
-        f"to fix: bring back what is missing, or take it off the list: {PROGRAM} vendored --update --lock PATH",
+        _UNLIST,
     ),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),
 )
@@ -46,7 +48,25 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
     if environment.get("GITHUB_ACTIONS") == "true":
         for copy in stale:
             yield workflow_error(copy.path, str(copy))
-    given = shlex.join(f"./{path}" if path.startswith("-") else path for path in paths)
+    given = shlex.join(map(_argument, paths))
     for is_meant, fix in _FIXES:
-        if any(map(is_meant, stale)):
-            yield (fix.replace("PATH", given))
+        meant = [copy for copy in stale if is_meant(copy)]
+        if meant and fix is _UNLIST:
+            yield from _bring_back(meant)
+        if meant:
+            yield fix.replace("PATH", given)
+
+
+def _bring_back(missing: list[Copy]) -> Iterator[str]:
+    """Yield the command that writes each copy that is listed and *missing*: one for all files of a copy."""
+    commands = {}
+    for copy in missing:
+        words = (copy.language, copy.layer, _argument(copy.path))
+        commands.setdefault((copy.language, copy.layer, copy.file.real.with_name(stem(copy.file.real.name))), words)
+    for words in commands.values():
+        yield f"to fix: {PROGRAM} vendor {shlex.join(words)}"
+
+
+def _argument(path: str) -> str:
+    """Return *path* as one that no program takes for an option."""
+    return f"./{path}" if path.startswith("-") else path

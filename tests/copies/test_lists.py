@@ -85,13 +85,30 @@ def test_a_removed_copy_is_missed(place: Path) -> None:
     (place / "a/x.py").unlink()
     found = {"a/x.py": "missing: listed in winscratch.lock", "b/y.py": "fresh"}
     assert states() == states(update=True) == found
-    assert shown()[1][-1].endswith("or take it off the list: ./invokew vendored --update --lock .")
+    assert shown()[1][-2:] == [
+        "to fix: ./invokew vendor python scratch a/x.py",
+        "or take it off the list: ./invokew vendored --update --lock .",
+    ]
     assert states("a") == {"a/x.py": found["a/x.py"]}
     assert states("b") == {"b/y.py": "fresh"}
     (place / "b/y.py").unlink()
     assert set(states()) == {"a/x.py", "b/y.py"}, "though no copy is left"
     assert states("b", update=True, lock=True, allow_none=True) == {}
     assert list(entries()) == ["a/x.py"]
+
+
+def test_the_fix_for_copies_that_are_missing_is_one_command_for_each() -> None:
+    write("c", "legacy", "a b/x.c", lock=True)
+    write("python", "scratch", "-y/y.py")
+    for name in ("a b/x.c", "a b/x.h", "-y/y.py"):
+        Path(name).unlink()
+    assert [line for line in shown()[1] if line.startswith("to fix")] == [
+        "to fix: ./invokew vendor python scratch ./-y/y.py",
+        "to fix: ./invokew vendor c legacy 'a b/x.c'",
+    ]
+    write("python", "scratch", "./-y/y.py")
+    write("c", "legacy", "a b/x.c")
+    assert set(states().values()) == {"fresh"}
 
 
 def test_a_list_elsewhere_does_not_make_a_check_of_nothing_succeed(place: Path) -> None:
