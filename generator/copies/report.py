@@ -19,11 +19,11 @@ _FIXES: tuple[tuple[Is, str], ...] = (
         f"to fix: {PROGRAM} vendored --update PATH",
     ),
     (
-        lambda copy: copy.state == EDITED and copy.made_from is not None,
+        lambda copy: copy.state == EDITED and _may_be_forced(copy),
         f"to fix, and lose the edits: {PROGRAM} vendored --update --force PATH",
     ),
     (
-        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and copy.made_from is None),
+        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not _may_be_forced(copy)),
         f"to fix, and lose what is there: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
     (
@@ -55,6 +55,10 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
             yield from _bring_back(meant)
         if meant:
             yield fix.replace("PATH", given)
+
+
+def _may_be_forced(copy: Copy) -> bool:
+    return copy.made_from is not None and copy.renewable
 
 
 def _bring_back(missing: list[Copy]) -> Iterator[str]:

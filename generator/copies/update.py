@@ -46,7 +46,9 @@ def update_copies(copies: list[Copy], work: Work) -> list[Copy]:
 
 def _may_write(copy: Copy, work: Work) -> bool:
     made_from = copy.made_from
-    if made_from is None or not is_known(made_from, work.catalogue) or is_newer(made_from.version):
+    if made_from is None or not copy.renewable:
+        return False
+    if not is_known(made_from, work.catalogue) or is_newer(made_from.version):
         return False
     return copy.state in {OUTDATED, MISSING} or (copy.state == EDITED and work.force)
 

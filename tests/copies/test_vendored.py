@@ -225,6 +225,37 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "detail"),
+    [
+        ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
+        ('"language":"go"', '"language":"rust"', "there is no language rust"),
+        ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
+        ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
+    ],
+)
+def test_an_edit_that_force_cannot_undo_says_why_and_what_can(old: str, new: str, detail: str) -> None:
+    write("go", "scratch", "x.go", package="p")
+    text = Path("x.go").read_text("utf-8")
+    assert old in text
+    Path("x.go").write_text(text.replace(old, new) + "// mine\n", "utf-8")
+    assert states(update=True, force=True) == {"x.go": f"edited by hand: {detail}"}
+    fixes = [line for line in shown()[1] if line.startswith("to fix")]
+    assert fixes == ["to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"]
+    write("go", "scratch", "x.go", package="p", force=True)
+    assert states() == {"x.go": "fresh"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_names_in_a_strangers_copy_are_not_forced_either(force: bool) -> None:
+    write("go", "scratch", "x.go", package="p")
+    reseal("x.go", options={"package": 'p;import _ "os"', "prefix": "", "compat": ""})
+    before = Path("x.go").read_bytes()
+    (state,) = states(update=True, force=force).values()
+    assert state.startswith("edited by hand: its winscratch line holds a wrong name: ")
+    assert Path("x.go").read_bytes() == before
+
+
 def test_update_makes_a_c_pair_anew_together_or_not_at_all(older: Path) -> None:
     write("c", "scratch", "x.c", older)
     assert states("x.c", update=True) == {"x.c": "fresh: updated", "x.h": "fresh: updated"}
