@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ..console import Verbatim, workflow_error
 from ..home import PROGRAM
 from .find import stem
-from .state import EDITED, FRESH, MISSING, NEWER, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
+from .state import EDITED, FRESH, MISSING, NEWER, NO_COPY, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
 _UNLIST = f"or take it off the list: {PROGRAM} vendored --update --lock PATH"
@@ -30,6 +30,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
         lambda copy: copy.state == MISSING and copy.made_from is None,
         _UNLIST,
     ),
+    (lambda copy: copy.state == NO_COPY, "to fix: name only copies, and folders that hold some"),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),
 )
 
@@ -63,7 +64,7 @@ def _may_be_forced(copy: Copy) -> bool:
 
 def _bring_back(missing: list[Copy]) -> Iterator[str]:
     """Yield the command that writes each copy that is listed and *missing*: one for all files of a copy."""
-    commands = {}
+    commands: dict[object, tuple[str, str, str]] = {}
     for copy in missing:
         words = (copy.language, copy.layer, _argument(copy.path))
         commands.setdefault((copy.language, copy.layer, copy.file.real.with_name(stem(copy.file.real.name))), words)

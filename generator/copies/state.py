@@ -16,10 +16,10 @@ from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
 from ..oci.blob import Blob
 from . import vendor
-from .find import Found
+from .find import Found, is_marked
 
 FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
-MISSING, UNPAIRED, UNLISTED = "missing", "unpaired", "not listed"
+MISSING, UNPAIRED, UNLISTED, NO_COPY = "missing", "unpaired", "not listed", "no copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
     text = read(file)
     fields = provenance.recorded(text)
     if fields is None:
-        return Copy(file, "", "", EDITED, "it has no winscratch line")
+        marked = is_marked(text.encode("utf-8", "surrogateescape"))
+        return Copy(file, "", "", EDITED if marked else NO_COPY, "it has no winscratch line")
     version = fields.get("version")
     newer = f"made by {version}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
     found = provenance.read(text)

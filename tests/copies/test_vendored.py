@@ -52,9 +52,22 @@ def test_a_named_file_that_is_no_copy_is_a_finding(place: Path) -> None:
     write("python", "scratch", "y.py")
     for options in each({}, {"allow_none": True}):
         assert states("x.py", "y.py", **options) == {
-            "x.py": "edited by hand: it has no winscratch line",
+            "x.py": "no copy: it has no winscratch line",
             "y.py": "fresh",
         }
+    assert shown("x.py") == (
+        1,
+        ["no copy: x.py: it has no winscratch line", "to fix: name only copies, and folders that hold some"],
+    )
+
+
+def test_a_named_file_that_was_a_copy_is_edited(place: Path) -> None:
+    write("python", "scratch", "x.py", lock=True)
+    write("python", "scratch", "y.py")
+    (place / "x.py").write_text("print()\n")
+    (place / "y.py").write_text(re.sub(r".*winscratch:\{.*\n", "", (place / "y.py").read_text("utf-8")), "utf-8")
+    assert states("x.py", "y.py") == dict.fromkeys(("x.py", "y.py"), "edited by hand: it has no winscratch line")
+    assert shown("x.py")[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 def test_each_state_and_what_brought_it_about(older: Path) -> None:
