@@ -10,6 +10,8 @@ import os
 CHECKOUT = __name__.partition(".")[0] == "generator"
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))  # pathlib would cost as much as the staleness check
 ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
+# What the user starts, in commands that we advise.
+PROGRAM = "./invokew" if CHECKOUT else "winscratch"
 # What brings back a library that is not there, and a committed file.
 REMEDY = "./invokew installs it" if CHECKOUT else "install winscratch anew"
 RENEW = "run ./invokew generate" if CHECKOUT else "install winscratch anew"

@@ -214,7 +214,9 @@ def test_it_finds_and_updates_a_copy_that_is_out_of_date(
     assert Path("x.py").read_bytes() != before
     assert winscratch("vendored", ".") == (0, "fresh: x.py (python, scratch)\n", "")
     Path("x.py").write_bytes(Path("x.py").read_bytes() + b"# mine\n")
-    assert winscratch("vendored", "x.py")[0] == 1
+    status, said, _ = winscratch("vendored", "x.py")
+    fix = "to fix, and lose the edits: winscratch vendored --update --force x.py"
+    assert (status, said.splitlines()[-1]) == (1, fix)
 
 
 def test_it_writes_the_committed_layers_and_checks_hives(winscratch: Callable[..., tuple[int, str, str]]) -> None:

@@ -123,12 +123,12 @@ def _walk(path: str, *, in_repository: bool) -> Iterator[str]:
                 if entry.name != ".git":
                     folders.append(os.path.join(inner, entry.name))
             elif entry.name == lists.NAME or (
-                entry.name.endswith(_ENDINGS) and entry.is_file(follow_symlinks=False) and _is_marked(entry.path)
+                entry.name.endswith(_ENDINGS) and entry.is_file(follow_symlinks=False) and _says_so(entry.path)
             ):
                 yield os.path.join(inner, entry.name)
 
 
-def _is_marked(path: str) -> bool:
+def _says_so(path: str) -> bool:
     """Tell whether a regular file says, near enough to its beginning, that winscratch made it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
@@ -142,4 +142,9 @@ def _is_marked(path: str) -> bool:
         if error.errno in {errno.ELOOP, errno.ENOENT, errno.ENXIO}:  # since, it was deleted or replaced by a link
             return False
         raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
-    return _QUICK_MARK in head and _MARK.search(head) is not None
+    return is_marked(head)
+
+
+def is_marked(head: bytes) -> bool:
+    """Tell whether a file that begins with *head* says that winscratch made it."""
+    return _QUICK_MARK in head and _MARK.search(head, 0, _SEARCHED) is not None

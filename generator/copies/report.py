@@ -6,27 +6,31 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..console import Verbatim, workflow_error
-from .state import EDITED, FRESH, MISSING, NEWER, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
+from ..home import PROGRAM
+from .find import stem
+from .state import EDITED, FRESH, MISSING, NEWER, NO_COPY, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
+_UNLIST = f"or take it off the list: {PROGRAM} vendored --update --lock PATH"
 # What to do about copies of which the first is true; PATH stands for the paths that were given.
 _FIXES: tuple[tuple[Is, str], ...] = (
     (
         lambda copy: copy.state in {OUTDATED, UNLISTED} or (copy.state == MISSING and copy.made_from is not None),
-        "to fix: winscratch vendored --update PATH",
+        f"to fix: {PROGRAM} vendored --update PATH",
     ),
     (
-        lambda copy: copy.state == EDITED and copy.made_from is not None,
-        "to fix, and lose the edits: winscratch vendored --update --force PATH",
+        lambda copy: copy.state == EDITED and _may_be_forced(copy),
+        f"to fix, and lose the edits: {PROGRAM} vendored --update --force PATH",
     ),
     (
-        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and copy.made_from is None),
-        "to fix, and lose what is there: winscratch vendor --force LANGUAGE LAYER FILE",
+        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not _may_be_forced(copy)),
+        f"to fix, and lose what is there: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
     (
         lambda copy: copy.state == MISSING and copy.made_from is None,
-        "to fix: bring back what is missing, or take it off the list: winscratch vendored --update --lock PATH",
+        _UNLIST,
     ),
+    (lambda copy: copy.state == NO_COPY, "to fix: name only copies, and folders that hold some"),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),
 )
 
@@ -45,7 +49,29 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
     if environment.get("GITHUB_ACTIONS") == "true":
         for copy in stale:
             yield workflow_error(copy.path, str(copy))
-    given = shlex.join(f"./{path}" if path.startswith("-") else path for path in paths)
+    given = shlex.join(map(_argument, paths))
     for is_meant, fix in _FIXES:
-        if any(map(is_meant, stale)):
-            yield (fix.replace("PATH", given))
+        meant = [copy for copy in stale if is_meant(copy)]
+        if meant and fix is _UNLIST:
+            yield from _bring_back(meant)
+        if meant:
+            yield fix.replace("PATH", given)
+
+
+def _may_be_forced(copy: Copy) -> bool:
+    return copy.made_from is not None and copy.renewable
+
+
+def _bring_back(missing: list[Copy]) -> Iterator[str]:
+    """Yield the command that writes each copy that is listed and *missing*: one for all files of a copy."""
+    commands: dict[object, tuple[str, str, str]] = {}
+    for copy in missing:
+        words = (copy.language, copy.layer, _argument(copy.path))
+        commands.setdefault((copy.language, copy.layer, copy.file.real.with_name(stem(copy.file.real.name))), words)
+    for words in commands.values():
+        yield f"to fix: {PROGRAM} vendor {shlex.join(words)}"
+
+
+def _argument(path: str) -> str:
+    """Return *path* as one that no program takes for an option."""
+    return f"./{path}" if path.startswith("-") else path

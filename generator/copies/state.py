@@ -16,10 +16,10 @@ from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
 from ..oci.blob import Blob
 from . import vendor
-from .find import Found
+from .find import Found, is_marked
 
 FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
-MISSING, UNPAIRED, UNLISTED = "missing", "unpaired", "not listed"
+MISSING, UNPAIRED, UNLISTED, NO_COPY = "missing", "unpaired", "not listed", "no copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Copy:
     """A copy and its state, and what brought that about.
 
     *layer* and *language* are empty where the copy's line is missing or damaged; *made_from* is None then too,
-    and of a copy that is listed but not there.
+    and of a copy that is listed but not there. *renewable* is false of an edited copy that cannot be made anew
+    from its line, not even by force.
     """
 
     file: Found
@@ -36,6 +37,7 @@ class Copy:
     state: str
     detail: str = ""
     made_from: provenance.Provenance | None = None
+    renewable: bool = True
 
     @property
     def path(self) -> str:
@@ -78,7 +80,8 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
     text = read(file)
     fields = provenance.recorded(text)
     if fields is None:
-        return Copy(file, "", "", EDITED, "it has no winscratch line")
+        marked = is_marked(text.encode("utf-8", "surrogateescape"))
+        return Copy(file, "", "", EDITED if marked else NO_COPY, "it has no winscratch line")
     version = fields.get("version")
     newer = f"made by {version}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
     found = provenance.read(text)
@@ -87,7 +90,8 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
         return Copy(file, "", "", NEWER if newer else EDITED, newer or "its winscratch line is damaged")
     made_from, intact = found
     state, detail = _state(text, made_from, intact, newer, catalogue)
-    return Copy(file, made_from.layer, made_from.language, state, detail, made_from)
+    renewable = state != EDITED or not detail  # the detail says what stands in the way
+    return Copy(file, made_from.layer, made_from.language, state, detail, made_from, renewable)
 
 
 def _state(
@@ -104,7 +108,7 @@ def _state(
     if now and provenance.is_made_alike(text, now):
         return FRESH, ""
     if not intact:
-        return EDITED, ""
+        return EDITED, newer or ("" if now else _unknown(made_from))
     if newer:
         return NEWER, newer
     if not now:
@@ -120,6 +124,16 @@ def is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
     if language is None or made_from.file not in language.endings(made_from.layer):
         return False
     return made_from.layer in catalogue.layers or language.kind(made_from.layer) != LAYER
+
+
+def _unknown(made_from: provenance.Provenance) -> str:
+    """Say what this winscratch has not of what a copy was made from, which is_known() denies."""
+    language = LANGUAGES.get(made_from.language)
+    if language is None:
+        return f"there is no language {made_from.language}"
+    if made_from.file not in language.endings(made_from.layer):
+        return f"there is no template {made_from.file} in {made_from.language}"
+    return f"there is no layer {made_from.layer}"
 
 
 def is_newer(version: str) -> bool:

@@ -46,7 +46,9 @@ def update_copies(copies: list[Copy], work: Work) -> list[Copy]:
 
 def _may_write(copy: Copy, work: Work) -> bool:
     made_from = copy.made_from
-    if made_from is None or not is_known(made_from, work.catalogue) or is_newer(made_from.version):
+    if made_from is None or not copy.renewable:
+        return False
+    if not is_known(made_from, work.catalogue) or is_newer(made_from.version):
         return False
     return copy.state in {OUTDATED, MISSING} or (copy.state == EDITED and work.force)
 
@@ -111,8 +113,8 @@ def update_lists(copies: list[Copy], search: Search, work: Work, *, begin: bool)
         else:
             change = lists.change(folder, add, gone)
             work.show(change)
-        if change.needed:
-            work.note(f"{'wrote' if work.write else 'would write'} {change.path}")
+        if change.needed and not work.diff:
+            work.say(f"{'wrote' if work.write else 'would write'} {change.path}")
 
 
 def missing(folder: Path, search: Search) -> list[tuple[str, Entry]]:

@@ -13,7 +13,7 @@ from . import lists
 from .find import Found, Search, find
 from .halves import complete
 from .report import report
-from .state import FRESH, MISSING, UNLISTED, Catalogue, Copy, check_copy
+from .state import EDITED, FRESH, MISSING, NO_COPY, UNLISTED, Catalogue, Copy, check_copy
 from .update import Work, missing, update_copies, update_lists
 
 
@@ -48,11 +48,12 @@ def check(
     paths = list(paths)
     catalogue = Catalogue(root)
     search = find(paths, note)
-    if not search.files and not any(search.entries.values()) and not allow_none:
+    if not (search.files or allow_none or any(missing(folder, search) for folder in search.entries)):
         raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
-        work = Work(catalogue, force, not (dry_run or diff), say, note, diff)
+        # JSON is one document, alone on standard output.
+        work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
         copies = update_copies(copies, work)
         update_lists(copies, search, work, begin=lock)
     copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)
@@ -62,10 +63,15 @@ def check(
 
 
 def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:
-    """Yield *copies*, those as not listed that are fresh but not on the list that is there for them."""
+    """Yield *copies*, those as not listed that are fresh but not on the list that is there for them.
+
+    What looks like no copy is one, and edited, if it is listed.
+    """
     for copy in copies:
         holder, entry = search.list_of(copy.file.real), search.listed(copy.file.real)
-        if holder is None or copy.state != FRESH or entry == (copy.language, copy.layer):
+        if copy.state == NO_COPY and entry is not None:
+            yield replace(copy, state=EDITED, language=entry.language, layer=entry.layer)
+        elif holder is None or copy.state != FRESH or entry == (copy.language, copy.layer):
             yield copy
         else:
             held = f", which has it as {entry.language}, {entry.layer}" if entry else ""

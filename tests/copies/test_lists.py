@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from copying import commit, git, shown, states, write
+from copying import commit, each, git, shown, states, write
 
 from generator.copies import lists
 from generator.errors import GeneratorError
@@ -85,13 +85,39 @@ def test_a_removed_copy_is_missed(place: Path) -> None:
     (place / "a/x.py").unlink()
     found = {"a/x.py": "missing: listed in winscratch.lock", "b/y.py": "fresh"}
     assert states() == states(update=True) == found
-    assert shown()[1][-1].endswith("or take it off the list: winscratch vendored --update --lock .")
+    assert shown()[1][-2:] == [
+        "to fix: ./invokew vendor python scratch a/x.py",
+        "or take it off the list: ./invokew vendored --update --lock .",
+    ]
     assert states("a") == {"a/x.py": found["a/x.py"]}
     assert states("b") == {"b/y.py": "fresh"}
     (place / "b/y.py").unlink()
     assert set(states()) == {"a/x.py", "b/y.py"}, "though no copy is left"
     assert states("b", update=True, lock=True, allow_none=True) == {}
     assert list(entries()) == ["a/x.py"]
+
+
+def test_the_fix_for_copies_that_are_missing_is_one_command_for_each() -> None:
+    write("c", "legacy", "a b/x.c", lock=True)
+    write("python", "scratch", "-y/y.py")
+    for name in ("a b/x.c", "a b/x.h", "-y/y.py"):
+        Path(name).unlink()
+    assert [line for line in shown()[1] if line.startswith("to fix")] == [
+        "to fix: ./invokew vendor python scratch ./-y/y.py",
+        "to fix: ./invokew vendor c legacy 'a b/x.c'",
+    ]
+    write("python", "scratch", "./-y/y.py")
+    write("c", "legacy", "a b/x.c")
+    assert set(states().values()) == {"fresh"}
+
+
+def test_a_list_elsewhere_does_not_make_a_check_of_nothing_succeed(place: Path) -> None:
+    write("python", "scratch", "a/x.py", lock=True)
+    (place / "empty").mkdir()
+    for options in each({}, {"update": True}):
+        with pytest.raises(GeneratorError, match=r"^nothing was checked: "):
+            shown("empty", **options)
+    assert shown("empty", allow_none=True) == (0, ["no copies found"])
 
 
 def test_a_copy_that_became_unrecognisable_is_missed(place: Path) -> None:
@@ -111,10 +137,22 @@ def test_a_copy_that_is_not_listed_as_it_is_is_a_finding(place: Path) -> None:
         "y.py": "not listed: in winscratch.lock",
     }
     assert states("y.py") == {"y.py": "not listed: in winscratch.lock"}
-    assert shown()[1][-1] == "to fix: winscratch vendored --update ."
+    assert shown()[1][-1] == "to fix: ./invokew vendored --update ."
     assert states("y.py", update=True) == {"y.py": "fresh"}
     assert states(update=True) == states() == {"x.py": "fresh", "y.py": "fresh"}
     assert (place / "x.py").is_file()
+
+
+def test_update_says_as_a_result_that_it_wrote_a_list() -> None:
+    write("python", "scratch", "x.py")
+    fresh = "fresh: x.py (python, scratch)"
+    assert shown(dry_run=True, lock=True)[1][0] == "would write winscratch.lock"
+    assert shown(update=True, lock=True) == (0, ["wrote winscratch.lock", fresh])
+    assert shown(update=True, lock=True) == (0, [fresh])
+    LIST.unlink()
+    notes: list[str] = []
+    assert states(update=True, lock=True, notes=notes) == {"x.py": "fresh"}
+    assert notes == ["wrote winscratch.lock"]
 
 
 def test_update_begins_lists_where_it_is_told_to_and_forgets_what_is_gone(place: Path) -> None:

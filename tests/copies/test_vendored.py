@@ -52,9 +52,22 @@ def test_a_named_file_that_is_no_copy_is_a_finding(place: Path) -> None:
     write("python", "scratch", "y.py")
     for options in each({}, {"allow_none": True}):
         assert states("x.py", "y.py", **options) == {
-            "x.py": "edited by hand: it has no winscratch line",
+            "x.py": "no copy: it has no winscratch line",
             "y.py": "fresh",
         }
+    assert shown("x.py") == (
+        1,
+        ["no copy: x.py: it has no winscratch line", "to fix: name only copies, and folders that hold some"],
+    )
+
+
+def test_a_named_file_that_was_a_copy_is_edited(place: Path) -> None:
+    write("python", "scratch", "x.py", lock=True)
+    write("python", "scratch", "y.py")
+    (place / "x.py").write_text("print()\n")
+    (place / "y.py").write_text(re.sub(r".*winscratch:\{.*\n", "", (place / "y.py").read_text("utf-8")), "utf-8")
+    assert states("x.py", "y.py") == dict.fromkeys(("x.py", "y.py"), "edited by hand: it has no winscratch line")
+    assert shown("x.py")[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 def test_each_state_and_what_brought_it_about(older: Path) -> None:
@@ -145,7 +158,7 @@ def test_half_a_copy_is_not_a_whole_one(place: Path) -> None:
     (place / "x.h").unlink()
     found = {"x.c": "fresh", "x.h": "missing: x.c needs it"}
     assert states() == states("x.c") == found
-    assert shown()[1][-1] == "to fix: winscratch vendored --update ."
+    assert shown()[1][-1] == "to fix: ./invokew vendored --update ."
     assert states(update=True) == {"x.c": "fresh", "x.h": "fresh: updated"}
     (place / "x.c").unlink()
     assert states("x.h", update=True) == {"x.c": "fresh: updated", "x.h": "fresh"}
@@ -176,7 +189,7 @@ def test_halves_of_two_copies_are_no_copy(older: Path) -> None:
     for options in each({}, {"update": True}, {"update": True, "force": True}):
         assert states(**options) == found
     assert Path("x.h").read_bytes() == before
-    assert shown()[1][-1] == "to fix, and lose what is there: winscratch vendor --force LANGUAGE LAYER FILE"
+    assert shown()[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 # Bringing up to date
@@ -223,6 +236,37 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
     before = {path.name: path.read_bytes() for path in Path().iterdir()}
     assert set(states(update=True, force=True)) == set(before)
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "detail"),
+    [
+        ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
+        ('"language":"go"', '"language":"rust"', "there is no language rust"),
+        ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
+        ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
+    ],
+)
+def test_an_edit_that_force_cannot_undo_says_why_and_what_can(old: str, new: str, detail: str) -> None:
+    write("go", "scratch", "x.go", package="p")
+    text = Path("x.go").read_text("utf-8")
+    assert old in text
+    Path("x.go").write_text(text.replace(old, new) + "// mine\n", "utf-8")
+    assert states(update=True, force=True) == {"x.go": f"edited by hand: {detail}"}
+    fixes = [line for line in shown()[1] if line.startswith("to fix")]
+    assert fixes == ["to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"]
+    write("go", "scratch", "x.go", package="p", force=True)
+    assert states() == {"x.go": "fresh"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_names_in_a_strangers_copy_are_not_forced_either(force: bool) -> None:
+    write("go", "scratch", "x.go", package="p")
+    reseal("x.go", options={"package": 'p;import _ "os"', "prefix": "", "compat": ""})
+    before = Path("x.go").read_bytes()
+    (state,) = states(update=True, force=force).values()
+    assert state.startswith("edited by hand: its winscratch line holds a wrong name: ")
+    assert Path("x.go").read_bytes() == before
 
 
 def test_update_makes_a_c_pair_anew_together_or_not_at_all(older: Path) -> None:
