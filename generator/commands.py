@@ -157,12 +157,6 @@ def _languages() -> Iterable[str]:
     return LANGUAGES
 
 
-def _module_help() -> str:
-    from .languages.table import kinds
-
-    return " or ".join(("the layer", *kinds()))
-
-
 def _option_help(option: str) -> str:
     from .languages.table import option_help
 
@@ -200,7 +194,7 @@ COMMANDS = {
             options=(
                 Option("json", "say it as JSON"),
                 Option("full", "make everything again in memory and compare, changed or not"),
-                Option("rebuild", "the same, with hives that an engine builds"),
+                Option("rebuild", "make everything again, with hives that an engine builds, and compare"),
                 _WITNESS,
             ),
             checkout=True,
@@ -222,7 +216,7 @@ COMMANDS = {
             _vendor,
             arguments=(
                 Argument("LANGUAGE", lambda: f"one of {', '.join(_languages())}", choices=_languages),
-                Argument("LAYER", _module_help, choices=_layers),
+                Argument("LAYER", "the layer, or `files` for the writer of layers on top", choices=_layers),
                 Argument("DEST", "the file to write, or a folder for it"),
             ),
             options=(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import windows_scratch
 
+if len(sys.argv) != 2:
+    sys.exit("usage: python save.py FOLDER")
 windows_scratch.verify()
 folder = Path(sys.argv[1])
 folder.joinpath("layer.tar.gz").write_bytes(windows_scratch.blob())

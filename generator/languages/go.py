@@ -79,7 +79,8 @@ LANGUAGE = Language(
         "prefix": "what exported names start with",
         "compat": "imgutil: functions named as that package's",
     },
-    follow="the package in the directory, with the prefix `WindowsLAYER`; else the directory's name, with none",
+    follow="the package in the directory, with a prefix such as `WindowsHostprocess` for hostprocess; "
+    "else the directory's name, with none",
     compat=("imgutil",),
     api={
         "name": "{prefix}Name",
