@@ -15,6 +15,7 @@ from ..languages.table import LANGUAGES
 from . import PROJECT, in_ci, last_error, run
 
 GO_MODULE = PROJECT / "tests/go"
+ALSO_CALLED = {"7zz": "7z"}  # from Debian 13 on
 SWITCHING_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
 
 
@@ -60,7 +61,8 @@ Say = Callable[[str], None]
 
 def find(program: str) -> str | None:
     """Return the path of *program*, looked for where Debian keeps administrators' programs as well, or None."""
-    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    return shutil.which(program, path=path) or shutil.which(ALSO_CALLED.get(program, program), path=path)
 
 
 @functools.cache
@@ -83,21 +85,29 @@ def missing() -> list[Tool]:
     return [tool for tool in TOOLS if not tool.present()]
 
 
+def to_install() -> list[Tool]:
+    """Return the missing tools that apt can bring, none of them too old: all of them while its lists are empty."""
+    wanted = missing() if shutil.which("apt-get") else []
+    versions = {tool: _version(tool) for tool in wanted}
+    if not any(versions.values()):
+        return wanted
+    older = ["dpkg", "--compare-versions"]
+    return [tool for tool, found in versions.items() if found and run([*older, found, "lt", tool.least]).returncode]
+
+
 def ensure_tools(note: Say) -> None:
     """Install what the tests use and this machine lacks, as root or by passwordless sudo; else raise GeneratorError.
 
     What this release of Debian does not have stays away, which costs tests, except under CI=true: none
     may be lost there.
     """
-    wanted = missing()
+    wanted = to_install()
     if wanted:
-        if shutil.which("apt-get") is None:
-            raise GeneratorError(f"there is no apt-get to install Debian's {', '.join(t.package for t in wanted)} with")
         apt = [*_as_root(wanted), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
         apt += ["-o", "DPkg::Lock::Timeout=300"]
-        if not all(_version(tool) for tool in wanted):
+        if not all(_version(tool) for tool in missing()):
             run([*apt, "update"])
-        packages = [tool.package for tool in wanted if _serves(tool)]
+        packages = [tool.package for tool in to_install()]
         note(f"installing Debian's {', '.join(packages)}")
         install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
         done = run(install)
@@ -108,7 +118,7 @@ def ensure_tools(note: Say) -> None:
             raise GeneratorError(f"{last_error(done, 'E: ')}; fix that and give: {apt_command(packages)}")
     left = ", ".join(tool.package for tool in missing())
     if left and in_ci():
-        raise GeneratorError(f"CI must skip no test, but this Debian does not bring {left}")
+        raise GeneratorError(f"CI must skip no test, but lacks Debian's {left}, which apt does not bring")
 
 
 def apt_command(packages: Iterable[str]) -> str:
@@ -119,10 +129,10 @@ def apt_command(packages: Iterable[str]) -> str:
 
 def download_size(tools: Sequence[Tool]) -> int | None:
     """Return how many bytes apt would fetch to install *tools*, or None where it cannot tell."""
-    packages = [tool.package for tool in tools if _serves(tool)]
+    packages = [tool.package for tool in tools]
     done = run(["apt-get", "-qq", "--print-uris", "install", "--no-install-recommends", *packages])
     sizes = re.findall(r"^'\S+' \S+ (\d+) ", done.stdout, re.MULTILINE)
-    return sum(map(int, sizes)) if packages and done.returncode == 0 else None
+    return sum(map(int, sizes)) if done.returncode == 0 else None
 
 
 def _as_root(wanted: Iterable[Tool]) -> list[str]:
@@ -139,9 +149,3 @@ def _version(tool: Tool) -> str:
     shown = run(["apt-cache", "show", "--no-all-versions", tool.package]).stdout
     found = re.search(r"^Version: (\S+)", shown, re.MULTILINE)
     return found[1] if found else ""
-
-
-def _serves(tool: Tool) -> bool:
-    """Tell whether Debian has *tool*, and not too old a one."""
-    version = _version(tool)
-    return bool(version) and run(["dpkg", "--compare-versions", version, "ge", tool.least]).returncode == 0

@@ -33,11 +33,11 @@ def skipped(reasons: Iterable[str]) -> list[str]:
     if not counts:
         return []
     lines = ["tests skipped  reason", *(f"{count:13}  {reason}" for reason, count in sorted(counts.items()))]
-    tools = debian.missing()
+    tools = debian.to_install()
     if tools:
         size = debian.download_size(tools)
-        fetched = f"{size / 1e6:.0f} MB to fetch" if size else "its size is not known here"
+        fetched = f"{size / 1e6:.0f} MB to fetch" if size is not None else "its size is not known here"
         rights = "" if os.geteuid() == 0 else ", as root or by passwordless sudo"
         names = " ".join(tool.package for tool in tools)
-        lines += [f"./invokew test --all installs what Debian has of it{rights} ({fetched}): {names}"]
+        lines += [f"./invokew test --all installs what apt can bring{rights} ({fetched}): {names}"]
     return lines
