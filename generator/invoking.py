@@ -1,10 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that ./invokew starts: Invoke, but for the exit statuses that have a meaning here."""
 
-from invoke import Program
+from collections.abc import Callable
+from typing import Any
+
+from invoke import Config, Program
+from invoke.config import merge_dicts
+from invoke.exceptions import AmbiguousEnvVar, UncastableEnvVar, UnknownFileType
 
 from . import VERSION
-from .errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK
+from .errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, GeneratorError
+
+
+def _checked(read: Callable[[Config, Any], Any]) -> Callable[[Config, Any], Any]:
+    """Return *read*, which reads a file of Invoke's settings, so that it tells in one line what it cannot use."""
+
+    def read_checked(self: Config, path: Any) -> Any:
+        try:
+            settings = read(self, path)
+            merge_dicts(Config.global_defaults(), settings)  # refuses what is no table, or has none where one belongs
+        except FileNotFoundError:  # Invoke tries several names
+            raise
+        except Exception as error:  # a Python file may raise anything
+            raise GeneratorError(f"{path}: is no file of settings for Invoke: {error}; fix or remove it") from error
+        return settings
+
+    return read_checked
+
+
+class _Config(Config):
+    """Invoke's settings, from the user's files; the checkout has none, so that an invoke.py in it is not run."""
+
+    _load_yaml = _load_yml = _checked(Config._load_yaml)
+    _load_json = _checked(Config._load_json)
+    _load_py = _checked(Config._load_py)
+
+    def load_project(self, merge: bool = True) -> None:
+        """Read nothing."""
 
 
 class _Program(Program):
@@ -25,10 +57,13 @@ class _Program(Program):
             if end.code == 1 and not self.executing:
                 raise SystemExit(EXIT_ERROR) from end
             raise
+        except (AmbiguousEnvVar, UncastableEnvVar, UnknownFileType) as error:
+            raise GeneratorError(f"Invoke's settings: {error}") from error
 
 
 def main(root: str, arguments: list[str]) -> int:
     """Run Invoke on the tasks of the checkout at *root*; return 0, or raise SystemExit with another status."""
-    program = _Program(name="winscratch", binary="./invokew", binary_names=["invokew"], version=VERSION)
+    names = ["invokew"]
+    program = _Program(VERSION, name="winscratch", binary="./invokew", binary_names=names, config_class=_Config)
     program.run(["invokew", "--search-root", root, *arguments])
     return EXIT_OK
