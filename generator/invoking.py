@@ -12,28 +12,31 @@ from . import VERSION
 from .errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, GeneratorError
 
 
-def _checked(read: Callable[[Config, Any], Any]) -> Callable[[Config, Any], Any]:
-    """Return *read*, which reads a file of Invoke's settings, so that it tells in one line what it cannot use."""
-
-    def read_checked(self: Config, path: Any) -> Any:
-        try:
-            settings = read(self, path)
-            merge_dicts(Config.global_defaults(), settings)  # refuses what is no table, or has none where one belongs
-        except FileNotFoundError:  # Invoke tries several names
-            raise
-        except Exception as error:  # a Python file may raise anything
-            raise GeneratorError(f"{path}: is no file of settings for Invoke: {error}; fix or remove it") from error
-        return settings
-
-    return read_checked
+def _checked(read: Callable[[Any], Any], path: Any) -> Any:
+    """Return Invoke's settings as *read* has them from *path*; tell in one line what of them it cannot use."""
+    try:
+        settings = read(path)
+        merge_dicts(Config.global_defaults(), settings)  # refuses what is no table, or has none where one belongs
+    except FileNotFoundError:  # Invoke tries several names
+        raise
+    except Exception as error:  # a Python file may raise anything
+        raise GeneratorError(f"{path}: is no file of settings for Invoke: {error}; fix or remove it") from error
+    return settings
 
 
 class _Config(Config):
     """Invoke's settings, from the user's files; the checkout has none, so that an invoke.py in it is not run."""
 
-    _load_yaml = _load_yml = _checked(Config._load_yaml)
-    _load_json = _checked(Config._load_json)
-    _load_py = _checked(Config._load_py)
+    def _load_yaml(self, path: Any) -> Any:
+        return _checked(super()._load_yaml, path)
+
+    _load_yml = _load_yaml
+
+    def _load_json(self, path: Any) -> Any:
+        return _checked(super()._load_json, path)
+
+    def _load_py(self, path: Any) -> Any:
+        return _checked(super()._load_py, path)
 
     def load_project(self, merge: bool = True) -> None:
         """Read nothing."""
