@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import console, files, manifest
+from . import console, files, home, manifest
 from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .manifest import LAYERS, MANIFEST, Finding, Record, Seen, blob_path
@@ -184,8 +184,7 @@ def check(
                 findings = _made_again(Path(root), seen, record, damage, engine if rebuild else "", note)
             except ModuleNotFoundError as error:
                 raise GeneratorError(
-                    f"{error.name} is not installed, without which nothing can be made to compare with; "
-                    "run ./invokew check-stale, which installs it"
+                    f"{error.name} is not installed, without which nothing can be made to compare with; {home.REMEDY}"
                 ) from error
     because = manifest.changed(record, seen) if findings and not damage else []
     for line in manifest.report(findings, because, as_json, environment):

@@ -2,8 +2,10 @@
 """What ./invokew makes of the files in which a user keeps settings of Invoke."""
 
 import os
+import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,15 @@ def test_settings_of_an_unknown_kind_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "settings.txt").touch()
     done = run(tmp_path, "--config", str(tmp_path / "settings.txt"), "check-stale")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (EXIT_ERROR, "", 1)
+
+
+def test_a_package_that_lost_a_module_is_told_with_a_fix_that_works(tmp_path: Path) -> None:
+    """In a checkout whose own environment runs it; ./invokew makes that anew when it is removed."""
+    tree = tmp_path / "tree"
+    shutil.copytree(PROJECT / "generator", tree / "generator", ignore=shutil.ignore_patterns("__pycache__"))
+    venv.create(tree / ".venv", symlinks=True)
+    code = f"import sys; sys.path.append(sys.argv[1]); {START}"
+    command = [str(tree / ".venv/bin/python"), "-I", "-c", code, str(tree), "check-stale", "--full"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    fix = f"remove {tree}/.venv and give the command again by ./invokew"
+    assert (done.returncode, done.stderr) == (EXIT_ERROR, f"error: invoke is not installed; {fix}\n")
