@@ -6,6 +6,7 @@ called winscratch. Its files go by the paths that they have in a checkout, since
 """
 
 import os
+import sys
 
 CHECKOUT = __name__.partition(".")[0] == "generator"
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))  # pathlib would cost as much as the staleness check
@@ -13,7 +14,12 @@ ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
 # What the user starts, in commands that we advise.
 PROGRAM = "./invokew" if CHECKOUT else "winscratch"
 # What brings back a library that is not there, and a committed file.
-REMEDY = "./invokew installs it" if CHECKOUT else "install winscratch anew"
+if not CHECKOUT:
+    REMEDY = "install winscratch anew"
+elif os.path.abspath(sys.prefix) == os.path.join(ROOT, ".venv"):  # which invokew made, and takes to be whole
+    REMEDY = f"remove {ROOT}/.venv and give the command again by ./invokew"
+else:
+    REMEDY = "./invokew installs it"
 RENEW = "run ./invokew generate" if CHECKOUT else "install winscratch anew"
 
 

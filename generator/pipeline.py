@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import console, files, manifest
+from . import console, files, home, manifest
 from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .manifest import LAYERS, MANIFEST, Finding, Record, Seen, blob_path
@@ -223,8 +223,7 @@ def check(
                 # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
                 if rebuild or full or ci or damage or manifest.changed(record, seen):
                     raise GeneratorError(
-                        f"{error.name} is not installed, without which nothing can be made to compare with; "
-                        "run ./invokew check-stale, which installs it"
+                        f"{error.name} is not installed, without which nothing can be made to compare with; {home.REMEDY}"
                     ) from error
                 findings = [*seen.strange, *manifest.differing(record, seen)]
     because = manifest.changed(record, seen) if findings and not damage else []

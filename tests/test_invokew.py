@@ -218,6 +218,15 @@ def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Proj
     assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
 
 
+@pytest.mark.parametrize("setting", ["HOME=/no", "PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1", "PATH=."])
+def test_neither_pythons_settings_nor_modules_beside_invokew_have_a_say(project: Project, setting: str) -> None:
+    for name in ("invoke", "json", "csv", "pip"):
+        (project.root / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    name, value = setting.split("=")
+    for _ in range(2):  # the first use, which sets up, and the second
+        assert project.tell(**{f"PYTHON{name}": value})["cwd"] == str(project.root)
+
+
 @pytest.mark.program
 def test_a_tasks_exit_status_stays_and_that_of_wrong_use_is_2(used: Project) -> None:
     done = used.run("fail")

@@ -7,8 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from ..errors import EXIT_ERROR
+from ..errors import EXIT_ERROR, GeneratorError
 from . import PROJECT, debian, venv
+
+NOT_COLLECTED = 5  # pytest's status where it found no test
+# What would lead the tests' Python astray, and the Pythons that they start.
+ASTRAY = {"PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR"}
 
 Say = Callable[[str], None]
 
@@ -18,13 +22,23 @@ def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool =
 
     Their Python packages are installed into the virtual environment, and nothing else is installed
     but for *everything*: then Debian's packages are that the tests use, as root or by passwordless sudo.
+    Raises GeneratorError where there is no such file, or no test is chosen.
     """
+    for file in files:
+        if not (PROJECT / file.partition("::")[0]).exists():
+            raise GeneratorError(
+                f"--file: {file}: is not in {PROJECT}; give a path from there, such as tests/test_cli.py"
+            )
     venv.ensure_test_packages(note)
     if everything:
         debian.ensure_tools(note)
     options = ["-n", "auto", "--dist", "loadfile", *(["-k", select] if select else [])]
     command = [sys.executable, "-m", "pytest", *options, *files]
-    return min(subprocess.run(command, cwd=PROJECT, check=False).returncode, EXIT_ERROR)
+    env = {name: value for name, value in os.environ.items() if name not in ASTRAY}
+    status = subprocess.run(command, cwd=PROJECT, env=env, check=False).returncode
+    if status == NOT_COLLECTED:
+        raise GeneratorError(f"no test {f'is called what --select {select} asks for' if select else 'is in the files'}")
+    return min(status, EXIT_ERROR)
 
 
 def skipped(reasons: Iterable[str]) -> list[str]:

@@ -74,7 +74,7 @@ def _make_venv(note: Say) -> None:
         note("setting up .venv")
         # Without its stamp an environment counts as unfinished, whatever happens from here on.
         (VENV / LOCK.name).unlink(missing_ok=True)
-        done = run([str(python), "-I", "-m", "venv", "--clear", str(VENV)], held=[held])
+        done = run([str(python), "-I", "-m", "venv", "--clear", str(VENV)], env=_python_environment(), held=[held])
         if done.returncode:
             raise GeneratorError(f"{python} could not make {VENV}: {last_error(done, 'Error: ')}")
         _pip_install(VENV, LOCK, held, note)
@@ -123,9 +123,14 @@ def _pip_install(environment: Path, lock: Path, held: int, note: Say) -> None:
     stamp.write_text(wanted, "utf-8")
 
 
+def _python_environment() -> dict[str, str]:
+    """Return the environment without the settings of Python, which not every Python that is started ignores."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def _pip_environment(python: str) -> dict[str, str]:
     """Return the environment in which the pip of *python* heeds PIP_SETTINGS alone, from wherever they are set."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    given = {name: value for name, value in _python_environment().items() if not name.startswith("PIP_")}
     settings = run([python, "-I", "-m", "pip", "config", "list"]).stdout
     kept = {"PIP_RETRIES": "2", "PIP_CONFIG_FILE": os.devnull}
     for section in ("global", "install", ":env:"):  # each overrides the one before
