@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:dca25126cd023d989d2e6c203d171e117845fb5b15d7c6d44f2660c46e424aa9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:aca70d4e75190f9bb307dc378ae050a37e64a0dd74ba84bdfa64ffe09d1961d6","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -442,17 +442,19 @@ def _check_target(text: str, path: str) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _rounded(time: Time) -> Times | None:
+def _rounded(time: tuple[int, ...]) -> Times | None:
     """Return whole steps of the four times, or None where one is out of range."""
-    if isinstance(time, int):
-        time = Times(time, time, time, time)
     whole = Times(*[one - one % 100 for one in time])
     least, most = -9223372036854775800, 9223372036854775800
     return whole if least <= min(whole) and max(whole) <= most else None
 
 
 def _times(time: Time, path: str) -> Times:
-    rounded = _rounded(time)
+    four = time if isinstance(time, tuple) else (time, time, time, time)
+    for one in four:
+        if not isinstance(one, int):  # to a cache, 7.0 is 7
+            raise TypeError("a time is a whole number of nanoseconds")
+    rounded = _rounded(four)
     if rounded is None:
         raise FilesError("time", path)
     return rounded

@@ -179,6 +179,14 @@ def test_an_unknown_kind_is_refused() -> None:
     assert refused.value.code == "kind"
 
 
+def test_a_time_that_is_no_whole_number_is_refused_and_spoils_none_that_is() -> None:
+    fractions: tuple[Any, ...] = (7e9, files.Times(0, 0, 0, cast(int, 7e9)), files.Times(cast(int, 7e9), 0, 0, 0))
+    for time in fractions:
+        with pytest.raises(TypeError, match="a time is a whole number of nanoseconds"):
+            files.header(files.FILE, "x", time=time)
+    assert b" LIBARCHIVE.creationtime=7\n" in files.header(files.FILE, "x", time=files.Times(0, 0, 0, 7 * 10**9))
+
+
 def test_the_core_makes_what_the_writer_writes() -> None:
     core = files.roots() + files.header(files.FILE, "f", size=5) + b"hello" + files.padding(5) + files.END
     assert core == layer_of(b"hello")
