@@ -4,7 +4,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9bf611d844ff99a561e2cccdaabfd3f3ec949f773a51f0a373dd8c04fd50a400","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:8f62d8471791a520847631f9dd4d62fbd021a49dcb5b1609842638c4aa6e1a5c","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -404,17 +404,46 @@ static const char *check_target(Text target) {
   return strcmp(error, "character") == 0 ? "target-character" : error;
 }
 
-static const char *check_raw(Text raw) {
-  const unsigned char *d = (const unsigned char *)raw.at;
-  if (raw.size < 20 || raw.size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
-    return "descriptor";
-  for (int i = 4; i < 20; i += 4) {
-    uint32_t offset = d[i] | (uint32_t)d[i + 1] << 8 |
-                      (uint32_t)d[i + 2] << 16 | (uint32_t)d[i + 3] << 24;
-    if (offset != 0 && (offset < 20 || offset > raw.size - 8))
-      return "descriptor";
+static size_t number(const unsigned char *d) {
+  return (size_t)(d[0] | d[1] << 8);
+}
+
+// Tells whether an access control list is whole and within so many bytes, of
+// which 8 are there.
+static int list_readable(const unsigned char *list, size_t room) {
+  size_t size = number(list + 2), at = 8;
+  if ((list[0] != 2 && list[0] != 4) || size < 8 || size % 4 != 0 ||
+      size > room)
+    return 0;
+  for (size_t n = number(list + 4); n > 0; n--) {
+    size_t entry = at < size ? number(list + at + 2) : 0;
+    if (entry < 4 || entry % 4 != 0 || entry > size - at)
+      return 0;
+    at += entry;
   }
-  return NULL;
+  return 1;
+}
+
+// Tells whether a security descriptor is self-relative, and its parts are whole
+// and in it.
+static int readable(const unsigned char *d, size_t size) {
+  if (size < 20 || size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
+    return 0;
+  for (int field = 4; field < 20; field += 4) {
+    size_t at = number(d + field);
+    if (number(d + field + 2) > 0) // more than the most bytes there are
+      return 0;
+    if (at == 0)
+      continue;
+    if (at % 4 != 0 || at < 20 || at > size - 8)
+      return 0;
+    if (field >= 12) {
+      if (!list_readable(d + at, size - at))
+        return 0;
+    } else if (d[at] != 1 || d[at + 1] > 15 || 8 + 4u * d[at + 1] > size - at)
+      return 0;
+  }
+  return 1;
 }
 
 static const char *set_times(Header *h, const Times *given) {
@@ -444,7 +473,7 @@ static const char *set_descriptor(Header *h, const Descriptor *d) {
     d = &DEFAULT;
   if (d->raw != NULL) {
     h->raw = text((const char *)d->raw, d->size);
-    return check_raw(h->raw);
+    return readable(d->raw, d->size) ? NULL : "descriptor";
   }
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)

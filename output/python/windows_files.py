@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:aca70d4e75190f9bb307dc378ae050a37e64a0dd74ba84bdfa64ffe09d1961d6","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:b459b9de123642ba1578eb4cbd8fa953abc987cbe555714f8fd72d20ed508593","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -466,15 +466,45 @@ def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
         return DESCRIPTORS[descriptor][0 if directory else 1]
-    parts = [int.from_bytes(descriptor[at : at + 4], "little") for at in (4, 8, 12, 16)]
-    if (
-        not 20 <= len(descriptor) <= 65535
-        or descriptor[0] != 1
-        or not descriptor[3] & 0x80  # self-relative
-        or any(part and not 20 <= part <= len(descriptor) - 8 for part in parts)
-    ):
+    if not _readable(descriptor):
         raise FilesError("descriptor", path)
     return base64.b64encode(descriptor).decode("ascii")
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")
+
+
+def _readable(data: bytes) -> bool:
+    """Tell whether a descriptor is self-relative, and its parts are whole and in it."""
+    size = len(data)
+    if not 20 <= size <= 65535 or data[0] != 1 or not data[3] & 0x80:
+        return False
+    for field in (4, 8, 12, 16):
+        at = _number(data, field, 4)
+        if at == 0:
+            continue
+        if at % 4 or not 20 <= at <= size - 8:
+            return False
+        if field >= 12:  # the lists
+            if not _list_readable(data, at):
+                return False
+        elif data[at] != 1 or data[at + 1] > 15 or 8 + 4 * data[at + 1] > size - at:
+            return False
+    return True
+
+
+def _list_readable(data: bytes, at: int) -> bool:
+    size, entries = _number(data, at + 2, 2), _number(data, at + 4, 2)
+    if data[at] not in (2, 4) or size < 8 or size % 4 or size > len(data) - at:
+        return False
+    end, at = at + size, at + 8
+    for _ in range(entries):
+        size = _number(data, at + 2, 2) if at < end else 0
+        if size < 4 or size % 4 or size > end - at:
+            return False
+        at += size
+    return True
 
 
 # ------------------------------------------------------------------------------------
