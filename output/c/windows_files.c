@@ -4,7 +4,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8f62d8471791a520847631f9dd4d62fbd021a49dcb5b1609842638c4aa6e1a5c","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:161834f1d08d4aff967588246b2fc7895cb810efec52812c328806adc85543de","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -29,6 +29,7 @@ static const char *const REASONS[][2] = {
   {"marker", "a part of the path begins with .wh., which marks what a layer removes"},
   {"part-long", "a part of the path is longer than 255 UTF-16 units"},
   {"path-long", "the path is longer than 32,767 UTF-16 units"},
+  {"parts", "the path has more than 1,024 parts"},
   {"target", "only a link has a target"},
   {"target-empty", "the link has no target"},
   {"target-character", "the link's target has a character that no path on Windows has"},
@@ -177,6 +178,7 @@ enum {
   CONTROLS = 32,
   LONGEST_DEVICE = 7,
   MAX_PATH_UNITS = 32767,
+  MAX_PARTS = 1024,
   MAX_PART_UNITS = 255,
   MAX_TARGET_UNITS = 4087,
   MAX_NAMES = 1024,
@@ -382,13 +384,17 @@ static const char *check_part(Text part) {
 }
 
 static const char *check_path(Text path) {
-  size_t units;
+  size_t units, parts = 1;
   int more = 1;
   const char *error = check_text(path, CHARACTERS, &units);
   if (path.size == 0)
     return "empty";
   if (error == NULL && units + strlen(ROOT) > MAX_PATH_UNITS)
     return "path-long";
+  for (size_t i = 0; i < path.size; i++)
+    parts += path.at[i] == '/';
+  if (error == NULL && parts > MAX_PARTS)
+    return "parts";
   while (more && error == NULL)
     error = check_part(cut(&path, &more));
   return error;
@@ -473,7 +479,8 @@ static const char *set_descriptor(Header *h, const Descriptor *d) {
     d = &DEFAULT;
   if (d->raw != NULL) {
     h->raw = text((const char *)d->raw, d->size);
-    return readable(d->raw, d->size) ? NULL : "descriptor";
+    return readable((const unsigned char *)d->raw, d->size) ? NULL
+                                                            : "descriptor";
   }
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)

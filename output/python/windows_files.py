@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:b459b9de123642ba1578eb4cbd8fa953abc987cbe555714f8fd72d20ed508593","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:9365db8a15c0b6d3e3aabd6fe94e04bc926841749425e6fb89d656815dcaf9f9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -85,6 +85,7 @@ REASONS: dict[str, str] = {
     "marker": "a part of the path begins with .wh., which marks what a layer removes",
     "part-long": "a part of the path is longer than 255 UTF-16 units",
     "path-long": "the path is longer than 32,767 UTF-16 units",
+    "parts": "the path has more than 1,024 parts",
     "target": "only a link has a target",
     "target-empty": "the link has no target",
     "target-character": "the link's target has a character that no path on Windows has",
@@ -422,6 +423,8 @@ def _check_path(text: str, path: str) -> None:
         raise FilesError("character", path)
     if units > 32761:
         raise FilesError("path-long", path)
+    if text.count("/") >= 1024:
+        raise FilesError("parts", path)
     for part in text.split("/"):
         wrong = _part(part)[1]
         if wrong:

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:6bf036a33a87353d2c5ad02f35980f78ad5ad3a5ff7fe8d4d06eec6be3dc64fb","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:83bb8cfd790997385c30af3ba85ecd9cc985af0a11862f53ced0a155d3f8e92d","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -119,6 +119,7 @@ var reasons = map[string]string{
 	"marker":           "a part of the path begins with .wh., which marks what a layer removes",
 	"part-long":        "a part of the path is longer than 255 UTF-16 units",
 	"path-long":        "the path is longer than 32,767 UTF-16 units",
+	"parts":            "the path has more than 1,024 parts",
 	"target":           "only a link has a target",
 	"target-empty":     "the link has no target",
 	"target-character": "the link's target has a character that no path on Windows has",
@@ -480,6 +481,8 @@ func checkPath(text string) string {
 		return code
 	case units > 32761:
 		return "path-long"
+	case strings.Count(text, "/") >= 1024:
+		return "parts"
 	}
 	for rest, more := text, true; more; {
 		var part string
