@@ -86,7 +86,7 @@ def _check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -
 def _verify(engine: str | None, **documents: str | None) -> int:
     from . import verify
 
-    paths: dict[str, Any] = {name: Path(path) if path else None for name, path in documents.items()}
+    paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in documents.items()}
     return verify.verify(ROOT, engine=engine or None, **paths)
 
 

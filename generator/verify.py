@@ -8,6 +8,8 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,6 +27,8 @@ from .oci.blob import Blob, compress
 
 BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
+_KEPT = frozenset({".git", "generator", "templates", "output"})  # no document goes into these folders
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _NATIVE_PACKAGES = ("libhivex0", "libpython3-stdlib", "python3", "python3-hivex", "python3-minimal")
 
 
@@ -41,8 +45,7 @@ def verify(
 
     Writes the statement of *provenance* only if they are, for it would vouch for other bytes.
     """
-    for path in filter(None, (provenance, sbom)):
-        _check_target(root, path)
+    _check_targets(root, {"--provenance": provenance, "--sbom": sbom})
     builder = choose.select(engine, note, witness=True)
     with files.lock(root, note, shared=True):
         seen = manifest.look(root)
@@ -58,7 +61,7 @@ def verify(
         if compress(blob.tar) != blob.compressed:
             note(f"{blob_path(name)}: unpacks to the right tar; the zopfli here compresses that to other bytes")
     if sbom is not None:
-        _write(sbom, _sbom(builder, root))
+        _write(sbom, "--sbom", _sbom(builder, root))
     for line in manifest.report(findings, [], False, {}):
         say(line)
     if findings:
@@ -66,7 +69,8 @@ def verify(
             note(f"{provenance}: not written, as the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
-        _write(provenance, statement(made.files, seen.inputs, tools, builder, [*_commit(root), *_images(builder)]))
+        others = [*_commit(root), *_images(builder)]
+        _write(provenance, "--provenance", statement(made.files, seen.inputs, tools, builder, others))
     say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
 
@@ -167,26 +171,71 @@ def bill(name: str, version: str, packages: Iterable[list[str]]) -> dict[str, ob
     }
 
 
-def _check_target(root: Path, path: Path) -> None:
-    """Refuse to write over a file of the checkout that git tracks, or where git cannot say, any that is there."""
-    real = path.resolve()
-    if not real.is_relative_to(root.resolve()) or not real.is_file():
-        return
-    tracked = git(root, "ls-files", "-z", "--", str(real))
-    if tracked or tracked is None:
-        raise GeneratorError(f"{path}: a file of this checkout; name another")
+def _check_targets(root: Path, targets: Mapping[str, Path | None]) -> None:
+    """Refuse, before anything is made, to write documents where they cannot be or would replace what is needed.
+
+    *targets* has each option's path. In the folders of _KEPT nothing is written at all; elsewhere in the checkout
+    no file that git tracks is replaced, or where git cannot say, none that is there.
+    """
+    seen: dict[Path, str] = {}
+    for option, path in targets.items():
+        if path is None:
+            continue
+        if path == Path():  # what an empty text becomes
+            raise GeneratorError(f"{option}: names no file; give it a path")
+        if not _plain(path, option):
+            continue
+        real, top = path.resolve(), root.resolve()
+        if not real.parent.is_dir():
+            raise GeneratorError(f"{option}: {path}: its folder does not exist; make it, or name another")
+        if real in seen:
+            raise GeneratorError(f"{option}: {path}: is the file of {seen[real]} too; name another")
+        seen[real] = option
+        if not real.is_relative_to(top):
+            continue
+        inside = real.relative_to(top)
+        tracked = git(root, "ls-files", "-z", "--", str(real)) if real.exists() else ""
+        if inside.parts[0].lower() in _KEPT or tracked or tracked is None:
+            raise GeneratorError(f"{option}: {path}: a file of this checkout; name another")
 
 
-def _write(path: Path, document: object) -> None:
-    """Write a document to a file, whole or not at all, or into what else stands there: a pipe, a device."""
-    data = (json.dumps(document, indent=2) + "\n").encode("ascii")
-    real = path.resolve()
-    if not real.exists() or real.is_file():
-        files.replace({real: data})
-        return
+def _plain(path: Path, option: str) -> bool:
+    """Tell whether *path* names a file, or one that can come to be; raise GeneratorError where it names a folder."""
+    if _stream(path) is not None:
+        return False
     try:
-        descriptor = os.open(real, os.O_WRONLY | files.NO_WAIT)  # a pipe that nobody reads must not hang this
-        os.set_blocking(descriptor, True)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise GeneratorError(f"{option}: {path}: cannot be written: {why}") from error
+    if stat.S_ISDIR(mode):
+        raise GeneratorError(f"{option}: {path}: is a folder; name a file in it")
+    return stat.S_ISREG(mode)
+
+
+def _stream(path: Path) -> int | None:
+    """Return the descriptor of this process that *path* names, such as 1 for /dev/stdout, or None."""
+    if os.name == "nt":
+        return None
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/([0-9]{1,9})", str(path))
+    return int(found[1]) if found else _STREAMS.get(str(path))
+
+
+def _write(path: Path, option: str, document: object) -> None:
+    """Write a document to a file, whole or not at all, or into what else stands there: a stream, a pipe, a device."""
+    data = (json.dumps(document, indent=2) + "\n").encode("ascii")
+    if _plain(path, option):
+        files.replace({path.resolve(): data})
+        return
+    stream = _stream(path)
+    try:
+        if stream is not None:  # opened anew, a file would be written from its start
+            descriptor = os.dup(stream)
+        else:
+            descriptor = os.open(path, os.O_WRONLY | files.NO_WAIT)  # a pipe that nobody reads must not hang this
+            os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
     except OSError as error:

@@ -161,6 +161,71 @@ def test_a_place_that_cannot_be_written_is_named(audit: Audit, tmp_path: Path) -
         audit(provenance=tmp_path / "file/p.json")
 
 
+@pytest.fixture
+def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where anything is built."""
+
+    def make(*_: object, **__: object) -> None:
+        pytest.fail("something was built")
+
+    monkeypatch.setattr("generator.pipeline.make", make)
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_a_place_that_no_document_can_have_is_told_in_a_line_before_anything_is_built(
+    audit: Audit, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("p.json")
+    for wrong, said in (
+        ({"provenance": Path()}, "--provenance: names no file; give it a path"),
+        ({"sbom": tmp_path / "no/s.json"}, "--sbom: .*: its folder does not exist; make it, or name another"),
+        ({"sbom": tmp_path}, "--sbom: .*: is a folder; name a file in it"),
+        (
+            {"provenance": tmp_path / "loop"},
+            "--provenance: .*loop: cannot be written: Too many levels of .*",
+        ),
+        (
+            {"provenance": tmp_path / "p.json", "sbom": tmp_path / "link"},
+            "--sbom: .*: is the file of --provenance too; name another",
+        ),
+    ):
+        with pytest.raises(GeneratorError) as caught:
+            audit(**wrong)
+        assert re.fullmatch(said, str(caught.value))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "loop"]
+
+
+@pytest.mark.usefixtures("unbuilt")
+@pytest.mark.parametrize("path", [".git/config", ".git/new", "generator/new.py", "templates/new", "output/new.json"])
+def test_nothing_is_written_where_the_checkout_keeps_what_it_needs(
+    tree: Path, audit: Audit, tmp_path: Path, path: str
+) -> None:
+    own = shutil.copytree(tree, tmp_path / "own")
+    subprocess.run([need("git"), "init", "-q"], cwd=own, check=True, timeout=60)
+    before = (own / path).read_bytes() if (own / path).exists() else None
+    with pytest.raises(GeneratorError, match="a file of this checkout; name another"):
+        audit(own, provenance=own / path)
+    assert ((own / path).read_bytes() if (own / path).exists() else None) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no names for open files")
+def test_an_open_file_or_pipe_is_written_to_by_its_number_from_where_it_stands(tmp_path: Path) -> None:
+    document = {"a": 1}
+    for name in ("/dev/fd/{}", "/proc/self/fd/{}"):
+        read, write = os.pipe()
+        with os.fdopen(read, "rb") as end:
+            verify._write(Path(name.format(write)), "--sbom", document)
+            os.close(write)
+            assert json.loads(end.read()) == document
+        with (tmp_path / "log").open("w+b", buffering=0) as log:
+            log.write(b"before\n")
+            verify._write(Path(name.format(log.fileno())), "--sbom", document)
+            log.write(b"behind\n")
+        first, *middle, last = (tmp_path / "log").read_bytes().splitlines()
+        assert (first, json.loads(b"".join(middle)), last) == (b"before", document, b"behind")
+
+
 def test_versions_are_written_as_package_urls_want_them() -> None:
     bill = verify.bill("image", "1", [["g++", "4:12.2.0-3+b1", "amd64"], ["a", "1~rc1", "all"]])
     components = bill["components"]

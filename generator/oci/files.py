@@ -59,6 +59,7 @@ class Limits(_Record, frozen=True):
     """The largest that can be: texts in UTF-16 units, times in nanoseconds from 1970, the rest in bytes or a number."""
 
     path: int
+    parts: int
     part: int
     target: int
     names: int

@@ -4,7 +4,7 @@
 // or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9bf611d844ff99a561e2cccdaabfd3f3ec949f773a51f0a373dd8c04fd50a400","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:161834f1d08d4aff967588246b2fc7895cb810efec52812c328806adc85543de","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -29,6 +29,7 @@ static const char *const REASONS[][2] = {
   {"marker", "a part of the path begins with .wh., which marks what a layer removes"},
   {"part-long", "a part of the path is longer than 255 UTF-16 units"},
   {"path-long", "the path is longer than 32,767 UTF-16 units"},
+  {"parts", "the path has more than 1,024 parts"},
   {"target", "only a link has a target"},
   {"target-empty", "the link has no target"},
   {"target-character", "the link's target has a character that no path on Windows has"},
@@ -177,6 +178,7 @@ enum {
   CONTROLS = 32,
   LONGEST_DEVICE = 7,
   MAX_PATH_UNITS = 32767,
+  MAX_PARTS = 1024,
   MAX_PART_UNITS = 255,
   MAX_TARGET_UNITS = 4087,
   MAX_NAMES = 1024,
@@ -382,13 +384,17 @@ static const char *check_part(Text part) {
 }
 
 static const char *check_path(Text path) {
-  size_t units;
+  size_t units, parts = 1;
   int more = 1;
   const char *error = check_text(path, CHARACTERS, &units);
   if (path.size == 0)
     return "empty";
   if (error == NULL && units + strlen(ROOT) > MAX_PATH_UNITS)
     return "path-long";
+  for (size_t i = 0; i < path.size; i++)
+    parts += path.at[i] == '/';
+  if (error == NULL && parts > MAX_PARTS)
+    return "parts";
   while (more && error == NULL)
     error = check_part(cut(&path, &more));
   return error;
@@ -404,17 +410,46 @@ static const char *check_target(Text target) {
   return strcmp(error, "character") == 0 ? "target-character" : error;
 }
 
-static const char *check_raw(Text raw) {
-  const unsigned char *d = (const unsigned char *)raw.at;
-  if (raw.size < 20 || raw.size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
-    return "descriptor";
-  for (int i = 4; i < 20; i += 4) {
-    uint32_t offset = d[i] | (uint32_t)d[i + 1] << 8 |
-                      (uint32_t)d[i + 2] << 16 | (uint32_t)d[i + 3] << 24;
-    if (offset != 0 && (offset < 20 || offset > raw.size - 8))
-      return "descriptor";
+static size_t number(const unsigned char *d) {
+  return (size_t)(d[0] | d[1] << 8);
+}
+
+// Tells whether an access control list is whole and within so many bytes, of
+// which 8 are there.
+static int list_readable(const unsigned char *list, size_t room) {
+  size_t size = number(list + 2), at = 8;
+  if ((list[0] != 2 && list[0] != 4) || size < 8 || size % 4 != 0 ||
+      size > room)
+    return 0;
+  for (size_t n = number(list + 4); n > 0; n--) {
+    size_t entry = at < size ? number(list + at + 2) : 0;
+    if (entry < 4 || entry % 4 != 0 || entry > size - at)
+      return 0;
+    at += entry;
   }
-  return NULL;
+  return 1;
+}
+
+// Tells whether a security descriptor is self-relative, and its parts are whole
+// and in it.
+static int readable(const unsigned char *d, size_t size) {
+  if (size < 20 || size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
+    return 0;
+  for (int field = 4; field < 20; field += 4) {
+    size_t at = number(d + field);
+    if (number(d + field + 2) > 0) // more than the most bytes there are
+      return 0;
+    if (at == 0)
+      continue;
+    if (at % 4 != 0 || at < 20 || at > size - 8)
+      return 0;
+    if (field >= 12) {
+      if (!list_readable(d + at, size - at))
+        return 0;
+    } else if (d[at] != 1 || d[at + 1] > 15 || 8 + 4u * d[at + 1] > size - at)
+      return 0;
+  }
+  return 1;
 }
 
 static const char *set_times(Header *h, const Times *given) {
@@ -444,7 +479,8 @@ static const char *set_descriptor(Header *h, const Descriptor *d) {
     d = &DEFAULT;
   if (d->raw != NULL) {
     h->raw = text((const char *)d->raw, d->size);
-    return check_raw(h->raw);
+    return readable((const unsigned char *)d->raw, d->size) ? NULL
+                                                            : "descriptor";
   }
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)

@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:dca25126cd023d989d2e6c203d171e117845fb5b15d7c6d44f2660c46e424aa9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:9365db8a15c0b6d3e3aabd6fe94e04bc926841749425e6fb89d656815dcaf9f9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -85,6 +85,7 @@ REASONS: dict[str, str] = {
     "marker": "a part of the path begins with .wh., which marks what a layer removes",
     "part-long": "a part of the path is longer than 255 UTF-16 units",
     "path-long": "the path is longer than 32,767 UTF-16 units",
+    "parts": "the path has more than 1,024 parts",
     "target": "only a link has a target",
     "target-empty": "the link has no target",
     "target-character": "the link's target has a character that no path on Windows has",
@@ -422,6 +423,8 @@ def _check_path(text: str, path: str) -> None:
         raise FilesError("character", path)
     if units > 32761:
         raise FilesError("path-long", path)
+    if text.count("/") >= 1024:
+        raise FilesError("parts", path)
     for part in text.split("/"):
         wrong = _part(part)[1]
         if wrong:
@@ -442,17 +445,19 @@ def _check_target(text: str, path: str) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _rounded(time: Time) -> Times | None:
+def _rounded(time: tuple[int, ...]) -> Times | None:
     """Return whole steps of the four times, or None where one is out of range."""
-    if isinstance(time, int):
-        time = Times(time, time, time, time)
     whole = Times(*[one - one % 100 for one in time])
     least, most = -9223372036854775800, 9223372036854775800
     return whole if least <= min(whole) and max(whole) <= most else None
 
 
 def _times(time: Time, path: str) -> Times:
-    rounded = _rounded(time)
+    four = time if isinstance(time, tuple) else (time, time, time, time)
+    for one in four:
+        if not isinstance(one, int):  # to a cache, 7.0 is 7
+            raise TypeError("a time is a whole number of nanoseconds")
+    rounded = _rounded(four)
     if rounded is None:
         raise FilesError("time", path)
     return rounded
@@ -464,15 +469,45 @@ def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
         return DESCRIPTORS[descriptor][0 if directory else 1]
-    parts = [int.from_bytes(descriptor[at : at + 4], "little") for at in (4, 8, 12, 16)]
-    if (
-        not 20 <= len(descriptor) <= 65535
-        or descriptor[0] != 1
-        or not descriptor[3] & 0x80  # self-relative
-        or any(part and not 20 <= part <= len(descriptor) - 8 for part in parts)
-    ):
+    if not _readable(descriptor):
         raise FilesError("descriptor", path)
     return base64.b64encode(descriptor).decode("ascii")
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")
+
+
+def _readable(data: bytes) -> bool:
+    """Tell whether a descriptor is self-relative, and its parts are whole and in it."""
+    size = len(data)
+    if not 20 <= size <= 65535 or data[0] != 1 or not data[3] & 0x80:
+        return False
+    for field in (4, 8, 12, 16):
+        at = _number(data, field, 4)
+        if at == 0:
+            continue
+        if at % 4 or not 20 <= at <= size - 8:
+            return False
+        if field >= 12:  # the lists
+            if not _list_readable(data, at):
+                return False
+        elif data[at] != 1 or data[at + 1] > 15 or 8 + 4 * data[at + 1] > size - at:
+            return False
+    return True
+
+
+def _list_readable(data: bytes, at: int) -> bool:
+    size, entries = _number(data, at + 2, 2), _number(data, at + 4, 2)
+    if data[at] not in (2, 4) or size < 8 or size % 4 or size > len(data) - at:
+        return False
+    end, at = at + size, at + 8
+    for _ in range(entries):
+        size = _number(data, at + 2, 2) if at < end else 0
+        if size < 4 or size % 4 or size > end - at:
+            return False
+        at += size
+    return True
 
 
 # ------------------------------------------------------------------------------------

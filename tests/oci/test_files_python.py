@@ -2,6 +2,7 @@
 """The Python writer of layers on top: what a list of entries cannot show, such as data, trees and what failed."""
 
 import io
+import itertools
 import os
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from support import need
 
 from generator.builder.wire import ROOT
+from generator.oci.files import facts
+from generator.security import descriptor
 
 sys.path.insert(0, str(ROOT / "output/python"))
 import windows_files as files
@@ -177,6 +180,33 @@ def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(files.FilesError) as refused:
         files.header("fifo", "a")
     assert refused.value.code == "kind"
+
+
+def test_a_time_that_is_no_whole_number_is_refused_and_spoils_none_that_is() -> None:
+    fractions: tuple[Any, ...] = (7e9, files.Times(0, 0, 0, cast("int", 7e9)), files.Times(cast("int", 7e9), 0, 0, 0))
+    for time in fractions:
+        with pytest.raises(TypeError, match="a time is a whole number of nanoseconds"):
+            files.header(files.FILE, "x", time=time)
+    assert b" LIBARCHIVE.creationtime=7\n" in files.header(files.FILE, "x", time=files.Times(0, 0, 0, 7 * 10**9))
+
+
+def test_every_descriptor_that_can_be_read_exactly_is_taken_and_one_cut_short_never() -> None:
+    taken = refused = 0
+    for good in (good for both in facts().compiled().values() for good in both if good):
+        for at, value in itertools.product(range(len(good)), (0, 1, 2, 4, 16, 255)):
+            changed = good[:at] + bytes([value]) + good[at + 1 :]
+            try:
+                descriptor.from_bytes(changed)
+            except descriptor.DescriptorError:
+                refused += 1
+                continue
+            assert files.header(files.FILE, "x", descriptor=changed)
+            taken += 1
+        for length in range(20, len(good)):
+            with pytest.raises(files.FilesError, match="the security descriptor is unknown or damaged"):
+                files.header(files.FILE, "x", descriptor=good[:length])
+    assert taken > 1000
+    assert refused > 500
 
 
 def test_the_core_makes_what_the_writer_writes() -> None:

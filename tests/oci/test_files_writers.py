@@ -124,7 +124,7 @@ BROKEN = {
     "a missing key": (b"part = 255", b"", "missing required field `part`"),
     "a word too many": (b"[limits]", b"[limits]\nlimit = 1", "unknown field `limit`"),
     "no SDDL": (b'file = "O:BAG:BA"', b'file = "BA"', "must stand here"),
-    "an unknown fact in a reason": (b"{part}", b"{parts}", "parts"),
+    "an unknown fact in a reason": (b"{part}", b"{pieces}", "pieces"),
     "a unit that is none": (b"0xFF5A", b"0x1FF5A", "<= 65535"),
 }
 

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4fabc0fd0ceb340fadc9123398617b5394edb60a73a8e8abe9e36803cbfe3040","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:83bb8cfd790997385c30af3ba85ecd9cc985af0a11862f53ced0a155d3f8e92d","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -119,6 +119,7 @@ var reasons = map[string]string{
 	"marker":           "a part of the path begins with .wh., which marks what a layer removes",
 	"part-long":        "a part of the path is longer than 255 UTF-16 units",
 	"path-long":        "the path is longer than 32,767 UTF-16 units",
+	"parts":            "the path has more than 1,024 parts",
 	"target":           "only a link has a target",
 	"target-empty":     "the link has no target",
 	"target-character": "the link's target has a character that no path on Windows has",
@@ -307,17 +308,8 @@ func (h *header) setDescriptor(d Descriptor) bool {
 		h.descriptor = ""
 		return true
 	}
-	if len(d) < 20 || len(d) > 65535 || d[0] != 1 || d[3]&0x80 == 0 {
-		return false
-	}
-	for at := 4; at < 20; at += 4 {
-		offset := uint32(d[at]) | uint32(d[at+1])<<8 | uint32(d[at+2])<<16 | uint32(d[at+3])<<24
-		if offset != 0 && (offset < 20 || uint64(offset)+8 > uint64(len(d))) {
-			return false
-		}
-	}
 	h.raw = string(d)
-	return true
+	return readable(h.raw)
 }
 
 // append appends the PAX header with its records, and the header.
@@ -489,6 +481,8 @@ func checkPath(text string) string {
 		return code
 	case units > 32761:
 		return "path-long"
+	case strings.Count(text, "/") >= 1024:
+		return "parts"
 	}
 	for rest, more := text, true; more; {
 		var part string
@@ -525,6 +519,56 @@ func checkTarget(text string) string {
 		return "target-long"
 	}
 	return code
+}
+
+// readable tells whether a security descriptor is self-relative, and its parts are whole and in it.
+func readable(d string) bool {
+	if len(d) < 20 || len(d) > 65535 || d[0] != 1 || d[3]&0x80 == 0 {
+		return false
+	}
+	for field := 4; field < 20; field += 4 {
+		offset := uint64(number(d[field:])) | uint64(number(d[field+2:]))<<16
+		if offset == 0 {
+			continue
+		}
+		if offset%4 != 0 || offset < 20 || offset+8 > uint64(len(d)) {
+			return false
+		}
+		part := d[offset:]
+		if field >= 12 {
+			if !listReadable(part) {
+				return false
+			}
+		} else if part[0] != 1 || part[1] > 15 || 8+4*int(part[1]) > len(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// listReadable does the same for an access control list, of which the first 8 bytes are there.
+func listReadable(list string) bool {
+	size := number(list[2:])
+	if list[0] != 2 && list[0] != 4 || size < 8 || size%4 != 0 || size > len(list) {
+		return false
+	}
+	rest := list[8:size]
+	for n := number(list[4:]); n > 0; n-- {
+		if len(rest) < 4 {
+			return false
+		}
+		size := number(rest[2:])
+		if size < 4 || size%4 != 0 || size > len(rest) {
+			return false
+		}
+		rest = rest[size:]
+	}
+	return true
+}
+
+// number returns the 16 bits that d begins with.
+func number(d string) int {
+	return int(d[0]) | int(d[1])<<8
 }
 
 // checkText returns how many UTF-16 units text has, or why it cannot be a name.
