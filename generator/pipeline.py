@@ -223,7 +223,8 @@ def check(
                 # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
                 if rebuild or full or ci or damage or manifest.changed(record, seen):
                     raise GeneratorError(
-                        f"{error.name} is not installed, without which nothing can be made to compare with; {home.REMEDY}"
+                        f"{error.name} is not installed, without which nothing can be made to compare with; "
+                        f"{home.REMEDY}"
                     ) from error
                 findings = [*seen.strange, *manifest.differing(record, seen)]
     because = manifest.changed(record, seen) if findings and not damage else []

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import need
@@ -224,7 +225,8 @@ def test_neither_pythons_settings_nor_modules_beside_invokew_have_a_say(project:
         (project.root / f"{name}.py").write_text("raise SystemExit('the wrong module')")
     name, value = setting.split("=")
     for _ in range(2):  # the first use, which sets up, and the second
-        assert project.tell(**{f"PYTHON{name}": value})["cwd"] == str(project.root)
+        settings: dict[str, Any] = {f"PYTHON{name}": value}
+        assert project.tell(**settings)["cwd"] == str(project.root)
 
 
 @pytest.mark.program
