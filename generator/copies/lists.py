@@ -21,6 +21,9 @@ from .ignored import repository
 NAME = "winscratch.lock"
 FORMAT = 1
 _MOST = 1 << 20  # bytes
+# In a line: more than paths have. tomllib takes time by the square of the parts of a key, which dots divide.
+_DOTS = 64
+_LONGEST = 4096  # characters of a path: Linux takes no longer one
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
 format = {FORMAT}
 
@@ -51,7 +54,11 @@ def read(folder: Path) -> dict[str, Entry]:
         return {}
     fix = "correct it, or remove the file and write it anew with --update --lock"
     try:
-        document = tomllib.loads(files.read_file(path, str(path), _MOST, follow=False).decode("utf-8"))
+        held = files.read_file(path, str(path), _MOST, follow=False).decode("utf-8")
+        for number, line in enumerate(held.split("\n"), 1):
+            if line.count(".") > _DOTS:
+                raise GeneratorError(f"{path}: line {number}: more than {_DOTS} dots, which no path has; {fix}")
+        document = tomllib.loads(held)
     except (ValueError, RecursionError) as error:  # TOML's and UTF-8's errors are ValueErrors
         raise GeneratorError(f"{path}: not TOML: {error}; {fix}") from error
     if document.get("format") != FORMAT:
@@ -74,7 +81,9 @@ def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
 
 
 def _is_plain(path: str) -> bool:
-    """Tell whether *path* is relative, leads nowhere but down, and is the same on every system."""
+    """Tell whether *path* is relative, leads nowhere but down, and is the same on every system; within the limits."""
+    if len(path) > _LONGEST or path.count(".") > _DOTS:
+        return False
     return path.isprintable() and "\\" not in path and ":" not in path and not {"", ".", ".."} & {*path.split("/")}
 
 
@@ -85,7 +94,9 @@ def name_of(path: Path, folder: Path) -> str:
     except ValueError as error:
         raise GeneratorError(f"{path}: not below {folder}, so {NAME} there cannot list it") from error
     if not _is_plain(name):
-        raise GeneratorError(f"{path}: {NAME} cannot list a name with backslashes, colons or what is not printable")
+        raise GeneratorError(
+            f"{path}: {NAME} cannot list a name with backslashes, colons, what is not printable, or over {_DOTS} dots"
+        )
     return name
 
 

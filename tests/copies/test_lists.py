@@ -2,12 +2,15 @@
 """winscratch.lock, the list of a project's copies: kept, held against what is there, and never obeyed."""
 
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from copying import commit, git, shown, states, write
 
+from generator.builder.wire import ROOT
 from generator.copies import lists
 from generator.errors import GeneratorError
 
@@ -219,6 +222,8 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
         ("format = 1\n[copies]\n'a' = {}\n'a' = {}\n", r"not TOML: "),
         ("x = " + "[" * 5000, r"not TOML: "),
         ("\udcff", r"not TOML: "),
+        ("format = 1\n[copies]\n" + "a." * 65 + "a = 1\n", r"line 3: more than 64 dots"),
+        (f'format = 1\n[copies]\n"{"a" * 4097}" = {{ language = "c", layer = "x" }}\n', r"copies\..*: not a path"),
     ],
 )
 def test_a_damaged_list_is_one_line_that_says_the_fix(text: str, message: str) -> None:
@@ -226,6 +231,23 @@ def test_a_damaged_list_is_one_line_that_says_the_fix(text: str, message: str) -
     LIST.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(GeneratorError, match=rf"^winscratch\.lock: {message}.*; (correct it|use the)"):
         states()
+
+
+@pytest.mark.parametrize(
+    "line", ["a." * 40_000 + "a = 1\n", "[" + "a." * 40_000 + "a]\n", "x = { " + "a." * 40_000 + "a = 1 }\n"]
+)
+def test_a_list_made_to_take_for_ever_is_refused_at_once(line: str, place: Path) -> None:
+    LIST.write_text("format = 1\n[copies]\n" + line, "utf-8")
+    command = [sys.executable, "-B", "-m", "generator", "vendored", str(place)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "winscratch.lock: line 3: more than 64 dots" in done.stderr
+
+
+def test_a_copy_whose_path_has_too_many_dots_is_not_listed(place: Path) -> None:
+    with pytest.raises(GeneratorError, match=r"winscratch\.lock cannot list a name with .* over 64 dots$"):
+        write("python", "scratch", "a." * 70 + "d/x.py", lock=True)
+    assert list(place.iterdir()) == []
 
 
 def test_lists_of_two_branches_merge_line_by_line(place: Path) -> None:
