@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,34 @@ def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path)
     (place / "gen.go").write_text("//go:build ignore\n\npackage main\n")
     write("go", "legacy", ".")
     assert options_of("windows_legacy.go") == Options("there", "WindowsLegacy")
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ("\ufeff// a\n/* package b */ package /* c */ one // d\n", "one"),
+        ("package one", "one"),
+        ("/* package one", "d"),
+        ("/*/ package one", "d"),
+        ("packages one", "d"),
+        ("//go:build ignore\n\npackage one\n", "d"),
+    ],
+)
+def test_go_package_is_read_past_comments(text: str, package: str) -> None:
+    Path("d").mkdir()
+    Path("d/a.go").write_text(text, "utf-8")
+    write("go", "scratch", "d/x.go")
+    assert options_of("d/x.go").package == package
+
+
+@pytest.mark.parametrize("unit", ["/* ", "// ", "/**/", "\n", "//go:build ", "/*"])
+def test_a_go_file_made_to_take_for_ever_takes_no_time(unit: str, place: Path) -> None:
+    (place / "d").mkdir()
+    (place / "d/a.go").write_text(unit * 300_000, "utf-8")
+    command = [sys.executable, "-B", "-m", "generator", "vendor", "go", "scratch", str(place / "d"), "--dry-run"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "would write" in done.stdout
 
 
 def test_go_directory_with_two_packages_asks_which(place: Path) -> None:
