@@ -5,6 +5,7 @@ Results go to standard output; progress, waiting, notices and errors go to stand
 flushed as it is said, so that it reaches a pipe or a log while the command still runs.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -80,6 +81,15 @@ def workflow_error(file: str, message: str) -> Verbatim:
     """Return the command that has GitHub show *message* at *file*."""
     name = "".join(f"%{ord(c):02X}" if c in "%\r\n:," else c for c in file)
     return Verbatim(f"::error file={printable(name)}::{one_line(message).replace('%', '%25')}")
+
+
+def json_document(data: object) -> Verbatim:
+    """Return *data* as a JSON document that holds what it holds, and in no line what a log takes for a command.
+
+    Such a command starts a line in ``::``, which no line of JSON does, or is ``##[`` or ``##vso[`` anywhere: of two
+    ``#`` in turn, which only strings hold, the second is written as its code.
+    """
+    return Verbatim(json.dumps(data, indent=2).replace("##", r"#\u0023"))
 
 
 def _write(stream: TextIO | None, text: str) -> None:

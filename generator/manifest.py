@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import home
-from .console import Verbatim, workflow_error
+from .console import json_document, workflow_error
 from .errors import GeneratorError, brief
 from .files import TEMPORARY, read_file
 
@@ -172,7 +172,7 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
             "changed": [finding._asdict() for finding in because] if findings else [],
             "fix": fix if findings else None,
         }
-        return [Verbatim(json.dumps(document, indent=2))]
+        return [json_document(document)]
     if not findings:
         return ["fresh: every output is what its inputs make"]
     lines = [f"stale: {finding}" for finding in findings]

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is said of copies: to a person, to a machine, and in the workflow commands of GitHub's runner."""
 
-import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ..console import Verbatim, workflow_error
+from ..console import json_document, workflow_error
 from .state import EDITED, FRESH, MISSING, NEWER, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
@@ -35,7 +34,7 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
     """Yield the lines that tell of *copies*, which were found by *paths*."""
     if as_json:
         keys = ("path", "layer", "language", "state", "detail")
-        yield Verbatim(json.dumps([{key: getattr(copy, key) for key in keys} for copy in copies], indent=2))
+        yield json_document([{key: getattr(copy, key) for key in keys} for copy in copies])
         return
     if not copies:
         yield "no copies found"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A committed layer, or what belongs to it, on standard output."""
 
-import json
 from pathlib import Path
 
-from ..console import Verbatim, say, say_bytes
+from ..console import json_document, say, say_bytes
 from ..errors import EXIT_OK, GeneratorError
 from ..oci.blob import MEDIA_TYPE, Blob
 from .vendor import committed_blob
@@ -17,7 +16,7 @@ def show(root: Path, name: str, part: str) -> int:
     """
     blob = committed_blob(root, name)
     if part == "info":
-        say(Verbatim(json.dumps(_info(name, blob), indent=2)))
+        say(json_document(_info(name, blob)))
         return EXIT_OK
     if part == "bcd":
         if blob.bcd is None:

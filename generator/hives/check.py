@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The check of any registry hive: a line for each finding, and one that says what Windows would make of the hive."""
 
-import json
 import mmap
 import os
 import stat
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from .. import console
-from ..console import Say, Verbatim
+from ..console import Say, json_document
 from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from .base import MAX_LENGTH
 from .cells import Buffer
@@ -83,7 +82,7 @@ def report(
             for line in _lines(reading, len(data)):
                 say(f"{path}: {line}")
     if as_json:
-        say(Verbatim(json.dumps(records, indent=2)))
+        say(json_document(records))
     return status
 
 
