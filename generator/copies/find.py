@@ -62,8 +62,9 @@ class Search:
 
 
 def stem(name: str) -> str:
-    """Return the name of a copy's file without its ending."""
-    return name.removesuffix(max((ending for ending in _ENDINGS if name.endswith(ending)), key=len, default=""))
+    """Return the name of a copy's file without its ending, which may be in capitals."""
+    length = max((len(ending) for ending in _ENDINGS if name.lower().endswith(ending)), default=0)
+    return name[: len(name) - length]
 
 
 def find(paths: Iterable[str], note: Say) -> Search:
@@ -123,7 +124,9 @@ def _walk(path: str, *, in_repository: bool) -> Iterator[str]:
                 if entry.name != ".git":
                     folders.append(os.path.join(inner, entry.name))
             elif entry.name == lists.NAME or (
-                entry.name.endswith(_ENDINGS) and entry.is_file(follow_symlinks=False) and _is_marked(entry.path)
+                entry.name.lower().endswith(_ENDINGS)
+                and entry.is_file(follow_symlinks=False)
+                and _is_marked(entry.path)
             ):
                 yield os.path.join(inner, entry.name)
 

@@ -40,7 +40,8 @@ def _others(copy: Copy) -> Iterator[tuple[str, Provenance]]:
 
 def _beside(copy: Copy, ending: str, half: Provenance, catalogue: Catalogue) -> Iterator[Copy]:
     """Yield the file that ends in *ending* and stands or is to stand beside *copy*, or *copy* if another does."""
-    siblings = [_sibling(copy.file, alike) for alike in LANGUAGES[copy.language].endings_like(ending)]
+    alike = LANGUAGES[copy.language].endings_like(ending)
+    siblings = [_sibling(copy.file, spelt) for spelt in (*alike, *map(str.upper, alike))]
     there = [file for file in siblings if os.path.lexists(file.real)]
     for file in there:
         # A link will do, but what it leads to is not this copy's to write.

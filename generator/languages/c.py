@@ -56,7 +56,10 @@ LANGUAGE = Language(
     committed=lambda name: Options(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
-    alike=((".c", ".cc", ".cpp", ".cxx"), (".h", ".hh", ".hpp", ".hxx")),
+    alike=(
+        (".c", ".cc", ".cpp", ".cxx", ".c++"),
+        (".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp"),
+    ),
     formatter=("clang-format", *_LAYOUT),
     tools=(
         Tool("clang", "clang"),

@@ -129,15 +129,26 @@ def test_what_merely_mentions_the_line_is_no_copy() -> None:
     assert states(allow_none=True) == {}
 
 
-@pytest.mark.parametrize("ending", [".cc", ".cpp", ".cxx"])
-def test_a_copy_of_c_by_a_name_of_cpp_is_checked(ending: str, older: Path) -> None:
+@pytest.mark.parametrize(
+    ("ending", "header"),
+    [
+        (".cc", ".hh"),
+        (".cpp", ".hpp"),
+        (".cxx", ".hxx"),
+        (".c++", ".h++"),
+        (".C", ".H"),
+        (".CPP", ".HPP"),
+        (".c", ".inc"),
+    ],
+)
+def test_a_copy_of_c_by_a_name_of_cpp_is_checked(ending: str, header: str, older: Path) -> None:
     write("c", "scratch", "x.c", older)
     Path("x.c").rename(f"x{ending}")
-    Path("x.h").rename("x.hpp")
-    found = {f"x{ending}": "outdated: template only changed", "x.hpp": "outdated: template only changed"}
+    Path("x.h").rename(f"x{header}")
+    found = dict.fromkeys(sorted((f"x{ending}", f"x{header}")), "outdated: template only changed")
     assert states() == found
     assert states(f"x{ending}") == found
-    assert states("x.hpp", update=True) == dict.fromkeys(found, "fresh: updated")
+    assert states(f"x{header}", update=True) == dict.fromkeys(found, "fresh: updated")
 
 
 def test_half_a_copy_is_not_a_whole_one(place: Path) -> None:
