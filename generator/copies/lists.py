@@ -24,6 +24,7 @@ _MOST = 1 << 20  # bytes
 # In a line: more than paths have. tomllib takes time by the square of the parts of a key, which dots divide.
 _DOTS = 64
 _LONGEST = 4096  # characters of a path: Linux takes no longer one
+_WORD = 64  # characters of the name of a language or a layer
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
 format = {FORMAT}
 
@@ -75,7 +76,7 @@ def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
         raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
     if not isinstance(held, dict) or held.keys() != set(Entry._fields):
         raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
-    if not all(isinstance(value, str) and value.isprintable() for value in held.values()):
+    if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
         raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
     return Entry(**held)
 

@@ -15,6 +15,7 @@ from typing import Any
 from .language import Options
 from .table import mark
 
+MAX_FIELD = 300  # characters of what a line holds, each longer than any real one; reports show it
 UNSEALED = "sha256:" + "0" * 64
 _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
 
@@ -58,7 +59,7 @@ def read(text: str) -> tuple[Provenance, bool] | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     values = (*options, *(v for k, v in asdict(provenance).items() if k != "options"))
-    return (provenance, intact) if all(isinstance(v, str) for v in values) else None
+    return (provenance, intact) if all(isinstance(v, str) and len(v) <= MAX_FIELD for v in values) else None
 
 
 def recorded(text: str) -> dict[str, Any] | None:
