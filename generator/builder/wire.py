@@ -18,6 +18,7 @@ from .process import EngineError
 FORMAT = 1  # of request and response, see hivebuilder/__main__.py
 FOREIGN_HIVEX = 4  # the builder's exit status when the module named hivex is another project's
 NO_HIVEX = 3  # … and when there is none
+MAX_VERSION = 64  # characters, of what the builder says its hivex is; any real one is far shorter
 
 ROOT = Path(__file__).parents[2]
 BUILDER = "generator/hivebuilder"
@@ -78,6 +79,8 @@ def decode_response(response: bytes, ids: Collection[str]) -> Built:
     if type(members["format"]) is not int or members["format"] != FORMAT:  # True is 1, and 1.0 is
         raise EngineError(f"format is not {FORMAT}")
     version = _text(members["hivex"], "hivex")
+    if len(version) > MAX_VERSION or not version.isprintable():
+        raise EngineError(f"hivex is not a version: at most {MAX_VERSION} printable characters")
     hives = _members(members["hives"], "hives", ids)
     return Built({name: _decode_hive(hives[name], f"hives.{name}") for name in ids}, version)
 

@@ -75,7 +75,7 @@ def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
         raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
     if not isinstance(held, dict) or held.keys() != set(Entry._fields):
         raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
-    if not all(isinstance(value, str) and value.isprintable() for value in held.values()):
+    if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
         raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
     return Entry(**held)
 

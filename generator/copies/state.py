@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import VERSION, files, manifest
-from ..errors import GeneratorError
+from ..errors import GeneratorError, shorten
 from ..languages import provenance
 from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
@@ -83,7 +83,7 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
         marked = is_marked(text.encode("utf-8", "surrogateescape"))
         return Copy(file, "", "", EDITED if marked else NO_COPY, "it has no winscratch line")
     version = fields.get("version")
-    newer = f"made by {version}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
+    newer = f"made by {shorten(version)}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
     found = provenance.read(text)
     if found is None:
         # A later version may record what this one does not know.

@@ -51,6 +51,8 @@ def vendor(
     for name, value in wishes.items():
         if value is not None and name not in LANGUAGES[language].takes:
             raise GeneratorError(f"--{name}: means nothing in {language}; leave it out")
+    if not destination:
+        raise GeneratorError("DEST: empty; name a file, or a directory, which . is too")
     blob = embedded(root, language, layer)
     try:
         stem, targets = _targets(language, layer, destination, package)

@@ -59,7 +59,7 @@ def read(text: str) -> tuple[Provenance, bool] | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     values = (*options, *(v for k, v in asdict(provenance).items() if k != "options"))
-    return (provenance, intact) if all(isinstance(v, str) for v in values) else None
+    return (provenance, intact) if all(isinstance(v, str) and len(v) <= MAX_FIELD for v in values) else None
 
 
 def recorded(text: str) -> dict[str, Any] | None:

@@ -256,6 +256,10 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
             'format = 1\n[copies]\nx = { language = "c", layer = "\\u001b" }\n',
             r"copies\.'x': language and layer are not plain text",
         ),
+        (
+            f'format = 1\n[copies]\nx = {{ language = "c", layer = "{"x" * 65}" }}\n',
+            r"copies\.'x': language and layer are not plain text",
+        ),
         ("<<<<<<< ours\n", r"not TOML: "),
         ("format = 1\n[copies]\n'a' = {}\n'a' = {}\n", r"not TOML: "),
         ("x = " + "[" * 5000, r"not TOML: "),

@@ -254,6 +254,11 @@ def test_wrong_options_are_one_clear_line(
     assert listing() == []
 
 
+def test_an_empty_destination_is_refused(place: Path) -> None:
+    assert refused("python", "") == "DEST: empty; name a file, or a directory, which . is too"
+    assert list(place.iterdir()) == []
+
+
 def test_an_unknown_layer_is_refused() -> None:
     names = [*LAYERS, *(kind for kind in LANGUAGES["go"].modules if kind != LAYER)]
     assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(names)}"
