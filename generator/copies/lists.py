@@ -24,6 +24,7 @@ _MOST = 1 << 20  # bytes
 # In a line: more than paths have. tomllib takes time by the square of the parts of a key, which dots divide.
 _DOTS = 64
 _LONGEST = 4096  # characters of a path: Linux takes no longer one
+_WORD = 64  # characters of the name of a language or a layer
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
 format = {FORMAT}
 

@@ -15,6 +15,7 @@ from typing import Any
 from .language import Options
 from .table import mark
 
+MAX_FIELD = 300  # characters of what a line holds, each longer than any real one; reports show it
 MAX_VERSION = 32  # characters
 UNSEALED = "sha256:" + "0" * 64
 _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
