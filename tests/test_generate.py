@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
@@ -333,6 +334,7 @@ def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
     done = subprocess.run(
         [*BARE, "-X", "importtime", "-m", "generator", "check-stale"],
         cwd=tree,
+        env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=True,

@@ -98,7 +98,9 @@ def run(
 
 
 def outputs(root: Path) -> dict[str, bytes]:
-    return {p.relative_to(root).as_posix(): p.read_bytes() for p in (root / "output").rglob("*") if p.is_file()}
+    """Return every file below output/ by path, but for the bytecode that importing a module leaves there."""
+    files = (path for path in (root / "output").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 # ---------------------------------------------------------------------------------------------
