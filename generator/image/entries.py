@@ -4,11 +4,11 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..console import Say
-from ..errors import GeneratorError
+from ..errors import GeneratorError, brief
 from ..files import NO_FOLLOW, NO_WAIT
 from ..oci.files import facts
 from ..security import descriptor, sddl
@@ -45,7 +45,7 @@ def security(text: str) -> str | bytes:
         raise GeneratorError(f"--security {text}: neither {names} nor SDDL: {error}") from error
 
 
-def write_layer(entries: Iterable[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
+def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
     """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
 
     *note* is told in one line what files have that Windows has no form for. Modes, owners and access control lists
@@ -78,7 +78,7 @@ def write_layer(entries: Iterable[Entry], options: LayerOptions, out: Tar, whole
             if stamp and entry.kind in {"file", "directory"} and stamp.mode & _SPECIAL_BITS:
                 lost.setdefault("setuid, setgid or sticky bits", []).append(entry.source)
         except files.FilesError as error:
-            raise _refused(entry, error.code, files.REASONS[error.code]) from error
+            raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
     layer.close()
     if lost:
         told = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
@@ -102,8 +102,7 @@ def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) 
     try:
         _check(opened, entry)
         if size < whole:
-            data = _Data(opened, entry.source).read(size + 1)
-            layer.add(entry.path, data, size=size, time=time)
+            layer.add(entry.path, _Data(opened, entry.source).read(size), size=size, time=time)
         else:
             layer.add(entry.path, _Data(opened, entry.source, out), size=size, time=time)
         _check(opened, entry)
@@ -159,7 +158,10 @@ def _unread(path: str, error: OSError) -> GeneratorError:
     return GeneratorError(f"{path}: cannot be read: {error.strerror}")
 
 
-def _refused(entry: Entry, code: str, reason: str) -> GeneratorError:
+def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
     if code == "data":
         return _changed(entry)
+    if code == "case":
+        spelled = (one.path for one in entries if one.path.upper() == entry.path.upper() and one.path != entry.path)
+        reason += f", {brief(next(spelled, ''))}"
     return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")
