@@ -31,7 +31,8 @@ import sys
 from pathlib import Path
 from generator.image.make import make_layers
 from generator.image.model import LayerOptions, Source
-make_layers([Source(Path(sys.argv[1]))], LayerOptions(compression=sys.argv[2]), Path(sys.argv[3]), one_layer=True, note=print)
+source, options = Source(Path(sys.argv[1])), LayerOptions(compression=sys.argv[2])
+make_layers([source], options, Path(sys.argv[3]), one_layer=True, note=print)
 """
 
 
@@ -45,7 +46,7 @@ class Run(NamedTuple):
 
 
 def real_files() -> Iterator[tuple[Path, int]]:
-    """Yield this machine's programs, libraries and what lies beside them with their sizes, in an order of no meaning."""
+    """Yield this machine's programs, libraries and what lies beside them, with their sizes, in no order."""
     found: list[tuple[Path, int]] = []
     for top in WHERE:
         for folder, _, names in os.walk(top):
@@ -54,7 +55,7 @@ def real_files() -> Iterator[tuple[Path, int]]:
                 if path.is_file() and not path.is_symlink():
                     found.append((path, path.stat().st_size))
     found.sort()
-    random.Random(1).shuffle(found)
+    random.Random(1).shuffle(found)  # noqa: S311 - to be the same each time
     yield from found
 
 
@@ -83,7 +84,7 @@ def is_binary(path: Path) -> bool:
 
 def fill_small(folder: Path, number: int) -> tuple[int, int]:
     """Write *number* small files of text and numbers into *folder*."""
-    chosen = random.Random(2)
+    chosen = random.Random(2)  # noqa: S311
     words = [f"{chosen.random()}\n" for _ in range(1000)]
     total = 0
     for made in range(number):

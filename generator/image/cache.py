@@ -120,7 +120,7 @@ class Cache:
             temporary.unlink(missing_ok=True)
 
 
-def open_cache(note: Say, environment: Mapping[str, str] = os.environ) -> Cache | None:
+def open_cache(note: Say, environment: Mapping[str, str]) -> Cache | None:
     """Return the user's cache, or None where there is none or it is turned off.
 
     Raises GeneratorError for a setting that is no number.

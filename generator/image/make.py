@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders to the layers of an image."""
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .. import VERSION
@@ -25,12 +26,13 @@ def make_layers(
     one_layer: bool,
     note: Say,
     progress: Progress | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
 
     The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
     each what a user has to know, and *progress* now and then how many bytes are done, and of how many.
-    Raises GeneratorError; what is in *work* then is worth nothing.
+    The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
     """
     refuse_inside(work, sources)
     security(options.security)
@@ -46,7 +48,7 @@ def make_layers(
         if progress is not None:
             progress(done, total)
 
-    cache = open_cache(note) if LEVELS[options.compression] else None
+    cache = open_cache(note, environment) if LEVELS[options.compression] else None
     return [
         _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
         for number, entries in enumerate(plans, 1)
