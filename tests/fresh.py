@@ -7,7 +7,7 @@ from typing import Any
 
 from support import builder
 
-from generator import manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.errors import EXIT_OK, EXIT_STALE
 from generator.languages.table import committed
 
@@ -46,7 +46,7 @@ def generate(tree: Path, **options: Any) -> list[str]:
 
 def written(said: list[str]) -> set[str]:
     """Return the files that *said* tells were written, but the manifest."""
-    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {manifest.MANIFEST}
+    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {unchanged.MANIFEST}
 
 
 def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:

@@ -25,10 +25,9 @@ from trees import ONE, check, generate, outputs, small_checkout
 from generator.builder import choose
 from generator.builder.wire import ROOT, Built
 from generator.errors import GeneratorError
-from generator.files import TEMPORARY
 from generator.hives.model import Hive
 from generator.languages.table import LANGUAGES
-from generator.manifest import MANIFEST
+from generator.unchanged import MANIFEST, TEMPORARY
 
 # The program as its tasks run it, without the cost of the front door.
 PROGRAM = """

@@ -8,7 +8,7 @@ from support import builder
 
 from generator import pipeline
 from generator.builder.wire import ROOT
-from generator.files import TEMPORARY
+from generator.unchanged import TEMPORARY
 
 ONE = """
 [[files]]
