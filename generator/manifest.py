@@ -15,6 +15,7 @@ from .unchanged import FORMAT, FRESH, LAYERS, MANIFEST
 if TYPE_CHECKING:
     from pathlib import Path
 
+STRANGE = "not made here; move it out of output/, which holds generated files only"
 MOST = 10  # changed inputs that are named; more tell nobody more
 
 
@@ -98,7 +99,7 @@ def differing(record: Record, seen: Seen) -> list[Finding]:
         then, now = record.outputs.get(path), seen.outputs.get(path)
         if then != now:
             why = "deleted" if now is None else "edited by hand, or half written"
-            found.append(Finding(path, "left over: no layer or template makes it" if then is None else why))
+            found.append(Finding(path, STRANGE if then is None else why))
     return found
 
 

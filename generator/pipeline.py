@@ -124,9 +124,9 @@ def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made, n
         found = seen.outputs.get(path)
         if found != unchanged.content_hash(path, data):
             findings.append(Finding(path, _why(root, path, found, record)))
-    findings += [
-        Finding(p, "left over: no layer or template makes it") for p in sorted(seen.outputs.keys() - made.files)
-    ]
+    for path in sorted(seen.outputs.keys() - made.files):
+        ours = _is_ours(root, path, seen, record)
+        findings.append(Finding(path, "left over: no layer or template makes it" if ours else manifest.STRANGE))
     needed = [*made.files, *seen.inputs, MANIFEST]
     findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, needed, note)]
     return findings
@@ -141,6 +141,11 @@ def _why(root: "Path", path: str, found: str | None, record: Record) -> str:
     if found == record.outputs.get(path) or _is_sealed(root / path):
         return "not what its sources make"
     return "edited by hand, or half written"
+
+
+def _is_ours(root: "Path", path: str, seen: Seen, record: Record) -> bool:
+    """Tell whether an output that nothing makes now was made by this program."""
+    return seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path)
 
 
 def _is_sealed(file: "Path") -> bool:
@@ -338,10 +343,10 @@ def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) 
     """Return the left-over files that this program made; what it did not make is named and left alone."""
     removable = []
     for path in sorted(seen.outputs.keys() - made.files):
-        if seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path):
+        if _is_ours(root, path, seen, record):
             removable.append(path)
         else:
-            note(f"{path}: not made here; move it out of output/, which holds generated files only")
+            note(f"{path}: {manifest.STRANGE}")
     return removable
 
 

@@ -283,10 +283,9 @@ def test_findings_are_annotations_in_github_actions(tree: Path) -> None:
     assert report(tree, False, {"GITHUB_ACTIONS": "true"}) == FRESH
     (tree / "output/a%b,c:d\ne").touch()
     stale, annotation, _ = report(tree, False, {"GITHUB_ACTIONS": "true"})
-    assert stale.startswith("stale: output/a%b,c:d\ne: left over")
+    assert stale.startswith("stale: output/a%b,c:d\ne: not made here")
     assert annotation == (
-        "::error file=output/a%25b%2Cc%3Ad%0Ae::output/a%25b,c:d e: left over: no layer or template makes it; "
-        "run ./invokew generate"
+        f"::error file=output/a%25b%2Cc%3Ad%0Ae::output/a%25b,c:d e: {manifest.STRANGE}; run ./invokew generate"
     )
 
 

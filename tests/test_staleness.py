@@ -298,7 +298,7 @@ def test_all_outputs_deleted_are_made_again(tree: Path) -> None:
 def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
     stranger = tree / "output/notes.txt"
     stranger.write_text("mine")
-    assert check(tree) == ["stale: output/notes.txt: left over: no layer or template makes it"]
+    assert check(tree) == [f"stale: output/notes.txt: {manifest.STRANGE}"]
     noted: list[str] = []
     generate(tree, note=noted.append)
     assert "output/notes.txt: not made here; move it out of output/" in noted[-1]
