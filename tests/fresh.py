@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from support import builder
+from support import BUILDER
 
 from generator import manifest, pipeline, unchanged
 from generator.errors import EXIT_OK, EXIT_STALE
@@ -39,7 +39,7 @@ def check(tree: Path, *, full: bool = False) -> list[str]:
 def generate(tree: Path, **options: Any) -> list[str]:
     """Run the pipeline on *tree*; return what it said of what it did."""
     said: list[str] = []
-    given: dict[str, Any] = {"note": silent, "engine": builder()} | options
+    given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
     assert pipeline.generate(tree, say=said.append, **given) == EXIT_OK
     return said
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import builder, lack, need, selected
+from support import BUILDER, lack, need, selected
 from trees import ONE, check, generate, outputs, small_checkout
 
 from generator.builder import choose
@@ -52,7 +52,7 @@ CHUNKS = 2
 
 
 def command(what: str = "generate") -> list[str]:
-    return [sys.executable, "-P", "-c", PROGRAM, builder(), *what.split()]
+    return [sys.executable, "-P", "-c", PROGRAM, BUILDER, *what.split()]
 
 
 @cache
@@ -456,7 +456,7 @@ class Flipping:
 def test_what_is_refused_changes_no_output(stale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change_layer(stale)
     kept = outputs(stale)
-    flipping = Flipping(selected(builder()))
+    flipping = Flipping(selected(BUILDER))
     monkeypatch.setattr(choose, "select", lambda *_, **__: flipping)
     with pytest.raises(GeneratorError, match="not sound") as failure:
         generate(stale)

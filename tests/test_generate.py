@@ -30,7 +30,7 @@ from fresh import (
     snapshot,
     written,
 )
-from support import builder, selected
+from support import BUILDER, selected
 
 from generator import files, manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
@@ -154,7 +154,7 @@ def replace(source, target, **folders):
 os.replace = replace
 pipeline.generate(Path(sys.argv[1]), say=print, note=print, engine=sys.argv[2])
 """
-    done = subprocess.run([sys.executable, "-B", "-c", killed, tree, builder()], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-B", "-c", killed, tree, BUILDER], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     assert check(tree) != FRESH
     generate(tree)
