@@ -149,7 +149,9 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "errors": errors_table,
     "limits": limits_table,
     "devices": devices_table,
-    "commands": lambda: commands_table(lambda command: INSTALLED in command.doors and not command.checkout),
+    "commands": lambda: commands_table(
+        lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
+    ),
     "checkout": lambda: commands_table(lambda command: INVOKE in command.doors and command.checkout),
     "rooms": rooms.table,
     "walls": rooms.walls,
