@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 from ..console import Say
 from ..errors import GeneratorError
-from ..files import TEMPORARY, read_file
+from ..reading import read_file
+from ..unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from ..console import Say
 from ..errors import GeneratorError, brief
-from ..files import NO_FOLLOW, NO_WAIT
 from ..oci.files import facts
+from ..reading import NO_FOLLOW, NO_WAIT
 from ..security import descriptor, sddl
 from .model import LayerOptions
 from .sources import Entry, stamp_of

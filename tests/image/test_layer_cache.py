@@ -17,11 +17,11 @@ from layering import fill, make, tar_of
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
-from generator.files import TEMPORARY
 from generator.image.cache import Record, open_cache, still
 from generator.image.make import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import Entry, Stamp, collect
+from generator.unchanged import TEMPORARY
 
 MIB = 1 << 20
 
