@@ -1,38 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers of sources."""
+"""Files and folders to the layers of an image."""
 
-import gzip
-import hashlib
-import io
-import tarfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ..console import Say
-from .model import GZIP, Blob, LayerOptions, Source
+from .compress import LEVELS, MEMBER, Blobber, member
+from .entries import write_layer
+from .model import Blob, LayerOptions, Source
+from .sources import Entry, collect, refuse_inside
 
 
 def make_layers(
     sources: Sequence[Source], options: LayerOptions, work: Path, *, one_layer: bool, note: Say
 ) -> list[Blob]:
-    """Stand in."""
-    found = []
-    for number, source in enumerate(sources):
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w") as tar:
-            for name in ("Hives", "Files"):
-                entry = tarfile.TarInfo(name)
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                tar.addfile(entry)
-            for path in [source.path] if source.path.is_file() else sorted(source.path.rglob("*")):
-                entry = tarfile.TarInfo(f"Files/{path.name}")
-                entry.size = path.stat().st_size
-                if path.is_file():
-                    with path.open("rb") as data:
-                        tar.addfile(entry, data)
-        packed = gzip.compress(out.getvalue(), mtime=0)
-        path = work / f"layer-{number}"
-        path.write_bytes(packed)
-        digests = ["sha256:" + hashlib.sha256(each).hexdigest() for each in (packed, out.getvalue())]
-        found.append(Blob(path, digests[0], digests[1], len(packed), GZIP))
-    return found
+    """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
+
+    The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
+    each what a user has to know. Raises GeneratorError.
+    """
+    refuse_inside(work, sources)
+    groups = [sources] if one_layer and sources else [[source] for source in sources]
+    return [
+        _layer(collect(group, options.exclude, note), options, work / f"layer-{number}")
+        for number, group in enumerate(groups, 1)
+    ]
+
+
+def _layer(entries: Sequence[Entry], options: LayerOptions, path: Path) -> Blob:
+    level = LEVELS[options.compression]
+    with Blobber(path, partial(member, level=level) if level else None) as out:
+        write_layer(entries, options, out, MEMBER)
+        return out.finish()

@@ -12,7 +12,7 @@ from .. import files
 from ..errors import GeneratorError, brief
 from .model import Compression, Times
 
-_MOST_SECONDS = 253_402_300_799  # the last second of the year 9999, which is what RFC 3339 can say
+_MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

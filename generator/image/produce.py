@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image from its options to every place that it goes to."""
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from .make import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
 from .options import Options, epoch
+from .sources import place, refuse_inside
 from .work import workspace
 
 RUNS_NONE = {  # layers on which no program starts, and why
@@ -52,7 +52,8 @@ def make(options: Options, *, note: Say = console.note) -> Made:
     for destination in destinations:
         _check(destination, platforms, force=options.force)
     folder = next((_folder(each) for each in destinations if each.path), Path(tempfile.gettempdir()))
-    _check_apart(sources, [folder, *(Path(each.path) for each in destinations if each.path)])
+    for path in (folder, *(Path(each.path) for each in destinations if each.path)):
+        refuse_inside(path, sources)
     if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
         note(f"warning: no program starts on the layer {options.layer}: {RUNS_NONE[options.layer]}")
     try:
@@ -117,19 +118,9 @@ def _folder(destination: Destination) -> Path:
     return path if destination.transport == "oci" else path.parent
 
 
-def _check_apart(sources: Sequence[Source], written: Sequence[Path]) -> None:
-    """Raise GeneratorError where something is *written* inside a source, which would then hold itself."""
-    for source in sources:
-        real = Path(os.path.realpath(source.path))
-        for path in written:
-            with contextlib.suppress(ValueError):
-                Path(os.path.realpath(path)).relative_to(real)
-                raise GeneratorError(f"{path}: is inside of the source {source.path}; write elsewhere (or set TMPDIR)")
-
-
 def _history(sources: Sequence[Source], layers: int) -> list[str]:
     """Return what the history says of each of so many *layers*: where in the image its sources went."""
-    places = [source.dest or "C:\\" for source in sources]
+    places = ["C:\\" + place(source.dest).replace("/", "\\") for source in sources]
     if layers != len(sources):
         places = [", ".join(places)]
     return [f"winscratch image: files to {place}" for place in places]
