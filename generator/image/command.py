@@ -10,6 +10,7 @@ from ..console import Say
 from ..errors import EXIT_OK
 from . import produce
 from .options import given
+from .progress import shown
 
 
 def image(source: Sequence[str], config: str | None, options: dict[str, Any], *, say: Say = console.say) -> int:
@@ -18,6 +19,6 @@ def image(source: Sequence[str], config: str | None, options: dict[str, Any], *,
     Raises GeneratorError.
     """
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
-    for reference in produce.make(chosen).references:
+    for reference in produce.make(chosen, progress=shown).references:
         say(reference)
     return EXIT_OK

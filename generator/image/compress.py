@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import GeneratorError
 from .model import GZIP, TAR, Blob, Compression
+from .progress import Advance
 
 MEMBER = 1 << 20  # bytes of the tar
 # What libdeflate is asked for; 0 is no compression at all.
@@ -35,12 +36,18 @@ def member(data: bytes, level: int) -> bytes:
 
 
 class Blobber:
-    """A file to write a tar to, which becomes a blob at *path*; a context manager, whose end waits for nothing."""
+    """A file to write a tar to, which becomes a blob at *path*; a context manager, whose end waits for nothing.
 
-    def __init__(self, path: Path, compress: Callable[[bytes], bytes] | None) -> None:
+    *advance* is told how many bytes of the tar were taken.
+    """
+
+    def __init__(
+        self, path: Path, compress: Callable[[bytes], bytes] | None, advance: Advance = lambda _: None
+    ) -> None:
         threads = min(_cores(), _MOST_THREADS)
         self._path = path
         self._compress = compress
+        self._advance = advance
         self._file = path.open("xb", buffering=0)
         self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
         self._size = 0
@@ -92,6 +99,7 @@ class Blobber:
 
     def _cut(self, data: bytes) -> None:
         """Hand a member on, and wait where too many are under way."""
+        self._advance(len(data))
         hashed = self._hasher.submit(self._diff.update, data)
         if self._compress is None:
             self._waiting.append((hashed, self._writer.submit(self._put, data)))

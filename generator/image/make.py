@@ -9,11 +9,18 @@ from ..console import Say
 from .compress import LEVELS, MEMBER, Blobber, member
 from .entries import write_layer
 from .model import Blob, LayerOptions, Source
+from .progress import Progress, hidden
 from .sources import Entry, collect, refuse_inside
 
 
 def make_layers(
-    sources: Sequence[Source], options: LayerOptions, work: Path, *, one_layer: bool, note: Say
+    sources: Sequence[Source],
+    options: LayerOptions,
+    work: Path,
+    *,
+    one_layer: bool,
+    note: Say,
+    progress: Progress = hidden,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
 
@@ -23,13 +30,17 @@ def make_layers(
     refuse_inside(work, sources)
     groups = [sources] if one_layer and sources else [[source] for source in sources]
     return [
-        _layer(collect(group, options.exclude, note), options, work / f"layer-{number}")
+        _layer(collect(group, options.exclude, note), options, work / f"layer-{number}", progress)
         for number, group in enumerate(groups, 1)
     ]
 
 
-def _layer(entries: Sequence[Entry], options: LayerOptions, path: Path) -> Blob:
+def _layer(entries: Sequence[Entry], options: LayerOptions, path: Path, progress: Progress) -> Blob:
     level = LEVELS[options.compression]
-    with Blobber(path, partial(member, level=level) if level else None) as out:
+    total = sum(entry.stamp.size for entry in entries if entry.kind == "file" and entry.stamp)
+    with (
+        progress("making a layer", total) as advance,
+        Blobber(path, partial(member, level=level) if level else None, advance) as out,
+    ):
         write_layer(entries, options, out, MEMBER)
         return out.finish()

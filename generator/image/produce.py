@@ -17,6 +17,7 @@ from .make import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
 from .options import Options, epoch
+from .progress import Progress, hidden
 from .sources import place, refuse_inside
 from .work import workspace
 
@@ -33,9 +34,10 @@ class Made(NamedTuple):
     references: tuple[str, ...]
 
 
-def make(options: Options, *, note: Say = console.note) -> Made:
+def make(options: Options, *, note: Say = console.note, progress: Progress = hidden) -> Made:
     """Make the image that *options* ask for and put it everywhere it goes to, in that order.
 
+    *note* is told in one line each what a user has to know, and *progress* how far long work is.
     Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
     is about is then as it was, and so are those behind it; those before it have the image.
     """
@@ -62,10 +64,14 @@ def make(options: Options, *, note: Say = console.note) -> Made:
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
             chosen = LayerOptions(options.exclude, options.security, options.times, time, options.compression)
-            above = make_layers(sources, chosen, work, one_layer=options.one_layer, note=note) if sources else []
+            above = (
+                make_layers(sources, chosen, work, one_layer=options.one_layer, note=note, progress=progress)
+                if sources
+                else []
+            )
             said = _history(sources, len(above))
             image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
-            references = tuple(_put(image, each, force=options.force, note=note) for each in destinations)
+            references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
     except OSError as error:
         raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
     return Made(image.top.digest, references)
@@ -85,7 +91,7 @@ def _check(destination: Destination, platforms: Sequence[Platform], *, force: bo
             archive.check(path, force=force)
 
 
-def _put(image: Image, destination: Destination, *, force: bool, note: Say) -> str:
+def _put(image: Image, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
     """Put *image* at *destination* and return its reference by digest."""
     path = Path(destination.path)
     try:
@@ -94,13 +100,13 @@ def _put(image: Image, destination: Destination, *, force: bool, note: Say) -> s
                 case "oci":
                     layout.add(path, image, destination.reference, work, note)
                 case "oci-archive":
-                    archive.write_oci(path, image, destination.reference, work, force=force)
+                    archive.write_oci(path, image, destination.reference, work, force=options.force)
                 case "docker-archive":
-                    archive.write_docker(path, image, destination.reference, work, force=force)
+                    archive.write_docker(path, image, destination.reference, work, force=options.force)
                     # Docker has no manifest there, and knows an image by its configuration.
                     return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
                 case _:
-                    return registry.push(image, _reference(destination), work, note)
+                    return registry.push(image, _reference(destination), work, note, progress)
     except OSError as error:
         raise GeneratorError(f"{destination}: {error.strerror}; what was there is as it was") from error
     return f"{destination.transport}:{path}@{image.top.digest}"

@@ -14,6 +14,7 @@ from ..settings import timeout
 from . import layout
 from .assemble import Image
 from .names import Reference
+from .progress import Progress
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"
 _SECONDS = 300  # to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT says otherwise
@@ -80,7 +81,7 @@ def check(reference: Reference, image: Image | None = None) -> None:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
-def push(image: Image, reference: Reference, work: Path, note: Say) -> str:
+def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
     """Push *image*, and return its reference by digest; *work* is a folder of this run's own.
 
     Raises GeneratorError where it does not arrive as it is, and OSError.
@@ -93,11 +94,13 @@ def push(image: Image, reference: Reference, work: Path, note: Say) -> str:
     host = reference.host or "docker.io"
     skopeo = _Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     # A registry on this machine may do without TLS, as Docker has it; it is asked in TLS first all the same.
-    for safe in ("true", "false"):
-        words = ["--all", "--preserve-digests", f"--dest-tls-verify={safe}", "oci:layout:image", f"docker://{name}"]
-        _, told = skopeo.run("copy", "--quiet", *words)
-        if not (told and _PLAIN_HTTP in told and _LOOPBACK.fullmatch(host)):
-            break
+    words = ["copy", "--quiet", "--all", "--preserve-digests", "oci:layout:image", f"docker://{name}"]
+    with progress(f"pushing to {host}", None):
+        safe = "true"
+        _, told = skopeo.run(*words)
+        if _PLAIN_HTTP in told and _LOOPBACK.fullmatch(host):
+            safe = "false"
+            _, told = skopeo.run(*words, "--dest-tls-verify=false")
     if told:
         raise skopeo.error(told)
     raw, told = skopeo.run("inspect", "--raw", f"--tls-verify={safe}", f"docker://{name}")
