@@ -111,7 +111,7 @@ def port(text: str) -> str:
 
 def folder(text: str) -> str:
     r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
-    found = re.fullmatch(r"([A-Za-z]:)?([^:\0]*)", text)
+    found = re.fullmatch(r"([A-Za-z]:(?=[\\/]|$))?([^:<>\"|?*\x00-\x1f]*)", text)
     if found is None:
         raise GeneratorError(rf"--workdir {shorten(text)}: no path that Windows can have; give one as C:\app")
     path = found[2].replace("/", "\\")

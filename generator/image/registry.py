@@ -20,14 +20,14 @@ _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install
 _SECONDS = 300  # to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT says otherwise
 _BYTES = 1 << 20
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
-# What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http.
-_PLAIN_HTTP = "server gave HTTP response to HTTPS client"
+# What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
+_PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
 _HINTS = (  # what a registry's answer asks for
     (
         r"unauthorized|authentication required|denied|forbidden|401|403",
         "give `skopeo login {host}` an account that may push",
     ),
-    (r"too ?many ?requests|429", "give the command again later"),
+    (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),
     (r"certificate|x509", "have {host}'s authority in /etc/containers/certs.d/{host}, or the system's"),
 )
 _HINT = "see that {host} is the right registry and answers, then give the command again"
@@ -98,7 +98,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     with progress(f"pushing to {host}", None):
         safe = "true"
         _, told = skopeo.run(*words)
-        if _PLAIN_HTTP in told and _LOOPBACK.fullmatch(host):
+        if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(host):
             safe = "false"
             _, told = skopeo.run(*words, "--dest-tls-verify=false")
     if told:
@@ -118,4 +118,8 @@ def _told(stderr: bytes) -> str:
     """Return what the last line of skopeo's log says: github.com/sirupsen/logrus, its text form."""
     lines = stderr[-(1 << 16) :].decode("utf-8", "replace").strip().splitlines()
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else "".join(lines[-1:])
+    return (
+        re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
+        if found
+        else "".join(lines[-1:])
+    )
