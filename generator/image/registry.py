@@ -24,7 +24,7 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
 _HINTS = (  # what a registry's answer asks for
     (
-        r"unauthorized|authentication required|denied|forbidden|401|403",
+        r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
         "give `skopeo login {host}` an account that may push",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),

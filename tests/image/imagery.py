@@ -126,12 +126,12 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 @functools.cache
-def go_tool(package: str) -> Path:
-    """Build a program that tests/go has or asks for, and return its path."""
+def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
+    """Build a program that the module in *folder* has or asks for, and return its path."""
     out = Path(tempfile.gettempdir()) / f"winscratch-tests-{os.getuid()}"
     out.mkdir(mode=0o700, exist_ok=True)
     path = out / package.rpartition("/")[2]
-    run(need("go"), "build", "-o", path, package, cwd=GO_TESTS, timeout=300)
+    run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=580)
     return path
 
 
