@@ -165,37 +165,53 @@ def test_an_archive_that_comes_into_being_meanwhile_is_kept(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["o.tar", "sources"]
 
 
-BAD = {
-    "a file": (lambda out: out.write_text("x"), "not a folder"),
-    "other files": (lambda out: (out.mkdir(), (out / "mine").write_text("x")), "holds files, and is no OCI layout"),
-    "another version": (lambda out: _layout(out, b'{"imageLayoutVersion":"2.0.0"}'), "version 1.0.0"),
-    "no version": (lambda out: _layout(out, b"[]"), "oci-layout"),
-    "no index": (lambda out: _layout(out, index=b"{}"), "no index of images"),
-    "a list": (lambda out: _layout(out, index=b"[]"), "index.json"),
-    "no descriptor": (lambda out: _layout(out, index=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
-    "annotations": (
-        lambda out: _layout(out, index=b'{"schemaVersion":2,"manifests":[{"annotations":[]}, {"annotations":"x"}]}'),
-        "no descriptor",
-    ),
-    "deep": (lambda out: _layout(out, index=b"[" * 100_000), "index.json"),
-    "truncated": (lambda out: _layout(out, index=b'{"schemaVersion":2,'), "index.json"),
-    "docker's": (lambda out: _layout(out, listed=b'[{"RepoTags":1}]'), "manifest.json"),
-    "a link": (lambda out: (_layout(out), (out / "blobs").symlink_to("/tmp")), "a link"),
-    "a link of an index": (lambda out: (_layout(out), (out / "index.json").symlink_to("/dev/null")), "index.json"),
+LAYOUT = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
+
+
+def damaged(**files: bytes) -> dict[str, bytes]:
+    """Return the files of a layout with others beside or in the place of its own; _ in a name is a dot."""
+    return LAYOUT | {name.replace("_", "."): data for name, data in files.items()}
+
+
+BAD: dict[str, tuple[dict[str, bytes], str]] = {
+    "other files": ({"mine": b"x"}, "holds files, and is no OCI layout"),
+    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "version 1.0.0"),
+    "no version": ({"oci-layout": b"[]"}, "oci-layout"),
+    "no index": (damaged(index_json=b"{}"), "no index of images"),
+    "a list": (damaged(index_json=b"[]"), "index.json"),
+    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
+    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "no descriptor"),
+    "deep": (damaged(index_json=b"[" * 100_000), "index.json"),
+    "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
+    "Docker's": (damaged(manifest_json=b'[{"RepoTags":1}]'), "manifest.json"),
 }
-
-
-def _layout(out: Path, layout: bytes = b'{"imageLayoutVersion":"1.0.0"}', **more: bytes) -> None:
-    out.mkdir()
-    (out / "oci-layout").write_bytes(layout)
-    for name, data in more.items():
-        (out / {"index": "index.json", "listed": "manifest.json"}[name]).write_bytes(data)
+LINKS = {"blobs": ("/tmp", "a link stands in the place of a folder"), "index.json": ("/dev/null", "index.json")}
 
 
 @pytest.mark.parametrize("what", BAD)
 def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) -> None:
-    prepare, why = BAD[what]
-    prepare(out)
+    files, why = BAD[what]
+    out.mkdir()
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    refused_as_it_was(folder, out, why)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) -> None:
+    target, why = LINKS[name]
+    out.mkdir()
+    (out / "oci-layout").write_bytes(LAYOUT["oci-layout"])
+    (out / name).symlink_to(target)
+    refused_as_it_was(folder, out, why)
+
+
+def test_a_file_is_no_layout(folder: Path, out: Path) -> None:
+    out.write_text("mine")
+    refused_as_it_was(folder, out, "not a folder")
+
+
+def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
     before = tree(out.parent)
     with pytest.raises(GeneratorError, match=why) as error:
         imagery.made(folder, f"oci:{out}:x")
