@@ -95,7 +95,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     skopeo = _Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     # A registry on this machine may do without TLS, as Docker has it; it is asked in TLS first all the same.
     words = ["copy", "--quiet", "--all", "--preserve-digests", "oci:layout:image", f"docker://{name}"]
-    with progress(f"pushing to {host}", None):
+    with progress(f"pushing to {host}", False):
         safe = "true"
         _, told = skopeo.run(*words)
         if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(host):

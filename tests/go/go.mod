@@ -8,6 +8,7 @@ require (
 	github.com/Microsoft/go-winio v0.6.2
 	github.com/buildpacks/imgutil v0.0.0-20240605145725-186f89b2d168
 	github.com/google/go-containerregistry v0.22.1
+	github.com/moby/patternmatcher v0.6.1
 	github.com/opencontainers/image-spec v1.1.1
 	golang.org/x/sys v0.47.0
 	winscratch.example/layers v0.0.0

@@ -14,7 +14,7 @@ from support import lack, need, selected
 
 from generator import home
 from generator.builder.wire import ROOT
-from generator.copies.vendor import committed_blob
+from generator.committed import committed_blob
 
 LAYERS = ("scratch", "hostprocess", "legacy")
 SHAPES: dict[str, dict[str, Any]] = {
