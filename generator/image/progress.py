@@ -25,8 +25,7 @@ def shown(what: str, measured: bool) -> Iterator[Tell]:
     Work that is not *measured* may be: its bar moves to and fro.
     """
     if sys.stderr is None or not sys.stderr.isatty():
-        with hidden(what, measured) as tell:
-            yield tell
+        yield lambda _done, _total: None
         return
     from rich import console, progress  # which only somebody who watches waits for
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the command `image` share: sources, the command, and a registry on the loopback address."""
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from support import need, wait_until
 
 from generator.builder.wire import ROOT
@@ -42,8 +44,18 @@ def attempt(*command: object, **settings: Any) -> subprocess.CompletedProcess[st
 
 def command(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m generator image` in *folder*."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment
+    env = (
+        os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": cache()} | environment
+    )
     return attempt(sys.executable, "-m", "generator", "image", *words, cwd=folder, env=env)
+
+
+@functools.cache
+def cache() -> str:
+    """Return a folder for what was compressed, which is not the user's."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 def sources(folder: Path) -> Path:
@@ -60,7 +72,9 @@ def sources(folder: Path) -> Path:
 def made(folder: Path, *to: str, **options: Any) -> tuple[str, ...]:
     """Make an image of the sources in *folder* and return its references."""
     given = {"source": (f"{folder}/hello.exe", rf"{folder}/conf:C:\conf"), "entrypoint": ("hello.exe",)} | options
-    return make(Options(to=to, **given), note=lambda _: None).references
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", cache())
+        return make(Options(to=to, **given), note=lambda _: None).references
 
 
 def digest_of(reference: str) -> str:

@@ -17,6 +17,11 @@ from generator.image.options import given, read
 AMD64, SERVER = "windows/amd64", "windows(10.0.20348+win32k)/amd64"
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", imagery.cache())
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return imagery.sources(tmp_path / "sources")

@@ -111,6 +111,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
         assert found in (old, new), (call, number)
         results.add(found == new)
         monkeypatch.chdir(root)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))
         assert place.found(root) == new
         assert [path for path in tree(root) if TEMPORARY in path and "cache" not in path] == []

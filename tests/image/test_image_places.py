@@ -348,6 +348,6 @@ def test_invoke_offers_the_command(folder: Path, out: Path) -> None:
         "--to",
         f"oci:{out}",
     )
-    done = imagery.attempt(*INVOKE, *words, cwd=folder)
+    done = imagery.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": imagery.cache()})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == list(imagery.made(folder, f"oci:{out}"))
