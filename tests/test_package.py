@@ -24,6 +24,7 @@ PARTS = ("CHANGELOG.md", "LICENSE", "LICENSES", "README.md", "generator", "hatch
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
 LEFT_OUT = {"generator/invoking.py", "generator/machine"}
+ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 
 def build(source: Path, target: Path, *options: str) -> Path:
@@ -108,7 +109,7 @@ def test_the_wheel_holds_the_program_its_data_and_its_licences_and_nothing_else(
 
     wanted = {
         path.removeprefix("generator/")
-        for path in {*files("generator"), *files("templates"), *files("output/layers"), "output/manifest.json"}
+        for path in {*files("generator"), *files("templates"), *files("output/layers"), *ALSO}
         if not any(path.startswith(left) for left in LEFT_OUT)
     }
     with zipfile.ZipFile(built / WHEEL) as wheel:
