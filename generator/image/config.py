@@ -128,8 +128,8 @@ def annotations(options: Options, base: str) -> dict[str, str]:
     """Return an image's annotations: its title, the digest of the image *base* below it if any, then the user's."""
     program = next(iter((*options.entrypoint, *options.cmd)), "")
     title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
-    found = {TITLE: title, BASE_DIGEST: base, **_named("annotation", options.annotation)}
-    return {name: value for name, value in found.items() if value}
+    known = {name: value for name, value in ((TITLE, title), (BASE_DIGEST, base)) if value}
+    return {**known, **_named("annotation", options.annotation)}
 
 
 def _platform(platform: Platform) -> Json:

@@ -70,7 +70,7 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
             image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
             references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
     except OSError as error:
-        raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
+        raise GeneratorError(f"{error.filename or folder}: {error.strerror or error}") from error
     return Made(image.top.digest, references)
 
 
@@ -105,7 +105,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                 case _:
                     return registry.push(image, _reference(destination), work, note, progress)
     except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror}; what was there is as it was") from error
+        raise GeneratorError(f"{destination}: {error.strerror or error}; what was there is as it was") from error
     return f"{destination.transport}:{path}@{image.top.digest}"
 
 

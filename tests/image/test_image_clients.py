@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What others make of an image: the specification's schemas, umoci, crane, containerd, buildah and Docker."""
 
+import json
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -176,6 +177,24 @@ def test_buildah_builds_on_top(buildah: list[str], folder: Path, tmp_path: Path)
     with tarfile.open(layer) as tar:
         assert "Files/app/two.exe" in tar.getnames()
         assert "Hives" in tar.getnames()
+
+
+def test_a_docker_engine_loads_the_archives_were_they_for_linux(folder: Path, tmp_path: Path) -> None:
+    """All but the system's name is as it is: lists, names, layers, and the diff IDs, which the engine checks."""
+    selected("docker")
+    for name in ("oci", "docker"):
+        files = imagery.unpack(folder.parent / f"all options/{name}.tar", tmp_path / name)
+        (listed,) = json.loads((files / "manifest.json").read_text())
+        config = files / listed["Config"]
+        config.write_text(config.read_text().replace('"os":"windows"', '"os":"linux"'))
+        (files / "index.json").unlink(missing_ok=True)  # an engine that goes by this would find another digest
+        (files / "oci-layout").unlink(missing_ok=True)
+        run("tar", "-cf", tmp_path / f"{name}.tar", "-C", files, ".")
+        done = run("docker", "load", "--input", tmp_path / f"{name}.tar")
+        assert "Loaded image: hello:1" in done.stdout
+        shown = json.loads(run("docker", "image", "inspect", "hello:1").stdout)[0]
+        assert shown["RootFS"]["Layers"] == json.loads(config.read_text())["rootfs"]["diff_ids"]
+        run("docker", "image", "rm", "hello:1")
 
 
 def test_a_docker_engine_on_linux_reads_the_image_and_says_that_it_is_for_windows(shape: Path) -> None:

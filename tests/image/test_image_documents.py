@@ -266,7 +266,7 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
     [
         ({"env": ["A"]}, "--env A: give NAME=VALUE"),
         ({"label": ["=x"]}, "--label"),
-        ({"times": "never"}, "times"),
+        ({"times": "never"}, "at `--times`"),
         ({"compression": "most"}, "compression"),
         ({"owner": "user-owned", "security": "none"}, "--owner"),
     ],

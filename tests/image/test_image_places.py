@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The places of an image on this machine: layouts that gain it and archives that become it, whole or not at all."""
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from imagery import assert_whole, digest_of, named, run, tree
 from support import INVOKE, lack, need
 
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.files import TEMPORARY
 
@@ -304,6 +307,26 @@ def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
         folder.parent / "out", imagery.document(folder.parent / "out", digest)["config"]["digest"]
     )
     assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
+
+
+def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
+    with (folder / "long").open("wb") as file:
+        file.truncate(80 << 20)
+    ours, theirs = os.openpty()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": imagery.cache(), "TERM": "xterm"}
+    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
+    with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        said = process.communicate(timeout=60)[0]
+    os.close(ours)
+    assert said.startswith(b"oci:../out@sha256:")
+    assert said.count(b"\n") == 1
+    assert b"making layers" in shown
+    assert b"MB" in shown
 
 
 def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:

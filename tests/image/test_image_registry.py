@@ -4,7 +4,10 @@
 import base64
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +17,9 @@ from typing import Any
 import imagery
 import pytest
 from imagery import PASSWORD, USER, Registry, digest_of, run
-from support import need
+from support import group_members, need
 
+from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 
 PLATFORMS = {
@@ -115,6 +119,18 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_on_this_machine_too(
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(GeneratorError, match="certificate"):
         imagery.made(folder, f"docker://{registry.host}/hello:1")
+
+
+def test_dockers_archive_becomes_a_schema_2_image_in_a_registry(
+    registry: Registry, folder: Path, tmp_path: Path
+) -> None:
+    (reference,) = imagery.made(folder, f"docker-archive:{tmp_path}/d.tar:hello:1")
+    remote = f"docker://{registry.host}/schema2:1"
+    loose = [f"--dest-{option[2:]}" for option in registry.options]
+    skopeo("copy", "--format", "v2s2", *loose, f"docker-archive:{tmp_path}/d.tar", remote)
+    manifest = json.loads(skopeo("inspect", "--raw", *registry.options, remote))
+    assert manifest["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert manifest["config"]["digest"] == digest_of(reference)  # the image's, as Docker knows it
 
 
 def test_diff_ids_come_through_dockers_archive(folder: Path, tmp_path: Path) -> None:
@@ -343,6 +359,32 @@ def test_what_a_registry_says_commands_no_terminal(misbehaving: Start, folder: P
     said = refused(folder, misbehaving(fault).host, tmp_path)
     assert "\x1b" not in said
     assert len(said) < 700
+
+
+def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
+    reached = threading.Event()
+
+    def fault(handler: Handler) -> bool:
+        if handler.command != "PATCH":
+            return False
+        reached.set()
+        handler.server.released.wait(60)
+        handler.close_connection = True
+        return True
+
+    host = misbehaving(fault).host
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": imagery.cache()}
+    words = [sys.executable, "-m", "generator", "image", "hello.exe", "--to", f"docker://{host}/hello:1"]
+    with subprocess.Popen(
+        words, cwd=folder, env=env, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert reached.wait(60)
+        os.killpg(process.pid, signal.SIGINT)
+        said, noted = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert noted.startswith("interrupted")
+    assert not group_members(process.pid)
+    assert [path.name for path in tmp_path.iterdir()] == ["sources"]
 
 
 def test_without_skopeo_the_line_says_how_to_install_it(folder: Path) -> None:
