@@ -14,7 +14,7 @@ import msgspec
 from .. import files
 from ..console import Say
 from ..errors import GeneratorError
-from .assemble import Image, blob_path, docker_list
+from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
 from .names import maybe_reference
 
@@ -73,7 +73,12 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         content = {folder / DOCKER_FILE: encode(listed), last: encode(index)}
         if not (folder / LAYOUT_FILE).exists():
             content = {folder / LAYOUT_FILE: LAYOUT} | content
-        files.replace(content, last=last)
+        try:
+            files.replace(content, last=last)
+        except BaseException:
+            if _is(folder / DOCKER_FILE, content[folder / DOCKER_FILE]):  # which points at the blobs already
+                undo.pop_all()
+            raise
         undo.pop_all()
 
 
@@ -93,14 +98,13 @@ def docker_listed(listed: list[Json], image: Image, reference: str) -> list[Json
     """Return Docker's list with *image* in it, which alone has the tag *reference* from now on, if it can be one."""
     named = maybe_reference(reference)
     tags = [named.tagged] if named is not None else []
-    ours = docker_list(image, tags)
-    configs = {each["Config"] for each in ours}
+    ours = docker_entry(image, tags)
     others = []
     for each in listed:
         left = [tag for tag in each.get("RepoTags") or [] if tag not in tags]
-        if left or (each.get("Config") not in configs and not each.get("RepoTags")):
+        if left or (each.get("Config") != ours["Config"] and not each.get("RepoTags")):
             others.append(each | {"RepoTags": left or None})
-    return [*others, *ours]
+    return [*others, ours]
 
 
 def empty_index() -> Json:
@@ -110,7 +114,7 @@ def empty_index() -> Json:
 
 def encode(content: object) -> bytes:
     """Return *content* as a file of a layout has it."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def _gives_way(other: Json, descriptor: Json) -> bool:
@@ -168,6 +172,12 @@ def _decode(path: Path, kind: type[_T]) -> _T:
         return msgspec.json.decode(files.read_file(path, str(path), _MOST, follow=False), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GeneratorError(f"{path}: {error}; name another folder") from error
+
+
+def _is(path: Path, data: bytes) -> bool:
+    with contextlib.suppress(GeneratorError):
+        return files.read_file(path, str(path)) == data
+    return False
 
 
 def _remove_empty(folder: Path) -> None:

@@ -70,7 +70,7 @@ def find() -> str:
     """Return the path of skopeo; raises GeneratorError with the command that installs it."""
     found = shutil.which("skopeo")
     if found is None:
-        raise GeneratorError(f"docker://: a registry takes skopeo, which is not here; {_INSTALL}")
+        raise GeneratorError(f"image: for docker:// there must be skopeo, which is not here; {_INSTALL}")
     return found
 
 
@@ -95,15 +95,15 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     skopeo = _Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     # A registry on this machine may do without TLS, as Docker has it; it is asked in TLS first all the same.
     words = ["copy", "--quiet", "--all", "--preserve-digests", "oci:layout:image", f"docker://{name}"]
+    plain = False
     with progress(f"pushing to {host}", False):
-        safe = "true"
         _, told = skopeo.run(*words)
         if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(host):
-            safe = "false"
+            plain = True
             _, told = skopeo.run(*words, "--dest-tls-verify=false")
     if told:
         raise skopeo.error(told)
-    raw, told = skopeo.run("inspect", "--raw", f"--tls-verify={safe}", f"docker://{name}")
+    raw, told = skopeo.run("inspect", "--raw", *["--tls-verify=false"] * plain, f"docker://{name}")
     if told:
         raise skopeo.error(told)
     if sha256(raw) != image.top.digest:
@@ -118,8 +118,6 @@ def _told(stderr: bytes) -> str:
     """Return what the last line of skopeo's log says: github.com/sirupsen/logrus, its text form."""
     lines = stderr[-(1 << 16) :].decode("utf-8", "replace").strip().splitlines()
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
-    return (
-        re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
-        if found
-        else "".join(lines[-1:])
-    )
+    if found is None:
+        return "".join(lines[-1:])
+    return re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])

@@ -81,6 +81,8 @@ def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: 
     listed = json.loads((out / "manifest.json").read_text())
     tags = [tag for each in listed for tag in each["RepoTags"] or []]
     assert sorted(tags) == ["hello:1", "hello:2"]
+    imagery.made(folder, f"oci:{out}:hello:2", platform=("windows/arm64", "windows/amd64"))
+    assert len(json.loads((out / "manifest.json").read_text())) == len(listed)  # its first platform alone
     config = named(out)["hello:1"]["digest"]
     (tagged,) = (each for each in listed if each["RepoTags"] == ["hello:1"])
     assert tagged["Config"].endswith(imagery.document(out, config)["config"]["digest"].partition(":")[2])
