@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from ..console import Say
 from ..errors import GeneratorError, brief
-from ..files import NO_FOLLOW, NO_WAIT
 from ..oci.files import facts
+from ..reading import NO_FOLLOW, NO_WAIT
 from ..security import descriptor, sddl
 from .model import LayerOptions
 from .sources import Entry, stamp_of
@@ -162,6 +162,8 @@ def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> 
     if code == "data":
         return _changed(entry)
     if code == "case":
-        spelled = (one.path for one in entries if one.path.upper() == entry.path.upper() and one.path != entry.path)
-        reason += f", {brief(next(spelled, ''))}"
+        capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
+        folded = entry.path.translate(capitals)
+        others = (one.path for one in entries if one.path != entry.path and one.path.translate(capitals) == folded)
+        reason += f", {brief(next(others, ''))}"
     return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")

@@ -14,6 +14,8 @@ import msgspec
 from .. import files
 from ..console import Say
 from ..errors import GeneratorError
+from ..reading import read_file
+from ..unchanged import TEMPORARY
 from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
 from .names import maybe_reference
@@ -35,7 +37,7 @@ def check(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise GeneratorError(f"{folder}: not a folder; a layout is one")
-    names = {path.name for path in folder.iterdir() if not path.name.endswith(files.TEMPORARY)}
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)}
     if LAYOUT_FILE not in names and names - _OURS:
         raise GeneratorError(f"{folder}: holds files, and is no OCI layout; name another folder")
     if LAYOUT_FILE in names:
@@ -129,7 +131,7 @@ def _ready(image: Image, work: Path) -> Iterator[tuple[str, Path]]:
     for number, (digest, blob) in enumerate(image.blobs.items()):
         temporary = work / f"blob-{number}"
         try:
-            if not any(part.endswith(files.TEMPORARY) for part in blob.path.parts):
+            if not any(part.endswith(TEMPORARY) for part in blob.path.parts):
                 raise OSError("no file of this run's own, which others must not get a second name of")
             os.link(blob.path, temporary)
         except OSError:  # or another file system, or one without links
@@ -169,14 +171,14 @@ def _read_docker_list(folder: Path) -> list[Json]:
 
 def _decode(path: Path, kind: type[_T]) -> _T:
     try:
-        return msgspec.json.decode(files.read_file(path, str(path), _MOST, follow=False), type=kind)
+        return msgspec.json.decode(read_file(path, str(path), _MOST, follow=False), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GeneratorError(f"{path}: {error}; name another folder") from error
 
 
 def _is(path: Path, data: bytes) -> bool:
     with contextlib.suppress(GeneratorError):
-        return files.read_file(path, str(path)) == data
+        return read_file(path, str(path)) == data
     return False
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ..console import Say
 from ..errors import GeneratorError, brief
-from ..files import read_file
+from ..reading import read_file
 from . import dockerignore
 from .dockerignore import Patterns
 from .model import Source
@@ -84,7 +84,10 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
     """Raise GeneratorError where *target*, which is to be written, lies in a folder that is to be read."""
     real = Path(os.path.realpath(target))
     for source in sources:
-        top = Path(os.path.realpath(source.path))
+        try:
+            top = Path(os.path.realpath(source.path))
+        except (OSError, ValueError) as error:
+            raise _unread(os.fspath(source.path), error) from error
         if real == top or top in real.parents:
             raise GeneratorError(f"{target}: lies in {source.path}, which goes into the image; write it elsewhere")
 

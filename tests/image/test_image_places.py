@@ -17,7 +17,7 @@ from support import INVOKE, lack, need
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
-from generator.files import TEMPORARY
+from generator.unchanged import TEMPORARY
 
 
 @pytest.fixture
