@@ -39,8 +39,7 @@ def make_layers(
     started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
     plans = [collect(group, options.exclude, note) for group in groups]
-    total = sum(entry.stamp.size for entries in plans for entry in entries if entry.stamp and entry.kind == "file")
-    done = 0
+    total, done = sum(map(_size, plans)), 0
 
     def tell(size: int) -> None:
         nonlocal done
@@ -69,6 +68,7 @@ def _layer(
     name = record_name(entries, _made_by(level), options.security, options.times, options.time) if cache else ""
     record = cache.record(name) if cache else None
     if cache and record and (blob := replay(record, cache, path)):
+        tell(_size(entries))
         for line in record.notes:
             note(line)
         return blob
@@ -85,6 +85,11 @@ def _layer(
             cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    """Return how many bytes of files there are."""
+    return sum(entry.stamp.size for entry in entries if entry.stamp and entry.kind == "file")
 
 
 def _made_by(level: int) -> list[str]:
