@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders to the layers of an image."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +66,7 @@ def _layer(
 ) -> Blob:
     """Return one layer, written to *path*; *started* is when its files were looked for, in nanoseconds."""
     level = LEVELS[options.compression]
-    name = record_name(entries, _made_by(level), options.security, options.times, options.time) if cache else ""
+    name = record_name(entries, *_made_by(level), options.security, options.times, options.time) if cache else ""
     record = cache.record(name) if cache else None
     if cache and record and (blob := replay(record, cache, path)):
         tell(_size(entries))
@@ -94,4 +95,7 @@ def _size(entries: Sequence[Entry]) -> int:
 
 def _made_by(level: int) -> list[str]:
     """Return what decides, beside files and options, which bytes a layer has."""
-    return [VERSION, version(), method(level)]
+    code = hashlib.sha256(VERSION.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return [code.hexdigest(), version(), method(level)]
