@@ -63,6 +63,15 @@ def test_a_file_goes_to_its_place_or_into_a_folder_that_ends_in_a_slash(
     assert names(blob) == wanted
 
 
+def test_a_source_that_is_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["x"])
+    (tmp_path / "folder").symlink_to(folder)
+    (tmp_path / "file").symlink_to("in/x")
+    one, two = make(tmp_path / "out", tmp_path / "folder", tmp_path / "file")
+    assert (names(one), names(two)) == (["x"], ["file"])
+    assert b"x" + bytes(511) in tar_of(two)
+
+
 def test_sources_are_a_layer_each_or_all_one(tmp_path: Path) -> None:
     one, two = fill(tmp_path / "one", ["bin/a", "bin/z"]), fill(tmp_path / "two", ["bin/m", "b-c"])
     assert [names(blob) for blob in make(tmp_path / "each", one, two)] == [
