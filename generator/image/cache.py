@@ -77,7 +77,9 @@ class Cache:
         return Record(*json.loads(text)) if digest == _sha256(text) else None
 
     def put_record(self, name: str, record: Record) -> None:
-        """Store a record, whose members are stored."""
+        """Store a record, whose members are stored, unless there were too many."""
+        if record.size > self._limit:
+            return
         text = json.dumps(record).encode("ascii")
         self._write(name, _sha256(text) + b"\n" + text)
 

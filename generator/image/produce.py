@@ -13,7 +13,7 @@ from ..console import Say
 from ..errors import GeneratorError
 from . import archive, config, layout, names, registry
 from .assemble import Image, Layers, assemble
-from .make import make_layers
+from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
 from .options import Options, epoch

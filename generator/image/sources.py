@@ -23,6 +23,10 @@ _KINDS = {
 }
 
 
+_KIND_AND_SPECIAL_BITS = 0o177000  # of a mode
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, a folder on Windows that is elsewhere
+
+
 class Stamp(NamedTuple):
     """What tells that a file is still the one that it was: numbers of its device and itself, bytes, nanoseconds."""
 
@@ -57,7 +61,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
-        status.st_mode,
+        status.st_mode & _KIND_AND_SPECIAL_BITS,  # Windows has the others differ by how it is asked
         status.st_nlink,
     )
 
@@ -187,7 +191,11 @@ def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
 
 
 def _entry(item: "os.DirEntry[str]", path: str) -> Entry:
-    stamp = stamp_of(item.stat(follow_symlinks=False))
+    # On Windows what a folder tells of its files lacks their numbers.
+    status = os.lstat(item.path) if os.name == "nt" else item.stat(follow_symlinks=False)
+    stamp = stamp_of(status)
+    if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
+        raise GeneratorError(f"{item.path}: a junction, which leads out of the folder; leave it out with --exclude")
     if stat.S_ISREG(stamp.mode):
         return Entry(path, "file", item.path, stamp)
     if stat.S_ISDIR(stamp.mode):

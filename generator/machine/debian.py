@@ -47,6 +47,7 @@ TOOLS = (
     Tool("mmdebstrap", "mmdebstrap"),
     Tool("openssl", "openssl"),
     Tool("patch", "patch"),
+    Tool("pigz", "pigz"),
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
     Tool("qemu-user-static", "qemu-s390x-static"),

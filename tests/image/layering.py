@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from generator.image.make import Progress, make_layers
+from generator.image.layers import Progress, make_layers
 from generator.image.model import GZIP, Blob, LayerOptions, Source
 
 

@@ -116,7 +116,7 @@ PEAK = """
 import sys
 from pathlib import Path
 from generator.image import compress
-from generator.image.make import make_layers
+from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 compress._cores = lambda: int(sys.argv[3])
 blob, = make_layers([Source(Path(sys.argv[1]))], LayerOptions(compression=sys.argv[4]), Path(sys.argv[2]),

@@ -18,7 +18,7 @@ from layering import fill, make, tar_of
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.image.cache import Record, open_cache, still
-from generator.image.make import make_layers
+from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import Entry, Stamp, collect
 from generator.unchanged import TEMPORARY
@@ -43,7 +43,7 @@ def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def written(*_: object) -> None:
         raise AssertionError("the files are read")
 
-    monkeypatch.setattr("generator.image.make.write_layer", written)
+    monkeypatch.setattr("generator.image.layers.write_layer", written)
 
 
 def forbid_compressing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +275,7 @@ def test_a_layer_larger_than_the_bound_fills_it_and_no_more(tmp_path: Path) -> N
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "WINSCRATCH_CACHE_MIB": "3"}
     make_layers([Source(top)], LayerOptions(), tmp_path / "out", one_layer=False, note=print, environment=environment)
     assert MIB < sum(path.stat().st_size for path in stored(tmp_path)) <= 3 * MIB
+    assert not stored(tmp_path, "record")  # which would lead to members that are not there
 
 
 def test_what_a_killed_run_left_is_removed_in_time(folder: Path, tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ def test_a_setting_that_is_no_number_is_refused(text: str) -> None:
 RUN = """
 import os, signal, sys, tempfile
 from pathlib import Path
-from generator.image.make import make_layers
+from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 work = Path(tempfile.mkdtemp(dir=sys.argv[2]))
 left = int(sys.argv[3])

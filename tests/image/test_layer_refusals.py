@@ -18,7 +18,7 @@ from generator.builder.wire import ROOT
 from generator.console import Say
 from generator.errors import GeneratorError
 from generator.image import sources
-from generator.image.make import make_layers
+from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import Entry
 
@@ -142,7 +142,7 @@ def lack_unless_another_user(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path\n"
         "from generator.errors import GeneratorError\n"
-        "from generator.image.make import make_layers\n"
+        "from generator.image.layers import make_layers\n"
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
         "os.setgid(65534); os.setuid(65534)\n"
@@ -205,7 +205,7 @@ def test_a_file_that_changes_between_finding_and_reading(
         CHANGES[change](folder / "b")
         return found
 
-    monkeypatch.setattr("generator.image.make.collect", collected)
+    monkeypatch.setattr("generator.image.layers.collect", collected)
     line = refused(tmp_path / "out", folder)
     assert line.startswith(f"{folder}/b: ")
     assert "while the image was made" in line or "cannot be read" in line
@@ -241,7 +241,7 @@ def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monke
         (folder / "sub").symlink_to(other)
         return found
 
-    monkeypatch.setattr("generator.image.make.collect", collected)
+    monkeypatch.setattr("generator.image.layers.collect", collected)
     assert "changed while the image was made" in refused(tmp_path / "out", folder)
 
 
@@ -252,7 +252,7 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
         "from generator.errors import GeneratorError\n"
-        "from generator.image.make import make_layers\n"
+        "from generator.image.layers import make_layers\n"
         "from generator.image.model import LayerOptions, Source\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))\n"
