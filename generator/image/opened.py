@@ -32,7 +32,7 @@ TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
 _MAX_IMAGES: Final = 1000  # that a layout's index, and the indexes in it, may lead to
 _MAX_LEVELS: Final = 4  # of indexes in indexes
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
 _LOOPBACK: Final = re.compile(r"docker://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?/")  # often without TLS
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -215,7 +215,7 @@ class _Reader(NamedTuple):
             if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
                 continue
             seen.add(descriptor.digest)
-            where = f"{self.name}: {brief(descriptor.digest)}"
+            where = f"{self.name}@{shorten(descriptor.digest, 19)}"
             if len(seen) > _MAX_IMAGES or level > _MAX_LEVELS:
                 self.fault(where, "index", "the indexes lead to more than any image needs")
                 break
@@ -231,7 +231,7 @@ class _Reader(NamedTuple):
 
     def _image(self, descriptor: Descriptor, data: bytes) -> Image:
         platform = descriptor.platform
-        where = f"{self.name}: {descriptor.digest}"
+        where = f"{self.name}@{descriptor.digest[:19]}"
         manifest = self._document(data, Manifest, where)
         if manifest is None:
             return Image(where, descriptor, platform, None, None, ())
@@ -246,7 +246,7 @@ class _Reader(NamedTuple):
 
     def _path(self, digest: str, where: str, ending: str = "") -> str:
         """Return where the blob of a digest is, empty for what is none."""
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             self.fault(where, "digest", f"{brief(digest)} is no digest")
             return ""
         algorithm, _, number = digest.partition(":")
