@@ -33,6 +33,7 @@ _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
 _MAX_IMAGES: Final = 1000  # that a layout's index, and the indexes in it, may lead to
 _MAX_LEVELS: Final = 4  # of indexes in indexes
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+REFERENCE: Final = re.compile(r"(?:[\w.-]+(?::[0-9]+)?/)?[a-z0-9._/-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
 _LOOPBACK: Final = re.compile(r"docker://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?/")  # often without TLS
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -89,7 +90,7 @@ def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
     with contextlib.ExitStack() as stack:
         transport, path, reference = split(name)
         if transport == "docker":
-            transport, path = "dir", stack.enter_context(_fetched(name))
+            transport, path, reference = "dir", stack.enter_context(_fetched(f"docker:{path}")), ""
         store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
         stack.callback(store.close)
         reader = _Reader(name, store, fault, flat=transport == "dir")
@@ -120,12 +121,16 @@ def _fetched(name: str) -> Iterator[str]:
 
 def split(name: str) -> tuple[str, str, str]:
     """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
-    transport, colon, rest = name.partition(":")
-    if not colon or transport not in TRANSPORTS or not rest:
+    transport, _, rest = name.partition(":")
+    if transport not in TRANSPORTS and REFERENCE.fullmatch(name) and not Path(name).exists():
+        return "docker", f"//{name}", ""
+    if transport not in TRANSPORTS or not rest or "\0" in rest:
         raise GeneratorError(f"{name}: no image; give {', '.join(f'{each}:…' for each in TRANSPORTS)}")
-    path, colon, reference = rest.rpartition(":")
-    drive = len(path) == 1 and path.isalpha() and reference[:1] in {"\\", "/"}  # of a path on Windows
-    return (transport, path, reference) if colon and not drive else (transport, rest, "")
+    if transport == "docker":
+        return transport, rest, ""
+    drive = re.match(r"[A-Za-z]:[\\/]", rest)  # of a path on Windows
+    colon = rest.find(":", 2 if drive else 0)
+    return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
 
 
 def unpack(blob: io.BufferedReader) -> tuple[str, Stream]:
@@ -190,7 +195,8 @@ class _Reader(NamedTuple):
             self.fault(where, "document", str(error))
             return []
         if reference:
-            listed = [each for each in listed if reference in (each.repo_tags or ())]
+            spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
+            listed = [each for each in listed if spelled.intersection(each.repo_tags or ())]
         if not listed:
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = []

@@ -53,7 +53,7 @@ class Check(language.Check):
     def _run(self, arguments: tuple[str, ...]) -> str:
         folder = PROJECT / self.folder
         words = [word for each in arguments for word in (sorted(folder.glob(each)) if "*" in each else [each])]
-        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "tests/hives", "."))}
+        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "tests/hives", "tests/image", "."))}
         done = run([_path(self.program), *map(str, words)], cwd=folder, env=environment)
         wrote = (done.stdout + done.stderr).strip()
         if done.returncode:

@@ -127,7 +127,7 @@ class Untar:
         target = long.get("target") or records.get("linkpath") or _text(block[157:257])
         if kind == "S" or any(key.startswith("GNU.sparse.") for key in records):
             raise TarError(self._at - BLOCK, "a sparse file, which no layer has")
-        if kind in "\07":
+        if kind in {"\0", "7"}:
             kind = DIRECTORY if kind == "\0" and name.endswith("/") else FILE
         size = 0 if kind in _WITHOUT_DATA else self._number(block[124:136])
         if kind not in _WITHOUT_DATA and (digits := records.get("size")):
