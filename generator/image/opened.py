@@ -14,8 +14,6 @@ import hashlib
 import io
 import posixpath
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +24,7 @@ import msgspec
 from ..errors import GeneratorError, brief, shorten
 from ..oci.untar import Stream
 from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
+from .names import reference
 from .stores import Archive, Folder, Store
 
 TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
@@ -33,9 +32,7 @@ _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
 _MAX_IMAGES: Final = 1000  # that a layout's index, and the indexes in it, may lead to
 _MAX_LEVELS: Final = 4  # of indexes in indexes
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
-REFERENCE: Final = re.compile(r"(?:[\w.-]+(?::[0-9]+)?/)?[a-z0-9._/-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
-_LOOPBACK: Final = re.compile(r"docker://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?/")  # often without TLS
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 Fault = Callable[[str, str, str], None]
@@ -88,45 +85,44 @@ def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
     What is damaged is told to *fault*, and left out.
     """
     with contextlib.ExitStack() as stack:
-        transport, path, reference = split(name)
+        transport, path, which = split(name)
         if transport == "docker":
-            transport, path, reference = "dir", stack.enter_context(_fetched(f"docker:{path}")), ""
+            transport, path = "dir", stack.enter_context(_fetched(path.removeprefix("//")))
         store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
         stack.callback(store.close)
         reader = _Reader(name, store, fault, flat=transport == "dir")
         match transport:
             case "docker-archive":
-                found = reader.saved(reference)
+                found = reader.saved(which)
             case "dir":
                 found = reader.fetched()
             case _:
-                found = reader.listed(reference)
+                found = reader.listed(which)
         yield found
 
 
 @contextlib.contextmanager
 def _fetched(name: str) -> Iterator[str]:
     """Have skopeo copy what a registry holds to a temporary folder, and give that; every byte stays what it is."""
-    program = shutil.which("skopeo")
-    if program is None:
-        raise GeneratorError(f"{name}: a registry takes skopeo, which is not installed; `apt-get install skopeo` does")
-    plain = ["--src-tls-verify=false"] if _LOOPBACK.match(name) else []
+    from . import registry
+
     with tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
-        command = [program, "copy", "--quiet", "--all", "--preserve-digests", *plain, "--", name, f"dir:{folder}"]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode:
-            raise GeneratorError(f"{name}: skopeo cannot copy it: {shorten(done.stderr.strip(), 400)}")
+        registry.fetch(name, Path(folder))
         yield folder
 
 
 def split(name: str) -> tuple[str, str, str]:
     """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
     transport, _, rest = name.partition(":")
-    if transport not in TRANSPORTS and REFERENCE.fullmatch(name) and not Path(name).exists():
-        return "docker", f"//{name}", ""
+    if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
+        with contextlib.suppress(GeneratorError):
+            reference(name, name)
+            return "docker", f"//{name}", ""
     if transport not in TRANSPORTS or not rest or "\0" in rest:
         raise GeneratorError(f"{name}: no image; give {', '.join(f'{each}:…' for each in TRANSPORTS)}")
     if transport == "docker":
+        if not rest.startswith("//"):
+            raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
         return transport, rest, ""
     drive = re.match(r"[A-Za-z]:[\\/]", rest)  # of a path on Windows
     colon = rest.find(":", 2 if drive else 0)

@@ -89,7 +89,7 @@ def test_a_good_image_is_good_in_a_registry(name: str, image: Path, address: str
 
 def test_a_reference_without_a_registry_that_answers_is_an_error_of_one_line() -> None:
     need("skopeo")
-    with pytest.raises(GeneratorError, match=r"docker://127\.0\.0\.1:1/a: skopeo cannot copy it"):
+    with pytest.raises(GeneratorError, match=r"docker://127\.0\.0\.1:1/a: .* connection refused"):
         checked("docker://127.0.0.1:1/a")
 
 

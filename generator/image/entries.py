@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of what is in a layer, and the files themselves, to the layer's tar."""
+
+import errno
+import os
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from ..errors import GeneratorError
+from ..files import NO_FOLLOW, NO_WAIT
+from ..oci.files import facts
+from ..security import descriptor, sddl
+from .model import LayerOptions
+from .sources import Entry, stamp_of
+from .writer import writer
+
+NANOSECONDS = 1_000_000_000
+
+
+class Tar(Protocol):
+    """Where a tar goes: a file that can begin a new member where data begins that is worth one."""
+
+    def write(self, data: bytes) -> int:
+        """Take all of *data*."""
+        ...
+
+    def align(self) -> None:
+        """Begin a new member."""
+        ...
+
+
+def security(text: str) -> str | bytes:
+    """Return what *text* stands for: a name that the writer knows, or the descriptor that it is the SDDL of."""
+    known = facts().descriptors
+    if text in known:
+        return text
+    try:
+        return descriptor.to_bytes(sddl.from_text(text))
+    except (ValueError, descriptor.DescriptorError) as error:
+        names = ", ".join(known)
+        raise GeneratorError(f"--security {text}: neither {names} nor SDDL: {error}") from error
+
+
+def write_layer(entries: Iterable[Entry], options: LayerOptions, out: Tar, whole: int) -> None:
+    """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
+
+    Raises GeneratorError for what Windows cannot hold, and for a file that cannot be read or is not what it was.
+    """
+    files = writer()
+    layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
+    first: dict[tuple[int, int], tuple[str, int]] = {}  # a file with several names: its first, and how many
+    for entry in entries:
+        stamp = entry.stamp
+        time = stamp.modified if stamp and options.times == "keep" else None
+        try:
+            if entry.kind == "directory" or stamp is None:
+                layer.add_directory(entry.path, time=time)
+            elif entry.kind != "file":
+                is_directory = entry.kind == "directory-link"
+                layer.add_symlink(entry.path, entry.target, directory=is_directory, time=time)
+            else:
+                known, names = first.get((stamp.device, stamp.number), ("", 0))
+                if 0 < names < facts().limits.names:
+                    layer.add_hardlink(entry.path, known, time=time)
+                    first[stamp.device, stamp.number] = known, names + 1
+                    continue
+                if stamp.links > 1:
+                    first[stamp.device, stamp.number] = entry.path, 1
+                _add_file(layer, entry, time, out, whole)
+        except files.FilesError as error:
+            raise _refused(entry, error.code, files.REASONS[error.code]) from error
+    layer.close()
+
+
+def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> None:
+    """Write a file, which must be the one that was found from the first byte to the last."""
+    size = entry.stamp.size if entry.stamp else 0
+    try:
+        opened = os.open(entry.source, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
+    except OSError as error:
+        raise _unread(entry.source, error) from error
+    try:
+        _check(opened, entry)
+        if size < whole:
+            data = _Data(opened, entry.source).read(size + 1)
+            layer.add(entry.path, data, size=size, time=time)
+        else:
+            layer.add(entry.path, _Data(opened, entry.source, out), size=size, time=time)
+        _check(opened, entry)
+    finally:
+        os.close(opened)
+
+
+class _Data:
+    """A file's data, read as it is written; *out* begins a new member before the first of it."""
+
+    def __init__(self, opened: int, shown: str, out: Tar | None = None) -> None:
+        self._opened = opened
+        self._shown = shown
+        self._out = out
+
+    def read(self, size: int) -> bytes:
+        """Return *size* bytes, or as many as there are."""
+        if self._out is not None:  # what stands before the data is written
+            self._out.align()
+            self._out = None
+        parts = []
+        try:
+            while size and (part := os.read(self._opened, size)):
+                parts.append(part)
+                size -= len(part)
+        except OSError as error:
+            raise _unread(self._shown, error) from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _check(opened: int, entry: Entry) -> None:
+    """Raise GeneratorError where an open file is not what it was when it was found."""
+    if stamp_of(os.fstat(opened)) != entry.stamp:
+        raise _changed(entry)
+
+
+def _changed(entry: Entry) -> GeneratorError:
+    return GeneratorError(f"{entry.source}: changed while the image was made; give the command again when it is still")
+
+
+def _unread(path: str, error: OSError) -> GeneratorError:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+        return GeneratorError(f"{path}: vanished while the image was made; give the command again when all is still")
+    return GeneratorError(f"{path}: cannot be read: {error.strerror}")
+
+
+def _refused(entry: Entry, code: str, reason: str) -> GeneratorError:
+    if code == "data":
+        return _changed(entry)
+    return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")
