@@ -17,7 +17,7 @@ from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
 
-SHELL = ("invokew", ".ci/run", ".ci/docker-engine")
+SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
 TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python")
 WORKFLOWS = ".github/workflows/*.yml"
 GO_TOOLS = {  # of the versions that tests/go/go.mod names
