@@ -217,7 +217,7 @@ class _Reader(NamedTuple):
             if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
                 continue
             seen.add(descriptor.digest)
-            where = f"{self.name}@{shorten(descriptor.digest, 19)}"
+            where = self._called(descriptor.digest)
             if len(seen) > _MAX_IMAGES or level > _MAX_LEVELS:
                 self.fault(where, "index", "the indexes lead to more than any image needs")
                 break
@@ -233,7 +233,7 @@ class _Reader(NamedTuple):
 
     def _image(self, descriptor: Descriptor, data: bytes) -> Image:
         platform = descriptor.platform
-        where = f"{self.name}@{descriptor.digest[:19]}"
+        where = self._called(descriptor.digest)
         manifest = self._document(data, Manifest, where)
         if manifest is None:
             return Image(where, descriptor, platform, None, None, ())
@@ -245,6 +245,10 @@ class _Reader(NamedTuple):
             path = self._path(each.digest, f"{where}: layers[{at}]")
             layers.append(Layer(each.digest, each, ids[at] if at < len(ids) else "", self.store, path))
         return Image(where, descriptor, platform, manifest, config, tuple(layers))
+
+    def _called(self, digest: str) -> str:
+        """Return what to call an image: by the start of its digest, unless its name has that."""
+        return self.name if digest in self.name else f"{self.name}@{digest[:19]}"
 
     def _path(self, digest: str, where: str, ending: str = "") -> str:
         """Return where the blob of a digest is, empty for what is none."""

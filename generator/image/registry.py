@@ -99,8 +99,10 @@ def check(reference: Reference, image: Image | None = None) -> None:
 
 def fetch(name: str, work: Path) -> None:
     """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError."""
-    shown = f"docker://{name}"
-    skopeo = Skopeo(find(), work, timeout() or _FETCHING, shown, reference(name, shown).host or "docker.io")
+    found = reference(name, f"docker://{name}")
+    # By digest alone, where there is one: skopeo takes no tag beside it.
+    shown = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
+    skopeo = Skopeo(find(), work, timeout() or _FETCHING, shown, found.host or "docker.io")
     _, told = skopeo.copy(shown, "dir:.", plain="src-tls-verify")
     if told:
         raise skopeo.error(told)

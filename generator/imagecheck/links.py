@@ -39,8 +39,8 @@ def check_symbolic(
     target = entry.target.replace("\\", "/")
     known = [tree, *(layer for layer in below if layer is not None)]
     folder = posixpath.dirname(path)
-    if target.startswith(f"{FILES}/"):
-        meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(f"{FILES}/")))
+    if f"{target}/".startswith(f"{FILES}/"):
+        meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
         if not any(layer.kind(posixpath.join(folder, target)) for layer in known):
             tell(
                 "link-target",
