@@ -111,7 +111,7 @@ def port(text: str) -> str:
 
 def folder(text: str) -> str:
     r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
-    found = re.fullmatch(r"([A-Za-z]:)?([^:\0]*)", text)
+    found = re.fullmatch(r"([A-Za-z]:(?=[\\/]|$))?([^:<>\"|?*\x00-\x1f]*)", text)
     if found is None:
         raise GeneratorError(rf"--workdir {shorten(text)}: no path that Windows can have; give one as C:\app")
     path = found[2].replace("/", "\\")
@@ -128,8 +128,8 @@ def annotations(options: Options, base: str) -> dict[str, str]:
     """Return an image's annotations: its title, the digest of the image *base* below it if any, then the user's."""
     program = next(iter((*options.entrypoint, *options.cmd)), "")
     title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
-    found = {TITLE: title, BASE_DIGEST: base, **_named("annotation", options.annotation)}
-    return {name: value for name, value in found.items() if value}
+    known = {name: value for name, value in ((TITLE, title), (BASE_DIGEST, base)) if value}
+    return {**known, **_named("annotation", options.annotation)}
 
 
 def _platform(platform: Platform) -> Json:

@@ -3,22 +3,24 @@
 
 The rules are those of Docker's documentation ("Build context", .dockerignore files) where it is exact, else of
 github.com/moby/patternmatcher, which Docker, BuildKit and Podman share. They are not git's: a pattern without a
-slash matches at the top only, ``!`` brings back what lies in an excluded folder, and the last match decides.
+slash matches at the top only, ``!`` brings back what lies in an excluded folder, and the last match decides. In
+one thing they are not moby's: a range of characters never matches a slash.
 """
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import GeneratorError, brief
 
 FILE = ".dockerignore"
 MAX_FILE = 1 << 20  # bytes
+MAX_PATTERN = 4096  # characters
 _BOM = "\ufeff"
-_SPACE = " \t\n\v\f\r\x85\xa0"
-_SPECIAL = {"**": "(?:.*/)?", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 _TOKEN = re.compile(r"\*\*/?|\*|\?|\[\^?(?:\\.|[^\]\\])+\]|\\.|[^*?\[\\]+", re.DOTALL)
+_RANGE = re.compile(r"(\\.|[^\]\\-])(?:-(\\.|[^\]\\-]))?", re.DOTALL)  # of a [class]: one character, or from and to
+_MOST_OPEN = 2  # ``**`` with text on either side that no slash parts from it; each may be tried at every character
 
 
 class Rule(NamedTuple):
@@ -45,8 +47,8 @@ class Patterns(NamedTuple):
 
 def parse_file(text: str, shown: str) -> Patterns:
     """Return the patterns of a .dockerignore; raises GeneratorError naming *shown* and the line."""
-    lines = [line.removesuffix("\r") for line in text.removeprefix(_BOM).split("\n")]
-    return _parsed((line, f"{shown}: line {number}") for number, line in enumerate(lines, 1) if line[:1] != "#")
+    lines = enumerate(text.removeprefix(_BOM).split("\n"), 1)
+    return _parsed((line, f"{shown}: line {number}") for number, line in lines if not line.startswith("#"))
 
 
 def parse(patterns: Sequence[str], shown: str) -> Patterns:
@@ -54,35 +56,88 @@ def parse(patterns: Sequence[str], shown: str) -> Patterns:
     return _parsed((pattern, shown) for pattern in patterns)
 
 
-def _parsed(lines: Iterator[tuple[str, str]]) -> Patterns:
+def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
     rules = []
     for line, shown in lines:
-        pattern = line.strip(_SPACE)
+        pattern = line.strip()
         back = pattern.startswith("!")
-        pattern = pattern.removeprefix("!").strip(_SPACE)
+        pattern = pattern.removeprefix("!").strip()
         if not pattern and not back:
             continue
-        clean = posixpath.normpath(pattern.replace("//", "/")).removeprefix("/") if pattern else ""
-        if not clean:
-            raise GeneratorError(f"{shown}: {brief(line)} names nothing; write a pattern after the !, or remove it")
         try:
-            rules.append(Rule(back, re.compile(_expression(clean) + r"(?:/.*)?\Z", re.DOTALL)))
+            rules.append(Rule(back, re.compile(_expression(_clean(pattern, back=back)) + r"(?:/.*)?\Z", re.DOTALL)))
         except (re.error, ValueError) as error:
-            raise GeneratorError(f"{shown}: {brief(line)} is no pattern: {error}; see Go's path.Match") from error
+            raise GeneratorError(f"{shown}: {brief(line)}: no pattern: {error}") from error
     return Patterns(tuple(rules))
 
 
-def _expression(pattern: str) -> str:
-    """Return the regular expression of a pattern.
+def _clean(text: str, *, back: bool) -> str:
+    """Return a pattern as a path without empty parts, ``.``, ``..`` and slashes at its ends; raises ValueError."""
+    if len(text) > MAX_PATTERN:
+        raise ValueError(f"longer than {MAX_PATTERN:,} characters")
+    path = posixpath.normpath(re.sub("^//+", "/", text)) if text else "/"
+    if back and path == "/":
+        raise ValueError("a ! that brings nothing back")
+    return path.removeprefix("/").strip() or path
 
-    What a ``**`` finds first is kept where another follows, and what a ``*`` finds first where another follows
-    before the next ``**``: nothing is lost by that, and no pattern takes more than time squared.
+
+def _expression(pattern: str) -> str:
+    """Return the regular expression of a pattern; raises ValueError.
+
+    ``**/`` stands for any number of folders, none included. Where parts of a pattern are put in an atomic group,
+    (?>…), what is found first is as good as what is found later, so that nothing need be tried again.
     """
-    tokens = _TOKEN.findall(pattern)
+    tokens: list[str] = _TOKEN.findall(pattern)
     if "".join(tokens) != pattern:
         raise ValueError("a [ or \\ has no end")
-    return "".join(_SPECIAL.get(token) or _literal(token) for token in tokens)
+    if tokens[0] == "**" and len(tokens) == 2 and tokens[1][0] not in "*?[\\":  # moby's "suffix match"
+        return ".*" + re.escape(tokens[1])
+    chunks: list[list[str]] = [[]]
+    for token in tokens:
+        if token in {"**", "**/"}:
+            chunks.append([])
+        else:
+            chunks[-1].append(token)
+    first, *later = chunks
+    made, left = _chunk(first), _MOST_OPEN
+    for number, chunk in enumerate(later, 1):
+        if number == len(later):
+            made += "(?:.*/)?" + _chunk(chunk) if chunk else ".*"
+        elif not chunk:
+            continue
+        elif chunk[-1].endswith("/"):
+            made += f"(?>(?:.*?/)??{_chunk(chunk)})"
+        elif left:
+            made, left = f"{made}(?:.*/)?{_chunk(chunk)}", left - 1
+        else:
+            raise ValueError("more than two ** inside names")
+    return made
+
+
+def _chunk(tokens: Sequence[str]) -> str:
+    """Return the expression of a part of a pattern without ``**``."""
+    parts = [""]
+    for token in tokens:
+        if token == "*":  # noqa: S105
+            parts.append("")
+        else:
+            parts[-1] += _literal(token)
+    first, *later = parts
+    closed = "".join(f"(?>[^/]*?{part})" for part in later[:-1])
+    return first + closed + "".join(f"[^/]*{part}" for part in later[-1:])
 
 
 def _literal(token: str) -> str:
-    return token if token[0] == "[" else re.escape(token.removeprefix("\\"))
+    """Return the expression of text, a character after a backslash, ``?`` or a class."""
+    if token == "?":  # noqa: S105
+        return "[^/]"
+    if token[0] != "[":
+        return re.escape(token.removeprefix("\\") if len(token) == 2 else token)
+    negated = token[1] == "^"
+    ranges = token[1 + negated : -1]
+    if not re.fullmatch(f"(?:{_RANGE.pattern})+", ranges, re.DOTALL):
+        raise ValueError(f"{token} is no range of characters")
+    made = ""
+    for low, high in _RANGE.findall(ranges):
+        made += re.escape(low[-1]) + ("-" + re.escape(high[-1]) if high else "")
+    return f"[^/{made}]" if negated else f"[{made}]"

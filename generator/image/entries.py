@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of what is in a layer, and the files themselves, to the layer's tar."""
 
+import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..errors import GeneratorError
+from ..console import Say
+from ..errors import GeneratorError, brief
 from ..files import NO_FOLLOW, NO_WAIT
 from ..oci.files import facts
 from ..security import descriptor, sddl
@@ -15,6 +17,8 @@ from .sources import Entry, stamp_of
 from .writer import writer
 
 NANOSECONDS = 1_000_000_000
+_SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
+_COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
 
 class Tar(Protocol):
@@ -41,14 +45,17 @@ def security(text: str) -> str | bytes:
         raise GeneratorError(f"--security {text}: neither {names} nor SDDL: {error}") from error
 
 
-def write_layer(entries: Iterable[Entry], options: LayerOptions, out: Tar, whole: int) -> None:
+def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
     """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
 
-    Raises GeneratorError for what Windows cannot hold, and for a file that cannot be read or is not what it was.
+    *note* is told in one line what files have that Windows has no form for. Modes, owners and access control lists
+    of POSIX are not told of: an image for Windows has a security descriptor in their place. Raises GeneratorError
+    for what Windows cannot hold, and for a file that cannot be read or is not what it was.
     """
     files = writer()
     layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
     first: dict[tuple[int, int], tuple[str, int]] = {}  # a file with several names: its first, and how many
+    lost: dict[str, list[str]] = {}
     for entry in entries:
         stamp = entry.stamp
         time = stamp.modified if stamp and options.times == "keep" else None
@@ -66,14 +73,27 @@ def write_layer(entries: Iterable[Entry], options: LayerOptions, out: Tar, whole
                     continue
                 if stamp.links > 1:
                     first[stamp.device, stamp.number] = entry.path, 1
-                _add_file(layer, entry, time, out, whole)
+                if _add_file(layer, entry, time, out, whole):
+                    lost.setdefault("extended attributes", []).append(entry.source)
+            if stamp and entry.kind in {"file", "directory"} and stamp.mode & _SPECIAL_BITS:
+                lost.setdefault("setuid, setgid or sticky bits", []).append(entry.source)
         except files.FilesError as error:
-            raise _refused(entry, error.code, files.REASONS[error.code]) from error
+            raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
     layer.close()
+    if lost:
+        told = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
+        note(f"left out, since Windows has no form for them: {told}")
 
 
-def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> None:
-    """Write a file, which must be the one that was found from the first byte to the last."""
+def _others(number: int) -> str:
+    return f" and {number:,} other{'s' * (number != 1)}" if number else ""
+
+
+def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> bool:
+    """Write a file, which must be the one that was found from the first byte to the last.
+
+    Return whether it has extended attributes, other than what a system gives every file.
+    """
     size = entry.stamp.size if entry.stamp else 0
     try:
         opened = os.open(entry.source, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
@@ -82,13 +102,21 @@ def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) 
     try:
         _check(opened, entry)
         if size < whole:
-            data = _Data(opened, entry.source).read(size + 1)
-            layer.add(entry.path, data, size=size, time=time)
+            layer.add(entry.path, _Data(opened, entry.source).read(size), size=size, time=time)
         else:
             layer.add(entry.path, _Data(opened, entry.source, out), size=size, time=time)
         _check(opened, entry)
+        return bool(_attributes(opened) - _COMMON_ATTRIBUTES)
     finally:
         os.close(opened)
+
+
+def _attributes(opened: int) -> set[str]:
+    """Return the names of an open file's extended attributes, where the system and the file's have such."""
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            return set(os.listxattr(opened))
+    return set()
 
 
 class _Data:
@@ -130,7 +158,10 @@ def _unread(path: str, error: OSError) -> GeneratorError:
     return GeneratorError(f"{path}: cannot be read: {error.strerror}")
 
 
-def _refused(entry: Entry, code: str, reason: str) -> GeneratorError:
+def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
     if code == "data":
         return _changed(entry)
+    if code == "case":
+        spelled = (one.path for one in entries if one.path.upper() == entry.path.upper() and one.path != entry.path)
+        reason += f", {brief(next(spelled, ''))}"
     return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")

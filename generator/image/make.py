@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders to the layers of an image."""
 
-from collections.abc import Sequence
-from functools import partial
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from .. import VERSION
 from ..console import Say
-from .compress import LEVELS, MEMBER, Blobber, member
-from .entries import write_layer
+from .cache import Cache, Record, open_cache, record_name, still
+from .compress import LEVELS, MEMBER, Blobber, method, replay
+from .entries import security, write_layer
 from .model import Blob, LayerOptions, Source
-from .progress import Progress, hidden
 from .sources import Entry, collect, refuse_inside
+from .writer import version
+
+Progress = Callable[[int, int], None]
 
 
 def make_layers(
@@ -20,27 +25,68 @@ def make_layers(
     *,
     one_layer: bool,
     note: Say,
-    progress: Progress = hidden,
+    progress: Progress | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
 
     The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
-    each what a user has to know. Raises GeneratorError.
+    each what a user has to know, and *progress* now and then how many bytes are done, and of how many.
+    The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
     """
     refuse_inside(work, sources)
+    security(options.security)
+    started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
+    plans = [collect(group, options.exclude, note) for group in groups]
+    total = sum(entry.stamp.size for entries in plans for entry in entries if entry.stamp and entry.kind == "file")
+    done = 0
+
+    def tell(size: int) -> None:
+        nonlocal done
+        done = min(done + size, total)
+        if progress is not None:
+            progress(done, total)
+
+    cache = open_cache(note, environment) if LEVELS[options.compression] else None
     return [
-        _layer(collect(group, options.exclude, note), options, work / f"layer-{number}", progress)
-        for number, group in enumerate(groups, 1)
+        _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
+        for number, entries in enumerate(plans, 1)
     ]
 
 
-def _layer(entries: Sequence[Entry], options: LayerOptions, path: Path, progress: Progress) -> Blob:
+def _layer(
+    entries: Sequence[Entry],
+    options: LayerOptions,
+    path: Path,
+    cache: Cache | None,
+    started: int,
+    note: Say,
+    tell: Callable[[int], None],
+) -> Blob:
+    """Return one layer, written to *path*; *started* is when its files were looked for, in nanoseconds."""
     level = LEVELS[options.compression]
-    total = sum(entry.stamp.size for entry in entries if entry.kind == "file" and entry.stamp)
-    with (
-        progress("making a layer", total) as advance,
-        Blobber(path, partial(member, level=level) if level else None, advance) as out,
-    ):
-        write_layer(entries, options, out, MEMBER)
-        return out.finish()
+    name = record_name(entries, _made_by(level), options.security, options.times, options.time) if cache else ""
+    record = cache.record(name) if cache else None
+    if cache and record and (blob := replay(record, cache, path)):
+        for line in record.notes:
+            note(line)
+        return blob
+    if cache:
+        cache.trim()
+    notes: list[str] = []
+    with Blobber(path, level, cache, tell) as out:
+        write_layer(entries, options, out, MEMBER, notes.append)
+        blob, members = out.finish()
+    for line in notes:
+        note(line)
+    if cache:
+        if still(entries, started):
+            cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
+        cache.trim()
+    return blob
+
+
+def _made_by(level: int) -> list[str]:
+    """Return what decides, beside files and options, which bytes a layer has."""
+    return [VERSION, version(), method(level)]

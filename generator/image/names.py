@@ -83,7 +83,7 @@ def source(text: str, *, windows: bool = _WINDOWS) -> Source:
     A drive can begin SRC on *windows* alone. Raises GeneratorError.
     """
     drive = rf"(?:{_DRIVE})?" if windows else ""
-    found = re.fullmatch(rf"({drive}.+?)(?::((?:[A-Za-z]:)?[\\/].*))?", text[:_MOST], re.DOTALL)
+    found = re.fullmatch(rf"({drive}(?!:).+?)(?::((?:[A-Za-z]:)?[\\/].*))?", text[:_MOST], re.DOTALL)
     if found is None or len(text) > _MOST or "\0" in text:
         raise GeneratorError(rf"{shorten(text)!r}: no source; give SRC or SRC:DEST, with a DEST such as C:\app")
     from pathlib import Path

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..errors import GeneratorError, brief, shorten
+from ..errors import GeneratorError, brief
 from ..oci.untar import Stream
 from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
 from .names import reference

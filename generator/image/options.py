@@ -75,7 +75,7 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     try:
         return msgspec.convert(msgspec.to_builtins(msgspec.structs.replace(base, **values)), Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"{error}; see the help of the command image") from error
+        raise GeneratorError(f"image: {str(error).replace('$.', '--')}; see its --help") from error
 
 
 def epoch(environment: "os._Environ[str] | dict[str, str] | None" = None) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import console, home
+from ..committed import committed_blob
 from ..console import Say
-from ..copies.vendor import committed_blob
 from ..errors import GeneratorError
 from . import archive, config, layout, names, registry
 from .assemble import Image, Layers, assemble
@@ -64,16 +64,13 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
             chosen = LayerOptions(options.exclude, options.security, options.times, time, options.compression)
-            above = (
-                make_layers(sources, chosen, work, one_layer=options.one_layer, note=note, progress=progress)
-                if sources
-                else []
-            )
+            with progress("making layers", True) as tell:
+                above = make_layers(sources, chosen, work, one_layer=options.one_layer, note=note, progress=tell)
             said = _history(sources, len(above))
             image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
             references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
     except OSError as error:
-        raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
+        raise GeneratorError(f"{error.filename or folder}: {error.strerror or error}") from error
     return Made(image.top.digest, references)
 
 
@@ -108,7 +105,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                 case _:
                     return registry.push(image, _reference(destination), work, note, progress)
     except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror}; what was there is as it was") from error
+        raise GeneratorError(f"{destination}: {error.strerror or error}; what was there is as it was") from error
     return f"{destination.transport}:{path}@{image.top.digest}"
 
 

@@ -6,34 +6,44 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-Advance = Callable[[int], None]  # is told how many bytes are done since the last time
-Progress = Callable[[str, int | None], AbstractContextManager[Advance]]  # what is done, and how many bytes that is
+Tell = Callable[[int, int], None]  # is told how many bytes are done, and of how many
+Progress = Callable[[str, bool], AbstractContextManager[Tell]]  # what is done, and whether that will be told
 
 _LONG = 64 << 20  # bytes; less is done before a bar is read
 
 
 @contextlib.contextmanager
-def hidden(what: str, total: int | None) -> Iterator[Advance]:  # noqa: ARG001 - a Progress
+def hidden(what: str, measured: bool) -> Iterator[Tell]:  # noqa: ARG001 - a Progress
     """Show nothing."""
-    yield lambda _: None
+    yield lambda _done, _total: None
 
 
 @contextlib.contextmanager
-def shown(what: str, total: int | None) -> Iterator[Advance]:
-    """Show a bar on standard error where that is a terminal, for as long as the work lasts.
+def shown(what: str, measured: bool) -> Iterator[Tell]:
+    """Show a bar on standard error where that is a terminal, as long as the work lasts, if it is long.
 
-    *total* is None where nobody can tell how long that is.
+    Work that is not *measured* may be: its bar moves to and fro.
     """
-    if sys.stderr is None or not sys.stderr.isatty() or (total is not None and total < _LONG):
-        with hidden(what, total) as advance:
-            yield advance
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _done, _total: None
         return
     from rich import console, progress  # which only somebody who watches waits for
 
-    columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn())
-    measures = (progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn())
-    with progress.Progress(
-        *columns, *(measures if total is not None else ()), console=console.Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda size: bar.advance(task, size)
+    columns: list[progress.ProgressColumn] = [progress.TextColumn("{task.description}", markup=False)]
+    columns.append(progress.BarColumn())
+    if measured:
+        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
+    bar = progress.Progress(*columns, console=console.Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=None)
+
+    def tell(done: int, total: int) -> None:
+        if total >= _LONG:
+            bar.start()  # once: again does nothing
+            bar.update(task, completed=done, total=total)
+
+    try:
+        if not measured:
+            bar.start()
+        yield tell
+    finally:
+        bar.stop()

@@ -24,14 +24,14 @@ _SECONDS = 300  # to wait for a registry, and one more for each of these bytes, 
 _BYTES = 1 << 20
 _FETCHING = 3600  # seconds for an image of unknown size
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
-# What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http.
-_PLAIN_HTTP = "server gave HTTP response to HTTPS client"
+# What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
+_PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
 _HINTS = (  # what a registry's answer asks for
     (
-        r"unauthorized|authentication required|denied|forbidden|401|403",
+        r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
         "give `skopeo login {host}` an account that may do it",
     ),
-    (r"too ?many ?requests|429", "give the command again later"),
+    (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),
     (r"certificate|x509", "have {host}'s authority in /etc/containers/certs.d/{host}, or the system's"),
 )
 _HINT = "see that {host} is the right registry and answers, then give the command again"
@@ -72,7 +72,7 @@ class Skopeo(NamedTuple):
         """
         command = ["copy", "--quiet", "--all", "--preserve-digests", *words]
         _, told = self.run(*command)
-        if _PLAIN_HTTP in told and _LOOPBACK.fullmatch(self.host):
+        if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(self.host):
             return "false", self.run(*command, f"--{plain}=false")[1]
         return "true", told
 
@@ -120,7 +120,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     size = sum(blob.size for blob in image.blobs.values())
     host = reference.host or "docker.io"
     skopeo = Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
-    with progress(f"pushing to {host}", None):
+    with progress(f"pushing to {host}", False):
         safe, told = skopeo.copy("oci:layout:image", f"docker://{name}", plain="dest-tls-verify")
     if told:
         raise skopeo.error(told)
@@ -139,4 +139,8 @@ def _told(stderr: bytes) -> str:
     """Return what the last line of skopeo's log says: github.com/sirupsen/logrus, its text form."""
     lines = stderr[-(1 << 16) :].decode("utf-8", "replace").strip().splitlines()
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else "".join(lines[-1:])
+    return (
+        re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
+        if found
+        else "".join(lines[-1:])
+    )

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The writer of layers on top that images are made with: the committed Python module, which others vendor."""
 
+import hashlib
 import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 from .. import home
@@ -28,3 +30,9 @@ def writer() -> Any:
     except (OSError, SyntaxError) as error:
         raise GeneratorError(f"{path}: cannot be loaded: {error}; {home.RENEW}") from error
     return module
+
+
+@cache
+def version() -> str:
+    """Return what differs where the module does: a hash of it."""
+    return hashlib.sha256(Path(writer().__file__).read_bytes()).hexdigest()
