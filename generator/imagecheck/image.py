@@ -15,7 +15,7 @@ from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
 _ARCHITECTURES: Final = frozenset({"amd64", "arm64", "arm", "386"})
-_VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){3}")
+_VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){2,3}")
 
 
 class Checked(NamedTuple):

@@ -78,7 +78,7 @@ RULES: Final[dict[str, Rule]] = {
     # What the configuration says.
     "os": _refused("the operating system is windows", "containerd"),
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
-    "os-version": _refused("the version of Windows is four numbers, or nothing for every host", "containerd"),
+    "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
     "platform": _refused("an index says of an image what its configuration says", "oci image-index"),
     "rootfs": _refused("the configuration has a diff ID for each layer, and no more", "oci config"),
     "history": _unusual("history has an entry for each layer, beside those that are marked as empty", "oci config"),
