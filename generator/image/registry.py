@@ -101,9 +101,9 @@ def fetch(name: str, work: Path) -> None:
     """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError."""
     found = reference(name, f"docker://{name}")
     # By digest alone, where there is one: skopeo takes no tag beside it.
-    shown = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
-    skopeo = Skopeo(find(), work, timeout() or _FETCHING, shown, found.host or "docker.io")
-    _, told = skopeo.copy(shown, "dir:.", plain="src-tls-verify")
+    source = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
+    skopeo = Skopeo(find(), work, timeout() or _FETCHING, f"docker://{name}", found.host or "docker.io")
+    _, told = skopeo.copy(source, "dir:.", plain="src-tls-verify")
     if told:
         raise skopeo.error(told)
 
