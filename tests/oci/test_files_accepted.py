@@ -16,6 +16,7 @@ import layer_vectors
 import pytest
 from layer_vectors import Case
 from support import lack, need
+from wine import on_windows
 
 from generator.builder.wire import ROOT
 from generator.oci import files
@@ -221,28 +222,10 @@ def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------
 # The parser of Windows' importers
 
-WINE = Path("/usr/lib/wine/wine64")
-# Go asks Windows for one function that Debian's wine does not have.
-RANDOM = """#include <windows.h>
-BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
-__declspec(dllexport) BOOL WINAPI ProcessPrng(BYTE *data, SIZE_T size) {
-  return SystemFunction036(data, (ULONG)size);
-}
-"""
 
-
-def on_windows(program: Path, data: bytes, folder: Path) -> list[dict[str, Any]]:
+def read_on_windows(program: Path, data: bytes, folder: Path) -> list[dict[str, Any]]:
     """Return what a Windows program says, a JSON object a line, of what it reads."""
-    if not WINE.exists():
-        lack(f"there is no {WINE} on this machine")
-    environment = os.environ | {"WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
-    subprocess.run([WINE, "cmd", "/c", "exit"], env=environment, capture_output=True, check=True, timeout=300)
-    source = folder / "random.c"
-    source.write_text(RANDOM)
-    library = folder / "wine/drive_c/windows/system32/bcryptprimitives.dll"
-    compiler = need("x86_64-w64-mingw32-gcc")
-    subprocess.run([compiler, "-shared", "-o", library, source, "-ladvapi32"], check=True, timeout=300)
-    done = subprocess.run([WINE, program], env=environment, input=data, capture_output=True, check=False, timeout=300)
+    done = on_windows(program, folder=folder, data=data)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -283,7 +266,7 @@ def test_windows_importers_read_what_was_meant(tmp_path: Path) -> None:
     environment = os.environ | {"GOOS": "windows", "GOARCH": "amd64"}
     subprocess.run(command, cwd=ROOT / "tests/go", env=environment, check=True, timeout=900)
     entries = PLAIN + WIDE + WINDOWS
-    found = on_windows(program, layer(entries), tmp_path)
+    found = read_on_windows(program, layer(entries), tmp_path)
     assert [entry.pop("type") for entry in found[:2]] == ["5", "5"]
     roots, rest = found[:2], {entry["name"]: entry for entry in found[2:]}
     for root, path in zip(roots, FACTS.roots, strict=True):
