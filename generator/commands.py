@@ -110,6 +110,12 @@ def _check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
+def _check_image(ref: Sequence[str], *, json: bool) -> int:
+    from .imagecheck import command
+
+    return command.report(ref, json)
+
+
 def _layer(name: str, **parts: bool) -> int:
     from .copies import show
 
@@ -255,6 +261,15 @@ COMMANDS = {
             "Say whether Windows would load each registry hive FILE: exit status 0 all, 1 not, 2 error.",
             _check_hive,
             arguments=(Argument("FILE", "a hive", many=True),),
+            options=(Option("json", "say it as JSON"),),
+        ),
+        Command(
+            "check-image",
+            "Say whether Windows would take each image as what it says: exit status 0 all, 1 not, 2 error.",
+            _check_image,
+            arguments=(
+                Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
+            ),
             options=(Option("json", "say it as JSON"),),
         ),
         Command(

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image into a registry: the work is skopeo's, which knows credentials and certificates, and uploads blobs first."""
+"""An image into a registry, and out of one.
+
+The work is skopeo's, which knows credentials and certificates, and uploads blobs first.
+"""
 
 import re
 import shutil
@@ -13,19 +16,20 @@ from ..oci.blob import sha256
 from ..settings import timeout
 from . import layout
 from .assemble import Image
-from .names import Reference
+from .names import Reference, reference
 from .progress import Progress
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"
 _SECONDS = 300  # to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT says otherwise
 _BYTES = 1 << 20
+_FETCHING = 3600  # seconds for an image of unknown size
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
 _HINTS = (  # what a registry's answer asks for
     (
         r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
-        "give `skopeo login {host}` an account that may push",
+        "give `skopeo login {host}` an account that may do it",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),
     (r"certificate|x509", "have {host}'s authority in /etc/containers/certs.d/{host}, or the system's"),
@@ -33,7 +37,7 @@ _HINTS = (  # what a registry's answer asks for
 _HINT = "see that {host} is the right registry and answers, then give the command again"
 
 
-class _Skopeo(NamedTuple):
+class Skopeo(NamedTuple):
     """A skopeo and what it is to do: *seconds* to wait for, in the folder *work*, about *shown*."""
 
     program: str
@@ -60,6 +64,18 @@ class _Skopeo(NamedTuple):
             ) from error
         return done.stdout, "" if done.returncode == 0 else _told(done.stderr) or f"skopeo ended with {done.returncode}"
 
+    def copy(self, *words: str, side: str) -> tuple[bool, str]:
+        """Copy an image; return whether in TLS, and nothing or the line that says what failed.
+
+        A registry on this machine, the copy's ``src`` or ``dest`` by *side*, may do without TLS, as Docker has it; it
+        is asked in TLS first all the same. Any other may where skopeo's configuration says so.
+        """
+        command = ["copy", "--quiet", "--all", "--preserve-digests", *words]
+        _, told = self.run(*command)
+        if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(self.host):
+            return False, self.run(*command, f"--{side}-tls-verify=false")[1]
+        return True, told
+
     def error(self, told: str) -> GeneratorError:
         """Return the error for a user, who is *told* what skopeo said."""
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, told, re.IGNORECASE)), _HINT)
@@ -70,7 +86,7 @@ def find() -> str:
     """Return the path of skopeo; raises GeneratorError with the command that installs it."""
     found = shutil.which("skopeo")
     if found is None:
-        raise GeneratorError(f"image: for docker:// there must be skopeo, which is not here; {_INSTALL}")
+        raise GeneratorError(f"for docker:// there must be skopeo, which is not here; {_INSTALL}")
     return found
 
 
@@ -79,6 +95,17 @@ def check(reference: Reference, image: Image | None = None) -> None:
     find()
     if image is not None and reference.digest and reference.digest != image.top.digest:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
+
+
+def fetch(name: str, work: Path) -> None:
+    """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError."""
+    found = reference(name, f"docker://{name}")
+    # By digest alone, where there is one: skopeo takes no tag beside it.
+    source = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
+    skopeo = Skopeo(find(), work, timeout() or _FETCHING, f"docker://{name}", found.host or "docker.io")
+    _, told = skopeo.copy(source, "dir:.", side="src")
+    if told:
+        raise skopeo.error(told)
 
 
 def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
@@ -92,18 +119,12 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
     host = reference.host or "docker.io"
-    skopeo = _Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
-    # A registry on this machine may do without TLS, as Docker has it; it is asked in TLS first all the same.
-    words = ["copy", "--quiet", "--all", "--preserve-digests", "oci:layout:image", f"docker://{name}"]
-    plain = False
+    skopeo = Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     with progress(f"pushing to {host}", False):
-        _, told = skopeo.run(*words)
-        if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(host):
-            plain = True
-            _, told = skopeo.run(*words, "--dest-tls-verify=false")
+        in_tls, told = skopeo.copy("oci:layout:image", f"docker://{name}", side="dest")
     if told:
         raise skopeo.error(told)
-    raw, told = skopeo.run("inspect", "--raw", *["--tls-verify=false"] * plain, f"docker://{name}")
+    raw, told = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
     if told:
         raise skopeo.error(told)
     if sha256(raw) != image.top.digest:

@@ -295,6 +295,7 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 # The command
 
 
+@pytest.mark.program
 def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
     to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
     words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
@@ -345,6 +346,7 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
     assert digest_of(first.stdout) == digest_of(second.stdout)
 
 
+@pytest.mark.program
 def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
     for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
         done = imagery.command(*words, folder=folder)
