@@ -2,13 +2,14 @@
 """Compare making a layer of a folder with what others take for it: python bench/image.py [MEGABYTES [ROUNDS]].
 
 The folders are one of real binaries and libraries, 10,000 files and 1 GB where nothing else is said, and one of ten
-times as many small files. Each tool runs once a round, from the folder to a compressed layer in a file: ours with an
-empty cache, then again with nothing changed; crane takes a tar, so its time is with tar's. The figures are medians
-of runs taken in turn; memory is the largest resident set of any of a tool's processes. Tools that are not there are
-left out. CRANE names crane's program, where it is not on PATH.
+times as many small files. Each tool runs once a round, from the folder to a compressed layer in a file: ours, which
+is the command `image` to an OCI layout, with an empty cache, then again with nothing changed; crane takes a tar, so
+its time is with tar's. The figures are medians of runs taken in turn; memory is the largest resident set of any of a
+tool's processes. Tools that are not there are left out. CRANE names crane's program, where it is not on PATH.
 """
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,14 +26,6 @@ from table import show
 ROOT = Path(__file__).absolute().parents[1]
 GOALS = {"crane append": 3.0, "umoci insert": 1.0}
 WHERE = ("/usr/bin", "/usr/lib", "/usr/libexec", "/usr/sbin", "/usr/local")
-OURS = """
-import sys
-from pathlib import Path
-from generator.image.make import make_layers
-from generator.image.model import LayerOptions, Source
-source, options = Source(Path(sys.argv[1])), LayerOptions(compression=sys.argv[2])
-make_layers([source], options, Path(sys.argv[3]), one_layer=True, note=print)
-"""
 
 
 class Run(NamedTuple):
@@ -45,8 +37,8 @@ class Run(NamedTuple):
     memory: int
 
 
-def real_files() -> Iterator[tuple[Path, int]]:
-    """Yield this machine's programs, libraries and what lies beside them, with their sizes, in no order."""
+def real_files() -> list[tuple[Path, int]]:
+    """Return this machine's programs, libraries and what lies beside them, with their sizes, in no order."""
     found: list[tuple[Path, int]] = []
     for top in WHERE:
         for folder, _, names in os.walk(top):
@@ -56,16 +48,18 @@ def real_files() -> Iterator[tuple[Path, int]]:
                     found.append((path, path.stat().st_size))
     found.sort()
     random.Random(1).shuffle(found)  # noqa: S311 - to be the same each time
-    yield from found
+    return found
 
 
 def fill(folder: Path, number: int, size: int) -> tuple[int, int]:
     """Copy *number* files into *folder*, of *size* bytes in all if that can be; return what came of it."""
-    files = sorted(real_files(), key=lambda found: not is_binary(found[0]))  # which keeps the order otherwise
+    files = real_files()
     made = total = 0
-    for path, length in files:
+    for path, length in itertools.chain(filter(is_binary, files), itertools.filterfalse(is_binary, files)):
         # Never far above the average that is wanted, so that number and size are both reached.
-        if made == number or total + length > size * min(1, (made + 1) / number + 0.05):
+        if made == number:
+            break
+        if total + length > size * min(1, (made + 1) / number + 0.05):
             continue
         target = folder / f"{made // 100:03}" / f"{made:05}-{path.name.replace(':', '-')}"
         target.parent.mkdir(exist_ok=True)
@@ -74,9 +68,9 @@ def fill(folder: Path, number: int, size: int) -> tuple[int, int]:
     return made, total
 
 
-def is_binary(path: Path) -> bool:
+def is_binary(found: tuple[Path, int]) -> bool:
     try:
-        with path.open("rb") as file:
+        with found[0].open("rb") as file:
             return file.read(4) == b"\x7fELF"
     except OSError:
         return False
@@ -99,23 +93,24 @@ def fill_small(folder: Path, number: int) -> tuple[int, int]:
 def run(script: str, work: Path, *arguments: str | Path, **environment: str | Path) -> Run:
     """Run a script of the shell, which writes a layer below *work*."""
     work.mkdir()
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        ["sh", "-euc", script, "sh", *arguments],
-        env={**os.environ, **{name: str(value) for name, value in environment.items()}},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    memory = 0
-    while not (ended := os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
-        memory = max(memory, resident(process.pid))
-        time.sleep(0.02)
-    taken = time.perf_counter() - start
-    _, _, used = os.wait4(process.pid, 0)
-    if ended.si_status:
-        raise SystemExit(f"{script}: {process.stderr.read().decode(errors='replace')}")
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            ["sh", "-euc", script, "sh", *arguments],
+            env={**os.environ, **{name: str(value) for name, value in environment.items()}},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        memory = 0
+        while not (ended := os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
+            memory = max(memory, resident(process.pid))
+            time.sleep(0.02)
+        taken = time.perf_counter() - start
+        _, _, used = os.wait4(process.pid, 0)
+        if ended.si_status:
+            said.seek(0)
+            raise SystemExit(f"{script}: {said.read().decode(errors='replace')}")
     size = max(path.stat().st_size for path in work.rglob("*") if path.is_file())
     return Run(taken, used.ru_utime + used.ru_stime, size, memory)
 
@@ -155,8 +150,9 @@ OTHERS = {
 
 
 def ours(folder: Path, work: Path, compression: str, cache: Path) -> Run:
-    command = f'cd "{ROOT}" && exec "{sys.executable}" -c "$4" "$1" "$3" "$2"'
-    return run(command, work, folder, work, compression, OURS, XDG_CACHE_HOME=cache)
+    """Return what the whole command took, from its start to an OCI layout."""
+    command = f'exec "{sys.executable}" -m generator image "$1" --to "oci:$2/l:x" --compression "$3"'
+    return run(command, work, folder, work, compression, XDG_CACHE_HOME=cache, PYTHONPATH=ROOT)
 
 
 def theirs(name: str, folder: Path, work: Path) -> Run | None:

@@ -4,10 +4,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import files, home, manifest
+from . import home, manifest, unchanged
 from .errors import GeneratorError
 from .manifest import blob_path
 from .oci import blob as layers
+from .reading import read_file
 
 
 def committed_blob(root: Path, layer: str, others: Iterable[str] = ()) -> layers.Blob:
@@ -19,9 +20,9 @@ def committed_blob(root: Path, layer: str, others: Iterable[str] = ()) -> layers
         raise GeneratorError(f"{layer}: no such layer; use one of {', '.join((*manifest.layers(root), *others))}")
     path = blob_path(layer)
     try:
-        data = files.read_file(root / path, path)
+        data = read_file(root / path, path)
     except GeneratorError:
         data = b""
-    if manifest.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
-        raise GeneratorError(f"{path}: missing, or not as {manifest.MANIFEST} has it; {home.RENEW}")
+    if unchanged.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
+        raise GeneratorError(f"{path}: missing, or not as {unchanged.MANIFEST} has it; {home.RENEW}")
     return layers.read_blob(data, path)

@@ -16,6 +16,7 @@ from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
 from ..languages.table import LANGUAGES
 from ..oci import blob as layers
+from ..reading import read_file
 from . import lists
 from .change import Change
 from .lists import Entry
@@ -175,7 +176,7 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 def _text(path: Path) -> str | None:
     """Return the text of a file, None where there is none; bytes that are not UTF-8 become surrogates."""
     if path.is_file():
-        return files.read_file(path, str(path)).decode("utf-8", "surrogateescape")
+        return read_file(path, str(path)).decode("utf-8", "surrogateescape")
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None

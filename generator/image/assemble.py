@@ -61,16 +61,18 @@ def assemble(options: Options, layers: Layers, platforms: Sequence[Platform], ti
     return Image(top, tuple(documents), tuple(variants))
 
 
-def docker_list(image: Image, tags: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what Docker's ``manifest.json`` says of *image* in a layout: its first platform has the *tags*."""
-    return [
-        {
-            "Config": blob_path(variant.config.digest),
-            "RepoTags": list(tags) if variant is image.variants[0] and tags else None,
-            "Layers": [blob_path(blob.digest) for blob in variant.layers],
-        }
-        for variant in image.variants
-    ]
+def docker_entry(image: Image, tags: Sequence[str]) -> dict[str, Any]:
+    """Return what Docker's ``manifest.json`` says of *image* in a layout.
+
+    It is of the first platform alone: where Docker goes by this list, it loads all that is in it, and ends at an
+    image that is for a newer Windows than its own.
+    """
+    variant = image.variants[0]
+    return {
+        "Config": blob_path(variant.config.digest),
+        "RepoTags": list(tags) or None,
+        "Layers": [blob_path(blob.digest) for blob in variant.layers],
+    }
 
 
 def blob_path(digest: str) -> str:

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 import zlib
@@ -24,12 +25,14 @@ from typing import NamedTuple
 
 from ..console import Say
 from ..errors import GeneratorError
-from ..files import TEMPORARY, read_file
+from ..reading import read_file
+from ..unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache
 LIMIT_MIB = 4096  # unless WINSCRATCH_CACHE_MIB says otherwise; 0 is no cache
 _SETTING = "WINSCRATCH_CACHE_MIB"
+_NAME = re.compile(r"(?:member|record)-[0-9a-f.-]+", re.ASCII)
 _CHECK = 4  # bytes of the CRC-32 that a member's file begins with
 _STALE_SECONDS = 3600  # after which a file that is still being written is taken for a killed run's
 # How long after a file's last change its next one has another time: systems count in steps of 1/100 s at most,
@@ -74,7 +77,9 @@ class Cache:
         return Record(*json.loads(text)) if digest == _sha256(text) else None
 
     def put_record(self, name: str, record: Record) -> None:
-        """Store a record, whose members are stored."""
+        """Store a record, whose members are stored, unless there were too many."""
+        if record.size > self._limit:
+            return
         text = json.dumps(record).encode("ascii")
         self._write(name, _sha256(text) + b"\n" + text)
 
@@ -98,6 +103,8 @@ class Cache:
 
     def _read(self, name: str) -> bytes | None:
         path = self._folder / name
+        if not _NAME.fullmatch(name):  # a record that is forged could name any file
+            return None
         try:
             data = read_file(path, name, follow=False)
             os.utime(path)

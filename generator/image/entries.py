@@ -4,19 +4,20 @@
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from ..console import Say
-from ..errors import GeneratorError, brief
-from ..files import NO_FOLLOW, NO_WAIT
+from ..errors import GeneratorError, brief, shorten
 from ..oci.files import facts
+from ..reading import NO_FOLLOW, NO_WAIT
 from ..security import descriptor, sddl
 from .model import LayerOptions
 from .sources import Entry, stamp_of
 from .writer import writer
 
 NANOSECONDS = 1_000_000_000
+First = dict[tuple[int, int], tuple[str, int]]  # by device and number of a file with names: the first, and how many
 _SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
@@ -41,8 +42,9 @@ def security(text: str) -> str | bytes:
     try:
         return descriptor.to_bytes(sddl.from_text(text))
     except (ValueError, descriptor.DescriptorError) as error:
+        where = f", at character {error.position + 1}" if isinstance(error, sddl.SddlError) else ""
         names = ", ".join(known)
-        raise GeneratorError(f"--security {text}: neither {names} nor SDDL: {error}") from error
+        raise GeneratorError(f"--security {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
 def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
@@ -54,35 +56,41 @@ def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole
     """
     files = writer()
     layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
-    first: dict[tuple[int, int], tuple[str, int]] = {}  # a file with several names: its first, and how many
+    first: First = {}
     lost: dict[str, list[str]] = {}
     for entry in entries:
-        stamp = entry.stamp
-        time = stamp.modified if stamp and options.times == "keep" else None
+        time = entry.stamp.modified if entry.stamp and options.times == "keep" else None
         try:
-            if entry.kind == "directory" or stamp is None:
-                layer.add_directory(entry.path, time=time)
-            elif entry.kind != "file":
-                is_directory = entry.kind == "directory-link"
-                layer.add_symlink(entry.path, entry.target, directory=is_directory, time=time)
-            else:
-                known, names = first.get((stamp.device, stamp.number), ("", 0))
-                if 0 < names < facts().limits.names:
-                    layer.add_hardlink(entry.path, known, time=time)
-                    first[stamp.device, stamp.number] = known, names + 1
-                    continue
-                if stamp.links > 1:
-                    first[stamp.device, stamp.number] = entry.path, 1
-                if _add_file(layer, entry, time, out, whole):
-                    lost.setdefault("extended attributes", []).append(entry.source)
-            if stamp and entry.kind in {"file", "directory"} and stamp.mode & _SPECIAL_BITS:
-                lost.setdefault("setuid, setgid or sticky bits", []).append(entry.source)
+            for what in _add(layer, entry, time, first, out, whole):
+                lost.setdefault(what, []).append(entry.source)
         except files.FilesError as error:
             raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
     layer.close()
     if lost:
         told = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
         note(f"left out, since Windows has no form for them: {told}")
+
+
+def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
+    """Write an entry, and yield what its file has that Windows has no form for."""
+    stamp = entry.stamp
+    if entry.kind == "directory" or stamp is None:
+        layer.add_directory(entry.path, time=time)
+    elif entry.kind != "file":
+        layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", time=time)
+        return
+    else:
+        known, names = first.get((stamp.device, stamp.number), ("", 0))
+        if 0 < names < facts().limits.names:
+            layer.add_hardlink(entry.path, known, time=time)
+            first[stamp.device, stamp.number] = known, names + 1
+            return
+        if stamp.links > 1:
+            first[stamp.device, stamp.number] = entry.path, 1
+        if _add_file(layer, entry, time, out, whole):
+            yield "extended attributes"
+    if stamp and stamp.mode & _SPECIAL_BITS:
+        yield "setuid, setgid or sticky bits"
 
 
 def _others(number: int) -> str:
@@ -162,6 +170,8 @@ def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> 
     if code == "data":
         return _changed(entry)
     if code == "case":
-        spelled = (one.path for one in entries if one.path.upper() == entry.path.upper() and one.path != entry.path)
-        reason += f", {brief(next(spelled, ''))}"
+        capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
+        folded = entry.path.translate(capitals)
+        others = (one.path for one in entries if one.path != entry.path and one.path.translate(capitals) == folded)
+        reason += f", {brief(next(others, ''))}"
     return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")

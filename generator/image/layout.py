@@ -14,7 +14,9 @@ import msgspec
 from .. import files
 from ..console import Say
 from ..errors import GeneratorError
-from .assemble import Image, blob_path, docker_list
+from ..reading import read_file
+from ..unchanged import TEMPORARY
+from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
 from .names import maybe_reference
 
@@ -35,7 +37,7 @@ def check(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise GeneratorError(f"{folder}: not a folder; a layout is one")
-    names = {path.name for path in folder.iterdir() if not path.name.endswith(files.TEMPORARY)}
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)}
     if LAYOUT_FILE not in names and names - _OURS:
         raise GeneratorError(f"{folder}: holds files, and is no OCI layout; name another folder")
     if LAYOUT_FILE in names:
@@ -73,7 +75,12 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         content = {folder / DOCKER_FILE: encode(listed), last: encode(index)}
         if not (folder / LAYOUT_FILE).exists():
             content = {folder / LAYOUT_FILE: LAYOUT} | content
-        files.replace(content, last=last)
+        try:
+            files.replace(content, last=last)
+        except BaseException:
+            if _is(folder / DOCKER_FILE, content[folder / DOCKER_FILE]):  # which points at the blobs already
+                undo.pop_all()
+            raise
         undo.pop_all()
 
 
@@ -93,14 +100,13 @@ def docker_listed(listed: list[Json], image: Image, reference: str) -> list[Json
     """Return Docker's list with *image* in it, which alone has the tag *reference* from now on, if it can be one."""
     named = maybe_reference(reference)
     tags = [named.tagged] if named is not None else []
-    ours = docker_list(image, tags)
-    configs = {each["Config"] for each in ours}
+    ours = docker_entry(image, tags)
     others = []
     for each in listed:
         left = [tag for tag in each.get("RepoTags") or [] if tag not in tags]
-        if left or (each.get("Config") not in configs and not each.get("RepoTags")):
+        if left or (each.get("Config") != ours["Config"] and not each.get("RepoTags")):
             others.append(each | {"RepoTags": left or None})
-    return [*others, *ours]
+    return [*others, ours]
 
 
 def empty_index() -> Json:
@@ -110,7 +116,7 @@ def empty_index() -> Json:
 
 def encode(content: object) -> bytes:
     """Return *content* as a file of a layout has it."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def _gives_way(other: Json, descriptor: Json) -> bool:
@@ -125,7 +131,7 @@ def _ready(image: Image, work: Path) -> Iterator[tuple[str, Path]]:
     for number, (digest, blob) in enumerate(image.blobs.items()):
         temporary = work / f"blob-{number}"
         try:
-            if not any(part.endswith(files.TEMPORARY) for part in blob.path.parts):
+            if not any(part.endswith(TEMPORARY) for part in blob.path.parts):
                 raise OSError("no file of this run's own, which others must not get a second name of")
             os.link(blob.path, temporary)
         except OSError:  # or another file system, or one without links
@@ -165,9 +171,15 @@ def _read_docker_list(folder: Path) -> list[Json]:
 
 def _decode(path: Path, kind: type[_T]) -> _T:
     try:
-        return msgspec.json.decode(files.read_file(path, str(path), _MOST, follow=False), type=kind)
+        return msgspec.json.decode(read_file(path, str(path), _MOST, follow=False), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GeneratorError(f"{path}: {error}; name another folder") from error
+
+
+def _is(path: Path, data: bytes) -> bool:
+    with contextlib.suppress(GeneratorError):
+        return read_file(path, str(path)) == data
+    return False
 
 
 def _remove_empty(folder: Path) -> None:

@@ -84,7 +84,7 @@ def source(text: str, *, windows: bool = _WINDOWS) -> Source:
     """
     drive = rf"(?:{_DRIVE})?" if windows else ""
     found = re.fullmatch(rf"({drive}(?!:).+?)(?::((?:[A-Za-z]:)?[\\/].*))?", text[:_MOST], re.DOTALL)
-    if found is None or len(text) > _MOST or "\0" in text:
+    if found is None or not _is_name(text):
         raise GeneratorError(rf"{shorten(text)!r}: no source; give SRC or SRC:DEST, with a DEST such as C:\app")
     from pathlib import Path
 
@@ -95,7 +95,7 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
     """Return the destination that *text* spells; raises GeneratorError that says what is wrong with it."""
     shown = shorten(text, 200)
     transport, colon, rest = text.partition(":")
-    if transport not in TRANSPORTS or not colon or len(text) > _MOST or "\0" in text:
+    if transport not in TRANSPORTS or not colon or not _is_name(text):
         raise GeneratorError(
             f"--to {shown}: no such transport; give oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF] "
             "or docker://REF"
@@ -118,6 +118,15 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
             f"--to {shown}: the reference {name!r} is none; it is of letters and digits with any of -._:@/+ between"
         )
     return Destination(transport, path, name)
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a file can be called *text*, as far as this system's calls are concerned."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return len(text) <= _MOST and "\0" not in text
 
 
 def reference(text: str, shown: str) -> Reference:

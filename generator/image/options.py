@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from .. import files
 from ..errors import GeneratorError, brief
+from ..reading import read_file
 from .model import Compression, Times
 
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
@@ -48,7 +48,7 @@ _MAPS = ("env", "label", "annotation")
 
 def read(path: Path) -> Options:
     """Return the options of a file of TOML; raises GeneratorError that names it and the key."""
-    data = files.read_file(path, str(path), limit=1 << 20)
+    data = read_file(path, str(path), limit=1 << 20)
     try:
         return msgspec.convert(tomllib.loads(data.decode("utf-8")), Options)
     except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from ..console import Say
 from ..errors import GeneratorError
 from . import archive, config, layout, names, registry
 from .assemble import Image, Layers, assemble
-from .make import make_layers
+from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
 from .options import Options, epoch
@@ -21,10 +21,7 @@ from .progress import Progress, hidden
 from .sources import place, refuse_inside
 from .work import workspace
 
-RUNS_NONE = {  # layers on which no program starts, and why
-    "scratch": "there is no Windows in it",
-    "legacy": "there is no Windows in it",
-}
+RUNS_NONE = ("scratch", "legacy")  # layers that are there to be built upon or to hold files
 
 
 class Made(NamedTuple):
@@ -51,15 +48,12 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
     config.running(options)
     time = epoch()
     base = committed_blob(Path(home.ROOT), options.layer)
-    for destination in destinations:
-        _check(destination, platforms, force=options.force)
-    folder = next((_folder(each) for each in destinations if each.path), Path(tempfile.gettempdir()))
-    for path in (folder, *(Path(each.path) for each in destinations if each.path)):
-        refuse_inside(path, sources)
-    if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
-        note(f"warning: no program starts on the layer {options.layer}: {RUNS_NONE[options.layer]}")
     try:
-        with workspace(folder) as work:
+        for destination in destinations:
+            _check(destination, sources, platforms, force=options.force)
+        if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
+            note(f"warning: no program starts on {options.layer}, which has no Windows in it; give --layer hostprocess")
+        with workspace(_folder(next((each for each in destinations if each.path), destinations[0]))) as work:
             path = work / "base"
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
@@ -70,11 +64,11 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
             image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
             references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
     except OSError as error:
-        raise GeneratorError(f"{error.filename or folder}: {error.strerror or error}") from error
+        raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
     return Made(image.top.digest, references)
 
 
-def _check(destination: Destination, platforms: Sequence[Platform], *, force: bool) -> None:
+def _check(destination: Destination, sources: Sequence[Source], platforms: Sequence[Platform], *, force: bool) -> None:
     """Raise GeneratorError where it is known already that *destination* will not do."""
     path = Path(destination.path)
     match destination.transport:
@@ -86,6 +80,8 @@ def _check(destination: Destination, platforms: Sequence[Platform], *, force: bo
             raise GeneratorError(f"{destination}: Docker's archive holds one platform; give oci-archive:FILE, or one")
         case _:
             archive.check(path, force=force)
+    for written in (path, _folder(destination)) if destination.path else (_folder(destination),):
+        refuse_inside(written, sources)
 
 
 def _put(image: Image, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:

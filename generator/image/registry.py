@@ -64,17 +64,17 @@ class Skopeo(NamedTuple):
             ) from error
         return done.stdout, "" if done.returncode == 0 else _told(done.stderr) or f"skopeo ended with {done.returncode}"
 
-    def copy(self, *words: str, plain: str) -> tuple[str, str]:
-        """Copy an image; return "true" or "false", whether in TLS, and what run() returns as its second.
+    def copy(self, *words: str, side: str) -> tuple[bool, str]:
+        """Copy an image; return whether in TLS, and nothing or the line that says what failed.
 
-        A registry on this machine may do without TLS, as Docker has it, which the option *plain* allows; it is asked
-        in TLS first all the same.
+        A registry on this machine, the copy's ``src`` or ``dest`` by *side*, may do without TLS, as Docker has it; it
+        is asked in TLS first all the same. Any other may where skopeo's configuration says so.
         """
         command = ["copy", "--quiet", "--all", "--preserve-digests", *words]
         _, told = self.run(*command)
         if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(self.host):
-            return "false", self.run(*command, f"--{plain}=false")[1]
-        return "true", told
+            return False, self.run(*command, f"--{side}-tls-verify=false")[1]
+        return True, told
 
     def error(self, told: str) -> GeneratorError:
         """Return the error for a user, who is *told* what skopeo said."""
@@ -86,7 +86,7 @@ def find() -> str:
     """Return the path of skopeo; raises GeneratorError with the command that installs it."""
     found = shutil.which("skopeo")
     if found is None:
-        raise GeneratorError(f"docker://: a registry takes skopeo, which is not here; {_INSTALL}")
+        raise GeneratorError(f"for docker:// there must be skopeo, which is not here; {_INSTALL}")
     return found
 
 
@@ -103,7 +103,7 @@ def fetch(name: str, work: Path) -> None:
     # By digest alone, where there is one: skopeo takes no tag beside it.
     source = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
     skopeo = Skopeo(find(), work, timeout() or _FETCHING, f"docker://{name}", found.host or "docker.io")
-    _, told = skopeo.copy(source, "dir:.", plain="src-tls-verify")
+    _, told = skopeo.copy(source, "dir:.", side="src")
     if told:
         raise skopeo.error(told)
 
@@ -121,10 +121,10 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     host = reference.host or "docker.io"
     skopeo = Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     with progress(f"pushing to {host}", False):
-        safe, told = skopeo.copy("oci:layout:image", f"docker://{name}", plain="dest-tls-verify")
+        in_tls, told = skopeo.copy("oci:layout:image", f"docker://{name}", side="dest")
     if told:
         raise skopeo.error(told)
-    raw, told = skopeo.run("inspect", "--raw", f"--tls-verify={safe}", f"docker://{name}")
+    raw, told = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
     if told:
         raise skopeo.error(told)
     if sha256(raw) != image.top.digest:
@@ -139,8 +139,6 @@ def _told(stderr: bytes) -> str:
     """Return what the last line of skopeo's log says: github.com/sirupsen/logrus, its text form."""
     lines = stderr[-(1 << 16) :].decode("utf-8", "replace").strip().splitlines()
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
-    return (
-        re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
-        if found
-        else "".join(lines[-1:])
-    )
+    if found is None:
+        return "".join(lines[-1:])
+    return re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ..console import Say
 from ..errors import GeneratorError, brief
-from ..files import read_file
+from ..reading import read_file
 from . import dockerignore
 from .dockerignore import Patterns
 from .model import Source
@@ -21,6 +21,10 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+_KIND_AND_SPECIAL_BITS = 0o177000  # of a mode
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, a folder on Windows that is elsewhere
 
 
 class Stamp(NamedTuple):
@@ -57,7 +61,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
-        status.st_mode,
+        status.st_mode & _KIND_AND_SPECIAL_BITS,  # Windows has the others differ by how it is asked
         status.st_nlink,
     )
 
@@ -84,7 +88,10 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
     """Raise GeneratorError where *target*, which is to be written, lies in a folder that is to be read."""
     real = Path(os.path.realpath(target))
     for source in sources:
-        top = Path(os.path.realpath(source.path))
+        try:
+            top = Path(os.path.realpath(source.path))
+        except (OSError, ValueError) as error:
+            raise _unread(os.fspath(source.path), error) from error
         if real == top or top in real.parents:
             raise GeneratorError(f"{target}: lies in {source.path}, which goes into the image; write it elsewhere")
 
@@ -184,7 +191,11 @@ def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
 
 
 def _entry(item: "os.DirEntry[str]", path: str) -> Entry:
-    stamp = stamp_of(item.stat(follow_symlinks=False))
+    # On Windows what a folder tells of its files lacks their numbers.
+    status = os.lstat(item.path) if os.name == "nt" else item.stat(follow_symlinks=False)
+    stamp = stamp_of(status)
+    if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
+        raise GeneratorError(f"{item.path}: a junction, which leads out of the folder; leave it out with --exclude")
     if stat.S_ISREG(stamp.mode):
         return Entry(path, "file", item.path, stamp)
     if stat.S_ISDIR(stamp.mode):

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..files import TEMPORARY
 from ..locking import close_lock, open_lock, try_lock
+from ..unchanged import TEMPORARY
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def command(*words: object, folder: Path, **environment: str) -> subprocess.Comp
 
 @functools.cache
 def cache() -> str:
-    """Return a folder for what was compressed, which is not the user's."""
+    """Return a folder for what is made once, and not kept with what the user's programs keep."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder)
     return folder
@@ -142,9 +142,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 @functools.cache
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
     """Build a program that the module in *folder* has or asks for, and return its path."""
-    out = Path(tempfile.gettempdir()) / f"winscratch-tests-{os.getuid()}"
-    out.mkdir(mode=0o700, exist_ok=True)
-    path = out / package.rpartition("/")[2]
+    path = Path(cache(), package.rpartition("/")[2])
     run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=580)
     return path
 

@@ -2,6 +2,7 @@
 """What others make of an image: the specification's schemas, umoci, crane, containerd, buildah and Docker."""
 
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -102,6 +103,8 @@ def _tar(layer: str) -> Any:
 @pytest.fixture(scope="module")
 def ctr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The start of a command to a containerd of the tests' own."""
+    if os.geteuid() != 0:
+        lack("containerd needs root")
     top = tmp_path_factory.mktemp("containerd")
     socket = top / "s"
     (top / "config.toml").write_text(
@@ -150,6 +153,8 @@ def test_containerd_imports_the_image_by_its_name(ctr: list[str], shape: Path) -
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The start of a command to a buildah that can build for Windows, with storage of the tests' own."""
+    if os.geteuid() != 0:
+        lack("buildah needs root here")
     top = tmp_path_factory.mktemp("buildah")
     (top / "netavark").write_text("#!/bin/sh\n")  # asked for, and never run, since no program is
     (top / "netavark").chmod(0o755)
@@ -158,7 +163,7 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     path = imagery.go_tool("go.podman.io/buildah/cmd/buildah", "-tags", tags, folder=ROOT / "tests/buildah")
     settings = (f"CONTAINERS_CONF={top}/containers.conf", f"TMPDIR={top}")
     where = ("--storage-driver", "vfs", "--root", f"{top}/root", "--runroot", f"{top}/run")
-    return ["env", *settings, str(path), *where]
+    return ["env", "-u", "CONTAINERS_STORAGE_CONF", *settings, str(path), *where]
 
 
 def test_buildah_builds_on_top(buildah: list[str], folder: Path, tmp_path: Path) -> None:

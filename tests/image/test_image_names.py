@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is written on the command line: sources, destinations, references and platforms."""
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.errors import GeneratorError
 from generator.image import names
@@ -145,3 +149,23 @@ def test_a_platform_is_read_in_both_spellings(text: str, wanted: Platform) -> No
 def test_what_is_no_platform_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="--platform"):
         names.platform(text)
+
+
+PIECES = [*"aA0:/\\@.-_+() \0\ud800é", "sha256:", "oci:", "docker://", "docker-archive:", "windows/", "amd64", "C:"]
+LONG = ["a" * 4000 + "!", "a-" * 2000 + "!", "a." * 2000 + "!", "A" * 4000 + "/", "a:" * 2000]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for read in (names.source, names.destination, names.platform, names.maybe_reference):
+        with contextlib.suppress(GeneratorError):
+            read(text)
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_long_name_is_refused_at_once(text: str) -> None:
+    start = time.monotonic()
+    for prefix in ("docker://", "oci:x:", "docker-archive:x:"):
+        with pytest.raises(GeneratorError):
+            names.destination(prefix + text)
+    assert time.monotonic() - start < 5

@@ -17,7 +17,7 @@ from support import INVOKE, lack, need
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
-from generator.files import TEMPORARY
+from generator.unchanged import TEMPORARY
 
 
 @pytest.fixture
@@ -81,6 +81,8 @@ def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: 
     listed = json.loads((out / "manifest.json").read_text())
     tags = [tag for each in listed for tag in each["RepoTags"] or []]
     assert sorted(tags) == ["hello:1", "hello:2"]
+    imagery.made(folder, f"oci:{out}:hello:2", platform=("windows/arm64", "windows/amd64"))
+    assert len(json.loads((out / "manifest.json").read_text())) == len(listed)  # its first platform alone
     config = named(out)["hello:1"]["digest"]
     (tagged,) = (each for each in listed if each["RepoTags"] == ["hello:1"])
     assert tagged["Config"].endswith(imagery.document(out, config)["config"]["digest"].partition(":")[2])
@@ -293,6 +295,7 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 # The command
 
 
+@pytest.mark.program
 def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
     to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
     words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
@@ -343,6 +346,7 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
     assert digest_of(first.stdout) == digest_of(second.stdout)
 
 
+@pytest.mark.program
 def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
     for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
         done = imagery.command(*words, folder=folder)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders to the layers of an image."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +40,7 @@ def make_layers(
     started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
     plans = [collect(group, options.exclude, note) for group in groups]
-    total = sum(entry.stamp.size for entries in plans for entry in entries if entry.stamp and entry.kind == "file")
-    done = 0
+    total, done = sum(map(_size, plans)), 0
 
     def tell(size: int) -> None:
         nonlocal done
@@ -66,9 +66,10 @@ def _layer(
 ) -> Blob:
     """Return one layer, written to *path*; *started* is when its files were looked for, in nanoseconds."""
     level = LEVELS[options.compression]
-    name = record_name(entries, _made_by(level), options.security, options.times, options.time) if cache else ""
+    name = record_name(entries, *_made_by(level), options.security, options.times, options.time) if cache else ""
     record = cache.record(name) if cache else None
     if cache and record and (blob := replay(record, cache, path)):
+        tell(_size(entries))
         for line in record.notes:
             note(line)
         return blob
@@ -87,6 +88,14 @@ def _layer(
     return blob
 
 
+def _size(entries: Sequence[Entry]) -> int:
+    """Return how many bytes of files there are."""
+    return sum(entry.stamp.size for entry in entries if entry.stamp and entry.kind == "file")
+
+
 def _made_by(level: int) -> list[str]:
     """Return what decides, beside files and options, which bytes a layer has."""
-    return [VERSION, version(), method(level)]
+    code = hashlib.sha256(VERSION.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return [code.hexdigest(), version(), method(level)]
