@@ -90,7 +90,11 @@ class Spans(Sequence[Span]):
         """Return the span that the byte at *offset* of the file belongs to; raise IndexError if there is none."""
         if not 0 <= offset < len(self._data):
             raise IndexError(offset)
-        return self[bisect_right(self._offsets, offset) - 1]
+        return self[self.index_at(offset)]
+
+    def index_at(self, offset: int) -> int:
+        """Return the number of the span that the byte at *offset* of the file belongs to."""
+        return bisect_right(self._offsets, offset) - 1
 
     def locate(self, offset: int) -> tuple[Span, Part]:
         """Return the span and the field that the byte at *offset* of the file belongs to."""
@@ -105,10 +109,10 @@ class Spans(Sequence[Span]):
             if at + size > end:
                 break
             if size:
-                yield self._part(field, at, size)
+                yield make_part(field, self._data, at)
             at += size
         if at < end:
-            yield self._part(_UNUSED, at, end - at)
+            yield make_part(replace(_UNUSED, code=f"{end - at}s"), self._data, at)
 
     def _fields(self, span: Span) -> Iterator[s.Field]:
         kind = span.structure
@@ -150,12 +154,14 @@ class Spans(Sequence[Span]):
         at += span.offset + (4 if span.structure.cell else 0)
         return int.from_bytes(self._data[at : min(at + field.size, span.offset + span.length)], "little")
 
-    def _part(self, field: s.Field, at: int, size: int) -> Part:
-        raw = self._data[at : at + size]
-        value: int | bytes = raw
-        if not field.code.endswith("s"):
-            value = int.from_bytes(raw, "little", signed=field.code.islower())
-        return Part(field, at, size, value, _text(field, value))
+
+def make_part(field: s.Field, data: Buffer, at: int) -> Part:
+    """Return what *field* holds that begins at byte *at* of *data*."""
+    raw = data[at : at + field.size]
+    value: int | bytes = raw
+    if not field.code.endswith("s"):
+        value = int.from_bytes(raw, "little", signed=field.code.islower())
+    return Part(field, at, field.size, value, _text(field, value))
 
 
 def _text(field: s.Field, value: int | bytes) -> str:
