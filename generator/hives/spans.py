@@ -17,9 +17,9 @@ from typing import Final, overload
 from . import structures as s
 from .cells import Buffer, Walk
 
-_CELL_SIZE: Final = s.Field("cell size", "i", "in bytes, negative while the cell is in use")
-_UNUSED: Final = s.Field("unused", "s", "", "bytes")
-_IN_PLACE: Final = s.Field("data", "4s", "in place of a pointer", "bytes")
+CELL_SIZE: Final = s.Field("cell size", "i", "in bytes, negative while the cell is in use")
+UNUSED: Final = s.Field("unused", "s", "", "bytes")
+IN_PLACE: Final = s.Field("data", "4s", "in place of a pointer", "bytes")
 _LATIN_1: Final = {s.KEY.name: s.KEY_COMPRESSED, s.VALUE.name: s.VALUE_COMPRESSED}  # bit of the flags
 _SINCE: Final = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 _SHORT: Final = 16  # bytes that a text shows of data
@@ -112,22 +112,37 @@ class Spans(Sequence[Span]):
                 yield make_part(field, self._data, at)
             at += size
         if at < end:
-            yield make_part(replace(_UNUSED, code=f"{end - at}s"), self._data, at)
+            yield make_part(replace(UNUSED, code=f"{end - at}s"), self._data, at)
+
+    def shape(self, span: Span) -> tuple[int, bool, bool]:
+        """Return what the fields of *span* depend on.
+
+        That is how often what follows its fields comes, or how many bytes of it; whether data is in place of a pointer
+        to it; and whether a name is in Latin-1.
+        """
+        kind = span.structure
+        in_place = kind is s.VALUE and bool((self._number(span, "data size") or 0) & s.INLINE)
+        count = self._count(span, kind.tail.count) if kind.tail else 0
+        return count, in_place, bool((self._number(span, "flags") or 0) & _LATIN_1.get(kind.name, 0))
+
+    def name(self, span: Span) -> str:
+        """Return the name in *span*, a key or a value, as far as it is inside."""
+        count, _, latin = self.shape(span)
+        at = span.offset + 4 + span.structure.unpacker.size
+        name = self._data[at : min(at + count, span.offset + span.length)]
+        return name.decode("latin-1" if latin else "utf-16-le", "replace").rstrip("\0")
 
     def _fields(self, span: Span) -> Iterator[s.Field]:
         kind = span.structure
+        count, in_place, latin = self.shape(span)
         if kind.cell:
-            yield _CELL_SIZE
-        in_place = kind is s.VALUE and (self._number(span, "data size") or 0) & s.INLINE
+            yield CELL_SIZE
         for field in kind.fields:
-            yield _IN_PLACE if in_place and field.name == "data" else field
+            yield IN_PLACE if in_place and field.name == "data" else field
         if kind.tail is None:
             return
-        count = self._count(span, kind.tail.count)
         for field in kind.tail.fields:
             if field.code == "s":
-                bit = _LATIN_1.get(kind.name, 0)
-                latin = (self._number(span, "flags") or 0) & bit
                 yield replace(field, code=f"{count}s", shown="latin-1" if latin else field.shown)
                 return
         for _ in range(count):
