@@ -8,7 +8,7 @@ not, reads a PAX header of any size at once, and takes a broken header for the e
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from .tar import BLOCK
 
@@ -18,6 +18,19 @@ GLOBAL: Final = "g"  # PAX records for all that follow, which archive/tar gives 
 _WITHOUT_DATA: Final = frozenset("123456")
 _CHUNK: Final = 1 << 18  # bytes
 _RECORD: Final = re.compile(rb"([1-9][0-9]{0,7}) ")
+
+
+class Stream(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes, none at the end only."""
+
+    def seek(self, offset: int, whence: int, /) -> int:
+        """Go *offset* bytes on, where *whence* is 1 and the stream is seekable."""
+
+    def seekable(self) -> bool:
+        """Tell whether the stream can seek."""
 
 
 class TarError(ValueError):
@@ -51,7 +64,7 @@ class Untar:
     Raises TarError where the tar is damaged or ends too early, and whatever the stream raises.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._at = 0  # bytes read
         self._end = 0  # where the data of the entry ends
