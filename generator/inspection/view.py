@@ -8,17 +8,17 @@ from ..errors import GeneratorError
 from ..hives.cells import Buffer
 from ..hives.check import VERDICTS
 from ..hives.model import Value
-from ..hives.reader import Node, Visit, read
+from ..hives.reader import Visit
 from ..hives.rules import Level
 from ..oci.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
-from . import bcd, tree
+from . import tree
 from .lines import Line, counted, fit
+from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .places import Place
 
 _MOST_BYTES: Final = 32  # of data that a line shows
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
-_STORE_SIZE: Final = 4 << 20  # bytes; a larger hive is not read twice to see whether it is a BCD store
 
 
 def lines(opened: Opened, place: Place, level: int = 0) -> Iterator[Line]:
@@ -114,7 +114,7 @@ def _entry_parts(entry: Entry) -> Iterator[tuple[str, str]]:
 def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str) -> Iterator[Line]:
     """Yield the lines of a hive, or of a *key* in it; raise GeneratorError, which names the hive *shown*, if absent."""
     path = key or ()
-    notes = _Notes(data)
+    notes = Notes(data)
     visit = Visit(data)
     inherited: list[bytes] = []  # by level of keys, the descriptor
     found = False
@@ -167,50 +167,3 @@ def value_text(value: Value) -> str:
     most = 20
     shown = ", ".join(f'"{fit(text)}"' for text in data[:most])
     return f"[{shown}]" if len(data) <= most else f"[{shown}, …] ({len(data):,} texts)"
-
-
-class _Notes:
-    """What bcdedit would call the keys and values of a hive, if it is a BCD store."""
-
-    def __init__(self, data: Buffer) -> None:
-        store = None
-        if len(data) <= _STORE_SIZE and data.find(b"Objects") >= 0:
-            store = bcd.read_store(read(data, keys=True).hive)
-        self._objects = {each.guid: each for each in store or ()}
-        self._default = bcd.default_object(self._objects.values())
-
-    def of_key(self, node: Node) -> str:
-        """Return the words for a key: of an object its title and name, of an element its name."""
-        one = self._object(node)
-        if one is None:
-            return ""
-        if len(node.path) == 2:
-            named = bcd.identifier(one.guid, self._default)
-            return f"{one.title} {named}" if named != one.guid else one.title
-        element = self._element(one, node)
-        return element.shown if element else ""
-
-    def of_value(self, node: Node, value: Value) -> str:
-        """Return the words for a value: of a type its name, of an element what it is set to."""
-        one = self._object(node)
-        if one is None:
-            return ""
-        if len(node.path) == 3 and value.name.lower() == "type":
-            return one.type_name
-        element = self._element(one, node)
-        if element is None or value.name.lower() != "element":
-            return ""
-        words = " ".join(bcd.value_lines(element, self._default))
-        return "" if words == element.value else words
-
-    def _object(self, node: Node) -> bcd.BcdObject | None:
-        path = node.path
-        if len(path) < 2 or path[0].lower() != "objects":
-            return None
-        return self._objects.get(path[1].lower())
-
-    def _element(self, one: bcd.BcdObject, node: Node) -> bcd.Element | None:
-        if len(node.path) != 4:
-            return None
-        number = node.path[3].lower()
-        return next((element for element in one.elements if f"{element.number:08x}" == number), None)
