@@ -273,10 +273,9 @@ def _values(
         words = [
             note.of_value(node, each) for note, node, each in zip(notes, (mine, yours), (old, new), strict=True) if each
         ]
-        texts = [_value_text(each) if each else "" for each in (old, new)]
-        found.changes.append(
-            Change(kind, "value", *place, name, *texts, " → ".join(filter(None, dict.fromkeys(words))))
-        )
+        before_text, after_text = (_value_text(each) if each else "" for each in (old, new))
+        told = " → ".join(filter(None, dict.fromkeys(words)))
+        found.changes.append(Change(kind, "value", *place, name, before_text, after_text, told))
 
 
 def _value_text(value: Value) -> str:
