@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from ..errors import GeneratorError
-from ..files import NO_WAIT
 from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..image import opened as images
 from ..image.documents import Config, Platform
 from ..oci.untar import GLOBAL, Entry, TarError, Untar
+from ..reading import NO_WAIT
 
 MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
 _IN_MEMORY: Final = 64 << 20  # bytes; what is larger lies in a temporary file
