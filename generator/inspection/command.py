@@ -44,7 +44,13 @@ def inspect(
         raise GeneratorError("inspect: --offset and --length go with --hex")
     if path and (hex is not None or reg is not None):
         raise GeneratorError("inspect: --hex and --reg have a path of their own; leave out --path")
-    found = naming.open_all(root, what)
+    try:
+        found = naming.open_all(root, what)
+    except GeneratorError as error:
+        if not textconv:
+            raise
+        console.say(f"cannot be shown: {error}")  # git would end its whole diff for an error
+        return EXIT_OK
     if hex is not None:
         status = _hex(found, hex, _number("--offset", offset), _number("--length", length), plain=plain)
     elif reg is not None:

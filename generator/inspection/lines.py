@@ -30,7 +30,8 @@ _STYLES: Final = {
     "old": "red",
     "new": "green",
 }
-_LEAST_WIDTH: Final = 20  # columns; of a narrower terminal rich makes nothing that can be read
+_LEAST_WIDTH: Final = 20  # columns; nothing that can be read fits into less
+_NARROW: Final = 60  # columns; below, branches are short
 Put = Callable[["Line"], None]
 
 
@@ -91,32 +92,36 @@ class _Drawn:
         )
         # Whether more follows on each level.
         self._more: list[bool] = []
+        dash = "" if width < _NARROW else "─"
+        self._marks = "│", f"├{dash}", f"└{dash}"
         encoding = (sys.stdout and sys.stdout.encoding) or "ascii"
         try:
-            "│├└─".encode(encoding)
-            self._marks = ("│  ", "├─ ", "└─ ")
+            "".join(self._marks).encode(encoding)
         except UnicodeEncodeError:
-            self._marks = ("|  ", "|- ", "`- ")
+            self._marks = "|", "|" + dash.replace("─", "-"), "`" + dash.replace("─", "-")
 
     def put(self, line: Line) -> None:
         from rich.text import Text
 
         along, branch, end = self._marks
+        step = len(branch) + 1
         self._more[line.level :] = [not line.last]
         self._more += [False] * (line.level + 1 - len(self._more))
-        levels = range(1, line.level)
-        before = "".join(along if self._more[level] else "   " for level in levels)
-        first = rest = "   " * line.level
-        if not line.remark and line.level:
-            first = before + (end if line.last else branch)
-            rest = before + ("   " if line.last else along)
+        before = "".join((along if self._more[level] else "").ljust(step) for level in range(1, line.level))
+        if line.remark or not line.level:
+            first = rest = " " * (step * line.level)
+        else:
+            first = before + (end if line.last else branch).ljust(step)
+            rest = before + ("" if line.last else along).ljust(step)
+        most = self._console.width // 2  # of a deep tree the outer branches go first
+        first, rest = first[-most:] if first else "", rest[-most:] if rest else ""
         text = Text()
         for style, part in line.parts:
             if part:
                 text.append("  " if text else "").append(fit(part), _STYLES.get(style))
-        room = max(_LEAST_WIDTH // 2, self._console.width - len(first))
-        lines = text.wrap(self._console, room, overflow="fold") if text else [Text()]
-        for number, piece in enumerate(lines):
+        pieces = text.wrap(self._console, self._console.width - len(first), overflow="fold") if text else [Text()]
+        for number, piece in enumerate(pieces):
+            piece.rstrip()
             with self._console.capture() as drawn:
                 self._console.print(Text.assemble((rest if number else first, "dim"), piece), soft_wrap=True)
             self._write(drawn.get().rstrip("\n"))

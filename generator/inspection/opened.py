@@ -133,7 +133,8 @@ def open_data(name: str, data: Buffer) -> Layer | HiveFile:
     if is_hive(data):
         return HiveFile(name, data)
     layer = _layer(name, data)
-    if not layer.entries and any(each.part == "tar" and each.offset == 0 for each in layer.damage):
+    parts = {each.part for each in layer.damage}
+    if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
             raise GeneratorError(f"{name}: a hive that is compressed; give it as it is: gzip -dc {name}")
         raise GeneratorError(f"{name}: neither a layer nor a registry hive")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A key and what is below it as the text of a .reg file, byte for byte as hivexregedit --export writes it.
 
-That is UTF-8 with line feeds. Keys and values are in the order of their names' bytes; a REG_DWORD is a number, every
-other value its type and bytes in hexadecimal. Source: the manual of hivexregedit, libguestfs/hivex.
+Keys and values are in the order of their names' characters; a REG_DWORD is a number, every other value its type and
+bytes in hexadecimal; lines end in a line feed. A path and a name are in Latin-1 if they can be, or else in UTF-8, which
+is how Perl prints text to a file that has no encoding. Where data is in segments and the last has 4 bytes or fewer,
+hivex 1.3.23 leaves those out; here they stand. Source: the manual of hivexregedit, libguestfs/hivex.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,10 +23,11 @@ def export(hive: Sequence[Key], path: tuple[str, ...]) -> Iterator[bytes] | None
 
 def _parts(keys: Sequence[Key]) -> Iterator[bytes]:
     yield HEAD
-    for path, key in sorted(((tuple(map(_bytes, key.path)), key) for key in keys), key=lambda pair: pair[0]):
-        yield b"[\\" + b"\\".join(path) + b"]\n"
-        for name, value in sorted(((_bytes(value.name), value) for value in key.values), key=lambda pair: pair[0]):
-            yield b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"=' if name else b"@="
+    for key in sorted(keys, key=lambda key: key.path):
+        yield b"[" + _printed("\\" + "\\".join(key.path)) + b"]\n"
+        for value in sorted(key.values, key=lambda value: value.name):
+            name = _printed(value.name.replace("\\", "\\\\").replace('"', '\\"'))
+            yield b'"' + name + b'"=' if name else b"@="
             if value.type == REG_DWORD and len(value.data) == 4:
                 yield b"dword:%08x\n" % int.from_bytes(value.data, "little")
             else:
@@ -32,5 +35,8 @@ def _parts(keys: Sequence[Key]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")
+def _printed(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
