@@ -119,6 +119,12 @@ def _layer(name: str, **parts: bool) -> int:
     return show.show(ROOT, name, chosen[0])
 
 
+def _report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
+    from .inspection import report
+
+    return report.report(ROOT, what, to=to, show=options["open"], history=history)
+
+
 def _sddl(text: str, *, decode: bool) -> int:
     from .security import command
 
@@ -161,6 +167,12 @@ def _option_help(option: str) -> str:
     from .languages.table import option_help
 
     return option_help(option)
+
+
+def _layers_only() -> Iterable[str]:
+    from .manifest import layers
+
+    return layers(home.ROOT)
 
 
 def _layers() -> Iterable[str]:
@@ -261,6 +273,24 @@ COMMANDS = {
                 Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
                 Option("bcd", "the layer's BCD store alone"),
                 Option("info", "name, digests and sizes as JSON"),
+            ),
+        ),
+        Command(
+            "report",
+            "Write one HTML file in which every byte of layers, images and hives can be looked at.",
+            _report,
+            arguments=(
+                Argument(
+                    "WHAT",
+                    "a layer's name, a tar, an image such as oci:DIR, or a hive (default: the committed layers)",
+                    many=True,
+                    choices=_layers_only,
+                ),
+            ),
+            options=(
+                Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
+                Option("open", "open it in a browser"),
+                Option("history", "show how large the committed layers were, by git's revisions"),
             ),
         ),
         Command(

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "output/manifest.json"
+REPORT = "docs/report.html"
+MAPS = ("docs/byte-map-light.svg", "docs/byte-map-dark.svg")
 LAYERS = "generator/layers"
 FORMAT = 2
 MOST = 10  # changed inputs that are named; more tell nobody more
 
 _INPUT_FOLDERS = ("generator", "templates")
+_DOCUMENTS = (REPORT, *MAPS)  # outputs that stand among documents
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
 _LINK = "a symbolic link; put the file itself here"
 
@@ -60,12 +63,13 @@ class Finding(NamedTuple):
 def look(root: "Path | str") -> Seen:
     """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
     seen = Seen({}, {}, [])
-    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output"):
+    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output", *_DOCUMENTS):
         if os.path.islink(f"{root}/{path}"):
             seen.strange.append(Finding(path, _LINK))
-        elif path in _INPUT_FILES:
+        elif path in _INPUT_FILES or path in _DOCUMENTS:
             if os.path.lexists(f"{root}/{path}"):
-                seen.inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
+                hashes = seen.inputs if path in _INPUT_FILES else seen.outputs
+                hashes[path] = content_hash(path, read_file(f"{root}/{path}", path))
         else:
             _walk(str(root), path, seen.outputs if path == "output" else seen.inputs, seen)
     seen.outputs.pop(MANIFEST, None)

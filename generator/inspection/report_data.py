@@ -18,7 +18,7 @@ from ..hives.model import Value
 from ..hives.reader import Node as Key
 from ..oci import untar
 from ..oci.tar import BLOCK
-from ..spec.bcd import WELL_KNOWN_OBJECTS
+from ..spec.bcd_words import WELL_KNOWN_OBJECTS
 from .bcd import read_store
 from .colours import LOOKS
 from .regions import GROUPS, Entry, Regions
@@ -181,7 +181,7 @@ def value_text(value: Value) -> str:
 
 def _bcd_words(nodes: Sequence[Key]) -> Mapping[tuple[str, ...], str]:
     """Return bcdedit's words for the objects and elements of a BCD store, by the keys' paths in lower case."""
-    words = {}
+    words: dict[tuple[str, ...], str] = {}
     for thing in read_store(nodes) or ():
         named = ", ".join(word for word in (thing.name, thing.type_name) if word)
         words["objects", thing.guid] = named
@@ -212,13 +212,18 @@ def tour(regions: Regions) -> list[tuple[int, str]] | None:
         element = nodes.get(("objects", WELL_KNOWN_OBJECTS["{bootmgr}"], "elements", "23000003"))
         if element is None or not element.places:
             continue
-        first, root, value = (
-            regions.index(entry.content + at) for at in (s.BASE, nodes[()].at, element.places[0])
-        )
+        first, root, value = (regions.index(entry.content + at) for at in (s.BASE, nodes[()].at, element.places[0]))
         lists, data = (next((i for i in _owned(regions, above)), None) for above in (root, value))
         if lists is not None and data is not None:
             block = regions.index(entry.content)
-            return [(block, "signature"), (first, "size"), (root, "flags"), (lists, "subkey"), (value, "name"), (data, "data")]
+            return [
+                (block, "signature"),
+                (first, "size"),
+                (root, "flags"),
+                (lists, "subkey"),
+                (value, "name"),
+                (data, "data"),
+            ]
     return None
 
 

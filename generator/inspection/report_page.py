@@ -9,24 +9,23 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import jinja2
 from markupsafe import Markup
 
-from ..errors import GeneratorError, printable, shorten
+from ..errors import GeneratorError
 from ..files import read_file
 from . import report_data
 from .colours import INK, LOOKS, PAPER
 from .regions import GROUPS, Regions
 from .report_differences import differences
+from .report_render import render
 
 SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each knows those before it
 MOST_FINDINGS: Final = 100
-_MOST_TEXT: Final = 400  # characters of what a layer says that stand in the page itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Hist
         "differences": differences([subject.regions for subject in subjects]),
         "history": history,
     }
-    return _render(templates, context).encode("utf-8")
+    return render(templates, "page.html.jinja", context)
 
 
 def json_data(data: object) -> str:
@@ -110,11 +109,6 @@ def policy(style: str, script: str) -> str:
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
-
-
-def plain(text: object) -> str:
-    """Return *text* as one line in which nothing is unseen or turns the rest around, cut where it is long."""
-    return printable(shorten(str(text), _MOST_TEXT)).replace("\t", "\\t")
 
 
 def _colours() -> str:
@@ -139,20 +133,3 @@ def _source(templates: Path, name: str) -> str:
     if "</" in text:
         raise GeneratorError(f"{shown}: holds '</', which would end its element in a report; write it otherwise")
     return text
-
-
-def _render(templates: Path, context: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates / "report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        newline_sequence="\n",
-        autoescape=True,
-    )
-    environment.filters["plain"] = plain
-    try:
-        return environment.get_template("page.html.jinja").render(context)
-    except jinja2.TemplateError as error:
-        raise GeneratorError(f"templates/report/page.html.jinja: {error}") from error

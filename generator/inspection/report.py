@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of layers, images and hives: one HTML file that shows every byte; and the byte map as a picture."""
+
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from .. import console, files, manifest
+from ..console import Say
+from ..errors import EXIT_OK, GeneratorError
+from ..git import git
+from ..hives.check import VERDICTS
+from ..oci.blob import Blob
+from .naming import open_all
+from .opened import HiveFile, Image, Layer, Opened
+from .regions import Regions
+from .report_map import byte_map
+from .report_page import History, Revision, Subject, page
+
+DEFAULT: Final = "winscratch-report.html"
+TITLE: Final = "Windows base layers, byte by byte"
+MAX_BYTES: Final = 64 << 20  # of all tars and hives; a page of more is none that a browser shows
+MAX_REVISIONS: Final = 200
+SHOWN: Final = "scratch"  # the layer whose map stands in README
+_MARK: Final = b'<meta name="generator" content="winscratch report">'
+
+
+def report(
+    root: Path,
+    what: Sequence[str],
+    *,
+    to: str | None,
+    show: bool,
+    history: bool,
+    say: Say = console.say,
+    note: Say = console.note,
+) -> int:
+    """Write the report of what *what* names, or the committed layers, to the file *to*; return 0.
+
+    *show* opens it in a browser, *history* adds the sizes of the committed layers by revision. Raises GeneratorError
+    where something cannot be read or is too large, and where a file that is no report stands in the place.
+    """
+    target = Path(to or DEFAULT)
+    if target.exists() and _MARK not in files.read_file(target, str(target))[:4096]:
+        raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
+    subjects = _subjects(root, what)
+    sizes = _history(root) if history else None
+    title = TITLE if not what else f"Byte by byte: {', '.join(what)}"
+    files.replace({target: page(root / "templates", title, subjects, sizes)})
+    for subject in subjects:
+        for line in subject.damage:
+            note(f"{subject.name}: {line}")
+    say(f"wrote {target}")
+    if show and not webbrowser.open(target.absolute().as_uri()):
+        note(f"there is no browser to open; open {target} in one")
+    return EXIT_OK
+
+
+def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
+    """Return the committed documents that show the layers, by path: the report, and the map of one for README."""
+    subjects = [_of_blob(name, blob) for name, blob in blobs.items()]
+    made = {manifest.REPORT: page(templates, TITLE, subjects)}
+    for subject in subjects:
+        if subject.name == SHOWN:
+            for dark, path in enumerate(manifest.MAPS):
+                made[path] = byte_map(templates, subject.name, subject.regions, dark=bool(dark))
+    return made
+
+
+def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
+    """Return what a report shows of all that *what* names."""
+    subjects, left = [], MAX_BYTES
+    for opened in open_all(root, what):
+        for part in _parts(opened):
+            data = part.data if isinstance(part, HiveFile) else part.tar
+            left -= len(data)
+            if left < 0:
+                raise GeneratorError(
+                    f"{part.name}: more than {MAX_BYTES:,} bytes in all, which no browser shows well; "
+                    "name fewer or smaller, or use winscratch inspect"
+                )
+            subjects.append(_subject(part, bytes(data)))
+    return subjects
+
+
+def _parts(opened: Opened) -> Iterator[Layer | HiveFile]:
+    """Yield the layers of an image, named after it, or what was opened itself."""
+    if not isinstance(opened, Image):
+        yield opened
+        return
+    for number, layer in enumerate(opened.layers, 1):
+        yield replace(layer, name=f"{opened.name}, layer {number}")
+
+
+def _subject(part: Layer | HiveFile, data: bytes) -> Subject:
+    regions = Regions(data)
+    if isinstance(part, Layer):
+        facts = _facts(len(data), part.compressed, part.diff_id, part.digest)
+        return Subject(part.name, regions, facts, tuple(map(str, part.damage)))
+    (entry,) = regions.entries
+    facts = (("SHA-256", sha256(data).hexdigest(), True), ("size", f"{len(data):,} bytes", False))
+    if entry.reading:
+        held = f"{entry.reading.key_count:,} keys, {entry.reading.value_count:,} values"
+        facts += (("holds", held, False), ("check-hive", VERDICTS[entry.reading.level], False))
+    return Subject(part.name, regions, facts)
+
+
+def _of_blob(name: str, blob: Blob) -> Subject:
+    return Subject(name, Regions(blob.tar), _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest))
+
+
+def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> tuple[tuple[str, str, bool], ...]:
+    """Return what a report says of a layer as a whole."""
+    facts = []
+    if diff_id:
+        facts.append(("diff ID", diff_id, True))
+    if compressed is not None:
+        facts.append(("digest", digest, True))
+    facts.append(("tar", f"{tar:,} bytes", False))
+    if compressed:
+        facts.append(("blob", f"{compressed:,} bytes, 1 to {tar / compressed:.1f}", False))
+    return tuple(facts)
+
+
+def _history(root: Path) -> History:
+    """Return the sizes of the committed layers by revision, the newest first."""
+    log = git(root, "log", f"--max-count={MAX_REVISIONS}", "--format=%H %cs", "--", "output/layers")
+    if not log:
+        raise GeneratorError("--history: git has no revisions here; give it in a checkout of winscratch")
+    names = tuple(manifest.layers(root))
+    revisions = [line.split() for line in log.splitlines()]
+    wanted = "".join(f"{revision}:{manifest.blob_path(name)}\n" for revision, _ in revisions for name in names)
+    told = (git(root, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=wanted) or "").splitlines()
+    if len(told) != len(revisions) * len(names):
+        raise GeneratorError("--history: git cannot say how large the layers were")
+    sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in told]
+    return History(
+        names,
+        tuple(
+            Revision(revision, date, tuple(sizes[i * len(names) : (i + 1) * len(names)]))
+            for i, (revision, date) in enumerate(revisions)
+        ),
+    )
