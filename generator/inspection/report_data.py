@@ -127,9 +127,12 @@ def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
 def _tree(regions: Regions) -> Iterator[Node]:
     """Yield the lines of a tree: entries, and below those that are hives their keys and values."""
     count = 0
+    folders: dict[str, int] = {}  # the line of each entry by its path
     for entry in regions.entries:
         top = count
-        yield Node(-1, regions.index(entry.offset), entry.path, kind_of(entry))
+        folder, _, name = entry.path.rpartition("/")
+        yield Node(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
+        folders[entry.path] = top
         count += 1
         for node in _keys(regions, entry):
             yield node._replace(parent=top + node.parent)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The byte map as a picture: an SVG with a cell for each byte of a tar, in colours and patterns, for light or dark.
 
-Rows hold 64 bytes; rows of zeros in one structure that follow each other are folded into one bar with their length.
+Rows hold 128 bytes; rows of zeros in one structure that follow each other are folded into one bar with their length.
 """
 
 from collections import defaultdict
@@ -14,16 +14,17 @@ from .colours import FADED, INK, LOOKS, PAPER
 from .regions import GROUPS, Regions
 from .report_render import render
 
-_COLUMNS: Final = 64
+_COLUMNS: Final = 128
 _CELL: Final = (
     10  # units, each a pixel where the picture is not scaled; patterns repeat by it, so that all tops do, too
 )
-_BAR: Final = 20
-_LEFT: Final = 60  # for offsets
+_BAR: Final = 30
+_LEFT: Final = 80  # for offsets
 _WIDTH: Final = _LEFT + _COLUMNS * _CELL + 10
-_LEGEND: Final = 20  # height of a row of the legend
+_LEGEND: Final = 30  # height of a row of the legend
 _PER_ROW: Final = 5  # entries of the legend
 _LEAST_FOLDED: Final = 2  # rows
+_LEAST_APART: Final = 12  # between labels
 
 
 class _Row(NamedTuple):
@@ -43,15 +44,17 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
     bars: list[dict[str, Any]] = []
     top = (len(used) + _PER_ROW - 1) // _PER_ROW * _LEGEND + _CELL
     for row in _rows(regions):
-        labels.append((row.start, top))
         if row.folded is None:
             for group, zero, at, length in _runs(regions, row):
                 run = f"M{_LEFT + (at - row.start) * _CELL} {top}h{length * _CELL}v{_CELL}h-{length * _CELL}z"
                 cells[used.index(group), zero].append(run)
+            if not labels or top >= labels[-1][1] + _LEAST_APART:
+                labels.append((row.start, top + _CELL))
             top += _CELL
         else:
             region = regions[row.folded]
             text = f"{row.length:,} zero bytes, {region.structure.name}"
+            labels.append((row.start, top + _BAR - 9))
             bars.append({"top": top, "group": used.index(region.group), "text": text})
             top += _BAR
     context = {
@@ -64,7 +67,7 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
         "paper": PAPER[dark],
         "faded": FADED,
         "groups": [(group, LOOKS[group].dark if dark else LOOKS[group].light, LOOKS[group].pattern) for group in used],
-        "places": [(_LEFT + i % _PER_ROW * 128, i // _PER_ROW * _LEGEND) for i in range(len(used))],
+        "places": [(_LEFT + i % _PER_ROW * 250, i // _PER_ROW * _LEGEND) for i in range(len(used))],
         "labels": labels,
         "bars": bars,
         "cells": [(group, zero, "".join(runs)) for (group, zero), runs in sorted(cells.items())],

@@ -204,7 +204,7 @@ class ByteMap {
       const y = this.tops[row] - scrolled;
       if (y > height) break;
       context.setTransform(scale, 0, 0, scale, this.gutter * scale, y * scale);
-      if (this.isFolded(row)) this.drawFold(context, row, looks, width - this.gutter);
+      if (this.isFolded(row)) this.drawFold(context, row, looks, this.columns * this.cell);
       else this.drawRow(context, row, looks);
       if (this.gutter && (row % 2 === 0 || this.isFolded(row) || this.cell > 11)) {
         context.font = `11px ${looks.font}`;

@@ -52,8 +52,8 @@ class Tree {
     const list = element("ul", {});
     box.append(list);
     this.fill(list, -1, 0);
-    // Of a tar with few entries the first level of each hive is there at once.
-    for (const line of this.below.get(-1) ?? []) if (subject.made.tree.length < MOST_LINES) this.open(line);
+    // A tree of few lines is all there at once, for paper, too.
+    if (subject.made.tree.length < MOST_LINES) subject.made.tree.forEach((_, line) => this.open(line));
   }
 
   /**
