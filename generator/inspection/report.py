@@ -2,7 +2,7 @@
 """The report of layers, images and hives: one HTML file that shows every byte; and the byte map as a picture."""
 
 import webbrowser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
 MAX_BYTES: Final = 64 << 20  # of all tars and hives; a page of more is none that a browser shows
 MAX_REVISIONS: Final = 200
-SHOWN: Final = "scratch"  # the layer whose map stands in README
+SHOWN: Final = "scratch"  # the layer that a report begins with, and whose map stands in README
 _MARK: Final = b'<meta name="generator" content="winscratch report">'
 
 
@@ -46,7 +46,7 @@ def report(
     target = Path(to or DEFAULT)
     if target.exists() and _MARK not in files.read_file(target, str(target))[:4096]:
         raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
-    subjects = _subjects(root, what)
+    subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None
     title = TITLE if not what else f"Byte by byte: {', '.join(what)}"
     files.replace({target: page(root / "templates", title, subjects, sizes)})
@@ -61,13 +61,16 @@ def report(
 
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
     """Return the committed documents that show the layers, by path: the report, and the map of one for README."""
-    subjects = [_of_blob(name, blob) for name, blob in blobs.items()]
+    subjects = [_of_blob(name, blobs[name]) for name in _in_order(blobs)]
     made = {manifest.REPORT: page(templates, TITLE, subjects)}
-    for subject in subjects:
-        if subject.name == SHOWN:
-            for dark, path in enumerate(manifest.MAPS):
-                made[path] = byte_map(templates, subject.name, subject.regions, dark=bool(dark))
+    for dark, path in enumerate(manifest.MAPS if SHOWN in blobs else ()):
+        made[path] = byte_map(templates, SHOWN, subjects[0].regions, dark=bool(dark))
     return made
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Return the names of layers with the one first that is shown first, which has all that there is to see."""
+    return sorted(names, key=lambda name: (name != SHOWN, name))
 
 
 def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:

@@ -66,7 +66,9 @@ class Details {
     const head = [element("h4", {}, element("span", { class: `swatch g${structure.group}` }), structure.name)];
     const where = [`${grouped(length)} bytes at ${hex(start)}`];
     if (entry && entry[2] && start >= entry[2]) where.push(`${hex(start - entry[2])} in its hive or file`);
-    const lines = [where.join(", "), line < 0 ? "" : tree.path(line), visible(subject.made.notes[region] ?? "")];
+    const lines = [where.join(", ")];
+    if (line >= 0) lines.push(tree.path(line), visible(subject.made.tree[line][3]));
+    lines.push(visible(subject.made.notes[region] ?? ""));
     const told = lines.filter(Boolean).map((text) => element("p", {}, text));
     if (owner >= 0) {
       const back = button(`${subject.structure(owner).name} at ${hex(subject.starts[owner])}`, () =>

@@ -173,7 +173,7 @@ class ByteMap {
         brush.globalAlpha = strength;
         brush.fillStyle = colour;
         brush.fillRect(0, 0, this.cell - 1, this.cell - 1);
-        brush.globalAlpha = 0.75;
+        brush.globalAlpha = strength === 1 ? 0.75 : 0.45;
         brush.fillStyle = strength === 1 ? paper : colour;
         brush.scale((this.cell - 1) / 8, (this.cell - 1) / 8);
         brush.fill(new Path2D(pattern));

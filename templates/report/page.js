@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: a view for each tar or hive, the search over all of them, the tour, and buttons that copy.
 
-/** @typedef {{format: Format, subjects: Made[], tour: {subject: number, steps: [number, string][]} | null}} Report */
+/** @typedef {{format: Format, subjects: Made[], tour: {subject: number, steps: [number, string][]} | null}} Shown */
 
 const HOLDING_STILL = 250; // milliseconds until a byte that keys move to is read aloud
 
@@ -116,7 +116,7 @@ function startTour(view, steps) {
   /** @type {(step: number) => void} */
   const go = (step) => {
     now = step;
-    texts.forEach((text, i) => text.classList.toggle("now", i === Math.max(0, now)));
+    texts.forEach((text, i) => text.classList.toggle("now", i === now));
     one(box, ".step").textContent = `Step ${now + 1} of ${steps.length}`;
     back.disabled = now <= 0;
     next.disabled = now === steps.length - 1;
@@ -125,8 +125,6 @@ function startTour(view, steps) {
     const part = view.subject.parts(region).find((each) => each.field.name === name);
     view.go(part ? part.offset : view.subject.starts[region]);
   };
-  box.classList.add("led");
-  texts[0].classList.add("now");
   back.addEventListener("click", () => go(now - 1));
   next.addEventListener("click", () => go(now + 1));
 }
@@ -149,12 +147,11 @@ async function copy(pressed) {
 }
 
 function start() {
-  /** @type {Report} */
+  /** @type {Shown} */
   const report = JSON.parse(one(document, "#report").textContent ?? "");
   /** @type {Looks | null} */
   let looks = null;
   const current = () => (looks ??= looksOf(report.format));
-  document.documentElement.classList.add("scripted");
   const sections = [...document.querySelectorAll(".view")];
   const views = report.subjects.map(
     (made, i) => new View(report.format, made, /** @type {HTMLElement} */ (sections[i]), current),
