@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from support import need
+from support import need, wait_until
 
 from generator.builder.wire import ROOT
 
@@ -54,10 +54,15 @@ def visit(browser: Browser, path: Path, **settings: Any) -> Iterator[Page]:
     page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
     page.on("request", lambda request: said.append(request.url) if request.url != path.as_uri() else None)
     page.goto(path.as_uri())
-    page.wait_for_function("performance.getEntriesByName('drawn').length")
+    until(page, "performance.getEntriesByName('drawn').length")
     yield page
     assert said == []
     context.close()
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until *expression* is true; Playwright's own way is one that the page's policy forbids."""
+    wait_until(lambda: page.evaluate(expression))
 
 
 def node_modules(folder: Path) -> Path:

@@ -11,7 +11,7 @@ try {
   page.on("pageerror", (error) => said.push(String(error)));
   await page.setViewport({ width: 1280, height: 900 });
   await page.goto(url);
-  await page.waitForFunction("performance.getEntriesByName('drawn').length");
+  while (!(await page.evaluate("performance.getEntriesByName('drawn').length"))) await new Promise((done) => setTimeout(done, 20));
   const titles = [];
   for (let step = 0; step < 6; step++) {
     await page.click(".tour .next");

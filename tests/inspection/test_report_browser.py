@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report in a browser: everything in it is found by pointer, keyboard, finger and search, and by whoever reads it."""
+"""The report in a browser: all of it is found by pointer, keyboard, finger and search, and by whoever reads it."""
 
 import gzip
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import PACKAGE, SCRIPTS, chromium, node_modules, visit
+from browsing import PACKAGE, SCRIPTS, chromium, node_modules, until, visit
 from maker import Node, make, sample
 from playwright.sync_api import Browser, Page
 from support import need
@@ -25,6 +25,11 @@ from generator.manifest import REPORT
 
 COMMITTED = ROOT / REPORT
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
+MOVES = """() => new PerformanceObserver(list => {
+    for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved = (window.moved ?? 0) + each.value;
+}).observe({type: 'layout-shift', buffered: true})"""
+HEIGHTS = """[...document.querySelectorAll('.map')].map(
+    map => ['canvas', '.room'].map(each => map.querySelector(each).style.height))"""
 HOSTILE = (
     "<script>window.harm=1</script><img src=x onerror=window.harm=1>",
     "\"'><svg/onload=window.harm=1>",
@@ -125,7 +130,7 @@ def test_keys_go_from_byte_to_byte_and_are_read_aloud(shown: Page) -> None:
     ):
         box.press(key)
         assert here.inner_text().startswith(starts), key
-    shown.wait_for_function("document.querySelector('.spoken').textContent.startsWith('byte 0x0, tar header')")
+    until(shown, "document.querySelector('.spoken').textContent.startsWith('byte 0x0, tar header')")
     assert shown.evaluate("document.activeElement.className") == "map"
 
 
@@ -171,7 +176,7 @@ def test_a_digest_is_copied(browser: Browser) -> None:
     with visit(browser, COMMITTED, permissions=["clipboard-read", "clipboard-write"]) as shown:
         button = shown.get_by_role("button", name="Copy the diff ID of scratch")
         button.click()
-        shown.wait_for_function("document.querySelector('.copied').textContent")
+        until(shown, "document.querySelector('.copied').textContent")
         assert shown.evaluate("navigator.clipboard.readText()") == shown.locator(".facts code").first.inner_text()
 
 
@@ -200,7 +205,7 @@ def test_light_and_dark_follow_the_reader_s_choice(shown: Page) -> None:
     light = pixels(shown)
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     shown.emulate_media(color_scheme="dark")
-    shown.wait_for_function("getComputedStyle(document.body).backgroundColor == 'rgb(20, 23, 26)'")
+    until(shown, "getComputedStyle(document.body).backgroundColor == 'rgb(20, 23, 26)'")
     shown.wait_for_timeout(100)
     assert pixels(shown) != light
     shown.emulate_media(color_scheme="light")
@@ -211,10 +216,7 @@ def test_light_and_dark_follow_the_reader_s_choice(shown: Page) -> None:
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
 def test_the_page_fits_every_width_and_nothing_moves(browser: Browser, width: int, height: int) -> None:
     with visit(browser, COMMITTED, viewport={"width": width, "height": height}) as shown:
-        shown.evaluate(
-            "new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput) window.moved = (window.moved ?? 0) + e.value })"
-            ".observe({type: 'layout-shift', buffered: true})"
-        )
+        shown.evaluate(MOVES)
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
         shown.locator(".tour .next").click()
         shown.locator(".map").first.focus()
@@ -228,10 +230,9 @@ def test_the_page_fits_every_width_and_nothing_moves(browser: Browser, width: in
 
 def test_on_paper_the_whole_map_is_there(browser: Browser, tmp_path: Path) -> None:
     with visit(browser, COMMITTED, viewport={"width": 1280, "height": 900}, color_scheme="dark") as shown:
-        heights = "[...document.querySelectorAll('.map')].map(m => [m.querySelector('canvas'), m.querySelector('.room')].map(e => e.style.height))"
-        assert all(canvas != room for canvas, room in shown.evaluate(heights))
+        assert all(canvas != room for canvas, room in shown.evaluate(HEIGHTS))
         shown.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert all(canvas == room for canvas, room in shown.evaluate(heights))
+        assert all(canvas == room for canvas, room in shown.evaluate(HEIGHTS))
         shown.evaluate("dispatchEvent(new Event('afterprint'))")
         shown.pdf(path=tmp_path / "report.pdf", format="A4")
         assert 20_000 < (tmp_path / "report.pdf").stat().st_size < 5_000_000
@@ -263,7 +264,7 @@ def test_axe_finds_nothing_against_accessibility(browser: Browser, modules: Path
         assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
 
 
-def test_the_page_writes_each_field_as_the_reader_does(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_writes_each_field_as_the_reader_does(browser: Browser) -> None:
     hive = sample()
     hive.poke("key Alpha", 4, "<Q", 0x01D6_3C12_3456_789A)
     regions = Regions(bytes(hive.seal()))
@@ -353,7 +354,7 @@ def test_the_committed_layers_are_painted_within_a_second(browser: Browser) -> N
     times = []
     for _ in range(3):  # the machine may be busy once
         with visit(browser, COMMITTED, viewport={"width": 1600, "height": 1000}) as shown:
-            shown.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+            until(shown, "performance.getEntriesByName('first-contentful-paint').length")
             times.append(
                 shown.evaluate(
                     "Math.max(performance.getEntriesByName('first-contentful-paint')[0].startTime,"
