@@ -28,8 +28,10 @@ TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {
     for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved = (window.moved ?? 0) + each.value;
 }).observe({type: 'layout-shift', buffered: true})"""
-HEIGHTS = """[...document.querySelectorAll('.map')].map(
-    map => ['canvas', '.room'].map(each => map.querySelector(each).style.height))"""
+HEIGHTS = """[...document.querySelectorAll('.map')].map(map => [
+    [...map.querySelectorAll('.slice')].reduce((sum, slice) => sum + parseInt(slice.style.height), 0),
+    parseInt(map.querySelector('.room').style.height),
+])"""
 HOSTILE = (
     "<script>window.harm=1</script><img src=x onerror=window.harm=1>",
     "\"'><svg/onload=window.harm=1>",
@@ -230,10 +232,11 @@ def test_the_page_fits_every_width_and_nothing_moves(browser: Browser, width: in
 
 def test_on_paper_the_whole_map_is_there(browser: Browser, tmp_path: Path) -> None:
     with visit(browser, COMMITTED, viewport={"width": 1280, "height": 900}, color_scheme="dark") as shown:
-        assert all(canvas != room for canvas, room in shown.evaluate(HEIGHTS))
+        assert all(drawn == 0 < all_of_it for drawn, all_of_it in shown.evaluate(HEIGHTS))
         shown.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert all(canvas == room for canvas, room in shown.evaluate(HEIGHTS))
+        assert all(drawn == all_of_it for drawn, all_of_it in shown.evaluate(HEIGHTS))
         shown.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert shown.locator(".slice").count() == 0
         shown.pdf(path=tmp_path / "report.pdf", format="A4")
         assert 20_000 < (tmp_path / "report.pdf").stat().st_size < 5_000_000
 
