@@ -94,6 +94,11 @@ def _lines(reading: Reading, size: int) -> list[str]:
 
 
 def _record(reading: Reading, size: int) -> dict[str, object]:
-    found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
     counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": size}
-    return {**counts, "findings": found, "more": dict(reading.more)}
+    return {**counts, **findings(reading)}
+
+
+def findings(reading: Reading) -> dict[str, object]:
+    """Return what is wrong with a hive as a JSON document has it."""
+    found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
+    return {"findings": found, "more": dict(reading.more)}

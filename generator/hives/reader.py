@@ -22,7 +22,7 @@ from .base import read_base
 from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
-from .model import Hive, Key, Value
+from .model import Hive, Key, Value, fold_name
 from .rules import Finding, HiveError, Level
 from .spans import Spans
 
@@ -79,10 +79,14 @@ class Visit:
         """Begin with *data*; take note of *spans* if asked for."""
         self._walk = Walk(data, strict=False, keep=True, owners=spans)
 
-    def nodes(self) -> Iterator[Node]:
-        """Yield the keys, each parent before its subkeys; this can be done once."""
+    def nodes(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
+        """Yield the keys, each parent before its subkeys, this one time.
+
+        With *path*, in any case, go straight to that key: yield it with what is below, after those on the way, and
+        read nothing else.
+        """
         with contextlib.suppress(EnoughError):
-            yield from _run(self._walk)
+            yield from _run(self._walk, tuple(map(fold_name, path)))
 
     def reading(self) -> Reading:
         """Return what was found until now, but for the keys themselves."""
@@ -139,18 +143,18 @@ def _keys(walk: Walk) -> Iterator[Key]:
             )
 
 
-def _run(walk: Walk) -> Iterator[Node]:
-    """Read all of a hive; yield its keys, each parent before its subkeys, if the walk is to keep them."""
+def _run(walk: Walk, path: tuple[str, ...] = ()) -> Iterator[Node]:
+    """Read all of a hive, or of the key at *path*; yield its keys, each before its subkeys, if the walk keeps them."""
     root, end = read_base(walk)
     walk.map_cells(end)
-    yield from _tree(walk, root)
+    yield from _tree(walk, root, path)
     if walk.whole:
         check_ring(walk)
     if walk.whole:
         walk.leaks()
 
 
-def _tree(walk: Walk, root: int) -> Iterator[Node]:
+def _tree(walk: Walk, root: int, path: tuple[str, ...]) -> Iterator[Node]:
     """Walk all keys; a stack of our own, for Python's is shallower than a hive."""
     head = read_head(walk, root, s.BASE_BLOCK.offsets["root key"])
     # For each key still to be read: where its record is, its parent's pointer, its level, name and being the last.
@@ -171,6 +175,9 @@ def _tree(walk: Walk, root: int) -> Iterator[Node]:
             written = int.from_bytes(walk.data[at + _WRITTEN_AT : at + _WRITTEN_AT + 8], "little")
             descriptor = walk.descriptors.get(security, b"")
             yield Node(tuple(here), values, at, places, descriptor, written, len(subkeys), last)
+        if level <= len(path):
+            subkeys = [below for below in subkeys if fold_name(below.name) == path[level - 1]]
+            walk.whole = False
         pointer, final = at - 4 - s.BASE, True
         for below in reversed(subkeys):
             stack.append((below.at, pointer, level + 1, below.name, final))

@@ -181,7 +181,7 @@ def _text(field: s.Field, value: int | bytes) -> str:
     if field.shown == "flags":
         words = ", ".join(name for bit, name in field.names.items() if value & bit)
     elif field.shown == "time":
-        words = _time(value)
+        words = time_text(value)
     elif field.shown == "pointer":
         words = "nowhere" if value == s.NIL else ""
     else:
@@ -189,7 +189,7 @@ def _text(field: s.Field, value: int | bytes) -> str:
     return f"{number} ({words})" if words else number
 
 
-def _time(ticks: int) -> str:
+def time_text(ticks: int) -> str:
     """Return a time that counts units of 100 ns since 1601 as ISO 8601 has it, or nothing where Python cannot."""
     try:
         return (_SINCE + datetime.timedelta(microseconds=ticks // 10)).isoformat() if ticks else ""

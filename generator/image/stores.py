@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from ..errors import GeneratorError
-from ..files import NO_FOLLOW, NO_WAIT, is_link
+from ..files import is_link
 from ..oci.untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, Untar
+from ..reading import NO_FOLLOW, NO_WAIT
 
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
 BUFFER: Final = 1 << 18  # bytes

@@ -45,6 +45,15 @@ def open_one(root: Path, what: str) -> list[Opened]:
     return list(_opened_file(what, open_data(what, open_file(path, what))))
 
 
+def is_there(root: Path, what: str) -> bool:
+    """Tell whether *what* is a layer, an image or a path, and so no git revision, whatever git says."""
+    return (
+        what in manifest.layers(root)
+        or what.partition(":")[0] in TRANSPORTS
+        or ("\0" not in what and Path(what).exists())
+    )
+
+
 def _opened_file(what: str, opened: Layer | HiveFile) -> Iterator[Opened]:
     """Yield the images of a tar that is an archive of some, or else what it is by itself."""
     names = {entry.name for entry in opened.entries} if isinstance(opened, Layer) else set()

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from ..errors import GeneratorError
-from ..files import NO_WAIT
 from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..image import opened as images
 from ..image.documents import Config, Platform
 from ..oci.untar import GLOBAL, Entry, TarError, Untar
+from ..reading import NO_WAIT
 
 MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
 _IN_MEMORY: Final = 64 << 20  # bytes; what is larger lies in a temporary file
@@ -133,7 +133,8 @@ def open_data(name: str, data: Buffer) -> Layer | HiveFile:
     if is_hive(data):
         return HiveFile(name, data)
     layer = _layer(name, data)
-    if not layer.entries and any(each.part == "tar" and each.offset == 0 for each in layer.damage):
+    parts = {each.part for each in layer.damage}
+    if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
             raise GeneratorError(f"{name}: a hive that is compressed; give it as it is: gzip -dc {name}")
         raise GeneratorError(f"{name}: neither a layer nor a registry hive")

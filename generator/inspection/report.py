@@ -8,17 +8,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from .. import console, files, manifest
+from .. import console, files, manifest, unchanged
 from ..console import Say
 from ..errors import EXIT_OK, GeneratorError
 from ..git import git
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
+from ..reading import read_file
 from .naming import open_all
 from .opened import HiveFile, Image, Layer, Opened
 from .regions import Regions
 from .report_map import byte_map
-from .report_page import History, Revision, Subject, page
+from .report_page import Facts, History, Revision, Subject, page
+from .tree import image_facts
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
@@ -44,7 +46,7 @@ def report(
     where something cannot be read or is too large, and where a file that is no report stands in the place.
     """
     target = Path(to or DEFAULT)
-    if target.exists() and _MARK not in files.read_file(target, str(target))[:4096]:
+    if target.exists() and _MARK not in read_file(target, str(target))[:4096]:
         raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
     subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None
@@ -62,8 +64,8 @@ def report(
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
     """Return the committed documents that show the layers, by path: the report, and the map of one for README."""
     subjects = [_of_blob(name, blobs[name]) for name in _in_order(blobs)]
-    made = {manifest.REPORT: page(templates, TITLE, subjects)}
-    for dark, path in enumerate(manifest.MAPS if SHOWN in blobs else ()):
+    made = {unchanged.REPORT: page(templates, TITLE, subjects)}
+    for dark, path in enumerate(unchanged.MAPS if SHOWN in blobs else ()):
         made[path] = byte_map(templates, SHOWN, subjects[0].regions, dark=bool(dark))
     return made
 
@@ -77,7 +79,7 @@ def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
     """Return what a report shows of all that *what* names."""
     subjects, left = [], MAX_BYTES
     for opened in open_all(root, what):
-        for part in _parts(opened):
+        for part, facts in _parts(opened):
             data = part.data if isinstance(part, HiveFile) else part.tar
             left -= len(data)
             if left < 0:
@@ -85,24 +87,29 @@ def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
                     f"{part.name}: more than {MAX_BYTES:,} bytes in all, which no browser shows well; "
                     "name fewer or smaller, or use winscratch inspect"
                 )
-            subjects.append(_subject(part, bytes(data)))
+            subjects.append(_subject(part, bytes(data), facts))
     return subjects
 
 
-def _parts(opened: Opened) -> Iterator[Layer | HiveFile]:
-    """Yield the layers of an image, named after it, or what was opened itself."""
+def _parts(opened: Opened) -> Iterator[tuple[Layer | HiveFile, Facts]]:
+    """Yield the layers of an image, named after it, with its own facts and damage at the first; or what else it is."""
     if not isinstance(opened, Image):
-        yield opened
+        yield opened, ()
         return
+    facts: Facts = tuple(
+        (label, text, False) for label, text in image_facts(opened.digest, opened.platform, opened.config)
+    )
+    damage = opened.damage
     for number, layer in enumerate(opened.layers, 1):
-        yield replace(layer, name=f"{opened.name}, layer {number}")
+        yield replace(layer, name=f"{opened.name}, layer {number}", damage=(*damage, *layer.damage)), facts
+        facts, damage = (), ()
 
 
-def _subject(part: Layer | HiveFile, data: bytes) -> Subject:
+def _subject(part: Layer | HiveFile, data: bytes, more: Facts) -> Subject:
     regions = Regions(data)
     if isinstance(part, Layer):
         facts = _facts(len(data), part.compressed, part.diff_id, part.digest)
-        return Subject(part.name, regions, facts, tuple(map(str, part.damage)))
+        return Subject(part.name, regions, (*facts, *more), tuple(map(str, part.damage)))
     (entry,) = regions.entries
     facts = (("SHA-256", sha256(data).hexdigest(), True), ("size", f"{len(data):,} bytes", False))
     if entry.reading:
@@ -115,7 +122,7 @@ def _of_blob(name: str, blob: Blob) -> Subject:
     return Subject(name, Regions(blob.tar), _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest))
 
 
-def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> tuple[tuple[str, str, bool], ...]:
+def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts:
     """Return what a report says of a layer as a whole."""
     facts = []
     if diff_id:

@@ -17,7 +17,7 @@ from typing import Final
 from markupsafe import Markup
 
 from ..errors import GeneratorError
-from ..files import read_file
+from ..reading import read_file
 from . import report_data
 from .colours import INK, LOOKS, PAPER
 from .regions import GROUPS, Regions
@@ -27,17 +27,19 @@ from .report_render import render
 SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each knows those before it
 MOST_FINDINGS: Final = 100
 
+Facts = tuple[tuple[str, str, bool], ...]  # each with its label, and whether it is there to be copied
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a report shows: its name, its regions, and facts about it, each with its label and whether to copy it.
+    """What a report shows: its name, its regions, and facts about it.
 
     *damage* holds a line for each place from which on it could not be read.
     """
 
     name: str
     regions: Regions
-    facts: tuple[tuple[str, str, bool], ...]
+    facts: Facts
     damage: tuple[str, ...] = ()
 
 

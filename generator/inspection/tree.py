@@ -6,7 +6,8 @@ Every text here may hold whatever the layer or hive does, control characters amo
 
 import base64
 import binascii
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ..hives.model import (
@@ -20,6 +21,7 @@ from ..hives.model import (
     Value,
 )
 from ..hives.structures import VALUE_TYPES
+from ..image.documents import Config, Platform
 from ..oci.files import facts
 from ..security import descriptor, sddl
 
@@ -88,3 +90,34 @@ def entry_attributes(records: Mapping[str, str]) -> tuple[str, ...]:
     words = [name for name, bit in bits.items() if number & bit]
     rest = number & ~sum(bits.values())
     return tuple([*words, f"0x{rest:x}"] if rest else words)
+
+
+def image_facts(digest: str, platform: Platform | None, config: Config | None) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an image as a whole: what it is called, and what it is."""
+    if digest:
+        yield "manifest", digest
+    if platform is not None:
+        yield "platform", platform_text(platform.os, platform.architecture, platform.os_version)
+    if config is None:
+        return
+    yield "made for", platform_text(config.os, config.architecture, config.os_version)
+    settings = config.config
+    if settings is None:
+        return
+    for name, said in (
+        ("user", settings.user),
+        ("entrypoint", settings.entrypoint),
+        ("command", settings.cmd),
+        ("working directory", settings.working_dir),
+        ("environment", settings.env),
+    ):
+        if said:
+            yield name, said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    for name, said in (settings.labels or {}).items():
+        yield f"label {name}", said
+
+
+def platform_text(system: str | None, architecture: str | None, version: str | None) -> str:
+    """Return a platform as ``windows/amd64``, with the system's version behind a colon where it has one."""
+    text = f"{system or 'unknown'}/{architecture or 'unknown'}"
+    return f"{text}:{version}" if version else text

@@ -113,7 +113,7 @@ def test_a_damaged_tar_is_told_up_to_the_damage() -> None:
     assert_all_told(cut)
     assert cut.damage is not None
     assert (len(cut.entries), cut.entries[-1].size) == (len(entries), 100)
-    assert str(cut.damage) == f"tar: damaged at byte {len(cut.data):,}: the tar ends too early"
+    assert str(cut.damage) == f"the tar is damaged at byte {len(cut.data):,}: the tar ends too early"
 
 
 def test_no_damage_leaves_a_byte_untold() -> None:

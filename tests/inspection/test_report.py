@@ -17,14 +17,14 @@ from consumers import LAYERS
 from copying import commit, git
 from maker import sample
 
-from generator import manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.inspection import report as room
 from generator.inspection.regions import Regions
 from generator.inspection.report_differences import differences
 
-PAGE = (ROOT / manifest.REPORT).read_text("utf-8")
+PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
 
 
 def run(*words: str, root: Path = ROOT) -> tuple[int, list[str]]:
@@ -123,6 +123,7 @@ def test_a_report_shows_a_tar_a_hive_and_the_layers_of_an_image() -> None:
     assert names[:2] == ["layer.tar", "hive"]
     assert (len(names), names[2].endswith("layer 1")) == (3, True)
     assert f"sha256:{digest}" in page
+    assert "windows/amd64" in page
 
 
 @pytest.mark.usefixtures("place")
@@ -145,9 +146,7 @@ def test_what_is_damaged_is_shown_up_to_the_damage_and_told() -> None:
 def test_more_than_a_browser_shows_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(room, "MAX_BYTES", 100_000)
     with pytest.raises(GeneratorError, match=r"scratch: more than 100,000 bytes in all"):
-        room.report(
-            ROOT, ["scratch", "legacy"] * 3, to=str(tmp_path / "x"), show=False, history=False
-        )
+        room.report(ROOT, ["scratch", "legacy"] * 3, to=str(tmp_path / "x"), show=False, history=False)
     assert not (tmp_path / "x").exists()
 
 
@@ -201,20 +200,20 @@ def test_the_committed_documents_are_stale_as_everything_is(tree: Path) -> None:
         pipeline.check(tree, say=said.append, note=lambda _: None)
         return said
 
-    paths = [manifest.REPORT, *manifest.MAPS]
+    paths = [unchanged.REPORT, *unchanged.MAPS]
     assert all((tree / path).read_bytes() == (ROOT / path).read_bytes() for path in paths)
     assert check() == ["fresh: every output is what its inputs make"]
-    (tree / manifest.REPORT).unlink()
-    (tree / manifest.MAPS[0]).write_text("<svg/>")
+    (tree / unchanged.REPORT).unlink()
+    (tree / unchanged.MAPS[0]).write_text("<svg/>")
     said = check()
-    assert f"stale: {manifest.REPORT}: deleted" in said
-    assert f"stale: {manifest.MAPS[0]}: edited by hand, or half written" in said
+    assert f"stale: {unchanged.REPORT}: deleted" in said
+    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in said
     pipeline.generate(tree, say=lambda _: None, note=lambda _: None)
     assert check() == ["fresh: every output is what its inputs make"]
     style = tree / "templates/report/page.css"
     style.write_text(style.read_text("utf-8") + "/* other */\n")
     said = check()
-    assert f"stale: {manifest.REPORT}: not what its sources make" in said or f"stale: {manifest.REPORT}" in said[0]
+    assert f"stale: {unchanged.REPORT}: not what its sources make" in said or f"stale: {unchanged.REPORT}" in said[0]
     assert "changed since: templates/report/page.css: changed" in said
 
 

@@ -21,7 +21,7 @@ from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
 from generator.inspection import report_data
 from generator.inspection.regions import Regions
 from generator.inspection.report_page import Subject, page
-from generator.manifest import REPORT
+from generator.unchanged import REPORT
 
 COMMITTED = ROOT / REPORT
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
