@@ -275,6 +275,7 @@ def generate(
             raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(manifest.layers(root))}")
         if not dry_run:
             files.sweep(root / "output")
+            files.sweep(root / "docs", deep=False)
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         if not force and unchanged.is_as_recorded(str(root), *seen):
