@@ -72,10 +72,10 @@ GROUPS: Final[Mapping[str, tuple[s.Structure, ...]]] = {
     "list": (s.SUBKEYS, *s.LEAVES, s.VALUES, s.SEGMENTS, s.BIG_DATA),
     "security": (s.SECURITY,),
     "data": (s.DATA, s.SEGMENT_DATA, s.CLASS),
-    "free": (s.FREE, s.USED),
+    "free": (s.FREE,),
     "padding": (PADDING, TAR_END, s.REST),
     "content": (CONTENT,),
-    "unread": (s.UNREAD,),
+    "unread": (s.UNREAD, s.USED),
 }
 GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROUPS.items() for kind in kinds}
 

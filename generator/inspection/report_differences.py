@@ -62,7 +62,7 @@ def _in_hives(path: str, entries: Sequence[Entry | None]) -> list[Row]:
     for what in dict.fromkeys(what for content in contents if content for what in content):
         cells = tuple("" if content is None else content.get(what, _ABSENT) for content in contents)
         if len({cell for cell, content in zip(cells, contents, strict=True) if content is not None}) > 1:
-            rows.append(Row(f"{path.rpartition('/')[2]}: {what}", cells))
+            rows.append(Row(f"{path.rpartition('/')[2]}: {what}" if path else what, cells))
     return rows
 
 

@@ -146,7 +146,7 @@ class ByteMap {
       Home: () => (event.ctrlKey ? 0 : starts[region]),
       End: () => (event.ctrlKey ? last : starts[region] + made.lengths[region] - 1),
     };
-    const goal = this.caret < 0 ? 0 : Math.max(0, Math.min(last, goals[event.key]()));
+    const goal = this.caret < 0 && event.key.startsWith("Arrow") ? 0 : Math.max(0, Math.min(last, goals[event.key]()));
     const there = lastUpTo(this.rows, goal);
     this.select(this.isFolded(there) && event.key.startsWith("Arrow") ? this.rows[there] : goal, "moved");
   }
@@ -207,6 +207,7 @@ class ByteMap {
     if (canvas.width !== wide || canvas.height !== high) {
       [canvas.width, canvas.height] = [wide, high];
       canvas.style.height = `${height}px`;
+      canvas.style.marginBottom = `${-height}px`; // it lies over the room that makes the box scroll
     }
     const looks = this.looks();
     context.setTransform(scale, 0, 0, scale, 0, 0);

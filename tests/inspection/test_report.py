@@ -214,7 +214,7 @@ def test_differences_say_what_hives_of_the_same_path_hold() -> None:
     changed.poke("data Alpha\\Text", 0, "<2s", b"S\0")
     rows = {row.what: row for row in differences([Regions(bytes(hive.data)), Regions(bytes(changed.data))])}
     assert rows["hive"].differs
-    assert rows[": Alpha\\Text"].cells == ("REG_SZ: some text", "REG_SZ: Some text")
+    assert rows["Alpha\\Text"].cells == ("REG_SZ: some text", "REG_SZ: Some text")
     assert len([row for row in rows.values() if row.differs]) == 2
     layers = {row.what: row for row in differences([Regions(tar_of("scratch")), Regions(tar_of("legacy"))])}
     assert not layers["UtilityVM"].differs

@@ -347,6 +347,11 @@ def test_a_hive_of_5_mb_can_be_used(browser: Browser, tmp_path: Path) -> None:
         assert details(shown)["name"] == "Key25-199"
         box = shown.locator(".map").first
         box.press("Control+End")
+        until(
+            shown,
+            "(m => m.scrollTop + m.clientHeight >= parseInt(m.querySelector('.room').style.height))"
+            "(document.querySelector('.map'))",
+        )
         took = shown.evaluate(
             "() => new Promise(done => { const map = document.querySelector('.map'); const start = performance.now();"
             " map.scrollTop /= 2; requestAnimationFrame(() => setTimeout(() => done(performance.now() - start))); })"
