@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `inspect`: what is in layers, images and registry hives, as trees, bytes, .reg text or JSON."""
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -171,7 +170,7 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
         ranges = [(entry.offset, min(entry.offset + entry.size, len(data))) for entry in entries]
     else:
         ranges = [(0, len(data))]
-    row = 16 if plain or shutil.get_terminal_size().columns >= 110 else 8
+    row = 8 if (lines.columns(plain=plain) or 110) < 110 else 16
     with lines.screen(plain=plain) as put:
         lines.put_all(hexdump.dump(regions, _cut(ranges, offset or 0, length), row), put)
     if regions.damage:

@@ -49,7 +49,7 @@ class Line(NamedTuple):
 
     def text(self) -> str:
         """Return the parts as text, fit for a line."""
-        return "  ".join(fit(text) for _, text in self.parts if text)
+        return "  ".join(fit(text) for _, text in self.parts if text).rstrip()
 
 
 def fit(text: str, most: int = MOST_TEXT) -> str:
@@ -65,11 +65,16 @@ def screen(*, plain: bool) -> Iterator[Put]:
 
     It is indented text alone where *plain*, or where standard output is no terminal.
     """
-    if plain or not _is_drawn():
+    if columns(plain=plain) is None:
         yield lambda line: console.say(Verbatim("  " * line.level + line.text()))
         return
     with _paged() as write:
         yield _Drawn(write).put
+
+
+def columns(*, plain: bool) -> int | None:
+    """Return how wide the terminal is that lines are drawn on, None where they are not."""
+    return None if plain or not _is_drawn() else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
 def _is_drawn() -> bool:
@@ -86,7 +91,7 @@ class _Drawn:
         from rich.console import Console
 
         self._write = write
-        width = max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+        width = columns(plain=False) or _NARROW
         self._console = Console(
             width=width, force_terminal=True, highlight=False, markup=False, emoji=False, soft_wrap=False
         )

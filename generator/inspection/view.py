@@ -53,8 +53,8 @@ def _image_lines(image: Image, place: Place, level: int) -> Iterator[Line]:
 def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
     size = f"layer, {len(layer.tar):,} bytes"
     if layer.compressed is not None:
-        ratio = f", {100 * layer.compressed / len(layer.tar):.1f} %" if len(layer.tar) else ""
-        size += f", compressed to {layer.compressed:,}{ratio}"
+        ratio = f" ({100 * layer.compressed / len(layer.tar):.1f} %)" if len(layer.tar) else ""
+        size += f", compressed to {layer.compressed:,} bytes{ratio}"
     yield Line(level, (("title", layer.name), ("", size)))
     entries = place.entries(layer.entries)
     if place.path and not entries:

@@ -27,7 +27,7 @@ PROGRAM = [sys.executable, "-m", "generator", "inspect"]
 
 def test_a_layer_shows_its_sizes_digests_entries_keys_and_values_in_bcdedits_words() -> None:
     shown = lines("inspect", "scratch")
-    assert re.fullmatch(r"scratch  layer, 61,952 bytes, compressed to 1,\d{3}, 1\.9 %", shown[0])
+    assert re.fullmatch(r"scratch  layer, 61,952 bytes, compressed to 1,\d{3} bytes \(1\.9 %\)", shown[0])
     assert [line.split()[0] for line in shown[1:3]] == ["diff", "digest"]
     indented = [
         "            BCD  12,288 bytes",
