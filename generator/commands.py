@@ -125,6 +125,12 @@ def _layer(name: str, **parts: bool) -> int:
     return show.show(ROOT, name, chosen[0])
 
 
+def _report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
+    from .inspection import report
+
+    return report.report(ROOT, what, to=to, show=options["open"], history=history)
+
+
 def _inspect(what: Sequence[str], **options: Any) -> int:
     from .inspection import command
 
@@ -295,6 +301,17 @@ COMMANDS = {
                 Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
                 Option("bcd", "the layer's BCD store alone"),
                 Option("info", "name, digests and sizes as JSON"),
+            ),
+        ),
+        Command(
+            "report",
+            "Write one HTML file in which every byte of layers, images and hives can be looked at.",
+            _report,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            options=(
+                Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
+                Option("open", "open it in a browser"),
+                Option("history", "show how large the committed layers were, by git's revisions"),
             ),
         ),
         Command(

@@ -125,13 +125,6 @@ class Spans(Sequence[Span]):
         count = self._count(span, kind.tail.count) if kind.tail else 0
         return count, in_place, bool((self._number(span, "flags") or 0) & _LATIN_1.get(kind.name, 0))
 
-    def name(self, span: Span) -> str:
-        """Return the name in *span*, a key or a value, as far as it is inside."""
-        count, _, latin = self.shape(span)
-        at = span.offset + 4 + span.structure.unpacker.size
-        name = self._data[at : min(at + count, span.offset + span.length)]
-        return name.decode("latin-1" if latin else "utf-16-le", "replace").rstrip("\0")
-
     def _fields(self, span: Span) -> Iterator[s.Field]:
         kind = span.structure
         count, in_place, latin = self.shape(span)

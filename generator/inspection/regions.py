@@ -10,20 +10,19 @@ Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 """
 
 import io
-import tarfile
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, overload
 
-from ..errors import one_line
 from ..hives import structures as s
-from ..hives.reader import Reading, read
+from ..hives.reader import Node, Reading, Visit
 from ..hives.spans import Part, Spans, make_part
-
-BLOCK: Final = tarfile.BLOCKSIZE  # bytes
-_SIGNATURE: Final = s.BASE_BLOCK.signatures[0]
+from ..oci import untar
+from ..oci.tar import BLOCK
+from ..oci.untar import TarError, Untar
+from .opened import Damage, is_hive
 
 
 def _text(name: str, size: int, meaning: str = "") -> s.Field:
@@ -73,10 +72,10 @@ GROUPS: Final[Mapping[str, tuple[s.Structure, ...]]] = {
     "list": (s.SUBKEYS, *s.LEAVES, s.VALUES, s.SEGMENTS, s.BIG_DATA),
     "security": (s.SECURITY,),
     "data": (s.DATA, s.SEGMENT_DATA, s.CLASS),
-    "free": (s.FREE, s.USED),
+    "free": (s.FREE,),
     "padding": (PADDING, TAR_END, s.REST),
     "content": (CONTENT,),
-    "unread": (s.UNREAD,),
+    "unread": (s.UNREAD, s.USED),
 }
 GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROUPS.items() for kind in kinds}
 
@@ -98,37 +97,42 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a tar: its *path*, its *type* as a tar has it, where it and its content start, in bytes.
+    """An entry of a tar: where its first header and its content start, in bytes, and what it says of itself.
 
-    *reading* is what its hive holds, None where the content is none. A bare hive is an entry of empty path and type.
+    *nodes* are the keys of its hive and *reading* what was found there; both are None where the content is no hive.
+    A bare hive is an entry that says nothing, and starts where its content does.
     """
 
-    path: str
-    type: bytes
     offset: int
     content: int
     size: int
-    records: Mapping[str, str]
+    told: untar.Entry | None
+    nodes: tuple[Node, ...] | None
     reading: Reading | None
+
+    @property
+    def path(self) -> str:
+        """Its path in the tar, without a slash at its end."""
+        return self.told.name.rstrip("/") if self.told else ""
 
 
 class Regions(Sequence[Region]):
     """The regions of a tar or hive in the order of its bytes; those of hives stay packed, as the spans they are.
 
-    *damage* says in one line where and why the tar could not be read to its end; it is empty where it could.
+    *damage* says where and why the tar could not be read to its end; it is None where it could.
     """
 
     def __init__(self, data: bytes) -> None:
         """Read *data*, a tar or a bare hive, as far as it can be read."""
         self.data = data
         self.entries: list[Entry] = []
-        self.damage = ""
+        self.damage: Damage | None = None
         self._firsts = array("Q")  # of each block the number of its first region
         self._offsets = array("Q")
         self._blocks: list[s.Structure | Spans] = []
         self._count = 0
-        if data[: len(_SIGNATURE)] == _SIGNATURE:
-            self._add_entry("", b"", 0, 0, len(data), {})
+        if is_hive(data):
+            self._add_entry(0, 0, len(data), None)
         else:
             self._read_tar()
 
@@ -181,8 +185,6 @@ class Regions(Sequence[Region]):
         at = region.offset
         fields = what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),)
         for field in fields:
-            if at + field.size > len(self.data):
-                break
             yield make_part(field, self.data, at)
             at += field.size
 
@@ -196,7 +198,7 @@ class Regions(Sequence[Region]):
         if not isinstance(what, Spans):
             return 0
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
-        return count << 2 | in_place << 1 | latin
+        return min(count, region.length + 1) << 2 | in_place << 1 | latin  # more of it would not fit either
 
     def _add(self, offset: int, what: s.Structure | Spans) -> None:
         """Let *what* begin at *offset*, where all before it ends."""
@@ -205,43 +207,41 @@ class Regions(Sequence[Region]):
         self._blocks.append(what)
         self._count += len(what) if isinstance(what, Spans) else 1
 
-    def _add_entry(self, path: str, kind: bytes, offset: int, content: int, size: int, records: dict[str, str]) -> None:
+    def _add_entry(self, offset: int, content: int, size: int, told: untar.Entry | None) -> None:
         held = self.data[content : content + size]
-        reading = read(held, keys=True, spans=True) if held[: len(_SIGNATURE)] == _SIGNATURE else None
-        self.entries.append(Entry(path, kind, offset, content, len(held), records, reading))
+        nodes = reading = None
+        if is_hive(held):
+            visit = Visit(held, spans=True)
+            nodes, reading = tuple(visit.nodes()), visit.reading()
+        self.entries.append(Entry(offset, content, len(held), told, nodes, reading))
         if held:
-            self._add(content, CONTENT if reading is None or reading.spans is None else reading.spans)
+            self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
     def _read_tar(self) -> None:
         end = 0
         try:
-            with tarfile.open(fileobj=io.BytesIO(self.data), mode="r:") as tar:
-                for member in tar:
-                    end = self._add_member(member, end)
-        except (tarfile.TarError, EOFError, ArithmeticError, ValueError) as error:  # of numbers beyond all measure, too
-            self.damage = f"byte {end:,} of the tar: {one_line(str(error))}"
+            for entry in Untar(io.BytesIO(self.data)):
+                if entry.kind != untar.GLOBAL:
+                    end = self._add_told(entry, end)
+        except TarError as error:
+            self.damage = Damage("tar", error.offset, str(error))
         rest = self.data[end:]
-        if not rest:
-            self.damage = self.damage or f"byte {end:,} of the tar: it ends without the two blocks of zeros"
-        elif rest.strip(b"\0"):
-            self.damage = self.damage or f"byte {end:,} of the tar: no header"
-            self._add(end, s.UNREAD)
-        else:
+        blocks = rest[: 2 * BLOCK] if rest.strip(b"\0") else rest
+        if blocks and not blocks.strip(b"\0"):
             self._add(end, TAR_END)
+            end += len(blocks)
+        if end < len(self.data):
+            self._add(end, s.UNREAD)
 
-    def _add_member(self, member: tarfile.TarInfo, end: int) -> int:
-        """Add a member that begins at *end*, and return where it ends with its padding."""
-        header = member.offset_data - BLOCK
-        size = member.size if member.isreg() else 0
-        if member.offset != end or header < end or member.issparse():
-            raise tarfile.ReadError("a header of a form that layers do not have")
-        after = member.offset_data + size
-        if after > len(self.data):
-            raise tarfile.ReadError(f"the content of {size:,} bytes ends beyond the tar")
+    def _add_told(self, entry: untar.Entry, end: int) -> int:
+        """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
+        header = entry.offset - BLOCK
         if header > end:
             self._add(end, TAR_RECORDS)
         self._add(header, TAR_HEADER)
-        self._add_entry(member.name, member.type, end, member.offset_data, size, dict(member.pax_headers))
-        if padding := min(-size % BLOCK, len(self.data) - after):
+        self._add_entry(end, entry.offset, entry.size, entry)
+        after = min(entry.offset + entry.size, len(self.data))
+        padding = min(-entry.size % BLOCK, len(self.data) - after)
+        if padding:
             self._add(after, PADDING)
         return after + padding

@@ -9,19 +9,26 @@ and values is made fit for one line there, and cut.
 import base64
 import re
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..hives import spans as fields
 from ..hives import structures as s
 from ..hives.model import Value
-from ..hives.spans import Spans
+from ..hives.reader import Node as Key
+from ..oci import untar
+from ..oci.tar import BLOCK
+from ..spec.bcd_words import WELL_KNOWN_OBJECTS
+from .bcd import read_store
 from .colours import LOOKS
 from .regions import GROUPS, Entry, Regions
+from .tree import decoded, descriptor_text, entry_attributes, entry_descriptor, type_name
 
 MOST_TEXT: Final = 160  # characters of a name or of data that a tree shows
+MOST_BYTES: Final = 32  # bytes of data that have no other form there
 MOST_CONTENT: Final = 4096  # bytes that are shown of a file that is no hive
 _ZEROS: Final = re.compile(rb"\0{32,}")
+_KINDS: Final = {untar.DIRECTORY: "directory", untar.HARD_LINK: "hard link", untar.SYMBOLIC_LINK: "symbolic link"}
 _STRUCTURES: Final = tuple(structure for kinds in GROUPS.values() for structure in kinds)
 _NUMBER: Final = {structure: number for number, structure in enumerate(_STRUCTURES)}
 
@@ -90,6 +97,7 @@ def subject(name: str, regions: Regions) -> dict[str, Any]:
         "owners": owners.tolist(),
         "entries": [[entry.path, entry.offset, entry.content, entry.size] for entry in regions.entries],
         "tree": list(_tree(regions)),
+        "notes": dict(_notes(regions)),
         "findings": [
             [entry.content + found.offset, str(found.level), found.message]
             for entry in regions.entries
@@ -119,11 +127,12 @@ def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
 def _tree(regions: Regions) -> Iterator[Node]:
     """Yield the lines of a tree: entries, and below those that are hives their keys and values."""
     count = 0
+    folders: dict[str, int] = {}  # the line of each entry by its path
     for entry in regions.entries:
         top = count
-        kind = {b"5": "directory", b"1": "hard link", b"2": "symbolic link"}.get(entry.type, "")
-        note = kind or (f"hive, {entry.size:,} bytes" if entry.reading else f"{entry.size:,} bytes")
-        yield Node(-1, regions.index(entry.offset), entry.path, note)
+        folder, _, name = entry.path.rpartition("/")
+        yield Node(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
+        folders[entry.path] = top
         count += 1
         for node in _keys(regions, entry):
             yield node._replace(parent=top + node.parent)
@@ -132,39 +141,28 @@ def _tree(regions: Regions) -> Iterator[Node]:
 
 def _keys(regions: Regions, entry: Entry) -> Iterator[Node]:
     """Yield the lines of a hive's keys and values; *parent* counts from the line of the entry, which is 0."""
-    if entry.reading is None or entry.reading.spans is None:
-        return
-    first = regions.index(entry.content)
-    root, below = _places(entry.reading.spans)
-    lines: dict[tuple[str, ...], tuple[int, int]] = {}  # of each key, its line and its span
     count = 0
-    for key in entry.reading.hive:
-        above, over = lines.get(key.path[:-1], (0, root)) if key.path else (0, -1)
-        place = below.get((over, s.KEY, key.path[-1]), over) if key.path else root
+    words = _bcd_words(entry.nodes or ())
+    lines: list[int] = [0]  # of each key above, by its level
+    for key in entry.nodes or ():
         count += 1
-        here = count
-        lines[key.path] = (here, place)
-        yield Node(above, first + place, shortened(key.path[-1]) if key.path else "(root key)", "")
-        for value in key.values:
+        del lines[len(key.path) + 1 :]
+        lines.append(count)
+        label = shortened(key.path[-1]) if key.path else "(root key)"
+        note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
+        yield Node(lines[-2], regions.index(entry.content + key.at), label, note)
+        for value, at in zip(key.values, key.places, strict=True):
             count += 1
-            found = below.get((place, s.VALUE, value.name), place)
-            yield Node(here, first + found, shortened(value.name) or "(default)", value_text(value))
+            yield Node(
+                lines[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
+            )
 
 
-def _places(spans: Spans) -> tuple[int, Mapping[tuple[int, s.Structure, str], int]]:
-    """Return the number of the root key's span; and of each key's and value's by its key's span, kind and name."""
-    root, below = 0, {}
-    for number, span in enumerate(spans):
-        if span.structure not in {s.KEY, s.VALUE} or not span.owner:
-            continue
-        above = spans.at(span.owner)
-        while above.structure is not s.KEY and above.owner:
-            above = spans.at(above.owner)
-        if above.structure is s.KEY:
-            below[spans.index_at(above.offset), span.structure, spans.name(span)] = number
-        elif span.structure is s.KEY:
-            root = number
-    return root, below
+def kind_of(entry: Entry) -> str:
+    """Return what an entry is: a directory, a link, or a hive or file with its size."""
+    if entry.told and entry.told.kind in _KINDS:
+        return _KINDS[entry.told.kind] + (f" to {shortened(entry.told.target)}" if entry.told.target else "")
+    return f"{'hive' if entry.reading else 'file'}, {entry.size:,} bytes"
 
 
 def shortened(text: str) -> str:
@@ -174,4 +172,66 @@ def shortened(text: str) -> str:
 
 def value_text(value: Value) -> str:
     """Return type and data of a value in words."""
-    return f"{s.VALUE_TYPES.get(value.type, hex(value.type))} {value.data[:64].hex(' ')}"
+    data = decoded(value)
+    if isinstance(data, bytes):
+        text = data[:MOST_BYTES].hex(" ") + (f" … ({len(data):,} bytes)" if len(data) > MOST_BYTES else "")
+    elif isinstance(data, int):
+        text = f"{data:,} (0x{data:x})"
+    else:
+        text = shortened(data if isinstance(data, str) else " | ".join(data))
+    return f"{type_name(value.type)}: {text}"
+
+
+def _bcd_words(nodes: Sequence[Key]) -> Mapping[tuple[str, ...], str]:
+    """Return bcdedit's words for the objects and elements of a BCD store, by the keys' paths in lower case."""
+    words: dict[tuple[str, ...], str] = {}
+    for thing in read_store(nodes) or ():
+        named = ", ".join(word for word in (thing.name, thing.type_name) if word)
+        words["objects", thing.guid] = named
+        words |= {("objects", thing.guid, "elements", f"{e.number:08x}"): e.name for e in thing.elements}
+    return words
+
+
+def _notes(regions: Regions) -> Iterator[tuple[int, str]]:
+    """Yield what there is to say of a region beyond its fields: security descriptors in SDDL, attributes of files."""
+    for number, region in enumerate(regions):
+        if region.structure is s.SECURITY:
+            *_, last = regions.parts(region)
+            if isinstance(last.value, bytes):
+                yield number, descriptor_text(last.value)
+    for entry in regions.entries:
+        if entry.told and entry.told.records:
+            said = (*entry_attributes(entry.told.records), entry_descriptor(entry.told.records))
+            yield regions.index(entry.content - BLOCK), ", ".join(filter(None, said))
+
+
+def tour(regions: Regions) -> list[tuple[int, str]] | None:
+    """Return the six regions that the tour goes through, each with a field or nothing, or None where there is no store.
+
+    They are base block, first bin, root key, list of its subkeys, the value that names what is started, and its data.
+    """
+    for entry in regions.entries:
+        nodes = {tuple(name.lower() for name in key.path): key for key in entry.nodes or ()}
+        element = nodes.get(("objects", WELL_KNOWN_OBJECTS["{bootmgr}"], "elements", "23000003"))
+        if element is None or not element.places:
+            continue
+        first, root, value = (regions.index(entry.content + at) for at in (s.BASE, nodes[()].at, element.places[0]))
+        lists, data = (next((i for i in _owned(regions, above)), None) for above in (root, value))
+        if lists is not None and data is not None:
+            block = regions.index(entry.content)
+            return [
+                (block, "signature"),
+                (first, "size"),
+                (root, "flags"),
+                (lists, "subkey"),
+                (value, "name"),
+                (data, "data"),
+            ]
+    return None
+
+
+def _owned(regions: Regions, above: int) -> Iterator[int]:
+    """Yield the numbers of the regions that the region *above* points to, lists of subkeys before others."""
+    within = range(regions[above].offset, regions[above].offset + regions[above].length)
+    owned = [i for i, region in enumerate(regions) if region.owner in within]
+    yield from sorted(owned, key=lambda i: regions[i].structure not in s.LEAVES)

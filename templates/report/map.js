@@ -2,12 +2,15 @@
 // The byte map: a cell for each byte, drawn for the part that is in view only, so that a large hive costs no more.
 
 const LEAST_FOLDED = 2; // whole rows of zeros that become one
-const FOLD_HEIGHT = 20; // pixels
-const GUTTER = 60; // pixels for offsets
-const LEAST_CELL = 9;
-const MOST_CELL = 22;
+// Sizes in the height of a letter, so that they grow with what the reader has set.
+const FOLD_HEIGHT = 1.25;
+const GUTTER = 3.75; // for offsets
+const SMALL = 0.7; // letters
+const MOST_CELL = 1.4;
+const LEAST_CELL = 9; // pixels
 const FADED = 0.38;
-const MOST_PRINTED = 14000; // pixels of height; more than a canvas can have is left to the list of structures
+const SLICE = 400; // pixels of a map's height that stay together on paper
+const MOST_PRINTED = 60000; // pixels of height; what is below is left to the list of structures
 const KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
 /** @typedef {{ink: string, paper: string, font: string, groups: {colour: string, pattern: string}[]}} Looks */
@@ -29,9 +32,11 @@ class ByteMap {
     this.columns = 0;
     this.cell = 0;
     this.gutter = 0;
+    this.letter = 0;
+    this.fold = 0; // height of a bar
     this.caret = -1;
     this.waiting = false;
-    this.printing = false;
+    this.height = 0;
     /** @type {number[]} */ this.rows = [];
     /** @type {number[]} */ this.tops = [];
     /** @type {CanvasPattern[]} */ this.patterns = [];
@@ -48,11 +53,13 @@ class ByteMap {
   arrange() {
     const width = this.box.clientWidth;
     if (!width) return;
-    const columns = width >= 64 * LEAST_CELL + GUTTER ? 64 : width >= 32 * LEAST_CELL + GUTTER ? 32 : 16;
-    this.gutter = columns > 16 ? GUTTER : 0;
-    const cell = Math.max(LEAST_CELL, Math.min(MOST_CELL, Math.floor((width - this.gutter) / columns)));
-    if (columns !== this.columns || cell !== this.cell) {
-      [this.columns, this.cell] = [columns, cell];
+    const letter = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const gutter = Math.round(GUTTER * letter);
+    const columns = [64, 32].find((count) => width >= count * LEAST_CELL + gutter) ?? 16;
+    this.gutter = columns > 16 ? gutter : 0;
+    const cell = Math.max(LEAST_CELL, Math.min(Math.floor(MOST_CELL * letter), Math.floor((width - this.gutter) / columns)));
+    if (columns !== this.columns || cell !== this.cell || letter !== this.letter) {
+      [this.columns, this.cell, this.letter, this.fold] = [columns, cell, letter, Math.round(FOLD_HEIGHT * letter)];
       this.layOut();
     }
     this.repaint();
@@ -72,7 +79,7 @@ class ByteMap {
       const folded = blank >= LEAST_FOLDED;
       this.rows.push(at);
       this.tops.push(top);
-      top += folded ? FOLD_HEIGHT : this.cell;
+      top += folded ? this.fold : this.cell;
       at += (folded ? blank : 1) * this.columns;
     }
     this.height = top;
@@ -95,14 +102,10 @@ class ByteMap {
   /** @param {MouseEvent} event */
   offsetAt(event) {
     const at = this.canvas.getBoundingClientRect();
-    const row = lastUpTo(this.tops, event.clientY - at.top + this.scrolled());
+    const row = lastUpTo(this.tops, event.clientY - at.top + this.box.scrollTop);
     const column = Math.floor((event.clientX - at.left - this.gutter) / this.cell);
     if (this.isFolded(row)) return this.rows[row];
     return Math.min(this.rows[row] + Math.max(0, Math.min(this.columns - 1, column)), this.endOf(row) - 1);
-  }
-
-  scrolled() {
-    return this.printing ? 0 : this.box.scrollTop;
   }
 
   /**
@@ -114,7 +117,7 @@ class ByteMap {
     this.caret = offset;
     const row = lastUpTo(this.rows, offset);
     const [top, view] = [this.tops[row], this.box.clientHeight];
-    if (top < this.box.scrollTop || top + FOLD_HEIGHT > this.box.scrollTop + view) {
+    if (top < this.box.scrollTop || top + this.fold > this.box.scrollTop + view) {
       this.box.scrollTop = top - view / 3;
     }
     this.soon();
@@ -143,7 +146,7 @@ class ByteMap {
       Home: () => (event.ctrlKey ? 0 : starts[region]),
       End: () => (event.ctrlKey ? last : starts[region] + made.lengths[region] - 1),
     };
-    const goal = this.caret < 0 ? 0 : Math.max(0, Math.min(last, goals[event.key]()));
+    const goal = this.caret < 0 && event.key.startsWith("Arrow") ? 0 : Math.max(0, Math.min(last, goals[event.key]()));
     const there = lastUpTo(this.rows, goal);
     this.select(this.isFolded(there) && event.key.startsWith("Arrow") ? this.rows[there] : goal, "moved");
   }
@@ -173,7 +176,7 @@ class ByteMap {
         brush.globalAlpha = strength;
         brush.fillStyle = colour;
         brush.fillRect(0, 0, this.cell - 1, this.cell - 1);
-        brush.globalAlpha = 0.75;
+        brush.globalAlpha = strength === 1 ? 0.75 : 0.45;
         brush.fillStyle = strength === 1 ? paper : colour;
         brush.scale((this.cell - 1) / 8, (this.cell - 1) / 8);
         brush.fill(new Path2D(pattern));
@@ -185,33 +188,41 @@ class ByteMap {
     this.draw();
   }
 
+  /** Draw the part of the map that is in view. */
   draw() {
-    const context = this.canvas.getContext("2d");
-    if (!context || !this.cell) return;
-    const width = this.box.clientWidth;
-    const height = this.printing ? Math.min(this.height ?? 0, MOST_PRINTED) : this.box.clientHeight;
-    const scale = devicePixelRatio;
+    if (this.cell) this.paint(this.canvas, this.box.scrollTop, this.box.clientHeight);
+  }
+
+  /**
+   * Draw a part of the map onto a canvas.
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} from
+   * @param {number} height
+   */
+  paint(canvas, from, height) {
+    const context = canvas.getContext("2d");
+    if (!context) return;
+    const [width, scale] = [this.box.clientWidth, devicePixelRatio];
     const [wide, high] = [Math.round(width * scale), Math.round(height * scale)];
-    if (this.canvas.width !== wide || this.canvas.height !== high) {
-      [this.canvas.width, this.canvas.height] = [wide, high];
-      this.canvas.style.height = `${height}px`;
+    if (canvas.width !== wide || canvas.height !== high) {
+      [canvas.width, canvas.height] = [wide, high];
+      canvas.style.height = `${height}px`;
+      canvas.style.marginBottom = `${-height}px`; // it lies over the room that makes the box scroll
     }
     const looks = this.looks();
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
-    const scrolled = this.scrolled();
-    for (let row = lastUpTo(this.tops, scrolled); row < this.rows.length; row++) {
-      const y = this.tops[row] - scrolled;
-      if (y > height) break;
+    for (let row = lastUpTo(this.tops, from); row < this.rows.length && this.tops[row] < from + height; row++) {
+      const y = this.tops[row] - from;
       context.setTransform(scale, 0, 0, scale, this.gutter * scale, y * scale);
-      if (this.isFolded(row)) this.drawFold(context, row, looks, width - this.gutter);
+      if (this.isFolded(row)) this.drawFold(context, row, looks, this.columns * this.cell);
       else this.drawRow(context, row, looks);
-      if (this.gutter && (row % 2 === 0 || this.isFolded(row) || this.cell > 11)) {
-        context.font = `11px ${looks.font}`;
+      if (this.gutter && (row % 2 === 0 || this.isFolded(row) || this.cell > SMALL * this.letter)) {
+        context.font = `${SMALL * this.letter}px ${looks.font}`;
         context.fillStyle = looks.ink;
         context.textBaseline = "middle";
         context.textAlign = "right";
-        const middle = (this.isFolded(row) ? FOLD_HEIGHT : this.cell) / 2;
+        const middle = (this.isFolded(row) ? this.fold : this.cell) / 2;
         context.fillText(this.rows[row].toString(16).padStart(5, "0"), -8, middle);
       }
     }
@@ -299,26 +310,35 @@ class ByteMap {
     const { colour } = looks.groups[subject.structure(region).group];
     context.globalAlpha = 0.2;
     context.fillStyle = colour;
-    context.fillRect(0, 1, width - 1, FOLD_HEIGHT - 3);
+    context.fillRect(0, 1, width - 1, this.fold - 3);
     context.globalAlpha = 1;
     context.fillStyle = colour;
-    context.fillRect(0, 1, 5, FOLD_HEIGHT - 3);
+    context.fillRect(0, 1, 5, this.fold - 3);
     const hidden = subject.made.hidden.some((from, i, all) => i % 2 === 0 && from <= start && start < from + all[i + 1]);
     const what = hidden ? "bytes not held here" : "zero bytes";
     context.fillStyle = looks.ink;
-    context.font = `12px ${looks.font}`;
+    context.font = `${SMALL * this.letter}px ${looks.font}`;
     context.textBaseline = "middle";
     context.textAlign = "left";
-    context.fillText(`${grouped(end - start)} ${what}, ${subject.structure(region).name}`, 12, FOLD_HEIGHT / 2);
-    if (this.caret >= start && this.caret < end) this.frame(context, looks, 1, width - 2, FOLD_HEIGHT - 1);
+    context.fillText(`${grouped(end - start)} ${what}, ${subject.structure(region).name}`, 12, this.fold / 2);
+    if (this.caret >= start && this.caret < end) this.frame(context, looks, 1, width - 2, this.fold - 1);
   }
 
   /**
-   * Draw all of the map, for paper, or what is in view.
+   * Draw all of the map for paper, in slices that go on a page each, or take them away.
    * @param {boolean} printing
    */
   print(printing) {
-    this.printing = printing;
     this.repaint();
+    for (const slice of this.box.querySelectorAll(".slice")) slice.remove();
+    for (let row = 0, top = 0; printing && row < this.rows.length && top < MOST_PRINTED; ) {
+      const next = this.tops.findIndex((each) => each > top + SLICE);
+      const end = next < 0 ? this.height : this.tops[next];
+      const slice = document.createElement("canvas");
+      slice.className = "slice";
+      this.paint(slice, top, end - top);
+      this.box.append(slice);
+      [row, top] = [next < 0 ? this.rows.length : next, end];
+    }
   }
 }

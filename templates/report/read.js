@@ -211,7 +211,7 @@ function decoded(raw, encoding) {
   const text =
     encoding === "latin-1"
       ? Array.from(raw, (byte) => String.fromCharCode(byte)).join("")
-      : new TextDecoder(encoding, { ignoreBOM: true }).decode(raw);
+      : new TextDecoder(encoding.replace("16-le", "16le"), { ignoreBOM: true }).decode(raw);
   return text.replace(/\0+$/, "");
 }
 

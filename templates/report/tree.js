@@ -52,8 +52,8 @@ class Tree {
     const list = element("ul", {});
     box.append(list);
     this.fill(list, -1, 0);
-    // Of a tar with few entries the first level of each hive is there at once.
-    for (const line of this.below.get(-1) ?? []) if (subject.made.tree.length < MOST_LINES) this.open(line);
+    // A tree of few lines is all there at once, for paper, too.
+    if (subject.made.tree.length < MOST_LINES) subject.made.tree.forEach((_, line) => this.open(line));
   }
 
   /**
@@ -148,6 +148,7 @@ class Tree {
     const line = this.lineAt(region);
     this.box.querySelector("[aria-current]")?.removeAttribute("aria-current");
     if (line < 0) return;
+    /** @type {number[]} */
     const way = [];
     for (let at = line; at >= 0; at = this.subject.made.tree[at][0]) way.unshift(at);
     way.forEach((step, depth) => {
@@ -202,7 +203,7 @@ class Listing {
       button("Next", () => this.turn(1)),
       this.place,
     );
-    box.append(element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "All structures" }, table), turns);
+    box.append(element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "All structures" }, table), turns);
     turns.hidden = this.pages < 2;
     this.turn(0);
   }

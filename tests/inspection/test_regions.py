@@ -47,12 +47,17 @@ def test_every_byte_of_a_committed_layer_is_of_a_known_structure(layer: str) -> 
     assert not regions.damage
     assert not {region.group for region in regions} & {"unread", "content"}
     with tarfile.open(fileobj=io.BytesIO(regions.data)) as tar:
-        assert [entry.path for entry in regions.entries] == tar.getnames()
+        assert [(entry.path, entry.content, entry.size) for entry in regions.entries] == [
+            (member.name, member.offset_data, member.size) for member in tar
+        ]
     for entry in regions.entries:
         if entry.size:
             found = read(regions.data[entry.content :][: entry.size], keys=True)
             assert entry.reading is not None
-            assert (entry.reading.hive, entry.reading.findings) == (found.hive, ())
+            assert [(key.path, key.values) for key in entry.nodes or ()] == [
+                (key.path, key.values) for key in found.hive
+            ]
+            assert (entry.reading.key_count, entry.reading.findings) == (found.key_count, ())
             assert regions.at(entry.content).structure is structures.BASE_BLOCK
             assert regions.entry_at(entry.content) is entry
         header = {part.field.name: part.text for part in regions.parts(regions.at(entry.offset))}
@@ -89,7 +94,8 @@ def test_records_before_a_header_are_told_and_kept() -> None:
     assert_all_told(regions)
     assert [region.structure for region in regions] == [TAR_RECORDS, TAR_HEADER, CONTENT, PADDING, TAR_END]
     (entry,) = regions.entries
-    assert (entry.path, entry.records["MSWINDOWS.fileattr"]) == (info.name, "32")
+    assert entry.told is not None
+    assert (entry.path, entry.told.records["MSWINDOWS.fileattr"]) == (info.name, "32")
 
 
 def test_a_damaged_tar_is_told_up_to_the_damage() -> None:
@@ -101,10 +107,13 @@ def test_a_damaged_tar_is_told_up_to_the_damage() -> None:
         regions = Regions(bytes(damaged))
         assert_all_told(regions)
         assert (len(regions.entries), regions[-1].structure) == (left, structures.UNREAD)
-        assert regions.damage.startswith(f"byte {at:,} of the tar: ")
+        assert regions.damage is not None
+        assert (regions.damage.part, regions.damage.offset) == ("tar", at)
     cut = Regions(whole[: entries[-1].content + 100])
     assert_all_told(cut)
-    assert (len(cut.entries), "byte" in cut.damage) == (len(entries) - 1, True)
+    assert cut.damage is not None
+    assert (len(cut.entries), cut.entries[-1].size) == (len(entries), 100)
+    assert str(cut.damage) == f"the tar is damaged at byte {len(cut.data):,}: the tar ends too early"
 
 
 def test_no_damage_leaves_a_byte_untold() -> None:
