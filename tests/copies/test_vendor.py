@@ -228,7 +228,7 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("rust", ".", {}, "rust: no such language; use one of c, go, python"),
+        ("cobol", ".", {}, f"cobol: no such language; use one of {', '.join(LANGUAGES)}"),
         ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
         ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
         ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),

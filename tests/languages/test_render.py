@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support import need
+from users import USERS
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
@@ -25,7 +26,6 @@ from generator.oci.blob import Blob
 TEMPLATES = ROOT / "templates"
 LAYERS = ("hostprocess", "legacy", "scratch")
 LIMIT = 64 * 1024  # bytes that a module may have
-PREFIX = "p" + "_2345678" * 5 + "_234567"  # 48 characters
 
 # Mostly zeros, as hives are, so that runs of every length come up.
 BYTES = st.lists(st.one_of(st.binary(max_size=60), st.integers(1, 9000).map(bytes)), max_size=6).map(b"".join)
@@ -47,24 +47,10 @@ def modules(name: str, language: str, options: Options | None = None) -> dict[st
     }
 
 
-# How a module can be named; names of awkward length are where lines would break.
-OPTIONS = {
-    "python": [Options("m"), Options("m" * 60)],
-    "go": [
-        Options("p"),
-        Options("layers", "X"),
-        Options("layers", "WindowsBaseLayer"),
-        Options("layers", "P" + PREFIX[1:]),
-        Options("layer", "", "imgutil"),
-        Options("layer", "Windows", "imgutil"),
-    ],
-    "c": [Options("f", "x"), Options("a" * 40, PREFIX)]
-    + [Options("f", "x" * n) for n in (10, 20, 29, 30, 31, 38, 40, 41)],
-}
 CASES = [
     (language, name, options)
-    for language, several in OPTIONS.items()
-    for options in [None, *several]
+    for language, user in USERS.items()
+    for options in [None, *user.options]
     for name in (LAYERS if options is None else ("hostprocess", "scratch"))
 ]
 
@@ -255,7 +241,7 @@ def test_the_committed_modules_are_what_the_templates_make(language: str) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_reviewer_recognises_hives_and_their_keys(language: str) -> None:
     text = "".join(modules("scratch", language).values())
-    flat = re.sub(r"', '|',\n\s*'", "", text) if language == "c" else text
+    flat = re.sub(r"', '|',\n\s*'", "", text)  # initialisers, letter by letter
     for word in ("regf", "hbin", "ROOT", "Objects", "Elements", "12000004", "FirmwareModified", "ustar", "SYSTEM"):
         assert word in flat
 
@@ -286,7 +272,7 @@ def test_c_has_no_string_longer_than_its_standard_grants(rendered: dict[str, lis
         assert max(map(len, text.split("\n"))) < 4095
 
 
-def test_go_and_c_have_no_line_end_but_lf_and_end_in_one(rendered: dict[str, list[Path]]) -> None:
+def test_modules_have_no_line_end_but_lf_and_end_in_one(rendered: dict[str, list[Path]]) -> None:
     for paths in rendered.values():
         for path in paths:
             data = path.read_bytes()
@@ -297,5 +283,5 @@ def test_go_and_c_have_no_line_end_but_lf_and_end_in_one(rendered: dict[str, lis
 
 def test_rendering_depends_on_its_arguments_alone() -> None:
     first = modules("scratch", "go")
-    modules("legacy", "go", OPTIONS["go"][2])
+    modules("legacy", "go", USERS["go"].options[2])
     assert modules("scratch", "go") == first
