@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import LAYER, Language, Options, Tool
+from .language import FILES, LAYER, Language, Options, Tool
 
 
 def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
@@ -22,6 +22,10 @@ LANGUAGE = Language(
         LAYER: (
             ("module.js.jinja", "javascript/windows-{name}.js"),
             ("module.d.ts.jinja", "javascript/windows-{name}.d.ts"),
+        ),
+        FILES: (
+            ("files.js.jinja", "javascript/windows-{name}.js"),
+            ("files.d.ts.jinja", "javascript/windows-{name}.d.ts"),
         ),
     },
     takes={},
