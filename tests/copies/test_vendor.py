@@ -50,8 +50,8 @@ def listing(folder: str = ".") -> list[str]:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_default_names_in_a_directory(language: str, name: str) -> None:
-    endings = LANGUAGES[language].endings(name).values()
-    made = [f"new/folder/windows_{name}{ending}" for ending in endings]
+    row = LANGUAGES[language]
+    made = [f"new/folder/{row.stem(name, None)}{ending}" for ending in row.endings(name).values()]
     assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
     for path in made:
         found = provenance.read(Path(path).read_text("utf-8"))

@@ -5,14 +5,12 @@ import ast
 import base64
 import re
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import need
 from users import USERS
 
 from generator.builder.wire import ROOT
@@ -209,11 +207,10 @@ def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> No
 # Modules
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [name for name, row in LANGUAGES.items() if row.formatter])
 def test_the_languages_formatter_finds_nothing_to_change(language: str, rendered: dict[str, list[Path]]) -> None:
     program, *arguments = LANGUAGES[language].formatter
-    own = Path(sys.prefix, "bin", program)  # ruff is one of the Python packages
-    command = [own if own.exists() else need(program), *arguments, *rendered[language]]
+    command = [*USERS[language].program(program), *arguments, *rendered[language]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

@@ -5,15 +5,24 @@ One file in this folder for a language, by its name, that defines USER. Nothing 
 share names a language, but where one has something that others have not.
 """
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from support import need
+
 from generator.languages.language import Options
 from generator.languages.table import LANGUAGES
 
 Command = list[str | Path]
+
+
+def found(name: str) -> Command:
+    """Return the command of a program that this machine has."""
+    own = Path(sys.prefix, "bin", name)  # one of the tests' Python packages
+    return [own if own.exists() else need(name)]
 
 
 def every(_: object) -> bool:
@@ -30,6 +39,7 @@ class User(NamedTuple):
     ``NAME.bcd``. *files* returns the command of a program that answers the cases of layer_vectors with the writer of
     layers on top, those that it *can_ask*; if the language's writer takes *trees*, the arguments
     ``tree FOLDER PATH own|one`` have it write the layer of a folder, with its entries' own times or one.
+    *program* returns the command of the language's formatter by its name, and of whatever else has one.
     *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines.
     """
 
@@ -40,6 +50,7 @@ class User(NamedTuple):
     source: str
     lines: int = 60
     trees: bool = True
+    program: Callable[[str], Command] = found
     can_ask: Callable[[dict[str, Any]], bool] = every
 
 
