@@ -167,13 +167,13 @@ def test_a_page_with_a_strict_policy_uses_the_modules(tmp_path: Path) -> None:
     for source in (TESTS / "page.js", MODULES / "windows-files.js", MODULES / "windows-hostprocess.js"):
         shutil.copy(source, site)
     site.joinpath("index.html").write_text('<!doctype html><body><script type="module" src="page.js"></script>')
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-    flags += ("--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    flags += "--disable-component-update --disable-sync --virtual-time-budget=20000"
     handler = functools.partial(Strict, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = f"http://127.0.0.1:{server.server_port}/"
-        command = [need("chromium"), *flags, f"--user-data-dir={tmp_path}/profile", "--dump-dom", page]
+        command = [need("chromium"), *flags.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom", page]
         said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         server.shutdown()
     blob = (OUTPUT / "layers/hostprocess.tar.gz").stat().st_size

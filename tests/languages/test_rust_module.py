@@ -24,7 +24,7 @@ PEDANTIC = ("--", "-D", "warnings", "-W", "clippy::pedantic")
 @functools.cache
 def compilers() -> dict[str, str]:
     """Return every rustc from the floor on that this machine has, by its version."""
-    found = {}
+    found: dict[str, str] = {}
     for candidate in ("/usr/bin/rustc", shutil.which("rustc")):
         if candidate is not None and Path(candidate).exists():
             said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
