@@ -224,7 +224,7 @@ def test_modules_are_smaller_than_promised(rendered: dict[str, list[Path]]) -> N
 def test_the_committed_modules_are_what_the_templates_make(language: str) -> None:
     for name in LAYERS:
         for template, path in LANGUAGES[language].modules["layer"]:
-            committed = (ROOT / "output" / path.format(name=name)).read_text("utf-8")
+            committed = (ROOT / "output" / path.format(name=name, Name=name.capitalize())).read_text("utf-8")
             found = provenance.read(committed)
             assert found is not None
             made_from, intact = found
