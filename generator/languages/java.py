@@ -13,11 +13,11 @@ _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language S
     try void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modules name themselves or take in
-    """permits record sealed var yield Arrays ArrayList Base64 BasicFileAttributes Boolean ByteArrayInputStream
-    ByteArrayOutputStream ByteBuffer Byte Character Comparator Core Data Descriptor Entry Error Exception FilesException
-    Files GZIPInputStream HashMap Holder IOException IllegalStateException InputStream Integer Kind LinkOption List Long
-    Map Math MessageDigest NoSuchAlgorithmException Node Object OutputStream Override Path Place Rules Runs Set
-    StandardCharsets String StringBuilder System Throwable Times UncheckedIOException Writer""".split()  # noqa: SIM905
+    """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes Blob ByteArrayInputStream
+    ByteArrayOutputStream ByteBuffer Character Comparator Core Data Descriptor DirectoryStream Entry Files
+    FilesException Folding GZIPInputStream HashMap IOException IllegalStateException InputStream Instant Integer
+    Kind Layer LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException Node OutputStream Path
+    Reason Rules Set StandardCharsets Step String StringBuilder System Times Writer""".split()  # noqa: SIM905
 )
 _MAX_PACKAGE = 200  # characters
 _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
