@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Java and C#, whose files are named as the classes in them: names that follow from the place, and those refused."""
 
+import os
 import re
 from pathlib import Path
 
@@ -131,3 +132,43 @@ def test_sources_in_java_are_laid_out_as_google_has_it() -> None:
     program = USERS["java"].program("google-java-format")
     sources = sorted(path for folder in ("tests/java", "examples/java") for path in (PROJECT / folder).glob("*.java"))
     assert run(*program, "--dry-run", "--set-exit-if-changed", *sources) == ""
+
+
+# What each call comes to, and how many bytes of the layer there are behind it: tests/java/Faults.java and Faults.cs.
+FAULTS = """\
+right: ok 6656 ok 8704 ok 9728 ok 9728 closed 9728
+refused: ok 6656 device 6656 again 6656 again 6656 again 6656
+repeated: ok 6656 repeated 6656 again 6656
+short: data 4610 again 4610
+long: data 4611 again 4611
+none: data 4608 again 4608
+full: full 5000 again 5000 again 5000
+full at once: full 0 again 0
+by drops: ok 5120 ok 6144
+broken: broken 4608 {broken} 4608 again 4608
+a pipe: kind 0 again 0
+no folder: /nowhere 0 again 0
+"a\\u0007\\u202e"b": a part of the path has a character that no name on Windows has
+"{long}...": a part of the path has a character that no name on Windows has
+"""
+BROKEN = {"java": "the-layer-was-broken-off", "csharp": "again"}
+
+
+@pytest.mark.parametrize("language", ENDINGS)
+def test_after_an_error_nothing_more_is_written_and_it_comes_again(language: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder/pipe")
+    if language == "java":
+        classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+        command = [*java.JAVA, "-cp", classes, "Faults"]
+    else:
+        command = csharp.compiled(tmp_path, PROJECT / "tests/csharp/Faults.cs")
+    assert run(*command, tmp_path / "folder") == FAULTS.format(broken=BROKEN[language], long="x" * 200)
+
+
+def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / os.fsdecode(b"\xff")).write_bytes(b"")
+    classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+    said = run(*java.JAVA, "-cp", classes, "Faults", tmp_path / "folder")
+    assert "\na pipe: unicode 0 again 0\n" in said
