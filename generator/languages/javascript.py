@@ -28,6 +28,7 @@ LANGUAGE = Language(
             ("files.d.ts.jinja", "javascript/windows-{name}.d.ts"),
         ),
     },
+    shared=(("package.json.jinja", "javascript/package.json"),),
     takes={},
     follow="the file's name",
     api={
@@ -48,6 +49,7 @@ LANGUAGE = Language(
     placed=lambda place: Options(place.stem),
     check=_check,
     stem=_stem,
+    formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
     alike=((".js", ".mjs"), (".d.ts", ".d.mts")),
     tools=(
         Tool("chromium", "chromium"),

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """JavaScript in the tests that all languages share: Node, and what npm brings."""
 
+import fcntl
+import functools
+import shutil
+import sys
 from pathlib import Path
 
 from consumers import LAYERS, OUTPUT, PROJECT, run
@@ -23,11 +27,44 @@ def files(interpreter: str | Path, *flags: str) -> Command:
     return [interpreter, *flags, PROJECT / "tests/javascript/files.js", MODULES / "windows-files.js"]
 
 
+@functools.cache
+def packages() -> Path:
+    """Return the folder of the packages that the lock names, beside Python's; one of several processes fills it."""
+    folder, own = Path(sys.prefix) / "npm", PROJECT / "tests/javascript"
+    names = ("package.json", "package-lock.json", "eslint.config.js")
+    wanted = "".join(own.joinpath(name).read_text("utf-8") for name in names)
+    folder.mkdir(exist_ok=True)
+    with folder.joinpath("lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "done"
+        if not done.exists() or done.read_text("utf-8") != wanted:
+            done.unlink(missing_ok=True)
+            for name in names:
+                shutil.copy(own / name, folder)
+            run(need("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+            done.write_text(wanted, "utf-8")
+    return folder / "node_modules"
+
+
+def program(name: str) -> Command:
+    """Return the command of a program that npm brings."""
+    return [packages() / ".bin" / name]
+
+
+def _image(folder: Path) -> Command:
+    """Put the example and the modules that it imports into a package of their own."""
+    for source in (PROJECT / USER.source, MODULES / "windows-files.js", MODULES / "windows-hostprocess.js"):
+        shutil.copy(source, folder)
+    folder.joinpath("package.json").write_text('{"type": "module"}')
+    return [need("node"), folder / "image.js"]
+
+
 USER = User(
     options=(Options("m"), Options("m" * 60)),
     dump=lambda _, into: dump(need("node"), into),
     files=lambda _: files(need("node")),
-    image=lambda _: [need("node"), PROJECT / USER.source],
+    image=_image,
     trees=False,
+    program=program,
     source="examples/javascript/image.js",
 )

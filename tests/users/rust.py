@@ -45,8 +45,15 @@ def files(compiler: str, folder: Path) -> Path:
     return compiled(compiler, folder, "-O", *STD, PROJECT / "tests/rust/files.rs")
 
 
+def cargo(folder: Path, package: str, *words: str | Path) -> Path:
+    """Run cargo on a *package* of this project, with the crates that its lock names; return where its programs are."""
+    manifest = PROJECT / package / "Cargo.toml"
+    run(need("cargo"), *words, "--locked", "--quiet", "--manifest-path", manifest, "--target-dir", folder)
+    return folder / "debug"
+
+
 def _image(folder: Path) -> Command:
-    return [compiled("rustc", folder, *STD, PROJECT / USER.source)]
+    return [cargo(folder, "examples/rust", "build") / "image"]
 
 
 def can_ask(case: dict[str, Any]) -> bool:
