@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fa1c06fde930abd7ab869d9a118469952b03b194d4bbeb98e2171b5ac04aa00e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:6e171d857d49f0af0380d71895b256814b4fa49be7c342b4b7fd9c2ad71d9512","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!
@@ -153,7 +153,7 @@ const fn unpack<const SIZE: usize>(pieces: &[(usize, &[u8])]) -> [u8; SIZE] {
 
 /// The uncompressed tar.
 #[rustfmt::skip]
-pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
+pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
     (0, b"Files"),
     (95, b"0000755\x000000000\x000000000\x0000000000000\x0000000000000\x00010170\x00 5"),
     (100, b"ustar\x0000"),
@@ -265,7 +265,7 @@ pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub const BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
+pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     (0, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\xd1%\x82C1\x14\x85\xe1;\xe4g\x09o\x07\xe1\xc4\x0eVU"),
     (0, b"\x15m\x99\x99\xbb\xfa2\x83)\xc3\xf9\x826\xf9}\xf9R\xbaI\xe7\xc5G\x9c1\xc4\xa76\xcf\xed\xbb\xe0\xc2"),
     (0, b"q\xf2\x0c]@\xbb\xd9\x8a7\x88s:\xce\xd6\xe3\xee\xc4\xa4?\x8b\xe6+\xa9j\xb7y3\xfd\x85\x95\x12\xfd/"),

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ff12cbf48bdf31a4c68da8bc89135069c323ce1049caa5f278ac20b016cd4009","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:96986d0c01877d10de0bd55aa0ebfb7119b67016738c654322467ed422018258","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!
@@ -159,7 +159,7 @@ const fn unpack<const SIZE: usize>(pieces: &[(usize, &[u8])]) -> [u8; SIZE] {
 
 /// The uncompressed tar.
 #[rustfmt::skip]
-pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
+pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
     (0, b"UtilityVM"),
     (91, b"0000755\x000000000\x000000000\x0000000000000\x0000000000000\x00011034\x00 5"),
     (100, b"ustar\x0000"),
@@ -298,7 +298,7 @@ pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub const BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
+pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     (0, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\x9c5|\xdcf\x18\xc6\x1f)\xcc\xe6\x9f\xbb\x95\xa7\xde"),
     (0, b"\xef\x84\x07K\xd8L\x01\xe3\x16\xd1\xd92\x9d\x0f\xc28f\xf4>y+\xc3\xd6}\xe8X\x18;fk\x962O\xd7O\xfa*"),
     (0, b"\xebj\xc9\xe1\x9c\xd4\xe4\xfd\x8b>\x86\xf7y\x8f\xf5\xddT\xdd]v\xebW\xa7\xc7\xf0\xfc\x90\x18y]\x87"),

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e2a9d11319451b570cfe91ee77f2587b5c0f7dca3c386221ca998eeb4475d990","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:51573d98a78336700e3f395cff0c20780070511ac54f22dbb93624d73182c42c","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!
@@ -159,7 +159,7 @@ const fn unpack<const SIZE: usize>(pieces: &[(usize, &[u8])]) -> [u8; SIZE] {
 
 /// The uncompressed tar.
 #[rustfmt::skip]
-pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
+pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
     (0, b"UtilityVM"),
     (91, b"0000755\x000000000\x000000000\x0000000000000\x0000000000000\x00011034\x00 5"),
     (100, b"ustar\x0000"),
@@ -368,7 +368,7 @@ pub const LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub const BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
+pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     (0, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\x985t\x1cg\x10\xc7\xff\xbbf>~J\x17\xaerO\x8bw\xda\xc6"),
     (0, b"\xcc\xccv\xe9\xa5\xb3\x8e\xd1\x8c\xa5K\xf5\x95\xba0t\xe9\x8b\x94\x812\xa5\xbb\xb8\x09su\x99%\xefY"),
     (0, b"\xbb\x17N\x0c\x9a\xdf\xbd\xf9x>\x98\xff\x9c-\xe9\xcc\xa8\xde\xaa\x8f\xae\x9d=\x82\xff\x0e\x89\xa8"),
