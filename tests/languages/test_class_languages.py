@@ -172,3 +172,13 @@ def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:
     classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
     said = run(*java.JAVA, "-cp", classes, "Faults", tmp_path / "folder")
     assert "\na pipe: unicode 0 again 0\n" in said
+
+
+@pytest.mark.usefixtures("place")
+def test_the_documents_commands_vendor_into_a_package_and_a_project() -> None:
+    text = (PROJECT / "docs/java-and-csharp.md").read_text("utf-8")
+    commands = re.findall(r"^\./invokew vendor (\w+) scratch (\S+)$", text, re.MULTILINE)
+    assert [placed(language, place) for language, place in commands] == [
+        Options("com.example.layers", "WindowsScratch"),
+        Options("Winscratch", "WindowsScratch"),
+    ]
