@@ -44,6 +44,7 @@ TOOLS = (
     Tool("libwin-hivex-perl", "hivexregedit"),
     Tool("locales", "/usr/share/i18n/locales/tr_TR"),
     Tool("mmdebstrap", "mmdebstrap"),
+    Tool("php-cli", "php"),
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
     Tool("qemu-user-static", "qemu-s390x-static"),

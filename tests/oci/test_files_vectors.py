@@ -10,7 +10,7 @@ import layer_vectors
 import pytest
 from layer_vectors import Case, Made, Refused
 from support import need
-from users import USERS, Command, User, c
+from users import USERS, WRITERS, Command, User, c
 
 from generator.builder.wire import ROOT
 from generator.oci import files
@@ -61,7 +61,7 @@ def test_the_random_cases_are_layers_and_errors_of_many_kinds() -> None:
     assert len({answer.code for answer in refused}) >= 12
 
 
-@pytest.fixture(scope="module", params=USERS)
+@pytest.fixture(scope="module", params=WRITERS)
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[User, Command]:
     """Return a language, and the program in it that answers cases."""
     user = USERS[request.param]

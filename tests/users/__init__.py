@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from support import need
 
-from generator.languages.language import Options
+from generator.languages.language import FILES, Options
 from generator.languages.table import LANGUAGES
 
 Command = list[str | Path]
@@ -23,6 +23,11 @@ def found(name: str) -> Command:
     """Return the command of a program that this machine has."""
     own = Path(sys.prefix, "bin", name)  # one of the tests' Python packages
     return [own if own.exists() else need(name)]
+
+
+def nothing(_: object) -> Command:
+    """Fail, for a language that has no writer of layers on top, which nobody asks."""
+    raise NotImplementedError
 
 
 def every(_: object) -> bool:
@@ -40,14 +45,15 @@ class User(NamedTuple):
     layers on top, those that it *can_ask*; if the language's writer takes *trees*, the arguments
     ``tree FOLDER PATH own|one`` have it write the layer of a folder, with its entries' own times or one.
     *program* returns the command of the language's formatter by its name, and of whatever else has one.
-    *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines.
+    *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines. A
+    language without such a writer leaves out all of these but *program*.
     """
 
     options: tuple[Options, ...]
     dump: Callable[[Path, Path], None]
-    files: Callable[[Path], Command]
-    image: Callable[[Path], Command]
-    source: str
+    files: Callable[[Path], Command] = nothing
+    image: Callable[[Path], Command] = nothing
+    source: str = ""
     lines: int = 60
     trees: bool = True
     program: Callable[[str], Command] = found
@@ -55,3 +61,4 @@ class User(NamedTuple):
 
 
 USERS: dict[str, User] = {name: import_module(f"{__name__}.{name}").USER for name in LANGUAGES}
+WRITERS = {name: user for name, user in USERS.items() if FILES in LANGUAGES[name].modules}
