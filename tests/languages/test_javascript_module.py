@@ -75,6 +75,21 @@ def test_the_writer_keeps_its_word_when_something_fails(runtime: str) -> None:
     assert "\n# fail 0\n" in said
 
 
+@pytest.mark.parametrize("runtime", ["node", "node 18"])
+def test_the_documented_program_saves_the_layer(runtime: str, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for source in (PROJECT / "examples/javascript/save.js", MODULES / "windows-scratch.js"):
+        shutil.copy(source, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    said = run(*started(runtime), tmp_path / "save.js", folder)
+    for file, name in (("layer.tar", "scratch.tar"), ("layer.tar.gz", "scratch.tar.gz"), ("BCD", "scratch.bcd")):
+        (folder / file).rename(folder / name)
+    wanted = {name: digest for name, digest in committed().items() if name.startswith("scratch.")}
+    assert dumped(folder) == wanted
+    assert said.split()[1:3] == [f"sha256:{wanted[name]}" for name in ("scratch.tar", "scratch.tar.gz")]
+
+
 # ---------------------------------------------------------------------------------------------
 # Checked
 
