@@ -158,6 +158,7 @@ def test_a_bundle_has_what_is_used_and_no_more(goal: str, tmp_path: Path) -> Non
     assert len(blob) < 7000
     header = bundled(tmp_path, f"import {{ padding }} from {files};\nconsole.log(padding(1));\n", option)
     assert len(header) < 500
+    bundled(tmp_path, f"export {{ verify }} from {scratch};\nexport {{ Writer }} from {files};\n", option, "--minify")
 
 
 # ---------------------------------------------------------------------------------------------
