@@ -51,6 +51,7 @@ TOOLS = (
     Tool("npm", "npm"),
     Tool("openssl", "openssl"),
     Tool("patch", "patch"),
+    Tool("php-cli", "php"),
     Tool("pigz", "pigz"),
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
