@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import classes
+import scripts
 from table import ENVIRONMENT, medians, seconds, show
 
 PROJECT = Path(__file__).absolute().parents[1]
@@ -228,6 +229,10 @@ def main(rounds: int = 15) -> None:
         for title, measured in (("Java", classes.java), ("C#", classes.csharp)):
             rows = rows_of(*measured(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
             show(title, ("source", "ratio", "load", "ratio", "heap", "ratio"), rows)
+        rows = rows_of(*scripts.rust(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+        show("Rust", ("source", "ratio", "compile", "ratio", "object", "ratio"), rows)
+        rows = rows_of(*scripts.javascript(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+        show("JavaScript", ("source", "ratio", "load", "ratio", "memory", "ratio"), rows)
 
 
 if __name__ == "__main__":

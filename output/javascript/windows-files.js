@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:54f96bcdde390e7d76e4856632abe398c8b58578e5b2054b98928bacf57bd24e","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:cd615b388d65756d9bc9ccdae94261e94afbdb95bbfceb91b45780c9b9865687","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -549,7 +549,7 @@ function securityOf(descriptor, directory, path) {
 }
 
 /** Returns the 16 bits that stand at an offset. */
-function number(data, at) {
+function bits16(data, at) {
   return data[at] | (data[at + 1] << 8);
 }
 
@@ -560,7 +560,7 @@ function isReadable(data) {
     return false;
   }
   return [4, 8, 12, 16].every((place) => {
-    const at = number(data, place) + number(data, place + 2) * 0x10000;
+    const at = bits16(data, place) + bits16(data, place + 2) * 0x10000;
     if (at === 0) {
       return true;
     }
@@ -578,14 +578,14 @@ function isReadable(data) {
 
 /** Does so for an access control list, of which 8 bytes are there. */
 function isListReadable(list) {
-  const size = number(list, 2);
+  const size = bits16(list, 2);
   const known = list[0] === 2 || list[0] === 4;
   if (!known || size < 8 || size % 4 !== 0 || size > list.length) {
     return false;
   }
   let at = 8;
-  for (let left = number(list, 4); left > 0; left--) {
-    const entry = at < size ? number(list, at + 2) : 0;
+  for (let left = bits16(list, 4); left > 0; left--) {
+    const entry = at < size ? bits16(list, at + 2) : 0;
     if (entry < 4 || entry % 4 !== 0 || entry > size - at) {
       return false;
     }

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3d2b8409a6c38f9848abdf3ae8367f7a8110e1aeedc9303ad9c4bafebadda4ae","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:6e091dfe57940b069ec2f7bf6d25c48f80878c0ce48e721a1502130fc6eef3ea","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.1.0"}
 
 /** The layer's name. */
 export declare const NAME = "hostprocess";
@@ -38,11 +38,5 @@ export declare function openCompressed(): ReadableStream<
   Uint8Array<ArrayBuffer>
 >;
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export declare function verify(crypto?: {
-  readonly subtle: Pick<SubtleCrypto, "digest">;
-}): Promise<void>;
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export declare function verify(): Promise<void>;

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f6e07c1d2ba8d1017a30a00f0ba10d4229fdfd2b468213f515dfefb4323e1e5a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:3302f96ccd6e5f78052de97cb404cad4bb36601b8111747893dc3458d873135e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.1.0"}
 
 /** The Windows base layer hostprocess, ready to store, push or hash. */
 
@@ -48,12 +48,10 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export async function verify({ subtle } = globalThis.crypto) {
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export async function verify() {
+  const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
+  const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:360173b062a789597981897efb7d6752710d5b741771910b7f66391076006951","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:ceb97eacc7187ca3401dd86773c526cd02373749b1d2dfaad13b7a7d7be6dc1c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.1.0"}
 
 /** The layer's name. */
 export declare const NAME = "legacy";
@@ -41,11 +41,5 @@ export declare function openCompressed(): ReadableStream<
 /** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
 export declare function bcd(): Uint8Array<ArrayBuffer>;
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export declare function verify(crypto?: {
-  readonly subtle: Pick<SubtleCrypto, "digest">;
-}): Promise<void>;
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export declare function verify(): Promise<void>;

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b2db437c9e9450be598cdf16408cba82c1b8e2a6246537aa85e7221436c0c374","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:4cc015ecac670d0f62405ec5b7d0d9ed8c7651a86abab242ea098d735120abf1","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.1.0"}
 
 /** The Windows base layer legacy, ready to store, push or hash. */
 
@@ -53,12 +53,10 @@ export function bcd() {
   return layer().subarray(3072, 15360);
 }
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export async function verify({ subtle } = globalThis.crypto) {
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export async function verify() {
+  const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
+  const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);

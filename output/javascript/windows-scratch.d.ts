@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4431e4ed6259dc66c6f80b7389b7fb4c9e3b2316aff2a9eea151d43da2277386","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:3d4d4f2ee1ffb48494ad9a0e145ecc8920ee722fc005eeb50084b026cb936afc","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.1.0"}
 
 /** The layer's name. */
 export declare const NAME = "scratch";
@@ -41,11 +41,5 @@ export declare function openCompressed(): ReadableStream<
 /** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
 export declare function bcd(): Uint8Array<ArrayBuffer>;
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export declare function verify(crypto?: {
-  readonly subtle: Pick<SubtleCrypto, "digest">;
-}): Promise<void>;
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export declare function verify(): Promise<void>;

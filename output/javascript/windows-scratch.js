@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:722aefc79b9c3868805ebd06c6fb52674e2ccb309e7cb93472f6d28a7ec272e4","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:587dc5a3b12fab3b276697d42c5d8f5ba4cdd4f7301d9244deeba8958b734439","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.1.0"}
 
 /** The Windows base layer scratch, ready to store, push or hash. */
 
@@ -53,12 +53,10 @@ export function bcd() {
   return layer().subarray(3072, 15360);
 }
 
-/**
- * Throws unless the bytes here have the sizes and digests that this file states.
- *
- * It takes the web's crypto; Node 18 has that in node:crypto alone, as webcrypto.
- */
-export async function verify({ subtle } = globalThis.crypto) {
+/** Throws unless the bytes here have the sizes and digests that this file states. */
+export async function verify() {
+  const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
+  const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);

@@ -4,7 +4,7 @@ import js from "@eslint/js";
 
 // What the web and Node 18 both have, and no more.
 const web = ["Blob", "DecompressionStream", "ReadableStream", "Response", "TextEncoder", "WritableStream", "btoa"];
-const node = ["Buffer", "TextDecoder", "console", "fetch", "process"];
+const programs = ["Buffer", "TextDecoder", "console", "document", "fetch", "process"];
 
 const named = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));
 
@@ -24,5 +24,5 @@ export default [
             "prefer-const": "error",
         },
     },
-    { files: ["programs/**"], languageOptions: { globals: named(node) } },
+    { files: ["programs/**"], languageOptions: { globals: named(programs) } },
 ];

@@ -57,8 +57,8 @@ async function answer([first, ...lines]) {
             layer = new Writer(out, common(descriptor, times));
         }
         for (const line of lines) {
-            const [kind, path, target, size, attributes, descriptor, ...times] = line.split(" ");
-            const options = { attributes: Number(attributes), size: BigInt(size), ...common(descriptor, times) };
+            const [kind, path, target, size, attributes, own, ...ownTimes] = line.split(" ");
+            const options = { attributes: Number(attributes), size: BigInt(size), ...common(own, ownTimes) };
             if (layer === undefined) {
                 chunks.push(header({ kind, path: text(path), target: text(target), ...options }));
             } else {

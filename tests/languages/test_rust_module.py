@@ -24,7 +24,7 @@ PEDANTIC = ("--", "-D", "warnings", "-W", "clippy::pedantic")
 @functools.cache
 def compilers() -> dict[str, str]:
     """Return every rustc from the floor on that this machine has, by its version."""
-    found = {}
+    found: dict[str, str] = {}
     for candidate in ("/usr/bin/rustc", shutil.which("rustc")):
         if candidate is not None and Path(candidate).exists():
             said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
@@ -65,6 +65,17 @@ def test_the_oldest_rustc_that_is_promised_is_here() -> None:
     release = Path("/etc/os-release").read_text("utf-8")
     if 'VERSION_ID="12"' in release and "ID=debian" in release:
         assert any(version.startswith("1.63.") for version in compilers())
+
+
+def test_the_documented_program_saves_the_layer(tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    said = run(rust.compiled("rustc", tmp_path, PROJECT / "examples/rust/save.rs"), folder)
+    for file, name in (("layer.tar", "scratch.tar"), ("layer.tar.gz", "scratch.tar.gz"), ("BCD", "scratch.bcd")):
+        (folder / file).rename(folder / name)
+    wanted = {name: digest for name, digest in committed().items() if name.startswith("scratch.")}
+    assert dumped(folder) == wanted
+    assert said.split()[1:3] == [f"sha256:{wanted[name]}" for name in ("scratch.tar", "scratch.tar.gz")]
 
 
 # ---------------------------------------------------------------------------------------------

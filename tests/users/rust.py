@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rust in the tests that all languages share."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ MODULES = OUTPUT / "rust"
 STD = ("--cfg", 'feature="std"')
 
 
-def compiled(compiler: str, folder: Path, *words: str | Path, **environment: str) -> Path:
-    """Return the program that a source and flags give, a warning being an error."""
+def compiled(compiler: str, folder: Path, *words: str | Path, layers: str | Path = "") -> Path:
+    """Return the program that a source and flags give, a warning being an error; it may include *layers*."""
     program = folder / "program"
-    run(need(compiler), "--edition", "2021", "-D", "warnings", *words, "-o", program, **environment)
+    run(need(compiler), "--edition", "2021", "-D", "warnings", *words, "-o", program, LAYERS_RS=str(layers))
     return program
 
 
@@ -37,7 +39,7 @@ def dump(compiler: str, folder: Path) -> Path:
     lines.append("    ]\n}\n")
     table = folder / "layers.rs"
     table.write_text("\n".join(lines))
-    return compiled(compiler, folder, PROJECT / "tests/rust/dump.rs", LAYERS_RS=str(table))
+    return compiled(compiler, folder, PROJECT / "tests/rust/dump.rs", layers=table)
 
 
 def files(compiler: str, folder: Path) -> Path:
@@ -45,15 +47,27 @@ def files(compiler: str, folder: Path) -> Path:
     return compiled(compiler, folder, "-O", *STD, PROJECT / "tests/rust/files.rs")
 
 
-def cargo(folder: Path, package: str, *words: str | Path) -> Path:
-    """Run cargo on a *package* of this project, with the crates that its lock names; return where its programs are."""
+def built(folder: Path, package: str) -> Path:
+    """Return where the programs are of a *package* of this project, made with the crates that its lock names."""
     manifest = PROJECT / package / "Cargo.toml"
-    run(need("cargo"), *words, "--locked", "--quiet", "--manifest-path", manifest, "--target-dir", folder)
+    command: Command = [
+        need("cargo"),
+        "build",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+        manifest,
+        "--target-dir",
+        folder,
+    ]
+    environment = os.environ | {"CARGO_INCREMENTAL": "0"}  # nothing is built twice
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=590)
+    assert done.returncode == 0, done.stderr
     return folder / "debug"
 
 
 def _image(folder: Path) -> Command:
-    return [cargo(folder, "examples/rust", "build") / "image"]
+    return [built(folder, "examples/rust") / "image"]
 
 
 def can_ask(case: dict[str, Any]) -> bool:
