@@ -31,5 +31,5 @@ def on_windows(
         source.write_text(_RANDOM)
         compiler = need("x86_64-w64-mingw32-gcc")
         subprocess.run([compiler, "-shared", "-o", library, source, "-ladvapi32"], check=True, timeout=300)
-    command = [WINE, program, *words]
+    command: list[str | Path] = [WINE, program, *words]
     return subprocess.run(command, env=environment, input=data, capture_output=True, check=False, timeout=300)

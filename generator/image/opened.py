@@ -13,6 +13,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import os
 import posixpath
 import re
 import tempfile
@@ -30,7 +31,8 @@ from .stores import Archive, Folder, Store
 
 TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
-_MAX_IMAGES: Final = 1000  # that a layout's index, and the indexes in it, may lead to
+_MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
+_MAX_LAYERS: Final = 500  # of an image; Docker takes 127
 _MAX_LEVELS: Final = 4  # of indexes in indexes
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
@@ -39,6 +41,7 @@ _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 Fault = Callable[[str, str, str], None]
 """What is told of a fault: where it is, the rule that is broken, and what was found."""
 
+_Listed = TypeVar("_Listed")
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
@@ -131,12 +134,12 @@ def split(name: str) -> tuple[str, str, str]:
     digested = re.fullmatch(r"(.+)(@sha256:[0-9a-f]{64})", rest, re.DOTALL)
     if digested is not None:
         return transport, digested[1], digested[2]
-    drive = re.match(r"[A-Za-z]:[\\/]", rest)  # of a path on Windows
+    drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
     colon = rest.find(":", 2 if drive else 0)
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
 
 
-def unpack(blob: io.BufferedReader) -> tuple[str, Stream]:
+def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream]:
     """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
 
     Raises GeneratorError for zstd where this Python has none; reading raises OSError, EOFError or zlib.error where the
@@ -150,7 +153,7 @@ def unpack(blob: io.BufferedReader) -> tuple[str, Stream]:
         try:
             from compression import zstd  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
-            raise GeneratorError("a layer is compressed by zstd, which Python reads from 3.14 on; use that") from error
+            raise GeneratorError(f"{shown}: compressed by zstd, which Python reads from 3.14 on; use that") from error
         return compression, zstd.ZstdFile(blob)
     return compression, blob
 
@@ -213,7 +216,7 @@ class _Reader(NamedTuple):
             ids = _diff_ids(config)
             layers = tuple(
                 Layer(path, None, ids[at] if at < len(ids) else "", self.store, path)
-                for at, path in enumerate(each.layers)
+                for at, path in enumerate(self._few(each.layers, where))
             )
             found.append(Image(self.name, None, None, None, config, layers))
         return found
@@ -252,10 +255,16 @@ class _Reader(NamedTuple):
         config = self._document(raw, Config, f"{where}: config") if raw is not None else None
         ids = _diff_ids(config)
         layers = []
-        for at, each in enumerate(manifest.layers):
+        for at, each in enumerate(self._few(manifest.layers, where)):
             path = self._path(each.digest, f"{where}: layers[{at}]")
             layers.append(Layer(each.digest, each, ids[at] if at < len(ids) else "", self.store, path))
         return Image(where, descriptor, platform, manifest, config, tuple(layers))
+
+    def _few(self, layers: list[_Listed], where: str) -> list[_Listed]:
+        """Return *layers*, or as many of them as an image may have."""
+        if len(layers) > _MAX_LAYERS:
+            self.fault(where, "layers", f"there are {len(layers):,}, of which the first {_MAX_LAYERS:,} are looked at")
+        return layers[:_MAX_LAYERS]
 
     def _called(self, digest: str) -> str:
         """Return what to call an image: by the start of its digest, unless its name has that."""

@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Final
 
+from ..errors import brief
 from ..hives import reader
 from ..hives.rules import Level
 from ..oci.untar import DIRECTORY, FILE, HARD_LINK, Entry
@@ -32,12 +33,12 @@ class Base:
         if entry.kind == DIRECTORY:
             self._utility |= path == UTILITY_FILES
             if entry.name != path and path in {UTILITY_VM, UTILITY_FILES}:
-                tell("base-slash", f"the name is {entry.name!r}")
+                tell("base-slash", f"the name is {brief(entry.name)}")
             return
         wanted = _FOLDED.get(fold(path))
         linked = entry.kind == HARD_LINK and fold(posixpath.normpath(entry.target)) in _FOLDED
         if linked or (wanted is not None and entry.kind != FILE):
-            tell("hive-linked", f"it is a link to {entry.target!r}")
+            tell("hive-linked", f"it is a link to {brief(entry.target)}")
         elif wanted == path:
             self._seen.add(path)
             if wrong := _hive(entry.size, read):

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from ..errors import brief
+from ..errors import brief, shorten
 from ..image.documents import CONFIGS, LAYERS, MANIFESTS, Config
 from ..image.opened import DIGEST, Image, Layer
 from .layer import Seen
@@ -14,6 +14,8 @@ from .rules import RULES, Finding, Level
 from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
+_MOST_UNPACKED: Final = 256 << 30  # bytes of all layers that are looked at, those of several images together
+_MOST_NAME: Final = 1000  # characters of an entry's name in a finding
 _ARCHITECTURES: Final = frozenset({"amd64", "arm64", "arm", "386"})
 _VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){2,3}")
 
@@ -44,7 +46,7 @@ class Findings:
         """Add what was *found* to break a rule."""
         self._alike[where, rule] += 1
         if self._alike[where, rule] <= MOST[RULES[rule].level]:
-            self._listed.append(Finding(where, entry, rule, found))
+            self._listed.append(Finding(where, shorten(entry, _MOST_NAME), rule, found))
 
     def join(self, where: str, others: Checked) -> None:
         """Add what was found elsewhere as found at *where*."""
@@ -67,14 +69,20 @@ class Layers:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[Checked, Seen | None]] = {}
+        self._left = _MOST_UNPACKED
 
     def check(self, image: Image, findings: Findings) -> tuple[Seen | None, ...]:
         """Add the findings of an image's layers, from the lowest up."""
         seen: list[Seen | None] = []
         for at, layer in enumerate(image.layers):
             key = tuple(f"{each.name} {each.diff_id}" for each in image.layers[: at + 1])
+            if self._left < 0:
+                findings.add(f"{image.name}: layers[{at}]", "bomb", "it is not looked at: those before were too large")
+                seen.append(None)
+                continue
             if key not in self._known:
                 self._known[key] = self._first(layer, [each.tree if each else None for each in seen])
+                self._left -= unpacked.unpacked if (unpacked := self._known[key][1]) else 0
             told, found = self._known[key]
             findings.join(f"{image.name}: layers[{at}]", told)
             seen.append(found)

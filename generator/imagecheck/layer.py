@@ -84,7 +84,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         tar: _Hashed | None = None
         tree: Tree | None = Tree(base=not below)
         try:
-            compression, unpacked = unpack(stored)
+            compression, unpacked = unpack(stored, layer.name)
             _check_compression(layer, compression, tell)
             tar = _Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
             tar.most = _most(layer)

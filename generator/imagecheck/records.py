@@ -5,6 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from ..errors import brief
@@ -33,8 +34,8 @@ def check(entry: Entry, on_top: bool, tell: Tell) -> int:
     if on_top:
         _lacking(entry, tell)
     for key, value in records.items():
-        if key.startswith(_XATTR):
-            _decoded(value, key, "record", tell)
+        if key.startswith(_XATTR) and _decoded(value) is None:
+            tell("record", f"{brief(key)} is {brief(value)}, which is no padded base64")
     if _MOUNT_POINT in records and entry.kind != SYMBOLIC_LINK:
         tell("record", f"{_MOUNT_POINT} is on an entry that is no symbolic link")
     return _attributes(entry, tell)
@@ -71,9 +72,8 @@ def _kind(entry: Entry) -> str:
 def _descriptor(records: Mapping[str, str], tell: Tell) -> None:
     key = facts().records.descriptor
     if (text := records.get(key)) is not None:
-        data = _decoded(text, key, "descriptor", tell)
-        if data is not None:
-            _check_descriptor(data, tell)
+        if wrong := _wrong_descriptor(text):
+            tell("descriptor", f"{key} is {brief(text)}: {wrong}")
     elif (text := records.get(_SDDL)) is not None:
         try:
             sddl.from_text(text[:_MOST])
@@ -81,8 +81,14 @@ def _descriptor(records: Mapping[str, str], tell: Tell) -> None:
             tell("descriptor", f"{_SDDL} is {brief(text)}: at character {error.position + 1}: {error}")
 
 
-def _check_descriptor(data: bytes, tell: Tell) -> None:
-    """Tell of the first fault of a descriptor, but not of parts that only a hive's must have."""
+@lru_cache(maxsize=32)  # most entries have one of a few
+def _wrong_descriptor(text: str) -> str | None:
+    """Return the first fault of a descriptor in base64, but not of parts that only a hive's must have, or None."""
+    data = _decoded(text)
+    if data is None:
+        return "no padded base64"
+    if len(data) > facts().limits.descriptor:
+        return f"the descriptor has {len(data):,} bytes"
     faults: list[str] = []
 
     def fault(_: int, rule: str, message: str) -> None:
@@ -90,15 +96,14 @@ def _check_descriptor(data: bytes, tell: Tell) -> None:
             faults.append(message)
 
     descriptor.check(data, 0, len(data), fault)
-    if faults or len(data) > facts().limits.descriptor:
-        tell("descriptor", faults[0] if faults else f"the descriptor has {len(data):,} bytes")
+    return faults[0] if faults else None
 
 
-def _decoded(text: str, key: str, rule: str, tell: Tell) -> bytes | None:
+def _decoded(text: str) -> bytes | None:
+    """Return what base64 says as Go reads it, which passes over the ends of lines; None where it is none."""
     try:
         return base64.b64decode(text.translate({10: None, 13: None}).encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        tell(rule, f"{key} is {brief(text)}, which is no padded base64")
         return None
 
 

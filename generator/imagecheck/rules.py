@@ -83,10 +83,13 @@ RULES: Final[dict[str, Rule]] = {
     "rootfs": _refused("the configuration has a diff ID for each layer, and no more", "oci config"),
     "history": _unusual("history has an entry for each layer, beside those that are marked as empty", "oci config"),
     "diff-id": _refused("a diff ID is the digest of the layer's tar, uncompressed", "oci config"),
-    "layers": _refused("the lowest layer is a base layer: there is one at least", "ociwclayer"),
+    "layers": _refused("an image has a base layer, and 500 layers at most", "ociwclayer; winscratch"),
     # A layer as a tar.
     "layer": _refused("a layer is a tar that can be read to its end", "archive/tar"),
-    "bomb": _refused("a layer unpacks to at most 64 GiB, and beyond 1 GiB to at most 200 times its blob", "winscratch"),
+    "bomb": _refused(
+        "a layer unpacks to at most 64 GiB, beyond 1 GiB to at most 200 times its blob, and all to 256 GiB",
+        "winscratch",
+    ),
     "entries": _refused("a layer has at most 1,000,000 paths, of 67,108,864 characters together", "winscratch"),
     "rest": _unusual("a layer ends with its tar"),
     # A base layer.

@@ -113,9 +113,9 @@ class Untar:
             if any(following):
                 raise TarError(self._at, "a header follows one block of zeros, where the end has two")
             return None
-        summed = block[:148] + b" " * 8 + block[156:]
+        summed, wanted = block[:148] + b" " * 8 + block[156:], self._number(block[148:156])
         total = sum(summed)
-        if self._number(block[148:156]) not in {total, total - 256 * sum(byte > 127 for byte in summed)}:  # or signed
+        if wanted != total and wanted != total - 256 * sum(byte > 127 for byte in summed):  # as signed bytes
             raise TarError(self._at - BLOCK, "no header of a tar: its checksum is wrong")
         return block
 

@@ -354,8 +354,8 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
     source = PROJECT / "tests/builders/jib/Jibbed.java"
 
     def build(path: str, to: str, *folders: str) -> str:
-        places = [f"-D{name}={tmp_path}" for name in ("user.home", "java.io.tmpdir")]
-        words = [*places, "-DsendCredentialsOverHttp=true", "-cp", jars(), source, base, context / "dropgz.exe"]
+        words: list[str | Path] = [f"-D{name}={tmp_path}" for name in ("user.home", "java.io.tmpdir")]
+        words += ["-DsendCredentialsOverHttp=true", "-cp", jars(), source, base, context / "dropgz.exe"]
         said = run(java, *words, path, f"{address}/{to}", *folders, XDG_CACHE_HOME=str(tmp_path))
         return f"{address}/{to}@{said.splitlines()[-1]}"
 

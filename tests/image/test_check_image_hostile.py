@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import sys
 import tarfile
 import tracemalloc
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
 
 from generator.errors import GeneratorError
-from generator.imagecheck import command, layer, tree
+from generator.imagecheck import command, image, layer, tree
 
 MEMORY = 32 << 20  # bytes that a small image may take to check
 
@@ -66,6 +67,36 @@ def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, m
     status, said = check(layout.write())
     assert status == 1
     assert f"unpacks to more than {200 * len(layout.blobs[1]):,} bytes" in said
+
+
+def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_MOST_UNPACKED", 1 << 20)
+    top = tarred([*ROOTS, Part("Files/x", bytes(1 << 20))])
+    status, said = check(Layout(tmp_path, [base(), top, top, top]).write())
+    assert status == 1
+    assert [line.count("(bomb; ") for line in said.splitlines()] == [1, 1, 0]
+    assert ": layers[3]: refused: it is not looked at" in said
+
+
+def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.manifest["layers"] *= 20_000
+    status, said = check(layout.write())
+    assert status == 1
+    assert "there are 20,000, of which the first 500 are looked at" in said
+
+
+def test_what_python_cannot_unpack_is_an_error_and_no_verdict(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base(), b""])
+    layout.blobs[1] = b"\x28\xb5\x2f\xfd" + bytes(20)
+    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 24}
+    layout.manifest["layers"][1]["mediaType"] = f"{OCI}layer.v1.tar+zstd"
+    name = layout.write()
+    if sys.version_info >= (3, 14):
+        assert check(name)[0] == 1
+        return
+    with pytest.raises(GeneratorError, match=f"{sha256(layout.blobs[1])}: compressed by zstd"):
+        check(name)
 
 
 @pytest.mark.usefixtures("_bounded")

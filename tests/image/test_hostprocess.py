@@ -53,8 +53,8 @@ def test_the_image_is_good(made: tuple[Path, str]) -> None:
 def test_its_program_starts_from_the_unpacked_image(made: tuple[Path, str], tmp_path: Path) -> None:
     root = tmp_path / "root"
     run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{made[0]}/image:latest", root)
-    mount = {"CONTAINER_SANDBOX_MOUNT_POINT": "C:\\hpc"}
-    done = on_windows(root / "Files/hello.exe", "-once", folder=tmp_path, **mount)
+    program = root / "Files/hello.exe"
+    done = on_windows(program, "-once", folder=tmp_path, CONTAINER_SANDBOX_MOUNT_POINT="C:\\hpc")
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     said = dict(line.split(": ") for line in done.stdout.decode().splitlines()[1:])
     assert done.stdout.decode().startswith("hello from ")
