@@ -3,6 +3,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,12 @@ def checked(options: Options) -> Options:
         raise GeneratorError(f"image: {str(error).replace('$.', '--')}; see its --help") from error
 
 
-def epoch(environment: "os._Environ[str] | dict[str, str] | None" = None) -> int:
-    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset."""
-    text = (os.environ if environment is None else environment).get("SOURCE_DATE_EPOCH", "")
+def epoch(environment: Mapping[str, str] = os.environ) -> int:
+    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset.
+
+    Raises GeneratorError for what is no time that a layer can hold.
+    """
+    text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):
