@@ -76,7 +76,8 @@ class Blobber:
         self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
         self._size = 0
         self._members: list[str] = []
-        self._part = bytearray()
+        self._parts: list[memoryview] = []  # of the next member
+        self._held = 0  # bytes of them
         self._waiting: deque[tuple[Future[Any], ...]] = deque()
         self._most = threads + 4
         self._workers = ThreadPoolExecutor(threads)
@@ -94,23 +95,22 @@ class Blobber:
 
     def write(self, data: bytes) -> int:
         """Take all of *data*."""
-        if not self._part and len(data) == MEMBER:
-            self._cut(data)
-            return MEMBER
-        at = 0
-        while at < len(data):
-            step = min(MEMBER - len(self._part), len(data) - at)
-            self._part += data[at : at + step] if step < len(data) else data
-            at += step
-            if len(self._part) == MEMBER:
-                self.align()
+        left = memoryview(data)
+        while len(left) >= (step := MEMBER - self._held):
+            self._parts.append(left[:step])
+            self._held = MEMBER
+            self.align()
+            left = left[step:]
+        if left:
+            self._parts.append(left)
+            self._held += len(left)
         return len(data)
 
     def align(self) -> None:
         """Begin a new member."""
-        if self._part:
-            self._cut(bytes(self._part))
-            self._part = bytearray()
+        if self._held:
+            self._cut(b"".join(self._parts))
+            self._parts, self._held = [], 0
 
     def finish(self) -> tuple[Blob, list[str]]:
         """Return the blob of all that was written, and the names of its members."""
