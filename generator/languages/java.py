@@ -22,7 +22,6 @@ _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modul
 _MAX_PACKAGE = 200  # characters
 _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
 _FIX = "use --package"
-_SOURCES = ("tests/java/*.java", "examples/java/*.java")
 
 
 def _check(options: Options) -> None:
