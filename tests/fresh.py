@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from support import builder
+from support import BUILDER
 
-from generator import manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.errors import EXIT_OK, EXIT_STALE
 from generator.languages.table import committed
 
@@ -39,14 +39,14 @@ def check(tree: Path, *, full: bool = False) -> list[str]:
 def generate(tree: Path, **options: Any) -> list[str]:
     """Run the pipeline on *tree*; return what it said of what it did."""
     said: list[str] = []
-    given: dict[str, Any] = {"note": silent, "engine": builder()} | options
+    given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
     assert pipeline.generate(tree, say=said.append, **given) == EXIT_OK
     return said
 
 
 def written(said: list[str]) -> set[str]:
     """Return the files that *said* tells were written, but the manifest."""
-    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {manifest.MANIFEST}
+    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {unchanged.MANIFEST}
 
 
 def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:

@@ -30,7 +30,7 @@ from fresh import (
 )
 from support import need
 
-from generator import files, manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, GeneratorError
 from generator.languages.table import LANGUAGES
@@ -169,10 +169,10 @@ def test_what_changes_no_output_makes_nothing_stale(tree: Path, path: str, comme
     before = snapshot(tree)
     assert check(tree) == FRESH
     assert snapshot(tree) == before
-    assert generate(tree) == [f"wrote {manifest.MANIFEST}"]
+    assert generate(tree) == [f"wrote {unchanged.MANIFEST}"]
     assert generate(tree)[0] == NOTHING
     after = snapshot(tree)
-    assert {name for name in before if before[name] != after[name]} == {manifest.MANIFEST}
+    assert {name for name in before if before[name] != after[name]} == {unchanged.MANIFEST}
 
 
 def test_a_changed_program_is_seen_whatever_file_it_is_in(tree: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_removed_layers_files_are_left_over_and_go(tree: Path) -> None:
     assert check(tree) == FRESH
     assert not any((tree / path).exists() for path in gone)
     assert not (tree / "output/go/legacy").exists()
-    assert "legacy" not in (tree / manifest.MANIFEST).read_text()
+    assert "legacy" not in (tree / unchanged.MANIFEST).read_text()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_all_outputs_deleted_are_made_again(tree: Path) -> None:
 def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
     stranger = tree / "output/notes.txt"
     stranger.write_text("mine")
-    assert check(tree) == ["stale: output/notes.txt: left over: no layer or template makes it"]
+    assert check(tree) == [f"stale: output/notes.txt: {manifest.STRANGE}"]
     noted: list[str] = []
     generate(tree, note=noted.append)
     assert "output/notes.txt: not made here; move it out of output/" in noted[-1]
@@ -307,7 +307,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
-    left = tree / f"output/go/.go.mod{files.TEMPORARY}"
+    left = tree / f"output/go/.go.mod{unchanged.TEMPORARY}"
     left.write_text("half")
     assert check(tree) == [f"stale: output/go/{left.name}: left half written by a run that was killed"]
     assert generate(tree)[0] == NOTHING
@@ -357,9 +357,9 @@ def test_a_link_in_the_place_of_an_output_becomes_the_output(tree: Path) -> None
         ("generator/layers/notes.txt", "not a specification"),
         ("generator/layers/__pycache__/fifth.toml", "a hidden file or folder"),
         ("templates/go/__pycache__/module.go.jinja", "a hidden file or folder"),
-        (f"templates/go/.x{files.TEMPORARY}", "a hidden file or folder"),
-        (f"output/.x{files.TEMPORARY}/payload", "a hidden file or folder"),
-        (f"output/go/.x{files.TEMPORARY}", "left half written by a run that was killed"),
+        (f"templates/go/.x{unchanged.TEMPORARY}", "a hidden file or folder"),
+        (f"output/.x{unchanged.TEMPORARY}/payload", "a hidden file or folder"),
+        (f"output/go/.x{unchanged.TEMPORARY}", "left half written by a run that was killed"),
     ],
 )
 def test_what_does_not_belong_there_is_a_finding(tree: Path, path: str, why: str) -> None:
@@ -378,7 +378,7 @@ def test_the_bytecode_of_imported_modules_is_no_finding(tree: Path) -> None:
     assert check(tree, full=True) == FRESH
 
 
-@pytest.mark.parametrize("path", ["output/python/pipe", "templates/go/pipe", manifest.MANIFEST])
+@pytest.mark.parametrize("path", ["output/python/pipe", "templates/go/pipe", unchanged.MANIFEST])
 def test_a_pipe_is_refused_at_once(tree: Path, path: str) -> None:
     (tree / path).unlink(missing_ok=True)
     os.mkfifo(tree / path)
@@ -386,7 +386,7 @@ def test_a_pipe_is_refused_at_once(tree: Path, path: str) -> None:
         check(tree)
 
 
-@pytest.mark.parametrize("path", ["output/python/huge", "templates/go/huge", manifest.MANIFEST])
+@pytest.mark.parametrize("path", ["output/python/huge", "templates/go/huge", unchanged.MANIFEST])
 def test_a_huge_file_is_refused_at_once(tree: Path, path: str) -> None:
     with (tree / path).open("wb") as file:
         file.truncate(20 << 30)
@@ -455,7 +455,7 @@ def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
     assert not [line for line in check(tree) if "ignored" in line]
     (tree / ".gitignore").write_text("manifest.json\nbuild.toml\n")
     ignored = {line.split(": ")[1] for line in check(tree) if "ignored by git" in line}
-    assert ignored == {manifest.MANIFEST, "generator/layers/build.toml"}
+    assert ignored == {unchanged.MANIFEST, "generator/layers/build.toml"}
 
 
 @pytest.mark.usefixtures("no_engine")

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from .. import console, files, home, manifest
+from .. import console, files, home, manifest, unchanged
 from ..console import Say
 from ..errors import EXIT_OK, GeneratorError
 from ..languages import provenance
@@ -16,6 +16,7 @@ from ..languages.language import LAYER, Options, Place
 from ..languages.table import LANGUAGES
 from ..manifest import blob_path
 from ..oci import blob as layers
+from ..reading import read_file
 from . import lists
 from .change import Change
 from .lists import Entry
@@ -124,11 +125,11 @@ def committed_blob(root: Path, layer: str, kinds: Iterable[str] = (LAYER,)) -> l
         raise GeneratorError(f"{layer}: no such layer; use one of {', '.join(names)}")
     path = blob_path(layer)
     try:
-        data = files.read_file(root / path, path)
+        data = read_file(root / path, path)
     except GeneratorError:
         data = b""
-    if manifest.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
-        raise GeneratorError(f"{path}: missing, or not as {manifest.MANIFEST} has it; {home.RENEW}")
+    if unchanged.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
+        raise GeneratorError(f"{path}: missing, or not as {unchanged.MANIFEST} has it; {home.RENEW}")
     return layers.read_blob(data, path)
 
 
@@ -191,7 +192,7 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 def _text(path: Path) -> str | None:
     """Return the text of a file, None where there is none; bytes that are not UTF-8 become surrogates."""
     if path.is_file():
-        return files.read_file(path, str(path)).decode("utf-8", "surrogateescape")
+        return read_file(path, str(path)).decode("utf-8", "surrogateescape")
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None

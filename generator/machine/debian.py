@@ -44,6 +44,7 @@ TOOLS = (
     Tool("libwin-hivex-perl", "hivexregedit"),
     Tool("locales", "/usr/share/i18n/locales/tr_TR"),
     Tool("mmdebstrap", "mmdebstrap"),
+    Tool("patch", "patch"),
     Tool("php-cli", "php"),
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
@@ -148,5 +149,6 @@ def _as_root(wanted: Iterable[Tool]) -> list[str]:
 def _version(tool: Tool) -> str:
     """Return the version that apt would install of *tool*, or nothing if it knows of none."""
     shown = run(["apt-cache", "show", "--no-all-versions", tool.package]).stdout
-    found = re.search(r"^Version: (\S+)", shown, re.MULTILINE)
+    # Where there is no such package, a name such as g++ is a pattern for others.
+    found = re.search(rf"^Package: {re.escape(tool.package)}\n(?:\S.*\n)*?Version: (\S+)", shown, re.MULTILINE)
     return found[1] if found else ""

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Place, brief
+from ..errors import brief
 from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 from . import values
+from .toml import Place
 
 BOOT_MANAGER = 0x10100002
 OS_LOADER = 0x10200003

@@ -15,7 +15,7 @@ import pytest
 from copying import each, options_of
 from support import INVOKE, need
 
-from generator import files, manifest
+from generator import files, manifest, unchanged
 from generator.copies import vendor
 from generator.errors import GeneratorError
 from generator.languages import provenance
@@ -415,7 +415,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for part in ("output/layers", "generator/layers", "templates"):
         shutil.copytree(ROOT / part, root / part)
-    shutil.copy(ROOT / manifest.MANIFEST, root / manifest.MANIFEST)
+    shutil.copy(ROOT / unchanged.MANIFEST, root / unchanged.MANIFEST)
     blob = root / "output/layers/scratch.tar.gz"
     blob.write_bytes(blob.read_bytes()[:-1])
     with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; run \./invokew generate$"):

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from generator.errors import GeneratorError, Place
+from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 from generator.spec import bcd
 from generator.spec.bcd import BcdObject
+from generator.spec.toml import Place
 
 GUID = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 BOOTMGR = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
