@@ -262,7 +262,7 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
     ("old", "new", "detail"),
     [
         ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
-        ('"language":"go"', '"language":"rust"', "there is no language rust"),
+        ('"language":"go"', '"language":"cobol"', "there is no language cobol"),
         ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
         ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
     ],
