@@ -4,10 +4,12 @@
 The bare staleness check, which runs on every commit, does without the command line's parser.
 """
 
+import os
 import sys
 
-from . import home
-from .console import status_of
+from . import home, unchanged
+from .console import say, status_of
+from .errors import EXIT_OK
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,10 +30,9 @@ def tasks(root: str, words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if home.CHECKOUT and words == ["check-stale"]:
-        from . import pipeline
-
-        return pipeline.check(home.ROOT, as_json=False)
+    if home.CHECKOUT and words == ["check-stale"] and os.environ.get("CI") != "true" and unchanged.is_fresh(home.ROOT):
+        say(unchanged.FRESH)
+        return EXIT_OK
     from . import cli
 
     return cli.main(words)

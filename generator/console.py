@@ -5,14 +5,16 @@ Results go to standard output; progress, waiting, notices and errors go to stand
 flushed as it is said, so that it reaches a pipe or a log while the command still runs.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TextIO
 
 from . import home
 from .errors import EXIT_ERROR, EXIT_INTERRUPTED, GeneratorError, one_line, printable
+
+TYPE_CHECKING = False  # typing's own would cost the staleness check a third of its time
+if TYPE_CHECKING:
+    from typing import TextIO
 
 Say = Callable[[str], None]
 
@@ -89,10 +91,12 @@ def json_document(data: object) -> Verbatim:
     Such a command starts a line in ``::``, which no line of JSON does, or is ``##[`` or ``##vso[`` anywhere: of two
     ``#`` in turn, which only strings hold, the second is written as its code.
     """
+    import json
+
     return Verbatim(json.dumps(data, indent=2).replace("##", r"#\u0023"))
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: "TextIO | None", text: str) -> None:
     if stream is None:  # closed by whoever started us
         return
     line = text if isinstance(text, Verbatim) else one_line(text)
@@ -109,7 +113,7 @@ def _unsaid(error: OSError) -> Exception:
     return GeneratorError(f"standard output: cannot be written: {error.strerror}")
 
 
-def _discard(stream: TextIO) -> None:
+def _discard(stream: "TextIO") -> None:
     """Have what *stream* still holds go nowhere; Python would try again at its end and set a status of its own."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())

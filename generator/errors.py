@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one family of errors a user sees, each as a single line."""
-
-import re
-from typing import Any, NamedTuple
+"""The one family of errors a user sees, each as a single line. Imports nothing: the staleness check does."""
 
 EXIT_OK = 0
 EXIT_STALE = 1
@@ -10,7 +7,7 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 # What continuous integrations take for a command to them: a line that starts in `::`, or `##[`, `##vso[` anywhere.
-_LOG_COMMAND = re.compile(r"^\s*::|##(?=\w*\[)")
+_LOG_COMMAND = r"^\s*::|##(?=\w*\[)"
 
 
 class GeneratorError(Exception):
@@ -29,10 +26,14 @@ def printable(text: str) -> str:
     """Return *text*, a line or a part of one, with tabs kept, control characters escaped and log commands broken."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
-    return _LOG_COMMAND.sub(lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
+    if "::" not in text and "##" not in text:
+        return text
+    import re
+
+    return re.sub(_LOG_COMMAND, lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
 
 
-def brief(data: Any) -> str:
+def brief(data: object) -> str:
     """Return how Python writes *data*, cut where that is long, so that an error stays one line that can be read."""
     try:
         return shorten(repr(data))
@@ -43,18 +44,3 @@ def brief(data: Any) -> str:
 def shorten(text: str, most: int = 80) -> str:
     """Return *text*, cut where it is longer than *most* characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-class Place(NamedTuple):
-    """Where in a specification something stands: the file and the TOML key path."""
-
-    file: str
-    key: str = ""
-
-    def at(self, suffix: str) -> "Place":
-        """Return the place one step further in; *suffix* is a key name or an index such as ``[2]``."""
-        return Place(self.file, self.key + ("." if self.key and suffix[:1] != "[" else "") + suffix)
-
-    def error(self, wrong: str, right: str) -> GeneratorError:
-        """Return the error that says what is *wrong* here and what would be *right*."""
-        return GeneratorError(f"{self.file}: {shorten(self.key, 200)}: {wrong}; {right}")

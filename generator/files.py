@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from .console import Say
 from .errors import GeneratorError
 from .locking import close_lock, open_lock, try_lock
+from .reading import NO_FOLLOW
 from .settings import timeout
+from .unchanged import TEMPORARY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
-MAX_FILE = 64 << 20  # bytes; nothing that takes part is near it
-NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
-NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe must not wait for a writer
 _DESCRIPTORS = {os.open, os.mkdir, os.stat, os.unlink, os.rename} <= os.supports_dir_fd  # not on Windows
 LOCK_SECONDS = 600  # to wait for another run, unless WINSCRATCH_TIMEOUT says otherwise
 
@@ -53,34 +51,6 @@ def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[N
         raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
     finally:
         close_lock(descriptor)
-
-
-def read_file(path: "Path | str", shown: str, limit: int = MAX_FILE, *, follow: bool = True) -> bytes:
-    """Return the content of a regular file of at most *limit* bytes; raises GeneratorError, naming it *shown*, if not.
-
-    A pipe or a device is refused without waiting for it, and a link too unless *follow*.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NO_WAIT | (0 if follow else NO_FOLLOW))
-        try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-            if not stat.S_ISREG(status.st_mode):
-                raise GeneratorError(f"{shown}: not a regular file; name one, or remove this")
-            if status.st_size > limit:
-                raise GeneratorError(f"{shown}: larger than {limit:,} bytes, which no such file is")
-            parts, size = [], 0
-            while part := os.read(descriptor, max(status.st_size - size, 0) + 1):  # all, but of a file that grows
-                parts.append(part)
-                size += len(part)
-                if size > limit:
-                    raise GeneratorError(f"{shown}: larger than {limit:,} bytes, which no such file is")
-            return parts[0] if len(parts) == 1 else b"".join(parts)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise GeneratorError(f"{shown}: cannot be read: {error.strerror}") from error
 
 
 class _Folder(NamedTuple):
@@ -150,7 +120,7 @@ def _open_folder(path: "Path", below: "Path", stack: contextlib.ExitStack) -> _F
 def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bool = True) -> _Folder:
     """Open the folder *name* of *folder*; raises OSError where that is a link, unless *follow*."""
     path, called = os.path.join(folder.path, name), folder.name(name)
-    if not follow and _is_link(os.stat(called, dir_fd=folder.descriptor, follow_symlinks=False)):
+    if not follow and is_link(os.stat(called, dir_fd=folder.descriptor, follow_symlinks=False)):
         raise OSError(errno.ELOOP, "a link stands in the place of a folder", path)
     if not _DESCRIPTORS:
         return _Folder(path, None)
@@ -160,7 +130,7 @@ def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bo
     return _Folder(path, descriptor)
 
 
-def _is_link(status: os.stat_result) -> bool:
+def is_link(status: os.stat_result) -> bool:
     """Tell whether *status* is of a link, or of what leads elsewhere as one on Windows, a junction among them."""
     attributes = getattr(status, "st_file_attributes", 0)
     return stat.S_ISLNK(status.st_mode) or bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)

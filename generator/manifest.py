@@ -1,34 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the committed outputs were made from, by content hash: the quick half of the staleness check.
+"""What the committed outputs were made from, by content hash, and what differs from that."""
 
-The manifest holds the hash of every file that takes part and of every output. Where all of them are as it
-says, nothing has changed since and nothing needs to be made to know it. Standard library only, and little of
-it: this runs on every commit, and pathlib and dataclasses would take as long to import as the rest takes.
-Hashes of text are taken with LF line ends, so that a checkout with CRLF is as fresh as any other.
-"""
-
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import home
+from . import home, unchanged
 from .console import json_document, workflow_error
-from .errors import GeneratorError, brief
-from .files import TEMPORARY, read_file
+from .errors import brief
+from .reading import read_file
+from .unchanged import FORMAT, FRESH, LAYERS, MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANIFEST = "output/manifest.json"
-LAYERS = "generator/layers"
-FORMAT = 2
+STRANGE = "not made here; move it out of output/, which holds generated files only"
 MOST = 10  # changed inputs that are named; more tell nobody more
-
-_INPUT_FOLDERS = ("generator", "templates")
-_INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
-_LINK = "a symbolic link; put the file itself here"
 
 
 class Seen(NamedTuple):
@@ -59,59 +47,8 @@ class Finding(NamedTuple):
 
 def look(root: "Path | str") -> Seen:
     """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
-    seen = Seen({}, {}, [])
-    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output"):
-        if os.path.islink(f"{root}/{path}"):
-            seen.strange.append(Finding(path, _LINK))
-        elif path in _INPUT_FILES:
-            if os.path.lexists(f"{root}/{path}"):
-                seen.inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
-        else:
-            _walk(str(root), path, seen.outputs if path == "output" else seen.inputs, seen)
-    seen.outputs.pop(MANIFEST, None)
-    return seen
-
-
-def _walk(root: str, folder: str, hashes: dict[str, str], seen: Seen) -> None:
-    """Hash the files of *folder* and below; folders that are links are not entered."""
-    try:
-        with os.scandir(f"{root}/{folder}") as scan:
-            entries = list(scan)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise GeneratorError(f"{folder}: cannot be read: {error.strerror}") from error
-    top = folder.partition("/")[0]
-    for entry in entries:
-        path = f"{folder}/{entry.name}"
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if entry.is_symlink():
-            seen.strange.append(Finding(path, _LINK))
-        elif entry.name == "__pycache__" and is_folder and top != "templates" and folder != LAYERS:
-            if top == "output":
-                _check_bytecode(root, path, {name.name for name in entries}, seen)
-        elif top == "output" and entry.name[0] == "." and entry.name.endswith(TEMPORARY) and not is_folder:
-            seen.strange.append(Finding(path, "left half written by a run that was killed"))
-        elif entry.name[0] == "." or entry.name == "__pycache__":
-            seen.strange.append(Finding(path, "a hidden file or folder; remove it, or take the dot from its name"))
-        elif folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):
-            seen.strange.append(Finding(path, f"not a specification; {LAYERS} holds files NAME.toml alone"))
-        elif is_folder:
-            _walk(root, path, hashes, seen)
-        else:
-            hashes[path] = content_hash(path, read_file(entry.path, path))
-
-
-def _check_bytecode(root: str, folder: str, sources: set[str], seen: Seen) -> None:
-    """Find what is in a ``__pycache__`` beside the bytecode of *sources*, which importing a module leaves there."""
-    for name in sorted(os.listdir(f"{root}/{folder}")):
-        path = f"{folder}/{name}"
-        if os.path.islink(f"{root}/{path}"):
-            seen.strange.append(Finding(path, _LINK))
-        elif not (name.endswith(".pyc") and name.partition(".")[0] + ".py" in sources):
-            seen.strange.append(Finding(path, "bytecode without a source; remove it"))
-        elif read_file(f"{root}/{path}", path)[4:8] != bytes(4):  # its flags: imports leave what goes by time and size
-            seen.strange.append(Finding(path, "bytecode that Python would run whatever its source holds; remove it"))
+    inputs, outputs, strange = unchanged.look(str(root))
+    return Seen(inputs, outputs, [Finding(path, why) for path, why in strange])
 
 
 def layers(root: "Path | str") -> list[str]:
@@ -126,13 +63,6 @@ def layers(root: "Path | str") -> list[str]:
 def blob_path(layer: str) -> str:
     """Return the path of a layer's committed blob."""
     return f"output/layers/{layer}.tar.gz"
-
-
-def content_hash(path: str, data: bytes) -> str:
-    """Return ``sha256:…`` of a file's content, with LF line ends unless it is a blob."""
-    if not path.endswith(".gz"):
-        data = data.replace(b"\r\n", b"\n")
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def read(root: "Path | str") -> tuple[Record, str]:
@@ -152,12 +82,6 @@ def read(root: "Path | str") -> tuple[Record, str]:
     return nothing, "damaged"
 
 
-def write(record: Record) -> bytes:
-    """Return the manifest as the bytes of its file."""
-    document = {"format": FORMAT, **record._asdict()}
-    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("utf-8")
-
-
 def changed(record: Record, seen: Seen) -> list[Finding]:
     """Return the inputs that are not as the manifest has them, sorted."""
     found = []
@@ -175,7 +99,7 @@ def differing(record: Record, seen: Seen) -> list[Finding]:
         then, now = record.outputs.get(path), seen.outputs.get(path)
         if then != now:
             why = "deleted" if now is None else "edited by hand, or half written"
-            found.append(Finding(path, "left over: no layer or template makes it" if then is None else why))
+            found.append(Finding(path, STRANGE if then is None else why))
     return found
 
 
@@ -194,7 +118,7 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
         }
         return [json_document(document)]
     if not findings:
-        return ["fresh: every output is what its inputs make"]
+        return [FRESH]
     lines = [f"stale: {finding}" for finding in findings]
     lines += [f"changed since: {finding}" for finding in because[:MOST]]
     if len(because) > MOST:

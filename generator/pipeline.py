@@ -6,15 +6,16 @@ committed, ``check`` names it. Every error comes before the first file is writte
 was. Modules of heavy stages are imported by the function that needs them: an unchanged tree needs none.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import console, files, home, manifest
+from . import console, files, home, manifest, unchanged
 from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
-from .manifest import LAYERS, MANIFEST, Finding, Record, Seen, blob_path
+from .manifest import Finding, Record, Seen, blob_path
+from .reading import read_file
+from .unchanged import LAYERS, MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,7 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    from .inspection.report import documents
     from .languages.render import modules
     from .oci.blob import compress, read_blob
     from .oci.tar import write_tar
@@ -82,6 +84,7 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
             blobs[name] = read_blob(data, blob_path(name))
     outputs: list[tuple[str, str | None, bytes]] = [(blob_path(name), name, blobs[name].compressed) for name in tars]
     outputs += modules(root / "templates", {name: blobs[name] for name in tars})
+    outputs += [(path, None, data) for path, data in documents(root / "templates", blobs).items()]
     return Made({p: data for p, _, data in outputs}, {p: layer for p, layer, _ in outputs}, blobs, new)
 
 
@@ -93,7 +96,7 @@ def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
 
     path = blob_path(name)
     try:
-        blob = read_blob(files.read_file(root / path, path), path)
+        blob = read_blob(read_file(root / path, path), path)
     except GeneratorError:
         return None
     # The header alone could carry more than the tar, and so could a stream longer than zlib's best, which zopfli beats.
@@ -121,11 +124,11 @@ def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made, n
     findings += seen.strange
     for path, data in made.files.items():
         found = seen.outputs.get(path)
-        if found != manifest.content_hash(path, data):
+        if found != unchanged.content_hash(path, data):
             findings.append(Finding(path, _why(root, path, found, record)))
-    findings += [
-        Finding(p, "left over: no layer or template makes it") for p in sorted(seen.outputs.keys() - made.files)
-    ]
+    for path in sorted(seen.outputs.keys() - made.files):
+        ours = _is_ours(root, path, seen, record)
+        findings.append(Finding(path, "left over: no layer or template makes it" if ours else manifest.STRANGE))
     needed = [*made.files, *seen.inputs, MANIFEST]
     findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, needed, note)]
     return findings
@@ -140,6 +143,11 @@ def _why(root: "Path", path: str, found: str | None, record: Record) -> str:
     if found == record.outputs.get(path) or _is_sealed(root / path):
         return "not what its sources make"
     return "edited by hand, or half written"
+
+
+def _is_ours(root: "Path", path: str, seen: Seen, record: Record) -> bool:
+    """Tell whether an output that nothing makes now was made by this program."""
+    return seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path)
 
 
 def _is_sealed(file: "Path") -> bool:
@@ -214,7 +222,7 @@ def check(
         record, damage = manifest.read(root)
         findings: list[Finding] = []
         ci = environment.get("CI") == "true"
-        if rebuild or full or ci or not _is_unchanged(seen, record, damage):
+        if rebuild or full or ci or not unchanged.is_as_recorded(str(root), *seen):
             from pathlib import Path
 
             try:
@@ -231,11 +239,6 @@ def check(
     for line in manifest.report(findings, because, as_json, environment):
         say(line)
     return EXIT_STALE if findings else EXIT_OK
-
-
-def _is_unchanged(seen: Seen, record: Record, damage: str) -> bool:
-    unchanged = not damage and (seen.inputs, seen.outputs, seen.strange) == (record.inputs, record.outputs, [])
-    return unchanged and jinja2_version() in {record.jinja2, ""}
 
 
 def _made_again(root: "Path", seen: Seen, record: Record, damage: str, engine: str | None, note: Say) -> list[Finding]:
@@ -272,9 +275,10 @@ def generate(
             raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(manifest.layers(root))}")
         if not dry_run:
             files.sweep(root / "output")
+            files.sweep(root / "docs", deep=False)
         seen = manifest.look(root)
         record, damage = manifest.read(root)
-        if not force and _is_unchanged(seen, record, damage):
+        if not force and unchanged.is_as_recorded(str(root), *seen):
             for line in _summary(root):
                 say(line)
             return EXIT_OK
@@ -285,7 +289,7 @@ def generate(
         made = make(root, layers, build_by_layout, force=force, note=note)
         chosen = [path for path, layer in made.layers.items() if only in {None, layer}]
         if not force:
-            chosen = [p for p in chosen if manifest.content_hash(p, made.files[p]) != seen.outputs.get(p)]
+            chosen = [p for p in chosen if unchanged.content_hash(p, made.files[p]) != seen.outputs.get(p)]
         if dry_run:
             for line in manifest.report(compare(root, seen, record, damage, made, note), [], False, {})[:-1]:
                 say(line)
@@ -319,13 +323,13 @@ def _store(
     note: Say,
 ) -> None:
     """Write what differs, remove what is left over, and the manifest last."""
-    hashes = {path: manifest.content_hash(path, data) for path, data in made.files.items()}
+    hashes = {path: unchanged.content_hash(path, data) for path, data in made.files.items()}
     writes = {root / path: made.files[path] for path in chosen if hashes[path] != seen.outputs.get(path)}
     removed = _removable(root, seen, record, made, note) if all_layers else []
     # What is said of outputs that were not chosen holds too: it is what they have to be, not what they are.
-    document = manifest.write(Record(seen.inputs, hashes, jinja2_version() or record.jinja2))
+    document = unchanged.document(seen.inputs, hashes, unchanged.jinja2_version() or record.jinja2)
     target = root / MANIFEST
-    if not target.is_file() or files.read_file(target, MANIFEST).replace(b"\r\n", b"\n") != document:
+    if not target.is_file() or read_file(target, MANIFEST).replace(b"\r\n", b"\n") != document:
         writes[target] = document
     files.replace(writes, last=target, remove=[root / path for path in removed], below=root)
     for path in removed:
@@ -342,34 +346,18 @@ def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) 
     """Return the left-over files that this program made; what it did not make is named and left alone."""
     removable = []
     for path in sorted(seen.outputs.keys() - made.files):
-        if seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path):
+        if _is_ours(root, path, seen, record):
             removable.append(path)
         else:
-            note(f"{path}: not made here; move it out of output/, which holds generated files only")
+            note(f"{path}: {manifest.STRANGE}")
     return removable
-
-
-def jinja2_version() -> str:
-    """Return the version of jinja2 that would render, or nothing where this Python has not all that making needs."""
-    import re
-    import sys
-
-    names: list[str] = []
-    for folder in sys.path:
-        with contextlib.suppress(OSError):
-            names += os.listdir(folder or ".")  # noqa: PTH208 - three times as fast
-    if not {"jinja2", "msgspec", "zopfli"} <= {*names}:
-        return ""
-    # Wheels spell the name as they like: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info.
-    named = [name for name in names if name[:7].lower() == "jinja2-"]
-    found = (re.fullmatch(r"jinja2-(.+?)(-py\d.*)?\.(dist|egg)-info", name, re.IGNORECASE) for name in named)
-    return next((match[1] for match in found if match), "unknown")
 
 
 def _summary(root: "Path") -> list[str]:
     """Return what to tell somebody whose checkout is fresh: what there is, what to do with it, how to see it made."""
     sizes = [f"{name} ({os.stat(f'{root}/{blob_path(name)}').st_size:,} bytes)" for name in manifest.layers(root)]  # noqa: PTH116
-    languages = sorted(os.listdir(f"{root}/templates"))  # noqa: PTH208 - what the table says, without importing it
+    # What the table of languages says, without importing it.
+    languages = sorted({*os.listdir(f"{root}/templates")} - {"report"})  # noqa: PTH208
     return [
         "fresh: nothing to do",
         f"layers: {', '.join(sizes)}; as modules in {', '.join(languages)} below output/",

@@ -22,8 +22,10 @@ from .builder.container import ContainerEngine
 from .console import Say
 from .errors import EXIT_OK, EXIT_STALE, GeneratorError
 from .git import git
-from .manifest import blob_path, content_hash
+from .manifest import blob_path
 from .oci.blob import Blob, compress
+from .reading import NO_WAIT
+from .unchanged import content_hash
 
 BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
@@ -234,7 +236,7 @@ def _write(path: Path, option: str, document: object) -> None:
         if stream is not None:  # opened anew, a file would be written from its start
             descriptor = os.dup(stream)
         else:
-            descriptor = os.open(path, os.O_WRONLY | files.NO_WAIT)  # a pipe that nobody reads must not hang this
+            descriptor = os.open(path, os.O_WRONLY | NO_WAIT)  # a pipe that nobody reads must not hang this
             os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from support import builder
+from support import BUILDER
 
-from generator import manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.errors import EXIT_OK, EXIT_STALE
+from generator.inspection import report
 from generator.languages.table import committed
 
 FRESH = ["fresh: every output is what its inputs make"]
@@ -39,14 +40,14 @@ def check(tree: Path, *, full: bool = False) -> list[str]:
 def generate(tree: Path, **options: Any) -> list[str]:
     """Run the pipeline on *tree*; return what it said of what it did."""
     said: list[str] = []
-    given: dict[str, Any] = {"note": silent, "engine": builder()} | options
+    given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
     assert pipeline.generate(tree, say=said.append, **given) == EXIT_OK
     return said
 
 
 def written(said: list[str]) -> set[str]:
     """Return the files that *said* tells were written, but the manifest."""
-    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {manifest.MANIFEST}
+    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {unchanged.MANIFEST}
 
 
 def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -69,7 +70,13 @@ def modules(*layers: str, language: str = "") -> set[str]:
 
 def everything() -> set[str]:
     """Return the paths of all outputs but the manifest."""
-    return {manifest.blob_path(name) for name in LAYERS} | {f"output/{row.path}" for row in committed(LAYERS)}
+    modules_of_all = {f"output/{row.path}" for row in committed(LAYERS)}
+    return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | documents(*LAYERS)
+
+
+def documents(*layers: str) -> set[str]:
+    """Return the paths of the documents that show *layers*."""
+    return {unchanged.REPORT, *(unchanged.MAPS if report.SHOWN in layers else ())}
 
 
 def edit(path: Path, old: str, new: str) -> None:

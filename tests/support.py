@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
-import functools
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from generator.machine import debian
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
-BUILDER = "builtin"  # the engine for tests that take any
+BUILDER = "builtin"  # the engine for tests that take any: it is always there
 
 
 def need(program: str) -> str:
@@ -35,12 +34,6 @@ def lack(reason: str) -> NoReturn:
     if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@functools.cache
-def builder() -> str:
-    """Return BUILDER; without it end the test as lack() does."""
-    return selected(BUILDER).name
 
 
 def selected(name: str) -> choose.Engine:

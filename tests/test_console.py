@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from generator import manifest
 from generator.errors import one_line, printable
 
 PROJECT = Path(__file__).parents[1]
@@ -52,7 +53,7 @@ def test_the_name_of_a_file_reaches_the_log_escaped(tree: Path) -> None:
     for name in ("a\n::error::b", "##[error]c", "d\x1b[2J"):
         (tree / "output" / name).touch()
     status, said, notes = run(tree, *CHECK)
-    reason = "left over: no layer or template makes it"
+    reason = manifest.STRANGE
     assert said.splitlines()[:3] == [
         rf"stale: output/#\x23[error]c: {reason}",
         f"stale: output/a ::error::b: {reason}",
@@ -85,7 +86,7 @@ def test_a_name_that_the_output_cannot_encode_is_escaped(tree: Path) -> None:
     (tree / "output/日本").touch()
     status, said, notes = run(tree, *CHECK, PYTHONIOENCODING="latin-1")
     assert (status, notes) == (1, "")
-    assert said.startswith("stale: output/\\u65e5\\u672c: left over")
+    assert said.startswith("stale: output/\\u65e5\\u672c: not made here")
 
 
 def test_the_check_says_on_standard_error_that_it_waits_while_it_waits(tree: Path) -> None:

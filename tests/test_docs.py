@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What documents say a second time is made from where it is said first, and checked.
 
-Code in them is a file that is built and run, and tables of languages come from the table of languages.
+Code in them is a file that is built and run, tables of languages come from the table of languages, tables of
+commands from theirs, and the picture of the rooms from the imports.
 ``python3 tests/test_docs.py`` makes them anew; ``--check`` names those that it would change.
 """
 
@@ -13,12 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
 
+import rooms  # noqa: E402
+
+from generator.commands import COMMANDS, INSTALLED, INVOKE, Command  # noqa: E402
 from generator.languages.language import API, Language, Options  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.files import facts  # noqa: E402
 
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"^<!-- picture: rooms -->\n```mermaid\n.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
 
@@ -39,6 +44,11 @@ def with_files(text: str) -> str:
 def with_tables(text: str) -> str:
     """Return a document's *text* with the table below each ``<!-- table: name -->`` as it is now."""
     return _TABLE.sub(lambda match: f"{match[0].partition(chr(10))[0]}\n{_table(TABLES[match['name']]())}", text)
+
+
+def with_picture(text: str) -> str:
+    """Return a document's *text* with the picture of the rooms as they are now."""
+    return _PICTURE.sub(lambda _: f"<!-- picture: rooms -->\n```mermaid\n{rooms.picture()}\n```", text)
 
 
 def api_table() -> Iterable[list[str]]:
@@ -120,6 +130,16 @@ def devices_table() -> Iterable[list[str]]:
     yield [" ".join(f"`{name}`" for name in facts().names.devices)]
 
 
+def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
+    """Yield the commands that are *wanted*, with their arguments and options."""
+    yield ["command", "does", "options"]
+    for name, command in COMMANDS.items():
+        if wanted(command):
+            words = [f"`{name}`", *(f"{each.name}{'…' * each.many}" for each in command.arguments)]
+            options = (f"`--{option.name}{f' {option.value}' * bool(option.value)}`" for option in command.options)
+            yield [" ".join(words), command.help.removesuffix("."), " ".join(options)]
+
+
 TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "api": api_table,
     "languages": languages_table,
@@ -129,6 +149,12 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "errors": errors_table,
     "limits": limits_table,
     "devices": devices_table,
+    "commands": lambda: commands_table(
+        lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
+    ),
+    "checkout": lambda: commands_table(lambda command: INVOKE in command.doors and command.checkout),
+    "rooms": rooms.table,
+    "walls": rooms.walls,
 }
 
 
@@ -140,7 +166,7 @@ def _table(rows: Iterable[list[str]]) -> str:
 
 def made() -> dict[Path, str]:
     """Return the text that each file is to hold of which parts are made."""
-    return {path: with_tables(with_files(path.read_text("utf-8"))) for path in documents()}
+    return {path: with_picture(with_tables(with_files(path.read_text("utf-8")))) for path in documents()}
 
 
 def outdated() -> list[str]:
@@ -153,6 +179,7 @@ def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
     for path in documents():
         text = path.read_text("utf-8")
         assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
+        assert text.count("<!-- picture:") == len(_PICTURE.findall(text)), f"{path.name}: a picture without its block"
         assert text.count("<!-- table:") == len(_TABLE.findall(text)), f"{path.name}: a table without its name"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generator import files
+from generator import files, unchanged
 from generator.errors import GeneratorError
+from generator.reading import read_file
 
 LIMIT = 1000
 
@@ -44,7 +45,7 @@ def test_no_name_that_can_be_told_beforehand_is_written_through(place: Path, mon
     files.replace({place / "x": b"new"}, below=place)
     assert (victim.read_bytes(), (place / "x").read_bytes()) == (b"mine", b"new")
     monkeypatch.setattr(os, "urandom", bytes)  # as if it had been guessed
-    guessed = place / f".{bytes(8).hex()}{files.TEMPORARY}"
+    guessed = place / f".{bytes(8).hex()}{unchanged.TEMPORARY}"
     guessed.symlink_to(victim)
     with pytest.raises(GeneratorError, match=r"x: cannot be written: File exists; nothing was changed$"):
         files.replace({place / "x": b"newer"}, below=place)
@@ -147,10 +148,10 @@ MAKE: dict[str, Callable[[Path], object]] = {
 def test_only_regular_files_within_the_limit_are_read(kind: str, tmp_path: Path) -> None:
     MAKE[kind](tmp_path / "x")
     with pytest.raises(GeneratorError, match=r"^it: (not a regular file|larger than 1,000 bytes|cannot be read: )"):
-        files.read_file(tmp_path / "x", "it", LIMIT)
+        read_file(tmp_path / "x", "it", LIMIT)
     (tmp_path / "y").write_bytes(bytes(LIMIT))
-    assert files.read_file(tmp_path / "y", "it", LIMIT) == bytes(LIMIT)
+    assert read_file(tmp_path / "y", "it", LIMIT) == bytes(LIMIT)
     (tmp_path / "z").symlink_to("y")
-    assert files.read_file(tmp_path / "z", "it") == bytes(LIMIT)
+    assert read_file(tmp_path / "z", "it") == bytes(LIMIT)
     with pytest.raises(GeneratorError, match=r"^it: cannot be read: "):
-        files.read_file(tmp_path / "z", "it", follow=False)
+        read_file(tmp_path / "z", "it", follow=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import builder, need, selected
+from support import BUILDER, need, selected
 from trees import generate, outputs, small_checkout
 
 from generator.builder import choose
@@ -19,10 +19,10 @@ from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.languages import render
 from generator.languages.language import Options
-from generator.manifest import LAYERS
 from generator.oci import blob as layers
 from generator.oci.tar import write_tar
 from generator.spec import layer as spec
+from generator.unchanged import LAYERS
 
 SECONDS = 20  # far above what anything here takes, far below what would pass for a hang
 
@@ -167,7 +167,7 @@ def test_ten_thousand_keys_are_built_right() -> None:
     # What one key may hold is bounded, so they stand under a hundred.
     text = keys([f"a{n % 100}\\b{n // 100}" for n in range(10_000)])
     wanted = dict(spec.hives(spec.parse("big", text.encode(), "big.toml")))
-    choose.build_hives(selected(builder()), wanted)  # refuses what is not right
+    choose.build_hives(selected(BUILDER), wanted)  # refuses what is not right
     assert len(wanted["HIVE"]) == 10_101
 
 

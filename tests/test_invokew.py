@@ -287,8 +287,8 @@ def test_no_setting_of_pip_leads_the_packages_astray(project: Project, by: str) 
         project.env |= {f"PIP_{name.upper().replace('-', '_')}": value for name, value in settings.items()}
     else:
         project.env["PIP_CONFIG_FILE"] = str(project.root / "pip.conf")
-        lines = "".join(f"{name} = {value}\n" for name, value in settings.items() if name != "python")
-        (project.root / "pip.conf").write_text(f"[install]\n{lines}")
+        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        (project.root / "pip.conf").write_text(f"[global]\n{lines}")
     project.tell()
     assert project.run("tell").stderr == ""
     assert not (project.root / "astray").exists()

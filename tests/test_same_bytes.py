@@ -33,7 +33,7 @@ root = Path(sys.argv[1])
 build = pipeline.build_by(choose.select(sys.argv[2], note), note)
 made = pipeline.make(root, pipeline.specified(root), build, force=True, note=note).files
 committed = manifest.look(root).outputs
-others = [path for path, data in made.items() if manifest.content_hash(path, data) != committed.get(path)]
+others = [path for path, data in made.items() if unchanged.content_hash(path, data) != committed.get(path)]
 print(others or {FRESH!r})
 sys.exit(len(others))
 """

@@ -19,6 +19,7 @@ from fresh import (
     NOTHING,
     PROGRAM,
     check,
+    documents,
     edit,
     everything,
     generate,
@@ -30,7 +31,7 @@ from fresh import (
 )
 from support import need
 
-from generator import files, manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, GeneratorError
 from generator.languages.table import LANGUAGES
@@ -169,10 +170,10 @@ def test_what_changes_no_output_makes_nothing_stale(tree: Path, path: str, comme
     before = snapshot(tree)
     assert check(tree) == FRESH
     assert snapshot(tree) == before
-    assert generate(tree) == [f"wrote {manifest.MANIFEST}"]
+    assert generate(tree) == [f"wrote {unchanged.MANIFEST}"]
     assert generate(tree)[0] == NOTHING
     after = snapshot(tree)
-    assert {name for name in before if before[name] != after[name]} == {manifest.MANIFEST}
+    assert {name for name in before if before[name] != after[name]} == {unchanged.MANIFEST}
 
 
 def test_a_changed_program_is_seen_whatever_file_it_is_in(tree: Path) -> None:
@@ -181,14 +182,14 @@ def test_a_changed_program_is_seen_whatever_file_it_is_in(tree: Path) -> None:
     done = subprocess.run([sys.executable, "-B", "-c", script], cwd=tree, capture_output=True, text=True, check=True)
     said = done.stdout.splitlines()
     stale = {line.split(": ")[1] for line in said if line.startswith("stale: ")}
-    assert stale == modules(*LAYERS) | {manifest.blob_path(name) for name in LAYERS}
+    assert stale == modules(*LAYERS) | {manifest.blob_path(name) for name in LAYERS} | documents(*LAYERS)
     assert "changed since: generator/oci/tar.py: changed" in said
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layers_specification_makes_only_its_own(tree: Path, name: str) -> None:
     edit(tree / f"generator/layers/{name}.toml", "config/SAM", "config/SAM2")
-    own = {manifest.blob_path(name)} | modules(name)
+    own = {manifest.blob_path(name)} | modules(name) | documents(name)
     findings = check(tree)
     assert {*findings[:-1]} == {f"stale: {path}: not what its sources make" for path in own}
     assert findings[-1] == f"changed since: generator/layers/{name}.toml: changed"
@@ -199,8 +200,9 @@ def test_a_layers_specification_makes_only_its_own(tree: Path, name: str) -> Non
 def test_a_fourth_layer_needs_no_code(tree: Path) -> None:
     (tree / "generator/layers/fourth.toml").write_text(FOURTH)
     expected = {manifest.blob_path("fourth")} | modules("fourth")
-    assert {*check(tree)[:-1]} == {f"stale: {path}: not generated yet" for path in expected}
-    assert written(generate(tree)) == expected
+    shown = {f"stale: {path}: not what its sources make" for path in documents("fourth")}
+    assert {*check(tree)[:-1]} == {f"stale: {path}: not generated yet" for path in expected} | shown
+    assert written(generate(tree)) == expected | documents("fourth")
     assert check(tree) == FRESH
 
 
@@ -228,12 +230,13 @@ def test_a_further_language_needs_a_file_and_a_folder(tree: Path, monkeypatch: p
 def test_a_removed_layers_files_are_left_over_and_go(tree: Path) -> None:
     (tree / "generator/layers/legacy.toml").unlink()
     gone = {"output/layers/legacy.tar.gz"} | modules("legacy")
-    assert check(tree)[:-1] == [f"stale: {path}: left over: no layer or template makes it" for path in sorted(gone)]
+    said = [line for line in check(tree)[:-1] if unchanged.REPORT not in line]
+    assert said == [f"stale: {path}: left over: no layer or template makes it" for path in sorted(gone)]
     assert {line for line in generate(tree) if line.startswith("removed")} == {f"removed {path}" for path in gone}
     assert check(tree) == FRESH
     assert not any((tree / path).exists() for path in gone)
     assert not (tree / "output/go/legacy").exists()
-    assert "legacy" not in (tree / manifest.MANIFEST).read_text()
+    assert "legacy" not in (tree / unchanged.MANIFEST).read_text()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -298,7 +301,7 @@ def test_all_outputs_deleted_are_made_again(tree: Path) -> None:
 def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
     stranger = tree / "output/notes.txt"
     stranger.write_text("mine")
-    assert check(tree) == ["stale: output/notes.txt: left over: no layer or template makes it"]
+    assert check(tree) == [f"stale: output/notes.txt: {manifest.STRANGE}"]
     noted: list[str] = []
     generate(tree, note=noted.append)
     assert "output/notes.txt: not made here; move it out of output/" in noted[-1]
@@ -307,7 +310,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
-    left = tree / f"output/go/.go.mod{files.TEMPORARY}"
+    left = tree / f"output/go/.go.mod{unchanged.TEMPORARY}"
     left.write_text("half")
     assert check(tree) == [f"stale: output/go/{left.name}: left half written by a run that was killed"]
     assert generate(tree)[0] == NOTHING
@@ -357,9 +360,9 @@ def test_a_link_in_the_place_of_an_output_becomes_the_output(tree: Path) -> None
         ("generator/layers/notes.txt", "not a specification"),
         ("generator/layers/__pycache__/fifth.toml", "a hidden file or folder"),
         ("templates/go/__pycache__/module.go.jinja", "a hidden file or folder"),
-        (f"templates/go/.x{files.TEMPORARY}", "a hidden file or folder"),
-        (f"output/.x{files.TEMPORARY}/payload", "a hidden file or folder"),
-        (f"output/go/.x{files.TEMPORARY}", "left half written by a run that was killed"),
+        (f"templates/go/.x{unchanged.TEMPORARY}", "a hidden file or folder"),
+        (f"output/.x{unchanged.TEMPORARY}/payload", "a hidden file or folder"),
+        (f"output/go/.x{unchanged.TEMPORARY}", "left half written by a run that was killed"),
     ],
 )
 def test_what_does_not_belong_there_is_a_finding(tree: Path, path: str, why: str) -> None:
@@ -378,7 +381,7 @@ def test_the_bytecode_of_imported_modules_is_no_finding(tree: Path) -> None:
     assert check(tree, full=True) == FRESH
 
 
-@pytest.mark.parametrize("path", ["output/python/pipe", "templates/go/pipe", manifest.MANIFEST])
+@pytest.mark.parametrize("path", ["output/python/pipe", "templates/go/pipe", unchanged.MANIFEST])
 def test_a_pipe_is_refused_at_once(tree: Path, path: str) -> None:
     (tree / path).unlink(missing_ok=True)
     os.mkfifo(tree / path)
@@ -386,7 +389,7 @@ def test_a_pipe_is_refused_at_once(tree: Path, path: str) -> None:
         check(tree)
 
 
-@pytest.mark.parametrize("path", ["output/python/huge", "templates/go/huge", manifest.MANIFEST])
+@pytest.mark.parametrize("path", ["output/python/huge", "templates/go/huge", unchanged.MANIFEST])
 def test_a_huge_file_is_refused_at_once(tree: Path, path: str) -> None:
     with (tree / path).open("wb") as file:
         file.truncate(20 << 30)
@@ -455,7 +458,7 @@ def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
     assert not [line for line in check(tree) if "ignored" in line]
     (tree / ".gitignore").write_text("manifest.json\nbuild.toml\n")
     ignored = {line.split(": ")[1] for line in check(tree) if "ignored by git" in line}
-    assert ignored == {manifest.MANIFEST, "generator/layers/build.toml"}
+    assert ignored == {unchanged.MANIFEST, "generator/layers/build.toml"}
 
 
 @pytest.mark.usefixtures("no_engine")

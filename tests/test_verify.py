@@ -18,7 +18,7 @@ from trees import generate, outputs, small_checkout
 from generator import verify
 from generator.builder import choose
 from generator.errors import GeneratorError
-from generator.manifest import MANIFEST
+from generator.unchanged import MANIFEST
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@
 import shutil
 from pathlib import Path
 
-from support import builder
+from support import BUILDER
 
 from generator import pipeline
 from generator.builder.wire import ROOT
-from generator.files import TEMPORARY
+from generator.unchanged import TEMPORARY
 
 ONE = """
 [[files]]
@@ -39,7 +39,7 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 def generate(root: Path, *, force: bool = False) -> list[str]:
     """Run the pipeline on *root* ; return what it said."""
     said: list[str] = []
-    pipeline.generate(root, say=said.append, note=said.append, engine=builder(), force=force)
+    pipeline.generate(root, say=said.append, note=said.append, engine=BUILDER, force=force)
     return said
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builders of hives: programs outside this process that make a hive's bytes from its records."""
+"""Builders of hives: engines that make a hive's bytes from its records, and the check of what they made."""

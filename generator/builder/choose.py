@@ -117,5 +117,6 @@ def build_hives(engine: Engine, hives: Mapping[str, Hive], say: Say | None = Non
         say(f"building {len(hives)} hive{'s' * (len(hives) != 1)}")
     built = engine.build(hives)
     for name, hive in hives.items():
-        accept(name, built.hives[name], hive, f"engine {engine.name} (hivex {built.hivex})")
+        version = f" (hivex {built.hivex})" if built.hivex else ""
+        accept(name, built.hives[name], hive, f"engine {engine.name}{version}")
     return built.hives

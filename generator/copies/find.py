@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ..console import Say
 from ..errors import GeneratorError
-from ..files import NO_FOLLOW, NO_WAIT
 from ..languages.table import endings
+from ..reading import NO_FOLLOW, NO_WAIT
 from . import lists
 from .ignored import ignored, repository
 from .lists import Entry

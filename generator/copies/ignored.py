@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .. import files
 from ..errors import GeneratorError
+from ..reading import read_file
 
 _MAX_RULES = 1 << 20  # bytes of an ignore file or a gitfile
 _MAX_INDEX = 1 << 29  # bytes; about four million files
@@ -98,7 +98,7 @@ def _prepare(folder: Path, root: Path, names: Iterable[Path]) -> None:
 def _copy(source: Path, target: Path, most: int) -> None:
     """Copy a regular file; what is none, or too large, is as if it were not there."""
     try:
-        data = files.read_file(source, str(source), most, follow=False)
+        data = read_file(source, str(source), most, follow=False)
     except GeneratorError:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,4 +115,4 @@ def _git_folders(root: Path) -> tuple[Path, Path]:
 
 
 def _line(path: Path) -> str:
-    return os.fsdecode(files.read_file(path, str(path), _MAX_RULES)).strip()
+    return os.fsdecode(read_file(path, str(path), _MAX_RULES)).strip()

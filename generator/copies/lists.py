@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import files
 from ..errors import GeneratorError, brief
+from ..reading import read_file
 from .change import Change
 from .ignored import repository
 
@@ -55,7 +56,7 @@ def read(folder: Path) -> dict[str, Entry]:
         return {}
     fix = "correct it, or remove the file and write it anew with --update --lock"
     try:
-        held = files.read_file(path, str(path), _MOST, follow=False).decode("utf-8")
+        held = read_file(path, str(path), _MOST, follow=False).decode("utf-8")
         for number, line in enumerate(held.split("\n"), 1):
             if line.count(".") > _DOTS:
                 raise GeneratorError(f"{path}: line {number}: more than {_DOTS} dots, which no path has; {fix}")
@@ -116,7 +117,7 @@ def nearest(folder: Path) -> Path | None:
 def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ()) -> Change:
     """Return what becomes of the list in *folder* by *add*, and by taking off the paths *remove*."""
     path = shown(folder)
-    old = files.read_file(path, str(path), _MOST, follow=False).decode("utf-8") if os.path.lexists(path) else None
+    old = read_file(path, str(path), _MOST, follow=False).decode("utf-8") if os.path.lexists(path) else None
     entries = {name: entry for name, entry in read(folder).items() if name not in remove}
     return Change(path, old, text({**entries, **add}))
 

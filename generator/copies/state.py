@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import VERSION, files, manifest
+from .. import VERSION, manifest
 from ..errors import GeneratorError, shorten
 from ..languages import provenance
 from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
 from ..oci.blob import Blob
+from ..reading import read_file
 from . import vendor
 from .find import Found, is_marked
 
@@ -72,7 +73,7 @@ class Catalogue:
 
 def read(file: Found) -> str:
     """Return the text of a copy, bytes that are not UTF-8 as surrogates; raises GeneratorError if unreadable."""
-    return files.read_file(file.real, file.path, follow=False).decode("utf-8", "surrogateescape")
+    return read_file(file.real, file.path, follow=False).decode("utf-8", "surrogateescape")
 
 
 def check_copy(file: Found, catalogue: Catalogue) -> Copy:

@@ -47,7 +47,7 @@ def _placed(place: Place) -> Options:
 
 def _namespace(place: Place) -> str:
     """Return the namespace of the other files in a directory, else that of the project for it, else ours."""
-    from ..files import read_file  # the staleness check, which imports the languages, does without
+    from ..reading import read_file  # the staleness check, which imports the languages, does without
 
     namespaces = set()
     for path in sorted(place.folder.glob("*.cs")):

@@ -54,7 +54,7 @@ def _among_others(place: Place) -> Options:
 
 def _packages(place: Place) -> set[str]:
     """Return the packages of the other files in a directory, but for tests and files that are never built."""
-    from ..files import read_file  # the staleness check, which imports the languages, does without
+    from ..reading import read_file  # the staleness check, which imports the languages, does without
 
     packages = set()
     for path in sorted(place.folder.glob("*.go")):

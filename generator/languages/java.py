@@ -41,7 +41,7 @@ def _placed(place: Place) -> Options:
 
 def _package(place: Place) -> str:
     """Return the package of the other files in a directory, else the path below its root of sources, else none."""
-    from ..files import read_file  # the staleness check, which imports the languages, does without
+    from ..reading import read_file  # the staleness check, which imports the languages, does without
 
     packages = set()
     for path in sorted(place.folder.glob("*.java")):

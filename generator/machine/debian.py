@@ -33,9 +33,12 @@ TOOLS = (
     Tool("7zip", "7zz"),
     Tool("busybox", "busybox"),
     Tool("chntpw", "reged"),
+    Tool("chromium", "chromium"),
+    Tool("containerd", "ctr"),
     Tool("dash", "dash"),
     Tool("docker-registry", "docker-registry"),
     Tool("faketime", "faketime"),
+    Tool("firefox-esr", "firefox-esr"),
     Tool("fish", "fish"),
     Tool("git", "git"),
     Tool("libarchive-tools", "bsdtar"),
@@ -44,10 +47,16 @@ TOOLS = (
     Tool("libwin-hivex-perl", "hivexregedit"),
     Tool("locales", "/usr/share/i18n/locales/tr_TR"),
     Tool("mmdebstrap", "mmdebstrap"),
+    Tool("netavark", "/usr/lib/podman/netavark"),
+    Tool("npm", "npm"),
+    Tool("openssl", "openssl"),
+    Tool("patch", "patch"),
     Tool("php-cli", "php"),
+    Tool("pigz", "pigz"),
     Tool("python3-hivex", "/usr/lib/python3/dist-packages/hivex/__init__.py"),
     Tool("python3-samba", "/usr/lib/python3/dist-packages/samba/__init__.py"),
     Tool("qemu-user-static", "qemu-s390x-static"),
+    Tool("runc", "runc"),
     Tool("shellcheck", "shellcheck"),
     Tool("skopeo", "skopeo"),
     Tool("strace", "strace"),
@@ -148,5 +157,6 @@ def _as_root(wanted: Iterable[Tool]) -> list[str]:
 def _version(tool: Tool) -> str:
     """Return the version that apt would install of *tool*, or nothing if it knows of none."""
     shown = run(["apt-cache", "show", "--no-all-versions", tool.package]).stdout
-    found = re.search(r"^Version: (\S+)", shown, re.MULTILINE)
+    # Where there is no such package, a name such as g++ is a pattern for others.
+    found = re.search(rf"^Package: {re.escape(tool.package)}\n(?:\S.*\n)*?Version: (\S+)", shown, re.MULTILINE)
     return found[1] if found else ""

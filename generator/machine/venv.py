@@ -131,7 +131,10 @@ def _python_environment() -> dict[str, str]:
 def _pip_environment(python: str) -> dict[str, str]:
     """Return the environment in which the pip of *python* heeds PIP_SETTINGS alone, from wherever they are set."""
     given = {name: value for name, value in _python_environment().items() if not name.startswith("PIP_")}
-    settings = run([python, "-I", "-m", "pip", "config", "list"]).stdout
+    # The setting called python has pip start another one, which would answer in its place.
+    settings = run(
+        [python, "-I", "-m", "pip", "config", "list"], env=_python_environment() | {"PIP_PYTHON": python}
+    ).stdout
     kept = {"PIP_RETRIES": "2", "PIP_CONFIG_FILE": os.devnull}
     for section in ("global", "install", ":env:"):  # each overrides the one before
         for name, value in re.findall(rf"^{section}\.([\w-]+)=(.*)$", settings, re.MULTILINE):

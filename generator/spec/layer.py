@@ -15,15 +15,16 @@ from typing import Any
 
 import msgspec
 
-from ..errors import GeneratorError, Place, brief, shorten
-from ..files import read_file
+from ..errors import GeneratorError, brief, shorten
 from ..hives import model
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names
-from ..manifest import LAYERS
+from ..reading import read_file
+from ..unchanged import LAYERS
 from . import bcd, values
 from .bcd import BcdObject
 from .place import check_paths
+from .toml import Place
 
 MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what exhausts the machine
 MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft

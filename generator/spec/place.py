@@ -3,9 +3,10 @@
 
 from collections.abc import Sequence
 
-from ..errors import Place, brief
+from ..errors import brief
 from ..oci.files import facts
 from ..oci.tar import MAX_NAME, MAX_PREFIX, split_name
+from .toml import Place
 
 
 def check_paths(paths: Sequence[str], place: Place) -> None:

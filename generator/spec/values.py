@@ -6,8 +6,9 @@ Each refuses, with the TOML key path, what the value cannot hold.
 
 from typing import Any
 
-from ..errors import GeneratorError, Place, brief
+from ..errors import GeneratorError, brief
 from ..hives.model import MAX_DATA
+from .toml import Place
 
 
 def stored(text: str) -> bytes:

@@ -93,10 +93,12 @@ def test_docker_and_native_build_the_same_hives(docker_engine: ContainerEngine) 
 
 @pytest.fixture
 def podman_base(podman_engine: ContainerEngine) -> str:
-    """The base image, fetched from docker's store if it has it: there may be no registry."""
+    """The base image, fetched from docker's store if it has it, or else from where podman finds it."""
     base = podman_engine.base or "debian:trixie-slim"
-    if subprocess.run(["podman", "image", "inspect", base], capture_output=True, check=False).returncode:
-        subprocess.run(f"docker image save {base} | podman load", shell=True, capture_output=True, check=False)  # noqa: S602
+    has = f"podman image inspect {base}"
+    fetch = f"{has} || docker image save {base} | podman load && {has} || podman pull {base}"
+    if subprocess.run(fetch, shell=True, capture_output=True, check=False).returncode:  # noqa: S602
+        lack(f"podman has no image {base} and cannot fetch it")
     return base
 
 

@@ -15,7 +15,8 @@ import pytest
 from copying import each, options_of
 from support import INVOKE, need
 
-from generator import files, manifest
+from generator import files, manifest, unchanged
+from generator.committed import committed_blob
 from generator.copies import vendor
 from generator.errors import GeneratorError
 from generator.languages import provenance
@@ -56,7 +57,7 @@ def test_default_names_in_a_directory(language: str, name: str) -> None:
     for path in made:
         found = provenance.read(Path(path).read_text("utf-8"))
         assert found is not None
-        blob = vendor.committed_blob(ROOT, name)
+        blob = committed_blob(ROOT, name)
         assert (found[1], found[0].layer, found[0].digest, found[0].diff_id) == (True, name, blob.digest, blob.diff_id)
         assert "\r" not in Path(path).read_bytes().decode("ascii")
 
@@ -73,7 +74,7 @@ def test_the_copy_is_the_committed_module_where_the_names_are_the_same(place: Pa
             "scratch",
             template,
             LANGUAGES[language].committed("scratch"),
-            vendor.committed_blob(ROOT, "scratch"),
+            committed_blob(ROOT, "scratch"),
         )
         assert (place / file).read_text("utf-8") == expected
 
@@ -415,7 +416,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for part in ("output/layers", "generator/layers", "templates"):
         shutil.copytree(ROOT / part, root / part)
-    shutil.copy(ROOT / manifest.MANIFEST, root / manifest.MANIFEST)
+    shutil.copy(ROOT / unchanged.MANIFEST, root / unchanged.MANIFEST)
     blob = root / "output/layers/scratch.tar.gz"
     blob.write_bytes(blob.read_bytes()[:-1])
     with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; run \./invokew generate$"):

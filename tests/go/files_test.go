@@ -160,8 +160,8 @@ func TestWriterAllocatesOnceAnEntry(t *testing.T) {
 
 func TestDeepPathsTakeMemoryForTheirNamesAlone(t *testing.T) {
 	layer := files.NewWriter(io.Discard, files.Options{})
-	if err := layer.Add(strings.Repeat("d/", 10_000)+"f", nil); err != nil {
+	if err := layer.Add(strings.Repeat("d/", 1_000)+"f", nil); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "code", code(t, layer.Add(strings.Repeat("d/", 9_999)+"D", nil)), "case")
+	equal(t, "code", code(t, layer.Add(strings.Repeat("d/", 999)+"D", nil)), "case")
 }

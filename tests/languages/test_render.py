@@ -139,9 +139,13 @@ def test_pieces_put_together_again_are_the_bytes(data: bytes) -> None:
 
 @given(st.binary(max_size=400))
 @example(b"\\'\"\0\t\x09\x0a\x7f\x80\xff")
+@example(b"\0a-name-that-is-longer-than-a-line-of-its-characters\0")
 def test_numbers_are_c_initialisers_that_give_back_every_byte(data: bytes) -> None:
     lines = literals.numbers(data)
-    assert all(len(line) <= 89 and line.endswith(",") for line in lines)
+    assert all(line.endswith(",") for line in lines)
+    # A word, which has neither blanks nor control characters, stays on one line however long that is.
+    alone = re.compile(r"(('[!-&(-\[\]-~]'|0x27|0x5c),? ?)+")
+    assert all(len(line) <= 89 or alone.fullmatch(line) for line in lines)
     text = "".join(lines)
     parsed = re.findall(r" ?('[ -&(-\[\]-~]'|[0-9]|0x[0-9a-f]{2}),", text)
     assert "".join(text.split(" ")) == "".join(f"{item},".replace(" ", "") for item in parsed)

@@ -29,7 +29,12 @@ case " $* " in
     *" known "*) [ -e updated ] && touch known ;;
 esac""",
         "apt-cache": f"""cd {tmp_path} && [ -e updated ] || exit 100
-case $3 in known) echo Version: 2 ;; old) echo Version: 1.19 ;; *) exit 100 ;; esac""",
+case $3 in
+    known) printf 'Package: known\\nArchitecture: all\\nVersion: 2\\n' ;;
+    old) printf 'Package: old\\nVersion: 1.19\\n' ;;
+    strange) printf 'Package: stranger\\nVersion: 3\\n' ;;
+    *) exit 100 ;;
+esac""",
         "sudo": 'shift; exec "$@"',
     }
     for name, script in scripts.items():
