@@ -110,6 +110,12 @@ def _check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
+def _check_image(ref: Sequence[str], *, json: bool) -> int:
+    from .imagecheck import command
+
+    return command.report(ref, json)
+
+
 def _layer(name: str, **parts: bool) -> int:
     from .copies import show
 
@@ -119,10 +125,34 @@ def _layer(name: str, **parts: bool) -> int:
     return show.show(ROOT, name, chosen[0])
 
 
+def _report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
+    from .inspection import report
+
+    return report.report(ROOT, what, to=to, show=options["open"], history=history)
+
+
+def _inspect(what: Sequence[str], **options: Any) -> int:
+    from .inspection import command
+
+    return command.inspect(ROOT, what, **options)
+
+
+def _diff(what: Sequence[str], **options: bool) -> int:
+    from .inspection import differing
+
+    return differing.diff(ROOT, what, **options)
+
+
 def _sddl(text: str, *, decode: bool) -> int:
     from .security import command
 
     return command.sddl(text, decode=decode)
+
+
+def _image(src: Sequence[str], config: str | None, **options: Any) -> int:
+    from .image import command
+
+    return command.image(src, config, options)
 
 
 def _test(file: Sequence[str], select: str | None, **options: bool) -> int:
@@ -170,6 +200,7 @@ def _layers() -> Iterable[str]:
     return [*layers(home.ROOT), *kinds()]
 
 
+_WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 _WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 COMMANDS = {
@@ -252,6 +283,15 @@ COMMANDS = {
             options=(Option("json", "say it as JSON"),),
         ),
         Command(
+            "check-image",
+            "Say whether Windows would take each image as what it says: exit status 0 all, 1 not, 2 error.",
+            _check_image,
+            arguments=(
+                Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
+            ),
+            options=(Option("json", "say it as JSON"),),
+        ),
+        Command(
             "layer",
             "Write a layer, or what belongs to it, to standard output.",
             _layer,
@@ -264,11 +304,86 @@ COMMANDS = {
             ),
         ),
         Command(
+            "report",
+            "Write one HTML file in which every byte of layers, images and hives can be looked at.",
+            _report,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            options=(
+                Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
+                Option("open", "open it in a browser"),
+                Option("history", "show how large the committed layers were, by git's revisions"),
+            ),
+        ),
+        Command(
+            "inspect",
+            "Show what is in layers, images and registry hives: exit status 0 whole, 1 damaged, 2 error.",
+            _inspect,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            options=(
+                Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
+                Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),
+                Option("offset", "with --hex: begin so many bytes on", "BYTES"),
+                Option("length", "with --hex: show so many bytes", "BYTES"),
+                Option("reg", "print the key there as hivexregedit --export does", "PATH"),
+                Option("bcd", "print BCD stores as bcdedit /enum all does"),
+                Option("json", "say it as JSON, which docs/inspection.md describes"),
+                Option("plain", "indented text alone, as for a pipe or a screen reader"),
+                Option("textconv", "for git diff: plain, without names of files, and status 0 if damaged, too"),
+            ),
+        ),
+        Command(
+            "diff",
+            "Say how two layers, images or hives differ, meaning before bytes: exit status 0 equal, 1 not, 2 error.",
+            _diff,
+            arguments=(
+                Argument(
+                    "WHAT",
+                    f"OLD and NEW, each {_WHAT}; without NEW the committed layers",
+                    True,
+                    _layers,
+                ),
+            ),
+            options=(
+                Option("json", "say it as JSON, which docs/inspection.md describes"),
+                Option("stat", "say how much differs, a line for each entry"),
+                Option("plain", "without colours, as for a pipe or a screen reader"),
+            ),
+        ),
+        Command(
             "sddl",
             "Turn a security descriptor from SDDL to the base64 that layers carry, or back.",
             _sddl,
             arguments=(Argument("TEXT", "the descriptor"),),
             options=(Option("decode", "from base64 to SDDL"),),
+        ),
+        Command(
+            "image",
+            "Make a Windows image of files and folders, on a base layer, and print its reference by digest.",
+            _image,
+            arguments=(Argument("SRC", r"a file or folder, as SRC[:DEST] where it goes to a path, C:\app", many=True),),
+            options=(
+                Option(
+                    "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
+                ),
+                Option("layer", "the base layer (default: hostprocess)", "NAME"),
+                Option("one-layer", "put all sources into one layer, not each into its own"),
+                Option("exclude", "leave out what this pattern of a .dockerignore names", "PATTERN", True),
+                Option("security", "who owns files and may use them: a name or SDDL (default: users-read)", "SECURITY"),
+                Option("owner", "the same as --security", "SECURITY"),
+                Option("times", "fixed: SOURCE_DATE_EPOCH, else 1970 (default); keep: those of the sources", "TIMES"),
+                Option("entrypoint", "the program to run; given again, its arguments", "WORD", True),
+                Option("cmd", "the arguments that a user may replace", "WORD", True),
+                Option("env", "a variable of the program", "NAME=VALUE", True),
+                Option("label", "a label", "NAME=VALUE", True),
+                Option("annotation", "an annotation", "NAME=VALUE", True),
+                Option("user", "who the program runs as", "USER"),
+                Option("workdir", "the folder that the program starts in", "PATH"),
+                Option("expose", "a port that the program listens to, as 80 or 53/udp", "PORT", True),
+                Option("platform", "windows/ARCH[:VERSION]; several make an index", "PLATFORM", True),
+                Option("config", "a file of TOML with any of these options", "FILE"),
+                Option("compression", "fast, default, best or none", "LEVEL"),
+                Option("force", "replace an archive that exists"),
+            ),
         ),
         Command(
             "test",

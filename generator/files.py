@@ -120,7 +120,7 @@ def _open_folder(path: "Path", below: "Path", stack: contextlib.ExitStack) -> _F
 def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bool = True) -> _Folder:
     """Open the folder *name* of *folder*; raises OSError where that is a link, unless *follow*."""
     path, called = os.path.join(folder.path, name), folder.name(name)
-    if not follow and _is_link(os.stat(called, dir_fd=folder.descriptor, follow_symlinks=False)):
+    if not follow and is_link(os.stat(called, dir_fd=folder.descriptor, follow_symlinks=False)):
         raise OSError(errno.ELOOP, "a link stands in the place of a folder", path)
     if not _DESCRIPTORS:
         return _Folder(path, None)
@@ -130,7 +130,7 @@ def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bo
     return _Folder(path, descriptor)
 
 
-def _is_link(status: os.stat_result) -> bool:
+def is_link(status: os.stat_result) -> bool:
     """Tell whether *status* is of a link, or of what leads elsewhere as one on Windows, a junction among them."""
     attributes = getattr(status, "st_file_attributes", 0)
     return stat.S_ISLNK(status.st_mode) or bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)

@@ -15,15 +15,26 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator import VERSION, checkout
+from generator import VERSION, checkout, image, unchanged
 from generator.copies import vendor
 from generator.errors import GeneratorError
 
 PROJECT = Path(__file__).parents[1]
-PARTS = ("CHANGELOG.md", "LICENSE", "LICENSES", "README.md", "generator", "hatch_build.py", "output", "pyproject.toml")
+PARTS = (
+    "CHANGELOG.md",
+    "LICENSE",
+    "LICENSES",
+    "README.md",
+    "docs",
+    "generator",
+    "hatch_build.py",
+    "output",
+    "pyproject.toml",
+)
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
 LEFT_OUT = {"generator/invoking.py", "generator/machine"}
+ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 
 def build(source: Path, target: Path, *options: str) -> Path:
@@ -108,7 +119,7 @@ def test_the_wheel_holds_the_program_its_data_and_its_licences_and_nothing_else(
 
     wanted = {
         path.removeprefix("generator/")
-        for path in {*files("generator"), *files("templates"), *files("output/layers"), "output/manifest.json"}
+        for path in {*files("generator"), *files("templates"), *files("output/layers"), *ALSO}
         if not any(path.startswith(left) for left in LEFT_OUT)
     }
     with zipfile.ZipFile(built / WHEEL) as wheel:
@@ -197,6 +208,13 @@ def test_it_writes_what_a_checkout_writes_and_says_so(winscratch: Callable[..., 
     assert said.count("\n") == 8  # C has two files
 
 
+def test_it_writes_a_report(winscratch: Callable[..., tuple[int, str, str]]) -> None:
+    assert winscratch("report", "--to", "layers.html") == (0, "wrote layers.html\n", "")
+    assert Path("layers.html").read_bytes() == (PROJECT / unchanged.REPORT).read_bytes()
+    status, _, said = winscratch("report", "--history")
+    assert (status, said) == (2, "error: --history: git has no revisions here; give it in a checkout of winscratch\n")
+
+
 def test_it_finds_and_updates_a_copy_that_is_out_of_date(
     winscratch: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
@@ -232,6 +250,19 @@ def test_it_writes_the_committed_layers_and_checks_hives(winscratch: Callable[..
         0,
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==\n",
     )
+
+
+def test_it_makes_the_image_that_a_checkout_makes(
+    winscratch: Callable[..., tuple[int, str, str]], python: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    (place / "hello.exe").write_bytes(b"MZ")
+    reference = image.make(image.Options(source=("hello.exe",), to=("oci:ours",))).references[0]
+    status, said, noted = winscratch("image", "hello.exe", "--to", "oci:theirs")
+    assert (status, said, noted) == (0, reference.replace("ours", "theirs") + "\n", "")
+    program = "from winscratch.image import Options, make; print(make(Options(to=('oci:theirs:base',))).digest)"
+    done = subprocess.run([python, "-c", program], cwd=place, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("sha256:"), done.stderr
 
 
 def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[int, str, str]], python: Path) -> None:

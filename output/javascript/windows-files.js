@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:cd615b388d65756d9bc9ccdae94261e94afbdb95bbfceb91b45780c9b9865687","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:2777c18d8df9b384249790499da34d5a4fc26bedf3f1547ca26d4051009ad29f","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -636,6 +636,9 @@ export class Writer {
       await this.#entry({ ...options, kind: "file", path, size });
       let left = BigInt(size);
       for await (const chunk of chunksOf(data)) {
+        if (!(chunk instanceof Uint8Array)) {
+          throw new TypeError("a file's data is bytes");
+        }
         left -= BigInt(chunk.length);
         if (left < 0n) {
           break;
@@ -696,6 +699,7 @@ export class Writer {
         await act();
       } catch (error) {
         this.#failure = error;
+        this.#out.releaseLock(); // so that the stream can be aborted
         throw error;
       }
     });

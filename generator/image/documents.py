@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON documents of an image, as far as something here asks for what they say.
+
+Fields are named as in the OCI image specification 1.1 and Docker's image manifest schema 2, which has the same ones; a
+field that is absent has its default, and null, which Go writes for empty lists, counts as absent.
+"""
+
+from typing import Final
+
+import msgspec
+
+OCI: Final = "application/vnd.oci.image."
+DOCKER: Final = "application/vnd.docker."
+INDEXES: Final = (f"{OCI}index.v1+json", f"{DOCKER}distribution.manifest.list.v2+json")
+MANIFESTS: Final = (f"{OCI}manifest.v1+json", f"{DOCKER}distribution.manifest.v2+json")
+CONFIGS: Final = (f"{OCI}config.v1+json", f"{DOCKER}container.image.v1+json")
+LAYERS: Final = {  # and how the tar is compressed
+    f"{OCI}layer.v1.tar": "",
+    f"{OCI}layer.v1.tar+gzip": "gzip",
+    f"{OCI}layer.v1.tar+zstd": "zstd",
+    f"{OCI}layer.nondistributable.v1.tar": "",
+    f"{OCI}layer.nondistributable.v1.tar+gzip": "gzip",
+    f"{OCI}layer.nondistributable.v1.tar+zstd": "zstd",
+    f"{DOCKER}image.rootfs.diff.tar": "",
+    f"{DOCKER}image.rootfs.diff.tar.gzip": "gzip",
+    f"{DOCKER}image.rootfs.foreign.diff.tar": "",
+    f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": "gzip",
+}
+REF_NAME: Final = "org.opencontainers.image.ref.name"
+
+
+class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):
+    """Which hosts an image is for."""
+
+    architecture: str = ""
+    os: str = ""
+    os_version: str | None = None
+
+
+class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
+    """What points to a blob, and tells its size in bytes."""
+
+    digest: str
+    size: int
+    media_type: str | None = None
+    platform: Platform | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Index(msgspec.Struct, frozen=True, rename="camel"):
+    """A list of manifests: of an image's platforms, or of what a layout holds."""
+
+    manifests: list[Descriptor]
+    schema_version: int | None = None
+    media_type: str | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel"):
+    """An image of one platform: its configuration and its layers, the lowest first."""
+
+    config: Descriptor
+    layers: list[Descriptor]
+    schema_version: int | None = None
+    media_type: str | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, rename="pascal"):
+    """How an image's program is started."""
+
+    user: str | None = None
+    entrypoint: list[str] | None = None
+    cmd: list[str] | None = None
+    env: list[str] | None = None
+    working_dir: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class RootFS(msgspec.Struct, frozen=True):
+    """The digests of the layers' tars, uncompressed, the lowest first."""
+
+    diff_ids: list[str] | None = None
+    type: str | None = None
+
+
+class History(msgspec.Struct, frozen=True):
+    """How a layer, or a setting, came about."""
+
+    created_by: str | None = None
+    empty_layer: bool | None = None
+
+
+class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):
+    """The configuration of an image."""
+
+    architecture: str | None = None
+    os: str | None = None
+    os_version: str | None = None
+    rootfs: RootFS | None = None
+    config: Settings | None = None
+    history: list[History] | None = None
+
+
+class Saved(msgspec.Struct, frozen=True, rename="pascal"):
+    """An image in the manifest.json of an archive that `docker load` takes; texts are paths in the archive."""
+
+    config: str
+    layers: list[str]
+    repo_tags: list[str] | None = None

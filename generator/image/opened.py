@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images that exist, opened for reading: OCI layouts, archives, and through skopeo what registries hold.
+
+Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
+``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
+
+What is read is hostile: documents have a largest size, their digests and sizes are checked before anything is believed,
+and layers come as streams.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import posixpath
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from ..errors import GeneratorError, brief
+from ..oci.untar import Stream
+from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
+from .names import reference
+from .stores import Archive, Folder, Store
+
+TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
+_MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
+_MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
+_MAX_LAYERS: Final = 500  # of an image; Docker takes 127
+_MAX_LEVELS: Final = 4  # of indexes in indexes
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+Fault = Callable[[str, str, str], None]
+"""What is told of a fault: where it is, the rule that is broken, and what was found."""
+
+_Listed = TypeVar("_Listed")
+_Document = TypeVar("_Document", bound=msgspec.Struct)
+
+
+class Layer(NamedTuple):
+    """A layer as an image names it: by *descriptor*, which an archive for `docker load` lacks, and *diff_id*.
+
+    *name* is its digest, or its path in such an archive; *diff_id* is empty where the configuration has none for it.
+    """
+
+    name: str
+    descriptor: Descriptor | None
+    diff_id: str
+    store: Store
+    path: str
+
+    def open(self) -> io.BufferedReader:
+        """Open the blob as it is stored; raises OSError where it cannot be read."""
+        return self.store.open(self.path)
+
+
+class Image(NamedTuple):
+    """An image of one platform; *name* is what to call it, *platform* what the index says that it is for, if any.
+
+    *manifest* and *descriptor*, which points to it, are absent in an archive for `docker load`. A document that is
+    damaged is None, too, and a fault was told.
+    """
+
+    name: str
+    descriptor: Descriptor | None
+    platform: Platform | None
+    manifest: Manifest | None
+    config: Config | None
+    layers: tuple[Layer, ...]
+
+
+def refuse(where: str, rule: str, found: str) -> None:
+    """Raise GeneratorError for a fault: for who cannot use a damaged image."""
+    raise GeneratorError(f"{where}: {found} ({rule})")
+
+
+@contextlib.contextmanager
+def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
+    """Open what *name* names, and give its images, one a platform; raises GeneratorError where there is none.
+
+    What is damaged is told to *fault*, and left out.
+    """
+    with contextlib.ExitStack() as stack:
+        transport, path, which = split(name)
+        if transport == "docker":
+            transport, path = "dir", stack.enter_context(_fetched(path.removeprefix("//")))
+        store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
+        stack.callback(store.close)
+        reader = _Reader(name, store, fault, flat=transport == "dir")
+        match transport:
+            case "docker-archive":
+                found = reader.saved(which)
+            case "dir":
+                found = reader.fetched()
+            case _:
+                found = reader.listed(which)
+        yield found
+
+
+@contextlib.contextmanager
+def _fetched(name: str) -> Iterator[str]:
+    """Have skopeo copy what a registry holds to a temporary folder, and give that; every byte stays what it is."""
+    from . import registry
+
+    with tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
+        registry.fetch(name, Path(folder))
+        yield folder
+
+
+def split(name: str) -> tuple[str, str, str]:
+    """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
+    transport, _, rest = name.partition(":")
+    if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
+        with contextlib.suppress(GeneratorError):
+            reference(name, name)
+            return "docker", f"//{name}", ""
+    if transport not in TRANSPORTS or not rest or "\0" in rest:
+        raise GeneratorError(f"{name}: no image; give {', '.join(f'{each}:…' for each in TRANSPORTS)}")
+    if transport == "docker":
+        if not rest.startswith("//"):
+            raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
+        return transport, rest, ""
+    drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
+    colon = rest.find(":", 2 if drive else 0)
+    return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
+
+
+def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream]:
+    """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
+
+    Raises GeneratorError for zstd where this Python has none; reading raises OSError, EOFError or zlib.error where the
+    blob is damaged.
+    """
+    start = blob.peek(4)
+    compression = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
+    if compression == "gzip":
+        return compression, gzip.GzipFile(fileobj=blob)
+    if compression == "zstd":
+        try:
+            from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+        except ImportError as error:
+            raise GeneratorError(f"{shown}: compressed by zstd, which Python reads from 3.14 on; use that") from error
+        return compression, zstd.ZstdFile(blob)
+    return compression, blob
+
+
+class _Reader(NamedTuple):
+    """Reads documents from *store*; *flat* where its files have no folders, as in ``dir:``."""
+
+    name: str
+    store: Store
+    fault: Fault
+    flat: bool
+
+    def listed(self, reference: str) -> list[Image]:
+        """Return the images of a layout, or those called *reference*, if that is not empty."""
+        index = self._document(self._must_read("index.json"), Index, f"{self.name}: index.json")
+        if index is None:
+            return []
+        wanted = index.manifests
+        if reference:
+            wanted = [each for each in wanted if (each.annotations or {}).get(REF_NAME) == reference]
+            if not wanted:
+                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in index.manifests} - {""})
+                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
+        if not wanted:
+            raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
+        return self._gathered(wanted)
+
+    def fetched(self) -> list[Image]:
+        """Return the images that a folder of skopeo's has."""
+        data = self._must_read("manifest.json")
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        kind = self._document(data, Manifest, f"{self.name}: manifest.json", quiet=True)
+        if kind is not None:
+            return [self._image(Descriptor(digest, len(data), kind.media_type), data)]
+        index = self._document(data, Index, f"{self.name}: manifest.json")
+        return self._gathered(index.manifests) if index else []
+
+    def saved(self, reference: str) -> list[Image]:
+        """Return the images of an archive for `docker load`, or the one that has the tag *reference*."""
+        data = self._must_read("manifest.json")
+        where = f"{self.name}: manifest.json"
+        try:
+            listed = msgspec.json.decode(data, type=list[Saved])
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            self.fault(where, "document", str(error))
+            return []
+        if reference:
+            spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
+            listed = [each for each in listed if spelled.intersection(each.repo_tags or ())]
+        if not listed:
+            raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
+        found = []
+        for each in listed[:_MAX_IMAGES]:
+            raw = self._read(each.config, f"{self.name}: {each.config}")
+            config = self._document(raw, Config, f"{self.name}: {each.config}") if raw is not None else None
+            ids = _diff_ids(config)
+            layers = tuple(
+                Layer(path, None, ids[at] if at < len(ids) else "", self.store, path)
+                for at, path in enumerate(self._few(each.layers, where))
+            )
+            found.append(Image(self.name, None, None, None, config, layers))
+        return found
+
+    def _gathered(self, descriptors: list[Descriptor]) -> list[Image]:
+        """Return the images that *descriptors* lead to, each once, through indexes or not."""
+        found: list[Image] = []
+        seen: set[str] = set()
+        todo = [(each, 1) for each in reversed(descriptors)]
+        while todo:
+            descriptor, level = todo.pop()
+            if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
+                continue
+            seen.add(descriptor.digest)
+            where = self._called(descriptor.digest)
+            if len(seen) > _MAX_IMAGES or level > _MAX_LEVELS:
+                self.fault(where, "index", "the indexes lead to more than any image needs")
+                break
+            data = self._blob(descriptor, where, ".manifest.json")
+            if data is None:
+                continue
+            if descriptor.media_type in INDEXES:
+                index = self._document(data, Index, where)
+                todo += [(each, level + 1) for each in reversed(index.manifests)] if index else []
+            else:
+                found.append(self._image(descriptor, data))
+        return found
+
+    def _image(self, descriptor: Descriptor, data: bytes) -> Image:
+        platform = descriptor.platform
+        where = self._called(descriptor.digest)
+        manifest = self._document(data, Manifest, where)
+        if manifest is None:
+            return Image(where, descriptor, platform, None, None, ())
+        raw = self._blob(manifest.config, f"{where}: config")
+        config = self._document(raw, Config, f"{where}: config") if raw is not None else None
+        ids = _diff_ids(config)
+        layers = []
+        for at, each in enumerate(self._few(manifest.layers, where)):
+            path = self._path(each.digest, f"{where}: layers[{at}]")
+            layers.append(Layer(each.digest, each, ids[at] if at < len(ids) else "", self.store, path))
+        return Image(where, descriptor, platform, manifest, config, tuple(layers))
+
+    def _few(self, layers: list[_Listed], where: str) -> list[_Listed]:
+        """Return *layers*, or as many of them as an image may have."""
+        if len(layers) > _MAX_LAYERS:
+            self.fault(where, "layers", f"there are {len(layers):,}, of which the first {_MAX_LAYERS:,} are looked at")
+        return layers[:_MAX_LAYERS]
+
+    def _called(self, digest: str) -> str:
+        """Return what to call an image: by the start of its digest, unless its name has that."""
+        return self.name if digest in self.name else f"{self.name}@{digest[:19]}"
+
+    def _path(self, digest: str, where: str, ending: str = "") -> str:
+        """Return where the blob of a digest is, empty for what is none."""
+        if not DIGEST.fullmatch(digest):
+            self.fault(where, "digest", f"{brief(digest)} is no digest")
+            return ""
+        algorithm, _, number = digest.partition(":")
+        if self.flat:
+            return (number if algorithm == "sha256" else f"{algorithm}-{number}") + ending
+        return posixpath.join("blobs", algorithm, number)
+
+    def _blob(self, descriptor: Descriptor, where: str, ending: str = "") -> bytes | None:
+        """Return the document that *descriptor* points to, where it is as that says."""
+        path = self._path(descriptor.digest, where, ending)
+        data = self._read(path, where) if path else None
+        if data is None:
+            return None
+        if len(data) != descriptor.size:
+            self.fault(where, "size", f"the descriptor says {descriptor.size:,} bytes, and there are {len(data):,}")
+        algorithm = descriptor.digest.partition(":")[0]
+        digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+        if digest != descriptor.digest:
+            self.fault(where, "digest", f"the content has the digest {digest}")
+            return None
+        return data
+
+    def _must_read(self, path: str) -> bytes:
+        """Return the file that makes a folder or an archive what it is."""
+        try:
+            with self.store.open(path) as file:
+                data = file.read(_MAX_DOCUMENT + 1)
+        except OSError as error:
+            raise GeneratorError(f"{self.name}: {path} cannot be read: {error.strerror}; is it an image?") from error
+        if len(data) > _MAX_DOCUMENT:
+            raise GeneratorError(f"{self.name}: {path} has more than {_MAX_DOCUMENT:,} bytes, which none needs")
+        return data
+
+    def _read(self, path: str, where: str) -> bytes | None:
+        try:
+            with self.store.open(path) as file:
+                data = file.read(_MAX_DOCUMENT + 1)
+        except (OSError, ValueError) as error:
+            self.fault(where, "blob", f"the blob cannot be read: {getattr(error, 'strerror', None) or error}")
+            return None
+        if len(data) > _MAX_DOCUMENT:
+            self.fault(where, "document", f"the document has more than {_MAX_DOCUMENT:,} bytes, which none needs")
+            return None
+        return data
+
+    def _document(self, data: bytes, kind: type[_Document], where: str, *, quiet: bool = False) -> _Document | None:
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            if not quiet:
+                self.fault(where, "document", f"no {kind.__name__.lower()}: {error}")
+            return None
+
+
+def _diff_ids(config: Config | None) -> list[str]:
+    return (config.rootfs.diff_ids if config and config.rootfs else None) or []
