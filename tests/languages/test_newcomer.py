@@ -32,7 +32,8 @@ def test_a_language_of_three_files_passes_every_test_that_languages_share(tree: 
     need("php")
     for name in ("tests", "docs", "examples", "README.md", "pyproject.toml"):
         if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, tree / name, dirs_exist_ok=True)
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules", "target")
+            shutil.copytree(PROJECT / name, tree / name, ignore=ignored, dirs_exist_ok=True)
         else:
             shutil.copy(PROJECT / name, tree / name)
     for name, place in PLACES.items():
