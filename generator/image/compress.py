@@ -61,7 +61,7 @@ def pack(data: bytes, level: int, cache: Cache | None) -> Packed:
 
 
 class Blobber:
-    """A file to write a tar to, which becomes a blob at *path*; a context manager, whose end waits for nothing.
+    """A file to write a tar to, which becomes a blob at *path*; a context manager, at whose end its threads end.
 
     *level* is libdeflate's, or 0 for a blob that is the tar itself. *progress* is told the bytes that were taken.
     """

@@ -110,6 +110,8 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
     path = rest[:start] + path
     if not path:
         raise GeneratorError(f"--to {shown}: no path; give {transport}:PATH or {transport}:PATH:REF")
+    if re.search(r"@sha256$", path):
+        raise GeneratorError(f"--to {shown}: a digest is what comes of an image; give {transport}:PATH[:REF]")
     if name and transport == "docker-archive":
         if reference(name, f"--to {shown}").digest:
             raise GeneratorError(f"--to {shown}: Docker's archives take no digest; give NAME:TAG")

@@ -3,6 +3,7 @@
 
 Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
 ``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
+In the place of ``:REF`` there may be ``@DIGEST``, as the command ``image`` prints it.
 
 What is read is hostile: documents have a largest size, their digests and sizes are checked before anything is believed,
 and layers come as streams.
@@ -115,7 +116,10 @@ def _fetched(name: str) -> Iterator[str]:
 
 
 def split(name: str) -> tuple[str, str, str]:
-    """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
+    """Return transport, path and reference, which may be empty or a digest behind ``@``.
+
+    Raises GeneratorError for what is no name.
+    """
     transport, _, rest = name.partition(":")
     if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
         with contextlib.suppress(GeneratorError):
@@ -127,6 +131,9 @@ def split(name: str) -> tuple[str, str, str]:
         if not rest.startswith("//"):
             raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
         return transport, rest, ""
+    digested = re.fullmatch(r"(.+)(@sha256:[0-9a-f]{64})", rest, re.DOTALL)
+    if digested is not None:
+        return transport, digested[1], digested[2]
     drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
     colon = rest.find(":", 2 if drive else 0)
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
@@ -166,7 +173,9 @@ class _Reader(NamedTuple):
             return []
         wanted = index.manifests
         if reference:
-            wanted = [each for each in wanted if (each.annotations or {}).get(REF_NAME) == reference]
+            wanted = [
+                each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
+            ]
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in index.manifests} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
@@ -195,7 +204,9 @@ class _Reader(NamedTuple):
             return []
         if reference:
             spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
-            listed = [each for each in listed if spelled.intersection(each.repo_tags or ())]
+            number = reference.removeprefix("@sha256:")
+            paths = {f"{number}.json", f"blobs/sha256/{number}"} if reference[:1] == "@" else set()
+            listed = [each for each in listed if each.config in paths or spelled.intersection(each.repo_tags or ())]
         if not listed:
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = []

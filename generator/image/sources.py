@@ -134,7 +134,7 @@ def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
     elif stat.S_ISREG(stamp.mode):
         into = not dest or source.dest[-1] in "/\\"
         name = os.path.basename(os.path.abspath(top))
-        yield Entry(f"{dest}/{name}".lstrip("/") if into else dest, "file", top, stamp)
+        yield Entry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
     else:
         raise _special(top, stamp)
 

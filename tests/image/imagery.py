@@ -42,12 +42,12 @@ def attempt(*command: object, **settings: Any) -> subprocess.CompletedProcess[st
     return subprocess.run([str(word) for word in command], check=False, **settings)
 
 
-def command(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m generator image` in *folder*."""
+def command(*words: object, folder: Path, name: str = "image", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m generator image` in *folder*, or another command."""
     env = (
         os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": cache()} | environment
     )
-    return attempt(sys.executable, "-m", "generator", "image", *words, cwd=folder, env=env)
+    return attempt(sys.executable, "-m", "generator", name, *words, cwd=folder, env=env)
 
 
 @functools.cache

@@ -8,9 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from importer import read_by_windows
 from layering import fill, make, members, names, tar_of
-from support import need
+from support import lack, need
 
+from generator.builder.wire import ROOT
 from generator.oci.files import facts
 from generator.security import descriptor, sddl
 
@@ -59,6 +61,15 @@ def test_a_file_goes_to_its_place_or_into_a_folder_that_ends_in_a_slash(
 ) -> None:
     (blob,) = make(tmp_path / "out", (fill(tmp_path, ["hello.exe"]) / "hello.exe", dest))
     assert names(blob) == wanted
+
+
+def test_a_source_that_is_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["x"])
+    (tmp_path / "folder").symlink_to(folder)
+    (tmp_path / "file").symlink_to("in/x")
+    one, two = make(tmp_path / "out", tmp_path / "folder", tmp_path / "file")
+    assert (names(one), names(two)) == (["x"], ["file"])
+    assert b"x" + bytes(511) in tar_of(two)
 
 
 def test_sources_are_a_layer_each_or_all_one(tmp_path: Path) -> None:
@@ -220,3 +231,46 @@ def test_unpackers_find_the_tree_that_went_in(program: str, tmp_path: Path) -> N
     compared = ["diff", "-r", "--no-dereference", str(folder), str(to / "Files")]
     assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
     assert (to / "Files/second name").samefile(to / "Files/a.txt")
+
+
+def test_windows_own_importers_read_what_went_in(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["app/hello.exe", "größe/日本", "long/" + "n" * 150])
+    (folder / "link").symlink_to("app/hello.exe")
+    (folder / "linked").symlink_to("C:\\app")
+    (folder / "big").write_bytes(os.urandom(2 << 20))
+    os.link(folder / "app/hello.exe", folder / "app/same.exe")
+    (blob,) = make(tmp_path / "out", folder, time=1_700_000_000)
+    found = {entry["name"]: entry for entry in read_by_windows(tar_of(blob), tmp_path)}
+    assert list(found) == ["Hives", "Files", *(f"Files/{name}" for name in names(blob))]
+    directory, file = (base64.b64encode(data).decode() for data in facts().compiled()["users-read"])
+    assert found.pop("Hives")["descriptor"] == found.pop("Files")["descriptor"] == ""
+    hard = found.pop("Files/app/same.exe")
+    assert hard["hardLink"] == "Files/app/hello.exe"
+    for name, entry in found.items():
+        path = folder / name.removeprefix("Files/")
+        kind = 0x410 if path.name == "linked" else 0x420 if path.is_symlink() else 16 if path.is_dir() else 32
+        assert entry["attributes"] == kind
+        assert entry["times"] == [1_700_000_000 * 10**9] * 4
+        assert entry["descriptor"] == (directory if kind & 16 else file)
+        assert base64.b64decode(entry["data"]) == (path.read_bytes() if kind == 32 else b"")
+    assert (found["Files/link"]["target"], found["Files/link"]["relative"]) == ("app\\hello.exe", True)
+    assert (found["Files/linked"]["target"], found["Files/linked"]["relative"]) == ("C:\\app", False)
+
+
+def test_buildkit_unpacks_the_tree_that_went_in(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lack("only root may give files to root, as BuildKit does")
+    folder = fill(tmp_path / "in", PATHS)
+    (folder / "link").symlink_to("a.txt")
+    os.link(folder / "a.txt", folder / "second name")
+    (blob,) = make(tmp_path / "out", folder)
+    program, tar, to = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"
+    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True, timeout=900)
+    to.mkdir()
+    tar.write_bytes(tar_of(blob))
+    done = subprocess.run([program, tar, to], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout == f"{blob.diff_id}\n"
+    (root,) = to.iterdir()
+    compared = ["diff", "-r", "--no-dereference", str(folder), str(root)]
+    assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
+    assert (root / "second name").samefile(root / "a.txt")

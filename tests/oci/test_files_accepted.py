@@ -4,7 +4,6 @@
 import base64
 import hashlib
 import io
-import json
 import os
 import stat
 import subprocess
@@ -14,9 +13,9 @@ from typing import Any
 
 import layer_vectors
 import pytest
+from importer import read_by_windows
 from layer_vectors import Case
 from support import lack, need
-from wine import on_windows
 
 from generator.builder.wire import ROOT
 from generator.oci import files
@@ -223,13 +222,6 @@ def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
 # The parser of Windows' importers
 
 
-def read_on_windows(program: Path, data: bytes, folder: Path) -> list[dict[str, Any]]:
-    """Return what a Windows program says, a JSON object a line, of what it reads."""
-    done = on_windows(program, folder=folder, data=data)
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def meant(entry: Case) -> dict[str, Any]:
     """Return what an entry is to mean to Windows, in the words of tests/go/backuptar."""
     kind = entry["kind"]
@@ -261,12 +253,8 @@ def meant(entry: Case) -> dict[str, Any]:
 
 def test_windows_importers_read_what_was_meant(tmp_path: Path) -> None:
     """With go-winio's parser, built for Windows: attributes, all four times, descriptor, data and kind of link."""
-    program = tmp_path / "backuptar.exe"
-    command = [need("go"), "build", "-o", str(program), "./backuptar"]
-    environment = os.environ | {"GOOS": "windows", "GOARCH": "amd64"}
-    subprocess.run(command, cwd=ROOT / "tests/go", env=environment, check=True, timeout=900)
     entries = PLAIN + WIDE + WINDOWS
-    found = read_on_windows(program, layer(entries), tmp_path)
+    found = read_by_windows(layer(entries), tmp_path)
     assert [entry.pop("type") for entry in found[:2]] == ["5", "5"]
     roots, rest = found[:2], {entry["name"]: entry for entry in found[2:]}
     for root, path in zip(roots, FACTS.roots, strict=True):
