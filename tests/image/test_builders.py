@@ -28,6 +28,9 @@ from generator.imagecheck import command
 from generator.oci.untar import Untar
 
 
+pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)  # two builders at most are built in one test
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with registry(tmp_path_factory.mktemp("registry")) as where:
