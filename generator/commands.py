@@ -125,6 +125,24 @@ def _layer(name: str, **parts: bool) -> int:
     return show.show(ROOT, name, chosen[0])
 
 
+def _report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
+    from .inspection import report
+
+    return report.report(ROOT, what, to=to, show=options["open"], history=history)
+
+
+def _inspect(what: Sequence[str], **options: Any) -> int:
+    from .inspection import command
+
+    return command.inspect(ROOT, what, **options)
+
+
+def _diff(what: Sequence[str], **options: bool) -> int:
+    from .inspection import differing
+
+    return differing.diff(ROOT, what, **options)
+
+
 def _sddl(text: str, *, decode: bool) -> int:
     from .security import command
 
@@ -182,6 +200,7 @@ def _layers() -> Iterable[str]:
     return [*layers(home.ROOT), *kinds()]
 
 
+_WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 _WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 COMMANDS = {
@@ -282,6 +301,52 @@ COMMANDS = {
                 Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
                 Option("bcd", "the layer's BCD store alone"),
                 Option("info", "name, digests and sizes as JSON"),
+            ),
+        ),
+        Command(
+            "report",
+            "Write one HTML file in which every byte of layers, images and hives can be looked at.",
+            _report,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            options=(
+                Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
+                Option("open", "open it in a browser"),
+                Option("history", "show how large the committed layers were, by git's revisions"),
+            ),
+        ),
+        Command(
+            "inspect",
+            "Show what is in layers, images and registry hives: exit status 0 whole, 1 damaged, 2 error.",
+            _inspect,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            options=(
+                Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
+                Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),
+                Option("offset", "with --hex: begin so many bytes on", "BYTES"),
+                Option("length", "with --hex: show so many bytes", "BYTES"),
+                Option("reg", "print the key there as hivexregedit --export does", "PATH"),
+                Option("bcd", "print BCD stores as bcdedit /enum all does"),
+                Option("json", "say it as JSON, which docs/inspection.md describes"),
+                Option("plain", "indented text alone, as for a pipe or a screen reader"),
+                Option("textconv", "for git diff: plain, without names of files, and status 0 if damaged, too"),
+            ),
+        ),
+        Command(
+            "diff",
+            "Say how two layers, images or hives differ, meaning before bytes: exit status 0 equal, 1 not, 2 error.",
+            _diff,
+            arguments=(
+                Argument(
+                    "WHAT",
+                    f"OLD and NEW, each {_WHAT}; without NEW the committed layers",
+                    True,
+                    _layers,
+                ),
+            ),
+            options=(
+                Option("json", "say it as JSON, which docs/inspection.md describes"),
+                Option("stat", "say how much differs, a line for each entry"),
+                Option("plain", "without colours, as for a pipe or a screen reader"),
             ),
         ),
         Command(

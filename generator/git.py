@@ -14,6 +14,12 @@ def git(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0
     *good* are the exit statuses of an answer. Nothing of the caller's environment makes git look at another
     repository, and no hook or monitor is run.
     """
+    said = git_bytes(root, *arguments, stdin=stdin, good=good)
+    return None if said is None else os.fsdecode(said)
+
+
+def git_bytes(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,)) -> bytes | None:
+    """Return what git says as it says it, as git() does."""
     if not (root / ".git").exists():
         return None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -30,4 +36,4 @@ def git(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return os.fsdecode(done.stdout) if done.returncode in good else None
+    return done.stdout if done.returncode in good else None

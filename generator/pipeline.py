@@ -62,6 +62,7 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    from .inspection.report import documents
     from .languages.render import modules
     from .oci.blob import compress, read_blob
     from .oci.tar import write_tar
@@ -83,6 +84,7 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
             blobs[name] = read_blob(data, blob_path(name))
     outputs: list[tuple[str, str | None, bytes]] = [(blob_path(name), name, blobs[name].compressed) for name in tars]
     outputs += modules(root / "templates", {name: blobs[name] for name in tars})
+    outputs += [(path, None, data) for path, data in documents(root / "templates", blobs).items()]
     return Made({p: data for p, _, data in outputs}, {p: layer for p, layer, _ in outputs}, blobs, new)
 
 
@@ -273,6 +275,7 @@ def generate(
             raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(manifest.layers(root))}")
         if not dry_run:
             files.sweep(root / "output")
+            files.sweep(root / "docs", deep=False)
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         if not force and unchanged.is_as_recorded(str(root), *seen):
@@ -353,7 +356,8 @@ def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) 
 def _summary(root: "Path") -> list[str]:
     """Return what to tell somebody whose checkout is fresh: what there is, what to do with it, how to see it made."""
     sizes = [f"{name} ({os.stat(f'{root}/{blob_path(name)}').st_size:,} bytes)" for name in manifest.layers(root)]  # noqa: PTH116
-    languages = sorted(os.listdir(f"{root}/templates"))  # noqa: PTH208 - what the table says, without importing it
+    # What the table of languages says, without importing it.
+    languages = sorted({*os.listdir(f"{root}/templates")} - {"report"})  # noqa: PTH208
     return [
         "fresh: nothing to do",
         f"layers: {', '.join(sizes)}; as modules in {', '.join(languages)} below output/",

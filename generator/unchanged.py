@@ -18,12 +18,15 @@ from .reading import read_file
 
 MANIFEST = "output/manifest.json"
 LAYERS = "generator/layers"
+REPORT = "docs/report.html"
+MAPS = ("docs/byte-map-light.svg", "docs/byte-map-dark.svg")
 FORMAT = 2
 FRESH = "fresh: every output is what its inputs make"
 TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 
 _INPUT_FOLDERS = ("generator", "templates")
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
+_DOCUMENTS = (REPORT, *MAPS)  # outputs that stand among documents
 _LINK = "a symbolic link; put the file itself here"
 
 Strange = list[tuple[str, str]]  # paths of files that should not be there, each with the reason
@@ -97,12 +100,13 @@ def look(root: str) -> tuple[dict[str, str], dict[str, str], Strange]:
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     strange: Strange = []
-    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output"):
+    for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output", *_DOCUMENTS):
         if os.path.islink(f"{root}/{path}"):
             strange.append((path, _LINK))
-        elif path in _INPUT_FILES:
+        elif path in _INPUT_FILES or path in _DOCUMENTS:
             if os.path.lexists(f"{root}/{path}"):
-                inputs[path] = content_hash(path, read_file(f"{root}/{path}", path))
+                hashes = inputs if path in _INPUT_FILES else outputs
+                hashes[path] = content_hash(path, read_file(f"{root}/{path}", path))
         else:
             _walk(root, path, outputs if path == "output" else inputs, strange)
     outputs.pop(MANIFEST, None)

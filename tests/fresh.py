@@ -9,6 +9,7 @@ from support import BUILDER
 
 from generator import manifest, pipeline, unchanged
 from generator.errors import EXIT_OK, EXIT_STALE
+from generator.inspection import report
 from generator.languages.table import committed
 
 FRESH = ["fresh: every output is what its inputs make"]
@@ -69,7 +70,13 @@ def modules(*layers: str, language: str = "") -> set[str]:
 
 def everything() -> set[str]:
     """Return the paths of all outputs but the manifest."""
-    return {manifest.blob_path(name) for name in LAYERS} | {f"output/{row.path}" for row in committed(LAYERS)}
+    modules_of_all = {f"output/{row.path}" for row in committed(LAYERS)}
+    return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | documents(*LAYERS)
+
+
+def documents(*layers: str) -> set[str]:
+    """Return the paths of the documents that show *layers*."""
+    return {unchanged.REPORT, *(unchanged.MAPS if report.SHOWN in layers else ())}
 
 
 def edit(path: Path, old: str, new: str) -> None:

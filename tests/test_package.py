@@ -15,12 +15,22 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator import VERSION, checkout, image
+from generator import VERSION, checkout, image, unchanged
 from generator.copies import vendor
 from generator.errors import GeneratorError
 
 PROJECT = Path(__file__).parents[1]
-PARTS = ("CHANGELOG.md", "LICENSE", "LICENSES", "README.md", "generator", "hatch_build.py", "output", "pyproject.toml")
+PARTS = (
+    "CHANGELOG.md",
+    "LICENSE",
+    "LICENSES",
+    "README.md",
+    "docs",
+    "generator",
+    "hatch_build.py",
+    "output",
+    "pyproject.toml",
+)
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
 LEFT_OUT = {"generator/invoking.py", "generator/machine"}
@@ -196,6 +206,13 @@ def test_it_writes_what_a_checkout_writes_and_says_so(winscratch: Callable[..., 
     assert (status, notes) == (0, "")
     assert {line.partition(":")[0] for line in said.splitlines()} == {"fresh"}
     assert said.count("\n") == 8  # C has two files
+
+
+def test_it_writes_a_report(winscratch: Callable[..., tuple[int, str, str]]) -> None:
+    assert winscratch("report", "--to", "layers.html") == (0, "wrote layers.html\n", "")
+    assert Path("layers.html").read_bytes() == (PROJECT / unchanged.REPORT).read_bytes()
+    status, _, said = winscratch("report", "--history")
+    assert (status, said) == (2, "error: --history: git has no revisions here; give it in a checkout of winscratch\n")
 
 
 def test_it_finds_and_updates_a_copy_that_is_out_of_date(

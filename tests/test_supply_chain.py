@@ -5,6 +5,7 @@ import base64
 import csv
 import hashlib
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -53,6 +54,15 @@ def test_whatever_is_required_is_locked(lock: str) -> None:
     lines = re.sub(r"#.*", "", (ROOT / lock).with_suffix(".in").read_text("utf-8")).splitlines()
     required = {name_of(re.split(r"[=<>;\s]", line)[0]) for line in lines if line.strip() and line[0] != "-"}
     assert required <= locked(lock).keys()
+
+
+def test_every_package_of_npm_is_pinned_and_hashed_and_no_registry_is_named() -> None:
+    packages = json.loads((ROOT / "tests/browser/package-lock.json").read_text("utf-8"))["packages"]
+    root = packages.pop("")
+    assert all(re.fullmatch(r"[0-9.]+", version) for version in root["devDependencies"].values())
+    for name, package in packages.items():
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"]), name
+        assert "resolved" not in package
 
 
 def test_the_unrelated_hivex_is_required_by_nothing() -> None:

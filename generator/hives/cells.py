@@ -58,6 +58,7 @@ class Walk:
         self.cells = bytearray()
         self.owners = array("I") if owners else None  # for each byte of the map, where the pointer to it is
         self.users: dict[int, int] = {}  # pointer to a security record: number of keys that use it
+        self.descriptors: dict[int, bytes] = {}  # pointer to a security record: what is in it
         self.whole = True  # no part of the tree had to be skipped
 
     def fault(self, offset: int, rule: str, found: str, allowed: str = "") -> None:

@@ -19,7 +19,7 @@ from .structures import BASE
 
 _MAP_FROM: Final = 1 << 20  # bytes; a smaller file is read at once
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would wait for its writer
-_VERDICTS: Final = {
+VERDICTS: Final = {
     None: "good hive",
     Level.UNUSUAL: "hive that Windows reads",
     Level.DIRTY: "hive that Windows reads with its log",
@@ -89,11 +89,16 @@ def report(
 def _lines(reading: Reading, size: int) -> list[str]:
     lines = [f"{finding.level}: {finding.message}" for finding in reading.findings]
     lines += [f"{Level.UNUSUAL}: {count:,} more of {rule}" for rule, count in reading.more.items()]
-    verdict = _VERDICTS[reading.level]
+    verdict = VERDICTS[reading.level]
     return [*lines, f"{verdict}, {reading.key_count:,} keys, {reading.value_count:,} values, {size:,} bytes"]
 
 
 def _record(reading: Reading, size: int) -> dict[str, object]:
-    found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
     counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": size}
-    return {**counts, "findings": found, "more": dict(reading.more)}
+    return {**counts, **findings(reading)}
+
+
+def findings(reading: Reading) -> dict[str, object]:
+    """Return what is wrong with a hive as a JSON document has it."""
+    found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
+    return {"findings": found, "more": dict(reading.more)}

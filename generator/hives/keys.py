@@ -20,8 +20,11 @@ _UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT | s.KEY_PREDEF
 _ACCESS_BITS: Final = 3
 
 
-def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], list[Head]]:
-    """Check the key at *at*, *parent* being None for the root; return its values, if wanted, and its subkeys."""
+def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], tuple[int, ...], list[Head]]:
+    """Check the key at *at*, *parent* being None for the root; return its values, if wanted, and its subkeys.
+
+    Between the two stands where the values' records are.
+    """
     (
         _, flags, _, access, layer, layer_spare, parent_pointer, subkey_count, volatile_count, subkeys_pointer,
         volatile_pointer, value_count, values_pointer, security_pointer, class_pointer, max_name, _, _, max_class,
@@ -51,11 +54,11 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
     _use_security(walk, security_pointer, at + _AT["security record"])
     link = flags & s.KEY_SYM_LINK
     keep = walk.keep or bool(link)
-    values = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
+    values, places = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
     subkeys = read_subkeys(walk, at, subkey_count, subkeys_pointer, max_name, max_class)
     if link:
         _link(walk, at, subkey_count, value_count, values)
-    return values, subkeys
+    return values, places, subkeys
 
 
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
@@ -113,6 +116,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> bool:
     else:
         at += head.size
         content = walk.data[at : at + size]
+        walk.descriptors[pointer] = content
         descriptor.check(content, 0, size, lambda offset, rule, found: walk.fault(at + offset, rule, found))
         return True
     walk.whole = False

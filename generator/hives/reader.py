@@ -11,9 +11,10 @@ lists (of subkeys), values, names.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import GeneratorError
 from . import structures as s
@@ -21,13 +22,15 @@ from .base import read_base
 from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
-from .model import Hive, Key
+from .model import Hive, Key, Value, fold_name
 from .rules import Finding, HiveError, Level
 from .spans import Spans
 
-__all__ = ["Finding", "HiveError", "Level", "Reading", "check_hive", "describe", "read", "read_hive"]
+__all__ = ["Finding", "HiveError", "Level", "Node", "Reading", "Visit", "check_hive", "describe", "read", "read_hive"]
 
 _MAX_LEVELS: Final = 512
+_SECURITY_AT: Final = s.KEY.offsets["security record"]
+_WRITTEN_AT: Final = s.KEY.offsets["last written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,55 @@ class Reading:
         return next((level for level in Level if level in found), None)
 
 
+class Node(NamedTuple):
+    """A key as it is met: its path, its values, and where in the file its own record is and those of its values.
+
+    *descriptor* says who may do what with the key, *written* when it was last changed, in units of 100 ns since 1601.
+    *subkeys* is how many follow, *last* whether the key is the last of its parent's.
+    """
+
+    path: tuple[str, ...]
+    values: tuple[Value, ...]
+    at: int
+    places: tuple[int, ...]
+    descriptor: bytes
+    written: int
+    subkeys: int
+    last: bool
+
+
+class Visit:
+    """A hive that is read key by key, as far as it can be read, without waiting for its end."""
+
+    def __init__(self, data: Buffer, *, spans: bool = False) -> None:
+        """Begin with *data*; take note of *spans* if asked for."""
+        self._walk = Walk(data, strict=False, keep=True, owners=spans)
+
+    def nodes(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
+        """Yield the keys, each parent before its subkeys, this one time.
+
+        With *path*, in any case, go straight to that key: yield it with what is below, after those on the way, and
+        read nothing else.
+        """
+        with contextlib.suppress(EnoughError):
+            yield from _run(self._walk, tuple(map(fold_name, path)))
+
+    def kept(self, path: tuple[str, ...] = ()) -> list[Node]:
+        """Return what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
+        return list(_bounded(self._walk, self.nodes(path)))
+
+    def reading(self) -> Reading:
+        """Return what was found until now, but for the keys themselves."""
+        walk = self._walk
+        more = {rule: count - MAX_ALIKE for rule, count in walk.alike.items() if count > MAX_ALIKE}
+        found = Spans(walk) if walk.owners is not None else None
+        return Reading((), walk.key_count, walk.value_count, tuple(walk.findings), more, found)
+
+
 def read_hive(data: Buffer) -> Hive:
     """Return all keys and values of a hive, each parent before its subkeys, or raise HiveError at the first finding."""
     walk = Walk(data, strict=True, keep=True, owners=False)
-    return tuple(_run(walk))
+    return tuple(_keys(walk))
 
 
 def check_hive(data: Buffer) -> list[Finding]:
@@ -71,7 +119,7 @@ def read(data: Buffer, *, keys: bool = False, spans: bool = False) -> Reading:
     walk = Walk(data, strict=False, keep=keys, owners=spans)
     hive: list[Key] = []
     with contextlib.suppress(EnoughError):
-        hive = _run(walk)
+        hive.extend(_keys(walk))
     more = {rule: count - MAX_ALIKE for rule, count in walk.alike.items() if count > MAX_ALIKE}
     found = Spans(walk) if spans else None
     return Reading(tuple(hive), walk.key_count, walk.value_count, tuple(walk.findings), more, found)
@@ -81,48 +129,64 @@ def describe(data: Buffer, offset: int) -> str:
     """Return which structure and field of a hive the byte at *offset* of the file belongs to, in words."""
     walk = Walk(data, strict=False, keep=False, owners=True)
     with contextlib.suppress(EnoughError):
-        _run(walk)
+        deque(_run(walk), 0)
     span, part = Spans(walk).locate(offset)
     return f"{span.structure.name} at 0x{span.offset:x}, {part.field.name}"
 
 
-def _run(walk: Walk) -> list[Key]:
+def _keys(walk: Walk) -> Iterator[Key]:
+    """Yield all keys as they are kept, their paths as long as those need not far more memory than the hive."""
+    return (Key(node.path, node.values) for node in _bounded(walk, _run(walk)))
+
+
+def _bounded(walk: Walk, nodes: Iterator[Node]) -> Iterator[Node]:
+    # Paths share their names but not their tuples, so a hive both deep and wide would outgrow its file.
+    room = len(walk.data) + 0x400000
+    for node in nodes:
+        yield node
+        room -= 8 * (len(node.path) + 1) * node.subkeys
+        if room < 0:
+            raise GeneratorError(
+                f"the hive is too deep and wide at once: the paths of its keys outgrow it at {node.at:#x}"
+            )
+
+
+def _run(walk: Walk, path: tuple[str, ...] = ()) -> Iterator[Node]:
+    """Read all of a hive, or of the key at *path*; yield its keys, each before its subkeys, if the walk keeps them."""
     root, end = read_base(walk)
     walk.map_cells(end)
-    keys = _tree(walk, root)
+    yield from _tree(walk, root, path)
     if walk.whole:
         check_ring(walk)
     if walk.whole:
         walk.leaks()
-    return keys
 
 
-def _tree(walk: Walk, root: int) -> list[Key]:
-    """Walk all keys, each parent before its subkeys; a stack of our own, for Python's is shallower than a hive."""
-    keys: list[Key] = []
+def _tree(walk: Walk, root: int, path: tuple[str, ...]) -> Iterator[Node]:
+    """Walk all keys; a stack of our own, for Python's is shallower than a hive."""
     head = read_head(walk, root, s.BASE_BLOCK.offsets["root key"])
-    # Paths share their names but not their tuples, so a hive both deep and wide would outgrow its file.
-    room = len(walk.data) + 0x400000
-    # For each key still to be read: where its record is, its parent's pointer, its level and its path.
-    stack: list[tuple[int, int | None, int, tuple[str, ...]]] = [(head.at, None, 1, ())] if head else []
+    # For each key still to be read: where its record is, its parent's pointer, its level, name and being the last.
+    stack: list[tuple[int, int | None, int, str, bool]] = [(head.at, None, 1, "", True)] if head else []
+    here: list[str] = []  # the path of the key that was read last
     while stack:
-        at, parent, level, path = stack.pop()
-        values, subkeys = read_key(walk, at, parent)
+        at, parent, level, name, last = stack.pop()
+        values, places, subkeys = read_key(walk, at, parent)
         walk.key_count += 1
-        if walk.keep:
-            keys.append(Key(path, values))
         if subkeys and level == _MAX_LEVELS:
             walk.fault(at + s.KEY.offsets["number of subkeys"], "key-depth", f"the key on level {level} has subkeys")
             walk.whole = False
-            continue
+            subkeys = []
         if walk.keep:
-            room -= 8 * level * len(subkeys)
-            if room < 0:
-                raise GeneratorError(
-                    f"the hive is too deep and wide at once: the paths of its keys outgrow it at {at:#x}"
-                )
-        pointer = at - 4 - s.BASE
+            if level > 1:
+                here[level - 2 :] = [name]
+            security = int.from_bytes(walk.data[at + _SECURITY_AT : at + _SECURITY_AT + 4], "little")
+            written = int.from_bytes(walk.data[at + _WRITTEN_AT : at + _WRITTEN_AT + 8], "little")
+            descriptor = walk.descriptors.get(security, b"")
+            yield Node(tuple(here), values, at, places, descriptor, written, len(subkeys), last)
+        if level <= len(path):
+            subkeys = [below for below in subkeys if fold_name(below.name) == path[level - 1]]
+            walk.whole = False
+        pointer, final = at - 4 - s.BASE, True
         for below in reversed(subkeys):
-            # Without keys to keep, a path is no use, and the walk stays as small as the hive is deep and wide.
-            stack.append((below.at, pointer, level + 1, (*path, below.name) if walk.keep else path))
-    return keys
+            stack.append((below.at, pointer, level + 1, below.name, final))
+            final = False

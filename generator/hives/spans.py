@@ -17,9 +17,9 @@ from typing import Final, overload
 from . import structures as s
 from .cells import Buffer, Walk
 
-_CELL_SIZE: Final = s.Field("cell size", "i", "in bytes, negative while the cell is in use")
-_UNUSED: Final = s.Field("unused", "s", "", "bytes")
-_IN_PLACE: Final = s.Field("data", "4s", "in place of a pointer", "bytes")
+CELL_SIZE: Final = s.Field("cell size", "i", "in bytes, negative while the cell is in use")
+UNUSED: Final = s.Field("unused", "s", "", "bytes")
+IN_PLACE: Final = s.Field("data", "4s", "in place of a pointer", "bytes")
 _LATIN_1: Final = {s.KEY.name: s.KEY_COMPRESSED, s.VALUE.name: s.VALUE_COMPRESSED}  # bit of the flags
 _SINCE: Final = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 _SHORT: Final = 16  # bytes that a text shows of data
@@ -90,7 +90,11 @@ class Spans(Sequence[Span]):
         """Return the span that the byte at *offset* of the file belongs to; raise IndexError if there is none."""
         if not 0 <= offset < len(self._data):
             raise IndexError(offset)
-        return self[bisect_right(self._offsets, offset) - 1]
+        return self[self.index_at(offset)]
+
+    def index_at(self, offset: int) -> int:
+        """Return the number of the span that the byte at *offset* of the file belongs to."""
+        return bisect_right(self._offsets, offset) - 1
 
     def locate(self, offset: int) -> tuple[Span, Part]:
         """Return the span and the field that the byte at *offset* of the file belongs to."""
@@ -105,25 +109,33 @@ class Spans(Sequence[Span]):
             if at + size > end:
                 break
             if size:
-                yield self._part(field, at, size)
+                yield make_part(field, self._data, at)
             at += size
         if at < end:
-            yield self._part(_UNUSED, at, end - at)
+            yield make_part(replace(UNUSED, code=f"{end - at}s"), self._data, at)
+
+    def shape(self, span: Span) -> tuple[int, bool, bool]:
+        """Return what the fields of *span* depend on.
+
+        That is how often what follows its fields comes, or how many bytes of it; whether data is in place of a pointer
+        to it; and whether a name is in Latin-1.
+        """
+        kind = span.structure
+        in_place = kind is s.VALUE and bool((self._number(span, "data size") or 0) & s.INLINE)
+        count = self._count(span, kind.tail.count) if kind.tail else 0
+        return count, in_place, bool((self._number(span, "flags") or 0) & _LATIN_1.get(kind.name, 0))
 
     def _fields(self, span: Span) -> Iterator[s.Field]:
         kind = span.structure
+        count, in_place, latin = self.shape(span)
         if kind.cell:
-            yield _CELL_SIZE
-        in_place = kind is s.VALUE and (self._number(span, "data size") or 0) & s.INLINE
+            yield CELL_SIZE
         for field in kind.fields:
-            yield _IN_PLACE if in_place and field.name == "data" else field
+            yield IN_PLACE if in_place and field.name == "data" else field
         if kind.tail is None:
             return
-        count = self._count(span, kind.tail.count)
         for field in kind.tail.fields:
             if field.code == "s":
-                bit = _LATIN_1.get(kind.name, 0)
-                latin = (self._number(span, "flags") or 0) & bit
                 yield replace(field, code=f"{count}s", shown="latin-1" if latin else field.shown)
                 return
         for _ in range(count):
@@ -150,12 +162,14 @@ class Spans(Sequence[Span]):
         at += span.offset + (4 if span.structure.cell else 0)
         return int.from_bytes(self._data[at : min(at + field.size, span.offset + span.length)], "little")
 
-    def _part(self, field: s.Field, at: int, size: int) -> Part:
-        raw = self._data[at : at + size]
-        value: int | bytes = raw
-        if not field.code.endswith("s"):
-            value = int.from_bytes(raw, "little", signed=field.code.islower())
-        return Part(field, at, size, value, _text(field, value))
+
+def make_part(field: s.Field, data: Buffer, at: int) -> Part:
+    """Return what *field* holds that begins at byte *at* of *data*."""
+    raw = data[at : at + field.size]
+    value: int | bytes = raw
+    if not field.code.endswith("s"):
+        value = int.from_bytes(raw, "little", signed=field.code.islower())
+    return Part(field, at, field.size, value, _text(field, value))
 
 
 def _text(field: s.Field, value: int | bytes) -> str:
@@ -167,7 +181,7 @@ def _text(field: s.Field, value: int | bytes) -> str:
     if field.shown == "flags":
         words = ", ".join(name for bit, name in field.names.items() if value & bit)
     elif field.shown == "time":
-        words = _time(value)
+        words = time_text(value)
     elif field.shown == "pointer":
         words = "nowhere" if value == s.NIL else ""
     else:
@@ -175,7 +189,7 @@ def _text(field: s.Field, value: int | bytes) -> str:
     return f"{number} ({words})" if words else number
 
 
-def _time(ticks: int) -> str:
+def time_text(ticks: int) -> str:
     """Return a time that counts units of 100 ns since 1601 as ISO 8601 has it, or nothing where Python cannot."""
     try:
         return (_SINCE + datetime.timedelta(microseconds=ticks // 10)).isoformat() if ticks else ""

@@ -21,29 +21,34 @@ _AT: Final = s.VALUE.offsets
 _DATA_AT: Final = _AT["data"]
 _HEAD: Final = s.VALUE.unpacker.size
 _MAX_NAME: Final = 16383  # characters
+_NONE: Final = ((), ())
 _SIZES: Final = {REG_DWORD: 4, REG_DWORD_BIG_ENDIAN: 4, REG_QWORD: 8}  # bytes
 
 
 def read_values(
     walk: Walk, at: int, count: int, pointer: int, max_name: int, max_data: int, keep: bool
-) -> tuple[Value, ...]:
-    """Check the values of the key at *at* and return those that can be told, in order, or none if not to *keep*."""
+) -> tuple[tuple[Value, ...], tuple[int, ...]]:
+    """Check the values of the key at *at*; return those that can be told, in order, and where their records are.
+
+    Return none if not to *keep*.
+    """
     if count == 0:
         if pointer != s.NIL:
             where = at + _KEY_AT["values list"]
             walk.fault(where, "list-nil", f"the key has 0 values and the list's pointer is 0x{pointer:x}")
             walk.whole = False
-        return ()
+        return _NONE
     cell = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
     if cell is None:
-        return ()
+        return _NONE
     start, end = cell
     if 4 * count > end - start:
         wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
         walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
         walk.whole = False
-        return ()
+        return _NONE
     values: list[Value] = []
+    places: list[int] = []
     seen: set[str] = set()
     longest = largest = 0
     entry = start
@@ -61,9 +66,10 @@ def read_values(
         walk.value_count += 1
         if keep:
             values.append(Value(name, kind, data))
+            places.append(vk)
     walk.largest("key-max-value-name", at + _KEY_AT["largest value name"], max_name, longest)
     walk.largest("key-max-value-data", at + _KEY_AT["largest value data"], max_data, largest)
-    return tuple(values)
+    return tuple(values), tuple(places)
 
 
 def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes] | None:

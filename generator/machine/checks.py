@@ -18,7 +18,7 @@ from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
-TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python")
+TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python", "packages/build.py")
 WORKFLOWS = ".github/workflows/*.yml"
 GO_TOOLS = {  # of the versions that tests/go/go.mod names
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",

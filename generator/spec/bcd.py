@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """BCD words (objects and their elements) to the registry keys and values that store them.
 
-Numbers and formats are those of Microsoft's documentation of the Boot Configuration Data WMI provider:
-BcdObject, BcdElementType, BcdLibraryElementTypes, BcdBootMgrElementTypes, BcdOSLoaderElementTypes.
+bcd_words.py has the words and their numbers.
 The two root values are those that bcdedit writes into a new store, as collected by buildpacks/imgutil.
 """
 
@@ -16,83 +15,8 @@ from typing import Any
 from ..errors import brief
 from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 from . import values
+from .bcd_words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
 from .toml import Place
-
-BOOT_MANAGER = 0x10100002
-OS_LOADER = 0x10200003
-
-OBJECT_TYPES = {
-    "fwbootmgr": 0x10100001,
-    "bootmgr": BOOT_MANAGER,
-    "osloader": OS_LOADER,
-    "resume": 0x10200004,
-    "memdiag": 0x10200005,
-    "ntldr": 0x10300006,
-    "inherit": 0x20100000,
-}
-
-# Objects that every store knows by the same GUID, as bcdedit spells them.
-WELL_KNOWN_OBJECTS = {
-    "{bootmgr}": "{9dea862c-5cdd-4e70-acc1-f32b344d4795}",
-    "{fwbootmgr}": "{a5a30fa2-3d06-4e9f-b5f4-a01df9d1fcba}",
-    "{memdiag}": "{b2721d73-1db4-4c62-bf78-c548a880142d}",
-    "{ntldr}": "{466f5a88-0af2-4f76-9038-095b170dc21c}",
-    "{bootloadersettings}": "{6efb52bf-1766-41db-a6b3-0ee5eff72bd7}",
-    "{dbgsettings}": "{4636856e-540f-4170-a130-a84776f4c654}",
-    "{emssettings}": "{0ce4991b-e6b3-4b16-b23c-5e0d9250e5d9}",
-    "{globalsettings}": "{7ea2e1ac-2e61-4728-aaa3-896d9d0a9f0e}",
-    "{hypervisorsettings}": "{7ff607e0-4395-11db-b0de-0800200c9a66}",
-    "{resumeloadersettings}": "{1afa9c49-16ab-4a5c-901b-212802da9460}",
-}
-
-# Element names as bcdedit spells them. The same name can have another number for another kind of object.
-LIBRARY_ELEMENTS = {
-    "path": 0x12000002,
-    "description": 0x12000004,
-    "locale": 0x12000005,
-    "inherit": 0x14000006,
-    "truncatememory": 0x15000007,
-    "recoverysequence": 0x14000008,
-    "recoveryenabled": 0x16000009,
-    "bootdebug": 0x16000010,
-    "debugtype": 0x15000011,
-    "debugport": 0x15000013,
-    "baudrate": 0x15000014,
-    "bootems": 0x16000020,
-    "emsport": 0x15000022,
-    "emsbaudrate": 0x15000023,
-    "loadoptions": 0x12000030,
-    "nointegritychecks": 0x16000048,
-    "testsigning": 0x16000049,
-}
-ELEMENTS_BY_OBJECT = {
-    BOOT_MANAGER: {
-        "displayorder": 0x24000001,
-        "bootsequence": 0x24000002,
-        "default": 0x23000003,
-        "timeout": 0x25000004,
-        "resume": 0x26000005,
-        "resumeobject": 0x23000006,
-        "toolsdisplayorder": 0x24000010,
-        "displaybootmenu": 0x26000020,
-    },
-    OS_LOADER: {
-        "systemroot": 0x22000002,
-        "resumeobject": 0x23000003,
-        "detecthal": 0x26000010,
-        "kernel": 0x22000011,
-        "hal": 0x22000012,
-        "nx": 0x25000020,
-        "pae": 0x25000021,
-        "winpe": 0x26000022,
-        "quietboot": 0x26000041,
-        "safeboot": 0x25000080,
-        "debug": 0x260000A0,
-        "ems": 0x260000B0,
-        "bootstatuspolicy": 0x250000E0,
-        "hypervisorlaunchtype": 0x250000F0,
-    },
-}
 
 GUID = re.compile(r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}", re.ASCII | re.IGNORECASE)
 FORMAT_DEVICE = 1
@@ -172,14 +96,14 @@ def _object_type(word: str | int, place: Place) -> int:
 
 
 def _element_number(word: str, object_type: int, place: Place) -> int:
-    names = LIBRARY_ELEMENTS | ELEMENTS_BY_OBJECT.get(object_type, {})
+    names = {name: number for name, number in element_names(object_type).items() if number >> 24 & 0xF in _FORMATS}
     if word in names:
         return names[word]
     if not re.fullmatch(r"0x[0-9a-fA-F]{8}", word):
         near = ", ".join(difflib.get_close_matches(word[:80], names)) or "description"
         raise place.error(
             f"{brief(word)} is not an element of this object",
-            f"use a name listed in generator/spec/bcd.py, such as {near}, or a number 0xCFSSSSSS",
+            f"use a name listed in generator/spec/bcd_words.py, such as {near}, or a number 0xCFSSSSSS",
         )
     number = int(word, 16)
     if number >> 24 & 0xF == FORMAT_DEVICE:

@@ -51,8 +51,8 @@ def listing(folder: str = ".") -> list[str]:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_default_names_in_a_directory(language: str, name: str) -> None:
-    endings = LANGUAGES[language].endings(name).values()
-    made = [f"new/folder/windows_{name}{ending}" for ending in endings]
+    row = LANGUAGES[language]
+    made = [f"new/folder/{row.stem(name, None)}{ending}" for ending in row.endings(name).values()]
     assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
     for path in made:
         found = provenance.read(Path(path).read_text("utf-8"))
@@ -229,7 +229,7 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("rust", ".", {}, "rust: no such language; use one of c, go, python"),
+        ("cobol", ".", {}, f"cobol: no such language; use one of {', '.join(LANGUAGES)}"),
         ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
         ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
         ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),

@@ -98,7 +98,7 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     ]
     for help_text in (invoke("--help", "vendor")[1], generator(toy, "vendor", "--help")[1]):
         shown = " ".join(" ".join(help_text).split())
-        assert "one of c, go, python, toy" in shown
+        assert f"one of {', '.join(sorted([*LANGUAGES, 'toy']))}" in shown
         assert "toy: the box that it lies in" in shown
 
     fresh = [
@@ -126,9 +126,9 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
 
 
 def test_documents_take_a_further_language_in(toy: Path) -> None:
-    for name in ("tests", "docs", "examples", "README.md"):
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, toy / name)
+    for name in ("tests", "docs", "examples"):
+        shutil.copytree(PROJECT / name, toy / name, dirs_exist_ok=True)
+    shutil.copy(PROJECT / "README.md", toy)
     assert run(sys.executable, toy / "tests/test_docs.py") == (0, [])
     document = (toy / "docs/vendoring.md").read_text()
     assert (
@@ -157,7 +157,7 @@ def test_every_file_in_the_folder_is_a_language_or_known_to_be_none() -> None:
     files = {path.stem for path in Path(table.__file__).parent.glob("*.py")}
     assert files == set(LANGUAGES) | table._NO_LANGUAGES
     assert list(LANGUAGES) == sorted(LANGUAGES)
-    assert {path.name for path in (PROJECT / "templates").iterdir()} == set(LANGUAGES)
+    assert {path.name for path in (PROJECT / "templates").iterdir()} == {*LANGUAGES, "report"}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
-from generator.spec import bcd
+from generator.spec import bcd, bcd_words
 from generator.spec.bcd import BcdObject
 from generator.spec.toml import Place
 
@@ -175,9 +175,18 @@ def test_501_objects_are_refused() -> None:
 
 
 def test_every_name_has_a_format_that_can_be_written() -> None:
-    tables = [bcd.LIBRARY_ELEMENTS, *bcd.ELEMENTS_BY_OBJECT.values()]
-    assert {number >> 24 & 0xF for table in tables for number in table.values()} <= {2, 3, 4, 5, 6, 7}
-    assert all(bcd.GUID.fullmatch(guid) and guid == guid.lower() for guid in bcd.WELL_KNOWN_OBJECTS.values())
+    tables = [bcd_words.LIBRARY_ELEMENTS, *bcd_words.ELEMENTS_BY_OBJECT.values()]
+    forms = {number >> 24 & 0xF for table in tables for number in table.values()}
+    assert forms - {bcd.FORMAT_DEVICE} == {2, 3, 4, 5, 6, 7}
+
+
+def test_a_device_has_a_name_for_readers_and_cannot_be_written() -> None:
+    assert bcd_words.element_names(bcd_words.OS_LOADER)["osdevice"] == 0x21000001
+    assert "'osdevice' is not an element of this object" in refusal(BcdObject(GUID, "osloader", {"osdevice": "boot"}))
+
+
+def test_every_object_that_has_a_name_has_a_guid() -> None:
+    assert all(bcd.GUID.fullmatch(guid) and guid == guid.lower() for guid in bcd_words.WELL_KNOWN_OBJECTS.values())
 
 
 @pytest.mark.parametrize("word", ["default", "0x23000003"])

@@ -287,7 +287,7 @@ REFUSED = {
     "unknown element": (
         file(BCD + "elements.descripton = ''"),
         OBJECT + ".elements.descripton",
-        "is not an element of this object; use a name listed in generator/spec/bcd.py, such as description",
+        "is not an element of this object; use a name listed in generator/spec/bcd_words.py, such as description",
     ),
     "empty element": (file(BCD + 'elements."" = 1'), OBJECT + ".elements.", "'' is not an element"),
     "long element": (file(BCD + f"elements.{LONG} = 1"), OBJECT + ".elements.xxx", "is not an element"),

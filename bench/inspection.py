@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tell what reading a large hive costs, beside hivexml and python-registry: python bench/hives.py [ROUNDS].
+"""Tell what reading and showing a hive costs, beside hivexml and Python readers: python bench/inspection.py [ROUNDS].
 
 Needs the test packages, hivexml (libhivex-bin) and 200 MB in the temporary folder. Times are processor time, for Python
-without its start and the loading of modules; memory is what a process grows by beyond the file, which is mapped.
+without its start and the loading of modules; memory is what a process grows by beyond the file, which is mapped. Of the
+time to the first lines, and to those of one key, it is that of the whole program.
 """
 
 import random
@@ -40,18 +41,54 @@ READERS = (
     ("read_hive: keys and values", OURS, "found = read_hive(load(path))", 2.2),
     ("read: keys, values and spans", OURS, "found = read(load(path), keys=True, spans=True)", 4.0),
 )
+_STACK = """
+stack = [{root}]
+while stack:
+    key = stack.pop()
+    for value in {values}:
+        value.name{call}, value.{data}
+    stack.extend({subkeys})
+"""
 OTHERS = (
     (
         "python-registry",
         "from Registry import Registry",
+        _STACK.format(
+            root="Registry.Registry(path).root()",
+            values="key.values()",
+            call="()",
+            data="raw_data()",
+            subkeys="key.subkeys()",
+        ),
+        None,
+    ),
+    (
+        "dissect.regf",
+        "from dissect.regf import RegistryHive",
+        _STACK.format(
+            root="RegistryHive(open(path, 'rb')).root()",
+            values="key.values()",
+            call="",
+            data="value",
+            subkeys="key.subkeys()",
+        ),
+        None,
+    ),
+    (
+        "regipy",
+        "from regipy.registry import Cell, NKRecord, RegistryHive",
+        # By itself it takes the first cell for the root key, which is a security record here.
         """
-stack = [Registry.Registry(path).root()]
-while stack:
-    key = stack.pop()
-    for value in key.values():
-        value.name(), value.raw_data()
-    stack.extend(key.subkeys())
-""",
+hive = RegistryHive(path)
+root = NKRecord(Cell(offset=0x1006 + hive.header.root_key_offset, cell_type="nk", size=0), hive._stream)
+"""
+        + _STACK.format(
+            root="root",
+            values="key.iter_values()",
+            call="",
+            data="value",
+            subkeys="key.iter_subkeys()",
+        ),
         None,
     ),
 )
@@ -114,12 +151,38 @@ def measure(title: str, path: Path, readers: Sequence[tuple[str, str, str, float
     show(f"{title}, {size:,} bytes", ("time", "ratio", "goal", "memory / size", "goal"), rows)
 
 
+def first_lines(path: Path, *options: str) -> float:
+    """Return the processor time in seconds until `inspect` has shown ten lines, its start included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "generator", "inspect", str(path), *options]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(10):
+            process.stdout.readline()
+        process.stdout.close()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def measure_lines(path: Path, rounds: int) -> None:
+    """Measure how soon a hive is on the screen, and print it."""
+    rows = [
+        [name, f"{statistics.median(first_lines(path, *options) for _ in range(rounds)):.2f} s"]
+        for name, options in (
+            ("inspect: its first lines", ()),
+            ("inspect --path: a key", ("--path", "Group0050\\Key100")),
+        )
+    ]
+    show("the same hive on a screen", ("time",), rows)
+
+
 def main(rounds: int = 5) -> None:
     """Make the hives, measure and print the tables."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hive"
         path.write_bytes(large_hive(20_000, 120_000, 1_600))
-        measure("20,000 keys, 120,000 values", path, READERS, rounds)
+        measure("20,000 keys, 120,000 values", path, [*READERS, *OTHERS], rounds)
+        measure_lines(path, rounds)
         path.write_bytes(large_hive(200_000, 600_000, 90))
         many = [(name, modules, run, None) for name, modules, run, _ in READERS]
         measure("200,000 keys, 600,000 values", path, [*many, *OTHERS], max(1, rounds // 3))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user's word stands for: a committed layer, an image, a file or folder, or one of these in a git revision."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from .. import home, manifest
+from ..errors import GeneratorError, brief
+from ..git import git, git_bytes
+from ..image.opened import TRANSPORTS
+from .opened import MAX_UNPACKED, HiveFile, Layer, Opened, open_data, open_file, open_image
+
+# What makes a tar or folder an image, and the transport that opens it.
+_LAYOUT: Final = "oci-layout"
+_DOCKER: Final = "manifest.json"
+_LAYERS: Final = "output/layers/"
+
+
+def open_all(root: Path, what: Sequence[str]) -> list[Opened]:
+    """Return all that *what* names, or without it the layers that are committed below *root*.
+
+    Raises GeneratorError for what is none of a layer, an image and a hive, or cannot be read.
+    """
+    return [opened for each in (what or manifest.layers(root)) for opened in open_one(root, each)]
+
+
+def open_one(root: Path, what: str) -> list[Opened]:
+    """Return what *what* names: one layer or hive, or each image of a layout or archive."""
+    if what in manifest.layers(root):
+        return [open_data(what, open_file(Path(root, manifest.blob_path(what)), what))]
+    if what.partition(":")[0] in TRANSPORTS:
+        return list(open_image(what))
+    path = Path(what)
+    if "\0" not in what and path.is_dir():
+        if not (path / _LAYOUT).exists():
+            raise GeneratorError(f"{what}: a folder, but no OCI layout; name a layer, an image or a hive")
+        return list(open_image(f"oci:{what}"))
+    if "\0" in what or not path.exists():
+        revision, colon, rest = what.partition(":")
+        if colon and (found := in_revision(root, revision, rest)) is not None:
+            return [found]
+        known = ", ".join(manifest.layers(root))
+        raise GeneratorError(f"{what}: no such file or layer; name a file, an image such as oci:DIR, or one of {known}")
+    return list(_opened_file(what, open_data(what, open_file(path, what))))
+
+
+def is_there(root: Path, what: str) -> bool:
+    """Tell whether *what* is a layer, an image or a path, and so no git revision, whatever git says."""
+    return (
+        what in manifest.layers(root)
+        or what.partition(":")[0] in TRANSPORTS
+        or ("\0" not in what and Path(what).exists())
+    )
+
+
+def _opened_file(what: str, opened: Layer | HiveFile) -> Iterator[Opened]:
+    """Yield the images of a tar that is an archive of some, or else what it is by itself."""
+    names = {entry.name for entry in opened.entries} if isinstance(opened, Layer) else set()
+    if _LAYOUT in names:
+        yield from open_image(f"oci-archive:{what}")
+    elif _DOCKER in names:
+        yield from open_image(f"docker-archive:{what}")
+    else:
+        yield opened
+
+
+def in_revision(root: Path, revision: str, path: str) -> Layer | HiveFile | None:
+    """Return the layer or file at *path* in a git *revision* of the checkout *root*, or None where it has none."""
+    commit = commit_of(root, revision)
+    if commit is None:
+        return None
+    spelled = path if "/" in path or path.endswith(".gz") else manifest.blob_path(path)
+    number = (git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{spelled}") or "").strip()
+    size = (git(root, "cat-file", "-s", number) or "").strip() if number else ""
+    if not size.isdigit():
+        raise GeneratorError(f"{revision}:{path}: the revision has no {brief(spelled)}")
+    if int(size) > min(MAX_UNPACKED, 1 << 31):
+        raise GeneratorError(f"{revision}:{path}: {int(size):,} bytes are too many to be taken from git")
+    data = git_bytes(root, "cat-file", "blob", number)
+    if data is None:
+        raise GeneratorError(f"{revision}:{path}: git cannot say what it holds")
+    return open_data(f"{revision}:{path}", data)
+
+
+def layers_in(root: Path, revision: str) -> tuple[str, list[str]] | None:
+    """Return the commit that *revision* stands for and the names of its layers, or None if it is no revision."""
+    commit = commit_of(root, revision)
+    if commit is None:
+        return None
+    listed = git(root, "ls-tree", "-z", "--name-only", "--full-tree", commit, _LAYERS) or ""
+    paths = [path.removeprefix(_LAYERS) for path in listed.split("\0")]
+    return commit, [path.removesuffix(".tar.gz") for path in paths if path.endswith(".tar.gz")]
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """Return the number of the commit that *revision* stands for, or None where git knows no such."""
+    if not home.CHECKOUT or not revision or revision.startswith("-") or "\0" in revision:
+        return None
+    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return (found or "").strip() or None
