@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support import need, wait_until
+from support import lack, need, wait_until
 
 from generator.builder.wire import ROOT
 from generator.image import Options, make
@@ -145,6 +145,20 @@ def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
     path = Path(cache(), package.rpartition("/")[2])
     run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=580)
     return path
+
+
+def buildah(top: Path) -> list[str]:
+    """Return the start of a command to a buildah that can build for Windows; its storage is in *top*."""
+    if os.geteuid() != 0:
+        lack("buildah needs root here")
+    (top / "netavark").write_text("#!/bin/sh\n")  # asked for, and never run, since no program is
+    (top / "netavark").chmod(0o755)
+    (top / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{top}"]\n')
+    tags = "containers_image_openpgp exclude_graphdriver_btrfs"
+    path = go_tool("go.podman.io/buildah/cmd/buildah", "-tags", tags, folder=ROOT / "tests/buildah")
+    settings = (f"CONTAINERS_CONF={top}/containers.conf", f"TMPDIR={top}")
+    where = ("--storage-driver", "vfs", "--root", f"{top}/root", "--runroot", f"{top}/run")
+    return ["env", "-u", "CONTAINERS_STORAGE_CONF", *settings, str(path), *where]
 
 
 class Registry(NamedTuple):
