@@ -26,6 +26,7 @@ from generator.image import Options, make
 GO_TESTS = ROOT / "tests/go"
 CRANE = "github.com/google/go-containerregistry/cmd/crane"
 SECONDS = 60  # that a client may take
+BUILDING = 1500  # seconds that one may take to build where nothing of it was built before
 USER, PASSWORD = "user", "password"
 _HTPASSWD = "user:$2b$04$D283lme0Zl/eLo64WKTNaeD9DB5BBjV.0idRE86cEVA3YxMDfNpj2\n"  # bcrypt of them
 
@@ -143,7 +144,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
     """Build a program that the module in *folder* has or asks for, and return its path."""
     path = Path(cache(), package.rpartition("/")[2])
-    run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=580)
+    run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=BUILDING)
     return path
 
 

@@ -27,6 +27,8 @@ from generator.image import Options, make, opened
 from generator.imagecheck import command
 from generator.oci.untar import Untar
 
+pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)  # two builders at most are built in one test
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

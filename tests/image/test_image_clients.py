@@ -149,6 +149,9 @@ def test_containerd_imports_the_image_by_its_name(ctr: list[str], shape: Path) -
 # buildah and Docker
 
 
+pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)
+
+
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The start of a command to a buildah that can build for Windows, with storage of the tests' own."""
