@@ -168,16 +168,16 @@ class _Reader(NamedTuple):
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference*, if that is not empty."""
-        index = self._document(self._must_read("index.json"), Index, f"{self.name}: index.json")
-        if index is None:
+        everything = self._index(self._must_read("index.json"), f"{self.name}: index.json")
+        if everything is None:
             return []
-        wanted = index.manifests
+        wanted = everything
         if reference:
             wanted = [
                 each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
             ]
             if not wanted:
-                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in index.manifests} - {""})
+                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
@@ -190,8 +190,7 @@ class _Reader(NamedTuple):
         kind = self._document(data, Manifest, f"{self.name}: manifest.json", quiet=True)
         if kind is not None:
             return [self._image(Descriptor(digest, len(data), kind.media_type), data)]
-        index = self._document(data, Index, f"{self.name}: manifest.json")
-        return self._gathered(index.manifests) if index else []
+        return self._gathered(self._index(data, f"{self.name}: manifest.json") or [])
 
     def saved(self, reference: str) -> list[Image]:
         """Return the images of an archive for `docker load`, or the one that has the tag *reference*."""
@@ -239,11 +238,21 @@ class _Reader(NamedTuple):
             if data is None:
                 continue
             if descriptor.media_type in INDEXES:
-                index = self._document(data, Index, where)
-                todo += [(each, level + 1) for each in reversed(index.manifests)] if index else []
+                todo += [(each, level + 1) for each in reversed(self._index(data, where) or [])]
             else:
                 found.append(self._image(descriptor, data))
         return found
+
+    def _index(self, data: bytes, where: str) -> list[Descriptor] | None:
+        """Return what an index lists, or None where it is damaged."""
+        index = self._document(data, Index, where)
+        if index is None:
+            return None
+        if index.schema_version != 2:
+            self.fault(where, "schema", f"the schema version is {index.schema_version}")
+        if index.media_type not in {None, *INDEXES}:
+            self.fault(where, "media-type", f"that of an index is {brief(index.media_type)}")
+        return index.manifests
 
     def _image(self, descriptor: Descriptor, data: bytes) -> Image:
         platform = descriptor.platform
