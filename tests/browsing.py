@@ -4,7 +4,7 @@
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from support import need, wait_until
 
 from generator.builder.wire import ROOT
+from generator.unchanged import REPORT
 
+COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/browser"
 SCRIPTS = ROOT / "templates/report"
 SECONDS = 20  # that a step in a browser may take
@@ -26,8 +28,6 @@ FLAGS = (
     "--no-first-run",
     "--no-sandbox",  # which root needs
 )
-
-Visit = Callable[..., contextlib.AbstractContextManager[Page]]
 
 
 @contextlib.contextmanager
