@@ -40,7 +40,11 @@ def test_the_scripts_are_typed_and_in_style(modules: Path) -> None:
     node = need("node")
     settings = (PACKAGE / "tsconfig.json").read_text("utf-8").replace("../../templates/report", "./report")
     (modules.parent / "tsconfig.json").write_text(settings)
-    for command in (["typescript/bin/tsc", "-p", "tsconfig.json"], ["eslint/bin/eslint.js", "report"]):
+    for command in (
+        ["typescript/bin/tsc", "-p", "tsconfig.json"],
+        ["eslint/bin/eslint.js", "report"],
+        ["prettier/bin/prettier.cjs", "--list-different", "report"],
+    ):
         done = subprocess.run(
             [node, modules / command[0], *command[1:]],
             cwd=modules.parent,
