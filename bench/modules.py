@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import classes
+import scripts
 from table import ENVIRONMENT, medians, seconds, show
 
 PROJECT = Path(__file__).absolute().parents[1]
@@ -218,12 +220,19 @@ def go(folder: Path, rounds: int) -> None:
 
 
 def main(rounds: int = 15) -> None:
-    """Run the three and print their tables; ratios are to the first contender, this project's."""
+    """Run all and print their tables; ratios are to the first contender, this project's."""
     print(f"bytes carried: {len(TAR):,} of layer and {len(BLOB):,} of blob; medians of {rounds} rounds taken in turn")
     with tempfile.TemporaryDirectory() as folder:
         python(Path(folder), rounds)
         c(Path(folder), rounds)
         go(Path(folder), max(3, rounds // 3))
+        for title, measured in (("Java", classes.java), ("C#", classes.csharp)):
+            rows = rows_of(*measured(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+            show(title, ("source", "ratio", "load", "ratio", "heap", "ratio"), rows)
+        rows = rows_of(*scripts.rust(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+        show("Rust", ("source", "ratio", "compile", "ratio", "object", "ratio"), rows)
+        rows = rows_of(*scripts.javascript(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+        show("JavaScript", ("source", "ratio", "load", "ratio", "memory", "ratio"), rows)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,12 @@ def _check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
+def _check_image(ref: Sequence[str], *, json: bool) -> int:
+    from .imagecheck import command
+
+    return command.report(ref, json)
+
+
 def _layer(name: str, **parts: bool) -> int:
     from .copies import show
 
@@ -141,6 +147,12 @@ def _sddl(text: str, *, decode: bool) -> int:
     from .security import command
 
     return command.sddl(text, decode=decode)
+
+
+def _image(src: Sequence[str], config: str | None, **options: Any) -> int:
+    from .image import command
+
+    return command.image(src, config, options)
 
 
 def _test(file: Sequence[str], select: str | None, **options: bool) -> int:
@@ -271,6 +283,15 @@ COMMANDS = {
             options=(Option("json", "say it as JSON"),),
         ),
         Command(
+            "check-image",
+            "Say whether Windows would take each image as what it says: exit status 0 all, 1 not, 2 error.",
+            _check_image,
+            arguments=(
+                Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
+            ),
+            options=(Option("json", "say it as JSON"),),
+        ),
+        Command(
             "layer",
             "Write a layer, or what belongs to it, to standard output.",
             _layer,
@@ -334,6 +355,35 @@ COMMANDS = {
             _sddl,
             arguments=(Argument("TEXT", "the descriptor"),),
             options=(Option("decode", "from base64 to SDDL"),),
+        ),
+        Command(
+            "image",
+            "Make a Windows image of files and folders, on a base layer, and print its reference by digest.",
+            _image,
+            arguments=(Argument("SRC", r"a file or folder, as SRC[:DEST] where it goes to a path, C:\app", many=True),),
+            options=(
+                Option(
+                    "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
+                ),
+                Option("layer", "the base layer (default: hostprocess)", "NAME"),
+                Option("one-layer", "put all sources into one layer, not each into its own"),
+                Option("exclude", "leave out what this pattern of a .dockerignore names", "PATTERN", True),
+                Option("security", "who owns files and may use them: a name or SDDL (default: users-read)", "SECURITY"),
+                Option("owner", "the same as --security", "SECURITY"),
+                Option("times", "fixed: SOURCE_DATE_EPOCH, else 1970 (default); keep: those of the sources", "TIMES"),
+                Option("entrypoint", "the program to run; given again, its arguments", "WORD", True),
+                Option("cmd", "the arguments that a user may replace", "WORD", True),
+                Option("env", "a variable of the program", "NAME=VALUE", True),
+                Option("label", "a label", "NAME=VALUE", True),
+                Option("annotation", "an annotation", "NAME=VALUE", True),
+                Option("user", "who the program runs as", "USER"),
+                Option("workdir", "the folder that the program starts in", "PATH"),
+                Option("expose", "a port that the program listens to, as 80 or 53/udp", "PORT", True),
+                Option("platform", "windows/ARCH[:VERSION]; several make an index", "PLATFORM", True),
+                Option("config", "a file of TOML with any of these options", "FILE"),
+                Option("compression", "fast, default, best or none", "LEVEL"),
+                Option("force", "replace an archive that exists"),
+            ),
         ),
         Command(
             "test",

@@ -18,6 +18,7 @@ from generator import pipeline
 from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
+from generator.languages.table import LANGUAGES
 from generator.machine import testing
 
 PROGRAM_SECONDS = 300  # less than a test may take as a whole
@@ -119,7 +120,7 @@ def older(toolchain: Path, tmp_path: Path) -> Path:
     root = tmp_path / "older"
     shutil.copytree(toolchain, root, ignore=shutil.ignore_patterns(".git"))
     for template in (root / "templates").rglob("module.*"):
-        mark = "#" if template.parent.name == "python" else "//"
+        mark = LANGUAGES[template.parent.name].comment
         template.write_text(template.read_text("utf-8") + f"{mark} older\n", "utf-8")
     return root
 

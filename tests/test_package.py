@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator import VERSION, checkout, unchanged
+from generator import VERSION, checkout, image, unchanged
 from generator.copies import vendor
 from generator.errors import GeneratorError
 
@@ -34,6 +34,7 @@ PARTS = (
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
 LEFT_OUT = {"generator/invoking.py", "generator/machine"}
+ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 
 def build(source: Path, target: Path, *options: str) -> Path:
@@ -118,7 +119,7 @@ def test_the_wheel_holds_the_program_its_data_and_its_licences_and_nothing_else(
 
     wanted = {
         path.removeprefix("generator/")
-        for path in {*files("generator"), *files("templates"), *files("output/layers"), "output/manifest.json"}
+        for path in {*files("generator"), *files("templates"), *files("output/layers"), *ALSO}
         if not any(path.startswith(left) for left in LEFT_OUT)
     }
     with zipfile.ZipFile(built / WHEEL) as wheel:
@@ -249,6 +250,19 @@ def test_it_writes_the_committed_layers_and_checks_hives(winscratch: Callable[..
         0,
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==\n",
     )
+
+
+def test_it_makes_the_image_that_a_checkout_makes(
+    winscratch: Callable[..., tuple[int, str, str]], python: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    (place / "hello.exe").write_bytes(b"MZ")
+    reference = image.make(image.Options(source=("hello.exe",), to=("oci:ours",))).references[0]
+    status, said, noted = winscratch("image", "hello.exe", "--to", "oci:theirs")
+    assert (status, said, noted) == (0, reference.replace("ours", "theirs") + "\n", "")
+    program = "from winscratch.image import Options, make; print(make(Options(to=('oci:theirs:base',))).digest)"
+    done = subprocess.run([python, "-c", program], cwd=place, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("sha256:"), done.stderr
 
 
 def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[int, str, str]], python: Path) -> None:

@@ -8,21 +8,16 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from consumers import OUTPUT, PROJECT, run
-from support import lack, need
-
-from generator.languages.language import FILES
-from generator.languages.table import LANGUAGES
+from support import need
+from users import WRITERS, Command
 
 DOCUMENT = PROJECT / "docs/layer-on-top.md"
-SOURCES = {"c": "examples/c/image.c", "go": "examples/go/image/main.go", "python": "examples/python/image.py"}
-LINES = {"c": 120}  # at most; of other languages 60
 
 DATA: dict[str, bytes] = {
     "B.txt": b"B",
@@ -42,31 +37,6 @@ LINKS = {"link.txt": "a/nested/deeper/deepest.txt", "link": "資料", "dangling"
 EMPTY = "empty"
 
 
-Command = list[str | Path]
-
-
-def _c(folder: Path) -> Command:
-    if not Path("/usr/include/sha2.h").exists():
-        lack("there is no libmd-dev on this machine")
-    modules = OUTPUT / "c"
-    sources = [PROJECT / SOURCES["c"], modules / "windows_files.c", modules / "windows_hostprocess.c"]
-    flags = ("-std=c99", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", str(modules))
-    run(need("gcc"), *flags, *sources, "-lmd", "-o", folder / "image")
-    return [folder / "image"]
-
-
-def _go(folder: Path) -> Command:
-    run(need("go"), "build", "-o", folder / "image", "./image", cwd=PROJECT / "examples/go")
-    return [folder / "image"]
-
-
-def _python(_: Path) -> Command:
-    return ["env", f"PYTHONPATH={OUTPUT / 'python'}", sys.executable, "-B", "-W", "error", PROJECT / SOURCES["python"]]
-
-
-BUILD: dict[str, Callable[[Path], Command]] = {"c": _c, "go": _go, "python": _python}
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("folder")
@@ -82,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Command]:
     """Return what tells how a language's program is run, and builds it first."""
-    return functools.cache(lambda language: BUILD[language](tmp_path_factory.mktemp(language)))
+    return functools.cache(lambda language: WRITERS[language].image(tmp_path_factory.mktemp(language)))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +70,7 @@ def make(
     return made
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=WRITERS)
 def layout(make: Callable[[str], Path], request: pytest.FixtureRequest) -> Path:
     return make(request.param)
 
@@ -125,13 +95,12 @@ def _top(layout: Path) -> Path:
 
 
 def test_each_language_with_a_writer_has_a_program_that_stays_short() -> None:
-    assert SOURCES.keys() == BUILD.keys() == {name for name, row in LANGUAGES.items() if FILES in row.modules}
-    for language, source in SOURCES.items():
-        assert len((PROJECT / source).read_text("utf-8").splitlines()) <= LINES.get(language, 60), source
+    for user in WRITERS.values():
+        assert len((PROJECT / user.source).read_text("utf-8").splitlines()) <= user.lines, user.source
 
 
 def test_one_folder_has_one_manifest_digest_in_every_language(make: Callable[[str], Path]) -> None:
-    layouts = {language: make(language) for language in SOURCES}
+    layouts = {language: make(language) for language in WRITERS}
     digests = {language: _digest(layout) for language, layout in layouts.items()}
     assert len(set(digests.values())) == 1, digests
     for language, layout in layouts.items():
@@ -232,7 +201,7 @@ def _fail(command: Command, *arguments: Path) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("language", WRITERS)
 def test_a_layout_that_is_there_stays_as_it_is(
     language: str, command: Callable[[str], Command], folder: Path, tmp_path: Path
 ) -> None:
@@ -242,7 +211,7 @@ def test_a_layout_that_is_there_stays_as_it_is(
     assert _files(tmp_path) == before
 
 
-@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("language", WRITERS)
 @pytest.mark.parametrize("name", ["what:stream", "aux.txt", "a/TWIN", "fifo"])
 def test_what_cannot_be_in_a_layer_is_named_and_no_image_comes_out(
     language: str, name: str, command: Callable[[str], Command], tmp_path: Path

@@ -43,7 +43,7 @@ def scripts(path: Path) -> Iterator[str]:
 
 
 def test_there_are_the_workflows_that_the_documents_name() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml", "windows.yml"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -68,6 +68,12 @@ def test_workflows_may_read_and_no_more_but_to_publish(path: Path) -> None:
             assert job["permissions"] == {"attestations": "write", "id-token": "write"}
             assert not any("run" in step or "actions/checkout" in step["uses"] for step in job["steps"]), (
                 "whoever may publish runs nothing of the checkout"
+            )
+        elif name == "images" and "permissions" in job:
+            assert job["permissions"] == {"attestations": "write", "id-token": "write", "packages": "write"}
+            assert path.name == "release.yml"
+            assert not any("actions/checkout" in step.get("uses", "") for step in job["steps"]), (
+                "whoever may push has nothing of the checkout"
             )
         else:
             assert "permissions" not in job
@@ -109,6 +115,29 @@ def test_ci_gives_readmes_two_commands_on_every_system_that_they_are_for() -> No
     matrices = {name: job.get("strategy", {}).get("matrix") for name, job in jobs(WORKFLOWS[0]).items()}
     assert matrices["commands"] == {"python": ["3.11", "3.12", "3.13", "3.14"]}
     assert matrices["debian"] == {"debian": [12, 13]}
+
+
+def test_a_release_pushes_each_base_image_with_its_provenance_and_its_parts() -> None:
+    job = jobs(PROJECT / ".github/workflows/release.yml")["images"]
+    assert job["strategy"]["matrix"]["base"] == ["scratch", "hostprocess", "legacy"]
+    assert {"test", "build"} == set(job["needs"])
+    attested = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/attest-")]
+    assert len(attested) == 2
+    for what in attested:
+        assert what["push-to-registry"] is True
+        assert what["subject-digest"] == "${{ steps.push.outputs.digest }}"
+    assert attested[1]["sbom-path"] == "statements/sbom.json"
+
+
+def test_windows_sees_every_base_with_children_made_on_both_systems() -> None:
+    found = jobs(PROJECT / ".github/workflows/windows.yml")
+    for name in ("docker", "hostprocess"):
+        assert found[name]["strategy"]["matrix"]["windows"] == ["windows-2022", "windows-2025"]
+    assert found["docker"]["strategy"]["matrix"]["base"] == ["scratch", "hostprocess", "legacy"]
+    said = "".join(step.get("run", "") for step in found["docker"]["steps"])
+    assert "docker load" in said
+    assert "docker build" in said
+    assert "--isolation host" in "".join(step.get("run", "") for step in found["hostprocess"]["steps"])
 
 
 def test_the_action_is_held_to_what_workflows_are(tmp_path: Path) -> None:

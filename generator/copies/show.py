@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
+from ..committed import committed_blob
 from ..console import json_document, say, say_bytes
 from ..errors import EXIT_OK, GeneratorError
 from ..oci.blob import MEDIA_TYPE, Blob
-from .vendor import committed_blob
 
 
 def show(root: Path, name: str, part: str) -> int:

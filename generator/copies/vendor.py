@@ -8,13 +8,13 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from .. import console, files, home, manifest, unchanged
+from .. import console, files
+from ..committed import committed_blob
 from ..console import Say
 from ..errors import EXIT_OK, GeneratorError
 from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
 from ..languages.table import LANGUAGES
-from ..manifest import blob_path
 from ..oci import blob as layers
 from ..reading import read_file
 from . import lists
@@ -112,25 +112,9 @@ def _check_alone(targets: Collection[Path], language: str, options: Options) -> 
 def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
     """Return what the module *name* of *language* embeds: a layer's blob, or None where it is of another kind."""
     row = LANGUAGES[language]
-    return committed_blob(root, name, row.modules) if row.kind(name) == LAYER else None
-
-
-def committed_blob(root: Path, layer: str, kinds: Iterable[str] = (LAYER,)) -> layers.Blob:
-    """Return the committed blob of *layer*; raises GeneratorError where there is none or it is damaged.
-
-    *kinds* are the kinds of modules there are, whose names the user could have meant.
-    """
-    if layer not in manifest.layers(root):
-        names = [*manifest.layers(root), *(kind for kind in kinds if kind != LAYER)]
-        raise GeneratorError(f"{layer}: no such layer; use one of {', '.join(names)}")
-    path = blob_path(layer)
-    try:
-        data = read_file(root / path, path)
-    except GeneratorError:
-        data = b""
-    if unchanged.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
-        raise GeneratorError(f"{path}: missing, or not as {unchanged.MANIFEST} has it; {home.RENEW}")
-    return layers.read_blob(data, path)
+    if row.kind(name) != LAYER:
+        return None
+    return committed_blob(root, name, (kind for kind in row.modules if kind != LAYER))
 
 
 def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:

@@ -88,6 +88,10 @@ class Visit:
         with contextlib.suppress(EnoughError):
             yield from _run(self._walk, tuple(map(fold_name, path)))
 
+    def kept(self, path: tuple[str, ...] = ()) -> list[Node]:
+        """Return what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
+        return list(_bounded(self._walk, self.nodes(path)))
+
     def reading(self) -> Reading:
         """Return what was found until now, but for the keys themselves."""
         walk = self._walk
@@ -132,10 +136,14 @@ def describe(data: Buffer, offset: int) -> str:
 
 def _keys(walk: Walk) -> Iterator[Key]:
     """Yield all keys as they are kept, their paths as long as those need not far more memory than the hive."""
+    return (Key(node.path, node.values) for node in _bounded(walk, _run(walk)))
+
+
+def _bounded(walk: Walk, nodes: Iterator[Node]) -> Iterator[Node]:
     # Paths share their names but not their tuples, so a hive both deep and wide would outgrow its file.
     room = len(walk.data) + 0x400000
-    for node in _run(walk):
-        yield Key(node.path, node.values)
+    for node in nodes:
+        yield node
         room -= 8 * (len(node.path) + 1) * node.subkeys
         if room < 0:
             raise GeneratorError(

@@ -12,10 +12,9 @@ import contextlib
 import gzip
 import hashlib
 import io
+import os
 import posixpath
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,23 +22,25 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..errors import GeneratorError, brief, shorten
+from ..errors import GeneratorError, brief
 from ..oci.untar import Stream
 from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
+from .names import reference
 from .stores import Archive, Folder, Store
 
 TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
-_MAX_IMAGES: Final = 1000  # that a layout's index, and the indexes in it, may lead to
+_MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
+_MAX_LAYERS: Final = 500  # of an image; Docker takes 127
 _MAX_LEVELS: Final = 4  # of indexes in indexes
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
-_LOOPBACK: Final = re.compile(r"docker://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?/")  # often without TLS
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 Fault = Callable[[str, str, str], None]
 """What is told of a fault: where it is, the rule that is broken, and what was found."""
 
+_Listed = TypeVar("_Listed")
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
@@ -87,48 +88,51 @@ def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
     What is damaged is told to *fault*, and left out.
     """
     with contextlib.ExitStack() as stack:
-        transport, path, reference = split(name)
+        transport, path, which = split(name)
         if transport == "docker":
-            transport, path = "dir", stack.enter_context(_fetched(name))
+            transport, path = "dir", stack.enter_context(_fetched(path.removeprefix("//")))
         store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
         stack.callback(store.close)
         reader = _Reader(name, store, fault, flat=transport == "dir")
         match transport:
             case "docker-archive":
-                found = reader.saved(reference)
+                found = reader.saved(which)
             case "dir":
                 found = reader.fetched()
             case _:
-                found = reader.listed(reference)
+                found = reader.listed(which)
         yield found
 
 
 @contextlib.contextmanager
 def _fetched(name: str) -> Iterator[str]:
     """Have skopeo copy what a registry holds to a temporary folder, and give that; every byte stays what it is."""
-    program = shutil.which("skopeo")
-    if program is None:
-        raise GeneratorError(f"{name}: a registry takes skopeo, which is not installed; `apt-get install skopeo` does")
-    plain = ["--src-tls-verify=false"] if _LOOPBACK.match(name) else []
+    from . import registry
+
     with tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
-        command = [program, "copy", "--quiet", "--all", "--preserve-digests", *plain, "--", name, f"dir:{folder}"]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode:
-            raise GeneratorError(f"{name}: skopeo cannot copy it: {shorten(done.stderr.strip(), 400)}")
+        registry.fetch(name, Path(folder))
         yield folder
 
 
 def split(name: str) -> tuple[str, str, str]:
     """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
-    transport, colon, rest = name.partition(":")
-    if not colon or transport not in TRANSPORTS or not rest:
+    transport, _, rest = name.partition(":")
+    if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
+        with contextlib.suppress(GeneratorError):
+            reference(name, name)
+            return "docker", f"//{name}", ""
+    if transport not in TRANSPORTS or not rest or "\0" in rest:
         raise GeneratorError(f"{name}: no image; give {', '.join(f'{each}:…' for each in TRANSPORTS)}")
-    path, colon, reference = rest.rpartition(":")
-    drive = len(path) == 1 and path.isalpha() and reference[:1] in {"\\", "/"}  # of a path on Windows
-    return (transport, path, reference) if colon and not drive else (transport, rest, "")
+    if transport == "docker":
+        if not rest.startswith("//"):
+            raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
+        return transport, rest, ""
+    drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
+    colon = rest.find(":", 2 if drive else 0)
+    return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
 
 
-def unpack(blob: io.BufferedReader) -> tuple[str, Stream]:
+def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream]:
     """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
 
     Raises GeneratorError for zstd where this Python has none; reading raises OSError, EOFError or zlib.error where the
@@ -142,7 +146,7 @@ def unpack(blob: io.BufferedReader) -> tuple[str, Stream]:
         try:
             from compression import zstd  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
-            raise GeneratorError("a layer is compressed by zstd, which Python reads from 3.14 on; use that") from error
+            raise GeneratorError(f"{shown}: compressed by zstd, which Python reads from 3.14 on; use that") from error
         return compression, zstd.ZstdFile(blob)
     return compression, blob
 
@@ -190,7 +194,8 @@ class _Reader(NamedTuple):
             self.fault(where, "document", str(error))
             return []
         if reference:
-            listed = [each for each in listed if reference in (each.repo_tags or ())]
+            spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
+            listed = [each for each in listed if spelled.intersection(each.repo_tags or ())]
         if not listed:
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = []
@@ -200,7 +205,7 @@ class _Reader(NamedTuple):
             ids = _diff_ids(config)
             layers = tuple(
                 Layer(path, None, ids[at] if at < len(ids) else "", self.store, path)
-                for at, path in enumerate(each.layers)
+                for at, path in enumerate(self._few(each.layers, where))
             )
             found.append(Image(self.name, None, None, None, config, layers))
         return found
@@ -215,7 +220,7 @@ class _Reader(NamedTuple):
             if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
                 continue
             seen.add(descriptor.digest)
-            where = f"{self.name}: {brief(descriptor.digest)}"
+            where = self._called(descriptor.digest)
             if len(seen) > _MAX_IMAGES or level > _MAX_LEVELS:
                 self.fault(where, "index", "the indexes lead to more than any image needs")
                 break
@@ -231,7 +236,7 @@ class _Reader(NamedTuple):
 
     def _image(self, descriptor: Descriptor, data: bytes) -> Image:
         platform = descriptor.platform
-        where = f"{self.name}: {descriptor.digest}"
+        where = self._called(descriptor.digest)
         manifest = self._document(data, Manifest, where)
         if manifest is None:
             return Image(where, descriptor, platform, None, None, ())
@@ -239,14 +244,24 @@ class _Reader(NamedTuple):
         config = self._document(raw, Config, f"{where}: config") if raw is not None else None
         ids = _diff_ids(config)
         layers = []
-        for at, each in enumerate(manifest.layers):
+        for at, each in enumerate(self._few(manifest.layers, where)):
             path = self._path(each.digest, f"{where}: layers[{at}]")
             layers.append(Layer(each.digest, each, ids[at] if at < len(ids) else "", self.store, path))
         return Image(where, descriptor, platform, manifest, config, tuple(layers))
 
+    def _few(self, layers: list[_Listed], where: str) -> list[_Listed]:
+        """Return *layers*, or as many of them as an image may have."""
+        if len(layers) > _MAX_LAYERS:
+            self.fault(where, "layers", f"there are {len(layers):,}, of which the first {_MAX_LAYERS:,} are looked at")
+        return layers[:_MAX_LAYERS]
+
+    def _called(self, digest: str) -> str:
+        """Return what to call an image: by the start of its digest, unless its name has that."""
+        return self.name if digest in self.name else f"{self.name}@{digest[:19]}"
+
     def _path(self, digest: str, where: str, ending: str = "") -> str:
         """Return where the blob of a digest is, empty for what is none."""
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             self.fault(where, "digest", f"{brief(digest)} is no digest")
             return ""
         algorithm, _, number = digest.partition(":")

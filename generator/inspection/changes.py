@@ -229,7 +229,8 @@ def _structure(
 def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) -> None:
     if old[:] == new[:]:
         return
-    keys = [{node.path: node for node in Visit(data).nodes()} for data in (old, new)]
+    keys = [{node.path: node for node in Visit(data).kept()} for data in (old, new)]
+    descriptors = tree.Descriptors()
     notes = [Notes(data) for data in (old, new)]
     for path in sorted({*keys[0], *keys[1]}):
         mine, yours = keys[0].get(path), keys[1].get(path)
@@ -239,7 +240,7 @@ def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) 
             continue
         where = layer, entry, path
         for what, before, after in (
-            ("descriptor", *(tree.descriptor_text(node.descriptor) for node in (mine, yours))),
+            ("descriptor", *(descriptors[node.descriptor] for node in (mine, yours))),
             ("written", *(time_text(node.written) or str(node.written) for node in (mine, yours))),
         ):
             if before != after:

@@ -18,6 +18,7 @@ from .opened import Opened
 FORMAT: Final = 1
 _MARKS: Final = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 _STYLES: Final = {ADDED: "new", REMOVED: "old", CHANGED: "key"}
+_PLACED: Final = frozenset({"key", "value"})  # what its place tells already
 _MOST: Final = 50  # structures of one entry that are shown; JSON has more
 
 Side = Mapping[str, Callable[[], Opened]]
@@ -97,13 +98,11 @@ def _lines(found: Difference) -> Iterator[Line]:
 
 def _parts(change: Change) -> Iterator[tuple[str, str]]:
     """Yield the parts of a change's line: what was done to what, and the old and the new."""
-    what = change.what
+    yield _STYLES[change.kind], f"{_MARKS[change.kind]} {'' if change.what in _PLACED else change.what}".rstrip()
     if change.key is not None:
-        what = "" if what in {"key", "value"} else what
-        what = f"{what} \\{chr(92).join(change.key)}".strip()
+        yield "key", "\\" + "\\".join(change.key)
     if change.value is not None:
-        what += f"  {change.value or '(default)'}"
-    yield _STYLES[change.kind], f"{_MARKS[change.kind]} {what}"
+        yield "name", change.value or "(default)"
     yield "word", change.words
     yield "old", change.old
     if change.old and change.new:

@@ -82,24 +82,25 @@ def hive(data: Buffer, place: Place, shown: str) -> dict[str, Any]:
     """Return a hive's keys, what it is as a BCD store, or null, and what is wrong with it."""
     path = place.key or ()
     visit = Visit(data)
-    nodes = [node for node in visit.nodes(path) if len(node.path) >= len(path)]
+    nodes = [node for node in visit.kept(path) if len(node.path) >= len(path)]
     if path and not nodes:
         raise GeneratorError(f"{shown}: has no key {chr(92).join(path)!r}")
     reading = visit.reading()
+    descriptors = tree.Descriptors()
     store = bcd.read_store(nodes)
     return {
-        "keys": list(map(_key, nodes)),
+        "keys": [_key(node, descriptors) for node in nodes],
         "bcd": None if store is None else list(map(_object, store)),
         **findings(reading),
     }
 
 
-def _key(node: Node) -> dict[str, Any]:
+def _key(node: Node, descriptors: tree.Descriptors) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,
         "written": node.written,
-        "descriptor": tree.descriptor_text(node.descriptor),
+        "descriptor": descriptors[node.descriptor],
         "values": list(map(_value, node.values, node.places)),
     }
 

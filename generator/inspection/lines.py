@@ -135,7 +135,10 @@ class _Drawn:
 @contextlib.contextmanager
 def _paged() -> Iterator[Callable[[str], None]]:
     """Give what writes a line to the user's pager, or to standard output where there is none, as git does."""
-    pager = shlex.split(os.environ.get("PAGER", "less"))
+    try:
+        pager = shlex.split(os.environ.get("PAGER", "less"))
+    except ValueError:  # a quotation mark without its other half
+        pager = []
     if not (sys.stdout is not None and sys.stdout.isatty() and pager and pager != ["cat"] and shutil.which(pager[0])):
         yield lambda text: console.say(Verbatim(text))
         return

@@ -20,6 +20,11 @@ class Notes:
         if len(data) <= _STORE_SIZE and data.find(b"Objects") >= 0:
             store = bcd.read_store(read(data, keys=True).hive)
         self._objects = {each.guid: each for each in store or ()}
+        self._elements = {
+            (each.guid, f"{element.number:08x}"): element
+            for each in self._objects.values()
+            for element in each.elements
+        }
         self._default = bcd.default_object(self._objects.values())
 
     def of_key(self, node: Node) -> str:
@@ -53,7 +58,4 @@ class Notes:
         return self._objects.get(path[1].lower())
 
     def _element(self, one: bcd.BcdObject, node: Node) -> bcd.Element | None:
-        if len(node.path) != 4:
-            return None
-        number = node.path[3].lower()
-        return next((element for element in one.elements if f"{element.number:08x}" == number), None)
+        return self._elements.get((one.guid, node.path[3].lower())) if len(node.path) == 4 else None

@@ -66,6 +66,15 @@ def descriptor_text(data: bytes) -> str:
         return f"no SDDL ({error}): {data.hex()}"
 
 
+class Descriptors(dict[bytes, str]):
+    """The texts of security descriptors, each worked out when it is asked for first: many keys share one."""
+
+    def __missing__(self, data: bytes) -> str:
+        """Work out the text of one."""
+        self[data] = text = descriptor_text(data)
+        return text
+
+
 def entry_descriptor(records: Mapping[str, str]) -> str:
     """Return the security descriptor that an entry's PAX *records* give it as SDDL, or nothing."""
     known = facts().records

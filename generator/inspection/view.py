@@ -116,6 +116,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
+    descriptors = tree.Descriptors()
     inherited: list[bytes] = []  # by level of keys, the descriptor
     found = False
     for node in visit.nodes(path):
@@ -126,7 +127,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         same = found and depth > 0 and inherited[depth - 1] == node.descriptor
         found = True
         at = level + depth - len(path)
-        descriptor = "" if same else tree.descriptor_text(node.descriptor)
+        descriptor = "" if same else descriptors[node.descriptor]
         name = node.path[-1] if node.path else "\\"
         yield Line(
             at, (("key", name), ("word", notes.of_key(node)), ("data", descriptor)), node.last or depth == len(path)

@@ -4,7 +4,7 @@
 import re
 
 from ..errors import GeneratorError
-from .language import FILES, LAYER, Check, Language, Options, Place, Tool, check_identifier
+from .language import FILES, LAYER, Check, Language, Options, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -17,7 +17,6 @@ SKIPPED_ENDINGS = frozenset(
     windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le
     ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
 )
-_SPACE = re.compile(r"[\s\ufeff]*")
 _WORD = re.compile(r"\w+")
 _SOURCES = ("tests/go", "examples/go", "output/go")  # each a Go module
 
@@ -62,23 +61,11 @@ def _packages(place: Place) -> set[str]:
         if path.stem == place.stem or path.stem.endswith("_test") or path.name[0] in "._" or not path.is_file():
             continue
         text = read_file(path, str(path)).decode("utf-8", "replace")
-        clause = _WORD.match(text, _after_comments(text, 0))
-        name = _WORD.match(text, _after_comments(text, clause.end())) if clause and clause[0] == "package" else None
+        clause = _WORD.match(text, after_comments(text))
+        name = _WORD.match(text, after_comments(text, clause.end())) if clause and clause[0] == "package" else None
         if name and not re.search(r"^//(?:go:build| \+build)\s+ignore\b", text, re.MULTILINE):
             packages.add(name[0])
     return packages
-
-
-def _after_comments(text: str, start: int) -> int:
-    """Return where the white space and comments that *start* in *text* end; in time by their length."""
-    while True:
-        space = _SPACE.match(text, start)
-        start = space.end() if space else start
-        closing = {"/*": "*/", "//": "\n"}.get(text[start : start + 2])
-        if closing is None:
-            return start
-        end = text.find(closing, start + 2)
-        start = end + len(closing) if end >= 0 else len(text)
 
 
 LANGUAGE = Language(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LAYER = "layer"  # the kind of module that embeds a layer; a module of another kind bears its kind's name
 FILES = "files"  # the kind of module that writes layers on top
 MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
+_SPACE = re.compile(r"[\s\ufeff]*")
 # What a layer's module offers; each language has its own spelling of these, and no other words for them.
 API = (
     "name",
@@ -98,7 +99,8 @@ class Language(NamedTuple):
     place, *stem* the name of its file in a directory; *check* raises GeneratorError for options that the
     language does not allow. *refused* are names that a layer cannot have for this language's sake.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
-    capitals. *formatter* is a command that says nothing, with status 0, where files are laid out right.
+    capitals. *formatter* is a command that says nothing, with status 0, where files are laid out right; empty
+    where there is none to be had.
     *alike* are endings of files, grouped by what is the same to projects in this language.
     *tools* are what its tests use, *checks* what its sources in tests and examples are held to.
     """
@@ -143,6 +145,18 @@ class Language(NamedTuple):
 def ending(template: str) -> str:
     """Return what a template's file ends in: ``.d.ts`` for ``module.d.ts.jinja``."""
     return "." + template.removesuffix(".jinja").partition(".")[2]
+
+
+def after_comments(text: str, start: int = 0) -> int:
+    """Return where the white space and comments, /* */ and //, that *start* in *text* end; in time by their length."""
+    while True:
+        space = _SPACE.match(text, start)
+        start = space.end() if space else start
+        closing = {"/*": "*/", "//": "\n"}.get(text[start : start + 2])
+        if closing is None:
+            return start
+        end = text.find(closing, start + 2)
+        start = end + len(closing) if end >= 0 else len(text)
 
 
 def check_identifier(what: str, name: str, reserved: frozenset[str], fix: str) -> None:

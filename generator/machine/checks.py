@@ -17,8 +17,8 @@ from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
 
-SHELL = ("invokew", ".ci/run", ".ci/docker-engine")
-TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python")
+SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
+TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python", "packages/build.py")
 WORKFLOWS = ".github/workflows/*.yml"
 GO_TOOLS = {  # of the versions that tests/go/go.mod names
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
@@ -53,7 +53,7 @@ class Check(language.Check):
     def _run(self, arguments: tuple[str, ...]) -> str:
         folder = PROJECT / self.folder
         words = [word for each in arguments for word in (sorted(folder.glob(each)) if "*" in each else [each])]
-        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "tests/hives", "."))}
+        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "tests/hives", "tests/image", "."))}
         done = run([_path(self.program), *map(str, words)], cwd=folder, env=environment)
         wrote = (done.stdout + done.stderr).strip()
         if done.returncode:

@@ -113,9 +113,9 @@ class Untar:
             if any(following):
                 raise TarError(self._at, "a header follows one block of zeros, where the end has two")
             return None
-        summed = block[:148] + b" " * 8 + block[156:]
+        summed, wanted = block[:148] + b" " * 8 + block[156:], self._number(block[148:156])
         total = sum(summed)
-        if self._number(block[148:156]) not in {total, total - 256 * sum(byte > 127 for byte in summed)}:  # or signed
+        if wanted != total and wanted != total - 256 * sum(byte > 127 for byte in summed):  # as signed bytes
             raise TarError(self._at - BLOCK, "no header of a tar: its checksum is wrong")
         return block
 
@@ -127,7 +127,7 @@ class Untar:
         target = long.get("target") or records.get("linkpath") or _text(block[157:257])
         if kind == "S" or any(key.startswith("GNU.sparse.") for key in records):
             raise TarError(self._at - BLOCK, "a sparse file, which no layer has")
-        if kind in "\07":
+        if kind in {"\0", "7"}:
             kind = DIRECTORY if kind == "\0" and name.endswith("/") else FILE
         size = 0 if kind in _WITHOUT_DATA else self._number(block[124:136])
         if kind not in _WITHOUT_DATA and (digits := records.get("size")):

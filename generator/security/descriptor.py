@@ -28,7 +28,7 @@ _PLAIN: Final = frozenset({0, 1, 2, 3, 9, 10, 13, 14, 17, 18, 19, 20, 21})
 OBJECT: Final = frozenset({5, 6, 7, 8, 11, 12, 15, 16})
 
 # What a registry key must have and a descriptor need not: `O:BUG:BU`, common in layers, has no DACL.
-_ONLY_IN_HIVES: Final = frozenset({"sd-owner", "sd-group", "sd-dacl"})
+ONLY_IN_HIVES: Final = frozenset({"sd-owner", "sd-group", "sd-dacl"})
 
 Fault = Callable[[int, str, str], None]
 """What is told of a fault: its offset in bytes, the name of the rule that is broken, and a message."""
@@ -132,7 +132,7 @@ def from_bytes(data: bytes) -> Descriptor:
     """Return the descriptor that *data* is, from its first byte to its last; raise DescriptorError if it is none."""
 
     def refuse(offset: int, rule: str, message: str) -> None:
-        if rule not in _ONLY_IN_HIVES:
+        if rule not in ONLY_IN_HIVES:
             raise DescriptorError(min(offset, len(data)), message)
 
     found = _descriptor(data, 0, len(data), refuse)

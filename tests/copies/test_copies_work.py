@@ -17,7 +17,7 @@ from copying import options_of, write
 from support import need
 
 from generator import manifest
-from generator.copies import vendor
+from generator.committed import committed_blob
 from generator.languages.language import Options
 from generator.oci import blob as layer
 
@@ -36,7 +36,7 @@ def run_copy(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_python_copy_is_a_command(name: str) -> None:
     write("python", name, "base.py")
-    blob = vendor.committed_blob(ROOT, name)
+    blob = committed_blob(ROOT, name)
     assert run_copy("base.py").stdout == blob.tar
     assert run_copy("base.py", "--blob").stdout == blob.compressed
     assert gzip.decompress(blob.compressed) == blob.tar
@@ -125,7 +125,7 @@ def test_binary_to_a_terminal_is_refused(option: list[str]) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_go_copy_stands_in_for_imgutils_files(name: str, place: Path) -> None:
     go = need("go")
-    blob = vendor.committed_blob(ROOT, name)
+    blob = committed_blob(ROOT, name)
     (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
     write("go", name, "layer", compat="imgutil")
     assert options_of(f"layer/windows_{name}.go") == Options("layer", "", "imgutil")
@@ -204,5 +204,5 @@ def test_the_documented_lines_verify_a_c_copy(place: Path) -> None:
     sums = subprocess.run(["./save"], capture_output=True, check=True).stdout
     checked = subprocess.run(["sha256sum", "--check"], input=sums, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, b"layer.tar: OK\nlayer.tar.gz: OK\n")
-    blob = vendor.committed_blob(ROOT, "scratch")
+    blob = committed_blob(ROOT, "scratch")
     assert (Path("layer.tar").read_bytes(), Path("layer.tar.gz").read_bytes()) == (blob.tar, blob.compressed)

@@ -16,6 +16,7 @@ from copying import each, options_of
 from support import INVOKE, need
 
 from generator import files, manifest, unchanged
+from generator.committed import committed_blob
 from generator.copies import vendor
 from generator.errors import GeneratorError
 from generator.languages import provenance
@@ -50,13 +51,13 @@ def listing(folder: str = ".") -> list[str]:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_default_names_in_a_directory(language: str, name: str) -> None:
-    endings = LANGUAGES[language].endings(name).values()
-    made = [f"new/folder/windows_{name}{ending}" for ending in endings]
+    row = LANGUAGES[language]
+    made = [f"new/folder/{row.stem(name, None)}{ending}" for ending in row.endings(name).values()]
     assert write(language, name, "new/folder") == [f"wrote {path}" for path in made]
     for path in made:
         found = provenance.read(Path(path).read_text("utf-8"))
         assert found is not None
-        blob = vendor.committed_blob(ROOT, name)
+        blob = committed_blob(ROOT, name)
         assert (found[1], found[0].layer, found[0].digest, found[0].diff_id) == (True, name, blob.digest, blob.diff_id)
         assert "\r" not in Path(path).read_bytes().decode("ascii")
 
@@ -73,7 +74,7 @@ def test_the_copy_is_the_committed_module_where_the_names_are_the_same(place: Pa
             "scratch",
             template,
             LANGUAGES[language].committed("scratch"),
-            vendor.committed_blob(ROOT, "scratch"),
+            committed_blob(ROOT, "scratch"),
         )
         assert (place / file).read_text("utf-8") == expected
 
@@ -228,7 +229,7 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("rust", ".", {}, "rust: no such language; use one of c, go, python"),
+        ("cobol", ".", {}, f"cobol: no such language; use one of {', '.join(LANGUAGES)}"),
         ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
         ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
         ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),

@@ -235,6 +235,18 @@ def test_update_makes_outdated_copies_anew_with_their_names(older: Path) -> None
     assert "mine_layer[" in Path("c/base.h").read_text()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_update_makes_a_copy_of_any_language_what_it_would_be_made_now(language: str, older: Path) -> None:
+    write(language, "scratch", "a/same/", older)
+    write(language, "scratch", "b/same/")
+    copies = sorted(Path("a/same").iterdir())
+    assert {state.partition(":")[0] for state in states("a").values()} == {"outdated"}
+    assert set(states("a", update=True).values()) == {"fresh: updated"}
+    assert [path.read_text("utf-8") for path in copies] == [
+        Path("b/same", path.name).read_text("utf-8") for path in copies
+    ]
+
+
 def test_update_never_touches_edited_copies_without_force(older: Path) -> None:
     write("go", "scratch", "x.go", older, package="p")
     edited = Path("x.go").read_bytes() + b"// mine\n"
@@ -262,7 +274,7 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
     ("old", "new", "detail"),
     [
         ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
-        ('"language":"go"', '"language":"rust"', "there is no language rust"),
+        ('"language":"go"', '"language":"cobol"', "there is no language cobol"),
         ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
         ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
     ],

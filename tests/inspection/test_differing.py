@@ -50,11 +50,11 @@ def test_keys_and_values_that_differ_are_told_before_the_bytes(tmp_path: Path) -
     shown = lines("diff", old, new, status=1)
     assert shown[: shown.index("in bytes")] == [
         "in meaning",
-        r"    ~ \  number  REG_DWORD 0x00000000 (0)  →  REG_DWORD 0x00000001 (1)",
-        r'    + \  (default)  REG_SZ "new"',
-        r"    + \come",
-        r"    - \gone",
-        r'    - \gone  x  REG_SZ "y"',
+        r"    ~  \  number  REG_DWORD 0x00000000 (0)  →  REG_DWORD 0x00000001 (1)",
+        r'    +  \  (default)  REG_SZ "new"',
+        r"    +  \come",
+        r"    -  \gone",
+        r'    -  \gone  x  REG_SZ "y"',
     ]
     assert lines("diff", old, new, "--stat", status=1)[0].startswith("all  +2 -2 ~1  ")
     found = document("diff", old, new, status=1)
@@ -75,7 +75,7 @@ def test_each_byte_that_differs_is_told_by_its_field(tmp_path: Path) -> None:
     made.data[0x1F0] ^= 0xFF  # a reserved byte of the base block
     (tmp_path / "new").write_bytes(made.data)
     shown = lines("diff", tmp_path / "old", tmp_path / "new", status=1)
-    assert re.match(r"    ~ written \\a  0  →  20\d\d-", shown[1])
+    assert re.match(r"    ~ written  \\a  0  →  20\d\d-", shown[1])
     assert shown[2:] == [
         "in bytes",
         "  2 bytes in 2 structures",
@@ -107,7 +107,7 @@ def test_a_stores_element_is_told_in_bcdedits_words(tmp_path: Path) -> None:
     assert shown[:4] == [
         "in meaning",
         f"  {BCD}",
-        r"    ~ \Objects\{6a6c1f1b-59d4-11ea-9438-9402e6abd998}\Elements\12000004  Element"
+        r"    ~  \Objects\{6a6c1f1b-59d4-11ea-9438-9402e6abd998}\Elements\12000004  Element"
         '  REG_SZ "winscratch"  →  REG_SZ "windscreen"',
         "in bytes",
     ]

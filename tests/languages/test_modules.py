@@ -8,32 +8,14 @@ from pathlib import Path
 
 import layer_vectors
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
-from support import lack, need
+from consumers import LAYERS, OUTPUT, committed, dumped, run
+from support import lack
+from users import USERS, c, python
 
 from generator.languages import table
 
 PYTHON_FLOOR = (3, 8)
 MAX_MODULE = 64 * 1024  # bytes
-
-# Isolated, without site-packages, with warnings as errors: nothing but the standard library is there.
-DUMP = """
-import importlib, pathlib, sys
-output, folder, *names = sys.argv[1:]
-sys.path.insert(0, output)
-for name in names:
-    module = importlib.import_module("windows_" + name)
-    assert module.NAME == name
-    module.verify()
-    for file, ending in ((module.open(), ".tar"), (module.open_compressed(), ".tar.gz")):
-        assert file.readable() and file.seekable()
-        pathlib.Path(folder, name + ending).write_bytes(file.read())
-    assert module.layer() is module.layer() and module.blob() is module.blob()
-    if hasattr(module, "bcd"):
-        view = module.bcd()
-        assert isinstance(view, memoryview) and view.readonly and view.obj is module.layer()
-        pathlib.Path(folder, name + ".bcd").write_bytes(view)
-"""
 
 
 @functools.cache
@@ -69,20 +51,23 @@ def test_two_pythons_at_least_are_here() -> None:
 
 @pytest.mark.parametrize("version", interpreters())
 def test_every_python_reads_the_layers(version: str, tmp_path: Path) -> None:
-    run(interpreters()[version], "-I", "-S", "-B", "-W", "error", "-c", DUMP, OUTPUT / "python", tmp_path, *LAYERS)
+    python.dump(interpreters()[version], tmp_path)
     assert dumped(tmp_path) == committed()
 
 
 @pytest.mark.parametrize("version", interpreters())
 def test_every_python_writes_the_same_layers_on_top(version: str) -> None:
     cases = layer_vectors.headers() + layer_vectors.layers()
-    made = layer_vectors.by_python(cases, interpreters()[version])
+    made = layer_vectors.by_program(python.files(interpreters()[version]), cases)
     assert [layer_vectors.summary(one) for one in made] == [layer_vectors.expected(case) for case in cases]
 
 
-def test_go_reads_the_layers(tmp_path: Path) -> None:
-    run(need("go"), "run", "./dump", tmp_path, cwd=PROJECT / "tests/go")
-    assert dumped(tmp_path) == committed()
+@pytest.mark.parametrize("language", USERS)
+def test_every_language_reads_the_layers(language: str, tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    USERS[language].dump(tmp_path, folder)
+    assert dumped(folder) == committed()
 
 
 STANDARDS = {
@@ -99,24 +84,7 @@ STANDARDS = {
     ("compiler", "standard"), [(compiler, standard) for compiler, names in STANDARDS.items() for standard in names]
 )
 def test_every_c_compiler_reads_the_layers(compiler: str, standard: str, tmp_path: Path) -> None:
-    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    language = ["-x", "c++"] if "++" in compiler else []
-    sources = [PROJECT / "tests/c/dump.c", *sorted(OUTPUT.glob("c/*.c"))]
-    program = tmp_path / "dump.exe"
-    write_layers_h(tmp_path)
-    run(
-        need(compiler),
-        f"-std={standard}",
-        *warnings,
-        "-I",
-        tmp_path,
-        "-I",
-        OUTPUT / "c",
-        *language,
-        *sources,
-        "-o",
-        program,
-    )
+    program = c.dump(compiler, tmp_path, f"-std={standard}", *(["-x", "c++"] if "++" in compiler else []))
     if "mingw32" in compiler:
         assert program.read_bytes()[:2] == b"MZ"  # it runs on Windows only
         return

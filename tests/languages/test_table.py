@@ -98,7 +98,7 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     ]
     for help_text in (invoke("--help", "vendor")[1], generator(toy, "vendor", "--help")[1]):
         shown = " ".join(" ".join(help_text).split())
-        assert "one of c, go, python, toy" in shown
+        assert f"one of {', '.join(sorted([*LANGUAGES, 'toy']))}" in shown
         assert "toy: the box that it lies in" in shown
 
     fresh = [

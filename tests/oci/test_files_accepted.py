@@ -4,7 +4,6 @@
 import base64
 import hashlib
 import io
-import json
 import os
 import stat
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import layer_vectors
 import pytest
+from importer import read_by_windows
 from layer_vectors import Case
 from support import lack, need
 
@@ -221,31 +221,6 @@ def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------
 # The parser of Windows' importers
 
-WINE = Path("/usr/lib/wine/wine64")
-# Go asks Windows for one function that Debian's wine does not have.
-RANDOM = """#include <windows.h>
-BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
-__declspec(dllexport) BOOL WINAPI ProcessPrng(BYTE *data, SIZE_T size) {
-  return SystemFunction036(data, (ULONG)size);
-}
-"""
-
-
-def on_windows(program: Path, data: bytes, folder: Path) -> list[dict[str, Any]]:
-    """Return what a Windows program says, a JSON object a line, of what it reads."""
-    if not WINE.exists():
-        lack(f"there is no {WINE} on this machine")
-    environment = os.environ | {"WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
-    subprocess.run([WINE, "cmd", "/c", "exit"], env=environment, capture_output=True, check=True, timeout=300)
-    source = folder / "random.c"
-    source.write_text(RANDOM)
-    library = folder / "wine/drive_c/windows/system32/bcryptprimitives.dll"
-    compiler = need("x86_64-w64-mingw32-gcc")
-    subprocess.run([compiler, "-shared", "-o", library, source, "-ladvapi32"], check=True, timeout=300)
-    done = subprocess.run([WINE, program], env=environment, input=data, capture_output=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
 
 def meant(entry: Case) -> dict[str, Any]:
     """Return what an entry is to mean to Windows, in the words of tests/go/backuptar."""
@@ -278,12 +253,8 @@ def meant(entry: Case) -> dict[str, Any]:
 
 def test_windows_importers_read_what_was_meant(tmp_path: Path) -> None:
     """With go-winio's parser, built for Windows: attributes, all four times, descriptor, data and kind of link."""
-    program = tmp_path / "backuptar.exe"
-    command = [need("go"), "build", "-o", str(program), "./backuptar"]
-    environment = os.environ | {"GOOS": "windows", "GOARCH": "amd64"}
-    subprocess.run(command, cwd=ROOT / "tests/go", env=environment, check=True, timeout=900)
     entries = PLAIN + WIDE + WINDOWS
-    found = on_windows(program, layer(entries), tmp_path)
+    found = read_by_windows(layer(entries), tmp_path)
     assert [entry.pop("type") for entry in found[:2]] == ["5", "5"]
     roots, rest = found[:2], {entry["name"]: entry for entry in found[2:]}
     for root, path in zip(roots, FACTS.roots, strict=True):

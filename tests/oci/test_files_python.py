@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import pytest
-from support import need
+from users import WRITERS
 
 from generator.builder.wire import ROOT
 from generator.oci.files import facts
@@ -323,10 +323,10 @@ def test_what_cannot_be_in_a_layer_is_refused_with_its_path(bad: str, tmp_path: 
     assert getattr(refused.value, "code", "") == code
 
 
-def test_go_makes_the_same_layer_of_the_same_tree(folder: Path, tmp_path: Path) -> None:
-    program = tmp_path / "files"
-    subprocess.run([need("go"), "build", "-o", program, "./files"], cwd=ROOT / "tests/go", check=True, timeout=600)
+@pytest.mark.parametrize("language", [name for name, user in WRITERS.items() if user.trees])
+def test_every_language_makes_the_same_layer_of_the_same_tree(language: str, folder: Path, tmp_path: Path) -> None:
+    program = WRITERS[language].files(tmp_path)
     for own_times in (False, True):
-        command = [str(program), "tree", str(folder), "app/data", "own" if own_times else "one"]
+        command = [*program, "tree", folder, "app/data", "own" if own_times else "one"]
         made = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
         assert made == tree_of(folder, "app/data", own_times=own_times)

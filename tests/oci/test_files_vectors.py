@@ -10,6 +10,7 @@ import layer_vectors
 import pytest
 from layer_vectors import Case, Made, Refused
 from support import need
+from users import USERS, WRITERS, Command, User, c
 
 from generator.builder.wire import ROOT
 from generator.oci import files
@@ -60,20 +61,27 @@ def test_the_random_cases_are_layers_and_errors_of_many_kinds() -> None:
     assert len({answer.code for answer in refused}) >= 12
 
 
-# ---------------------------------------------------------------------------------------------
-# Python
+@pytest.fixture(scope="module", params=WRITERS)
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[User, Command]:
+    """Return a language, and the program in it that answers cases."""
+    user = USERS[request.param]
+    return user, user.files(tmp_path_factory.mktemp(request.param))
 
 
-def test_python_makes_what_the_cases_say() -> None:
-    cases = HEADERS + LAYERS
-    assert differences(cases, layer_vectors.by_python(cases)) == []
+def test_every_language_makes_what_the_cases_say(asked: tuple[User, Command]) -> None:
+    user, command = asked
+    cases = [case for case in HEADERS + LAYERS if user.can_ask(case)]
+    assert len(cases) >= 80
+    assert differences(cases, layer_vectors.by_program(command, cases)) == []
+
+
+def test_every_language_agrees_with_python_on_random_layers(asked: tuple[User, Command]) -> None:
+    assert layer_vectors.by_program(asked[1], random_cases()) == random_answers()
 
 
 # ---------------------------------------------------------------------------------------------
 # Go
 
-# Go's sizes have 63 bits and a sign, so it cannot be asked for more.
-BEYOND_GO = {"a size of 64 bits"}
 # Where archive/tar's headers say less, Prepare refuses less: a directory's name may end in a slash, and its size and a
 # link's are not looked at; a name that begins with .wh. is a whiteout; and there is no creation time to be wrong.
 PREPARE_TAKES = {
@@ -86,54 +94,19 @@ PREPARE_TAKES = {
 }
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("go") / "files"
-    command = [need("go"), "build", "-o", str(program), "./files"]
-    subprocess.run(command, cwd=ROOT / "tests/go", check=True, timeout=600)
-    return program
-
-
-def test_go_makes_what_the_cases_say(go_program: Path) -> None:
-    cases = [case for case in HEADERS + LAYERS if case["name"] not in BEYOND_GO]
-    assert differences(cases, layer_vectors.by_program([go_program], cases)) == []
-
-
-def test_gos_own_tar_writer_makes_the_same_headers(go_program: Path) -> None:
-    cases = [case for case in HEADERS if case["name"] not in BEYOND_GO]
-    found = differences(cases, layer_vectors.by_program([go_program, "prepared"], cases))
+def test_gos_own_tar_writer_makes_the_same_headers(tmp_path: Path) -> None:
+    cases = [case for case in HEADERS if USERS["go"].can_ask(case)]
+    found = differences(cases, layer_vectors.by_program([*USERS["go"].files(tmp_path), "prepared"], cases))
     assert set(found) == PREPARE_TAKES
-
-
-def test_go_and_python_agree_on_random_layers(go_program: Path) -> None:
-    assert layer_vectors.by_program([go_program], random_cases()) == random_answers()
 
 
 # ---------------------------------------------------------------------------------------------
 # C
 
-
-def fits_c(case: Case) -> bool:
-    """Tell whether C can be asked: its times are nanoseconds in 64 bits."""
-    times = [case.get("time", "0"), *(entry.get("time", "0") for entry in layer_vectors.entries(case))]
-    return all(abs(time) < 1 << 63 for each in times for time in layer_vectors.times(each))
-
-
-def compiled(compiler: str, flags: Sequence[str], folder: Path) -> Path:
-    """Return the program that asks the C module, with what AddressSanitizer and others find as errors."""
-    program = folder / "files"
-    sources = [str(ROOT / "tests/c/files.c"), str(ROOT / "output/c/windows_files.c")]
-    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    command = [need(compiler), *flags, *warnings, "-I", str(ROOT / "output/c"), *sources, "-o", str(program)]
-    subprocess.run(command, check=True, timeout=300)
-    return program
-
-
-SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 COMPILERS = {
-    "gcc": ("gcc", ("-std=c99", *SANITIZED)),
+    "gcc": ("gcc", ("-std=c99", *c.SANITIZED)),
     "clang": ("clang", ("-std=c99", "-Wconversion", "-O2")),
-    "g++": ("g++", ("-std=c++17", "-x", "c++", *SANITIZED)),
+    "g++": ("g++", ("-std=c++17", "-x", "c++", *c.SANITIZED)),
     "clang++": ("clang++", ("-std=c++20", "-x", "c++")),
     "tcc": ("tcc", ("-std=c99",)),
 }
@@ -141,20 +114,21 @@ COMPILERS = {
 
 @pytest.mark.parametrize("name", COMPILERS)
 def test_c_makes_what_the_cases_say(name: str, tmp_path: Path) -> None:
-    cases = [case for case in HEADERS + LAYERS if fits_c(case)]
-    assert {case["name"] for case in HEADERS + LAYERS if not fits_c(case)} == {
+    cases = [case for case in HEADERS + LAYERS if c.can_ask(case)]
+    assert {case["name"] for case in HEADERS + LAYERS if not c.can_ask(case)} == {
         "a time too late",
         "one time of four too late",
         "the path's fault comes first",
         "time: the last time",
     }
-    assert differences(cases, layer_vectors.by_program([compiled(*COMPILERS[name], tmp_path)], cases)) == []
+    compiler, flags = COMPILERS[name]
+    assert differences(cases, layer_vectors.by_program([c.files(compiler, tmp_path, *flags)], cases)) == []
 
 
 @pytest.mark.parametrize(("words", "entry"), [(1, 0), (1 + 9, 1), (1 + 2 * 9, 1), (1 + 3 * 9, None)])
 def test_c_says_when_its_memory_is_full(words: int, entry: int | None, tmp_path: Path) -> None:
     """A name of up to four bytes takes nine words; here are two directories and a file."""
-    program = compiled("gcc", ("-std=c99", f"-DWORDS={words}", *SANITIZED), tmp_path)
+    program = c.files("gcc", tmp_path, "-std=c99", f"-DWORDS={words}", *c.SANITIZED)
     case: Case = {"entries": [{"kind": "directory", "path": "a"}, {"kind": "file", "path": "a/b/c"}]}
     (made,) = layer_vectors.by_program([program], [case])
     assert made == (layer_vectors.by_python([case])[0] if entry is None else Refused("memory", entry))
@@ -167,8 +141,3 @@ def test_c_calls_nothing_that_allocates_memory(tmp_path: Path) -> None:
     said = subprocess.run([need("nm"), "-u", built], capture_output=True, text=True, check=True, timeout=60).stdout
     called = {line.split()[-1] for line in said.splitlines()}
     assert called <= {"memchr", "memcmp", "memcpy", "memset", "strchr", "strcmp", "strlen", "__stack_chk_fail"}
-
-
-def test_c_and_python_agree_on_random_layers(tmp_path: Path) -> None:
-    program = compiled("gcc", ("-std=c99", "-O2"), tmp_path)
-    assert layer_vectors.by_program([program], random_cases()) == random_answers()

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image as one file: an archive of an OCI layout, or the archive that ``docker load`` has always taken."""
+
+import contextlib
+import gzip
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from ..errors import GeneratorError
+from . import layout
+from .assemble import Image, blob_path
+from .model import TAR, Blob
+from .names import reference as parse_reference
+
+_PIECE = 1 << 20  # bytes that are copied at a time
+
+
+def check(path: Path, *, force: bool) -> None:
+    """Raise GeneratorError where no archive can be written at *path*."""
+    if path.exists() and not path.is_file():
+        raise GeneratorError(f"{path}: not a regular file; name another")
+    if path.exists() and not force:
+        raise GeneratorError(f"{path}: exists; replace it with --force, or name another")
+
+
+def write_oci(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
+    """Write *image* to *path* as the archive of a layout that holds it alone; raises GeneratorError and OSError."""
+    index = layout.indexed(layout.empty_index(), image, reference)
+    listed = layout.docker_listed([], image, reference)
+    with _archive(path, work, force=force) as tar:
+        _add(tar, layout.LAYOUT_FILE, layout.LAYOUT)
+        _add(tar, layout.INDEX_FILE, layout.encode(index))
+        _add(tar, layout.DOCKER_FILE, layout.encode(listed))
+        for folder in ("blobs", "blobs/sha256"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for document in image.documents:
+            _add(tar, blob_path(document.digest), document.data)
+        for digest, blob in image.blobs.items():
+            with blob.path.open("rb") as data:
+                _copy(tar, blob_path(digest), data)
+
+
+def write_docker(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
+    """Write *image*, which is for one platform, to *path* as ``docker save`` does; raises GeneratorError and OSError.
+
+    Such an archive holds layers as they were before they were compressed: github.com/moby/moby image/tarexport.
+    """
+    variant = image.variants[0]
+    config = f"{variant.config.digest.partition(':')[2]}.json"
+    layers = {blob.diff_id: f"{blob.diff_id.partition(':')[2]}.tar" for blob in variant.layers}
+    tags = [parse_reference(reference, str(path)).tagged] if reference else None
+    listed = [{"Config": config, "RepoTags": tags, "Layers": [layers[blob.diff_id] for blob in variant.layers]}]
+    with _archive(path, work, force=force) as tar:
+        _add(tar, layout.DOCKER_FILE, layout.encode(listed))
+        _add(tar, config, variant.config.data)
+        for blob in {blob.diff_id: blob for blob in variant.layers}.values():
+            with _unpacked(blob) as data:
+                _copy(tar, layers[blob.diff_id], data)
+
+
+@contextlib.contextmanager
+def _archive(path: Path, work: Path, *, force: bool) -> Iterator[tarfile.TarFile]:
+    """Give an archive that becomes *path* once it is whole."""
+    made = work / "archive"
+    with tarfile.open(made, "w", format=tarfile.GNU_FORMAT) as tar:
+        yield tar
+    path = Path(os.path.realpath(path))  # a link stays one
+    check(path, force=force)
+    if force:
+        made.replace(path)
+        return
+    try:
+        if os.name == "nt":
+            made.rename(path)  # which replaces nothing there
+        else:
+            path.hardlink_to(made)
+    except FileExistsError:
+        check(path, force=force)
+        raise
+    except OSError:  # a file system without hard links
+        made.replace(path)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def _copy(tar: tarfile.TarFile, name: str, data: IO[bytes]) -> None:
+    """Add all of *data*, of whatever size, to *tar*: its header is written again once that is known."""
+    out: IO[bytes] = tar.fileobj  # type: ignore[assignment]  # which is there as long as the archive is open
+    entry = tarfile.TarInfo(name)
+    start = out.tell()
+    out.write(entry.tobuf(tarfile.GNU_FORMAT))
+    shutil.copyfileobj(data, out, _PIECE)
+    end = out.tell()
+    entry.size = end - start - tarfile.BLOCKSIZE
+    out.seek(start)
+    out.write(entry.tobuf(tarfile.GNU_FORMAT))
+    out.seek(end)
+    out.write(bytes(-entry.size % tarfile.BLOCKSIZE))
+    tar.offset = out.tell()
+
+
+@contextlib.contextmanager
+def _unpacked(blob: Blob) -> Iterator[IO[bytes]]:
+    with blob.path.open("rb") as file:
+        if blob.media_type == TAR:
+            yield file
+        else:
+            with gzip.open(file) as unpacked:
+                yield cast("IO[bytes]", unpacked)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `image`: an image by options, and its references by digest on standard output."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import console
+from ..console import Say
+from ..errors import EXIT_OK
+from . import produce
+from .options import given
+from .progress import shown
+
+
+def image(source: Sequence[str], config: str | None, options: dict[str, Any], *, say: Say = console.say) -> int:
+    """Make the image of *source* that *options* ask for, over those of the file *config*; return 0.
+
+    Raises GeneratorError.
+    """
+    chosen = given({"source": list(source), **options}, Path(config) if config else None)
+    for reference in produce.make(chosen, progress=shown).references:
+        say(reference)
+    return EXIT_OK

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's tar to the blob that an image carries, on all cores and with the same bytes on any number of them.
+
+The tar is cut into members of at most 1 MiB, each compressed by itself; gzip members that are joined are one gzip
+file (RFC 1952, 2.2). Where they are cut depends on the tar alone. Reading, hashing, compressing and writing
+overlap, and no more than a few members are in memory at a time.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ..errors import GeneratorError
+from .cache import Cache, Record
+from .model import GZIP, TAR, Blob, Compression
+
+MEMBER = 1 << 20  # bytes of the tar
+# What libdeflate is asked for; 0 is no compression at all. Its 5 makes less of programs than zlib's 6, its 12 is its
+# best, and slow.
+LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
+# ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
+_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
+_MOST_THREADS = 8  # more would only take memory: one thread reads for all, and one hashes
+
+
+class Packed(NamedTuple):
+    """A gzip member, what the cache calls it, and whether it is new there."""
+
+    data: bytes
+    name: str
+    new: bool
+
+
+def method(level: int) -> str:
+    """Return what decides, beside the data, which bytes it is compressed to."""
+    import deflate
+
+    return f"{deflate.__version__}-{level}"
+
+
+def pack(data: bytes, level: int, cache: Cache | None) -> Packed:
+    """Return *data* as a gzip member, from the cache if it was compressed before."""
+    import deflate
+
+    crc = deflate.crc32(data)
+    name = f"member-{method(level)}-{crc:08x}{deflate.adler32(data):08x}{len(data):06x}"
+    trailer = crc.to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    known = cache.member(name) if cache else None
+    if known is not None and known.startswith(_HEADER) and known.endswith(trailer):
+        with contextlib.suppress(deflate.DeflateError):
+            if deflate.deflate_decompress(known[len(_HEADER) : -len(trailer)], len(data)) == data:
+                return Packed(known, name, new=False)
+    return Packed(b"".join((_HEADER, deflate.deflate_compress(data, level), trailer)), name, new=True)
+
+
+class Blobber:
+    """A file to write a tar to, which becomes a blob at *path*; a context manager, at whose end its threads end.
+
+    *level* is libdeflate's, or 0 for a blob that is the tar itself. *progress* is told the bytes that were taken.
+    """
+
+    def __init__(self, path: Path, level: int, cache: Cache | None, progress: Callable[[int], None]) -> None:
+        threads = min(_cores(), _MOST_THREADS)
+        self._path = path
+        self._level = level
+        self._cache = cache
+        self._progress = progress
+        self._file = _create(path)
+        self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
+        self._size = 0
+        self._members: list[str] = []
+        self._part = bytearray()
+        self._waiting: deque[tuple[Future[Any], ...]] = deque()
+        self._most = threads + 4
+        self._workers = ThreadPoolExecutor(threads)
+        self._hasher, self._writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+
+    def __enter__(self) -> "Blobber":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in (self._workers, self._hasher, self._writer):
+            pool.shutdown(cancel_futures=True)
+        self._file.close()
+
+    def write(self, data: bytes) -> int:
+        """Take all of *data*."""
+        if not self._part and len(data) == MEMBER:
+            self._cut(data)
+            return MEMBER
+        at = 0
+        while at < len(data):
+            step = min(MEMBER - len(self._part), len(data) - at)
+            self._part += data[at : at + step] if step < len(data) else data
+            at += step
+            if len(self._part) == MEMBER:
+                self.align()
+        return len(data)
+
+    def align(self) -> None:
+        """Begin a new member."""
+        if self._part:
+            self._cut(bytes(self._part))
+            self._part = bytearray()
+
+    def finish(self) -> tuple[Blob, list[str]]:
+        """Return the blob of all that was written, and the names of its members."""
+        self.align()
+        while self._waiting:
+            self._wait()
+        diff_id = f"sha256:{self._diff.hexdigest()}"
+        digest = f"sha256:{self._digest.hexdigest()}" if self._level else diff_id
+        return Blob(self._path, digest, diff_id, self._size, GZIP if self._level else TAR), self._members
+
+    def _cut(self, data: bytes) -> None:
+        """Hand a member on, and wait where too many are under way."""
+        hashed = self._hasher.submit(self._diff.update, data)
+        if self._level:
+            packed = self._workers.submit(pack, data, self._level, self._cache)
+            self._waiting.append((hashed, self._writer.submit(self._put_packed, packed)))
+        else:
+            self._waiting.append((hashed, self._writer.submit(self._put, data)))
+        if len(self._waiting) > self._most:
+            self._wait()
+        self._progress(len(data))
+
+    def _wait(self) -> None:
+        for future in self._waiting.popleft():
+            future.result()
+
+    def _put_packed(self, packing: "Future[Packed]") -> None:
+        packed = packing.result()
+        self._digest.update(packed.data)
+        self._put(packed.data)
+        self._members.append(packed.name)
+        if self._cache is not None and packed.new:
+            self._cache.put_member(packed.name, packed.data)
+
+    def _put(self, data: bytes) -> None:
+        self._size += len(data)
+        _write(self._file, data, self._path)
+
+
+def replay(record: Record, cache: Cache, path: Path) -> Blob | None:
+    """Return the blob of a record, put together at *path* of members that are in the cache, or None if that fails."""
+    digest = hashlib.sha256()
+    size = 0
+    with _create(path) as file, ThreadPoolExecutor(1) as hasher:
+        hashing: Future[None] | None = None
+        for name in record.members:
+            data = cache.member(name)
+            if data is None:
+                break
+            if hashing is not None:
+                hashing.result()
+            hashing = hasher.submit(digest.update, data)
+            _write(file, data, path)
+            size += len(data)
+    if (f"sha256:{digest.hexdigest()}", size) == (record.digest, record.size):
+        return Blob(path, record.digest, record.diff_id, size, GZIP)
+    path.unlink()
+    return None
+
+
+def _create(path: Path) -> FileIO:
+    try:
+        return path.open("xb", buffering=0)
+    except OSError as error:
+        raise GeneratorError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write(file: FileIO, data: bytes, path: Path) -> None:
+    """Write all of *data*; a file may take less of it at a time."""
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        raise GeneratorError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON documents of an image: its configuration and its manifest, as OCI's image specification 1.1 has them.
+
+Docker reads the same configuration: of what the specification leaves to it, nothing is used.
+"""
+
+import datetime
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import GeneratorError, shorten
+from ..oci.blob import sha256
+from .model import Blob
+from .names import Platform
+from .options import Options
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+TITLE = "org.opencontainers.image.title"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+_PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
+
+Json = dict[str, Any]
+
+
+class Document(NamedTuple):
+    """A JSON document that a layout holds as a blob, and the media type that a descriptor gives it."""
+
+    data: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> str:
+        """Its SHA-256, as ``sha256:`` and hexadecimal digits."""
+        return sha256(self.data)
+
+    @property
+    def descriptor(self) -> Json:
+        """What points at it from an index or a manifest."""
+        return descriptor(self.media_type, self.digest, len(self.data))
+
+
+def descriptor(media_type: str, digest: str, size: int) -> Json:
+    """Return a descriptor of OCI's: what points at a blob of *size* bytes."""
+    return {"mediaType": media_type, "digest": digest, "size": size}
+
+
+def document(content: Mapping[str, Any], media_type: str) -> Document:
+    """Return *content* as a document, whose bytes depend on it alone."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return Document(text.encode("utf-8"), media_type)
+    except UnicodeEncodeError as error:
+        wrong = error.object[error.start : error.end]
+        raise GeneratorError(f"the image's configuration: {wrong!r} is no Unicode; leave it out") from error
+
+
+def configuration(options: Options, platform: Platform, layers: Sequence[tuple[Blob, str]], time: int) -> Document:
+    """Return the configuration of an image of *layers*, each with what its history says, made at *time*."""
+    created = timestamp(time)
+    content: Json = {"created": created, "architecture": platform.architecture, "os": "windows"}
+    if platform.version:
+        content["os.version"] = platform.version
+    if platform.features:
+        content["os.features"] = list(platform.features)
+    content["config"] = running(options)
+    content["rootfs"] = {"type": "layers", "diff_ids": [blob.diff_id for blob, _ in layers]}
+    content["history"] = [{"created": created, "created_by": said} for _, said in layers]
+    return document(content, CONFIG)
+
+
+def manifest(config: Document, layers: Sequence[Blob], annotations: Mapping[str, str]) -> Document:
+    """Return the manifest of an image."""
+    content: Json = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
+    content["layers"] = [descriptor(blob.media_type, blob.digest, blob.size) for blob in layers]
+    return document(_annotated(content, annotations), MANIFEST)
+
+
+def index(manifests: Sequence[tuple[Document, Platform]], annotations: Mapping[str, str]) -> Document:
+    """Return the index of one image for several platforms."""
+    content: Json = {"schemaVersion": 2, "mediaType": INDEX}
+    content["manifests"] = [each.descriptor | {"platform": _platform(platform)} for each, platform in manifests]
+    return document(_annotated(content, annotations), INDEX)
+
+
+def running(options: Options) -> Json:
+    """Return how an image is run: the ``config`` object of its configuration; raises GeneratorError."""
+    env = _variables(options.env)
+    found: Json = {
+        "User": options.user,
+        "ExposedPorts": {port(text): {} for text in options.expose},
+        "Env": [f"{name}={value}" for name, value in env.items()],
+        "Entrypoint": list(options.entrypoint),
+        "Cmd": list(options.cmd),
+        "WorkingDir": folder(options.workdir) if options.workdir else "",
+        "Labels": _named("label", options.label),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def port(text: str) -> str:
+    """Return a port with its protocol, ``80/tcp``; raises GeneratorError."""
+    found = _PORT.fullmatch(text)
+    if found is None or not 1 <= int(found[1]) <= 65535:
+        raise GeneratorError(f"--expose {shorten(text)}: no port; give 1 to 65535, with /tcp, /udp or /sctp if need be")
+    return f"{int(found[1])}/{found[2] or 'tcp'}"
+
+
+def folder(text: str) -> str:
+    r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
+    found = re.fullmatch(r"([A-Za-z]:(?=[\\/]|$))?([^:<>\"|?*\x00-\x1f]*)", text)
+    if found is None:
+        raise GeneratorError(rf"--workdir {shorten(text)}: no path that Windows can have; give one as C:\app")
+    path = found[2].replace("/", "\\")
+    return f"{(found[1] or 'C:').upper()}\\{path.strip(chr(92))}"
+
+
+def timestamp(seconds: int) -> str:
+    """Return a time, in seconds from 1970, as RFC 3339 has it."""
+    time = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return time.strftime(f"{time.year:04}-%m-%dT%H:%M:%SZ")
+
+
+def annotations(options: Options, base: str) -> dict[str, str]:
+    """Return an image's annotations: its title, the digest of the image *base* below it if any, then the user's."""
+    program = next(iter((*options.entrypoint, *options.cmd)), "")
+    title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
+    known = {name: value for name, value in ((TITLE, title), (BASE_DIGEST, base)) if value}
+    return {**known, **_named("annotation", options.annotation)}
+
+
+def _platform(platform: Platform) -> Json:
+    found: Json = {"architecture": platform.architecture, "os": "windows"}
+    if platform.version:
+        found["os.version"] = platform.version
+    if platform.features:
+        found["os.features"] = list(platform.features)
+    return found
+
+
+def _annotated(content: Json, annotations: Mapping[str, str]) -> Json:
+    return content | {"annotations": dict(annotations)} if annotations else content
+
+
+def _variables(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Return *env*; raises GeneratorError for names that Windows, which knows no case, takes for one or for none."""
+    seen: dict[str, str] = {}
+    for name in _named("env", env):
+        if "=" in name or "\0" in name + env[name]:
+            raise GeneratorError(f"--env {shorten(name)}: no name of a variable; leave out = and zero bytes")
+        if seen.setdefault(name.upper(), name) != name:
+            raise GeneratorError(f"--env {shorten(name)}: Windows takes {seen[name.upper()]} for the same; give one")
+    return env
+
+
+def _named(option: str, pairs: Mapping[str, str]) -> Mapping[str, str]:
+    if "" in pairs:
+        raise GeneratorError(f"--{option}: a name is empty; give NAME=VALUE")
+    return pairs

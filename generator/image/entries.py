@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of what is in a layer, and the files themselves, to the layer's tar."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from ..console import Say
+from ..errors import GeneratorError, brief, shorten
+from ..oci.files import facts
+from ..reading import NO_FOLLOW, NO_WAIT
+from ..security import descriptor, sddl
+from .model import LayerOptions
+from .sources import Entry, stamp_of
+from .writer import writer
+
+NANOSECONDS = 1_000_000_000
+First = dict[tuple[int, int], tuple[str, int]]  # by device and number of a file with names: the first, and how many
+_SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
+_COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
+
+
+class Tar(Protocol):
+    """Where a tar goes: a file that can begin a new member where data begins that is worth one."""
+
+    def write(self, data: bytes) -> int:
+        """Take all of *data*."""
+        ...
+
+    def align(self) -> None:
+        """Begin a new member."""
+        ...
+
+
+def security(text: str) -> str | bytes:
+    """Return what *text* stands for: a name that the writer knows, or the descriptor that it is the SDDL of."""
+    known = facts().descriptors
+    if text in known:
+        return text
+    try:
+        return descriptor.to_bytes(sddl.from_text(text))
+    except (ValueError, descriptor.DescriptorError) as error:
+        where = f", at character {error.position + 1}" if isinstance(error, sddl.SddlError) else ""
+        names = ", ".join(known)
+        raise GeneratorError(f"--security {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
+
+
+def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
+    """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
+
+    *note* is told in one line what files have that Windows has no form for. Modes, owners and access control lists
+    of POSIX are not told of: an image for Windows has a security descriptor in their place. Raises GeneratorError
+    for what Windows cannot hold, and for a file that cannot be read or is not what it was.
+    """
+    files = writer()
+    layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
+    first: First = {}
+    lost: dict[str, list[str]] = {}
+    for entry in entries:
+        time = entry.stamp.modified if entry.stamp and options.times == "keep" else None
+        try:
+            for what in _add(layer, entry, time, first, out, whole):
+                lost.setdefault(what, []).append(entry.source)
+        except files.FilesError as error:
+            raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
+    layer.close()
+    if lost:
+        told = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
+        note(f"left out, since Windows has no form for them: {told}")
+
+
+def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
+    """Write an entry, and yield what its file has that Windows has no form for."""
+    stamp = entry.stamp
+    if entry.kind == "directory" or stamp is None:
+        layer.add_directory(entry.path, time=time)
+    elif entry.kind != "file":
+        layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", time=time)
+        return
+    else:
+        known, names = first.get((stamp.device, stamp.number), ("", 0))
+        if 0 < names < facts().limits.names:
+            layer.add_hardlink(entry.path, known, time=time)
+            first[stamp.device, stamp.number] = known, names + 1
+            return
+        if stamp.links > 1:
+            first[stamp.device, stamp.number] = entry.path, 1
+        if _add_file(layer, entry, time, out, whole):
+            yield "extended attributes"
+    if stamp and stamp.mode & _SPECIAL_BITS:
+        yield "setuid, setgid or sticky bits"
+
+
+def _others(number: int) -> str:
+    return f" and {number:,} other{'s' * (number != 1)}" if number else ""
+
+
+def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> bool:
+    """Write a file, which must be the one that was found from the first byte to the last.
+
+    Return whether it has extended attributes, other than what a system gives every file.
+    """
+    size = entry.stamp.size if entry.stamp else 0
+    try:
+        opened = os.open(entry.source, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
+    except OSError as error:
+        raise _unread(entry.source, error) from error
+    try:
+        _check(opened, entry)
+        if size < whole:
+            layer.add(entry.path, _Data(opened, entry.source).read(size), size=size, time=time)
+        else:
+            layer.add(entry.path, _Data(opened, entry.source, out), size=size, time=time)
+        _check(opened, entry)
+        return bool(_attributes(opened) - _COMMON_ATTRIBUTES)
+    finally:
+        os.close(opened)
+
+
+def _attributes(opened: int) -> set[str]:
+    """Return the names of an open file's extended attributes, where the system and the file's have such."""
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            return set(os.listxattr(opened))
+    return set()
+
+
+class _Data:
+    """A file's data, read as it is written; *out* begins a new member before the first of it."""
+
+    def __init__(self, opened: int, shown: str, out: Tar | None = None) -> None:
+        self._opened = opened
+        self._shown = shown
+        self._out = out
+
+    def read(self, size: int) -> bytes:
+        """Return *size* bytes, or as many as there are."""
+        if self._out is not None:  # what stands before the data is written
+            self._out.align()
+            self._out = None
+        parts = []
+        try:
+            while size and (part := os.read(self._opened, size)):
+                parts.append(part)
+                size -= len(part)
+        except OSError as error:
+            raise _unread(self._shown, error) from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _check(opened: int, entry: Entry) -> None:
+    """Raise GeneratorError where an open file is not what it was when it was found."""
+    if stamp_of(os.fstat(opened)) != entry.stamp:
+        raise _changed(entry)
+
+
+def _changed(entry: Entry) -> GeneratorError:
+    return GeneratorError(f"{entry.source}: changed while the image was made; give the command again when it is still")
+
+
+def _unread(path: str, error: OSError) -> GeneratorError:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+        return GeneratorError(f"{path}: vanished while the image was made; give the command again when all is still")
+    return GeneratorError(f"{path}: cannot be read: {error.strerror}")
+
+
+def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
+    if code == "data":
+        return _changed(entry)
+    if code == "case":
+        capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
+        folded = entry.path.translate(capitals)
+        others = (one.path for one in entries if one.path != entry.path and one.path.translate(capitals) == folded)
+        reason += f", {brief(next(others, ''))}"
+    return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")

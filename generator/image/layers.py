@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and folders to the layers of an image."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .. import VERSION
+from ..console import Say
+from .cache import Cache, Record, open_cache, record_name, still
+from .compress import LEVELS, MEMBER, Blobber, method, replay
+from .entries import security, write_layer
+from .model import Blob, LayerOptions, Source
+from .sources import Entry, collect, refuse_inside
+from .writer import version
+
+Progress = Callable[[int, int], None]
+
+
+def make_layers(
+    sources: Sequence[Source],
+    options: LayerOptions,
+    work: Path,
+    *,
+    one_layer: bool,
+    note: Say,
+    progress: Progress | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Blob]:
+    """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
+
+    The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
+    each what a user has to know, and *progress* now and then how many bytes are done, and of how many.
+    The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
+    """
+    refuse_inside(work, sources)
+    security(options.security)
+    started = time.time_ns()
+    groups = [sources] if one_layer and sources else [[source] for source in sources]
+    plans = [collect(group, options.exclude, note) for group in groups]
+    total, done = sum(map(_size, plans)), 0
+
+    def tell(size: int) -> None:
+        nonlocal done
+        done = min(done + size, total)
+        if progress is not None:
+            progress(done, total)
+
+    cache = open_cache(note, environment) if LEVELS[options.compression] else None
+    return [
+        _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
+        for number, entries in enumerate(plans, 1)
+    ]
+
+
+def _layer(
+    entries: Sequence[Entry],
+    options: LayerOptions,
+    path: Path,
+    cache: Cache | None,
+    started: int,
+    note: Say,
+    tell: Callable[[int], None],
+) -> Blob:
+    """Return one layer, written to *path*; *started* is when its files were looked for, in nanoseconds."""
+    level = LEVELS[options.compression]
+    name = record_name(entries, *_made_by(level), options.security, options.times, options.time) if cache else ""
+    record = cache.record(name) if cache else None
+    if cache and record and (blob := replay(record, cache, path)):
+        tell(_size(entries))
+        for line in record.notes:
+            note(line)
+        return blob
+    if cache:
+        cache.trim()
+    notes: list[str] = []
+    with Blobber(path, level, cache, tell) as out:
+        write_layer(entries, options, out, MEMBER, notes.append)
+        blob, members = out.finish()
+    for line in notes:
+        note(line)
+    if cache:
+        if still(entries, started):
+            cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
+        cache.trim()
+    return blob
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    """Return how many bytes of files there are."""
+    return sum(entry.stamp.size for entry in entries if entry.stamp and entry.kind == "file")
+
+
+def _made_by(level: int) -> list[str]:
+    """Return what decides, beside files and options, which bytes a layer has."""
+    code = hashlib.sha256(VERSION.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return [code.hexdigest(), version(), method(level)]

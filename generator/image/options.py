@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an image is made of, as the command line, a file of TOML or a program says it."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import GeneratorError, brief
+from ..reading import read_file
+from .model import Compression, Times
+
+_MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    r"""All that can be asked of an image; each is the option of the same name, and a key of ``--config``'s file.
+
+    *source* holds files and folders as ``SRC[:DEST]``, *to* where the image goes, as containers-transports(5)
+    spells it. *platform* holds ``windows/amd64:10.0.20348`` and the like: none makes an image for Windows of any
+    version, several an index. *expose* holds ports, ``80`` or ``53/udp``; *workdir* is a path, ``C:\app``.
+    """
+
+    source: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+    layer: str = "hostprocess"
+    one_layer: bool = False
+    exclude: tuple[str, ...] = ()
+    security: str = "users-read"
+    times: Times = "fixed"
+    compression: Compression = "default"
+    platform: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    label: dict[str, str] = {}
+    annotation: dict[str, str] = {}
+    user: str = ""
+    workdir: str = ""
+    expose: tuple[str, ...] = ()
+    force: bool = False
+
+
+_MAPS = ("env", "label", "annotation")
+
+
+def read(path: Path) -> Options:
+    """Return the options of a file of TOML; raises GeneratorError that names it and the key."""
+    data = read_file(path, str(path), limit=1 << 20)
+    try:
+        return msgspec.convert(tomllib.loads(data.decode("utf-8")), Options)
+    except (ValueError, RecursionError) as error:
+        raise GeneratorError(f"{path}: {error}; its keys are the options of the command image") from error
+
+
+def given(words: dict[str, Any], config: Path | None) -> Options:
+    """Return the options that a command line gives, as *words* by name, over those of the file *config*.
+
+    An option that was given stands in the place of the file's; variables, labels and annotations are added to
+    the file's, by name. Raises GeneratorError.
+    """
+    base = read(config) if config is not None else Options()
+    values = {name: value for name, value in words.items() if value}
+    for name in _MAPS:
+        if name in values:
+            values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
+    owner = values.pop("owner", None)
+    if owner is not None and values.setdefault("security", owner) != owner:
+        raise GeneratorError("--owner: is another name of --security; give one of them")
+    for name, value in values.items():
+        if isinstance(value, list):
+            values[name] = tuple(value)
+    try:
+        return msgspec.convert(msgspec.to_builtins(msgspec.structs.replace(base, **values)), Options)
+    except msgspec.ValidationError as error:
+        raise GeneratorError(f"image: {str(error).replace('$.', '--')}; see its --help") from error
+
+
+def epoch(environment: "os._Environ[str] | dict[str, str] | None" = None) -> int:
+    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset."""
+    text = (os.environ if environment is None else environment).get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):
+        raise GeneratorError(f"SOURCE_DATE_EPOCH is {brief(text)}; give it whole seconds from 1970, or unset it")
+    return int(text)
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise GeneratorError(f"--{option} {text}: give NAME=VALUE")
+    return name, value

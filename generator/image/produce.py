@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image from its options to every place that it goes to."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .. import console, home
+from ..committed import committed_blob
+from ..console import Say
+from ..errors import GeneratorError
+from . import archive, config, layout, names, registry
+from .assemble import Image, Layers, assemble
+from .layers import make_layers
+from .model import GZIP, Blob, LayerOptions, Source
+from .names import Destination, Platform, Reference
+from .options import Options, epoch
+from .progress import Progress, hidden
+from .sources import place, refuse_inside
+from .work import workspace
+
+RUNS_NONE = ("scratch", "legacy")  # layers that are there to be built upon or to hold files
+
+
+class Made(NamedTuple):
+    """An image that was made: the *digest* of its manifest or index, and its *references* by digest, one a place."""
+
+    digest: str
+    references: tuple[str, ...]
+
+
+def make(options: Options, *, note: Say = console.note, progress: Progress = hidden) -> Made:
+    """Make the image that *options* ask for and put it everywhere it goes to, in that order.
+
+    *note* is told in one line each what a user has to know, and *progress* how far long work is.
+    Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
+    is about is then as it was, and so are those behind it; those before it have the image.
+    """
+    destinations = [names.destination(text) for text in options.to]
+    if not destinations:
+        raise GeneratorError("image: where to? give --to oci:DIR[:REF], --to docker://REF or another")
+    sources = [names.source(text) for text in options.source]
+    platforms = [names.platform(text) for text in options.platform] or [Platform()]
+    if len(set(platforms)) < len(platforms):
+        raise GeneratorError("--platform: one is given twice; leave one out")
+    config.running(options)
+    time = epoch()
+    base = committed_blob(Path(home.ROOT), options.layer)
+    try:
+        for destination in destinations:
+            _check(destination, sources, platforms, force=options.force)
+        if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
+            note(f"warning: no program starts on {options.layer}, which has no Windows in it; give --layer hostprocess")
+        with workspace(_folder(next((each for each in destinations if each.path), destinations[0]))) as work:
+            path = work / "base"
+            path.write_bytes(base.compressed)
+            below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
+            chosen = LayerOptions(options.exclude, options.security, options.times, time, options.compression)
+            with progress("making layers", True) as tell:
+                above = make_layers(sources, chosen, work, one_layer=options.one_layer, note=note, progress=tell)
+            said = _history(sources, len(above))
+            image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
+            references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
+    except OSError as error:
+        raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
+    return Made(image.top.digest, references)
+
+
+def _check(destination: Destination, sources: Sequence[Source], platforms: Sequence[Platform], *, force: bool) -> None:
+    """Raise GeneratorError where it is known already that *destination* will not do."""
+    path = Path(destination.path)
+    match destination.transport:
+        case "oci":
+            layout.check(path)
+        case "docker":
+            registry.check(_reference(destination))
+        case "docker-archive" if len(platforms) > 1:
+            raise GeneratorError(f"{destination}: Docker's archive holds one platform; give oci-archive:FILE, or one")
+        case _:
+            archive.check(path, force=force)
+    for written in (path, _folder(destination)) if destination.path else (_folder(destination),):
+        refuse_inside(written, sources)
+
+
+def _put(image: Image, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
+    """Put *image* at *destination* and return its reference by digest."""
+    path = Path(destination.path)
+    try:
+        with workspace(_folder(destination)) as work:
+            match destination.transport:
+                case "oci":
+                    layout.add(path, image, destination.reference, work, note)
+                case "oci-archive":
+                    archive.write_oci(path, image, destination.reference, work, force=options.force)
+                case "docker-archive":
+                    archive.write_docker(path, image, destination.reference, work, force=options.force)
+                    # Docker has no manifest there, and knows an image by its configuration.
+                    return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
+                case _:
+                    return registry.push(image, _reference(destination), work, note, progress)
+    except OSError as error:
+        raise GeneratorError(f"{destination}: {error.strerror or error}; what was there is as it was") from error
+    return f"{destination.transport}:{path}@{image.top.digest}"
+
+
+def _reference(destination: Destination) -> Reference:
+    return names.reference(destination.reference, str(destination))
+
+
+def _folder(destination: Destination) -> Path:
+    """Return the folder that a run works in for *destination*: on the same file system, so that a name can move."""
+    if not destination.path:
+        return Path(tempfile.gettempdir())
+    path = Path(os.path.realpath(destination.path))
+    return path if destination.transport == "oci" else path.parent
+
+
+def _history(sources: Sequence[Source], layers: int) -> list[str]:
+    """Return what the history says of each of so many *layers*: where in the image its sources went."""
+    places = ["C:\\" + place(source.dest).replace("/", "\\") for source in sources]
+    if layers != len(sources):
+        places = [", ".join(places)]
+    return [f"winscratch image: files to {place}" for place in places]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writer of layers on top that images are made with: the committed Python module, which others vendor."""
+
+import hashlib
+import sys
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from .. import home
+from ..errors import GeneratorError
+
+MODULE = "output/python/windows_files.py"
+
+
+@cache
+def writer() -> Any:
+    """Return the module; raises GeneratorError where it is not there.
+
+    It is no part of this package, which makes it, so it is loaded from its file.
+    """
+    path = f"{home.ROOT}/{MODULE}"
+    spec = spec_from_file_location(f"{__package__}._windows_files", path)
+    if spec is None or spec.loader is None:
+        raise GeneratorError(f"{path}: no Python module; {home.RENEW}")
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (OSError, SyntaxError) as error:
+        raise GeneratorError(f"{path}: cannot be loaded: {error}; {home.RENEW}") from error
+    return module
+
+
+@cache
+def version() -> str:
+    """Return what differs where the module does: a hash of it."""
+    return hashlib.sha256(Path(writer().__file__).read_bytes()).hexdigest()

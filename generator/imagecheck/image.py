@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of an image: what its documents say, of each other and of the layers, and then each layer."""
+
+import re
+from collections import Counter
+from typing import Final, NamedTuple
+
+from ..errors import brief, shorten
+from ..image.documents import CONFIGS, LAYERS, MANIFESTS, Config
+from ..image.opened import DIGEST, Image, Layer
+from .layer import Seen
+from .layer import check as check_layer
+from .rules import RULES, Finding, Level
+from .tree import Tree
+
+MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
+_MOST_UNPACKED: Final = 256 << 30  # bytes of all layers that are looked at, those of several images together
+_MOST_NAME: Final = 1000  # characters of an entry's name in a finding
+_ARCHITECTURES: Final = frozenset({"amd64", "arm64", "arm", "386"})
+_VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){2,3}")
+
+
+class Checked(NamedTuple):
+    """What the check found of an image; *more* counts, by place and rule, findings beyond those that are listed."""
+
+    name: str
+    image: Image | None
+    findings: tuple[Finding, ...]
+    more: dict[tuple[str, str], int]
+    layers: tuple[Seen | None, ...]
+
+    @property
+    def good(self) -> bool:
+        """Tell whether Windows and clients take the image as what it says."""
+        return all(finding.level != Level.REFUSED for finding in self.findings)
+
+
+class Findings:
+    """Findings as they come, those that are alike listed up to a number and counted beyond it."""
+
+    def __init__(self) -> None:
+        self._listed: list[Finding] = []
+        self._alike: Counter[tuple[str, str]] = Counter()
+
+    def add(self, where: str, rule: str, found: str, entry: str = "") -> None:
+        """Add what was *found* to break a rule."""
+        self._alike[where, rule] += 1
+        if self._alike[where, rule] <= MOST[RULES[rule].level]:
+            self._listed.append(Finding(where, shorten(entry, _MOST_NAME), rule, found))
+
+    def join(self, where: str, others: Checked) -> None:
+        """Add what was found elsewhere as found at *where*."""
+        for each in others.findings:
+            self.add(where, each.rule, each.found, each.entry)
+        for (_, rule), count in others.more.items():
+            self._alike[where, rule] += count
+
+    def checked(self, name: str, image: Image | None = None, layers: tuple[Seen | None, ...] = ()) -> Checked:
+        """Return what was found since the last time."""
+        beyond = {key: count - MOST[RULES[key[1]].level] for key, count in self._alike.items()}
+        more = {key: count for key, count in beyond.items() if count > 0}
+        found = tuple(self._listed)
+        self._listed, self._alike = [], Counter()
+        return Checked(name, image, found, more, layers)
+
+
+class Layers:
+    """The check of layers, each once however many images have it on the same ones below."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], tuple[Checked, Seen | None]] = {}
+        self._left = _MOST_UNPACKED
+
+    def check(self, image: Image, findings: Findings) -> tuple[Seen | None, ...]:
+        """Add the findings of an image's layers, from the lowest up."""
+        seen: list[Seen | None] = []
+        for at, layer in enumerate(image.layers):
+            key = tuple(f"{each.name} {each.diff_id}" for each in image.layers[: at + 1])
+            if self._left < 0:
+                findings.add(f"{image.name}: layers[{at}]", "bomb", "it is not looked at: those before were too large")
+                seen.append(None)
+                continue
+            if key not in self._known:
+                self._known[key] = self._first(layer, [each.tree if each else None for each in seen])
+                self._left -= unpacked.unpacked if (unpacked := self._known[key][1]) else 0
+            told, found = self._known[key]
+            findings.join(f"{image.name}: layers[{at}]", told)
+            seen.append(found)
+        return tuple(seen)
+
+    @staticmethod
+    def _first(layer: Layer, below: list[Tree | None]) -> tuple[Checked, Seen | None]:
+        findings = Findings()
+        seen = check_layer(layer, below, lambda entry, rule, found: findings.add("", rule, found, entry))
+        return findings.checked(""), seen
+
+
+def check(image: Image, layers: Layers, findings: Findings) -> Checked:
+    """Return what is found of an image, beside what the reader of its documents has added to *findings*."""
+    _check_types(image, findings)
+    if image.config is not None:
+        _check_config(image, image.config, findings)
+    if not image.layers and image.config is not None:
+        findings.add(image.name, "layers", "there is no layer")
+    return findings.checked(image.name, image, layers.check(image, findings))
+
+
+def _check_types(image: Image, findings: Findings) -> None:
+    manifest = image.manifest
+    if manifest is None:
+        return
+    if manifest.schema_version != 2:
+        findings.add(image.name, "schema", f"the schema version is {manifest.schema_version}")
+    declared = image.descriptor.media_type if image.descriptor else None
+    if manifest.media_type and declared and manifest.media_type != declared:
+        findings.add(image.name, "media-type", f"it is {brief(manifest.media_type)}, and called {brief(declared)}")
+    for what, kind, known in (
+        ("the manifest", manifest.media_type or declared, MANIFESTS),
+        ("the configuration", manifest.config.media_type, CONFIGS),
+    ):
+        if kind not in known:
+            findings.add(image.name, "media-type", f"that of {what} is {brief(kind)}")
+    for at, layer in enumerate(manifest.layers):
+        if layer.media_type not in LAYERS:
+            findings.add(f"{image.name}: layers[{at}]", "media-type", f"it is {brief(layer.media_type)}")
+
+
+def _check_config(image: Image, config: Config, findings: Findings) -> None:
+    where = f"{image.name}: config"
+    if config.os != "windows":
+        findings.add(where, "os", f"it is {brief(config.os)}")
+    if config.architecture not in _ARCHITECTURES:
+        findings.add(where, "architecture", f"it is {brief(config.architecture)}")
+    if config.os_version and not _VERSION.fullmatch(config.os_version):
+        findings.add(where, "os-version", f"it is {brief(config.os_version)}")
+    if image.platform is not None:
+        for key in ("os", "architecture", "os_version"):
+            listed, own = getattr(image.platform, key) or None, getattr(config, key) or None
+            if listed != own:
+                name = key.replace("_", ".")
+                findings.add(where, "platform", f"{name} is {brief(own)}, and the index says {brief(listed)}")
+    ids = (config.rootfs.diff_ids if config.rootfs else None) or []
+    if len(ids) != len(image.layers):
+        findings.add(where, "rootfs", f"there are {len(ids):,} diff IDs, and {len(image.layers):,} layers")
+    for at, each in enumerate(ids):
+        if not DIGEST.fullmatch(each):
+            findings.add(where, "rootfs", f"diff_ids[{at}] is {brief(each)}, which is no digest")
+    if config.history:
+        made = sum(not each.empty_layer for each in config.history)
+        if made != len(image.layers):
+            findings.add(where, "history", f"there are {made:,} entries, and {len(image.layers):,} layers")

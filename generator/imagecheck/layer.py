@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of a layer: one pass over its blob that hashes it, unpacks it, hashes that, and looks at each entry."""
+
+import contextlib
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from ..errors import brief
+from ..image.documents import LAYERS
+from ..image.opened import DIGEST, Layer, unpack
+from ..oci.untar import HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
+from .base import Base
+from .links import check_hard, check_symbolic
+from .records import check as check_records
+from .tree import FILES, HIVES, KINDS, TooManyError, Tree
+
+Told = Callable[[str, str, str], None]
+"""What is told of a layer's fault: the entry's name, if one has it, the rule and what was found."""
+
+_CHUNK: Final = 1 << 18  # bytes
+_MOST: Final = 64 << 30  # bytes that a layer may unpack to
+_FREE: Final = 1 << 30  # bytes that any layer may unpack to
+_RATIO: Final = 200  # bytes that a byte of a larger one may unpack to; of whole Windows it is 2.5
+
+
+class Seen(NamedTuple):
+    """What a layer was found to be: bytes of the blob and of its tar, and its paths as far as it can be read."""
+
+    size: int
+    unpacked: int
+    tree: Tree | None
+
+
+class BombError(Exception):
+    """A layer unpacks to more than it may."""
+
+
+class _Hashed(io.RawIOBase):
+    """What is read of *stream*, hashed and counted."""
+
+    def __init__(self, stream: Stream, algorithm: str = "sha256") -> None:
+        super().__init__()
+        self._stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, _MOST
+        self._name = algorithm
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._hash.update(data)
+        self.size += len(data)
+        if self.size > self.most:
+            raise BombError
+        return len(data)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was read, as OCI writes it."""
+        return f"{self._name}:{self._hash.hexdigest()}"
+
+
+def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None:
+    """Tell of each fault of a layer that lies on the layers *below*, of which None is one that is not known.
+
+    Returns None where the blob is not there. Raises GeneratorError where this Python cannot read the compression.
+    """
+    if not layer.path:  # its digest is none, as was told
+        return None
+    try:
+        blob = layer.open()
+    except OSError as error:
+        absent = isinstance(error, FileNotFoundError) and _is_foreign(layer)
+        tell("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
+        return None
+    with blob:
+        algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
+        raw = _Hashed(blob, algorithm)
+        stored: io.BufferedReader = io.BufferedReader(raw, _CHUNK)
+        tar: _Hashed | None = None
+        tree: Tree | None = Tree(base=not below)
+        try:
+            compression, unpacked = unpack(stored, layer.name)
+            _check_compression(layer, compression, tell)
+            tar = _Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
+            tar.most = _most(layer)
+            stream = io.BufferedReader(tar, _CHUNK)
+            tree = _walk(Untar(stream), below, tell)
+            rest = 0
+            while part := stream.read(_CHUNK):
+                rest += len(part) if any(part) else 0
+            if rest:
+                tell("", "rest", f"{rest:,} bytes follow the end of the tar")
+            if tar.digest != layer.diff_id and layer.diff_id:
+                tell("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
+        except TarError as error:
+            tell("", "layer", f"{error}, at byte {error.offset:,}")
+            tree = None
+        except BombError:
+            tell("", "bomb", f"it unpacks to more than {tar.most if tar else _MOST:,} bytes")
+            return Seen(raw.size, tar.size if tar else 0, None)
+        except (OSError, EOFError, zlib.error) as error:
+            tell("", "layer", f"the blob is damaged: {error}")
+            tree = None
+        _check_blob(layer, raw, stored, tell)
+        return Seen(raw.size, tar.size if tar else 0, tree)
+
+
+def _is_foreign(layer: Layer) -> bool:
+    kind = (layer.descriptor.media_type if layer.descriptor else None) or ""
+    return "foreign" in kind or "nondistributable" in kind
+
+
+def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
+    kind = layer.descriptor.media_type if layer.descriptor else None
+    if kind in LAYERS and LAYERS[kind] != compression:
+        tell("", "compression", f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
+
+
+def _most(layer: Layer) -> int:
+    """Return how many bytes a layer may unpack to."""
+    size = layer.descriptor.size if layer.descriptor else _MOST
+    return min(_MOST, max(_FREE, _RATIO * size))
+
+
+def _check_blob(layer: Layer, raw: _Hashed, stored: io.BufferedReader, tell: Told) -> None:
+    """Read a blob to its end, and tell where it is not what its descriptor says."""
+    if layer.descriptor is None:
+        return
+    raw.most = max(layer.descriptor.size, raw.size)
+    with contextlib.suppress(BombError):  # more than the descriptor says, whatever follows
+        while stored.read(_CHUNK):
+            pass
+    if raw.size != layer.descriptor.size:
+        more = "more" if raw.size > layer.descriptor.size else f"{raw.size:,}"
+        tell("", "size", f"the descriptor says {layer.descriptor.size:,} bytes, and there are {more}")
+    elif raw.digest != layer.descriptor.digest:
+        tell("", "digest", f"the content has the digest {raw.digest}")
+
+
+def _walk(tar: Untar, below: Sequence[Tree | None], told: Told) -> Tree | None:
+    """Look at each entry; return the layer's paths, or None where they are too many."""
+    tree = Tree(base=not below)
+    base = None if below else Base()
+    for entry in tar:
+
+        def tell(rule: str, found: str, name: str = entry.name) -> None:
+            told(name, rule, found)
+
+        if entry.kind not in KINDS:
+            tell("kind", f"tar's type is {entry.kind!r}")
+            continue
+        path = entry.name.rstrip("/")
+        try:
+            makes = tree.add(entry, path, tell)
+        except TooManyError:
+            told("", "entries", f"there are more behind {len(tree):,}")
+            return None
+        if makes:
+            _look(entry, path, tree, below, tell)
+        if base is not None:
+            base.add(entry, path, tar.read, tell)
+    if base is not None:
+        base.end(lambda rule, found: told("", rule, found))
+    elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
+        told("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+    return tree
+
+
+def _look(entry: Entry, path: str, tree: Tree, below: Sequence[Tree | None], tell: Callable[[str, str], None]) -> None:
+    """Tell of what is wrong with an entry that is no whiteout."""
+    if entry.kind == HARD_LINK:
+        check_hard(entry, tree, below, tell)
+        return
+    attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), tell)
+    if entry.kind == SYMBOLIC_LINK:
+        check_symbolic(entry, path, attributes, tree, below, tell)

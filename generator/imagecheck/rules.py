@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules that an image is checked by, each with its source and with what follows for an image that breaks it.
+
+Sources named in RULES:
+  oci         OCI image specification 1.1, by document
+  backuptar   github.com/microsoft/go-winio backuptar/tar.go: how Windows reads an entry of a layer
+  ociwclayer  github.com/microsoft/hcsshim pkg/ociwclayer and internal/wclayer: how Windows imports a layer
+  archive/tar Go's standard library, which both read tars with
+  containerd  github.com/containerd/platforms: which hosts take an image
+  naming      Microsoft, "Naming Files, Paths, and Namespaces"
+  MS-DTYP     Microsoft, "Windows data types": SECURITY_DESCRIPTOR
+  winscratch  a rule of this project's own
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Level(StrEnum):
+    """What follows for an image that breaks a rule."""
+
+    REFUSED = "refused"  # Windows or a client refuses it, or reads something else than it says
+    UNUSUAL = "unusual"  # it is taken, but not as a careful writer makes it, or something of it cannot be told
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a sound image keeps to, who says so, and what follows where it does not."""
+
+    text: str
+    level: Level
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken rule: *where* in the image, the name of the *entry* if a layer's entry breaks it, what was *found*."""
+
+    where: str
+    entry: str
+    rule: str
+    found: str
+
+    @property
+    def level(self) -> Level:
+        """What follows for the image."""
+        return RULES[self.rule].level
+
+    @property
+    def message(self) -> str:
+        """What was found, what would be right, by which rule and source."""
+        rule = RULES[self.rule]
+        return f"{self.found}; {rule.text} ({self.rule}; {rule.source})"
+
+
+def _refused(text: str, source: str) -> Rule:
+    return Rule(text, Level.REFUSED, source)
+
+
+def _unusual(text: str, source: str = "winscratch") -> Rule:
+    return Rule(text, Level.UNUSUAL, source)
+
+
+RULES: Final[dict[str, Rule]] = {
+    # Documents and blobs.
+    "document": _refused("each document is JSON of at most 4 MiB with the fields of its kind", "oci manifest, config"),
+    "index": _refused("an index leads to its images directly, or through few others", "winscratch"),
+    "blob": _refused("every blob is there, as a file of its own", "oci image-layout"),
+    "blob-foreign": _unusual(
+        "a blob that may not be passed on may be absent; what is absent is not checked", "oci layer"
+    ),
+    "digest": _refused("a blob's content has the digest that it is called by", "oci descriptor"),
+    "size": _refused("a descriptor has the blob's size", "oci descriptor"),
+    "media-type": _refused("a media type is one that OCI or Docker define for this place", "oci media-types"),
+    "compression": _refused("a layer is compressed as its media type says", "oci layer"),
+    "schema": _refused("the schema version is 2", "oci manifest"),
+    # What the configuration says.
+    "os": _refused("the operating system is windows", "containerd"),
+    "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
+    "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
+    "platform": _refused("an index says of an image what its configuration says", "oci image-index"),
+    "rootfs": _refused("the configuration has a diff ID for each layer, and no more", "oci config"),
+    "history": _unusual("history has an entry for each layer, beside those that are marked as empty", "oci config"),
+    "diff-id": _refused("a diff ID is the digest of the layer's tar, uncompressed", "oci config"),
+    "layers": _refused("an image has a base layer, and 500 layers at most", "ociwclayer; winscratch"),
+    # A layer as a tar.
+    "layer": _refused("a layer is a tar that can be read to its end", "archive/tar"),
+    "bomb": _refused(
+        "a layer unpacks to at most 64 GiB, beyond 1 GiB to at most 200 times its blob, and all to 256 GiB",
+        "winscratch",
+    ),
+    "entries": _refused("a layer has at most 1,000,000 paths, of 67,108,864 characters together", "winscratch"),
+    "rest": _unusual("a layer ends with its tar"),
+    # A base layer.
+    "hive": _refused("a base layer's hives are valid without a log, of which a layer has none", "ociwclayer"),
+    "hive-missing": _refused(
+        "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, spelled so, as files", "ociwclayer"
+    ),
+    "hive-linked": _refused("no hive has a second name, for Windows writes to it", "ociwclayer"),
+    "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
+    "base-slash": _refused(
+        "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"
+    ),
+    "base-whiteout": _refused("a base layer removes nothing: there is nothing below it", "ociwclayer"),
+    # Any layer.
+    "root": _refused(
+        "everything is below Files, Hives or UtilityVM, spelled so; Windows sees nothing else", "ociwclayer"
+    ),
+    "root-missing": _refused("a layer on top has the directories Hives and Files", "ociwclayer"),
+    "name": _refused("a name is one that Windows can have", "naming"),
+    "stream": _unusual("importers differ on streams of a file", "backuptar"),
+    "parent": _refused("a directory comes before what it holds", "ociwclayer"),
+    "repeated": _refused("no path is there twice", "ociwclayer; oci layer"),
+    "case": _refused("names differ by more than their case", "ociwclayer"),
+    "kind": _refused("an entry is a file, a directory, or a hard or symbolic link", "backuptar"),
+    "whiteout": _refused("a whiteout is below Files and removes one name, which the layer does not hold", "ociwclayer"),
+    "link-target": _refused("a link leads where it says on Windows, too", "backuptar; ociwclayer"),
+    "link-kind": _refused(
+        "a symbolic link to a directory has the attribute 16, and one to a file has not", "backuptar"
+    ),
+    "attributes": _refused("MSWINDOWS.fileattr is a decimal number of 32 bits that fits the kind", "backuptar"),
+    "descriptor": _refused("MSWINDOWS.rawsd is a security descriptor in base64, MSWINDOWS.sd in SDDL", "MS-DTYP"),
+    "descriptor-missing": _unusual("what has no security descriptor inherits one, which may let nobody run it"),
+    "time": _refused("a time is seconds from 1970, and a fraction, from 1677-09-21 to 2262-04-11", "backuptar"),
+    "time-missing": _unusual("without atime and ctime, Windows is told 1754-08-30", "backuptar"),
+    "time-fraction": _unusual("a fraction's zeros stand after the point: .05 is not .5", "backuptar"),
+    "record": _refused("an extended attribute or a mount point is of a form that Windows reads", "backuptar"),
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paths of a layer as Windows would make them, one after the other: is each new, and is its directory there?"""
+
+from ..errors import brief
+from ..oci.files import facts
+from ..oci.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
+from .names import fold, units, wrong
+from .records import Tell
+
+WHITEOUT = "whiteout"  # the kind of an entry that removes something
+ROOTS = HIVES, FILES, UTILITY_VM = (*facts().roots, "UtilityVM")
+"""The directories in which everything is; the first two are those that a layer on top has."""
+
+_MAX_ENTRIES = 1_000_000
+_MAX_NAMES = 1 << 26  # characters
+_OPAQUE = ".wh..opq"  # behind the mark: what Linux has for a directory that hides all below it
+
+
+class TooManyError(Exception):
+    """A layer has more entries, or longer names, than any layer needs."""
+
+
+class Tree:
+    """The paths of a layer; *base* where there is no layer below it."""
+
+    def __init__(self, base: bool) -> None:
+        self._base = base
+        self._found: dict[str, tuple[str, str]] = {}  # by folded path: the path, and the kind of what is there
+        self._names: dict[str, int] = {}  # of each file that has hard links, how many it has
+        self._room = _MAX_NAMES
+        self._last = ""
+
+    def __len__(self) -> int:
+        """Return how many paths there are."""
+        return len(self._found)
+
+    def kind(self, path: str) -> str | None:
+        """Return what is at *path*, however that is spelled, or None."""
+        found = self._found.get(fold(path))
+        return found[1] if found else None
+
+    def spelled(self, path: str) -> bool:
+        """Tell whether there is a path spelled so."""
+        return self._found.get(fold(path), ("",))[0] == path
+
+    def add(self, entry: Entry, path: str, tell: Tell) -> bool:
+        """Add an entry, whose *path* is its name without slashes at the end; tell of what is wrong about it.
+
+        Returns whether it is one that makes something of its own, as whiteouts and streams do not.
+        """
+        parent, slash, part = path.rpartition("/")
+        removes = part.startswith(facts().whiteout)
+        kind = WHITEOUT if removes else entry.kind
+        self._room -= len(path)
+        if self._room < 0 or len(self._found) >= _MAX_ENTRIES:
+            raise TooManyError
+        if self._is_stream(entry, path, tell):
+            return False
+        if removes:
+            part = part.removeprefix(facts().whiteout)
+            path = f"{parent}{slash}{part}"
+            self._check_whiteout(parent, part, tell)
+        if path.partition("/")[0] not in ROOTS:
+            tell("root", f"{brief(path)} is outside of {', '.join(ROOTS)}")
+        else:
+            self._check_name(parent, part, path, tell)
+            if slash and not removes:
+                self._check_parent(parent, tell)
+        folded = fold(path)
+        here = self._found.get(folded)
+        if here is None:
+            self._found[folded] = (path, kind)
+        elif WHITEOUT in {kind, here[1]} and kind != here[1]:
+            tell("whiteout", f"the layer both removes and holds {brief(here[0])}")
+        elif not self._in_clone(path):
+            tell("repeated" if here[0] == path else "case", f"{brief(here[0])} is in the layer already")
+        self._last = path if kind == FILE else ""
+        return not removes
+
+    def names(self, target: str) -> int:
+        """Count one more name of the file at *target*, and return how many it has now."""
+        self._names[target] = self._names.get(target, 1) + 1
+        return self._names[target]
+
+    def _is_stream(self, entry: Entry, path: str, tell: Tell) -> bool:
+        """Tell whether the entry is one more stream of the file right before it, as Windows writes them."""
+        if entry.kind == FILE and self._last and path.startswith(f"{self._last}:"):
+            tell("stream", f"it is a stream of {brief(self._last)}")
+            return True
+        return False
+
+    def _check_name(self, parent: str, part: str, path: str, tell: Tell) -> None:
+        known = self._found.get(fold(parent))
+        parts = [part] if known and known[0] == parent else path.split("/")
+        reason = next(filter(None, map(wrong, parts)), None)
+        if reason:
+            tell("name", reason)
+        elif units(path) > facts().limits.path:
+            tell("name", f"the path is longer than {facts().limits.path:,} UTF-16 units")
+
+    def _check_parent(self, parent: str, tell: Tell) -> None:
+        folded = fold(parent)
+        known = self._found.get(folded)
+        if known is None:
+            self._found[folded] = (parent, DIRECTORY)  # so that it is told once
+            if not self._in_clone(parent):
+                tell("parent", f"{brief(parent)} is not in the layer, or comes later")
+        elif known[1] == WHITEOUT:
+            tell("whiteout", f"the layer removes {brief(known[0])}, and holds something in it")
+        elif known[1] != DIRECTORY:
+            tell("parent", f"{brief(known[0])} is no directory")
+        elif known[0] != parent:
+            tell("case", f"{brief(parent)} is spelled {brief(known[0])} before")
+
+    def _check_whiteout(self, parent: str, part: str, tell: Tell) -> None:
+        if self._base:
+            tell("base-whiteout", f"it removes {brief(part)}")
+        elif part == _OPAQUE or not part:
+            tell("whiteout", "it hides a whole directory, for which Windows has no form")
+        elif not (f"{parent}/".startswith((f"{FILES}/", f"{UTILITY_VM}/{FILES}/"))):
+            tell("whiteout", f"it removes something outside of {FILES}")
+
+    def _in_clone(self, path: str) -> bool:
+        """Tell whether *path* is in the utility VM of a layer on top, which starts as a copy of the one below."""
+        return not self._base and path.startswith(f"{UTILITY_VM}/")
+
+
+KINDS = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C# 7.3 and later: a module is one class in one file, which bears the class's name."""
+
+import re
+
+from ..errors import GeneratorError
+from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier
+
+_KEYWORDS = frozenset(  # "Keywords", the C# language specification
+    """_ abstract as base bool break byte case catch char checked class const continue decimal default delegate do
+    double else enum event explicit extern false finally fixed float for foreach goto if implicit in int interface
+    internal is lock long namespace new null object operator out override params private protected public readonly ref
+    return sbyte sealed short sizeof stackalloc static string struct switch this throw true try typeof uint ulong
+    unchecked unsafe ushort using virtual void volatile while""".split()  # noqa: SIM905 - words are easier read so
+)
+_NO_CLASS = frozenset(  # contextual keywords that no type may have, and the names that the modules take in or make
+    """await dynamic field file nameof record required scoped var where yield System Action Add AddTree AdminOwned
+    Always Append Archive Array ArraySegment Ascii Attributes Bcd BcdMemory BitConverter Blob BlobData BlobMemory
+    BlobSize Bytes Capital CharUnicodeInfo Characters Check CheckPath CheckTarget CheckText Children Code
+    CompareUtf8 CompressionMode Convert Copy Core CultureInfo Data DateTimeOffset Decimal Descriptor Devices
+    Dictionary DiffId Digest Digits Directory DirectoryLink Encoding End Entry Exception Field File FileAttributes
+    FileInfo FileLink FileStream FilesException Find Finish Fold Folding Func GZipStream HardLink HashSet Header
+    Hidden IOException InRange InvalidDataException IsAscii IsDirectory IsFile Kind KindFacts Kinds Layer LayerData
+    LayerMemory LayerSize ListReadable Math MediaType MemoryStream Mode Name Names Node None Normal Number
+    NumberStyles Octal Octals Of Open OpenCompressed Original Other Own OwnTimes Padding Path Place Put ReadLink
+    ReadOnly ReadOnlyMemory Readable Reason Record Roots Rules Run Runs SHA256 Second Shown SidReadable Size Skip
+    Split Standard Start Stream StringBuilder StringComparer StringComparison Target TargetCharacters Ticks TimeSpan
+    Times ToArray Tree Type UnicodeCategory UserOwned UsersRead Verify Walk Whiteout Write Writer Wrong""".split()  # noqa: SIM905
+)
+_MAX_NAMESPACE = 200  # characters
+_NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)
+_DEFAULT = "Winscratch"
+_FIX = "use --package"
+
+
+def _check(options: Options) -> None:
+    if len(options.package) > _MAX_NAMESPACE:
+        raise GeneratorError(f"{options.package}: no C# namespace: longer than {_MAX_NAMESPACE} characters; {_FIX}")
+    for part in options.package.split("."):
+        check_identifier("part of a C# namespace", part, _KEYWORDS, _FIX)
+    check_identifier("C# class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
+
+
+def _placed(place: Place) -> Options:
+    return Options(place.recorded.package if place.recorded else _namespace(place), place.stem)
+
+
+def _namespace(place: Place) -> str:
+    """Return the namespace of the other files in a directory, else that of the project for it, else ours."""
+    from ..reading import read_file  # the staleness check, which imports the languages, does without
+
+    namespaces = set()
+    for path in sorted(place.folder.glob("*.cs")):
+        if path.stem != place.stem and path.is_file():
+            found = _NAMESPACE.search(read_file(path, str(path)).decode("utf-8", "replace"))
+            namespaces |= {found[1]} if found else set()
+    if len(namespaces) > 1 and place.package is None:
+        raise GeneratorError(
+            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; say which with --package"
+        )
+    if namespaces:
+        return namespaces.pop()
+    folder = place.folder.absolute()
+    for above in (folder, *folder.parents):
+        projects = sorted(above.glob("*.csproj"))
+        if projects:
+            names = [projects[0].stem, *folder.relative_to(above).parts]
+            return ".".join(re.sub(r"[^A-Za-z0-9_.]", "_", name) for name in names)
+    return _DEFAULT
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={
+        LAYER: (("module.cs.jinja", "csharp/Windows{Name}.cs"),),
+        FILES: (("files.cs.jinja", "csharp/Windows{Name}.cs"),),
+    },
+    takes={"package": "the namespace"},
+    follow="the class has the file's name; the namespace is that of other files in the directory, else that which the "
+    "nearest project file gives it, else `Winscratch`",
+    api={
+        "name": "Name",
+        "media type": "MediaType",
+        "diff ID": "DiffId",
+        "digest": "Digest",
+        "layer size": "LayerSize",
+        "blob size": "BlobSize",
+        "layer": "Layer",
+        "blob": "Blob",
+        "open": "Open()",
+        "open compressed": "OpenCompressed()",
+        "BCD": "Bcd",
+        "verify": "Verify()",
+    },
+    committed=lambda name: Options(_DEFAULT, f"Windows{name.capitalize()}"),
+    placed=_placed,
+    check=_check,
+    stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
+    tools=(
+        Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),
+        Tool("mono-mcs", "mcs"),
+        Tool("mono-runtime", "mono"),
+    ),
+)

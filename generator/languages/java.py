@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Java 11 and later: a module is one class in one file, which bears the class's name."""
+
+import re
+
+from ..errors import GeneratorError
+from .language import FILES, LAYER, Language, Options, Place, Tool, after_comments, check_identifier
+
+_KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language Specification
+    """_ abstract assert boolean break byte case catch char class const continue default do double else enum extends
+    false final finally float for goto if implements import instanceof int interface long native new null package
+    private protected public return short static strictfp super switch synchronized this throw throws transient true
+    try void volatile while""".split()  # noqa: SIM905 - words are easier read so
+)
+_NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modules name themselves or take in
+    """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes Blob ByteArrayInputStream
+    ByteArrayOutputStream ByteBuffer Character Comparator Core Data Descriptor DirectoryStream Entry Files
+    FilesException Folding GZIPInputStream HashMap IOException IllegalStateException InputStream Instant Integer
+    Kind Layer LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException Node OutputStream Path
+    Reason Rules Set StandardCharsets Step String StringBuilder System Times Writer""".split()  # noqa: SIM905
+)
+_MAX_PACKAGE = 200  # characters
+_PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
+_FIX = "use --package"
+_SOURCES = ("tests/java/*.java", "examples/java/*.java")
+
+
+def _check(options: Options) -> None:
+    if len(options.package) > _MAX_PACKAGE:
+        raise GeneratorError(f"{options.package}: no Java package: longer than {_MAX_PACKAGE} characters; {_FIX}")
+    for part in options.package.split(".") if options.package else ():
+        check_identifier("part of a Java package", part, _KEYWORDS, _FIX)
+    if options.package.partition(".")[0] == "java":
+        raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; {_FIX}")
+    check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
+
+
+def _placed(place: Place) -> Options:
+    return Options(place.recorded.package if place.recorded else _package(place), place.stem)
+
+
+def _package(place: Place) -> str:
+    """Return the package of the other files in a directory, else the path below its root of sources, else none."""
+    from ..reading import read_file  # the staleness check, which imports the languages, does without
+
+    packages = set()
+    for path in sorted(place.folder.glob("*.java")):
+        if path.stem not in {place.stem, "module-info"} and path.is_file():
+            text = read_file(path, str(path)).decode("utf-8", "replace")
+            clause = _PACKAGE.match(text, after_comments(text))
+            packages.add(clause[1] if clause else "")
+    if len(packages) > 1 and place.package is None:
+        named = ", ".join(sorted(name or "that without a name" for name in packages))
+        raise GeneratorError(f"{place.folder}: holds the packages {named}; say which with --package")
+    if packages:
+        return packages.pop()
+    parts = place.folder.absolute().parts
+    for at in reversed(range(1, len(parts) - 1)):
+        if parts[at] == "java" and parts[at - 1] in {"main", "test"}:
+            return ".".join(parts[at + 1 :])
+    return ""
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={
+        LAYER: (("module.java.jinja", "java/winscratch/Windows{Name}.java"),),
+        FILES: (("files.java.jinja", "java/winscratch/Windows{Name}.java"),),
+    },
+    takes={"package": "the package"},
+    follow="the class has the file's name; the package is that of other files in the directory, else what is below "
+    "`main/java` or `test/java`, else the one without a name",
+    api={
+        "name": "NAME",
+        "media type": "MEDIA_TYPE",
+        "diff ID": "DIFF_ID",
+        "digest": "DIGEST",
+        "layer size": "LAYER_SIZE",
+        "blob size": "BLOB_SIZE",
+        "layer": "layer()",
+        "blob": "blob()",
+        "open": "open()",
+        "open compressed": "openCompressed()",
+        "BCD": "bcd()",
+        "verify": "verify()",
+    },
+    committed=lambda name: Options("winscratch", f"Windows{name.capitalize()}"),
+    placed=_placed,
+    check=_check,
+    stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
+    formatter=("google-java-format", "--dry-run", "--set-exit-if-changed"),
+    tools=(Tool("default-jdk-headless", "javac"), Tool("maven", "mvn")),
+)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JavaScript (ES2022 modules) and TypeScript: a module is one file, beside it another with its types."""
+
+import re
+
+from ..errors import GeneratorError
+from .language import FILES, LAYER, Language, Options, Tool
+
+
+def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
+    return f"windows-{name}"
+
+
+def _check(options: Options) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*", options.package):  # it stands in an import
+        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={
+        LAYER: (
+            ("module.js.jinja", "javascript/windows-{name}.js"),
+            ("module.d.ts.jinja", "javascript/windows-{name}.d.ts"),
+        ),
+        FILES: (
+            ("files.js.jinja", "javascript/windows-{name}.js"),
+            ("files.d.ts.jinja", "javascript/windows-{name}.d.ts"),
+        ),
+    },
+    shared=(("package.json.jinja", "javascript/package.json"),),
+    takes={},
+    follow="the file's name",
+    api={
+        "name": "NAME",
+        "media type": "MEDIA_TYPE",
+        "diff ID": "DIFF_ID",
+        "digest": "DIGEST",
+        "layer size": "LAYER_SIZE",
+        "blob size": "BLOB_SIZE",
+        "layer": "layer()",
+        "blob": "blob()",
+        "open": "open()",
+        "open compressed": "openCompressed()",
+        "BCD": "bcd()",
+        "verify": "verify()",
+    },
+    committed=lambda name: Options(_stem(name)),
+    placed=lambda place: Options(place.stem),
+    check=_check,
+    stem=_stem,
+    formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
+    alike=((".js", ".mjs"), (".d.ts", ".d.mts")),
+    tools=(
+        Tool("chromium", "chromium"),
+        Tool("nodejs", "node"),
+        Tool("npm", "npm"),
+    ),
+)

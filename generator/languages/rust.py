@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rust 2021, from 1.63 on: a module is one file that needs no crate, and its name is the module's."""
+
+from .language import FILES, LAYER, Check, Language, Options, Tool, check_identifier, windows_name
+
+_KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference, 2024 edition included
+    """abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if
+    impl in let loop macro match mod move mut override priv pub ref return self Self static struct super trait true try
+    type typeof unsafe unsized use virtual where while yield""".split()  # noqa: SIM905 - words are easier read so
+)
+_SOURCES = ("tests/rust/*.rs", "tests/rust/clients/src/*.rs", "examples/rust/*.rs", "packages/rust/*.rs")
+_EDITION = ("--edition", "2021")
+
+
+def _check(options: Options) -> None:
+    check_identifier("Rust module", options.package, _KEYWORDS | {"_"}, "end DEST in another name")
+
+
+LANGUAGE = Language(
+    comment="//",
+    modules={
+        LAYER: (("module.rs.jinja", "rust/windows_{name}.rs"),),
+        FILES: (("files.rs.jinja", "rust/windows_{name}.rs"),),
+    },
+    takes={},
+    follow="the file's name",
+    api={
+        "name": "NAME",
+        "media type": "MEDIA_TYPE",
+        "diff ID": "DIFF_ID",
+        "digest": "DIGEST",
+        "layer size": "LAYER_SIZE",
+        "blob size": "BLOB_SIZE",
+        "layer": "LAYER",
+        "blob": "BLOB",
+        "BCD": "bcd()",
+        "verify": "verify()",
+    },
+    committed=lambda name: Options(windows_name(name)),
+    placed=lambda place: Options(place.stem),
+    check=_check,
+    formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
+    tools=(
+        Tool("cargo", "cargo"),
+        Tool("rust-clippy", "cargo-clippy"),
+        Tool("rustc", "/usr/bin/rustc"),  # the oldest that is promised, on Debian 12, beside what else there is
+        Tool("rustfmt", "rustfmt"),
+    ),
+    checks=(Check("rustfmt", "rustfmt", (*_EDITION, "--check", *_SOURCES), (*_EDITION, *_SOURCES)),),
+)

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""check-image on images that mean harm: time and memory stay bounded, nothing outside is opened, no traceback."""
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import sys
+import tarfile
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
+
+from generator.errors import GeneratorError
+from generator.imagecheck import command, image, layer, tree
+
+MEMORY = 32 << 20  # bytes that a small image may take to check
+
+
+def check(name: str) -> tuple[int, str]:
+    said: list[str] = []
+    return command.report([name], say=said.append), "\n".join(said)
+
+
+@pytest.fixture
+def _bounded() -> Iterator[None]:
+    """Fail the test where it takes much memory."""
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MEMORY, f"{peak:,} bytes"
+
+
+class _Zeros(io.RawIOBase):
+    """A tar of one file of zeros, *size* of them, made as it is read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._head, self._left = tarred([*ROOTS, Part("Files/x", bytes(512))])[:-1536], size
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head[:size], self._head[size:]
+        if not head:
+            self._left -= size
+        return head or bytes(min(size, max(0, self._left + size)))
+
+
+def bomb(size: int) -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as file:
+        shutil.copyfileobj(_Zeros(size), file, 1 << 20)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("_bounded")
+def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer, "_FREE", 1 << 22)
+    layout = Layout(tmp_path, [base(), b""])
+    layout.blobs[1] = bomb(64 << 20)
+    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": len(layout.blobs[1])}
+    status, said = check(layout.write())
+    assert status == 1
+    assert f"unpacks to more than {200 * len(layout.blobs[1]):,} bytes" in said
+
+
+def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_MOST_UNPACKED", 1 << 20)
+    top = tarred([*ROOTS, Part("Files/x", bytes(1 << 20))])
+    status, said = check(Layout(tmp_path, [base(), top, top, top]).write())
+    assert status == 1
+    assert [line.count("(bomb; ") for line in said.splitlines()] == [1, 1, 0]
+    assert ": layers[3]: refused: it is not looked at" in said
+
+
+def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.manifest["layers"] *= 20_000
+    status, said = check(layout.write())
+    assert status == 1
+    assert "there are 20,000, of which the first 500 are looked at" in said
+
+
+def test_what_python_cannot_unpack_is_an_error_and_no_verdict(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base(), b""])
+    layout.blobs[1] = b"\x28\xb5\x2f\xfd" + bytes(20)
+    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 24}
+    layout.manifest["layers"][1]["mediaType"] = f"{OCI}layer.v1.tar+zstd"
+    name = layout.write()
+    if sys.version_info >= (3, 14):
+        assert check(name)[0] == 1
+        return
+    with pytest.raises(GeneratorError, match=f"{sha256(layout.blobs[1])}: compressed by zstd"):
+        check(name)
+
+
+@pytest.mark.usefixtures("_bounded")
+@pytest.mark.parametrize("kind", "xLKg")
+def test_a_header_of_8_gib_is_refused_before_it_is_read(kind: str, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind.encode(), (8 << 30) - 1
+    layout = Layout(tmp_path, [base(), tarred(ROOTS)[:-1024] + info.tobuf(tarfile.USTAR_FORMAT) + bytes(4096)])
+    status, said = check(layout.write())
+    assert status == 1
+    assert "a header of 8,589,934,591 bytes" in said
+
+
+@pytest.mark.usefixtures("_bounded")
+def test_more_paths_than_any_layer_has_end_the_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "_MAX_ENTRIES", 100)
+    layout = Layout(tmp_path, [base(), tarred([*ROOTS, *(Part(f"Files/{at}") for at in range(200))])])
+    status, said = check(layout.write())
+    assert status == 1
+    assert "there are more behind 100; " in said
+
+
+def test_a_path_of_many_parts_costs_no_more_than_its_length(tmp_path: Path) -> None:
+    # Each is below the one before; to look at all parents of each would take hours.
+    name, parts = "Files", list(ROOTS)
+    for _ in range(2500):
+        name += "/d"
+        parts.append(directory(name, **RECORDS))
+    status, said = check(Layout(tmp_path, [base(), tarred(parts)]).write())
+    assert (status, "good image" in said) == (0, True)
+
+
+DEEP = '{"manifests":' + "[" * 200_000
+WIDE = '{"manifests":[' + ",".join(["null"] * 1_000_000) + "]}"
+JSON = {
+    "deep": DEEP,
+    "wide": WIDE,
+    "number": '{"manifests":[{"digest":"x","size":' + "9" * 100_000 + "}]}",
+    "bytes": "\xff\x00",
+    "empty": "",
+    "text": '"index"',
+}
+
+
+@pytest.mark.parametrize("text", JSON.values(), ids=JSON)
+def test_json_that_is_none_or_too_much_is_a_finding_or_an_error(text: str, tmp_path: Path) -> None:
+    Layout(tmp_path, [base()]).write()
+    (tmp_path / "index.json").write_text(text, "latin-1")
+    try:
+        assert check(f"oci:{tmp_path}")[0] == 1
+    except GeneratorError as error:
+        assert "4,194,304 bytes" in str(error)  # noqa: PT017 - either will do
+
+
+def test_indexes_in_indexes_lead_not_far(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.write()
+    listed = layout.index["manifests"]
+    for _ in range(9):
+        data = layout.blob(json.dumps({"schemaVersion": 2, "manifests": listed}).encode()).read_bytes()
+        listed = [Layout.point(data, f"{OCI}index.v1+json")]
+    layout.index["manifests"] = listed
+    status, said = check(layout.write())
+    assert (status, "(index; " in said) == (1, True)
+
+
+def test_a_layout_leads_nowhere_through_links_nor_waits_for_a_pipe(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "image", [base()])
+    name = layout.write()
+    blob = layout.blob(layout.blobs[0])
+    kept = blob.rename(tmp_path / "kept")
+    blob.symlink_to(kept)
+    assert "it is a link, which is not followed" in check(name)[1]
+    blob.unlink()
+    os.mkfifo(blob)
+    assert "no regular file" in check(name)[1]
+    blob.unlink()
+    kept.rename(blob)
+    blobs = tmp_path / "image/blobs"
+    blobs.rename(tmp_path / "blobs").relative_to(tmp_path)
+    blobs.symlink_to(tmp_path / "blobs")
+    assert check(name)[0] == 1
+    index = tmp_path / "image/index.json"
+    index.rename(tmp_path / "index.json")
+    index.symlink_to(tmp_path / "index.json")
+    with pytest.raises(GeneratorError, match=r"index\.json cannot be read"):
+        check(name)
+
+
+def archive(path: Path, *parts: Part) -> str:
+    path.write_bytes(tarred(parts))
+    return f"docker-archive:{path}"
+
+
+def test_paths_in_an_archive_stay_in_it(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("{}")
+    listed = json.dumps([{"Config": "../secret", "Layers": [f"{tmp_path}/secret", "a"]}]).encode()
+    loop = [Part(name, b"", tarfile.SYMTYPE, target, {}) for name, target in (("a", "b"), ("b", "a"))]
+    out = Part("secret", b"", tarfile.SYMTYPE, f"{tmp_path}/secret", {})
+    status, said = check(archive(tmp_path / "x.tar", Part("manifest.json", listed, records={}), out, *loop))
+    assert status == 1
+    assert said.count("(blob; ") == 3
+    assert "links lead in a circle" in said
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 5000, gzip.compress(b"x"), bytes(1024)])
+def test_what_is_no_archive_is_an_error_of_one_line(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(data)
+    for transport in ("oci-archive", "docker-archive"):
+        with pytest.raises(GeneratorError):
+            check(f"{transport}:{tmp_path}/x.tar")
+
+
+@pytest.mark.parametrize("name", ["", "oci:", "what:x", "oci:/nosuch", "oci-archive:/dev/zero", "-", "oci:a\0b", "A B"])
+def test_what_names_no_image_is_an_error(name: str) -> None:
+    with pytest.raises(GeneratorError):
+        check(name)
+
+
+def test_no_damage_to_a_file_of_a_layout_is_more_than_a_finding_or_an_error(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "good", [base(), tarred([*ROOTS, Part("Files/x", b"x" * 700)])])
+    layout.write()
+    files = sorted(path for path in layout.folder.rglob("*") if path.is_file() and path.name != "oci-layout")
+    chance = random.Random(7)  # noqa: S311 - the same damage for everybody
+    passed = 0
+    for _ in range(300):
+        path = chance.choice(files)
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        match chance.randrange(3):
+            case 0:
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            case 1:
+                del data[chance.randrange(len(data)) :]
+            case _:
+                at = chance.randrange(len(data))
+                data[at:at] = chance.randbytes(chance.choice((1, 8, 600)))
+        path.write_bytes(data)
+        try:
+            passed += check(f"oci:{layout.folder}")[0] == 0
+        except GeneratorError:
+            assert path.name == "index.json"
+        path.write_bytes(whole)
+    assert passed < 10  # of index.json, whose white space and names are nobody's

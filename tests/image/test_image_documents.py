@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents of an image: what options make of its configuration, manifest and index, and what is refused."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import imagery
+import pytest
+from imagery import digest_of, document, named
+
+from generator.errors import GeneratorError
+from generator.image import Options, make
+from generator.image.options import given, read
+
+AMD64, SERVER = "windows/amd64", "windows(10.0.20348+win32k)/amd64"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", imagery.cache())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return imagery.sources(tmp_path / "sources")
+
+
+def image(folder: Path, layout: Path, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make an image into a layout and return its manifest and its configuration."""
+    (reference,) = imagery.made(folder, f"oci:{layout}", **options)
+    manifest = document(layout, digest_of(reference))
+    return manifest, document(layout, manifest["config"]["digest"])
+
+
+def test_all_options_come_into_the_configuration(folder: Path, tmp_path: Path) -> None:
+    _, config = image(
+        folder,
+        tmp_path / "out",
+        entrypoint=("hello.exe", "-v"),
+        cmd=("a b", ""),
+        env={"PATH": r"C:\Windows", "EMPTY": ""},
+        label={"b": "2", "a": "=1"},
+        user=r"NT AUTHORITY\SYSTEM",
+        workdir="/app/sub",
+        expose=("10090", "53/udp", "080/tcp"),
+    )
+    assert config["config"] == {
+        "User": r"NT AUTHORITY\SYSTEM",
+        "ExposedPorts": {"10090/tcp": {}, "53/udp": {}, "80/tcp": {}},
+        "Env": [r"PATH=C:\Windows", "EMPTY="],
+        "Entrypoint": ["hello.exe", "-v"],
+        "Cmd": ["a b", ""],
+        "WorkingDir": r"C:\app\sub",
+        "Labels": {"b": "2", "a": "=1"},
+    }
+    assert (config["os"], config["architecture"], config["created"]) == ("windows", "amd64", "1970-01-01T00:00:00Z")
+    assert "os.version" not in config  # so every host takes it
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("app", r"C:\app"), (r"d:\x", r"D:\x"), ("C:/a/b/", r"C:\a\b"), ("/", "C:\\"), ("C:", "C:\\")],
+)
+def test_a_working_folder_is_written_as_windows_has_it(given: str, wanted: str, tmp_path: Path) -> None:
+    _, config = image(tmp_path, tmp_path / "out", source=(), workdir=given)
+    assert config["config"]["WorkingDir"] == wanted
+
+
+def test_history_and_diff_ids_go_with_the_layers(folder: Path, tmp_path: Path) -> None:
+    manifest, config = image(folder, tmp_path / "out")
+    assert [each["created_by"] for each in config["history"]] == [
+        "winscratch image --layer hostprocess",
+        "winscratch image: files to C:\\",
+        "winscratch image: files to C:\\conf",
+    ]
+    assert {each["created"] for each in config["history"]} == {config["created"]}
+    data = [imagery.blob(tmp_path / "out", each["digest"]) for each in manifest["layers"]]
+    assert [imagery.sha256(gzip.decompress(each)) for each in data] == config["rootfs"]["diff_ids"]
+    assert [len(each) for each in data] == [each["size"] for each in manifest["layers"]]
+
+
+def test_the_base_digest_is_of_the_base_image_alone(folder: Path, tmp_path: Path) -> None:
+    base, _ = image(folder, tmp_path / "base", source=(), entrypoint=())
+    manifest, _ = image(folder, tmp_path / "out", annotation={"a": "b"}, platform=("windows/amd64:10.0.20348",))
+    assert manifest["annotations"] == {
+        "org.opencontainers.image.title": "hello.exe",
+        "org.opencontainers.image.base.digest": named(tmp_path / "base")[""]["digest"],
+        "a": "b",
+    }
+    assert manifest["layers"][0] == base["layers"][0]
+    assert base["annotations"] == {"org.opencontainers.image.title": "winscratch hostprocess"}
+
+
+def test_several_platforms_make_an_index_and_share_their_layers(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (reference,) = imagery.made(folder, f"oci:{out}", platform=(AMD64, SERVER, "windows/arm64"))
+    index = document(out, digest_of(reference))
+    assert [each["platform"] for each in index["manifests"]] == [
+        {"architecture": "amd64", "os": "windows"},
+        {"architecture": "amd64", "os": "windows", "os.version": "10.0.20348", "os.features": ["win32k"]},
+        {"architecture": "arm64", "os": "windows"},
+    ]
+    manifests = [document(out, each["digest"]) for each in index["manifests"]]
+    assert len({json.dumps(each["layers"]) for each in manifests}) == 1
+    configs = [document(out, each["config"]["digest"]) for each in manifests]
+    assert [each.get("os.version") for each in configs] == [None, "10.0.20348", None]
+    assert [each["architecture"] for each in configs] == ["amd64", "amd64", "arm64"]
+    assert index["annotations"] == {"org.opencontainers.image.title": "hello.exe"}
+
+
+def test_another_architecture_changes_the_configuration_alone(folder: Path, tmp_path: Path) -> None:
+    manifest, config = image(folder, tmp_path / "out")
+    other, other_config = image(folder, tmp_path / "other", platform=("windows/arm64",))
+    assert other["layers"] == manifest["layers"]
+    assert other_config == config | {"architecture": "arm64"}
+
+
+def test_time_is_source_date_epochs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    _, config = image(folder, tmp_path / "out")
+    assert config["created"] == "2023-11-14T22:13:20Z"
+    assert {each["created"] for each in config["history"]} == {config["created"]}
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "9223372037", "1" * 5000, "\u0661"])
+def test_a_time_that_is_none_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(GeneratorError, match="SOURCE_DATE_EPOCH"):
+        image(tmp_path, tmp_path / "out", source=())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (first,) = imagery.made(folder, f"oci:{tmp_path / 'out'}")
+    monkeypatch.chdir(imagery.sources(tmp_path / "elsewhere"))
+    (second,) = imagery.made(Path(), "oci:../other:x")
+    assert digest_of(first) == digest_of(second)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"to": ()}, "--to"),
+        ({"layer": "nanoserver"}, "nanoserver: no such layer; use one of hostprocess, legacy, scratch"),
+        ({"platform": (AMD64, AMD64)}, "twice"),
+        ({"platform": ("linux/amd64",)}, "--platform"),
+        ({"expose": ("0",)}, "--expose 0"),
+        ({"expose": ("65536/tcp",)}, "--expose"),
+        ({"expose": ("80/icmp",)}, "--expose"),
+        ({"env": {"": "x"}}, "--env"),
+        ({"env": {"A=B": "x"}}, "--env"),
+        ({"env": {"Path": "x", "PATH": "y"}}, "Windows takes Path for the same"),
+        ({"label": {"": "x"}}, "--label"),
+        ({"annotation": {"": "x"}}, "--annotation"),
+        ({"workdir": "a:b"}, "--workdir"),
+        ({"user": "\udcff"}, "no Unicode"),
+        ({"source": ("missing",)}, "missing"),
+        ({"security": "nobody"}, "--security nobody"),
+        ({"source": (r"hello.exe:D:\x",)}, "D:"),
+        ({"source": ("hello.exe:/con.txt",)}, "device"),
+        ({"to": ("oci:" + "a" * 300,)}, "File name too long"),
+        ({"to": ("oci:\ud800",)}, "no such transport"),
+        ({"source": ("\ud800",)}, "no source"),
+        ({"source": (".",), "to": ("oci:conf/out",)}, "conf/out: lies in ."),
+        ({"source": (".",), "to": ("oci-archive:o.tar",)}, "lies in ."),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    options: dict[str, Any], why: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    before = imagery.tree(folder.parent)
+    with pytest.raises(GeneratorError, match=why.replace("\\", r"\\")) as error:
+        make(Options(**{"source": ("hello.exe",), "to": (f"oci:{tmp_path}/new/out",), **options}), note=lambda _: None)
+    assert "\n" not in str(error.value)
+    assert imagery.tree(folder.parent) == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("layer", ["scratch", "legacy", "hostprocess"])
+def test_a_program_that_cannot_start_is_warned_of_in_one_line(layer: str, folder: Path, tmp_path: Path) -> None:
+    for entrypoint in ((), ("hello.exe",)):
+        said: list[str] = []
+        source = (str(folder / "hello.exe"),)
+        make(
+            Options(source=source, layer=layer, entrypoint=entrypoint, to=(f"oci:{tmp_path}/{layer}",)),
+            note=said.append,
+        )
+        warned = [line for line in said if line.startswith("warning: ")]
+        assert len(warned) == bool(entrypoint and layer != "hostprocess"), said
+
+
+# ---------------------------------------------------------------------------------------------
+# A file of options
+
+FILE = r"""
+source = ["hello.exe", 'conf:C:\conf']
+to = ["oci:out:hello"]
+layer = "scratch"
+one-layer = true
+exclude = ["*.pdb"]
+security = "admin-owned"
+times = "keep"
+compression = "best"
+platform = ["windows/amd64", "windows/arm64"]
+entrypoint = ["hello.exe"]
+cmd = ["-v"]
+user = "ContainerUser"
+workdir = 'C:\app'
+expose = ["80"]
+force = true
+
+[env]
+A = "1"
+B = "2"
+
+[label]
+maintainer = "me"
+
+[annotation]
+"org.opencontainers.image.title" = "Hello"
+"""
+
+
+def test_a_file_holds_every_option(tmp_path: Path) -> None:
+    path = tmp_path / "image.toml"
+    path.write_text(FILE)
+    found = read(path)
+    fields = Options.__struct_fields__
+    assert [name for name in fields if getattr(found, name) == getattr(Options(), name)] == []
+
+
+def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_path: Path) -> None:
+    path = tmp_path / "image.toml"
+    path.write_text(FILE)
+    words = {"source": ["other"], "env": ["B=3", "C=x=y"], "layer": "legacy", "cmd": [], "user": None, "force": False}
+    found = given(words, path)
+    assert (found.source, found.layer, found.cmd, found.user) == (("other",), "legacy", ("-v",), "ContainerUser")
+    assert found.env == {"A": "1", "B": "3", "C": "x=y"}
+    assert found.force
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("layr = 1", "layr"),
+        ("layer = 1", r"\$\.layer"),
+        ("env = ['A=1']", r"\$\.env"),
+        ("times = 'never'", r"\$\.times"),
+        ("expose = [80]", r"\$\.expose"),
+        ("layer", "Expected"),
+        ("x = " + "[" * 5000, "image.toml"),
+        ("\udcff", "image.toml"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "image.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(GeneratorError, match=why) as error:
+        read(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"env": ["A"]}, "--env A: give NAME=VALUE"),
+        ({"label": ["=x"]}, "--label"),
+        ({"times": "never"}, "at `--times`"),
+        ({"compression": "most"}, "compression"),
+        ({"owner": "user-owned", "security": "none"}, "--owner"),
+    ],
+)
+def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None:
+    with pytest.raises(GeneratorError, match=why):
+        given(words, None)
+
+
+def test_owner_is_another_name_of_security() -> None:
+    assert given({"owner": "user-owned"}, None).security == "user-owned"

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Killed at any system call that changes something: what is at a place is the old or the new, and whole."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import imagery
+import pytest
+from imagery import assert_whole, named, tree
+from support import need
+from test_faults import CALLS, bytecode, points
+
+from generator.builder.wire import ROOT
+from generator.image import Options, make
+from generator.unchanged import TEMPORARY
+
+_CALLS = f"{CALLS},link,linkat,symlink,copy_file_range,sendfile,fsync"
+AT_LEAST = 60  # kills, together
+PROGRAM = """
+import sys
+from generator.image import Options, make
+make(Options(source=("sources/hello.exe",), to=tuple(sys.argv[1:]), force=True, label={"new": "yes"}), note=print)
+"""
+
+
+class Place(NamedTuple):
+    """Where an image goes, and whether something is there before."""
+
+    to: str
+    before: bool
+    found: Callable[[Path], object]  # what is there: None where there is no image
+
+
+def _layout(root: Path) -> object:
+    if not (root / "out/index.json").exists():
+        return None
+    assert_whole(root / "out")
+    return {name: each["digest"] for name, each in named(root / "out").items()}
+
+
+def _file(root: Path) -> object:
+    path = root / "a.tar"
+    return imagery.sha256(path.read_bytes()) if path.exists() else None
+
+
+PLACES = {
+    "a new layout": Place("oci:out:hello:1", False, _layout),
+    "a layout with images": Place("oci:out:hello:1", True, _layout),
+    "a new archive": Place("oci-archive:a.tar:hello:1", False, _file),
+    "Docker's archive": Place("docker-archive:a.tar:hello:1", True, _file),
+}
+
+
+def _make(root: Path, to: str, *before: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": bytecode(),
+        "XDG_CACHE_HOME": str(root / "cache"),
+        "PYTHONUNBUFFERED": "",
+    }
+    return imagery.attempt(*before, sys.executable, "-P", "-c", PROGRAM, to, cwd=root, env=env)
+
+
+def _stage(root: Path, place: Place) -> Path:
+    """Make the sources, and the images that are there before, in *root*."""
+    root.mkdir()
+    imagery.sources(root / "sources")
+    if place.before:
+        transport, path, reference = place.to.split(":", 2)
+        for name in (reference, "other:1") if transport == "oci" else (reference,):
+            imagery.made(root / "sources", f"{transport}:{root / path}:{name}")
+    return root
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_a_kill_at_any_call_leaves_the_old_or_the_new(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = PLACES[what]
+    start = _stage(tmp_path / "start", place)
+    old = place.found(start)
+    assert (old is not None) == place.before
+    warm, done = (Path(shutil.copytree(start, tmp_path / name, symlinks=True)) for name in ("warm", "done"))
+    assert _make(warm, place.to).returncode == 0  # what only a first run opens must not be counted
+    log = tmp_path / "log"
+    traced = _make(done, place.to, need("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={_CALLS}")
+    assert traced.returncode == 0, traced.stderr
+    new = place.found(done)
+    assert new is not None
+    assert new != old
+    threads: dict[str, list[str]] = {}  # strace counts each thread's calls by themselves
+    for line in log.read_text().splitlines():
+        thread, said = line.split(maxsplit=1)
+        threads.setdefault(thread, []).append(said)
+    kills = sorted({point for said in threads.values() for point in points("\n".join(said))})
+    assert len(kills) >= AT_LEAST / len(PLACES), kills
+    results = set()
+    for call, number in kills:
+        root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
+        killed = _make(root, place.to, need("strace"), "-f", "-qq", "-o", "/dev/null", *inject)
+        assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL, 0}, (call, number, killed.stderr)
+        found = place.found(root)
+        assert found in (old, new), (call, number)
+        results.add(found == new)
+        monkeypatch.chdir(root)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))
+        assert place.found(root) == new
+        assert [path for path in tree(root) if TEMPORARY in path and "cache" not in path] == []
+        monkeypatch.chdir(tmp_path)
+        shutil.rmtree(root)
+    assert False in results

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/image-options.md: its program runs, and its table has every option with its type and default."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import imagery
+import msgspec
+
+from generator.builder.wire import ROOT
+from generator.commands import COMMANDS
+from generator.image import Options, registry
+from generator.image.options import given
+
+TEXT = (ROOT / "docs/image-options.md").read_text("utf-8")
+ROWS = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+ \| [^|]*?) \|", TEXT, re.MULTILINE))
+TYPES = {str: "string", bool: "boolean", tuple: "list", dict: "table"}
+
+
+def test_the_program_makes_an_image(tmp_path: Path) -> None:
+    (program,) = re.findall(r"^<!-- run -->\n```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": imagery.cache()}
+    program = program.replace("from winscratch.", "from generator.")  # which it is called in a checkout
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    digest, *references = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert references == [f"oci:out@{digest}", f"oci-archive:hello.tar@{digest}"]
+    assert imagery.named(tmp_path / "out")["hello"]["digest"] == digest
+
+
+def test_the_table_has_every_option_with_its_type_and_default() -> None:
+    wanted = {}
+    for field in msgspec.structs.fields(Options):
+        default = getattr(Options(), field.name)
+        shown = {"platform": "`windows/amd64`", "to": "required"}.get(field.name)
+        if shown is None:
+            shown = f"`{str(default).lower()}`" if default or isinstance(default, bool) else "none"
+        wanted[field.encode_name] = f"{TYPES[type(default)]} | {shown}".rstrip()
+    assert {name: row.rstrip() for name, row in ROWS.items()} == wanted
+
+
+def test_the_command_has_every_option_of_the_table_and_two_more() -> None:
+    options = {option.name for option in COMMANDS["image"].options}
+    assert options == {*ROWS} - {"source"} | {"owner", "config"}
+    words = {option.name.replace("-", "_"): None for option in COMMANDS["image"].options if option.name != "config"}
+    assert given(words, None) == Options()
+
+
+def test_the_times_that_it_names_are_those_that_are_waited() -> None:
+    assert f"else {registry._SECONDS} and one more for each MiB" in TEXT
+    assert registry._BYTES == 1 << 20

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The places of an image on this machine: layouts that gain it and archives that become it, whole or not at all."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import imagery
+import pytest
+from imagery import assert_whole, digest_of, named, run, tree
+from support import INVOKE, lack, need
+
+from generator.builder.wire import ROOT
+from generator.errors import GeneratorError
+from generator.unchanged import TEMPORARY
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return imagery.sources(tmp_path / "sources")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def index(layout: Path) -> list[Any]:
+    return list(json.loads((layout / "index.json").read_text())["manifests"])
+
+
+def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, out: Path) -> None:
+    (reference,) = imagery.made(folder, f"oci:{out}:hello:1")
+    assert reference == f"oci:{out}@{named(out)['hello:1']['digest']}"
+    assert_whole(out)
+    assert json.loads((out / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    assert {path.name for path in out.iterdir()} == {"blobs", "index.json", "manifest.json", "oci-layout"}
+    assert len(list((out / "blobs/sha256").iterdir())) == 5  # three layers, a configuration and a manifest
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o666 & ~umask}
+
+
+def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) -> None:
+    imagery.made(folder, f"oci:{out}:one")
+    imagery.made(folder, f"oci:{out}:two", label={"a": "b"})
+    imagery.made(folder, f"oci:{out}")
+    before = index(out)
+    assert len(before) == 3
+    (reference,) = imagery.made(folder, f"oci:{out}:one", label={"c": "d"})
+    assert [each for each in before if each not in index(out)] == [before[0]]
+    assert named(out)["one"]["digest"] == digest_of(reference)
+    assert_whole(out)
+    assert imagery.made(folder, f"oci:{out}:one", label={"c": "d"}) == (reference,)
+    assert len(index(out)) == 3  # an image that is there already takes its own place
+
+
+def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
+    imagery.made(folder, f"oci:{out}:ours")
+    run(need("skopeo"), "copy", f"oci:{out}:ours", f"oci:{out}:theirs")
+    content = json.loads((out / "index.json").read_text())
+    content["annotations"] = {"org.example": "x"}
+    content["manifests"][1]["org.example.more"] = [1]
+    (out / "index.json").write_text(json.dumps(content))
+    imagery.made(folder, f"oci:{out}:ours", label={"a": "b"})
+    after = json.loads((out / "index.json").read_text())
+    assert after["annotations"] == content["annotations"]
+    assert after["manifests"][0] == content["manifests"][1]
+
+
+def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: Path) -> None:
+    imagery.made(folder, f"oci:{out}:hello:1")
+    imagery.made(folder, f"oci:{out}:plain")
+    imagery.made(folder, f"oci:{out}:hello:2")
+    imagery.made(folder, f"oci:{out}:hello:1", label={"a": "b"})
+    listed = json.loads((out / "manifest.json").read_text())
+    tags = [tag for each in listed for tag in each["RepoTags"] or []]
+    assert sorted(tags) == ["hello:1", "hello:2"]
+    imagery.made(folder, f"oci:{out}:hello:2", platform=("windows/arm64", "windows/amd64"))
+    assert len(json.loads((out / "manifest.json").read_text())) == len(listed)  # its first platform alone
+    config = named(out)["hello:1"]["digest"]
+    (tagged,) = (each for each in listed if each["RepoTags"] == ["hello:1"])
+    assert tagged["Config"].endswith(imagery.document(out, config)["config"]["digest"].partition(":")[2])
+
+
+def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> None:
+    trees = []
+    for name in ("a", "b"):
+        place = tmp_path / name
+        place.mkdir()
+        to = (f"oci:{place}/oci:hello:1", f"oci-archive:{place}/o.tar:hello:1", f"docker-archive:{place}/d.tar:hello:1")
+        imagery.made(folder, *to)
+        trees.append(tree(place))
+    assert trees[0] == trees[1]
+
+
+def test_an_archive_is_the_layout_in_one_file(folder: Path, out: Path, tmp_path: Path) -> None:
+    imagery.made(folder, f"oci:{out}:hello:1", f"oci-archive:{tmp_path}/o.tar:hello:1")
+    assert tree(imagery.unpack(tmp_path / "o.tar", tmp_path / "unpacked")) == tree(out)
+
+
+def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Path, tmp_path: Path) -> None:
+    (reference,) = imagery.made(folder, f"docker-archive:{tmp_path}/d.tar:hello")
+    files = tree(imagery.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))
+    (listed,) = json.loads(files["manifest.json"])
+    assert listed["RepoTags"] == ["hello:latest"]
+    config = files[listed["Config"]]
+    assert isinstance(config, bytes)
+    assert imagery.sha256(config) == digest_of(reference)
+    layers = [files[name] for name in listed["Layers"]]
+    assert [imagery.sha256(each) for each in layers if isinstance(each, bytes)] == json.loads(config)["rootfs"][
+        "diff_ids"
+    ]
+    assert set(files) == {"manifest.json", listed["Config"], *listed["Layers"]}
+
+
+def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_path: Path) -> None:
+    imagery.made(folder, f"oci:{out}", one_layer=True, compression="none")
+    manifest = imagery.document(out, named(out)[""]["digest"])
+    assert [each["mediaType"].rpartition(".")[2] for each in manifest["layers"]] == ["tar+gzip", "tar"]
+    imagery.made(folder, f"docker-archive:{tmp_path}/d.tar", one_layer=True, compression="none")
+    (listed,) = json.loads(tree(imagery.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))["manifest.json"])
+    assert len(listed["Layers"]) == 2
+    assert listed["RepoTags"] is None
+
+
+@pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
+def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    path.write_text("mine")
+    with pytest.raises(GeneratorError, match=r"a\.tar: exists; replace it with --force"):
+        imagery.made(folder, f"{transport}:{path}")
+    assert path.read_text() == "mine"
+    imagery.made(folder, f"{transport}:{path}", force=True)
+    assert path.stat().st_size > 10_000
+    link = tmp_path / "link.tar"
+    link.symlink_to("a.tar")
+    before = path.read_bytes()
+    imagery.made(folder, f"{transport}:{link}", force=True, label={"a": "b"})
+    assert link.is_symlink()
+    assert path.read_bytes() != before
+
+
+def test_several_platforms_do_not_go_into_dockers_archive(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match="one platform"):
+        imagery.made(folder, f"docker-archive:{tmp_path}/d.tar", platform=("windows/amd64", "windows/arm64"))
+
+
+def test_an_archive_that_comes_into_being_meanwhile_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from generator.image import archive
+
+    path = tmp_path / "o.tar"
+    add = archive._add
+
+    def meddling(*words: Any) -> None:
+        path.write_text("mine")
+        add(*words)
+
+    monkeypatch.setattr(archive, "_add", meddling)
+    with pytest.raises(GeneratorError, match="exists"):
+        imagery.made(folder, f"oci-archive:{path}")
+    assert path.read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["o.tar", "sources"]
+
+
+LAYOUT = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
+
+
+def damaged(**files: bytes) -> dict[str, bytes]:
+    """Return the files of a layout with others beside or in the place of its own; _ in a name is a dot."""
+    return LAYOUT | {name.replace("_", "."): data for name, data in files.items()}
+
+
+BAD: dict[str, tuple[dict[str, bytes], str]] = {
+    "other files": ({"mine": b"x"}, "holds files, and is no OCI layout"),
+    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "version 1.0.0"),
+    "no version": ({"oci-layout": b"[]"}, "oci-layout"),
+    "no index": (damaged(index_json=b"{}"), "no index of images"),
+    "a list": (damaged(index_json=b"[]"), "index.json"),
+    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
+    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "no descriptor"),
+    "deep": (damaged(index_json=b"[" * 100_000), "index.json"),
+    "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
+    "Docker's": (damaged(manifest_json=b'[{"RepoTags":1}]'), "manifest.json"),
+}
+LINKS = {"blobs": ("/tmp", "a link stands in the place of a folder"), "index.json": ("/dev/null", "index.json")}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) -> None:
+    files, why = BAD[what]
+    out.mkdir()
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    refused_as_it_was(folder, out, why)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) -> None:
+    target, why = LINKS[name]
+    out.mkdir()
+    (out / "oci-layout").write_bytes(LAYOUT["oci-layout"])
+    (out / name).symlink_to(target)
+    refused_as_it_was(folder, out, why)
+
+
+def test_a_file_is_no_layout(folder: Path, out: Path) -> None:
+    out.write_text("mine")
+    refused_as_it_was(folder, out, "not a folder")
+
+
+def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
+    before = tree(out.parent)
+    with pytest.raises(GeneratorError, match=why) as error:
+        imagery.made(folder, f"oci:{out}:x")
+    assert "\n" not in str(error.value)
+    assert tree(out.parent) == before
+
+
+def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: Path, out: Path) -> None:
+    (out / f".0{TEMPORARY}").mkdir(parents=True)
+    (out / f".0{TEMPORARY}" / "layer-1").write_text("half")
+    (out / f".1{TEMPORARY}").write_text("half")
+    imagery.made(folder, f"oci:{out}")
+    assert not list(out.glob(f".*{TEMPORARY}"))
+    assert_whole(out)
+
+
+def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
+    imagery.made(folder, f"oci:{out}:x")
+    for path in (out / "blobs/sha256").iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
+    imagery.made(folder, f"oci:{out}:x")
+    assert_whole(out)
+
+
+def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
+    failed: list[BaseException] = []
+
+    def one(name: str) -> None:
+        try:
+            imagery.made(folder, f"oci:{out}:{name}", label={"name": name})
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=one, args=(f"image-{n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    assert set(named(out)) == {f"image-{n}" for n in range(6)}
+    assert_whole(out)
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = need("mount")
+    if subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=256k", "x", small], check=False, capture_output=True
+    ).returncode:
+        lack("nothing can be mounted here")
+    try:
+        imagery.made(folder, f"oci:{small}/out:one")
+        (folder / "big").write_bytes(os.urandom(400_000))
+        before = tree(small)
+        for to in (f"oci:{small}/out:two", f"oci-archive:{small}/o.tar", f"docker-archive:{small}/d.tar"):
+            with pytest.raises(GeneratorError, match="No space left on device"):
+                imagery.made(folder, to, source=(str(folder),))
+            assert tree(small) == before
+        big = (str(folder / "big"),)
+        with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was made elsewhere
+            imagery.made(folder, f"oci:{tmp_path}/elsewhere", f"oci:{small}/out:two", source=big)
+        assert tree(small) == before
+    finally:
+        subprocess.run([need("umount"), small], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    for to in ("oci:/proc/x/out", "oci-archive:/proc/o.tar", f"oci-archive:{folder}/hello.exe/o.tar"):
+        with pytest.raises(GeneratorError, match=r"/proc|hello\.exe") as error:
+            imagery.made(folder, to, source=(f"{folder}/conf",))
+        assert "\n" not in str(error.value)
+
+
+# ---------------------------------------------------------------------------------------------
+# The command
+
+
+@pytest.mark.program
+def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
+    to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
+    words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
+    done = imagery.command(*words, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    digest = named(folder.parent / "out")["hello"]["digest"]
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [f"oci:../out@{digest}", f"oci-archive:../o.tar@{digest}"]
+    assert lines[2].startswith("docker-archive:../d.tar@sha256:")
+    assert len(lines) == 3
+    config = imagery.document(
+        folder.parent / "out", imagery.document(folder.parent / "out", digest)["config"]["digest"]
+    )
+    assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
+
+
+def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
+    with (folder / "long").open("wb") as file:
+        file.truncate(80 << 20)
+    ours, theirs = os.openpty()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": imagery.cache(), "TERM": "xterm"}
+    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
+    with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        said = process.communicate(timeout=60)[0]
+    os.close(ours)
+    assert said.startswith(b"oci:../out@sha256:")
+    assert said.count(b"\n") == 1
+    assert b"making layers" in shown
+    assert b"MB" in shown
+
+
+def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
+    (folder.parent / "image.toml").write_text(
+        r"""
+        source = ["hello.exe", 'conf:C:\conf']
+        to = ["oci:../file"]
+        entrypoint = ["hello.exe"]
+        env = {A = "b"}
+        """
+    )
+    words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
+    first, second = (imagery.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
+    assert digest_of(first.stdout) == digest_of(second.stdout)
+
+
+@pytest.mark.program
+def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
+    for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
+        done = imagery.command(*words, folder=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+    assert not (folder.parent / "out").exists()
+
+
+def test_the_interface_of_programs_stays() -> None:
+    from generator import image
+
+    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "make"]
+    assert image.Options.__struct_fields__[:2] == ("source", "to")
+    for name in image.__all__:
+        assert getattr(image, name).__doc__
+
+
+def test_invoke_offers_the_command(folder: Path, out: Path) -> None:
+    words = (
+        "image",
+        folder / "hello.exe",
+        rf"{folder}/conf:C:\conf",
+        "--entrypoint",
+        "hello.exe",
+        "--to",
+        f"oci:{out}",
+    )
+    done = imagery.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": imagery.cache()})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == list(imagery.made(folder, f"oci:{out}"))

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's bytes: the same on any number of cores, one gzip to everybody, and made in little memory."""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from layering import fill, make, names, tar_of
+from support import lack, need
+
+from generator.builder.wire import ROOT
+from generator.image import compress
+from generator.image.model import TAR, Compression
+
+MEMBER = compress.MEMBER
+
+
+def mixed(folder: Path) -> Path:
+    """Return a folder with files of every size that matters, in part of what cannot be compressed."""
+    chosen = random.Random(5)  # noqa: S311
+    fill(folder, [f"small/{number:03}" for number in range(300)])
+    for size in (0, 1, 511, 512, 65_535, 65_536, 65_537, MEMBER - 1, MEMBER, MEMBER + 1, 3 * MEMBER, 5 * MEMBER + 7):
+        (folder / f"size-{size}").write_bytes(chosen.randbytes(size // 2) + b"x" * (size - size // 2))
+    return folder
+
+
+def test_the_number_of_cores_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = mixed(tmp_path / "in")
+    digests = set()
+    for cores in (1, 2, 3, 7, 64):
+        monkeypatch.setattr(compress, "_cores", lambda cores=cores: cores)
+        (blob,) = make(tmp_path / f"out{cores}", folder, cache=False)
+        digests.add(blob.digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_every_compression_holds_the_same_tar(compression: Compression, tmp_path: Path) -> None:
+    folder = mixed(tmp_path / "in")
+    (blob,) = make(tmp_path / "out", folder, compression=compression)
+    (plain,) = make(tmp_path / "plain", folder, compression="none")
+    assert blob.diff_id == plain.diff_id == plain.digest
+    assert (blob.media_type == TAR) == (compression == "none")
+
+
+def test_a_blob_is_members_of_at_most_one_mebibyte_and_a_large_file_begins_one(tmp_path: Path) -> None:
+    folder = mixed(tmp_path / "in")
+    (blob,) = make(tmp_path / "out", folder)
+    left = blob.path.read_bytes()
+    starts, at = [], 0
+    while left:
+        unpacker = zlib.decompressobj(wbits=31)
+        part = unpacker.decompress(left)
+        assert 0 < len(part) <= MEMBER
+        starts.append(at)
+        at, left = at + len(part), unpacker.unused_data
+    tar = tar_of(blob)
+    assert at == len(tar)
+    for size in (MEMBER, MEMBER + 1, 3 * MEMBER, 5 * MEMBER + 7):
+        assert tar.index((folder / f"size-{size}").read_bytes()) in starts
+
+
+def test_a_file_that_grows_leaves_the_members_of_later_large_files_as_they_were(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["config"])
+    (folder / "program").write_bytes(random.Random(6).randbytes(4 * MEMBER))  # noqa: S311
+    (first,) = make(tmp_path / "one", folder)
+    before = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name[:6] == "member"}
+    (folder / "config").write_text("x" * 100_000)
+    (second,) = make(tmp_path / "two", folder)
+    after = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name[:6] == "member"}
+    assert first.digest != second.digest
+    assert len(before) == 6  # what stands before the program, the program, the end
+    assert len(after - before) == 1
+
+
+@pytest.mark.parametrize("program", ["gzip", "pigz", "busybox", "bsdtar", "7zz"])
+def test_others_read_the_joined_members_as_one_gzip(program: str, tmp_path: Path) -> None:
+    (blob,) = make(tmp_path / "out", mixed(tmp_path / "in"))
+    packed = tmp_path / "layer.tar.gz"
+    packed.write_bytes(blob.path.read_bytes())
+    command = {
+        "gzip": ["-dc", str(packed)],
+        "pigz": ["-dc", str(packed)],
+        "busybox": ["gzip", "-dc", str(packed)],
+        "bsdtar": ["-xOf", str(packed), "Files/size-3145728"],
+        "7zz": ["x", "-so", str(packed)],
+    }[program]
+    done = subprocess.run([need(program), *command], capture_output=True, check=True, timeout=120)
+    wanted = tar_of(blob) if program != "bsdtar" else (tmp_path / "in/size-3145728").read_bytes()
+    assert hashlib.sha256(done.stdout).hexdigest() == hashlib.sha256(wanted).hexdigest()
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    folder = mixed(tmp_path / "in")
+    make(tmp_path / "out", folder, folder, progress=lambda done, total: told.append((done, total)))
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1] == 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert len(told) > 10
+
+
+# What the last test of this file makes.
+DIGESTS = {
+    "best": "sha256:860ffbcb29f915c6604a7c5ec1a3a4d3bfd1a574e26c3fa741a30d4364b8517e",
+    "default": "sha256:91ab4a77f622e151e638ba9ac7921b77fbf030bec973354d4c39a1321d27d0a0",
+    "fast": "sha256:b6a9fc87f1cf93fd79716aa7740646dcad83f680d189f9eb1185f0d467f9d2c4",
+    "none": "sha256:027598a5cc58d3794a47c6b2bc59416ddb5141643ebe4921bdbf1e8f4fbe7064",
+}
+PEAK = """
+import sys
+from pathlib import Path
+from generator.image import compress
+from generator.image.layers import make_layers
+from generator.image.model import LayerOptions, Source
+compress._cores = lambda: int(sys.argv[3])
+blob, = make_layers([Source(Path(sys.argv[1]))], LayerOptions(compression=sys.argv[4]), Path(sys.argv[2]),
+                    one_layer=False, note=print, environment={"XDG_CACHE_HOME": sys.argv[2]})
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), blob.diff_id)
+"""
+
+
+def peak(folder: Path, work: Path, cores: int, compression: str = "default") -> tuple[int, str]:
+    """Return the most memory in bytes that a process of its own took to make a layer of *folder*, and its diff ID."""
+    if not Path("/proc/self/status").exists():
+        lack("there is no /proc on this machine")
+    work.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(folder), str(work), str(cores), compression],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    kib, diff_id = done.stdout.split()
+    return int(kib) << 10, diff_id
+
+
+def test_a_sparse_file_of_4_gb_takes_less_than_100_mb_of_memory(tmp_path: Path) -> None:
+    size = 4_000_000_001
+    folder = fill(tmp_path / "in", ["a"])
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(size)
+    most, diff_id = peak(folder, tmp_path / "out", os.cpu_count() or 1)
+    assert most < 100_000_000
+    assert diff_id.startswith("sha256:")
+    assert (tmp_path / "out/layer-1").stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_memory_stays_flat_on_many_cores_with_data_that_cannot_be_compressed(compression: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with (folder / "random").open("wb") as file:
+        for _ in range(80 if compression != "best" else 12):
+            file.write(os.urandom(MEMBER))
+    most, _ = peak(folder, tmp_path / "out", 64, compression)
+    assert most < (150_000_000 if compression == "best" else 100_000_000)
+
+
+def test_the_wheels_of_deflate_are_the_ones_that_the_lock_names() -> None:
+    """Another libdeflate may compress to other bytes, so everybody has to have the same."""
+    import deflate
+
+    pinned = f"deflate=={deflate.__version__}"
+    assert f'"{pinned}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"\n{pinned} " in (ROOT / "requirements.lock").read_text()
+
+
+def test_the_same_files_make_the_same_bytes_everywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "data").write_bytes(b"".join(str(number).encode() for number in range(300_000)))
+    fill(folder, ["app/hello.exe", "größe"])
+    digests = {
+        compression: make(tmp_path / compression, folder, compression=compression)[0].digest
+        for compression in get_args(Compression)
+    }
+    assert names(make(tmp_path / "again", folder)[0]) == ["app", "app/hello.exe", "data", "größe"]
+    assert digests == DIGESTS

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What files and folders become in a layer: order, places, links, times, descriptors, and what stays out."""
+
+import base64
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from importer import read_by_windows
+from layering import fill, make, members, names, tar_of
+from support import lack, need
+
+from generator.builder.wire import ROOT
+from generator.oci.files import facts
+from generator.security import descriptor, sddl
+
+PATHS = ["a/b/c.txt", "a-b", "a.txt", "B/x", "größe/日本", "\uffee", "🦀", "empty/"]
+
+
+def test_entries_come_in_the_order_of_their_paths_bytes(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", PATHS)
+    (blob,) = make(tmp_path / "out", folder)
+    found = names(blob)
+    assert found == sorted(found, key=lambda path: path.encode("utf-8"))
+    parents = ["a", "a/b", "B", "größe"]
+    assert sorted(found) == sorted([path.rstrip("/") for path in PATHS] + parents)
+    assert found.index("a-b") < found.index("a.txt") < found.index("a/b")
+
+
+@pytest.mark.parametrize(
+    ("dest", "wanted"),
+    [
+        ("", ["x"]),
+        ("C:\\", ["x"]),
+        ("/", ["x"]),
+        ("C:\\app", ["app", "app/x"]),
+        ("c:/app/", ["app", "app/x"]),
+        ("\\app\\.\\deep", ["app", "app/deep", "app/deep/x"]),
+        ("app", ["app", "app/x"]),
+    ],
+)
+def test_a_folders_content_goes_to_its_place(tmp_path: Path, dest: str, wanted: list[str]) -> None:
+    (blob,) = make(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
+    assert names(blob) == wanted
+
+
+@pytest.mark.parametrize(
+    ("dest", "wanted"),
+    [
+        ("", ["hello.exe"]),
+        ("C:\\", ["hello.exe"]),
+        ("/renamed.exe", ["renamed.exe"]),
+        ("C:\\app\\", ["app", "app/hello.exe"]),
+        ("app/x.exe", ["app", "app/x.exe"]),
+    ],
+)
+def test_a_file_goes_to_its_place_or_into_a_folder_that_ends_in_a_slash(
+    tmp_path: Path, dest: str, wanted: list[str]
+) -> None:
+    (blob,) = make(tmp_path / "out", (fill(tmp_path, ["hello.exe"]) / "hello.exe", dest))
+    assert names(blob) == wanted
+
+
+def test_a_source_that_is_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["x"])
+    (tmp_path / "folder").symlink_to(folder)
+    (tmp_path / "file").symlink_to("in/x")
+    one, two = make(tmp_path / "out", tmp_path / "folder", tmp_path / "file")
+    assert (names(one), names(two)) == (["x"], ["file"])
+    assert b"x" + bytes(511) in tar_of(two)
+
+
+def test_sources_are_a_layer_each_or_all_one(tmp_path: Path) -> None:
+    one, two = fill(tmp_path / "one", ["bin/a", "bin/z"]), fill(tmp_path / "two", ["bin/m", "b-c"])
+    assert [names(blob) for blob in make(tmp_path / "each", one, two)] == [
+        ["bin", "bin/a", "bin/z"],
+        ["b-c", "bin", "bin/m"],
+    ]
+    (all_in_one,) = make(tmp_path / "all", one, two, one_layer=True)
+    assert names(all_in_one) == ["b-c", "bin", "bin/a", "bin/m", "bin/z"]
+    assert make(tmp_path / "none", one_layer=True) == make(tmp_path / "none2") == []
+
+
+def test_modes_owners_and_times_of_the_source_never_enter(tmp_path: Path) -> None:
+    first, second = fill(tmp_path / "one", PATHS), fill(tmp_path / "two", PATHS[::-1])
+    for path in second.rglob("*"):
+        path.chmod(0o700)
+        os.utime(path, ns=(1, 1_600_000_000_123_456_789))
+        if os.geteuid() == 0:
+            os.chown(path, 1234, 1234)
+    (one,), (two,) = make(tmp_path / "a", first, time=1_700_000_000), make(tmp_path / "b", second, time=1_700_000_000)
+    assert one.digest == two.digest
+    assert {member.mtime for member in members(one)} == {1_700_000_000}
+
+
+def test_times_can_be_kept(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["app/x"])
+    for path, time in ((folder / "app/x", 1_600_000_000_123_456_700), (folder / "app", 1_500_000_000 * 10**9)):
+        os.utime(path, ns=(time, time))
+    (blob,) = make(tmp_path / "out", folder, times="keep")
+    records = {member.name: member.pax_headers for member in members(blob)}
+    assert records["Files/app/x"]["mtime"] == records["Files/app/x"]["ctime"] == "1600000000.1234567"
+    assert records["Files/app"]["atime"] == "1500000000"
+    assert records["Files"]["atime"] == "0"
+
+
+def test_links_stay_links_of_their_kind_with_their_text(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["dir/file", "other/"])
+    links = {
+        "to-file": ("dir/file", "1056"),
+        "to-dir": ("dir", "1040"),
+        "dir/up": ("../other", "1040"),
+        "broken": ("nothing", "1056"),
+        "drive": ("C:\\app\\dir", "1040"),
+        "top": ("/app/dir", "1040"),
+        "not-in-the-image": ("/usr", "1056"),
+        "to-absolute-file": ("/app/dir/file", "1056"),
+    }
+    for path, (target, _) in links.items():
+        (folder / path).symlink_to(target)
+    (blob,) = make(tmp_path / "out", (folder, "app"))
+    found = {member.name: member for member in members(blob) if member.issym()}
+    assert {
+        name.removeprefix("Files/app/"): (member.linkname, member.pax_headers["MSWINDOWS.fileattr"])
+        for name, member in found.items()
+    } == links
+
+
+def test_names_of_one_file_become_hard_links_in_the_layer_that_has_the_first(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["b/first", "z"])
+    for path in ("b/second", "c", "a-in-front"):
+        os.link(folder / "b/first", folder / path)
+    (blob,) = make(tmp_path / "out", folder)
+    found = {member.name: (member.islnk(), member.linkname) for member in members(blob) if not member.isdir()}
+    assert found == {
+        "Files/a-in-front": (False, ""),
+        "Files/b/first": (True, "Files/a-in-front"),
+        "Files/b/second": (True, "Files/a-in-front"),
+        "Files/c": (True, "Files/a-in-front"),
+        "Files/z": (False, ""),
+    }
+
+
+def test_a_file_with_more_names_than_windows_gives_one_is_there_twice(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["0000"])
+    most = facts().limits.names
+    for number in range(1, most + 6):
+        os.link(folder / "0000", folder / f"{number:04}")
+    (blob,) = make(tmp_path / "out", folder)
+    assert sum(member.isreg() and not member.islnk() for member in members(blob)) == 2
+    assert sum(member.islnk() for member in members(blob)) == most + 4
+
+
+@pytest.mark.parametrize("text", ["user-owned", "O:BAG:SYD:PAI(A;OICI;FA;;;BA)", "none", "users-read"])
+def test_every_entry_has_the_descriptor_that_was_asked_for(tmp_path: Path, text: str) -> None:
+    (blob,) = make(tmp_path / "out", fill(tmp_path / "in", ["app/x"]), security=text)
+    records = {member.name: member.pax_headers.get("MSWINDOWS.rawsd", "") for member in members(blob)}
+    known = facts().compiled().get(text)
+    directory, file = known or [descriptor.to_bytes(sddl.from_text(text))] * 2
+    assert base64.b64decode(records["Files/app"]) == directory
+    assert base64.b64decode(records["Files/app/x"]) == file
+    assert records["Files"] == records["Hives"] == ""
+
+
+def test_excluded_files_stay_out_and_what_is_brought_back_has_its_folders(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["keep", "x.log", "out/a", "out/deep/kept", "out/deep/not", "gone/x"])
+    (blob,) = make(tmp_path / "one", folder, exclude=("*.log", "gone", "out", "!out/deep/kept"))
+    assert names(blob) == ["keep", "out", "out/deep", "out/deep/kept"]
+
+
+def test_a_dockerignore_in_the_folder_is_respected_and_told_of(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log"])
+    (folder / ".dockerignore").write_text("*.log\n.dockerignore\n")
+    said: list[str] = []
+    (blob,) = make(tmp_path / "out", folder, said=said)
+    assert names(blob) == ["deep", "deep/y.log", "keep"]
+    assert said == [f"{folder}: without what {folder}/.dockerignore names"]
+    (blob,) = make(tmp_path / "again", folder, exclude=("deep", "!x.log"))
+    assert names(blob) == ["keep", "x.log"]
+
+
+def test_a_dockerignore_beside_the_folder_means_it_by_its_name(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log"])
+    (tmp_path / ".dockerignore").write_text("in/*.log\n*.log\n")
+    (blob,) = make(tmp_path / "out", (folder, "app"))
+    assert names(blob) == ["app", "app/deep", "app/deep/y.log", "app/keep"]
+
+
+def test_what_windows_has_no_form_for_is_told_once_in_one_line(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["a", "b", "c"])
+    for name in ("a", "b"):
+        (folder / name).chmod(0o755 | stat.S_ISUID)
+    lost = f"setuid, setgid or sticky bits of {folder}/a and 1 other"
+    try:
+        os.setxattr(folder / "c", "user.mine", b"1")
+        lost += f"; extended attributes of {folder}/c"
+    except OSError:  # no file system for that
+        pass
+    for run in ("first", "second"):
+        said: list[str] = []
+        make(tmp_path / run, folder, said=said)
+        assert said == [f"left out, since Windows has no form for them: {lost}"]
+
+
+@pytest.mark.parametrize("program", ["bsdtar", "tar", "7zz"])
+def test_unpackers_find_the_tree_that_went_in(program: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", [*PATHS, "/".join(["long" * 20] * 5).lstrip("/")])
+    (folder / "link").symlink_to("a.txt")
+    os.link(folder / "a.txt", folder / "second name")
+    (folder / "big").write_bytes(os.urandom(3 << 20))
+    (blob,) = make(tmp_path / "out", folder)
+    tar, to = tmp_path / "layer.tar", tmp_path / "to"
+    to.mkdir()
+    tar.write_bytes(tar_of(blob))
+    commands = {
+        "bsdtar": ("-xf", str(tar), "-C", str(to)),
+        "tar": ("--warning=no-unknown-keyword", "-xf", str(tar), "-C", str(to)),
+        "7zz": ("x", "-snh", "-snl", "-bso0", "-bsp0", f"-o{to}", str(tar)),
+    }
+    done = subprocess.run(
+        [need(program), *commands[program]],
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not any((to / "Hives").iterdir())
+    compared = ["diff", "-r", "--no-dereference", str(folder), str(to / "Files")]
+    assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
+    assert (to / "Files/second name").samefile(to / "Files/a.txt")
+
+
+def test_windows_own_importers_read_what_went_in(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["app/hello.exe", "größe/日本", "long/" + "n" * 150])
+    (folder / "link").symlink_to("app/hello.exe")
+    (folder / "linked").symlink_to("C:\\app")
+    (folder / "big").write_bytes(os.urandom(2 << 20))
+    os.link(folder / "app/hello.exe", folder / "app/same.exe")
+    (blob,) = make(tmp_path / "out", folder, time=1_700_000_000)
+    found = {entry["name"]: entry for entry in read_by_windows(tar_of(blob), tmp_path)}
+    assert list(found) == ["Hives", "Files", *(f"Files/{name}" for name in names(blob))]
+    directory, file = (base64.b64encode(data).decode() for data in facts().compiled()["users-read"])
+    assert found.pop("Hives")["descriptor"] == found.pop("Files")["descriptor"] == ""
+    hard = found.pop("Files/app/same.exe")
+    assert hard["hardLink"] == "Files/app/hello.exe"
+    for name, entry in found.items():
+        path = folder / name.removeprefix("Files/")
+        kind = 0x410 if path.name == "linked" else 0x420 if path.is_symlink() else 16 if path.is_dir() else 32
+        assert entry["attributes"] == kind
+        assert entry["times"] == [1_700_000_000 * 10**9] * 4
+        assert entry["descriptor"] == (directory if kind & 16 else file)
+        assert base64.b64decode(entry["data"]) == (path.read_bytes() if kind == 32 else b"")
+    assert (found["Files/link"]["target"], found["Files/link"]["relative"]) == ("app\\hello.exe", True)
+    assert (found["Files/linked"]["target"], found["Files/linked"]["relative"]) == ("C:\\app", False)
+
+
+def test_buildkit_unpacks_the_tree_that_went_in(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lack("only root may give files to root, as BuildKit does")
+    folder = fill(tmp_path / "in", PATHS)
+    (folder / "link").symlink_to("a.txt")
+    os.link(folder / "a.txt", folder / "second name")
+    (blob,) = make(tmp_path / "out", folder)
+    program, tar, to = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"
+    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True, timeout=900)
+    to.mkdir()
+    tar.write_bytes(tar_of(blob))
+    done = subprocess.run([program, tar, to], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout == f"{blob.diff_id}\n"
+    (root,) = to.iterdir()
+    compared = ["diff", "-r", "--no-dereference", str(folder), str(root)]
+    assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
+    assert (root / "second name").samefile(root / "a.txt")

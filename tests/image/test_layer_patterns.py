@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patterns of a .dockerignore: Docker's documented examples, and thousands more beside Docker's own code."""
+
+import json
+import random
+import subprocess
+import time
+
+import pytest
+from support import need
+
+from generator.builder.wire import ROOT
+from generator.errors import GeneratorError
+from generator.image.dockerignore import parse, parse_file
+
+# Docker's documentation, "Build context": what each pattern does, in its words or its examples.
+DOCUMENTED = {
+    "*/temp*": {"somedir/temporary.txt": True, "somedir/temp": True, "temp": False, "a/b/temp": False},
+    "*/*/temp*": {"somedir/subdir/temporary.txt": True, "somedir/temporary.txt": False},
+    "temp?": {"tempa": True, "tempb": True, "temp": False, "tempab": False, "tempa/below": True},
+    "**/*.go": {"x.go": True, "a/b/x.go": True, "x.god": False},
+    "# comment\n*.md": {"README.md": True, "# comment": False, "docs/README.md": False},
+    "*.md\n!README.md": {"README.md": False, "CHANGES.md": True},
+    "*.md\n!README*.md\nREADME-secret.md": {"README-secret.md": True, "README-a.md": False, "x.md": True},
+    "*.md\nREADME-secret.md\n!README*.md": {"README-secret.md": False, "README-a.md": False, "x.md": True},
+    "/foo/bar": {"foo/bar": True, "foo/bar/x": True, "a/foo/bar": False},
+    "foo/bar": {"foo/bar": True, "foo/bar/x": True, "a/foo/bar": False},
+    "foo/": {"foo": True, "foo/x": True, "food": False},
+    "  foo\t\n\n": {"foo": True, "": False},
+    "\ufefffoo\r\nbar\r\n": {"foo": True, "bar": True},
+    "*\n!folder/kept": {"folder": True, "folder/other": True, "folder/kept": False, "folder/kept/below": False},
+    "a\\*b": {"a*b": True, "axb": False},
+    "[a-c]x": {"bx": True, "dx": False},
+    "größe/日*": {"größe/日本": True, "größe/x": False},
+}
+
+
+@pytest.mark.parametrize("file", DOCUMENTED)
+def test_what_docker_documents_holds(file: str) -> None:
+    patterns = parse_file(file, ".dockerignore")
+    assert {path: patterns.exclude(path) for path in DOCUMENTED[file]} == DOCUMENTED[file]
+
+
+def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
+    chosen = random.Random(11)  # noqa: S311 - to be the same each time
+    parts = ["a", "b", "ab", "/", "/", "*", "**", "**/", "?", "[ab]", "[a-b]", "\\*", ".", "//", "a.b", "é"]
+    questions = []
+    for _ in range(6000):
+        lines = [
+            "!" * (chosen.random() < 0.25) + "".join(chosen.choices(parts, k=chosen.randint(1, 6)))
+            for _ in range(chosen.choice([1, 1, 2, 3]))
+        ]
+        names = ["".join(chosen.choices("aab.*é", k=chosen.randint(1, 3))) for _ in range(36)]
+        names = [name for name in names if name not in {".", ".."}]
+        paths = ["/".join(chosen.choices(names, k=chosen.randint(1, 4))) for _ in range(12)]
+        questions.append({"file": "\n".join(lines), "paths": paths})
+    done = subprocess.run(
+        [need("go"), "run", "./patterns"],
+        cwd=ROOT / "tests/go",
+        input=json.dumps(questions).encode(),
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    answers = json.loads(done.stdout)
+    assert sum(answer is None for answer in answers) > 50
+    assert sum(sum(answer or ()) for answer in answers) > 5000
+    for question, answer in zip(questions, answers, strict=True):
+        try:
+            patterns = parse_file(str(question["file"]), ".dockerignore")
+            found = [patterns.exclude(path) for path in question["paths"]]
+        except GeneratorError:
+            found = None
+        assert found == answer, question
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "reason"),
+    [
+        ("a\n[b", 2, "has no end"),
+        ("a\\", 1, "has no end"),
+        ("[z-a]", 1, "bad character range"),
+        ("[]", 1, "has no end"),
+        ("[-]", 1, "no range"),
+        ("a\n\n!", 3, "brings nothing back"),
+        ("a**a**a**a**b", 1, "more than two"),
+        ("x" * 5000, 1, "longer than 4,096"),
+    ],
+)
+def test_what_is_no_pattern_is_refused_with_its_line(file: str, line: int, reason: str) -> None:
+    with pytest.raises(GeneratorError) as refused:
+        parse_file(file, "some/.dockerignore")
+    assert str(refused.value).startswith(f"some/.dockerignore: line {line}: ")
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 40 + "b", "**/a*/" * 20 + "b", "**/" * 400 + "b", "**a**b**c" + "*a" * 20])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    patterns = parse([pattern], "--exclude")
+    start = time.perf_counter()
+    assert not patterns.exclude("/".join(["a" * 40] * 10))
+    assert time.perf_counter() - start < 5

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot go into a layer: one line that names it, and nothing read or written that should not be."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from layering import fill, make
+from support import lack
+
+from generator.builder.wire import ROOT
+from generator.console import Say
+from generator.errors import GeneratorError
+from generator.image import sources
+from generator.image.layers import make_layers
+from generator.image.model import LayerOptions, Source
+from generator.image.sources import Entry
+
+
+def refused(work: Path, *given: Path | tuple[Path, str], **options: Any) -> str:
+    """Return the one line that says why *given* makes no layer."""
+    with pytest.raises(GeneratorError) as error:
+        make(work, *given, **options)
+    line = str(error.value)
+    assert line.isprintable()
+    assert len(line) < 600
+    return line
+
+
+NAMES = {
+    "aux.h": "name of a device",
+    "COM¹": "name of a device",
+    "trailing.": "ends in a dot or space",
+    "trailing ": "ends in a dot or space",
+    "file:stream": "character that no name on Windows has",
+    "back\\slash": "character that no name on Windows has",
+    "what?": "character that no name on Windows has",
+    "new\nline": "character that no name on Windows has",
+    "\x1b[31mred": "character that no name on Windows has",
+    ".wh.gone": "begins with .wh.",
+    os.fsdecode(b"\xff\xfe"): "not valid Unicode",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_names_that_windows_cannot_hold(name: str, kind: str, tmp_path: Path) -> None:
+    top = tmp_path / "in"
+    top.mkdir()
+    if kind == "file":
+        (top / name).write_bytes(b"")
+    elif kind == "folder":
+        (top / name).mkdir()
+    else:
+        (top / name).symlink_to("x")
+    assert NAMES[name] in refused(tmp_path / "out", top)
+    make(tmp_path / "without", top, exclude=("*",))
+
+
+def test_names_that_are_one_to_windows_are_both_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["GRÖSSE/x", "größe", "Größe/y"])
+    line = refused(tmp_path / "out", folder)
+    assert f"{folder}/Größe: " in line or f"{folder}/größe: " in line
+    assert "GRÖSSE" not in line  # ß has no capital of one letter
+    assert "Größe" in line
+    assert "größe" in line
+
+
+def test_a_path_that_two_sources_have_names_both(tmp_path: Path) -> None:
+    one, two = fill(tmp_path / "one", ["app/x"]), fill(tmp_path / "two", ["app"])
+    line = refused(tmp_path / "out", one, two, one_layer=True)
+    assert str(one / "app") in line
+    assert str(two / "app") in line
+    make(tmp_path / "apart", one, two)
+
+
+@pytest.mark.parametrize("special", ["a named pipe", "a socket", "a device"])
+def test_special_files_are_refused_without_being_opened(special: str, tmp_path: Path) -> None:
+    top = fill(tmp_path / "in", ["x"])
+    if special == "a named pipe":
+        os.mkfifo(top / "odd")
+    elif special == "a socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(top / "odd"))
+    elif os.geteuid() == 0:
+        os.mknod(top / "odd", 0o600 | 0o020000, os.makedev(1, 3))
+    else:
+        lack("only root may make a device")
+    assert f"{top}/odd: {special}, which no layer can hold" in refused(tmp_path / "out", top)
+    assert f"{top}/odd: {special}" in refused(tmp_path / "alone", top / "odd")
+    make(tmp_path / "without", top, exclude=("odd",))
+
+
+def test_a_source_that_is_not_there(tmp_path: Path) -> None:
+    assert refused(tmp_path / "out", tmp_path / "none") == f"{tmp_path}/none: cannot be read: No such file or directory"
+    assert "cannot be read" in refused(tmp_path / "nul", Path("a\0b"))
+
+
+@pytest.mark.parametrize("dest", ["D:\\x", "\\\\server\\share", "a/../../b", "C:..\\x", "//x/y"])
+def test_places_that_are_none_in_an_image(dest: str, tmp_path: Path) -> None:
+    assert dest in refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
+
+
+@pytest.mark.parametrize("dest", ["C:\\aux", "C:\\a:b", "a" * 300, "a./b"])
+def test_places_that_windows_cannot_hold(dest: str, tmp_path: Path) -> None:
+    assert "part of the path" in refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
+
+
+def test_a_destination_in_the_source(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["x"])
+    (tmp_path / "way").symlink_to(folder)
+    for work in (folder / "out", tmp_path / "way/deep/out"):
+        assert f"lies in {folder}, which goes into the image" in refused(work, folder)
+    sources.refuse_inside(tmp_path / "in-beside", [Source(folder)])
+
+
+def test_a_descriptor_that_is_neither_name_nor_sddl(tmp_path: Path) -> None:
+    assert "--security nobody: neither users-read" in refused(
+        tmp_path / "out", fill(tmp_path / "in", ["x"]), security="nobody"
+    )
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        lack_unless_another_user(tmp_path)
+        return
+    folder = fill(tmp_path / "in", ["x"])
+    (folder / "x").chmod(0)
+    assert refused(tmp_path / "out", folder) == f"{folder}/x: cannot be read: Permission denied"
+
+
+def lack_unless_another_user(tmp_path: Path) -> None:
+    """As root, who may read all, have another user try."""
+    folder = fill(tmp_path / "in", ["x"])
+    (folder / "x").chmod(0)
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from generator.errors import GeneratorError\n"
+        "from generator.image.layers import make_layers\n"
+        "from generator.image.model import LayerOptions, Source\n"
+        "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
+        "except GeneratorError as error: print(error)\n"
+    )
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == os.geteuid() and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o755)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(tmp_path / "out")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == f"{folder}/x: cannot be read: Permission denied\n"
+
+
+# ---------------------------------------------------------------------------------------------
+# Files that change while they are read
+
+
+def instead(make_another: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Return what removes a file and has another thing stand in its place."""
+
+    def change(path: Path) -> None:
+        path.unlink()
+        make_another(path)
+
+    return change
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "longer": lambda path: path.open("ab").write(b"x"),
+    "shorter": lambda path: os.truncate(path, 10),
+    "other content": lambda path: path.write_bytes(b"y" * path.stat().st_size),
+    "another file": instead(lambda path: path.write_bytes(b"z" * 100)),
+    "gone": Path.unlink,
+    "a link": instead(lambda path: path.symlink_to("/etc/passwd")),
+    "a pipe": instead(os.mkfifo),
+    "a folder": instead(Path.mkdir),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("size", [100, 5 << 20])
+def test_a_file_that_changes_between_finding_and_reading(
+    change: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fill(tmp_path / "in", ["a"])
+    (folder / "b").write_bytes(b"x" * size)
+
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say) -> list[Entry]:
+        found = sources.collect(given, exclude, note)
+        CHANGES[change](folder / "b")
+        return found
+
+    monkeypatch.setattr("generator.image.layers.collect", collected)
+    line = refused(tmp_path / "out", folder)
+    assert line.startswith(f"{folder}/b: ")
+    assert "while the image was made" in line or "cannot be read" in line
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "other content"])
+def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "in", ["a"])
+    (folder / "b").write_bytes(b"x" * (5 << 20))
+    read = os.read
+    left = [3]
+
+    def reading(opened: int, size: int) -> bytes:
+        data = read(opened, size)
+        if len(data) == 1 << 20:
+            left[0] -= 1
+            if left[0] == 0:
+                CHANGES[change](folder / "b")
+        return data
+
+    monkeypatch.setattr("os.read", reading)
+    line = refused(tmp_path / "out", folder)
+    assert line == f"{folder}/b: changed while the image was made; give the command again when it is still"
+
+
+def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "in", ["sub/passwd"])
+    other = fill(tmp_path / "other", ["passwd"])
+
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say) -> list[Entry]:
+        found = sources.collect(given, exclude, note)
+        (folder / "sub").rename(folder / "moved")
+        (folder / "sub").symlink_to(other)
+        return found
+
+    monkeypatch.setattr("generator.image.layers.collect", collected)
+    assert "changed while the image was made" in refused(tmp_path / "out", folder)
+
+
+def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["a"])
+    (folder / "big").write_bytes(os.urandom(8 << 20))
+    before = threading.active_count()
+    script = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from generator.errors import GeneratorError\n"
+        "from generator.image.layers import make_layers\n"
+        "from generator.image.model import LayerOptions, Source\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
+        "except GeneratorError as error: print(error)\n"
+    )
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(tmp_path / "out")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == f"{tmp_path}/out/layer-1: cannot be written: File too large\n"
+    environment = {"WINSCRATCH_CACHE_MIB": "0"}
+    with pytest.raises(GeneratorError, match="cannot be written"):
+        make_layers(
+            [Source(folder)], LayerOptions(), tmp_path / "none", one_layer=False, note=print, environment=environment
+        )
+    assert threading.active_count() == before

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import winscratch.WindowsFiles;
+import winscratch.WindowsFiles.Entry;
+import winscratch.WindowsFiles.FilesException;
+import winscratch.WindowsFiles.Kind;
+import winscratch.WindowsFiles.Writer;
+
+/** Says what comes of calls that go wrong, a line each: java Faults FOLDER, which holds a pipe. */
+final class Faults {
+  private interface Call {
+    void make(Writer layer) throws IOException;
+  }
+
+  private static final byte[] DATA = {1, 2, 3};
+
+  /** Says what each call comes to, and how many bytes of the layer there are behind it. */
+  private static void say(String what, int room, Call... calls) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    OutputStream narrow =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            if (out.size() == room) {
+              throw new IOException("full");
+            }
+            out.write(b);
+          }
+        };
+    Writer layer = new Writer(narrow);
+    StringBuilder said = new StringBuilder(what + ":");
+    Exception last = null;
+    for (Call call : calls) {
+      try {
+        call.make(layer);
+        said.append(" ok");
+      } catch (FilesException e) {
+        said.append(e == last ? " again" : " " + e.reason().code());
+        last = e;
+      } catch (IOException | IllegalStateException e) {
+        said.append(e == last ? " again" : " " + e.getMessage().replace(' ', '-'));
+        last = e;
+      }
+      said.append(' ').append(out.size());
+    }
+    System.out.println(said);
+  }
+
+  public static void main(String[] args) {
+    Call one = layer -> layer.add("a/b", DATA);
+    Call other = layer -> layer.add("c", DATA);
+    Call end = Writer::finish;
+    say("right", 1 << 20, one, other, end, end, one);
+    say("refused", 1 << 20, one, layer -> layer.add("aux", DATA), other, end, end);
+    say("repeated", 1 << 20, one, one, end);
+    Entry three = new Entry(Kind.FILE, "x").size(3);
+    say("short", 1 << 20, layer -> layer.add(three, new ByteArrayInputStream(DATA, 0, 2)), end);
+    say("long", 1 << 20, layer -> layer.add(three, new ByteArrayInputStream(new byte[4])), end);
+    say("none", 1 << 20, layer -> layer.add(three), end);
+    say("full", 5000, one, other, end);
+    say("full at once", 0, one, end);
+    InputStream drops =
+        new InputStream() {
+          private int left = 3;
+
+          @Override
+          public int read() {
+            return left-- > 0 ? 'x' : -1;
+          }
+
+          @Override
+          public int read(byte[] data, int start, int length) {
+            int found = read();
+            data[start] = (byte) found;
+            return found < 0 ? -1 : 1;
+          }
+        };
+    say("by drops", 1 << 20, layer -> layer.add(three, drops), end);
+    InputStream broken =
+        new InputStream() {
+          @Override
+          public int read() {
+            throw new IllegalStateException("broken");
+          }
+        };
+    say("broken", 1 << 20, layer -> layer.add(three, broken), other, end);
+    say("a pipe", 1 << 20, layer -> layer.addTree("", Path.of(args[0])), end);
+    say("no folder", 1 << 20, layer -> layer.addTree("", Path.of("/nowhere")), end);
+    System.out.println(text("a\u0007\u202e\"b"));
+    System.out.println(text("x".repeat(201) + ":"));
+  }
+
+  private static String text(String path) {
+    try {
+      WindowsFiles.header(new Entry(Kind.DIRECTORY, path));
+      return "taken";
+    } catch (FilesException e) {
+      return e.path().equals(path) ? e.getMessage() : "another path";
+    }
+  }
+}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Java and C#, whose files are named as the classes in them: names that follow from the place, and those refused."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from consumers import OUTPUT, PROJECT, run
+from support import need
+from users import USERS, csharp, java
+
+from generator.copies import vendor
+from generator.errors import GeneratorError
+from generator.languages import provenance
+from generator.languages.language import Options
+from generator.languages.table import LANGUAGES
+
+ENDINGS = {"java": ".java", "csharp": ".cs"}
+TEXT = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'[^'\n]+'|^#.*?$|^(?:using|namespace|package|import) [^\n]*""",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def placed(language: str, destination: str, **options: str) -> Options:
+    """Vendor a module, and return the names that it got."""
+    vendor.vendor(PROJECT, language, "scratch", destination, say=lambda _: None, **options)  # type: ignore[arg-type]
+    path = Path(destination)
+    path = path / f"WindowsScratch{ENDINGS[language]}" if path.is_dir() else path
+    found = provenance.read(path.read_text("utf-8"))
+    assert found is not None
+    return found[0].options
+
+
+def refused(language: str, destination: str, **options: str) -> str:
+    with pytest.raises(GeneratorError) as caught:
+        placed(language, destination, **options)
+    assert not Path(destination).is_file()
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_java_package_follows_from_the_files_that_are_there_or_from_the_place() -> None:
+    assert placed("java", "src/main/java/com/example/layers/") == Options("com.example.layers", "WindowsScratch")
+    assert placed("java", "src/test/java/") == Options("", "WindowsScratch")
+    assert placed("java", "elsewhere/") == Options("", "WindowsScratch")
+    assert placed("java", "elsewhere/Base.java") == Options("", "Base")
+    Path("there").mkdir()
+    Path("there/Other.java").write_text("/* package not; */ // nor\n\npackage  com.example . there;\n")
+    assert placed("java", "there/A.java", package="x.y") == Options("x.y", "A")
+    Path("there/Other.java").write_text("/* package not; */ // nor\n\npackage  com.example.there;\nclass Other {}\n")
+    assert placed("java", "there/A.java") == Options("x.y", "A"), "a copy keeps its names"
+    assert "holds the packages com.example.there, x.y; say which with --package" in refused("java", "there/B.java")
+
+
+@pytest.mark.usefixtures("place")
+def test_a_csharp_namespace_follows_from_the_files_that_are_there_or_from_the_project() -> None:
+    assert placed("csharp", "elsewhere/") == Options("Winscratch", "WindowsScratch")
+    Path("app/My-App.Web").mkdir(parents=True)
+    Path("app/My-App.Web/My-App.Web.csproj").write_text("<Project/>")
+    assert placed("csharp", "app/My-App.Web/") == Options("My_App.Web", "WindowsScratch")
+    assert placed("csharp", "app/My-App.Web/Layers/Base.cs") == Options("My_App.Web.Layers", "Base")
+    Path("there").mkdir()
+    Path("there/Other.cs").write_text("using System;\n// namespace Not\nnamespace  There.Already;\n")
+    assert placed("csharp", "there/A.cs") == Options("There.Already", "A")
+
+
+REFUSED = [
+    ("java", "a/int.java", {}, "int: no Java class: the language reserves that word"),
+    ("java", "a/String.java", {}, "String: no Java class: the language reserves that word"),
+    ("java", "a/a-b.java", {}, "a-b: no Java class"),
+    ("java", "a/", {"package": "a..b"}, "(empty): no part of a Java package"),
+    ("java", "a/", {"package": "com.new.x"}, "new: no part of a Java package: the language reserves that word"),
+    ("java", "a/", {"package": "java.util"}, "java.util: Java keeps packages below java to itself"),
+    ("java", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
+    ("java", "a/", {"prefix": "X"}, "--prefix: means nothing in java"),
+    ("csharp", "a/string.cs", {}, "string: no C# class: the language reserves that word"),
+    ("csharp", "a/Writer.cs", {}, "Writer: no C# class: the language reserves that word"),
+    ("csharp", "a/", {"package": "A.class"}, "class: no part of a C# namespace: the language reserves that word"),
+    ("csharp", "a/", {"package": ""}, "(empty): no part of a C# namespace"),
+    ("csharp", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
+]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("language", "destination", "options", "words"), REFUSED)
+def test_names_that_would_not_compile_are_refused(
+    language: str, destination: str, options: dict[str, str], words: str
+) -> None:
+    assert words in refused(language, destination, **options)
+
+
+@pytest.mark.parametrize("language", ENDINGS)
+def test_no_class_can_have_a_name_that_its_module_uses(language: str) -> None:
+    for path in OUTPUT.glob(f"{language}/**/*{ENDINGS[language]}"):
+        names = set(re.findall(r"(?<![.\w])[A-Z][A-Za-z0-9]*\b(?!_)", TEXT.sub("", path.read_text("utf-8"))))
+        if language == "java":  # constants have a scope of their own
+            names = {name for name in names if not name.isupper()}
+        assert path.stem in names
+        assert len(names) > 8
+        for name in names - {path.stem}:
+            with pytest.raises(GeneratorError, match="the language reserves that word"):
+                LANGUAGES[language].check_options(Options("a", name))
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("language", ENDINGS)
+def test_copies_under_other_names_compile(language: str, tmp_path: Path) -> None:
+    for options in USERS[language].options:
+        for kind in ("scratch", "files"):
+            path = f"{kind}/{options.prefix}{ENDINGS[language]}"
+            vendor.vendor(PROJECT, language, kind, path, say=lambda _: None, package=options.package)
+    for kind in ("scratch", "files"):
+        sources = sorted(Path(kind).absolute().iterdir())
+        assert len(sources) == len(USERS[language].options)
+        if language == "java":
+            run(need("javac"), *java.STRICT, "-d", tmp_path / kind, *sources)
+        else:
+            run(need("mcs"), *csharp.STRICT, "-target:library", f"-out:{tmp_path}/{kind}.dll", *sources)
+
+
+def test_java_keeps_to_what_a_class_can_hold_and_reads_nothing_by_name() -> None:
+    """A constant has at most 65,535 bytes in a class: it has fewer than in its source, where none is but in escapes."""
+    for path in OUTPUT.glob("java/**/*.java"):
+        assert len(path.read_text("ascii")) <= 65535
+        # What reflects, or reads a file of its own, breaks where it is packed together with others.
+        assert not re.search(r"java\.lang\.reflect|forName|getResource", path.read_text("ascii"))
+
+
+def test_sources_in_java_are_laid_out_as_google_has_it() -> None:
+    program = USERS["java"].program("google-java-format")
+    sources = sorted(path for folder in ("tests/java", "examples/java") for path in (PROJECT / folder).glob("*.java"))
+    assert run(*program, "--dry-run", "--set-exit-if-changed", *sources) == ""
+
+
+# What each call comes to, and how many bytes of the layer there are behind it: tests/java/Faults.java and Faults.cs.
+FAULTS = """\
+right: ok 6656 ok 8704 ok 9728 ok 9728 closed 9728
+refused: ok 6656 device 6656 again 6656 again 6656 again 6656
+repeated: ok 6656 repeated 6656 again 6656
+short: data 4610 again 4610
+long: data 4611 again 4611
+none: data 4608 again 4608
+full: full 5000 again 5000 again 5000
+full at once: full 0 again 0
+by drops: ok 5120 ok 6144
+broken: broken 4608 {broken} 4608 again 4608
+a pipe: kind 0 again 0
+no folder: /nowhere 0 again 0
+"a\\u0007\\u202e"b": a part of the path has a character that no name on Windows has
+"{long}...": a part of the path has a character that no name on Windows has
+"""
+BROKEN = {"java": "the-layer-was-broken-off", "csharp": "again"}
+
+
+@pytest.mark.parametrize("language", ENDINGS)
+def test_after_an_error_nothing_more_is_written_and_it_comes_again(language: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder/pipe")
+    if language == "java":
+        classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+        command = [*java.JAVA, "-cp", classes, "Faults"]
+    else:
+        command = csharp.compiled(tmp_path, PROJECT / "tests/csharp/Faults.cs")
+    assert run(*command, tmp_path / "folder") == FAULTS.format(broken=BROKEN[language], long="x" * 200)
+
+
+def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / os.fsdecode(b"\xff")).write_bytes(b"")
+    classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+    said = run(*java.JAVA, "-cp", classes, "Faults", tmp_path / "folder")
+    assert "\na pipe: unicode 0 again 0\n" in said
+
+
+@pytest.mark.usefixtures("place")
+def test_the_documents_commands_vendor_into_a_package_and_a_project() -> None:
+    text = (PROJECT / "docs/java-and-csharp.md").read_text("utf-8")
+    commands = re.findall(r"^\./invokew vendor (\w+) scratch (\S+)$", text, re.MULTILINE)
+    assert [placed(language, place) for language, place in commands] == [
+        Options("com.example.layers", "WindowsScratch"),
+        Options("Winscratch", "WindowsScratch"),
+    ]

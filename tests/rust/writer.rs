@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What the writer does beside what the cases of `tests/vectors` ask: errors that stay, outputs that fail, streams.
+
+#[path = "../../output/rust/windows_files.rs"]
+mod windows_files;
+
+use windows_files::{Entry, Error, Kind, Output, Writer, END};
+
+/// Takes so many calls, and then no more.
+struct Full {
+    left: usize,
+    taken: Vec<u8>,
+}
+
+impl Output for Full {
+    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.left = self.left.checked_sub(1).ok_or_else(Error::output)?;
+        self.taken.extend_from_slice(data);
+        Ok(())
+    }
+}
+
+fn file(size: u64) -> Entry<'static> {
+    Entry {
+        size,
+        ..Entry::new(Kind::File, "a")
+    }
+}
+
+#[test]
+fn the_first_error_is_returned_by_every_later_call_and_nothing_more_is_written() {
+    let mut out = Full {
+        left: 100,
+        taken: Vec::new(),
+    };
+    struct Lent<'a>(&'a mut Full);
+    impl Output for Lent<'_> {
+        fn put(&mut self, data: &[u8]) -> Result<(), Error> {
+            self.0.put(data)
+        }
+    }
+    let mut layer = Writer::new(Lent(&mut out));
+    layer.add("a", b"1").unwrap();
+    assert_eq!(layer.add("A", b"2").unwrap_err().code(), "case");
+    assert_eq!(layer.add("b", b"3").unwrap_err().code(), "case");
+    assert_eq!(layer.write(b"4").unwrap_err().code(), "case");
+    assert_eq!(layer.finish().err().unwrap().code(), "case");
+    assert!(!out.taken.ends_with(&END));
+    assert_eq!(out.taken.len() % 512, 0);
+}
+
+#[test]
+fn an_output_that_is_full_is_an_error_wherever_it_ends() {
+    for left in 0..4 {
+        let out = Full {
+            left,
+            taken: Vec::new(),
+        };
+        let mut layer = Writer::new(out);
+        let done = layer.add("a", b"1").and_then(|()| layer.finish().map(drop));
+        assert_eq!(done.unwrap_err().code(), "output", "{left}");
+    }
+}
+
+#[test]
+fn data_must_be_as_long_as_the_size_says() {
+    let mut layer = Writer::new(Vec::new());
+    layer.add_entry(&file(2)).unwrap();
+    assert_eq!(layer.write(b"123").unwrap_err().code(), "data");
+
+    let mut layer = Writer::new(Vec::new());
+    layer.add_entry(&file(2)).unwrap();
+    layer.write(b"1").unwrap();
+    assert_eq!(layer.add_directory("b").unwrap_err().code(), "data");
+
+    let mut layer = Writer::new(Vec::new());
+    layer.add_entry(&file(2)).unwrap();
+    assert_eq!(layer.finish().err().unwrap().code(), "data");
+}
+
+#[test]
+fn data_in_pieces_is_the_same_layer() {
+    let mut whole = Writer::new(Vec::new());
+    whole.add("a", b"123").unwrap();
+    let mut pieces = Writer::new(Vec::new());
+    pieces.add_entry(&file(3)).unwrap();
+    for piece in [&b"1"[..], b"", b"23", b""] {
+        pieces.write(piece).unwrap();
+    }
+    assert_eq!(whole.finish().unwrap(), pieces.finish().unwrap());
+}
+
+#[test]
+fn an_error_names_path_and_reason() {
+    let mut layer = Writer::new(Vec::new());
+    let error = layer.add_directory("aux").unwrap_err();
+    let wanted = r#""aux": a part of the path is the name of a device"#;
+    assert_eq!(error.to_string(), wanted);
+}
+
+#[cfg(feature = "std")]
+mod with_std {
+    use super::windows_files::{Error, Writer};
+    use super::{file, Entry};
+    use std::error::Error as _;
+    use std::io::{self, Read};
+
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::new(io::ErrorKind::Other, "the disk is on fire"))
+        }
+    }
+
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::new(io::ErrorKind::Other, "the disk is on fire"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_gives_the_data() {
+        let mut whole = Writer::new(Vec::new());
+        whole.add("a", &[b'x'; 100_000]).unwrap();
+        let mut read = Writer::new(Vec::new());
+        let data = io::repeat(b'x').take(100_000);
+        read.add_reader(&file(100_000), data).unwrap();
+        assert_eq!(whole.finish().unwrap(), read.finish().unwrap());
+        for size in [1, 3] {
+            let mut layer = Writer::new(Vec::new());
+            let done = layer.add_reader(&file(size), &b"12"[..]);
+            assert_eq!(done.unwrap_err().code(), "data");
+        }
+    }
+
+    #[test]
+    fn what_the_system_says_is_the_cause() {
+        let mut layer = Writer::new(Vec::new());
+        let read = layer.add_reader(&file(1), Broken).unwrap_err();
+        let written = Writer::new(Broken).add("a", b"").unwrap_err();
+        for (error, shown) in [(&read, r#""a": "#), (&written, r#""": "#)] {
+            assert!(matches!(error, Error::Io { .. }));
+            let cause = error.source().unwrap().to_string();
+            assert_eq!(error.to_string(), format!("{shown}{cause}"));
+        }
+        let later = layer.add_entry(&Entry { ..file(0) }).unwrap_err();
+        assert_eq!(later.to_string(), read.to_string());
+    }
+}
