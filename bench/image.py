@@ -56,10 +56,10 @@ def fill(folder: Path, number: int, size: int) -> tuple[int, int]:
     files = real_files()
     made = total = 0
     for path, length in itertools.chain(filter(is_binary, files), itertools.filterfalse(is_binary, files)):
-        # Never far above the average that is wanted, so that number and size are both reached.
         if made == number:
             break
-        if total + length > size * min(1, (made + 1) / number + 0.05):
+        # Never far from the average that is wanted, so that number and size are both reached.
+        if not -0.05 <= (total + length) / size - (made + 1) / number <= min(0.05, 1 - (made + 1) / number):
             continue
         target = folder / f"{made // 100:03}" / f"{made:05}-{path.name.replace(':', '-')}"
         target.parent.mkdir(exist_ok=True)

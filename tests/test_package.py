@@ -263,6 +263,8 @@ def test_it_makes_the_image_that_a_checkout_makes(
     program = "from winscratch.image import Options, make; print(make(Options(to=('oci:theirs:base',))).digest)"
     done = subprocess.run([python, "-c", program], cwd=place, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("sha256:"), done.stderr
+    status, said, noted = winscratch("check-image", "oci:theirs")
+    assert (status, said.count(": good image, windows/amd64"), noted) == (0, 2, "")
 
 
 def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[int, str, str]], python: Path) -> None:

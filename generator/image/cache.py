@@ -19,7 +19,7 @@ import re
 import stat
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,10 +154,13 @@ def open_cache(note: Say, environment: Mapping[str, str]) -> Cache | None:
     return Cache(folder, int(text) << 20)
 
 
-def record_name(entries: Iterable[Entry], *options: object) -> str:
+def record_name(entries: Sequence[Entry], *options: object) -> str:
     """Return what a layer's record is called: a hash of all that its blob depends on, as far as stamps tell."""
-    document = [options, [(entry.path, entry.kind, entry.target, entry.stamp) for entry in entries]]
-    return "record-" + hashlib.sha256(json.dumps(document).encode("ascii")).hexdigest()
+    hashed = hashlib.sha256(json.dumps(options).encode("ascii"))
+    for start in range(0, len(entries), 1000):  # a document of all would take as much memory as they do
+        part = [(entry.path, entry.kind, entry.target, entry.stamp) for entry in entries[start : start + 1000]]
+        hashed.update(json.dumps(part).encode("ascii"))
+    return f"record-{hashed.hexdigest()}"
 
 
 def still(entries: Iterable[Entry], started: int) -> bool:

@@ -64,7 +64,7 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
                 undo.callback(_remove_empty, parent)
-        for digest, temporary in _ready(image, work):
+        for digest, temporary in _ready(image, work, passing=_is_ours(folder)):
             path = folder / blob_path(digest)
             if not path.exists():
                 undo.callback(path.unlink, missing_ok=True)
@@ -126,15 +126,18 @@ def _gives_way(other: Json, descriptor: Json) -> bool:
     return name == wanted if wanted else not name and other.get("digest") == descriptor["digest"]
 
 
-def _ready(image: Image, work: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every blob's digest and a file in *work* that holds it and may be moved: layers, then documents."""
+def _ready(image: Image, work: Path, *, passing: bool) -> Iterator[tuple[str, Path]]:
+    """Yield every blob's digest and a file in *work* that holds it and may be moved: layers, then documents.
+
+    No file is in two places that last, since who changes one would change both; *passing* is for one that does not.
+    """
     for number, (digest, blob) in enumerate(image.blobs.items()):
         temporary = work / f"blob-{number}"
         try:
-            if not any(part.endswith(TEMPORARY) for part in blob.path.parts):
-                raise OSError("no file of this run's own, which others must not get a second name of")
+            if not _is_ours(blob.path) or (blob.path.stat().st_nlink > 1 and not passing):
+                raise OSError("is elsewhere, too")
             os.link(blob.path, temporary)
-        except OSError:  # or another file system, or one without links
+        except OSError:  # or that is another file system, or one without links
             shutil.copyfile(blob.path, temporary)
         yield digest, temporary
     for number, document in enumerate(image.documents):
@@ -174,6 +177,11 @@ def _decode(path: Path, kind: type[_T]) -> _T:
         return msgspec.json.decode(read_file(path, str(path), _MOST, follow=False), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GeneratorError(f"{path}: {error}; name another folder") from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether *path* is in the folder of a run's own, which goes at its end."""
+    return any(part.endswith(TEMPORARY) for part in path.parts)
 
 
 def _is(path: Path, data: bytes) -> bool:

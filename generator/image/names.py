@@ -18,7 +18,7 @@ _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _REFERENCE = re.compile(rf"((?:{_HOST}/)?{_PART}(?:/{_PART})*)(?::({_TAG}))?(?:@({_DIGEST}))?")
-# The value of org.opencontainers.image.ref.name: OCI image specification, annotations. Slashes and such part words.
+# The value of org.opencontainers.image.ref.name: OCI image specification, annotations.
 _LAYOUT_NAME = re.compile(r"[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*")
 _PLATFORMS = (  # crane's and ko's spelling, then containerd's
     re.compile(r"windows/(?P<arch>[a-z0-9]+)(?::(?P<version>[0-9.]+))?"),
@@ -110,6 +110,8 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
     path = rest[:start] + path
     if not path:
         raise GeneratorError(f"--to {shown}: no path; give {transport}:PATH or {transport}:PATH:REF")
+    if re.search(r"@sha256$", path):
+        raise GeneratorError(f"--to {shown}: a digest is what comes of an image; give {transport}:PATH[:REF]")
     if name and transport == "docker-archive":
         if reference(name, f"--to {shown}").digest:
             raise GeneratorError(f"--to {shown}: Docker's archives take no digest; give NAME:TAG")

@@ -3,6 +3,7 @@
 
 Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
 ``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
+In the place of ``:REF`` there may be ``@DIGEST``, as the command ``image`` prints it.
 
 What is read is hostile: documents have a largest size, their digests and sizes are checked before anything is believed,
 and layers come as streams.
@@ -115,7 +116,10 @@ def _fetched(name: str) -> Iterator[str]:
 
 
 def split(name: str) -> tuple[str, str, str]:
-    """Return transport, path and reference, which may be empty; raises GeneratorError for what is no name."""
+    """Return transport, path and reference, which may be empty or a digest behind ``@``.
+
+    Raises GeneratorError for what is no name.
+    """
     transport, _, rest = name.partition(":")
     if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
         with contextlib.suppress(GeneratorError):
@@ -127,6 +131,9 @@ def split(name: str) -> tuple[str, str, str]:
         if not rest.startswith("//"):
             raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
         return transport, rest, ""
+    digested = re.fullmatch(r"(.+)(@sha256:[0-9a-f]{64})", rest, re.DOTALL)
+    if digested is not None:
+        return transport, digested[1], digested[2]
     drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
     colon = rest.find(":", 2 if drive else 0)
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
@@ -161,14 +168,16 @@ class _Reader(NamedTuple):
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference*, if that is not empty."""
-        index = self._document(self._must_read("index.json"), Index, f"{self.name}: index.json")
-        if index is None:
+        everything = self._index(self._must_read("index.json"), f"{self.name}: index.json")
+        if everything is None:
             return []
-        wanted = index.manifests
+        wanted = everything
         if reference:
-            wanted = [each for each in wanted if (each.annotations or {}).get(REF_NAME) == reference]
+            wanted = [
+                each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
+            ]
             if not wanted:
-                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in index.manifests} - {""})
+                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
@@ -181,8 +190,7 @@ class _Reader(NamedTuple):
         kind = self._document(data, Manifest, f"{self.name}: manifest.json", quiet=True)
         if kind is not None:
             return [self._image(Descriptor(digest, len(data), kind.media_type), data)]
-        index = self._document(data, Index, f"{self.name}: manifest.json")
-        return self._gathered(index.manifests) if index else []
+        return self._gathered(self._index(data, f"{self.name}: manifest.json") or [])
 
     def saved(self, reference: str) -> list[Image]:
         """Return the images of an archive for `docker load`, or the one that has the tag *reference*."""
@@ -195,7 +203,9 @@ class _Reader(NamedTuple):
             return []
         if reference:
             spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
-            listed = [each for each in listed if spelled.intersection(each.repo_tags or ())]
+            number = reference.removeprefix("@sha256:")
+            paths = {f"{number}.json", f"blobs/sha256/{number}"} if reference[:1] == "@" else set()
+            listed = [each for each in listed if each.config in paths or spelled.intersection(each.repo_tags or ())]
         if not listed:
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = []
@@ -228,11 +238,21 @@ class _Reader(NamedTuple):
             if data is None:
                 continue
             if descriptor.media_type in INDEXES:
-                index = self._document(data, Index, where)
-                todo += [(each, level + 1) for each in reversed(index.manifests)] if index else []
+                todo += [(each, level + 1) for each in reversed(self._index(data, where) or [])]
             else:
                 found.append(self._image(descriptor, data))
         return found
+
+    def _index(self, data: bytes, where: str) -> list[Descriptor] | None:
+        """Return what an index lists, or None where it is damaged."""
+        index = self._document(data, Index, where)
+        if index is None:
+            return None
+        if index.schema_version != 2:
+            self.fault(where, "schema", f"the schema version is {index.schema_version}")
+        if index.media_type not in {None, *INDEXES}:
+            self.fault(where, "media-type", f"that of an index is {brief(index.media_type)}")
+        return index.manifests
 
     def _image(self, descriptor: Descriptor, data: bytes) -> Image:
         platform = descriptor.platform

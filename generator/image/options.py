@@ -3,6 +3,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,25 +63,30 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     the file's, by name. Raises GeneratorError.
     """
     base = read(config) if config is not None else Options()
-    values = {name: value for name, value in words.items() if value}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items() if value}
     for name in _MAPS:
         if name in values:
             values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
     owner = values.pop("owner", None)
     if owner is not None and values.setdefault("security", owner) != owner:
         raise GeneratorError("--owner: is another name of --security; give one of them")
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
+    return msgspec.structs.replace(base, **values)
+
+
+def checked(options: Options) -> Options:
+    """Return *options*, each of its type, lists as tuples; raises GeneratorError where one is not."""
     try:
-        return msgspec.convert(msgspec.to_builtins(msgspec.structs.replace(base, **values)), Options)
-    except msgspec.ValidationError as error:
+        return msgspec.convert(msgspec.to_builtins(options), Options)
+    except (msgspec.ValidationError, TypeError) as error:
         raise GeneratorError(f"image: {str(error).replace('$.', '--')}; see its --help") from error
 
 
-def epoch(environment: "os._Environ[str] | dict[str, str] | None" = None) -> int:
-    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset."""
-    text = (os.environ if environment is None else environment).get("SOURCE_DATE_EPOCH", "")
+def epoch(environment: Mapping[str, str] = os.environ) -> int:
+    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset.
+
+    Raises GeneratorError for what is no time that a layer can hold.
+    """
+    text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):

@@ -16,11 +16,12 @@ from .assemble import Image, Layers, assemble
 from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
-from .options import Options, epoch
+from .options import Options, checked, epoch
 from .progress import Progress, hidden
 from .sources import place, refuse_inside
 from .work import workspace
 
+MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
 RUNS_NONE = ("scratch", "legacy")  # layers that are there to be built upon or to hold files
 
 
@@ -38,6 +39,7 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
     Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
     is about is then as it was, and so are those behind it; those before it have the image.
     """
+    options = checked(options)
     destinations = [names.destination(text) for text in options.to]
     if not destinations:
         raise GeneratorError("image: where to? give --to oci:DIR[:REF], --to docker://REF or another")
@@ -53,6 +55,8 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
             _check(destination, sources, platforms, force=options.force)
         if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
             note(f"warning: no program starts on {options.layer}, which has no Windows in it; give --layer hostprocess")
+        if len(sources) >= MOST_LAYERS and not options.one_layer:
+            note(f"warning: {len(sources) + 1} layers, and Docker takes {MOST_LAYERS} at most; give --one-layer")
         with workspace(_folder(next((each for each in destinations if each.path), destinations[0]))) as work:
             path = work / "base"
             path.write_bytes(base.compressed)

@@ -116,7 +116,8 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say) -> lis
         while parent and parent not in found:
             found[parent] = Entry(parent, "directory")
             parent = parent.rpartition("/")[0]
-    return [_linked(found[path], found) for path in sorted(found)]
+    entries = (found[path] for path in sorted(found))
+    return [_linked(entry, found) if entry.kind == "file-link" else entry for entry in entries]
 
 
 def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
@@ -160,6 +161,7 @@ def _folder(top: str, dest: str, filters: Mapping[str, Patterns]) -> Iterator[En
     """Yield what lies in a folder; *dest* is empty for C: itself."""
     start = f"{dest}/" if dest else ""
     brings_back = any(patterns.brings_back for patterns in filters.values())
+    asked = [(before, patterns) for before, patterns in filters.items() if patterns.rules]
     hidden: dict[str, Entry] = {}  # excluded folders, by path, that may hold what is not
     waiting = [(top, "")]
     while waiting:
@@ -168,50 +170,52 @@ def _folder(top: str, dest: str, filters: Mapping[str, Patterns]) -> Iterator[En
             with os.scandir(folder) as listed:
                 for item in listed:
                     path = inside + item.name
-                    out = any(patterns.exclude(before + path) for before, patterns in filters.items())
-                    if out and not brings_back:
+                    out = bool(asked) and any(patterns.exclude(before + path) for before, patterns in asked)
+                    if out and not (brings_back and item.is_dir(follow_symlinks=False)):
                         continue
                     entry = _entry(item, start + path)
                     if entry.kind == "directory":
                         waiting.append((item.path, path + "/"))
-                    if not out:
-                        yield from _shown(path, hidden)
-                        yield entry
-                    elif entry.kind == "directory":
+                    if out:
                         hidden[path] = entry
+                        continue
+                    if hidden:
+                        yield from _shown(path, hidden)
+                    yield entry
         except OSError as error:
             raise _unread(error.filename or folder, error) from error
 
 
 def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
     """Yield the excluded folders on the way to *path*, which is not excluded, each once."""
-    while hidden and (path := path.rpartition("/")[0]):
+    while path := path.rpartition("/")[0]:
         if path in hidden:
             yield hidden.pop(path)
 
 
 def _entry(item: "os.DirEntry[str]", path: str) -> Entry:
-    # On Windows what a folder tells of its files lacks their numbers.
-    status = os.lstat(item.path) if os.name == "nt" else item.stat(follow_symlinks=False)
+    if os.name == "nt":  # where what a folder tells of its files lacks their numbers
+        status = os.lstat(item.path)
+        if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
+            raise GeneratorError(f"{item.path}: a junction, which leads elsewhere; leave it out with --exclude")
+    else:
+        status = item.stat(follow_symlinks=False)
     stamp = stamp_of(status)
-    if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
-        raise GeneratorError(f"{item.path}: a junction, which leads out of the folder; leave it out with --exclude")
-    if stat.S_ISREG(stamp.mode):
+    kind = stat.S_IFMT(stamp.mode)
+    if kind == stat.S_IFREG:
         return Entry(path, "file", item.path, stamp)
-    if stat.S_ISDIR(stamp.mode):
+    if kind == stat.S_IFDIR:
         return Entry(path, "directory", item.path, stamp)
-    if stat.S_ISLNK(stamp.mode):
+    if kind == stat.S_IFLNK:
         return Entry(path, "file-link", item.path, stamp, os.readlink(item.path))
     raise _special(item.path, stamp)
 
 
 def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
-    """Return *entry*, as a link to a directory where it leads to one.
+    """Return a link, as one to a directory where it leads to one.
 
     A relative link is followed where it lies. One that begins at the top means the image, not this machine.
     """
-    if entry.kind != "file-link":
-        return entry
     target = entry.target.replace("\\", "/")
     if target.startswith("/") or target[1:2] == ":":
         known = found.get(target.partition(":")[2].strip("/") if target[1:2] == ":" else target.strip("/"))

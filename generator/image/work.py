@@ -21,25 +21,19 @@ def workspace(folder: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         for parent in reversed([folder, *folder.parents]):
             if not parent.exists():
+                stack.callback(_remove_empty, parent)  # first, since an interrupt may come behind any call
                 parent.mkdir(exist_ok=True)
-                stack.callback(_remove_empty, parent)
         _sweep(folder)
-        path, lock = _locked(folder)
-        stack.callback(shutil.rmtree, path, ignore_errors=True)
-        stack.callback(close_lock, lock)
+        while True:
+            path = folder / f".{os.urandom(8).hex()}{TEMPORARY}"
+            stack.callback(_remove, path)
+            path.mkdir(mode=0o700)
+            with contextlib.suppress(FileNotFoundError):  # another run swept it before it was locked
+                lock = open_lock(path)
+                stack.callback(close_lock, lock)
+                if try_lock(lock, shared=False) and path.exists():
+                    break
         yield path
-
-
-def _locked(folder: Path) -> tuple[Path, int]:
-    """Return a new folder in *folder* and the descriptor that holds its lock."""
-    while True:
-        path = folder / f".{os.urandom(8).hex()}{TEMPORARY}"
-        path.mkdir(mode=0o700)
-        with contextlib.suppress(FileNotFoundError):  # another run swept it before it was locked
-            lock = open_lock(path)
-            if try_lock(lock, shared=False) and path.exists():
-                return path, lock
-            close_lock(lock)
 
 
 def _sweep(folder: Path) -> None:
@@ -53,6 +47,14 @@ def _sweep(folder: Path) -> None:
                         shutil.rmtree(path, ignore_errors=True)
                 finally:
                     close_lock(lock)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _remove_empty(folder: Path) -> None:

@@ -24,6 +24,8 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
         findings, layers = Findings(), Layers()
         with images(name, findings.add) as found:
             checked = [check(image, layers, findings) for image in found] or [findings.checked(name)]
+        if not found and checked[0].good:
+            raise GeneratorError(f"{name}: leads to no image; name another")
         everything += checked
         if not as_json:
             for each in checked:

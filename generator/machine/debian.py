@@ -47,7 +47,6 @@ TOOLS = (
     Tool("libwin-hivex-perl", "hivexregedit"),
     Tool("locales", "/usr/share/i18n/locales/tr_TR"),
     Tool("mmdebstrap", "mmdebstrap"),
-    Tool("netavark", "/usr/lib/podman/netavark"),
     Tool("npm", "npm"),
     Tool("openssl", "openssl"),
     Tool("patch", "patch"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support import need, wait_until
+from support import lack, need, wait_until
 
 from generator.builder.wire import ROOT
 from generator.image import Options, make
@@ -26,6 +26,7 @@ from generator.image import Options, make
 GO_TESTS = ROOT / "tests/go"
 CRANE = "github.com/google/go-containerregistry/cmd/crane"
 SECONDS = 60  # that a client may take
+BUILDING = 1500  # seconds that one may take to build where nothing of it was built before
 USER, PASSWORD = "user", "password"
 _HTPASSWD = "user:$2b$04$D283lme0Zl/eLo64WKTNaeD9DB5BBjV.0idRE86cEVA3YxMDfNpj2\n"  # bcrypt of them
 
@@ -42,12 +43,12 @@ def attempt(*command: object, **settings: Any) -> subprocess.CompletedProcess[st
     return subprocess.run([str(word) for word in command], check=False, **settings)
 
 
-def command(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m generator image` in *folder*."""
+def command(*words: object, folder: Path, name: str = "image", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m generator image` in *folder*, or another command."""
     env = (
         os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": cache()} | environment
     )
-    return attempt(sys.executable, "-m", "generator", "image", *words, cwd=folder, env=env)
+    return attempt(sys.executable, "-m", "generator", name, *words, cwd=folder, env=env)
 
 
 @functools.cache
@@ -143,8 +144,22 @@ def unpack(archive: Path, folder: Path) -> Path:
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
     """Build a program that the module in *folder* has or asks for, and return its path."""
     path = Path(cache(), package.rpartition("/")[2])
-    run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=580)
+    run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=BUILDING)
     return path
+
+
+def buildah(top: Path) -> list[str]:
+    """Return the start of a command to a buildah that can build for Windows; its storage is in *top*."""
+    if os.geteuid() != 0:
+        lack("buildah needs root here")
+    (top / "netavark").write_text("#!/bin/sh\n")  # asked for, and never run, since no program is
+    (top / "netavark").chmod(0o755)
+    (top / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{top}"]\n')
+    tags = "containers_image_openpgp exclude_graphdriver_btrfs"
+    path = go_tool("go.podman.io/buildah/cmd/buildah", "-tags", tags, folder=ROOT / "tests/buildah")
+    settings = (f"CONTAINERS_CONF={top}/containers.conf", f"TMPDIR={top}")
+    where = ("--storage-driver", "vfs", "--root", f"{top}/root", "--runroot", f"{top}/run")
+    return ["env", "-u", "CONTAINERS_STORAGE_CONF", *settings, str(path), *where]
 
 
 class Registry(NamedTuple):

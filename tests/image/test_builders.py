@@ -5,7 +5,6 @@ Images of the shapes that real HostProcess images have, made by BuildKit and by 
 """
 
 import contextlib
-import functools
 import json
 import os
 import shutil
@@ -16,51 +15,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import imagery
 import msgspec
 import pytest
 from consumers import PROJECT, registry, run
+from layouts import Part, tarred
 from maven import jars
-from support import lack, need
+from support import need
 
 from generator.image import Options, make, opened
 from generator.imagecheck import command
 from generator.oci.untar import Untar
 
-BUILDERS = {  # where a builder's sources are pinned, what they are called there, and how they are built
-    "buildkitd": ("tests/buildkit", "github.com/moby/buildkit/cmd/buildkitd", ""),
-    "buildctl": ("tests/buildkit", "github.com/moby/buildkit/cmd/buildctl", ""),
-    "buildah": (
-        "tests/builders/buildah",
-        "go.podman.io/buildah/cmd/buildah",
-        "containers_image_openpgp,exclude_graphdriver_btrfs",
-    ),
-    "ko": ("tests/builders/ko", "github.com/google/ko", ""),
-}
-BUILDING = 1500  # seconds, where nothing of a builder was built before
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return what builds a builder and gives its path."""
-
-    @functools.cache
-    def build(name: str) -> Path:
-        folder, package, tags = BUILDERS[name]
-        out = tmp_path_factory.mktemp(name) / name
-        words = [need("go"), "build", "-ldflags=-s -w", "-tags", tags, "-o", str(out), package]
-        done = subprocess.run(
-            words,
-            cwd=PROJECT / folder,
-            env=os.environ | {"CGO_ENABLED": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=BUILDING,
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return out
-
-    return build
+pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)  # two builders at most are built in one test
 
 
 @pytest.fixture(scope="module")
@@ -174,14 +141,13 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def buildkit(
-    built: Callable[[str], Path], address: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., None]]:
+def buildkit(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
     """Return what gives buildctl words; its daemon runs as long as the tests do, and starts no container."""
     folder = tmp_path_factory.mktemp("buildkitd")
     socket = f"unix://{folder}/socket"
     (folder / "buildkitd.toml").write_text(f'[registry."{address}"]\nhttp = true\n')
-    program, client = built("buildkitd"), built("buildctl")
+    commands, sources = "github.com/moby/buildkit/cmd", PROJECT / "tests/buildkit"
+    program, client = (imagery.go_tool(f"{commands}/{name}", folder=sources) for name in ("buildkitd", "buildctl"))
     words = [program, "--config", folder / "buildkitd.toml", "--root", folder / "root", "--addr", socket]
     words += ["--containerd-worker=false", "--oci-worker-snapshotter=native", "--oci-worker-net=host"]
     need("runc")
@@ -292,20 +258,10 @@ def test_a_link_that_buildkit_and_buildah_copy_leads_nowhere_on_windows_and_ours
 
 
 @pytest.fixture(scope="module")
-def buildah(built: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def buildah(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Return what gives buildah words, and returns what it says."""
-    folder = tmp_path_factory.mktemp("buildah")
-    if not Path("/usr/lib/podman/netavark").exists():
-        lack("there is no netavark on this machine")
-    program = built("buildah")
-    store = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
-
-    def ask(*words: str | Path) -> str:
-        done = subprocess.run([program, *store, *words], capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr[-4000:]
-        return done.stdout.strip()
-
-    return ask
+    program = imagery.buildah(tmp_path_factory.mktemp("buildah"))
+    return lambda *words: imagery.run(*program, *words, timeout=300).stdout.strip()
 
 
 def test_buildah_takes_our_layout_and_our_image_in_a_registry(
@@ -327,8 +283,8 @@ def test_buildah_takes_our_layout_and_our_image_in_a_registry(
         assert {path for path in tree if path not in {"Hives", "Files"}} == {"Files/dropgz.exe"}
 
 
-def test_ko_builds_a_program_for_windows_on_our_base(built: Callable[[str], Path], address: str, base: str) -> None:
-    program = built("ko")
+def test_ko_builds_a_program_for_windows_on_our_base(address: str, base: str) -> None:
+    program = imagery.go_tool("github.com/google/ko", folder=PROJECT / "tests/ko")
     environment = {"KO_DEFAULTBASEIMAGE": base, "KO_DOCKER_REPO": f"{address}/ko", "GOFLAGS": "-buildvcs=false"}
     done = subprocess.run(
         [program, "build", "--bare", "--platform=windows/amd64", "--insecure-registry", "--sbom=none", "."],
@@ -351,7 +307,7 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
     address: str, base: str, context: Path, tmp_path: Path
 ) -> None:
     java = need("java")
-    source = PROJECT / "tests/builders/jib/Jibbed.java"
+    source = PROJECT / "tests/jib/Jibbed.java"
 
     def build(path: str, to: str, *folders: str) -> str:
         words: list[str | Path] = [f"-D{name}={tmp_path}" for name in ("user.home", "java.io.tmpdir")]
@@ -363,6 +319,17 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
     assert (status, rules) == (1, {"root", "root-missing"})
     status, rules = checked(build("/Files/app/hello.exe", "jib:2", "/Hives"))
     assert (status, rules) == (0, {"descriptor-missing"})
+
+
+def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stops(
+    address: str, base: str, tmp_path: Path
+) -> None:
+    crane = imagery.go_tool(imagery.CRANE)
+    for name, rules in (("hello.exe", {"time-missing"}), ("app/hello.exe", {"time-missing", "parent"})):
+        (tmp_path / "app.tar").write_bytes(tarred([Part(name, b"MZ", records={})]))
+        to = f"{address}/crane/{len(name)}:1"
+        run(crane, "append", "--insecure", "--base", base, "--new_layer", tmp_path / "app.tar", "--new_tag", to)
+        assert checked(to) == (int("parent" in rules), rules)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -384,4 +351,4 @@ def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(add
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:
     text = (PROJECT / "docs/images.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line.rstrip().endswith("| tested |")]
-    assert {row.split("|")[1].strip() for row in rows} == {"BuildKit", "buildah", "ko", "jib"}
+    assert {row.split("|")[1].strip() for row in rows} == {"BuildKit", "buildah", "ko", "jib", "crane"}

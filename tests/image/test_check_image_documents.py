@@ -12,6 +12,7 @@ import pytest
 from checking import checked, found
 from layouts import OCI, ROOTS, Layout, Part, base, sha256, tarred
 
+from generator.errors import GeneratorError
 from generator.image import opened
 
 
@@ -81,6 +82,8 @@ DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
     ("media-type", set_to("kinds/config", "application/json")),
     ("compression", zipped_as_tar),
     ("schema", set_to("manifest/schemaVersion", 1)),
+    ("schema", set_to("index/schemaVersion", 1)),
+    ("media-type", set_to("index/mediaType", f"{OCI}manifest.v1+json")),
     ("os", set_to("config/os", "linux")),
     ("architecture", set_to("config/architecture", "x86_64")),
     ("os-version", set_to("config/os.version", "ltsc2022")),
@@ -142,3 +145,11 @@ def test_what_several_platforms_share_is_told_of_each_and_read_once(
     assert (status, len(images)) == (1, 2)
     assert [[each["rule"] for each in image["findings"]] for image in images] == [["name"], ["name"]]
     assert len(opened_layers) == 2
+
+
+def test_a_layout_of_what_is_no_image_is_an_error(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.write()
+    layout.index["manifests"][0]["annotations"] = {"vnd.docker.reference.type": "attestation-manifest"}
+    with pytest.raises(GeneratorError, match="leads to no image"):
+        checked(layout.write())

@@ -241,3 +241,17 @@ def test_no_damage_to_a_file_of_a_layout_is_more_than_a_finding_or_an_error(tmp_
             assert path.name == "index.json"
         path.write_bytes(whole)
     assert passed < 10  # of index.json, whose white space and names are nobody's
+
+
+def test_no_damage_inside_of_a_layer_is_more_than_a_finding(tmp_path: Path) -> None:
+    parts = [*ROOTS, directory("Files/a", **RECORDS), Part("Files/a/x", b"x" * 70), Part("Files/" + "é" * 90)]
+    parts += [Part("Files/l", b"", tarfile.SYMTYPE, "a/x"), Part("Files/h", b"", tarfile.LNKTYPE, "Files/a/x")]
+    whole, lowest = tarred(parts), base()
+    chance = random.Random(11)  # noqa: S311 - the same damage for everybody
+    for number in range(300):
+        data, other = bytearray(whole), bytearray(lowest)
+        for _ in range(chance.randint(1, 4)):
+            target = data if number % 4 else other
+            target[chance.randrange(len(target))] = chance.choice(b"\0\xff/.:0aA\\= \n")
+        assert check(Layout(tmp_path / str(number), [bytes(other), bytes(data)], zipped=False).write())[0] in {0, 1}
+        shutil.rmtree(tmp_path / str(number))

@@ -15,7 +15,6 @@ from imagery import run
 from support import lack, need, selected
 
 from generator import home
-from generator.builder.wire import ROOT
 from generator.committed import committed_blob
 
 LAYERS = ("scratch", "hostprocess", "legacy")
@@ -150,20 +149,13 @@ def test_containerd_imports_the_image_by_its_name(ctr: list[str], shape: Path) -
 # buildah and Docker
 
 
+pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)
+
+
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The start of a command to a buildah that can build for Windows, with storage of the tests' own."""
-    if os.geteuid() != 0:
-        lack("buildah needs root here")
-    top = tmp_path_factory.mktemp("buildah")
-    (top / "netavark").write_text("#!/bin/sh\n")  # asked for, and never run, since no program is
-    (top / "netavark").chmod(0o755)
-    (top / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{top}"]\n')
-    tags = "containers_image_openpgp exclude_graphdriver_btrfs"
-    path = imagery.go_tool("go.podman.io/buildah/cmd/buildah", "-tags", tags, folder=ROOT / "tests/buildah")
-    settings = (f"CONTAINERS_CONF={top}/containers.conf", f"TMPDIR={top}")
-    where = ("--storage-driver", "vfs", "--root", f"{top}/root", "--runroot", f"{top}/run")
-    return ["env", "-u", "CONTAINERS_STORAGE_CONF", *settings, str(path), *where]
+    return imagery.buildah(tmp_path_factory.mktemp("buildah"))
 
 
 def test_buildah_builds_on_top(buildah: list[str], folder: Path, tmp_path: Path) -> None:

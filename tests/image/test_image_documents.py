@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documents of an image: what options make of its configuration, manifest and index, and what is refused."""
 
+import contextlib
 import gzip
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from imagery import digest_of, document, named
 
 from generator.errors import GeneratorError
 from generator.image import Options, make
-from generator.image.options import given, read
+from generator.image.options import checked, given, read
 
 AMD64, SERVER = "windows/amd64", "windows(10.0.20348+win32k)/amd64"
 
@@ -192,6 +193,22 @@ def test_a_program_that_cannot_start_is_warned_of_in_one_line(layer: str, folder
         assert len(warned) == bool(entrypoint and layer != "hostprocess"), said
 
 
+@pytest.mark.parametrize("options", [{"source": "hello.exe"}, {"env": {"A": 1}}, {"expose": (80,)}, {"to": (Path(),)}])
+def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=r"image: .*see its --help"):
+        make(Options(**{"to": (f"oci:{tmp_path}/out",), **options}), note=lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_layers_than_docker_takes_are_warned_of(folder: Path, tmp_path: Path) -> None:
+    source = (str(folder / "hello.exe"),) * 125
+    for one_layer in (False, True):
+        said: list[str] = []
+        with contextlib.suppress(GeneratorError):  # of the second, that both are called the same
+            make(Options(source=source, one_layer=one_layer, to=(f"oci:{tmp_path}/out",)), note=said.append)
+        assert said == ["warning: 126 layers, and Docker takes 125 at most; give --one-layer"] * (not one_layer)
+
+
 # ---------------------------------------------------------------------------------------------
 # A file of options
 
@@ -276,7 +293,7 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
 )
 def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None:
     with pytest.raises(GeneratorError, match=why):
-        given(words, None)
+        checked(given(words, None))
 
 
 def test_owner_is_another_name_of_security() -> None:

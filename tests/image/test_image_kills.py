@@ -79,42 +79,69 @@ def _stage(root: Path, place: Place) -> Path:
     return root
 
 
+class Run(NamedTuple):
+    """A run that was watched: what is at its place before and after it, and its calls that change something."""
+
+    old: object
+    new: object
+    calls: list[tuple[str, int]]
+
+
+def _watched(start: Path, place: Place, folder: Path) -> Run:
+    """Run on copies of *start*, in *folder*: once for what only a first run does, and once to look on."""
+    warm, done = (Path(shutil.copytree(start, folder / name, symlinks=True)) for name in ("warm", "done"))
+    assert _make(warm, place.to).returncode == 0
+    log = folder / "log"
+    traced = _make(done, place.to, need("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={_CALLS}")
+    assert traced.returncode == 0, traced.stderr
+    threads: dict[str, list[str]] = {}  # strace counts each thread's calls by themselves
+    for line in log.read_text().splitlines():
+        thread, said = line.split(maxsplit=1)
+        threads.setdefault(thread, []).append(said)
+    calls = sorted({point for said in threads.values() for point in points("\n".join(said))})
+    run = Run(place.found(start), place.found(done), calls)
+    assert (run.old is not None) == place.before
+    assert run.new not in (None, run.old)
+    return run
+
+
+def _signalled(root: Path, place: Place, name: str, call: str, number: int) -> int:
+    """Run with the signal *name* at a call; return the exit status."""
+    inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal={name}:when={number}")
+    return _make(root, place.to, need("strace"), "-f", "-qq", "-o", "/dev/null", *inject).returncode
+
+
 @pytest.mark.parametrize("what", PLACES)
 def test_a_kill_at_any_call_leaves_the_old_or_the_new(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = PLACES[what]
     start = _stage(tmp_path / "start", place)
-    old = place.found(start)
-    assert (old is not None) == place.before
-    warm, done = (Path(shutil.copytree(start, tmp_path / name, symlinks=True)) for name in ("warm", "done"))
-    assert _make(warm, place.to).returncode == 0  # what only a first run opens must not be counted
-    log = tmp_path / "log"
-    traced = _make(done, place.to, need("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={_CALLS}")
-    assert traced.returncode == 0, traced.stderr
-    new = place.found(done)
-    assert new is not None
-    assert new != old
-    threads: dict[str, list[str]] = {}  # strace counts each thread's calls by themselves
-    for line in log.read_text().splitlines():
-        thread, said = line.split(maxsplit=1)
-        threads.setdefault(thread, []).append(said)
-    kills = sorted({point for said in threads.values() for point in points("\n".join(said))})
-    assert len(kills) >= AT_LEAST / len(PLACES), kills
-    results = set()
-    for call, number in kills:
+    run = _watched(start, place, tmp_path)
+    ends = []
+    for call, number in run.calls:
         root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
-        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
-        killed = _make(root, place.to, need("strace"), "-f", "-qq", "-o", "/dev/null", *inject)
-        assert killed.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL, 0}, (call, number, killed.stderr)
-        found = place.found(root)
-        assert found in (old, new), (call, number)
-        results.add(found == new)
+        if _signalled(root, place, "SIGKILL", call, number) in {-signal.SIGKILL, 128 + signal.SIGKILL}:
+            ends.append(place.found(root))
+        assert place.found(root) in (run.old, run.new), (call, number)
         monkeypatch.chdir(root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))
-        assert place.found(root) == new
+        assert place.found(root) == run.new
         assert [path for path in tree(root) if TEMPORARY in path and "cache" not in path] == []
         monkeypatch.chdir(tmp_path)
         shutil.rmtree(root)
-    assert False in results
+    assert len(ends) >= AT_LEAST / len(PLACES), run.calls
+    assert run.old in ends
+
+
+def test_an_interrupt_at_any_call_leaves_nothing_half_made(tmp_path: Path) -> None:
+    place = PLACES["a layout with images"]
+    start = _stage(tmp_path / "start", place)
+    run = _watched(start, place, tmp_path)
+    for call, number in run.calls[::3]:
+        root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
+        _signalled(root, place, "SIGINT", call, number)
+        assert place.found(root) in (run.old, run.new), (call, number)
+        assert [path for path in tree(root) if TEMPORARY in path and "cache" not in path] == []
+        shutil.rmtree(root)

@@ -100,6 +100,7 @@ def test_a_destination_on_windows_may_have_a_drive() -> None:
         (f"docker-archive:d.tar:x@{D}", "no digest"),
         ("docker-archive:d.tar:X", "reference is none"),
         ("oci:a\0b", "no such transport"),
+        (f"oci:out@{D}", "a digest is what comes of an image"),
     ],
 )
 def test_what_is_no_destination_is_refused_with_what_would_be_one(text: str, why: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from generator.builder.wire import ROOT
 from generator.commands import COMMANDS
 from generator.image import Options, registry
-from generator.image.options import given
+from generator.image.options import checked, given
 
 TEXT = (ROOT / "docs/image-options.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+ \| [^|]*?) \|", TEXT, re.MULTILINE))
@@ -48,7 +48,7 @@ def test_the_command_has_every_option_of_the_table_and_two_more() -> None:
     options = {option.name for option in COMMANDS["image"].options}
     assert options == {*ROWS} - {"source"} | {"owner", "config"}
     words = {option.name.replace("-", "_"): None for option in COMMANDS["image"].options if option.name != "config"}
-    assert given(words, None) == Options()
+    assert checked(given(words, None)) == Options()
 
 
 def test_the_times_that_it_names_are_those_that_are_waited() -> None:

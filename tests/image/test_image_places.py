@@ -233,6 +233,13 @@ def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: 
     assert_whole(out)
 
 
+def test_no_file_is_in_two_layouts(folder: Path, tmp_path: Path) -> None:
+    imagery.made(folder, f"oci:{tmp_path}/one", f"oci:{tmp_path}/two")
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    files = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if path.is_file()]
+    assert {path.stat().st_nlink for path in files} == {1}
+
+
 def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
     imagery.made(folder, f"oci:{out}:x")
     for path in (out / "blobs/sha256").iterdir():

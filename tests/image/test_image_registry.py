@@ -83,6 +83,19 @@ def test_the_reference_leads_to_the_image(registry: Registry, folder: Path) -> N
     assert config["os"] == "windows"
 
 
+def test_what_is_printed_names_the_image_to_the_check_and_no_other(
+    registry: Registry, folder: Path, tmp_path: Path
+) -> None:
+    to = (f"oci:{tmp_path}/out", f"oci-archive:{tmp_path}/o.tar:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
+    first = imagery.made(folder, to[0], label={"a": "b"})
+    references = (*first, *imagery.made(folder, *to, f"docker://{registry.host}/chain:1"))
+    done = imagery.command(*references, folder=folder, name="check-image")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(": good image")[0] for line in done.stdout.splitlines()] == list(references)
+    other = references[0].replace(digest_of(references[0]), imagery.sha256(b""))
+    assert imagery.command(other, folder=folder, name="check-image").returncode == 2
+
+
 def test_crane_finds_the_pushed_image_right(registry: Registry, folder: Path, tmp_path: Path) -> None:
     (reference,) = imagery.made(folder, f"docker://{registry.host}/crane:1")
     environment = os.environ.copy()

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import random
+import re
 import subprocess
 import sys
 import zlib
@@ -15,8 +16,9 @@ from layering import fill, make, names, tar_of
 from support import lack, need
 
 from generator.builder.wire import ROOT
-from generator.image import compress
+from generator.image import cache, compress
 from generator.image.model import TAR, Compression
+from generator.oci.files import facts
 
 MEMBER = compress.MEMBER
 
@@ -115,7 +117,7 @@ DIGESTS = {
 PEAK = """
 import sys
 from pathlib import Path
-from generator.image import compress
+from generator.image import cache, compress
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 compress._cores = lambda: int(sys.argv[3])
@@ -163,6 +165,14 @@ def test_memory_stays_flat_on_many_cores_with_data_that_cannot_be_compressed(com
             file.write(os.urandom(MEMBER))
     most, _ = peak(folder, tmp_path / "out", 64, compression)
     assert most < (150_000_000 if compression == "best" else 100_000_000)
+
+
+def test_the_documentation_names_the_levels_and_the_bounds() -> None:
+    text = (ROOT / "docs/image-layers.md").read_text("utf-8")
+    told = {name: int(level or 0) for name, level in re.findall(r"^\| `(\w+)` \| (\d*) ?\|", text, re.MULTILINE)}
+    assert told == compress.LEVELS
+    assert f"at most {cache.LIMIT_MIB:,} MiB" in text
+    assert f"the {facts().limits.names + 1:,}th on" in text
 
 
 def test_the_wheels_of_deflate_are_the_ones_that_the_lock_names() -> None:

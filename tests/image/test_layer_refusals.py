@@ -95,6 +95,7 @@ def test_special_files_are_refused_without_being_opened(special: str, tmp_path: 
     assert f"{top}/odd: {special}, which no layer can hold" in refused(tmp_path / "out", top)
     assert f"{top}/odd: {special}" in refused(tmp_path / "alone", top / "odd")
     make(tmp_path / "without", top, exclude=("odd",))
+    make(tmp_path / "others", top, exclude=("*", "!x"))
 
 
 def test_a_source_that_is_not_there(tmp_path: Path) -> None:
