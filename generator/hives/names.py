@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names of keys and values: how a hive stores them, and how Windows sorts, hashes and compares them."""
 
+import struct
+
 from . import structures as s
 from .cells import Walk
 from .model import fold_name
@@ -29,8 +31,8 @@ def sort_key(name: str) -> bytes:
 def name_hash(key: bytes) -> int:
     """Return the hash that an `lh` entry holds, from the name's sort key."""
     value = 0
-    for high, low in zip(key[::2], key[1::2], strict=True):
-        value = (value * 37 + (high << 8 | low)) & 0xFFFFFFFF
+    for unit in struct.unpack(f">{len(key) // 2}H", key):
+        value = (value * 37 + unit) & 0xFFFFFFFF
     return value
 
 

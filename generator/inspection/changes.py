@@ -4,6 +4,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from ..errors import GeneratorError
@@ -275,6 +276,9 @@ def _values(
             note.of_value(node, each) for note, node, each in zip(notes, (mine, yours), (old, new), strict=True) if each
         ]
         before_text, after_text = (_value_text(each) if each else "" for each in (old, new))
+        if before_text == after_text and old and new:  # what is long is cut, and differs behind that
+            pairs = enumerate(zip_longest(old.data, new.data))
+            after_text += f", another from byte {next(at for at, (one, other) in pairs if one != other):,} on"
         told = " → ".join(filter(None, dict.fromkeys(words)))
         found.changes.append(Change(kind, "value", *place, name, before_text, after_text, told))
 

@@ -124,12 +124,13 @@ class _Drawn:
         for style, part in line.parts:
             if part:
                 text.append("  " if text else "").append(fit(part), _STYLES.get(style))
-        pieces = text.wrap(self._console, self._console.width - len(first), overflow="fold") if text else [Text()]
-        for number, piece in enumerate(pieces):
-            piece.rstrip()
-            with self._console.capture() as drawn:
+        room = self._console.width - len(first)
+        pieces = [text] if text.cell_len <= room else text.wrap(self._console, room, overflow="fold")
+        with self._console.capture() as drawn:
+            for number, piece in enumerate(pieces):
+                piece.rstrip()
                 self._console.print(Text.assemble((rest if number else first, "dim"), piece), soft_wrap=True)
-            self._write(drawn.get().rstrip("\n"))
+        self._write(drawn.get().removesuffix("\n"))
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user's word stands for: a committed layer, an image, a file or folder, or one of these in a git revision."""
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,7 @@ def is_there(root: Path, what: str) -> bool:
 
 def _opened_file(what: str, opened: Layer | HiveFile) -> Iterator[Opened]:
     """Yield the images of a tar that is an archive of some, or else what it is by itself."""
-    names = {entry.name for entry in opened.entries} if isinstance(opened, Layer) else set()
+    names = {posixpath.normpath(entry.name) for entry in opened.entries} if isinstance(opened, Layer) else set()
     if _LAYOUT in names:
         yield from open_image(f"oci-archive:{what}")
     elif _DOCKER in names:

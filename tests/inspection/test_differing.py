@@ -67,6 +67,15 @@ def test_keys_and_values_that_differ_are_told_before_the_bytes(tmp_path: Path) -
     ]
 
 
+def test_a_value_that_differs_behind_what_is_shown_of_it_says_where(tmp_path: Path) -> None:
+    old, new = (
+        hive(tmp_path, name, Node("root", values=[Value("long", REG_SZ, text("a" * 300 + name))]))
+        for name in ("old", "new")
+    )
+    (change,) = document("diff", old, new, status=1)["changes"]
+    assert change["new"] == change["old"] + ", another from byte 600 on"
+
+
 def test_each_byte_that_differs_is_told_by_its_field(tmp_path: Path) -> None:
     made = make(Node("root", subkeys=[Node("a", values=[Value("number", REG_DWORD, bytes(4))])]))
     (tmp_path / "old").write_bytes(made.data)

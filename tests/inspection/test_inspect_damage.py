@@ -89,6 +89,13 @@ def test_a_damaged_hive_is_shown_around_the_damage(tmp_path: Path) -> None:
     assert [finding["rule"] for finding in found["hive"]["findings"]] == ["key-signature"]
 
 
+def test_git_gets_a_damaged_file_as_far_as_it_goes_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "layer").write_bytes(BLOB[:900])
+    shown = lines("inspect", tmp_path / "layer", "--textconv")
+    assert shown[0].startswith("layer, ")
+    assert "  the gzip is damaged at byte 900: it ends too early" in shown
+
+
 def test_a_cut_hive_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
     values = [Value("long", REG_BINARY, bytes(6000))]
     data = bytes(make(Node("root", subkeys=[Node("a"), Node("b", values=values)])).data)

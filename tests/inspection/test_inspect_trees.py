@@ -3,6 +3,7 @@
 
 import base64
 import gzip
+import json
 import os
 import pty
 import re
@@ -119,8 +120,29 @@ def test_an_image_shows_its_platform_its_settings_and_each_layer_opened(tmp_path
         assert shown[-2:] == ["    Files/  directory", "    Hives/  directory"]
     subprocess.run(["tar", "-C", tmp_path / "image", "-cf", tmp_path / "image.tar", "."], check=True)
     assert lines("inspect", f"oci-archive:{tmp_path}/image.tar")[1:] == shown[1:]
+    assert lines("inspect", tmp_path / "image.tar")[1:] == shown[1:]
     with pytest.raises(GeneratorError, match="no such file or layer"):
         said("inspect", "nothing")
+
+
+def test_an_archive_for_docker_load_is_opened_whatever_it_is_called(tmp_path: Path) -> None:
+    config = {"architecture": "amd64", "os": "windows", "config": {"User": "ContainerUser"}}
+    made = tar(
+        [
+            (
+                "manifest.json",
+                json.dumps([{"Config": "c.json", "RepoTags": ["a:b"], "Layers": ["layer.tar"]}]).encode(),
+                {},
+            ),
+            ("c.json", json.dumps(config).encode(), {}),
+            ("layer.tar", tar([("Files", None, {}), ("Files/a", b"abc", {}), ("Hives", None, {})]), {}),
+        ]
+    )
+    (tmp_path / "some").write_bytes(made)
+    shown = lines("inspect", tmp_path / "some")
+    assert shown == lines("inspect", f"docker-archive:{tmp_path}/some")
+    assert shown[1:3] == ["  made for  windows/amd64", "  user  ContainerUser"]
+    assert shown[-3:] == ["    Files/  directory", "      a  3 bytes", "    Hives/  directory"]
 
 
 def test_a_path_goes_straight_to_an_entry_or_key_in_any_case(tmp_path: Path) -> None:
@@ -211,3 +233,4 @@ def test_a_hive_of_50_mb_shows_its_first_lines_before_it_is_read(tmp_path: Path)
         assert process.wait(60) == 2
         assert process.stderr.read() == b""
     assert first[2].split()[0] == b"Key000"
+    (tmp_path / "hive").unlink()
