@@ -8,7 +8,7 @@ const MOST_FOUND = 100;
  * @param {number} byte
  */
 function small(byte) {
-    return byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+  return byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
 }
 
 /**
@@ -18,24 +18,24 @@ function small(byte) {
  * @param {boolean} folded
  */
 function* occurrences(bytes, wanted, folded) {
-    /** @type {(byte: number) => number} */
-    const fold = folded ? small : (byte) => byte;
-    const sought = wanted.map(fold);
-    for (let at = 0; at + sought.length <= bytes.length; at++) {
-        let same = 0;
-        while (same < sought.length && fold(bytes[at + same]) === sought[same]) same++;
-        if (same === sought.length) yield at;
-    }
+  /** @type {(byte: number) => number} */
+  const fold = folded ? small : (byte) => byte;
+  const sought = wanted.map(fold);
+  for (let at = 0; at + sought.length <= bytes.length; at++) {
+    let same = 0;
+    while (same < sought.length && fold(bytes[at + same]) === sought[same]) same++;
+    if (same === sought.length) yield at;
+  }
 }
 
 /** @param {string} text */
 function utf16(text) {
-    const bytes = new Uint8Array(2 * text.length);
-    for (let i = 0; i < text.length; i++) {
-        const unit = text.charCodeAt(i);
-        [bytes[2 * i], bytes[2 * i + 1]] = [unit & 0xff, unit >> 8];
-    }
-    return bytes;
+  const bytes = new Uint8Array(2 * text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    [bytes[2 * i], bytes[2 * i + 1]] = [unit & 0xff, unit >> 8];
+  }
+  return bytes;
 }
 
 /**
@@ -43,9 +43,9 @@ function utf16(text) {
  * @param {string} text
  */
 function fromHex(text) {
-    const digits = text.replace(/^0x|\s+/gi, "");
-    if (!/^([0-9a-f]{2})+$/i.test(digits)) return null;
-    return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  const digits = text.replace(/^0x|\s+/gi, "");
+  if (!/^([0-9a-f]{2})+$/i.test(digits)) return null;
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
 /**
@@ -55,24 +55,24 @@ function fromHex(text) {
  * @param {string} kind
  */
 function search(subject, text, kind) {
-    /** @type {Map<number, number>} */
-    const found = new Map();
-    /** @type {(offset: number) => void} */
-    const add = (offset) => {
-        const region = subject.regionAt(offset);
-        if (!found.has(region)) found.set(region, offset);
-    };
-    const bytes = kind === "hex" ? fromHex(text) : null;
-    if (bytes) {
-        for (const at of occurrences(subject.bytes, bytes, false)) add(at);
-    } else if (kind !== "hex") {
-        const wanted = text.toLowerCase();
-        for (const [, region, label, note] of subject.made.tree) {
-            if (`${label}\n${note}`.toLowerCase().includes(wanted)) add(subject.starts[region]);
-        }
-        for (const encoded of [new TextEncoder().encode(text), utf16(text)]) {
-            for (const at of occurrences(subject.bytes, encoded, true)) add(at);
-        }
+  /** @type {Map<number, number>} */
+  const found = new Map();
+  /** @type {(offset: number) => void} */
+  const add = (offset) => {
+    const region = subject.regionAt(offset);
+    if (!found.has(region)) found.set(region, offset);
+  };
+  const bytes = kind === "hex" ? fromHex(text) : null;
+  if (bytes) {
+    for (const at of occurrences(subject.bytes, bytes, false)) add(at);
+  } else if (kind !== "hex") {
+    const wanted = text.toLowerCase();
+    for (const [, region, label, note] of subject.made.tree) {
+      if (`${label}\n${note}`.toLowerCase().includes(wanted)) add(subject.starts[region]);
     }
-    return [...found.values()].sort((one, other) => one - other);
+    for (const encoded of [new TextEncoder().encode(text), utf16(text)]) {
+      for (const at of occurrences(subject.bytes, encoded, true)) add(at);
+    }
+  }
+  return [...found.values()].sort((one, other) => one - other);
 }
