@@ -6,6 +6,7 @@ without its start and the loading of modules; memory is what a process grows by 
 time to the first lines, and to those of one key, it is that of the whole program.
 """
 
+import math
 import random
 import resource
 import statistics
@@ -24,6 +25,7 @@ from maker import Node, make, text  # noqa: E402 (found only once the path is se
 
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value  # noqa: E402
 
+LIMIT = 90  # seconds by the clock that a reader is given
 CHILD = """
 import sys, time
 def memory():
@@ -123,9 +125,15 @@ def by_hivexml(path: Path) -> float:
 
 
 def by_python(path: Path, modules: str, run: str) -> tuple[float, float]:
-    """Return the processor time in seconds that *run* takes, and the memory in bytes that the process grew by."""
+    """Return the processor time in seconds that *run* takes, and the memory in bytes that the process grew by.
+
+    The time is endless where the run was ended after LIMIT.
+    """
     command = [sys.executable, "-c", CHILD.format(modules=modules, run=run), str(path)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    try:
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return math.inf, 0
     seconds, memory = map(float, done.stdout.split())
     return seconds, memory
 
@@ -137,10 +145,14 @@ def measure(title: str, path: Path, readers: Sequence[tuple[str, str, str, float
     for _ in range(rounds):
         taken.setdefault("hivexml", []).append((by_hivexml(path), 0))
         for name, modules, run, _ in readers:
-            taken.setdefault(name, []).append(by_python(path, modules, run))
+            if (math.inf, 0) not in taken.setdefault(name, []):
+                taken[name].append(by_python(path, modules, run))
     base = statistics.median(seconds for seconds, _ in taken["hivexml"])
     rows = [["hivexml", f"{base:.2f} s", "1.00", "", "", ""]]
     for name, _, _, most in readers:
+        if math.inf in {seconds for seconds, _ in taken[name]}:
+            rows.append([name, f"over {LIMIT} s", "", "", "", ""])
+            continue
         seconds = statistics.median(seconds for seconds, _ in taken[name])
         memory = max(0, statistics.median(memory for _, memory in taken[name]) - size) / size
         ours = most is not None

@@ -6,13 +6,11 @@ in a checkout, whose parsers cli.py makes of the table; and ``./invokew``, whose
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import console, home
+from . import running
 from .errors import GeneratorError
 
-ROOT = Path(home.ROOT)
 INSTALLED, MODULE, INVOKE = DOORS = ("winscratch", "python -m generator", "./invokew")
 # The letter of an option is the same in all commands that have it.
 LETTERS = {
@@ -71,135 +69,6 @@ class Command(NamedTuple):
     checkout: bool = False  # works on a checkout, so that an installed program hands it to the checkout's own code
 
 
-def _generate(engine: str | None, only: str | None, **options: Any) -> int:
-    from . import pipeline
-
-    return pipeline.generate(ROOT, engine=engine or None, only=only or None, **options)
-
-
-def _check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
-    from . import pipeline
-
-    return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
-
-
-def _verify(engine: str | None, **documents: str | None) -> int:
-    from . import verify
-
-    paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in documents.items()}
-    return verify.verify(ROOT, engine=engine or None, **paths)
-
-
-def _vendor(language: str, layer: str, dest: str, **options: Any) -> int:
-    from .copies import vendor
-
-    return vendor.vendor(ROOT, language, layer, dest, **options)
-
-
-def _vendored(path: Sequence[str], *, json: bool, **options: Any) -> int:
-    from .copies import vendored
-
-    return vendored.check(ROOT, path or ["."], as_json=json, **options)
-
-
-def _check_hive(file: Sequence[str], *, json: bool) -> int:
-    from .hives import check
-
-    if not file:
-        raise GeneratorError("check-hive: name the hives to check")
-    return check.report(file, json)
-
-
-def _check_image(ref: Sequence[str], *, json: bool) -> int:
-    from .imagecheck import command
-
-    return command.report(ref, json)
-
-
-def _layer(name: str, **parts: bool) -> int:
-    from .copies import show
-
-    chosen = [part for part, wanted in parts.items() if wanted]
-    if len(chosen) != 1:
-        raise GeneratorError(f"layer: give one of {', '.join(f'--{part}' for part in parts)}")
-    return show.show(ROOT, name, chosen[0])
-
-
-def _report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
-    from .inspection import report
-
-    return report.report(ROOT, what, to=to, show=options["open"], history=history)
-
-
-def _inspect(what: Sequence[str], **options: Any) -> int:
-    from .inspection import command
-
-    return command.inspect(ROOT, what, **options)
-
-
-def _diff(what: Sequence[str], **options: bool) -> int:
-    from .inspection import differing
-
-    return differing.diff(ROOT, what, **options)
-
-
-def _sddl(text: str, *, decode: bool) -> int:
-    from .security import command
-
-    return command.sddl(text, decode=decode)
-
-
-def _image(src: Sequence[str], config: str | None, **options: Any) -> int:
-    from .image import command
-
-    return command.image(src, config, options)
-
-
-def _test(file: Sequence[str], select: str | None, **options: bool) -> int:
-    from .machine import testing
-
-    return testing.run_tests(files=file, select=select or "", everything=options["all"], note=console.note)
-
-
-def _lint() -> int:
-    from .machine import checks, venv
-
-    venv.ensure_test_packages(console.note)
-    return checks.lint(say=console.say, note=console.note)
-
-
-def _fix() -> int:
-    from .machine import checks, venv
-
-    venv.ensure_test_packages(console.note)
-    return checks.fix(say=console.say, note=console.note)
-
-
-def _completion(shell: str) -> int:
-    from . import completing
-
-    return completing.script(shell)
-
-
-def _languages() -> Iterable[str]:
-    from .languages.table import LANGUAGES
-
-    return LANGUAGES
-
-
-def _option_help(option: str) -> str:
-    from .languages.table import option_help
-
-    return option_help(option)
-
-
-def _layers() -> Iterable[str]:
-    from .languages.table import kinds
-    from .manifest import layers
-
-    return [*layers(home.ROOT), *kinds()]
-
-
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 _WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
@@ -209,7 +78,7 @@ COMMANDS = {
         Command(
             "generate",
             "Build stale hives, layers, blobs and modules.",
-            _generate,
+            running.generate,
             options=(
                 _ENGINE,
                 Option("force", "make everything, stale or not"),
@@ -221,7 +90,7 @@ COMMANDS = {
         Command(
             "check-stale",
             "Say what is stale: exit status 0 fresh, 1 stale, 2 error.",
-            _check_stale,
+            running.check_stale,
             options=(
                 Option("json", "say it as JSON"),
                 Option("full", "make everything again in memory and compare, changed or not"),
@@ -233,7 +102,7 @@ COMMANDS = {
         Command(
             "verify",
             "Rebuild everything from source for an auditor, compare, and print each digest.",
-            _verify,
+            running.verify,
             options=(
                 _WITNESS,
                 Option("provenance", "write an in-toto statement of what was made from what to this file", "FILE"),
@@ -244,16 +113,16 @@ COMMANDS = {
         Command(
             "vendor",
             "Write a layer's module into another project.",
-            _vendor,
+            running.vendor,
             arguments=(
-                Argument("LANGUAGE", lambda: f"one of {', '.join(_languages())}", choices=_languages),
-                Argument("LAYER", "the layer, or `files` for the writer of layers on top", choices=_layers),
+                Argument("LANGUAGE", lambda: f"one of {', '.join(running.languages())}", choices=running.languages),
+                Argument("LAYER", "the layer, or `files` for the writer of layers on top", choices=running.layers),
                 Argument("DEST", "the file to write, or a folder for it"),
             ),
             options=(
-                Option("package", lambda: _option_help("package"), "NAME"),
-                Option("prefix", lambda: _option_help("prefix"), "PREFIX"),
-                Option("compat", lambda: _option_help("compat"), "INTERFACE"),
+                Option("package", lambda: running.option_help("package"), "NAME"),
+                Option("prefix", lambda: running.option_help("prefix"), "PREFIX"),
+                Option("compat", lambda: running.option_help("compat"), "INTERFACE"),
                 Option("force", "replace a file that was edited, or is not ours"),
                 Option("dry-run", "say what would be written"),
                 Option("diff", "show what would be written"),
@@ -263,7 +132,7 @@ COMMANDS = {
         Command(
             "vendored",
             "Say in what state the copies at and below each PATH are: exit status 0 fresh, 1 not, 2 error.",
-            _vendored,
+            running.vendored,
             arguments=(Argument("PATH", "a file or folder (default: the current folder)", many=True),),
             options=(
                 Option("json", "say it as JSON"),
@@ -278,14 +147,14 @@ COMMANDS = {
         Command(
             "check-hive",
             "Say whether Windows would load each registry hive FILE: exit status 0 all, 1 not, 2 error.",
-            _check_hive,
+            running.check_hive,
             arguments=(Argument("FILE", "a hive", many=True),),
             options=(Option("json", "say it as JSON"),),
         ),
         Command(
             "check-image",
             "Say whether Windows would take each image as what it says: exit status 0 all, 1 not, 2 error.",
-            _check_image,
+            running.check_image,
             arguments=(
                 Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
             ),
@@ -294,8 +163,8 @@ COMMANDS = {
         Command(
             "layer",
             "Write a layer, or what belongs to it, to standard output.",
-            _layer,
-            arguments=(Argument("NAME", "the layer", choices=_layers),),
+            running.layer,
+            arguments=(Argument("NAME", "the layer", choices=running.layers),),
             options=(
                 Option("tar", "the layer as a tar"),
                 Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
@@ -306,8 +175,8 @@ COMMANDS = {
         Command(
             "report",
             "Write one HTML file in which every byte of layers, images and hives can be looked at.",
-            _report,
-            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            running.report,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, running.layers),),
             options=(
                 Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
                 Option("open", "open it in a browser"),
@@ -317,8 +186,8 @@ COMMANDS = {
         Command(
             "inspect",
             "Show what is in layers, images and registry hives: exit status 0 whole, 1 damaged, 2 error.",
-            _inspect,
-            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, _layers),),
+            running.inspect,
+            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, running.layers),),
             options=(
                 Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
                 Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),
@@ -334,13 +203,13 @@ COMMANDS = {
         Command(
             "diff",
             "Say how two layers, images or hives differ, meaning before bytes: exit status 0 equal, 1 not, 2 error.",
-            _diff,
+            running.diff,
             arguments=(
                 Argument(
                     "WHAT",
                     f"OLD and NEW, each {_WHAT}; without NEW the committed layers",
                     True,
-                    _layers,
+                    running.layers,
                 ),
             ),
             options=(
@@ -352,14 +221,14 @@ COMMANDS = {
         Command(
             "sddl",
             "Turn a security descriptor from SDDL to the base64 that layers carry, or back.",
-            _sddl,
+            running.sddl,
             arguments=(Argument("TEXT", "the descriptor"),),
             options=(Option("decode", "from base64 to SDDL"),),
         ),
         Command(
             "image",
             "Make a Windows image of files and folders, on a base layer, and print its reference by digest.",
-            _image,
+            running.image,
             arguments=(Argument("SRC", r"a file or folder, as SRC[:DEST] where it goes to a path, C:\app", many=True),),
             options=(
                 Option(
@@ -388,7 +257,7 @@ COMMANDS = {
         Command(
             "test",
             "Run all tests that this machine can: exit status 0 passed, 1 not, 2 error.",
-            _test,
+            running.test,
             options=(
                 Option("all", "install what the tests use and this machine lacks, as root or by passwordless sudo"),
                 Option("select", "pytest's -k expression", "EXPRESSION"),
@@ -400,21 +269,21 @@ COMMANDS = {
         Command(
             "lint",
             "Run every checker and formatter over the sources: exit status 0 nothing found, 1 something, 2 error.",
-            _lint,
+            running.lint,
             doors=(INVOKE,),
             checkout=True,
         ),
         Command(
             "fix",
             "Have the formatters and checkers fix what they can, and write the documents' generated parts.",
-            _fix,
+            running.fix,
             doors=(INVOKE,),
             checkout=True,
         ),
         Command(
             "completion",
             "Print what has a shell complete this program's words; give it to the shell's eval, or to fish's source.",
-            _completion,
+            running.completion,
             arguments=(Argument("SHELL", "bash, zsh or fish", choices=lambda: ("bash", "zsh", "fish")),),
             doors=(INSTALLED,),
         ),

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:cd615b388d65756d9bc9ccdae94261e94afbdb95bbfceb91b45780c9b9865687","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:1b5c4b4bd4e5431040c83a9b6d60ba6e255104307fc18175658e51dc1c72e0b6","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -246,7 +246,9 @@ function headers({ type, mode, name, target, size, number, security, times }) {
 
 function record(key, value) {
   const data = ` ${key}=${value}\n`;
-  const bytes = new TextEncoder().encode(data).length;
+  const bytes = isAscii(data)
+    ? data.length
+    : new TextEncoder().encode(data).length;
   const digits = String(bytes + String(bytes).length).length;
   return `${bytes + digits}${data}`;
 }
@@ -295,7 +297,10 @@ function block(name, link, mode, size, seconds, type) {
     put(out, 329, octal(0, 7));
     put(out, 337, octal(0, 7));
   }
-  const total = out.reduce((sum, byte) => sum + byte, 0);
+  let total = 0;
+  for (let n = 0; n < out.length; n++) {
+    total += out[n];
+  }
   put(out, 148, `${octal(total, 6)}\0`);
   return out;
 }
@@ -597,6 +602,7 @@ function isListReadable(list) {
 // ------------------------------------------------------------------------------------
 // The writer
 
+const SMALL = 1 << 16; // bytes of data that are copied, to be written all at once
 const PARENT = "parent"; // a directory that has no header: only a whiteout is below it
 
 /**
@@ -633,9 +639,17 @@ export class Writer {
     return this.#next(async () => {
       const known = data instanceof Uint8Array ? data.length : data.size;
       const { size = known ?? -1 } = options;
-      await this.#entry({ ...options, kind: "file", path, size });
+      const entry = { ...options, kind: "file", path, size };
+      if (known === size && data instanceof Uint8Array && size <= SMALL) {
+        await this.#entry(entry, data, padding(size));
+        return;
+      }
+      await this.#entry(entry);
       let left = BigInt(size);
       for await (const chunk of chunksOf(data)) {
+        if (!(chunk instanceof Uint8Array)) {
+          throw new TypeError("a file's data is bytes");
+        }
         left -= BigInt(chunk.length);
         if (left < 0n) {
           break;
@@ -696,6 +710,7 @@ export class Writer {
         await act();
       } catch (error) {
         this.#failure = error;
+        this.#out.releaseLock(); // so that the stream can be aborted
         throw error;
       }
     });
@@ -703,8 +718,8 @@ export class Writer {
     return done;
   }
 
-  /** Writes an entry's header, after those of the parents that have none yet. */
-  async #entry(entry) {
+  /** Writes an entry's header, after those of the parents that have none yet, and data. */
+  async #entry(entry, ...data) {
     const { kind, path, target } = entry;
     const common = { descriptor: this.#descriptor, time: this.#time };
     const own = header({
@@ -722,7 +737,7 @@ export class Writer {
       const parent = parts.slice(0, size).join("/");
       missing.push(header({ ...common, kind: "directory", path: parent }));
     }
-    await this.#put(concatenated([...missing, own]));
+    await this.#put(concatenated([...missing, own, ...data]));
   }
 
   /** Takes in an entry; returns how many parts its first parent to write has. */

@@ -100,6 +100,7 @@ internal static class Faults
         var tree = new WindowsFiles.Tree { IsFile = path => new UnixFileInfo(path).IsRegularFile };
         Say("a pipe", 1 << 20, layer => layer.AddTree("", args[0], tree), end);
         Say("no folder", 1 << 20, layer => layer.AddTree("", "/nowhere"), end);
+        Say("a kind", 1 << 20, layer => layer.Add(new Entry((Kind)6, "x")), end);
         Console.WriteLine(Text("a\u0007\u202e\"b"));
         Console.WriteLine(Text(new string('x', 201) + ":"));
     }

@@ -94,6 +94,16 @@ test("a source that fails is an error, and stays one", async () => {
     await assert.rejects(layer.close(), reason);
 });
 
+test("data that is no bytes is an error, and the stream can then be aborted", async () => {
+    for (const data of ["text", ["text"], new ArrayBuffer(1), null]) {
+        const out = new WritableStream();
+        const layer = new Writer(out);
+        await assert.rejects(layer.add("a", data, { size: 4 }), TypeError);
+        await assert.rejects(layer.close(), TypeError);
+        await out.abort();
+    }
+});
+
 test("a time is a bigint, for a number has no nanoseconds", () => {
     assert.throws(() => header({ kind: "file", path: "a", time: 1 }), TypeError);
     assert.throws(() => made({ time: Date.now() }), TypeError);

@@ -148,10 +148,13 @@ by drops: ok 5120 ok 6144
 broken: broken 4608 {broken} 4608 again 4608
 a pipe: kind 0 again 0
 no folder: /nowhere 0 again 0
-"a\\u0007\\u202e"b": a part of the path has a character that no name on Windows has
+{kind}"a\\u0007\\u202e"b": a part of the path has a character that no name on Windows has
 "{long}...": a part of the path has a character that no name on Windows has
 """
-BROKEN = {"java": "the-layer-was-broken-off", "csharp": "again"}
+ONLY = {
+    "java": {"broken": "the-layer-was-broken-off", "kind": ""},
+    "csharp": {"broken": "again", "kind": "a kind: kind 0 again 0\n"},  # an enumeration there holds any number
+}
 
 
 @pytest.mark.parametrize("language", ENDINGS)
@@ -163,7 +166,7 @@ def test_after_an_error_nothing_more_is_written_and_it_comes_again(language: str
         command = [*java.JAVA, "-cp", classes, "Faults"]
     else:
         command = csharp.compiled(tmp_path, PROJECT / "tests/csharp/Faults.cs")
-    assert run(*command, tmp_path / "folder") == FAULTS.format(broken=BROKEN[language], long="x" * 200)
+    assert run(*command, tmp_path / "folder") == FAULTS.format(**ONLY[language], long="x" * 200)
 
 
 def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:

@@ -31,8 +31,11 @@ def test_the_document_names_the_files_and_where_they_go() -> None:
 def test_a_language_of_three_files_passes_every_test_that_languages_share(tree: Path) -> None:
     need("php")
     for name in ("tests", "docs", "examples", "README.md", "pyproject.toml"):
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, tree / name)
+        if (PROJECT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules", "target")
+            shutil.copytree(PROJECT / name, tree / name, ignore=ignored, dirs_exist_ok=True)
+        else:
+            shutil.copy(PROJECT / name, tree / name)
     for name, place in PLACES.items():
         (tree / place).parent.mkdir(exist_ok=True)
         shutil.copy(NEWCOMER / name, tree / place)

@@ -59,6 +59,15 @@ def test_the_writer_keeps_its_word_when_something_fails(
     assert re.search(rf"test result: ok\. {7 if features else 5} passed; 0 failed; 0 ignored", run(program))
 
 
+@pytest.mark.parametrize("module", sorted(OUTPUT.glob("rust/*.rs")), ids=lambda path: path.stem)
+def test_modules_fit_crates_of_a_later_edition(module: Path, tmp_path: Path) -> None:
+    newest = max(compilers(), key=lambda version: [int(part) for part in re.findall(r"\d+", version)])
+    if [int(part) for part in newest.split(".")[:2]] < [1, 85]:
+        lack("there is no rustc that knows the edition 2024")
+    words = ("--edition", "2024", "-D", "warnings", "--crate-type", "lib", "--emit", "metadata", "--out-dir", tmp_path)
+    run(compilers()[newest], *words, *rust.STD, module)
+
+
 def test_the_oldest_rustc_that_is_promised_is_here() -> None:
     if not compilers():
         lack(f"there is no rustc from {FLOOR[0]}.{FLOOR[1]} on")

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: invoke vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9e001003f5a01a5548c262c02e6475dd37d42d90fd9a16529f9a86ae96d029d8","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:fb524e3b13a4b2aae11f867d8f4513064b6bfa692607f29c5178eef3f45c5ccf","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -48,16 +48,16 @@ import java.util.Set;
  * came before: whether a path is there already, and whether its parents are.
  */
 public final class WindowsFiles {
-  /** One of Windows' attributes, to be combined; 0 is the default: ARCHIVE for files and such. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int READ_ONLY = 1;
 
-  /** One of Windows' attributes, to be combined; 0 is the default: ARCHIVE for files and such. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int HIDDEN = 2;
 
-  /** One of Windows' attributes, to be combined; 0 is the default: ARCHIVE for files and such. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int SYSTEM = 4;
 
-  /** One of Windows' attributes, to be combined; 0 is the default: ARCHIVE for files and such. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int ARCHIVE = 32;
 
   /** None of the other attributes; by itself only. */
@@ -67,11 +67,22 @@ public final class WindowsFiles {
 
   /** What an entry is. */
   public enum Kind {
+    /** A file. */
     FILE('0', 0644, 0, 32),
+
+    /** A directory. */
     DIRECTORY('5', 0755, 16, 0),
+
+    /** A file link. */
     FILE_LINK('2', 0777, 1024, 32),
+
+    /** A directory link. */
     DIRECTORY_LINK('2', 0777, 1040, 0),
+
+    /** A hard link. */
     HARD_LINK('1', 0644, -1, 0),
+
+    /** A whiteout. */
     WHITEOUT('0', 0644, -1, 0);
 
     final char type;
