@@ -27,6 +27,7 @@ TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 _INPUT_FOLDERS = ("generator", "templates")
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
 _DOCUMENTS = (REPORT, *MAPS)  # outputs that stand among documents
+_HALF = "left half written by a run that was killed"
 _LINK = "a symbolic link; put the file itself here"
 
 Strange = list[tuple[str, str]]  # paths of files that should not be there, each with the reason
@@ -109,6 +110,9 @@ def look(root: str) -> tuple[dict[str, str], dict[str, str], Strange]:
                 hashes[path] = content_hash(path, read_file(f"{root}/{path}", path))
         else:
             _walk(root, path, outputs if path == "output" else inputs, strange)
+    if os.path.isdir(f"{root}/docs"):
+        left = (name for name in os.listdir(f"{root}/docs") if name[0] == "." and name.endswith(TEMPORARY))
+        strange += [(f"docs/{name}", _HALF) for name in sorted(left)]
     outputs.pop(MANIFEST, None)
     return inputs, outputs, strange
 
@@ -132,7 +136,7 @@ def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange) -> N
             if top == "output":
                 _check_bytecode(root, path, {name.name for name in entries}, strange)
         elif top == "output" and entry.name[0] == "." and entry.name.endswith(TEMPORARY) and not is_folder:
-            strange.append((path, "left half written by a run that was killed"))
+            strange.append((path, _HALF))
         elif entry.name[0] == "." or entry.name == "__pycache__":
             strange.append((path, "a hidden file or folder; remove it, or take the dot from its name"))
         elif folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):

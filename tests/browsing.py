@@ -2,18 +2,21 @@
 """Browsers that look at a report as its readers do, and what Node.js brings to check it."""
 
 import contextlib
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from support import need, wait_until
+from support import lack, need, wait_until
 
 from generator.builder.wire import ROOT
+from generator.unchanged import REPORT
 
+COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/browser"
 SCRIPTS = ROOT / "templates/report"
 SECONDS = 20  # that a step in a browser may take
@@ -26,8 +29,6 @@ FLAGS = (
     "--no-first-run",
     "--no-sandbox",  # which root needs
 )
-
-Visit = Callable[..., contextlib.AbstractContextManager[Page]]
 
 
 @contextlib.contextmanager
@@ -72,6 +73,8 @@ def node_modules(folder: Path) -> Path:
         shutil.copy(PACKAGE / name, folder)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT", done.stderr):
+        lack("npm's registry cannot be reached")
     if done.returncode:
         pytest.fail(f"npm ci: {done.stderr}")
     return folder / "node_modules"

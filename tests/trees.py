@@ -50,9 +50,10 @@ def check(root: Path) -> tuple[int, list[str]]:
 
 
 def outputs(root: Path, *, temporary: bool = False) -> dict[str, bytes]:
-    """Return every file below output/ by path, with *temporary* those too that a dead run left half-written."""
+    """Return every file below output/ and docs/ by path; if *temporary*, also what a dead run left half-written."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted((root / "output").rglob("*"))
+        for folder in ("output", "docs")
+        for path in sorted((root / folder).rglob("*"))
         if path.is_file() and (temporary or not path.name.endswith(TEMPORARY))
     }

@@ -46,7 +46,7 @@ def report(
     where something cannot be read or is too large, and where a file that is no report stands in the place.
     """
     target = Path(to or DEFAULT)
-    if target.exists() and _MARK not in read_file(target, str(target))[:4096]:
+    if target.exists() and _MARK not in read_file(target, str(target), 4 * MAX_BYTES)[:4096]:
         raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
     subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None

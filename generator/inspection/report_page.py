@@ -25,6 +25,7 @@ from .report_differences import differences
 from .report_render import render
 
 SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each knows those before it
+STYLES: Final = ("page.css", "view.css", "media.css")
 MOST_FINDINGS: Final = 100
 
 Facts = tuple[tuple[str, str, bool], ...]  # each with its label, and whether it is there to be copied
@@ -70,7 +71,7 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Hist
         "subjects": made,
         "tour": None if tour is None else {"subject": tour, "steps": tours[tour]},
     }
-    style = _colours() + _source(templates, "page.css")
+    style = _colours() + "\n".join(_source(templates, name) for name in STYLES)
     script = "\n".join(_source(templates, name) for name in SCRIPTS)
     context = {
         "title": title,

@@ -11,7 +11,13 @@ function told(subject, tree, offset) {
   const region = subject.regionAt(offset);
   const line = tree.lineAt(region);
   const parts = subject.parts(region);
-  const part = parts[lastUpTo(parts.map((each) => each.offset), offset)];
+  const part =
+    parts[
+      lastUpTo(
+        parts.map((each) => each.offset),
+        offset,
+      )
+    ];
   const field = part ? `${part.field.name}: ${visible(subject.text(part))}` : "";
   return [`byte ${hex(offset)}`, subject.structure(region).name, field, line < 0 ? "" : tree.path(line)]
     .filter(Boolean)
@@ -94,12 +100,19 @@ class Details {
     const target = subject.target(part);
     const says = element("td", {}, visible(subject.text(part)) || "nothing");
     if (target >= 0) {
-      says.append(" ", button(`to ${subject.structure(target).name}`, () => this.go(subject.starts[target])));
+      says.append(
+        " ",
+        button(`to ${subject.structure(target).name}`, () => this.go(subject.starts[target])),
+      );
     }
     if (part.field.kind !== "bytes") {
       says.append(element("span", { class: "hex" }, hexBytes(raw.subarray(0, 8)) + (raw.length > 8 ? " …" : "")));
     }
-    const name = element("th", { scope: "row" }, button(part.field.name, () => this.go(part.offset), { class: "line" }));
+    const name = element(
+      "th",
+      { scope: "row" },
+      button(part.field.name, () => this.go(part.offset), { class: "line" }),
+    );
     if (part.field.meaning) name.append(element("span", { class: "meaning" }, part.field.meaning));
     return element("tr", {}, name, says);
   }

@@ -57,7 +57,10 @@ class ByteMap {
     const gutter = Math.round(GUTTER * letter);
     const columns = [64, 32].find((count) => width >= count * LEAST_CELL + gutter) ?? 16;
     this.gutter = columns > 16 ? gutter : 0;
-    const cell = Math.max(LEAST_CELL, Math.min(Math.floor(MOST_CELL * letter), Math.floor((width - this.gutter) / columns)));
+    const cell = Math.max(
+      LEAST_CELL,
+      Math.min(Math.floor(MOST_CELL * letter), Math.floor((width - this.gutter) / columns)),
+    );
     if (columns !== this.columns || cell !== this.cell || letter !== this.letter) {
       [this.columns, this.cell, this.letter, this.fold] = [columns, cell, letter, Math.round(FOLD_HEIGHT * letter)];
       this.layOut();
@@ -260,7 +263,9 @@ class ByteMap {
       context.fillStyle = looks.ink;
       context.fillRect(left + 2, 2, cell - 5, cell - 5);
     }
-    for (let at = start; this.marks.size && at < end; at++) if (this.marks.has(at)) this.flag(context, looks, at - start);
+    for (let at = start; this.marks.size && at < end; at++) {
+      if (this.marks.has(at)) this.flag(context, looks, at - start);
+    }
   }
 
   /**
@@ -314,7 +319,9 @@ class ByteMap {
     context.globalAlpha = 1;
     context.fillStyle = colour;
     context.fillRect(0, 1, 5, this.fold - 3);
-    const hidden = subject.made.hidden.some((from, i, all) => i % 2 === 0 && from <= start && start < from + all[i + 1]);
+    const hidden = subject.made.hidden.some(
+      (from, i, all) => i % 2 === 0 && from <= start && start < from + all[i + 1],
+    );
     const what = hidden ? "bytes not held here" : "zero bytes";
     context.fillStyle = looks.ink;
     context.font = `${SMALL * this.letter}px ${looks.font}`;

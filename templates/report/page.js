@@ -91,11 +91,19 @@ function startSearch(views) {
     const [text, kind] = [String(fields.get("text")), String(fields.get("kind"))];
     list.replaceChildren();
     if (!text) return void (count.textContent = "");
-    if (kind === "hex" && !fromHex(text)) return void (count.textContent = "Type pairs of hexadecimal digits, such as 6e 6b.");
+    if (kind === "hex" && !fromHex(text)) {
+      return void (count.textContent = "Type pairs of hexadecimal digits, such as 6e 6b.");
+    }
     const found = views.flatMap((view) => search(view.subject, text, kind).map((offset) => ({ view, offset })));
     for (const { view, offset } of found.slice(0, MOST_FOUND)) {
       const label = `${visible(view.subject.made.name)}: ${told(view.subject, view.tree, offset)}`;
-      list.append(element("li", {}, button(label, () => view.go(offset), { class: "line" })));
+      list.append(
+        element(
+          "li",
+          {},
+          button(label, () => view.go(offset), { class: "line" }),
+        ),
+      );
     }
     const more = found.length > MOST_FOUND ? `, of which ${MOST_FOUND} are listed` : "";
     count.textContent = `${grouped(found.length)} ${found.length === 1 ? "structure" : "structures"} found${more}.`;

@@ -62,7 +62,9 @@ class Tree {
    */
   path(line) {
     const names = [];
-    for (let at = line; at >= 0; at = this.subject.made.tree[at][0]) names.unshift(visible(this.subject.made.tree[at][2]));
+    for (let at = line; at >= 0; at = this.subject.made.tree[at][0]) {
+      names.unshift(visible(this.subject.made.tree[at][2]));
+    }
     return names.filter(Boolean).join(" \u203a ");
   }
 
@@ -193,7 +195,11 @@ class Listing {
     this.pages = Math.ceil(subject.starts.length / MOST_LINES);
     this.body = element("tbody", {});
     this.place = element("span", { role: "status" });
-    const head = element("tr", {}, ...["offset", "bytes", "what", "of"].map((word) => element("th", { scope: "col" }, word)));
+    const head = element(
+      "tr",
+      {},
+      ...["offset", "bytes", "what", "of"].map((word) => element("th", { scope: "col" }, word)),
+    );
     const caption = element("caption", {}, "All structures in the order of the bytes");
     const table = element("table", {}, caption, element("thead", {}, head), this.body);
     const turns = element(
@@ -203,7 +209,10 @@ class Listing {
       button("Next", () => this.turn(1)),
       this.place,
     );
-    box.append(element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "All structures" }, table), turns);
+    box.append(
+      element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "All structures" }, table),
+      turns,
+    );
     turns.hidden = this.pages < 2;
     this.turn(0);
   }
@@ -219,7 +228,11 @@ class Listing {
         element(
           "tr",
           {},
-          element("td", {}, button(hex(this.subject.starts[i]), () => this.go(i))),
+          element(
+            "td",
+            {},
+            button(hex(this.subject.starts[i]), () => this.go(i)),
+          ),
           element("td", { class: "number" }, grouped(this.subject.made.lengths[i])),
           element("td", {}, this.subject.structure(i).name),
           element("td", {}, line < 0 ? "" : this.tree.path(line)),

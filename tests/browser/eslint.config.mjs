@@ -4,29 +4,29 @@
 import js from "@eslint/js";
 
 export default [
-  js.configs.recommended,
-  {
-    files: ["**/*.js"],
-    languageOptions: { ecmaVersion: 2023, sourceType: "script" },
-    linterOptions: { reportUnusedDisableDirectives: "error" },
-    rules: {
-      "no-undef": "off", // the types say what there is
-      "no-unused-vars": ["error", { vars: "local" }],
-      curly: ["error", "multi-line"],
-      eqeqeq: "error",
-      "no-eval": "error",
-      "no-implied-eval": "error",
-      "no-new-func": "error",
-      "no-restricted-properties": [
-        "error",
-        ...["innerHTML", "outerHTML", "insertAdjacentHTML", "write"].map((property) => ({
-          property,
-          message: "text from a layer must never be taken for markup",
-        })),
-      ],
-      "no-var": "error",
-      "prefer-const": "error",
-      "prefer-template": "error",
+    js.configs.recommended,
+    {
+        files: ["**/*.js"],
+        languageOptions: { ecmaVersion: 2023, sourceType: "script" },
+        linterOptions: { reportUnusedDisableDirectives: "error" },
+        rules: {
+            "no-undef": "off", // the types say what there is
+            "no-unused-vars": ["error", { vars: "local" }],
+            curly: ["error", "multi-line"],
+            eqeqeq: "error",
+            "no-eval": "error",
+            "no-implied-eval": "error",
+            "no-new-func": "error",
+            "no-restricted-properties": [
+                "error",
+                ...["innerHTML", "outerHTML", "insertAdjacentHTML", "write"].map((property) => ({
+                    property,
+                    message: "text from a layer must never be taken for markup",
+                })),
+            ],
+            "no-var": "error",
+            "prefer-const": "error",
+            "prefer-template": "error",
+        },
     },
-  },
 ];

@@ -21,8 +21,7 @@ from generator import manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.inspection import report as room
-from generator.inspection.colours import LOOKS, PAPER
-from generator.inspection.regions import GROUPS, Regions
+from generator.inspection.regions import Regions
 from generator.inspection.report_differences import differences
 
 PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
@@ -106,22 +105,6 @@ def test_a_browser_is_given_the_report_that_was_written(monkeypatch: pytest.Monk
     monkeypatch.setenv("BROWSER", f"{browser.absolute()} %s")
     assert run("scratch", "--open", "--to", "a b.html") == (0, ["wrote a b.html"])
     assert Path("opened").read_text() == f"{Path('a b.html').absolute().as_uri()}\n"
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of a colour, as WCAG 2.2 defines it."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_each_colour_stands_out_from_its_background_and_has_a_pattern_of_its_own() -> None:
-    assert list(LOOKS) == list(GROUPS)
-    assert len({look.pattern for look in LOOKS.values()}) == len(LOOKS)
-    for mode, paper in enumerate(PAPER):
-        for colour in [look[mode] for look in LOOKS.values()]:
-            lighter, darker = sorted((luminance(colour), luminance(paper)), reverse=True)
-            assert (lighter + 0.05) / (darker + 0.05) >= 3, (colour, paper)
 
 
 @pytest.mark.usefixtures("place")

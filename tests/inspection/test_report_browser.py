@@ -2,28 +2,21 @@
 """The report in a browser: all of it is found by pointer, keyboard, finger and search, and by whoever reads it."""
 
 import gzip
-import os
 import random
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browsing import PACKAGE, SCRIPTS, chromium, node_modules, until, visit
+from browsing import COMMITTED, SCRIPTS, chromium, until, visit
 from maker import Node, make, sample
 from playwright.sync_api import Browser, Page
-from support import need
 
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
 from generator.inspection import report_data
 from generator.inspection.regions import Regions
 from generator.inspection.report_page import Subject, page
-from generator.unchanged import REPORT
 
-COMMITTED = ROOT / REPORT
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {
     for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved = (window.moved ?? 0) + each.value;
@@ -32,7 +25,6 @@ HEIGHTS = """[...document.querySelectorAll('.map')].map(map => [
     [...map.querySelectorAll('.slice')].reduce((sum, slice) => sum + parseInt(slice.style.height), 0),
     parseInt(map.querySelector('.room').style.height),
 ])"""
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 HOSTILE = (
     "<script>window.harm=1</script><img src=x onerror=window.harm=1>",
     "\"'><svg/onload=window.harm=1>",
@@ -47,11 +39,6 @@ HOSTILE = (
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return node_modules(tmp_path_factory.mktemp("modules"))
 
 
 @pytest.fixture
@@ -254,22 +241,6 @@ def test_without_scripts_the_page_says_what_there_is(browser: Browser) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("settings", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 640}}])
-def test_axe_finds_nothing_against_accessibility(browser: Browser, modules: Path, settings: dict[str, Any]) -> None:
-    axe = (modules / "axe-core/axe.min.js").read_text("utf-8")
-    with visit(browser, COMMITTED, **settings) as shown:
-        shown.locator(".tour .next").click()
-        shown.fill("input[name=text]", "Element")
-        shown.click("form button")
-        for summary in shown.locator("summary").all():
-            summary.click()
-        shown.evaluate(f"() => {{ {axe}; window.axe = axe; }}")
-        found = shown.evaluate(
-            "rules => axe.run(document, {resultTypes: ['violations'], runOnly: rules}).then(r => r.violations)", RULES
-        )
-        assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
-
-
 def test_the_page_writes_each_field_as_the_reader_does(browser: Browser) -> None:
     hive = sample()
     hive.poke("key Alpha", 4, "<Q", 0x01D6_3C12_3456_789A)
@@ -390,38 +361,3 @@ def test_a_cut_tar_is_shown_up_to_the_cut(browser: Browser, tmp_path: Path) -> N
         shown.get_by_role("button", name="(root key)").click()
         assert details(shown)[""] == "key"
         assert "unread" in shown.locator(".legend").inner_text()
-
-
-def test_the_scripts_are_typed_and_in_style(modules: Path) -> None:
-    shutil.copytree(SCRIPTS, modules.parent / "report")
-    node = need("node")
-    settings = (PACKAGE / "tsconfig.json").read_text("utf-8").replace("../../templates/report", "./report")
-    (modules.parent / "tsconfig.json").write_text(settings)
-    for command in (["typescript/bin/tsc", "-p", "tsconfig.json"], ["eslint/bin/eslint.js", "report"]):
-        done = subprocess.run(
-            [node, modules / command[0], *command[1:]],
-            cwd=modules.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-def test_firefox_shows_it_too(modules: Path, tmp_path: Path) -> None:
-    program = need("firefox-esr")
-    shutil.copy(PACKAGE / "firefox.mjs", modules.parent)
-    done = subprocess.run(
-        [need("node"), modules.parent / "firefox.mjs", program, COMMITTED.as_uri()],
-        cwd=modules.parent,
-        env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (
-        0,
-        "base block, bin header, key, hash leaf, value, value data\n",
-        "",
-    )
