@@ -26,7 +26,7 @@ FRESH = "fresh: every output is what its inputs make"
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from generator import manifest, pipeline
+from generator import manifest, pipeline, unchanged
 from generator.builder import choose
 from generator.console import note
 root = Path(sys.argv[1])
