@@ -6,7 +6,7 @@ field that is absent has its default, and null, which Go writes for empty lists,
 """
 
 import json
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -129,10 +129,7 @@ _PARTS: Final[dict[type[msgspec.Struct], tuple[type[msgspec.Struct], ...]]] = {
 }
 
 
-class _Object(NamedTuple):
-    """An object of JSON, with its keys and values as they stand there."""
-
-    pairs: list[tuple[str, Any]]
+_MOST_FOUND: Final = 100  # after which a document is bad enough
 
 
 def misread(data: bytes, kind: type[msgspec.Struct]) -> list[tuple[str, str]]:
@@ -143,28 +140,26 @@ def misread(data: bytes, kind: type[msgspec.Struct]) -> list[tuple[str, str]]:
     """
     known = {field.encode_name for part in _PARTS.get(kind, (kind,)) for field in msgspec.structs.fields(part)}
     folded = {name.casefold(): name for name in known}
-    top = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_object, parse_int=lambda _: 0)
+    top = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=tuple, parse_int=lambda _: 0)
     found: list[tuple[str, str]] = []
     todo: list[tuple[Any, bool]] = [(top, False)]
     while todo:
         here, is_map = todo.pop()
-        if isinstance(here, _Object):
+        if isinstance(here, tuple):  # an object, as its pairs
             seen: set[str] = set()
-            for key, value in here.pairs:
+            for key, value in here:
                 one = key if is_map else key.casefold()
                 if one in seen:
                     found.append(("keys", f"{brief(key)} is there twice, in one case or another"))
                 elif not is_map and folded.get(one, key) != key:
                     found.append(("keys", f"{brief(key)} stands where {folded[one]} is meant"))
                 seen.add(one)
+                if len(found) >= _MOST_FOUND:
+                    return found
                 todo.append((value, not is_map and one in _MAPS))
         elif isinstance(here, list):
             todo += [(each, False) for each in here]
-    keys = {key.casefold() for key, _ in top.pairs} if isinstance(top, _Object) else set()
+    keys = {key.casefold() for key, _ in top} if isinstance(top, tuple) else set()
     if other := sorted(keys & _OTHERS.get(kind, frozenset())):
         found.append(("document", f"it has {other[0]}, which no {kind.__name__.lower()} has"))
     return found
-
-
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    return _Object(pairs)
