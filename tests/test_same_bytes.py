@@ -15,7 +15,7 @@ import pytest
 from plans import assert_seeds_laid_out_alike
 from support import lack, need, selected
 
-from generator import pipeline
+from generator import pipeline, unchanged
 from generator.builder import choose, native, wire
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
@@ -43,7 +43,7 @@ from pathlib import Path
 from generator import pipeline
 sys.exit(pipeline.generate(Path(sys.argv[1]), engine=sys.argv[2], force=True))
 """
-FOLDERS = ("generator", "templates", "output")
+FOLDERS = ("docs", "generator", "templates", "output")
 FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
 REVERSED = """
 import os
@@ -98,8 +98,9 @@ def run(
 
 
 def outputs(root: Path) -> dict[str, bytes]:
-    """Return every file below output/ by path, but for the bytecode that importing a module leaves there."""
-    files = (path for path in (root / "output").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    """Return every output by path, but for the bytecode that importing a module leaves there."""
+    files = [path for path in (root / "output").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files += [root / path for path in (unchanged.REPORT, *unchanged.MAPS)]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
@@ -216,7 +217,8 @@ def test_a_checkout_with_crlf_is_fresh_and_makes_the_same(tmp_path: Path) -> Non
         if path.is_file() and path.suffix != ".gz":
             path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     assert FRESH in run(root)
-    shutil.rmtree(root / "output")
+    for made in outputs(root):
+        (root / made).unlink()
     run(root, program=WRITE)
     assert outputs(root) == outputs(ROOT)
 
