@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import VERSION
 from ..console import Say
-from .cache import Cache, Record, open_cache, record_name, still
+from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .model import Blob, LayerOptions, Source
@@ -27,12 +27,14 @@ def make_layers(
     one_layer: bool,
     note: Say,
     progress: Progress | None = None,
+    planned: Callable[[Sequence[Entry]], None] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
 
     The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
-    each what a user has to know, and *progress* now and then how many bytes are done, and of how many.
+    each what a user has to know, *progress* now and then how many bytes are done, and of how many, and
+    *planned* what is in all layers before one is written.
     The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
     """
     refuse_inside(work, sources)
@@ -40,6 +42,8 @@ def make_layers(
     started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
     plans = [collect(group, options.exclude, note) for group in groups]
+    if planned is not None:
+        planned([entry for plan in plans for entry in plan])
     total, done = sum(map(_size, plans)), 0
 
     def tell(size: int) -> None:
@@ -73,8 +77,10 @@ def _layer(
         for line in record.notes:
             note(line)
         return blob
+    stored = False
     if cache:
         cache.trim()
+        stored = settle(entries, started)
     notes: list[str] = []
     with Blobber(path, level, cache, tell) as out:
         write_layer(entries, options, out, MEMBER, notes.append)
@@ -82,7 +88,7 @@ def _layer(
     for line in notes:
         note(line)
     if cache:
-        if still(entries, started):
+        if stored and still(entries, started):
             cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob
