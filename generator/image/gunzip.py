@@ -40,7 +40,8 @@ class Gunzip(io.RawIOBase):
             ended = self._ended()
             given = self._data[self._at : self._at + self._step]
             part = self._member.decompress(given, len(buffer))
-            self._at += len(given) - len(self._member.unconsumed_tail) - len(self._member.unused_data)
+            left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            self._at += len(given) - len(left)
             self._step = min(2 * self._step, _CHUNK)
             if part:
                 buffer[: len(part)] = part

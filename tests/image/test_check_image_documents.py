@@ -15,6 +15,7 @@ from layouts import OCI, ROOTS, Layout, Part, base, sha256, tarred
 
 from generator.errors import GeneratorError
 from generator.image import opened
+from generator.image.gunzip import Gunzip
 
 
 def set_to(path: str, value: Any) -> Callable[[Layout], None]:
@@ -157,6 +158,14 @@ def test_gzip_that_go_reads_is_read_whatever_its_header_has(tmp_path: Path) -> N
     layout = Layout(tmp_path, [base(), TAR])
     replaced(data)(layout)
     assert found(layout) == {}
+
+
+def test_members_of_gzip_are_read_in_whatever_pieces() -> None:
+    data = [b"a" * 100_000, b"", bytes(range(256)) * 50, b"b" * 300_000]
+    blob = b"".join(gzip.compress(each) for each in data)
+    for size in (1, 999, 30_000, 1 << 20):
+        stream = Gunzip(io.BufferedReader(io.BytesIO(blob)))
+        assert b"".join(iter(lambda: stream.read(size), b"")) == b"".join(data)  # noqa: B023 - used at once
 
 
 @pytest.mark.parametrize("other", [{"size": 5}, {"platform": {"os": "linux", "architecture": "s390x"}}])
