@@ -5,9 +5,12 @@ Fields are named as in the OCI image specification 1.1 and Docker's image manife
 field that is absent has its default, and null, which Go writes for empty lists, counts as absent.
 """
 
-from typing import Final
+import json
+from typing import Any, Final
 
 import msgspec
+
+from ..errors import brief
 
 OCI: Final = "application/vnd.oci.image."
 DOCKER: Final = "application/vnd.docker."
@@ -53,6 +56,12 @@ class Index(msgspec.Struct, frozen=True, rename="camel"):
     manifests: list[Descriptor]
     schema_version: int | None = None
     media_type: str | None = None
+
+
+class Layout(msgspec.Struct, frozen=True, rename={"version": "imageLayoutVersion"}):
+    """The file oci-layout, which makes a folder or an archive a layout."""
+
+    version: str
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
@@ -106,3 +115,51 @@ class Saved(msgspec.Struct, frozen=True, rename="pascal"):
     config: str
     layers: list[str]
     repo_tags: list[str] | None = None
+
+
+_MAPS: Final = frozenset({"annotations", "labels", "exposedports", "volumes"})  # whose keys are not the format's
+_OTHERS: Final[dict[type[msgspec.Struct], frozenset[str]]] = {  # by which containerd takes one kind for the other
+    Manifest: frozenset({"manifests", "fslayers"}),
+    Index: frozenset({"config", "layers", "fslayers"}),
+}
+_PARTS: Final[dict[type[msgspec.Struct], tuple[type[msgspec.Struct], ...]]] = {
+    Manifest: (Manifest, Descriptor, Platform),
+    Index: (Index, Descriptor, Platform),
+    Config: (Config, RootFS, Settings, History),
+}
+
+
+_MOST_FOUND: Final = 100  # after which a document is bad enough
+
+
+def misread(data: bytes, kind: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """Return where Go's encoding/json reads a document otherwise than it was read here: rules, and what was found.
+
+    Go takes a key for a field's whatever its case, and of several the last. Raises ValueError where *data* is no JSON,
+    and RecursionError where it is too deep.
+    """
+    known = {field.encode_name for part in _PARTS.get(kind, (kind,)) for field in msgspec.structs.fields(part)}
+    folded = {name.casefold(): name for name in known}
+    top = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=tuple, parse_int=lambda _: 0)
+    found: list[tuple[str, str]] = []
+    todo: list[tuple[Any, bool]] = [(top, False)]
+    while todo:
+        here, is_map = todo.pop()
+        if isinstance(here, tuple):  # an object, as its pairs
+            seen: set[str] = set()
+            for key, value in here:
+                one = key if is_map else key.casefold()
+                if one in seen:
+                    found.append(("keys", f"{brief(key)} is there twice, in one case or another"))
+                elif not is_map and folded.get(one, key) != key:
+                    found.append(("keys", f"{brief(key)} stands where {folded[one]} is meant"))
+                seen.add(one)
+                if len(found) >= _MOST_FOUND:
+                    return found
+                todo.append((value, not is_map and one in _MAPS))
+        elif isinstance(here, list):
+            todo += [(each, False) for each in here]
+    keys = {key.casefold() for key, _ in top} if isinstance(top, tuple) else set()
+    if other := sorted(keys & _OTHERS.get(kind, frozenset())):
+        found.append(("document", f"it has {other[0]}, which no {kind.__name__.lower()} has"))
+    return found

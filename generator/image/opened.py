@@ -11,7 +11,6 @@ and layers come as streams.
 """
 
 import contextlib
-import gzip
 import hashlib
 import io
 import os
@@ -26,7 +25,8 @@ import msgspec
 
 from ..errors import GeneratorError, brief, shorten
 from ..oci.untar import Stream
-from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
+from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Layout, Manifest, Platform, Saved, misread
+from .gunzip import Gunzip
 from .names import reference
 from .stores import Archive, Folder, Store
 
@@ -38,6 +38,8 @@ _MAX_LAYERS: Final = 500  # of an image; Docker takes 127
 _MAX_LEVELS: Final = 4  # of indexes in indexes
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
+_NO_PLATFORM: Final = Platform("unknown", "unknown")  # which such a one is for; whatever else is marked, hosts take
+_VERSION: Final = "1.0.0"  # of a layout; there is no other
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 Fault = Callable[[str, str, str], None]
@@ -158,7 +160,7 @@ def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream
     start = blob.peek(4)
     compression = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     if compression == "gzip":
-        return compression, gzip.GzipFile(fileobj=blob)
+        return compression, Gunzip(blob)
     if compression == "zstd":
         try:
             from compression import zstd  # type: ignore[import-not-found,unused-ignore]
@@ -183,6 +185,11 @@ class _Reader(NamedTuple):
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference*, if that is not empty."""
         everything = self._index(self._must_read("index.json"), f"{self.name}: index.json")
+        where = f"{self.name}: oci-layout"
+        raw = self._read("oci-layout", where, "layout")
+        layout = self._document(raw, Layout, where) if raw is not None else None
+        if layout is not None and layout.version != _VERSION:
+            self.fault(where, "layout", f"the version is {brief(layout.version)}")
         if everything is None:
             return []
         wanted = everything
@@ -214,9 +221,12 @@ class _Reader(NamedTuple):
         where = f"{self.name}: manifest.json"
         try:
             listed = msgspec.json.decode(data, type=list[Saved])
+            wrong = misread(data, Saved)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self.fault(where, "document", str(error))
             return []
+        for rule, told in wrong:
+            self.fault(where, rule, told)
         if reference:
             spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
             number = reference.removeprefix("@sha256:")
@@ -237,17 +247,22 @@ class _Reader(NamedTuple):
         return found
 
     def _gathered(self, descriptors: list[Descriptor], only: str = "") -> list[Image]:
-        """Return the images that *descriptors* lead to, each once, through indexes or not; or *only* that digest's."""
+        """Return the images that *descriptors* lead to, through indexes or not; or *only* that digest's.
+
+        Each is there once for each size, type and platform that is said of it.
+        """
         found: list[Image] = []
-        seen: set[str] = set()
+        seen: set[tuple[str, int, str | None, Platform | None]] = set()
         todo = [(each, 1) for each in reversed(descriptors)]
         while todo:
             descriptor, level = todo.pop()
-            if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
+            marked = _ATTESTATION in (descriptor.annotations or {})
+            said = (descriptor.digest, descriptor.size, descriptor.media_type, descriptor.platform)
+            if said in seen or (marked and descriptor.platform == _NO_PLATFORM):
                 continue
             if only and descriptor.digest != only and descriptor.media_type not in INDEXES:
                 continue
-            seen.add(descriptor.digest)
+            seen.add(said)
             where = self._called(descriptor.digest)
             if len(seen) > _MAX_IMAGES or level > _MAX_LEVELS:
                 self.fault(where, "index", "the indexes lead to more than any image needs")
@@ -335,12 +350,12 @@ class _Reader(NamedTuple):
             raise GeneratorError(f"{self.name}: {path} has more than {_MAX_DOCUMENT:,} bytes, which none needs")
         return data
 
-    def _read(self, path: str, where: str) -> bytes | None:
+    def _read(self, path: str, where: str, rule: str = "blob") -> bytes | None:
         try:
             with self.store.open(path) as file:
                 data = file.read(_MAX_DOCUMENT + 1)
         except (OSError, ValueError) as error:
-            self.fault(where, "blob", f"the blob cannot be read: {getattr(error, 'strerror', None) or error}")
+            self.fault(where, rule, f"it cannot be read: {getattr(error, 'strerror', None) or error}")
             return None
         if len(data) > _MAX_DOCUMENT:
             self.fault(where, "document", f"the document has more than {_MAX_DOCUMENT:,} bytes, which none needs")
@@ -349,11 +364,15 @@ class _Reader(NamedTuple):
 
     def _document(self, data: bytes, kind: type[_Document], where: str, *, quiet: bool = False) -> _Document | None:
         try:
-            return msgspec.json.decode(data, type=kind)
+            document = msgspec.json.decode(data, type=kind)
+            wrong = [] if quiet else misread(data, kind)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             if not quiet:
                 self.fault(where, "document", f"no {kind.__name__.lower()}: {error}")
             return None
+        for rule, told in wrong:
+            self.fault(where, rule, told)
+        return document
 
 
 def _listed(names: list[str]) -> str:

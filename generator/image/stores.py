@@ -122,14 +122,21 @@ class _Part(io.RawIOBase):
 
     def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
         super().__init__()
-        self._file, self._at, self._end = file, start, start + size
+        self._file, self._start, self._at, self._end = file, start, start, start + size
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at - self._start
+
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         self._file.seek(self._at)
-        data = self._file.read(min(len(buffer), self._end - self._at))
+        data = self._file.read(max(0, min(len(buffer), self._end - self._at)))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

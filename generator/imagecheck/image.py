@@ -64,18 +64,28 @@ class Findings:
         return Checked(name, image, found, more, layers)
 
 
+_Said = tuple[str, str, int | None, str | None]  # of a layer: name, diff ID, size in bytes, media type
+
+
+def _told(layer: Layer) -> _Said:
+    """Return all that an image says of a layer, and that its check compares with the blob."""
+    if layer.descriptor is None:
+        return layer.name, layer.diff_id, None, None
+    return layer.name, layer.diff_id, layer.descriptor.size, layer.descriptor.media_type
+
+
 class Layers:
     """The check of layers, each once however many images have it on the same ones below."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[Checked, Seen | None]] = {}
+        self._known: dict[tuple[_Said, ...], tuple[Checked, Seen | None]] = {}
         self._left = _MOST_UNPACKED
 
     def check(self, image: Image, findings: Findings) -> tuple[Seen | None, ...]:
         """Add the findings of an image's layers, from the lowest up."""
         seen: list[Seen | None] = []
         for at, layer in enumerate(image.layers):
-            key = tuple(f"{each.name} {each.diff_id}" for each in image.layers[: at + 1])
+            key = tuple(_told(each) for each in image.layers[: at + 1])
             if self._left < 0:
                 findings.add(f"{image.name}: layers[{at}]", "bomb", "it is not looked at: those before were too large")
                 seen.append(None)
@@ -139,6 +149,8 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
             if listed != own:
                 name = key.replace("_", ".")
                 findings.add(where, "platform", f"{name} is {brief(own)}, and the index says {brief(listed)}")
+    if config.rootfs is not None and config.rootfs.type != "layers":
+        findings.add(where, "rootfs", f"its type is {brief(config.rootfs.type)}")
     ids = (config.rootfs.diff_ids if config.rootfs else None) or []
     if len(ids) != len(image.layers):
         findings.add(

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ..errors import brief
 from ..image.documents import LAYERS
 from ..image.opened import DIGEST, Layer, unpack
-from ..oci.untar import HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
+from ..oci.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
 from .base import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import check as check_records
@@ -80,14 +80,18 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
     with blob:
         algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
         raw = _Hashed(blob, algorithm)
+        if layer.descriptor is not None:
+            raw.most = layer.descriptor.size
         stored: io.BufferedReader = io.BufferedReader(raw, _CHUNK)
         tar: _Hashed | None = None
         tree: Tree | None = Tree(base=not below)
         try:
+            size = blob.seek(0, io.SEEK_END)
+            blob.seek(0)
             compression, unpacked = unpack(stored, layer.name)
             _check_compression(layer, compression, tell)
             tar = _Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
-            tar.most = _most(layer)
+            tar.most = _most(size)
             stream = io.BufferedReader(tar, _CHUNK)
             tree = _walk(Untar(stream), below, tell)
             rest = 0
@@ -101,6 +105,9 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
             tell("", "layer", f"{error}, at byte {error.offset:,}")
             tree = None
         except BombError:
+            if raw.size > raw.most:  # it is not even read whole
+                _check_blob(layer, raw, stored, tell)
+                return Seen(raw.size, tar.size if tar else 0, None)
             tell("", "bomb", f"it unpacks to more than {tar.most if tar else _MOST:,} bytes")
             return Seen(raw.size, tar.size if tar else 0, None)
         except (OSError, EOFError, zlib.error) as error:
@@ -121,9 +128,8 @@ def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
         tell("", "compression", f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
 
 
-def _most(layer: Layer) -> int:
-    """Return how many bytes a layer may unpack to."""
-    size = layer.descriptor.size if layer.descriptor else _MOST
+def _most(size: int) -> int:
+    """Return how many bytes a layer may unpack to whose blob has *size* bytes, whatever its descriptor says."""
     return min(_MOST, max(_FREE, _RATIO * size))
 
 
@@ -131,7 +137,6 @@ def _check_blob(layer: Layer, raw: _Hashed, stored: io.BufferedReader, tell: Tol
     """Read a blob to its end, and tell where it is not what its descriptor says."""
     if layer.descriptor is None:
         return
-    raw.most = max(layer.descriptor.size, raw.size)
     with contextlib.suppress(BombError):  # more than the descriptor says, whatever follows
         while stored.read(_CHUNK):
             pass
@@ -155,6 +160,8 @@ def _walk(tar: Untar, below: Sequence[Tree | None], told: Told) -> Tree | None:
             tell("kind", f"tar's type is {entry.kind!r}")
             continue
         path = entry.name.rstrip("/")
+        if entry.kind != DIRECTORY and path != entry.name:
+            tell("name", "it ends in a slash, and is no directory's")
         try:
             makes = tree.add(entry, path, tell)
         except TooManyError:

@@ -18,6 +18,8 @@ def check_hard(entry: Entry, tree: Tree, below: Sequence[Tree | None], tell: Tel
     kept = (f"{FILES}/", f"{UTILITY_VM}/{FILES}/")
     if not target.startswith(kept) or not entry.name.startswith(kept):
         tell("link-target", f"a hard link leads to {brief(entry.target)}: both are below {FILES}")
+    elif target != entry.target:
+        tell("link-target", f"a hard link leads to {brief(entry.target)}, where {brief(target)} is meant")
     elif tree.spelled(target) and tree.kind(target) in {FILE, HARD_LINK}:
         if tree.names(target) > facts().limits.names:
             tell("link-target", f"{brief(target)} has more than {facts().limits.names:,} names")

@@ -6,6 +6,7 @@ Sources named in RULES:
   backuptar   github.com/microsoft/go-winio backuptar/tar.go: how Windows reads an entry of a layer
   ociwclayer  github.com/microsoft/hcsshim pkg/ociwclayer and internal/wclayer: how Windows imports a layer
   archive/tar Go's standard library, which both read tars with
+  encoding/json  Go's standard library, with which clients read the documents
   containerd  github.com/containerd/platforms: which hosts take an image
   naming      Microsoft, "Naming Files, Paths, and Namespaces"
   MS-DTYP     Microsoft, "Windows data types": SECURITY_DESCRIPTOR
@@ -65,6 +66,10 @@ def _unusual(text: str, source: str = "winscratch") -> Rule:
 RULES: Final[dict[str, Rule]] = {
     # Documents and blobs.
     "document": _refused("each document is JSON of at most 4 MiB with the fields of its kind", "oci manifest, config"),
+    "keys": _refused(
+        "no key is there twice, or differs in case only from another or from the format's own", "encoding/json"
+    ),
+    "layout": _refused("a layout has the file oci-layout, of version 1.0.0", "oci image-layout"),
     "index": _refused("an index leads to its images directly, or through few others", "winscratch"),
     "blob": _refused("every blob is there, as a file of its own", "oci image-layout"),
     "blob-foreign": _unusual(
@@ -80,7 +85,9 @@ RULES: Final[dict[str, Rule]] = {
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
     "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
     "platform": _refused("an index says of an image what its configuration says", "oci image-index"),
-    "rootfs": _refused("the configuration has a diff ID for each layer, and no more", "oci config"),
+    "rootfs": _refused(
+        "the configuration's rootfs has the type layers, and a diff ID for each layer, and no more", "oci config"
+    ),
     "history": _unusual("history has an entry for each layer, beside those that are marked as empty", "oci config"),
     "diff-id": _refused("a diff ID is the digest of the layer's tar, uncompressed", "oci config"),
     "layers": _refused("an image has a base layer, and 500 layers at most", "ociwclayer; winscratch"),

@@ -16,6 +16,9 @@ MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, as archiv
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
 GLOBAL: Final = "g"  # PAX records for all that follow, which archive/tar gives its caller as an entry
 _WITHOUT_DATA: Final = frozenset("123456")
+_USTAR: Final = b"ustar\x0000"
+_GNU: Final = b"ustar  \0"
+_WITHOUT_NUL: Final = frozenset({b"path", b"linkpath", b"uname", b"gname"})
 _CHUNK: Final = 1 << 18  # bytes
 _RECORD: Final = re.compile(rb"([1-9][0-9]{0,7}) ")
 
@@ -76,7 +79,10 @@ class Untar:
         while (block := self._header()) is not None:
             kind = chr(block[156])
             if kind in "xgLK":
+                self._check_numbers(block)
                 size = self._number(block[124:136])
+                if size < 0:
+                    raise TarError(self._at - BLOCK, "a size is negative")
                 if size > MAX_HEADER:
                     raise TarError(self._at - BLOCK, f"a header of {size:,} bytes is more than archive/tar reads")
                 data = self._exactly(size)
@@ -121,7 +127,7 @@ class Untar:
 
     def _entry(self, block: bytes, records: Mapping[str, str], long: Mapping[str, str]) -> Entry:
         name, kind = _text(block[:100]), chr(block[156])
-        if block[257:265] == b"ustar\x0000" and (prefix := _text(block[345:500])):
+        if block[257:265] == _USTAR and (prefix := _text(block[345:500])):
             name = f"{prefix}/{name}"
         name = long.get("name") or records.get("path") or name
         target = long.get("target") or records.get("linkpath") or _text(block[157:257])
@@ -129,13 +135,28 @@ class Untar:
             raise TarError(self._at - BLOCK, "a sparse file, which no layer has")
         if kind in {"\0", "7"}:
             kind = DIRECTORY if kind == "\0" and name.endswith("/") else FILE
-        size = 0 if kind in _WITHOUT_DATA else self._number(block[124:136])
+        self._check_numbers(block)
+        size = self._number(block[124:136])
+        size = 0 if kind in _WITHOUT_DATA else size
         if kind not in _WITHOUT_DATA and (digits := records.get("size")):
             if not re.fullmatch("[0-9]{1,18}", digits):
                 raise TarError(self._at - BLOCK, "the size is no number that a file can have")
             size = int(digits)
+        if size < 0:
+            raise TarError(self._at - BLOCK, "a size is negative")
+        for key in ("uid", "gid"):
+            if (text := records.get(key)) and not (re.fullmatch("[+-]?[0-9]{1,40}", text) and _is_64(int(text))):
+                raise TarError(self._at - BLOCK, f"the PAX record {key} is no number of 64 bits")
         time, mode = self._number(block[136:148]), self._number(block[100:108])
         return Entry(name, kind, size, target, time, mode, records, self._at)
+
+    def _check_numbers(self, block: bytes) -> None:
+        """Raise TarError where a number is damaged that only archive/tar asks for: it refuses the tar then."""
+        for start, end in ((108, 116), (116, 124)):  # user and group
+            self._number(block[start:end])
+        if block[257:265] in {_USTAR, _GNU}:
+            for start, end in ((329, 337), (337, 345)):  # device
+                self._number(block[start:end])
 
     def _number(self, field: bytes) -> int:
         """Return what a numeric field says: octal digits, or where the first bit is set, GNU's binary."""
@@ -148,7 +169,7 @@ class Untar:
             if not re.fullmatch(b"[0-7]*", digits):
                 raise TarError(self._at - BLOCK, "no header of a tar: a number is not octal")
             number = int(digits or b"0", 8)
-        if not -1 << 63 <= number < 1 << 63:
+        if not _is_64(number):
             raise TarError(self._at - BLOCK, "a number has more than 64 bits")
         return number
 
@@ -165,11 +186,18 @@ class Untar:
 
     def _skip(self, size: int) -> None:
         if size > _CHUNK and self._stream.seekable():
-            self._stream.seek(size - 1, 1)
+            try:
+                self._stream.seek(size - 1, 1)
+            except (OSError, OverflowError, ValueError) as error:  # no file can be so large
+                raise TarError(self._at, "the tar ends too early") from error
             self._at += size - 1
             size = 1  # which must be there
         while size > 0:
             size -= len(self._exactly(min(size, _CHUNK)))
+
+
+def _is_64(number: int) -> bool:
+    return -1 << 63 <= number < 1 << 63
 
 
 def _text(field: bytes) -> str:
@@ -186,6 +214,8 @@ def _records(data: bytes, at: int) -> dict[str, str]:
         key, equals, value = data[head.end() : end - 1].partition(b"=") if head else (b"", b"", b"")
         if not key or not equals or b"\0" in key or end > len(data) or data[end - 1 : end] != b"\n":
             raise TarError(at, "the PAX records are damaged")
+        if key in _WITHOUT_NUL and b"\0" in value:
+            raise TarError(at, f"the PAX record {key.decode()} has a NUL")
         found[key.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
         here = end
     return found

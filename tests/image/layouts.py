@@ -96,6 +96,7 @@ class Layout:
         }
         self.index: dict[str, Any] = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json"}
         self.platform: dict[str, str] | None = {"architecture": "amd64", "os": "windows"}
+        self.version: str | None = "1.0.0"
         self.kinds = {"config": f"{OCI}config.v1+json", "manifest": f"{OCI}manifest.v1+json"}
 
     @staticmethod
@@ -121,7 +122,8 @@ class Layout:
         for data in (config, manifest, *self.blobs):
             self.blob(data)
         (self.folder / "index.json").write_text(json.dumps(self.index))
-        (self.folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+        if self.version:
+            (self.folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": self.version}))
         return f"oci:{self.folder}"
 
 

@@ -105,7 +105,20 @@ BROKEN: dict[str, list[tuple[Part, ...]]] = {
     "root": [(file("etc"),), (file("./Files/x"),), (file("files/x"),)],
     "name": [
         (file(f"Files/{name}"),)
-        for name in ("nul", "aux.txt", "COM¹ .x", "a.", "b ", "a*b", "c\\d", "a\x07", "n" * 256, "\udcff", "CONIN$")
+        for name in (
+            "nul",
+            "aux.txt",
+            "COM¹ .x",
+            "a.",
+            "b ",
+            "a*b",
+            "c\\d",
+            "a\x07",
+            "n" * 256,
+            "\udcff",
+            "CONIN$",
+            "a/",
+        )
     ],
     "stream": [(file("Files/a"), file("Files/a:stream"))],
     "parent": [(file("Files/a/b"),), (file("Files/a"), file("Files/a/b")), (link("Files/a", "b"), file("Files/a/b"))],
@@ -125,6 +138,8 @@ BROKEN: dict[str, list[tuple[Part, ...]]] = {
         (link("Files/x", "y" * 4088),),
         (link("Files/x", "Files/y", tarfile.LNKTYPE),),
         (link("Files/x", "Hives/y", tarfile.LNKTYPE),),
+        (file("Files/y"), link("Files/x", "Files/./y", tarfile.LNKTYPE)),
+        (file("Files/y"), link("Files/x", "Files/y/", tarfile.LNKTYPE)),
     ],
     "link-kind": [(A, link("Files/x", "a")), (file("Files/a"), link("Files/x", "C:\\A", attributes="1040"))],
     "attributes": [

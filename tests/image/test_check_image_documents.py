@@ -4,6 +4,7 @@
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def without_layers(layout: Layout) -> None:
     layout.config["rootfs"]["diff_ids"] = []
 
 
+def member(data: bytes, flags: int, more: bytes) -> bytes:
+    """Return a gzip file whose header has *flags*, and *more* behind it."""
+    whole = gzip.compress(data, mtime=0)
+    return whole[:3] + bytes([flags]) + whole[4:10] + more + whole[10:]
+
+
 ZEROS = "sha256:" + "0" * 64
 TAR = tarred([*ROOTS, Part("Files/hello.exe", b"MZ")])
 DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
@@ -97,8 +104,23 @@ DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
         "layers",
         lambda layout: (layout.manifest.update(layers=[]), layout.config["rootfs"].update(diff_ids=[]), None)[2],
     ),
+    ("document", set_to("manifest/manifests", [])),
+    ("document", set_to("index/layers", [])),
+    ("document", set_to("manifest/schemaVersion", 2.0)),
+    ("keys", set_to("manifest/Layers", [])),
+    ("keys", set_to("config/OS", "linux")),
+    ("keys", set_to("config/Os.Version", "10.0.1.1")),
+    ("keys", set_to("index/\u017fchemaVersion", 1)),  # which Go takes for an s
+    ("layout", lambda layout: setattr(layout, "version", "1.0.1")),
+    ("layout", lambda layout: setattr(layout, "version", None)),
+    ("rootfs", set_to("config/rootfs/type", "layers+base")),
+    ("rootfs", set_to("config/rootfs/type", None)),
     ("layer", replaced(gzip.compress(TAR)[:-9])),
     ("layer", replaced(gzip.compress(TAR) + b"x")),
+    ("layer", replaced(gzip.compress(TAR) + bytes(512))),
+    ("layer", replaced(member(TAR, 2, b"\xde\xad"))),
+    ("layer", replaced(member(TAR, 8, b"A" * 512 + b"\0"))),
+    ("layer", replaced(member(TAR, 24, b"\0" + b"A" * 9))),
     ("layer", replaced(gzip.compress(b"no tar" * 100))),
     ("layer", replaced(gzip.compress(TAR[:700]))),
     ("layer", replaced(gzip.compress(TAR[:512] + bytes(512) + TAR[512:]))),
@@ -121,6 +143,73 @@ def test_documents_and_blobs_that_do_not_agree_are_found(
     assert rules.keys() <= {rule, *({"diff-id"} if rule == "rest" else {"media-type", "platform", "diff-id"})}, rules
 
 
+ATTESTATION = {
+    "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+    "platform": {"os": "unknown", "architecture": "unknown"},
+}
+
+
+def test_gzip_that_go_reads_is_read_whatever_its_header_has(tmp_path: Path) -> None:
+    half = len(TAR) // 2
+    checked_header = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\0xx" + b"n" * 511 + b"\0c\0"
+    checked_header += (zlib.crc32(checked_header) & 0xFFFF).to_bytes(2, "little")
+    data = checked_header + gzip.compress(TAR[:half], mtime=0)[10:] + gzip.compress(b"") * 3 + gzip.compress(TAR[half:])
+    layout = Layout(tmp_path, [base(), TAR])
+    replaced(data)(layout)
+    assert found(layout) == {}
+
+
+@pytest.mark.parametrize("other", [{"size": 5}, {"platform": {"os": "linux", "architecture": "s390x"}}])
+def test_each_that_points_to_a_manifest_is_believed_only_if_true(other: dict[str, Any], tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.write()
+    (entry,) = layout.index["manifests"]
+    layout.index["manifests"] = [entry, entry | {"annotations": {}}, entry | other]
+    status, images = checked(layout.write())
+    rules = [finding["rule"] for image in images for finding in image["findings"]]
+    assert (status, len(images)) == (1, 2)
+    assert set(rules) == set(other)
+
+
+def test_what_is_marked_as_an_attestation_and_has_a_platform_is_an_image(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.write()
+    hidden = layout.index["manifests"][0] | {"digest": ZEROS, "annotations": ATTESTATION["annotations"]}
+    layout.index["manifests"] = [*layout.index["manifests"], hidden]
+    assert "blob" in found(layout)
+
+
+def test_a_layer_is_checked_anew_where_another_manifest_says_else_of_it(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base(), TAR])
+    layout.write()
+    (entry,) = layout.index["manifests"]
+    first = json.loads((tmp_path / "blobs/sha256" / entry["digest"][7:]).read_text())
+    first["layers"][0]["size"] = 1
+    first["layers"][1]["mediaType"] = f"{OCI}layer.v1.tar"
+    second = layout.blob(json.dumps(first).encode()).read_bytes()
+    layout.index["manifests"] = [entry, Layout.point(second, entry["mediaType"])]
+    status, images = checked(layout.write())
+    assert (status, images[0]["findings"]) == (1, [])
+    assert [each["rule"] for each in images[1]["findings"]] == ["size", "compression"]
+
+
+def test_keys_that_users_choose_may_differ_in_case_only(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.config["config"] = {"Labels": {"os": "x", "OS": "y", "User": "z"}}
+    layout.manifest["annotations"] = {"a": "1", "A": "2", "Layers": "3"}
+    layout.config["size"] = layout.config["Architectures"] = 1.5
+    assert found(layout) == {}
+
+
+def test_a_label_that_is_there_twice_is_found(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base()])
+    layout.write()
+    text = (tmp_path / "index.json").read_text()
+    (tmp_path / "index.json").write_text(text.replace('"annotations": {', '"annotations": {"a": "1", "a": "2", '))
+    status, (image,) = checked(f"oci:{tmp_path}")
+    assert (status, [each["rule"] for each in image["findings"]]) == (1, ["keys"])
+
+
 def test_what_several_platforms_share_is_told_of_each_and_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +220,7 @@ def test_what_several_platforms_share_is_told_of_each_and_read_once(
     second = layout.blob(json.dumps(first | {"annotations": {"second": "one"}}).encode())
     listed = [entry, Layout.point(second.read_bytes(), entry["mediaType"])]
     inner = layout.blob(json.dumps({"schemaVersion": 2, "manifests": listed}).encode())
-    attestation = Layout.point(b"{}", entry["mediaType"]) | {"annotations": {"vnd.docker.reference.type": "x"}}
+    attestation = Layout.point(b"{}", entry["mediaType"]) | ATTESTATION
     layout.index["manifests"] = [Layout.point(inner.read_bytes(), f"{OCI}index.v1+json"), attestation, attestation]
     opened_layers: list[str] = []
     open_layer = opened.Layer.open
@@ -155,6 +244,6 @@ def test_what_several_platforms_share_is_told_of_each_and_read_once(
 def test_a_layout_of_what_is_no_image_is_an_error(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
-    layout.index["manifests"][0]["annotations"] = {"vnd.docker.reference.type": "attestation-manifest"}
+    layout.index["manifests"][0] |= ATTESTATION
     with pytest.raises(GeneratorError, match="leads to no image"):
         checked(layout.write())

@@ -69,6 +69,73 @@ def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, m
     assert f"unpacks to more than {200 * len(layout.blobs[1]):,} bytes" in said
 
 
+@pytest.mark.parametrize("form", ["oci", "docker-archive"])
+def test_what_a_layer_may_unpack_to_goes_by_its_real_size(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer, "_FREE", 1 << 22)
+    layout = Layout(tmp_path / "image", [base(), b""])
+    layout.blobs[1] = bomb(64 << 20)
+    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 1 << 40}
+    name = layout.write()
+    if form == "docker-archive":
+        config = json.dumps(layout.config).encode()
+        listed = json.dumps([{"Config": "c", "Layers": ["a", "b"]}]).encode()
+        files = {"manifest.json": listed, "c": config, "a": layout.blobs[0], "b": layout.blobs[1]}
+        name = archive(tmp_path / "x.tar", *(Part(key, data, records={}) for key, data in files.items()))
+    status, said = check(name)
+    assert status == 1
+    assert f"unpacks to more than {200 * len(layout.blobs[1]):,} bytes" in said
+
+
+def test_a_blob_is_read_no_further_than_its_descriptor_says(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base(), b""], zipped=False)
+    layout.blobs[1] = tarred([*ROOTS, Part("Files/x", bytes(1 << 22))])
+    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 5000}
+    with pytest.MonkeyPatch.context() as patch:
+        read: list[int] = []
+        readinto = layer._Hashed.readinto
+
+        def count(self: layer._Hashed, buffer: bytearray) -> int:
+            read.append(len(buffer))
+            return readinto(self, buffer)
+
+        patch.setattr(layer._Hashed, "readinto", count)
+        status, said = check(layout.write())
+    assert (status, "says 5,000 bytes, and there are more" in said) == (1, True)
+    assert sum(read) < 1 << 22
+
+
+def header(**fields: bytes) -> bytes:
+    """Return a file's header whose *fields* are as given, with a checksum that is right."""
+    info = tarfile.TarInfo("Files/x")
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    for name, value in fields.items():
+        at = {"uid": 108, "gid": 116, "size": 124, "major": 329, "minor": 337}[name]
+        block[at : at + len(value)] = value
+    block[148:156] = b"%06o\0 " % sum(block[:148] + b" " * 8 + block[156:])
+    return bytes(block)
+
+
+DAMAGED = [header(**{name: b"garbage\0"}) for name in ("uid", "gid", "major", "minor", "size")]
+DAMAGED += [header(size=b"\xff" * 12), header(size=b"\x80\0\0\0\x7f" + b"\xff" * 5 + b"\xfc\0")]
+DAMAGED += [
+    tarred([Part("Files/x", records=RECORDS | {key: value})])[:-1024]
+    for key, value in (("uid", "abc"), ("gid", "9" * 19), ("uname", "a\0b"), ("size", "-1"))
+]
+
+
+@pytest.mark.parametrize("block", DAMAGED, ids=range(len(DAMAGED)))
+def test_headers_that_go_refuses_are_found_and_in_an_archive_an_error(block: bytes, tmp_path: Path) -> None:
+    tar = tarred(ROOTS)[:-1024] + block + bytes(1024)
+    status, said = check(Layout(tmp_path / "image", [base(), tar]).write())
+    assert (status, said.count("(layer; ")) == (1, 1)
+    (tmp_path / "x.tar").write_bytes(block + bytes(1024))
+    for transport in ("oci-archive", "docker-archive"):
+        with pytest.raises(GeneratorError, match="not an archive that can be read"):
+            check(f"{transport}:{tmp_path}/x.tar")
+
+
 def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "_MOST_UNPACKED", 1 << 20)
     top = tarred([*ROOTS, Part("Files/x", bytes(1 << 20))])

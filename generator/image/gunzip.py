@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reader of gzip (RFC 1952) that takes what Go's compress/gzip takes, with which containerd and Docker read layers.
+
+Python's gzip does not check a header's own checksum, and passes over zeros behind the last member.
+"""
+
+import io
+import zlib
+from typing import Final
+
+_CHUNK: Final = 1 << 18  # bytes
+_FIRST: Final = 1 << 9  # bytes that are unpacked at first, lest many small members cost much
+_EXTRA, _NAME, _COMMENT = 4, 8, 16  # flags of what is in a header
+_MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that compress/gzip reads
+_MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
+
+
+class Gunzip(io.RawIOBase):
+    """What all members of the gzip file *blob* hold.
+
+    Reading raises zlib.error or OSError where the file is damaged, EOFError where it ends too early.
+    """
+
+    def __init__(self, blob: io.BufferedReader) -> None:
+        """Begin at the place where *blob* is."""
+        super().__init__()
+        self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
+        self._member = None if self._ended() else self._begun()
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        while self._member is not None and len(buffer):
+            if self._member.eof:
+                self._member = None if self._ended() else self._begun()
+                continue
+            ended = self._ended()
+            given = self._data[self._at : self._at + self._step]
+            part = self._member.decompress(given, len(buffer))
+            self._at += len(given) - len(self._member.unconsumed_tail) - len(self._member.unused_data)
+            self._step = min(2 * self._step, _CHUNK)
+            if part:
+                buffer[: len(part)] = part
+                return len(part)
+            if ended and not self._member.eof:
+                raise EOFError("gzip ends too early")
+        return 0
+
+    def _ended(self) -> bool:
+        """Tell whether nothing is left, after reading on where nothing is at hand."""
+        if self._at >= len(self._data):
+            self._data, self._at = self._blob.read(_CHUNK), 0
+        return not self._data
+
+    def _begun(self) -> "zlib._Decompress":
+        """Return what unpacks the member that begins here; zlib checks all of its header but the length of texts."""
+        if len(self._data) - self._at < _MAX_HEADER:
+            self._data, self._at = self._data[self._at :] + self._blob.read(_CHUNK), 0
+        at, self._step = self._at + 10, _FIRST
+        flags = self._data[self._at + 3] if self._at + 3 < len(self._data) else 0
+        if flags & _EXTRA:
+            at += 2 + int.from_bytes(self._data[at : at + 2], "little")
+        for flag in (_NAME, _COMMENT):
+            if flags & flag:
+                end = self._data.find(0, at, at + _MAX_TEXT)
+                if end < 0:
+                    raise OSError(f"a name or comment in gzip's header has {_MAX_TEXT:,} bytes or more, or no end")
+                at = end + 1
+        return zlib.decompressobj(wbits=31)
