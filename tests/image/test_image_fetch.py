@@ -139,3 +139,17 @@ def test_a_signal_ends_skopeo_and_leaves_nothing(number: int, misbehaving: Start
     assert started
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_removes_what_a_run_has_made_so_far(tmp_path: Path) -> None:
+    program = """
+import os, pathlib, signal, sys
+from generator.image.work import workspace
+with workspace(pathlib.Path(sys.argv[1], "a/b")) as work:
+    (work / "half").write_text("x")
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=env, timeout=60, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
