@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from ..errors import GeneratorError
+from ..errors import GeneratorError, counted
 from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..hives.model import Value
@@ -81,18 +81,32 @@ def compare(old: Mapping[str, Callable[[], Opened]], new: Mapping[str, Callable[
         return found
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            found.changes.append(Change(REMOVED, "layer", name, "", None, None, _what(old[name]()), ""))
+            gone = old[name]()
+            found.changes.append(Change(REMOVED, _kind(gone), name, "", None, None, _what(gone), ""))
         elif name not in old:
-            found.changes.append(Change(ADDED, "layer", name, "", None, None, "", _what(new[name]())))
+            come = new[name]()
+            found.changes.append(Change(ADDED, _kind(come), name, "", None, None, "", _what(come)))
         else:
             _compare(old[name](), new[name](), name, found)
     return found
 
 
+def _kind(opened: Opened) -> str:
+    return "image" if isinstance(opened, Image) else "layer"
+
+
 def _what(opened: Opened) -> str:
     if isinstance(opened, Layer):
         return f"{len(opened.tar):,} bytes, {len(opened.entries):,} entries"
-    return f"{len(opened.data):,} bytes" if isinstance(opened, HiveFile) else f"{len(opened.layers):,} layers"
+    if isinstance(opened, HiveFile):
+        return f"{len(opened.data):,} bytes"
+    return ", ".join(filter(None, (platform(opened), counted(len(opened.layers), "layer"), opened.digest)))
+
+
+def platform(image: Image) -> str:
+    """Return what an image runs on, as its index says it, or else its configuration."""
+    made_for = image.platform or image.config
+    return tree.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
 
 
 def _compare(old: Opened, new: Opened, name: str, found: Difference) -> None:

@@ -332,6 +332,17 @@ def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
     assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
 
 
+@pytest.mark.program
+def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -> None:
+    command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "standard output is closed" in done.stderr
+    assert not (folder / "out").exists()
+
+
 def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
     with (folder / "long").open("wb") as file:
         file.truncate(80 << 20)
@@ -364,6 +375,16 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
     words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
     first, second = (imagery.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
     assert digest_of(first.stdout) == digest_of(second.stdout)
+
+
+@pytest.mark.program
+def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
+    (folder / "file").write_text("")
+    places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
+    done = imagery.command("hello.exe", *places, folder=folder)
+    digest = named(folder.parent / "out")["2"]["digest"]
+    assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
+    assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
 
 
 @pytest.mark.program
