@@ -216,7 +216,7 @@ def main(megabytes: int = 1000, rounds: int = 1) -> None:
                 number, size = fill(folder, megabytes * 10, megabytes * 10**6)
             else:
                 number, size = fill_small(folder, megabytes * 100)
-            time.sleep(1)  # or the last files would be too new for a second run to know them
+            time.sleep(61 if megabytes > 100 else 1)  # or many files are too new for a second run to know them
             taken = [measure(folder, scratch) for _ in range(rounds)]
             tell(f"{number:,} {make}, {size / 1e6:.0f} MB, {os.cpu_count()} cores", taken)
             shutil.rmtree(folder)

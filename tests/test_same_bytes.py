@@ -217,8 +217,8 @@ def test_a_checkout_with_crlf_is_fresh_and_makes_the_same(tmp_path: Path) -> Non
         if path.is_file() and path.suffix != ".gz":
             path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     assert FRESH in run(root)
-    for path in outputs(root):
-        (root / path).unlink()
+    for made in outputs(root):
+        (root / made).unlink()
     run(root, program=WRITE)
     assert outputs(root) == outputs(ROOT)
 

@@ -23,9 +23,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from ..console import Say
 from ..errors import GeneratorError
-from ..reading import read_file
+from ..reading import NO_FOLLOW, NO_WAIT, read_file
 from ..unchanged import TEMPORARY
 from .sources import Entry
 
@@ -38,6 +40,10 @@ _STALE_SECONDS = 3600  # after which a file that is still being written is taken
 # How long after a file's last change its next one has another time: systems count in steps of 1/100 s at most,
 # where their times have fractions at all, and else of 1 or 2 s.
 _STEP, _COARSE_STEP = 100_000_000, 2_100_000_000  # nanoseconds
+# Who writes to a file's shared memory gives it a time of change at the first write after the system has stored what
+# was written before: on Linux within half a minute, or when it is asked to.
+_STORED = 60_000_000_000  # nanoseconds
+_MOST_ASKED = 64  # files that the system is asked to store; each may take some milliseconds
 
 
 class Record(NamedTuple):
@@ -74,7 +80,12 @@ class Cache:
     def record(self, name: str) -> Record | None:
         """Return a record as it was stored, or None."""
         digest, _, text = (self._read(name) or b"").partition(b"\n")
-        return Record(*json.loads(text)) if digest == _sha256(text) else None
+        if digest != _sha256(text):
+            return None
+        try:
+            return msgspec.json.decode(text, type=Record)
+        except (ValueError, RecursionError):  # whoever wrote that, it was not put_record()
+            return None
 
     def put_record(self, name: str, record: Record) -> None:
         """Store a record, whose members are stored, unless there were too many."""
@@ -106,6 +117,8 @@ class Cache:
         if not _NAME.fullmatch(name):  # a record that is forged could name any file
             return None
         try:
+            if _open_to_others(path):
+                return None
             data = read_file(path, name, follow=False)
             os.utime(path)
         except (GeneratorError, OSError):
@@ -116,7 +129,8 @@ class Cache:
         """Put a file in place; a cache that cannot be written, on a full disk perhaps, is no error."""
         temporary = self._folder / f".{os.urandom(8).hex()}{TEMPORARY}"
         try:
-            with temporary.open("xb", buffering=0) as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
                 whole = file.write(data) == len(data)
             if whole:
                 temporary.replace(self._folder / name)
@@ -142,13 +156,12 @@ def open_cache(note: Say, environment: Mapping[str, str]) -> Cache | None:
         if not base.is_absolute():  # which the XDG specification has us take for unset
             base = Path(environment.get("LOCALAPPDATA", "~") if os.name == "nt" else "~/.cache").expanduser()
         folder = base / FOLDER
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.lstat()
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        usable = folder.is_dir() and not (_open_to_others(folder) or _open_to_others(folder.parent))
     except (OSError, ValueError, RuntimeError):
         return None  # a home that is read only, or none: what can be done without
-    if not stat.S_ISDIR(status.st_mode) or (
-        hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022)
-    ):
+    if not usable:
         note(f"{folder}: not used as cache, since others can write there; remove it, and it is made anew")
         return None
     return Cache(folder, int(text) << 20)
@@ -163,6 +176,30 @@ def record_name(entries: Sequence[Entry], *options: object) -> str:
     return f"record-{hashed.hexdigest()}"
 
 
+def settle(entries: Iterable[Entry], started: int) -> bool:
+    """Have the system store files that changed less than a minute before *started*; tell whether all are stored.
+
+    From then on each write to them gives them another time of change, even one by shared memory (not on tmpfs).
+    """
+    recent = [
+        entry
+        for entry in entries
+        if entry.stamp is not None and entry.kind == "file" and entry.stamp.changed + _STORED >= started
+    ]
+    if len(recent) > _MOST_ASKED:
+        return False
+    try:
+        for entry in recent:
+            descriptor = os.open(entry.source, os.O_RDONLY | NO_FOLLOW | NO_WAIT)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def still(entries: Iterable[Entry], started: int) -> bool:
     """Tell whether no file could have changed since *started*, in nanoseconds, without another stamp than it has.
 
@@ -174,6 +211,13 @@ def still(entries: Iterable[Entry], started: int) -> bool:
         for entry in entries
         if entry.stamp is not None and entry.kind == "file"
     )
+
+
+def _open_to_others(path: Path) -> bool:
+    """Tell whether *path* is a link, or another user could write to it; raises OSError."""
+    status = path.lstat()
+    writable = hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022)
+    return bool(writable) or stat.S_ISLNK(status.st_mode)
 
 
 def _sha256(data: bytes) -> bytes:

@@ -21,7 +21,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 TITLE = "org.opencontainers.image.title"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
-_PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
+_PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import VERSION
 from ..console import Say
-from .cache import Cache, Record, open_cache, record_name, still
+from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .model import Blob, LayerOptions, Source
@@ -73,8 +73,10 @@ def _layer(
         for line in record.notes:
             note(line)
         return blob
+    stored = False
     if cache:
         cache.trim()
+        stored = settle(entries, started)
     notes: list[str] = []
     with Blobber(path, level, cache, tell) as out:
         write_layer(entries, options, out, MEMBER, notes.append)
@@ -82,7 +84,7 @@ def _layer(
     for line in notes:
         note(line)
     if cache:
-        if still(entries, started):
+        if stored and still(entries, started):
             cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob

@@ -44,12 +44,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     force: bool = False
 
 
+_MOST_DOTS = 100  # in a key: tomllib's time grows with the square of them
 _MAPS = ("env", "label", "annotation")
 
 
 def read(path: Path) -> Options:
     """Return the options of a file of TOML; raises GeneratorError that names it and the key."""
     data = read_file(path, str(path), limit=1 << 20)
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.partition(b"=")[0].count(b".") > _MOST_DOTS:
+            raise GeneratorError(
+                f"{path}: line {number}: a key of more than {_MOST_DOTS} parts; no option has such a key"
+            )
     try:
         return msgspec.convert(tomllib.loads(data.decode("utf-8")), Options)
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.errors import GeneratorError
-from generator.image import names
+from generator.image import names, options
 from generator.image.names import Destination, Platform, Reference
 
 D = "sha256:" + "0123456789abcdef" * 4
@@ -169,4 +169,13 @@ def test_a_long_name_is_refused_at_once(text: str) -> None:
     for prefix in ("docker://", "oci:x:", "docker-archive:x:"):
         with pytest.raises(GeneratorError):
             names.destination(prefix + text)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("text", ["a." * 100_000 + "a = 1", "[" + "a." * 100_000 + "a]"])
+def test_a_key_of_endless_parts_is_refused_at_once(text: str, tmp_path: Path) -> None:
+    (tmp_path / "image.toml").write_text(text)
+    start = time.monotonic()
+    with pytest.raises(GeneratorError, match=r"image\.toml: line 1: a key of more than 100 parts"):
+        options.read(tmp_path / "image.toml")
     assert time.monotonic() - start < 5
