@@ -162,7 +162,7 @@ COMMANDS = {
         ),
         Command(
             "layer",
-            "Write a layer, or what belongs to it, to standard output.",
+            "Write a layer, or what belongs to it, to standard output: give exactly one of the options.",
             running.layer,
             arguments=(Argument("NAME", "the layer", choices=running.layers),),
             options=(
@@ -191,7 +191,7 @@ COMMANDS = {
             options=(
                 Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
                 Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),
-                Option("offset", "with --hex: begin so many bytes on", "BYTES"),
+                Option("offset", "with --hex: begin at this offset, as it is shown", "BYTES"),
                 Option("length", "with --hex: show so many bytes", "BYTES"),
                 Option("reg", "print the key there as hivexregedit --export does", "PATH"),
                 Option("bcd", "print BCD stores as bcdedit /enum all does"),

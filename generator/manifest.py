@@ -108,13 +108,15 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
 
     *because* are the inputs that changed since the outputs were made.
     """
-    fix = "./invokew generate"
+    generate = "./invokew generate"
+    made = [finding for finding in findings if finding.reason != STRANGE]  # what is strange is to be moved, not made
+    fix = generate if made else None
     if as_json:
         document: dict[str, Any] = {
             "fresh": not findings,
             "findings": [finding._asdict() for finding in findings],
             "changed": [finding._asdict() for finding in because] if findings else [],
-            "fix": fix if findings else None,
+            "fix": fix,
         }
         return [json_document(document)]
     if not findings:
@@ -124,5 +126,8 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
     if len(because) > MOST:
         lines.append(f"changed since: {len(because) - MOST} more files")
     if environment.get("GITHUB_ACTIONS") == "true":
-        lines += [workflow_error(finding.file, f"{finding}; run {fix}") for finding in findings]
-    return [*lines, f"to fix: {fix}"]
+        lines += [
+            workflow_error(finding.file, f"{finding}; run {generate}" if finding in made else str(finding))
+            for finding in findings
+        ]
+    return [*lines, f"to fix: {fix}"] if fix else lines

@@ -59,10 +59,7 @@ def check_image(ref: Sequence[str], *, json: bool) -> int:
 def layer(name: str, **parts: bool) -> int:
     from .copies import show
 
-    chosen = [part for part, wanted in parts.items() if wanted]
-    if len(chosen) != 1:
-        raise GeneratorError(f"layer: give one of {', '.join(f'--{part}' for part in parts)}")
-    return show.show(ROOT, name, chosen[0])
+    return show.show(ROOT, name, [part for part, wanted in parts.items() if wanted])
 
 
 def report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:

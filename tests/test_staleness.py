@@ -3,6 +3,7 @@
 
 import gzip
 import importlib.util
+import json
 import marshal
 import os
 import shutil
@@ -303,6 +304,9 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
     stranger = tree / "output/notes.txt"
     stranger.write_text("mine")
     assert check(tree) == [f"stale: output/notes.txt: {manifest.STRANGE}"]
+    finding = [manifest.Finding("output/notes.txt", manifest.STRANGE)]
+    assert manifest.report(finding, [], False, {}) == [f"stale: {finding[0]}"]  # nothing that generate could do
+    assert json.loads(manifest.report(finding, [], True, {})[0])["fix"] is None
     noted: list[str] = []
     generate(tree, note=noted.append)
     assert "output/notes.txt: not made here; move it out of output/" in noted[-1]

@@ -18,11 +18,11 @@ _FIXES: tuple[tuple[Is, str], ...] = (
         f"to fix: {PROGRAM} vendored --update PATH",
     ),
     (
-        lambda copy: copy.state == EDITED and _may_be_forced(copy),
+        lambda copy: copy.state == EDITED and may_be_forced(copy),
         f"to fix, and lose the edits: {PROGRAM} vendored --update --force PATH",
     ),
     (
-        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not _may_be_forced(copy)),
+        lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not may_be_forced(copy)),
         f"to fix, and lose what is there: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
     (
@@ -57,7 +57,8 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
             yield fix.replace("PATH", given)
 
 
-def _may_be_forced(copy: Copy) -> bool:
+def may_be_forced(copy: Copy) -> bool:
+    """Tell whether --force would make an edited copy anew."""
     return copy.made_from is not None and copy.renewable
 
 

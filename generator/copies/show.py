@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A committed layer, or what belongs to it, on standard output."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..committed import committed_blob
@@ -9,12 +10,16 @@ from ..errors import EXIT_OK, GeneratorError
 from ..oci.blob import MEDIA_TYPE, Blob
 
 
-def show(root: Path, name: str, part: str) -> int:
-    """Write the *part* tar, blob, bcd or info of layer *name* to standard output; return 0.
+def show(root: Path, name: str, parts: Sequence[str]) -> int:
+    """Write tar, blob, bcd or info of layer *name*, the one of *parts*, to standard output; return 0.
 
-    Raises GeneratorError where there is no such layer, or it has no such part, and for bytes on a terminal.
+    Raises GeneratorError where there is no such layer, or it has no such part, for *parts* of any other number, and for
+    bytes on a terminal.
     """
     blob = committed_blob(root, name)
+    if len(parts) != 1:
+        raise GeneratorError("layer: give exactly one of --tar, --blob, --bcd and --info")
+    (part,) = parts
     if part == "info":
         say(json_document(_info(name, blob)))
         return EXIT_OK

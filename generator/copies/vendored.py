@@ -12,7 +12,7 @@ from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
 from . import lists
 from .find import Found, Search, find
 from .halves import complete
-from .report import report
+from .report import may_be_forced, report
 from .state import EDITED, FRESH, MISSING, NO_COPY, UNLISTED, Catalogue, Copy, check_copy
 from .update import Work, missing, update_copies, update_lists
 
@@ -56,6 +56,8 @@ def check(
         work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
         copies = update_copies(copies, work)
         update_lists(copies, search, work, begin=lock)
+        if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
+            note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
     copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)
     for line in report(copies, paths, as_json, os.environ if environment is None else environment):
         say(line)

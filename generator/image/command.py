@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `image`: an image by options, and its references by digest on standard output."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import console
 from ..console import Say
-from ..errors import EXIT_OK
+from ..errors import EXIT_OK, GeneratorError
 from . import produce
 from .options import given
 from .progress import shown
@@ -18,6 +19,8 @@ def image(source: Sequence[str], config: str | None, options: dict[str, Any], *,
 
     Raises GeneratorError.
     """
+    if sys.stdout is None:  # closed by whoever started us
+        raise GeneratorError("image: standard output is closed, so that the reference would be lost; open it")
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
     for reference in produce.make(chosen, progress=shown).references:
         say(reference)

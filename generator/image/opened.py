@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..errors import GeneratorError, brief
+from ..errors import GeneratorError, brief, shorten
 from ..oci.untar import Stream
 from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Manifest, Platform, Saved
 from .names import reference
@@ -92,16 +92,18 @@ def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
     """
     with contextlib.ExitStack() as stack:
         transport, path, which = split(name)
+        base = f"{transport}:{path}"
         if transport == "docker":
+            base = name[: name.find("//") + 2 if name.startswith("docker:") else 0] + reference(path[2:], name).name
             transport, path = "dir", stack.enter_context(_fetched(path.removeprefix("//")))
         store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
         stack.callback(store.close)
-        reader = _Reader(name, store, fault, flat=transport == "dir")
+        reader = _Reader(name, base, store, fault, flat=transport == "dir")
         match transport:
             case "docker-archive":
                 found = reader.saved(which)
             case "dir":
-                found = reader.fetched()
+                found = reader.fetched(which)
             case _:
                 found = reader.listed(which)
         yield found
@@ -133,7 +135,7 @@ def split(name: str) -> tuple[str, str, str]:
         if not rest.startswith("//"):
             raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
         return transport, rest, ""
-    digested = re.fullmatch(r"(.+)(@sha256:[0-9a-f]{64})", rest, re.DOTALL)
+    digested = re.fullmatch(rf"(.+)(@(?:{DIGEST.pattern}))", rest, re.DOTALL)
     if digested is not None:
         return transport, digested[1], digested[2]
     drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
@@ -161,9 +163,13 @@ def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream
 
 
 class _Reader(NamedTuple):
-    """Reads documents from *store*; *flat* where its files have no folders, as in ``dir:``."""
+    """Reads documents from *store*; *flat* where its files have no folders, as in ``dir:``.
+
+    *name* is what the user called it, *base* that without a tag or digest.
+    """
 
     name: str
+    base: str
     store: Store
     fault: Fault
     flat: bool
@@ -178,6 +184,8 @@ class _Reader(NamedTuple):
             wanted = [
                 each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
             ]
+            if not wanted and reference.startswith("@") and (within := self._gathered(everything, reference[1:])):
+                return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
@@ -185,14 +193,14 @@ class _Reader(NamedTuple):
             raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
         return self._gathered(wanted)
 
-    def fetched(self) -> list[Image]:
-        """Return the images that a folder of skopeo's has."""
+    def fetched(self, reference: str) -> list[Image]:
+        """Return the images that a folder of skopeo's has, or the one that has the digest behind ``@``."""
         data = self._must_read("manifest.json")
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         kind = self._document(data, Manifest, f"{self.name}: manifest.json", quiet=True)
         if kind is not None:
             return [self._image(Descriptor(digest, len(data), kind.media_type), data)]
-        return self._gathered(self._index(data, f"{self.name}: manifest.json") or [])
+        return self._gathered(self._index(data, f"{self.name}: manifest.json") or [], reference[1:])
 
     def saved(self, reference: str) -> list[Image]:
         """Return the images of an archive for `docker load`, or the one that has the tag *reference*."""
@@ -227,14 +235,16 @@ class _Reader(NamedTuple):
             found.append(Image(self.name, None, None, None, config, layers, (entry, raw or b"")))
         return found
 
-    def _gathered(self, descriptors: list[Descriptor]) -> list[Image]:
-        """Return the images that *descriptors* lead to, each once, through indexes or not."""
+    def _gathered(self, descriptors: list[Descriptor], only: str = "") -> list[Image]:
+        """Return the images that *descriptors* lead to, each once, through indexes or not; or *only* that digest's."""
         found: list[Image] = []
         seen: set[str] = set()
         todo = [(each, 1) for each in reversed(descriptors)]
         while todo:
             descriptor, level = todo.pop()
             if descriptor.digest in seen or _ATTESTATION in (descriptor.annotations or {}):
+                continue
+            if only and descriptor.digest != only and descriptor.media_type not in INDEXES:
                 continue
             seen.add(descriptor.digest)
             where = self._called(descriptor.digest)
@@ -283,8 +293,10 @@ class _Reader(NamedTuple):
         return layers[:_MAX_LAYERS]
 
     def _called(self, digest: str) -> str:
-        """Return what to call an image: by the start of its digest, unless its name has that."""
-        return self.name if digest in self.name else f"{self.name}@{digest[:19]}"
+        """Return what to call an image: a name that leads to it alone, which the user can give back."""
+        if digest and self.name.endswith(f"@{digest}"):
+            return self.name
+        return f"{self.base}@{digest if DIGEST.fullmatch(digest) else shorten(digest, 19)}"
 
     def _path(self, digest: str, where: str, ending: str = "") -> str:
         """Return where the blob of a digest is, empty for what is none."""

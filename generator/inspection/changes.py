@@ -16,6 +16,7 @@ from ..hives.spans import Part, Spans, make_part, time_text
 from ..oci.tar import BLOCK
 from ..oci.untar import FILE, Entry
 from . import flattened, tree
+from .lines import counted
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .regions import TAR_HEADER
@@ -81,18 +82,32 @@ def compare(old: Mapping[str, Callable[[], Opened]], new: Mapping[str, Callable[
         return found
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            found.changes.append(Change(REMOVED, "layer", name, "", None, None, _what(old[name]()), ""))
+            gone = old[name]()
+            found.changes.append(Change(REMOVED, _kind(gone), name, "", None, None, _what(gone), ""))
         elif name not in old:
-            found.changes.append(Change(ADDED, "layer", name, "", None, None, "", _what(new[name]())))
+            come = new[name]()
+            found.changes.append(Change(ADDED, _kind(come), name, "", None, None, "", _what(come)))
         else:
             _compare(old[name](), new[name](), name, found)
     return found
 
 
+def _kind(opened: Opened) -> str:
+    return "image" if isinstance(opened, Image) else "layer"
+
+
 def _what(opened: Opened) -> str:
     if isinstance(opened, Layer):
         return f"{len(opened.tar):,} bytes, {len(opened.entries):,} entries"
-    return f"{len(opened.data):,} bytes" if isinstance(opened, HiveFile) else f"{len(opened.layers):,} layers"
+    if isinstance(opened, HiveFile):
+        return f"{len(opened.data):,} bytes"
+    return ", ".join(filter(None, (platform(opened), counted(len(opened.layers), "layer"), opened.digest)))
+
+
+def platform(image: Image) -> str:
+    """Return what an image runs on, as its index says it, or else its configuration."""
+    made_for = image.platform or image.config
+    return tree.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
 
 
 def _compare(old: Opened, new: Opened, name: str, found: Difference) -> None:

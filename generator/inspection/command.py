@@ -111,15 +111,25 @@ def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, Buffer]]:
                     yield f"{layer.name}: {entry.name}", content
 
 
-def _one(found: Sequence[Opened], option: str) -> Layer | HiveFile:
-    """Return the one layer or hive that an *option* is about."""
-    if len(found) == 1:
-        only = found[0]
-        if not isinstance(only, Image):
-            return only
-        if len(only.layers) == 1:
-            return only.layers[0]
-    raise GeneratorError(f"inspect: {option} is about one layer or hive; name one")
+def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
+    """Return the one layer or hive that an *option* is about; of images, the layer that alone has *path*."""
+    if len(found) == 1 and not isinstance(found[0], Image):
+        return found[0]
+    images = [each for each in found if isinstance(each, Image)]
+    if not images or len(images) < len(found):
+        raise GeneratorError(f"inspect: {option} is about one layer or hive; name one")
+    # Images of several platforms may share a layer.
+    layers = {layer.digest: layer for image in images for layer in image.layers}
+    place = places.parse(path, bare=False)
+    having = [layer for layer in layers.values() if not place.path or place.entries(layer.entries)]
+    if not having:
+        raise places.absent(images[0].name, place, [entry for layer in layers.values() for entry in layer.entries])
+    if len(having) > 1:
+        raise GeneratorError(
+            f"{images[0].name}: {option} is about one layer, and {len(having):,} layers have {path!r}; name an entry "
+            "that one layer alone has, or a layer as a file, such as DIR/blobs/sha256/… of an OCI layout"
+        )
+    return having[0]
 
 
 def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[Buffer, int]:
@@ -134,7 +144,7 @@ def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[Buffer, int]:
 
 
 def _reg(found: Sequence[Opened], path: str) -> int:
-    opened = _one(found, "--reg")
+    opened = _one(found, "--reg", path)
     place = places.parse(path, bare=isinstance(opened, HiveFile))
     reading = read(_hive_at(opened, place)[0], keys=True)
     parts = regfile.export(reading.hive, place.key or ())
@@ -153,10 +163,11 @@ def _reg(found: Sequence[Opened], path: str) -> int:
 
 
 def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | None, *, plain: bool) -> int:
-    opened = _one(found, "--hex")
+    opened = _one(found, "--hex", path)
     place = places.parse(path, bare=isinstance(opened, HiveFile))
     data = opened.data if isinstance(opened, HiveFile) else opened.tar
     regions = Regions(data[:])
+    start = 0  # of the file that offsets count from
     if place.key is not None:
         hive, start = _hive_at(opened, place)
         nodes = [node for node in Visit(hive).nodes(place.key) if len(node.path) == len(place.key)]
@@ -168,26 +179,30 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
         if not entries:
             raise GeneratorError(f"{opened.name}: has no file {place.path!r}")
         ranges = [(entry.offset, min(entry.offset + entry.size, len(data))) for entry in entries]
+        start = ranges[0][0] if len(ranges) == 1 else 0
     else:
         ranges = [(0, len(data))]
+    end = ranges[-1][1] - start
+    if offset and offset >= end:
+        raise GeneratorError(f"{opened.name}: --offset 0x{offset:x} is beyond {path!r}, which ends at 0x{end:x}")
+    chosen = _cut(ranges, start + (offset or 0), length)
     row = 8 if (lines.columns(plain=plain) or 110) < 110 else 16
     with lines.screen(plain=plain) as put:
-        lines.put_all(hexdump.dump(regions, _cut(ranges, offset or 0, length), row), put)
+        lines.put_all(hexdump.dump(regions, chosen, row, start), put)
     if regions.damage:
         console.note(f"{opened.name}: {regions.damage}")
     return EXIT_STALE if regions.damage else EXIT_OK
 
 
-def _cut(ranges: Sequence[tuple[int, int]], offset: int, length: int | None) -> list[tuple[int, int]]:
-    """Return what is left of *ranges*, as if they were one, from *offset* on, *length* bytes of it."""
+def _cut(ranges: Sequence[tuple[int, int]], first: int, length: int | None) -> list[tuple[int, int]]:
+    """Return what of *ranges* is at byte *first* or behind it, *length* bytes of it."""
     left, cut = length, []
     for start, end in ranges:
-        skipped = min(offset, end - start)
-        offset -= skipped
-        size = end - start - skipped if left is None else min(left, end - start - skipped)
+        begin = max(start, first)
+        size = max(end - begin, 0) if left is None else min(left, max(end - begin, 0))
         left = None if left is None else left - size
         if size:
-            cut.append((start + skipped, start + skipped + size))
+            cut.append((begin, begin + size))
     return cut
 
 

@@ -11,9 +11,9 @@ from .. import console, manifest
 from ..console import json_document
 from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
 from . import lines, naming
-from .changes import ADDED, CHANGED, REMOVED, Bytes, Change, Difference, compare
+from .changes import ADDED, CHANGED, REMOVED, Bytes, Change, Difference, compare, platform
 from .lines import Line, counted
-from .opened import Opened
+from .opened import Image, Opened
 
 FORMAT: Final = 1
 _MARKS: Final = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
@@ -31,13 +31,15 @@ def diff(root: Path, what: Sequence[str], *, json: bool = False, stat: bool = Fa
     """
     if not 1 <= len(what) <= 2:
         raise GeneratorError("diff: name OLD and NEW, or OLD alone, such as main: then NEW is what stands here")
-    old, new = _sides(root, what)
+    old, new = _alike(*_sides(root, what))
     found = compare(old, new)
     if json:
         console.say(json_document(_document(what, found)))
     else:
         with lines.screen(plain=plain) as put:
             lines.put_all(_stat(found) if stat else _lines(found), put)
+    if found.equal:
+        console.note("equal")
     return EXIT_OK if found.equal else EXIT_STALE
 
 
@@ -48,7 +50,7 @@ def _sides(root: Path, what: Sequence[str]) -> tuple[Side, Side]:
     revision, colon, path = what[0].partition(":")
     if colon and naming.commit_of(root, revision):
         return old, _side(root, path if path in manifest.layers(root) else str(root / path))
-    if naming.is_there(root, what[0]):
+    if naming.is_there(root, what[0]) or naming.layers_in(root, what[0]) is None:
         raise GeneratorError(f"diff: name what {what[0]} is to be compared with")
     return old, {name: partial(_only, root, name) for name in manifest.layers(root)}
 
@@ -58,10 +60,27 @@ def _side(root: Path, what: str) -> Side:
     if not naming.is_there(root, what) and (found := naming.layers_in(root, what)) is not None:
         commit, names = found
         return {name: partial(_only, root, f"{commit}:{name}") for name in names}
-    opened = naming.open_one(root, what)
-    if len(opened) == 1:
-        return {opened[0].name: lambda: opened[0]}
-    return {str(number): partial(opened.__getitem__, number) for number in range(len(opened))}
+    side: dict[str, Callable[[], Opened]] = {}
+    for opened in naming.open_one(root, what):
+        name = platform(opened) if isinstance(opened, Image) else opened.name
+        again = sum(each.partition(" (")[0] == name for each in side)
+        side[f"{name} ({again + 1})" if again else name] = partial(_itself, opened)
+    return side
+
+
+def _itself(opened: Opened) -> Opened:
+    return opened
+
+
+def _alike(old: Side, new: Side) -> tuple[Side, Side]:
+    """Return two sides with versions of Windows left out of the names where no two platforms differ in these alone."""
+    short = [[name.partition(":")[0] for name in side] for side in (old, new)]
+    if any(len({*names}) < len(names) for names in short):
+        return old, new
+    before, after = (
+        dict(zip(names, side.values(), strict=True)) for names, side in zip(short, (old, new), strict=True)
+    )
+    return before, after
 
 
 def _only(root: Path, what: str) -> Opened:

@@ -13,7 +13,7 @@ from ..hives.rules import Level
 from ..oci.untar import FILE, Entry
 from . import bcd, tree
 from .opened import Damage, HiveFile, Image, Layer, Opened, is_hive
-from .places import Place
+from .places import Place, absent
 
 FORMAT = 1
 
@@ -30,6 +30,8 @@ def _subject(opened: Opened, place: Place) -> dict[str, Any]:
     if isinstance(opened, Layer):
         return _layer(opened, place)
     layers = [_layer(layer, place) for layer in opened.layers if not place.path or place.entries(layer.entries)]
+    if place.path and not layers:
+        raise absent(opened.name, place, [entry for layer in opened.layers for entry in layer.entries])
     return {
         "kind": "image",
         "name": opened.name,
@@ -42,7 +44,7 @@ def _subject(opened: Opened, place: Place) -> dict[str, Any]:
 def _layer(layer: Layer, place: Place) -> dict[str, Any]:
     entries = place.entries(layer.entries)
     if place.path and not entries:
-        raise GeneratorError(f"{layer.name}: has no entry {place.path!r}")
+        raise absent(layer.name, place, layer.entries)
     return {
         "kind": "layer",
         "name": layer.name,

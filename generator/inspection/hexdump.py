@@ -24,23 +24,25 @@ _LEAST_ZEROS: Final = 3  # rows of zeros that are folded into one
 _ENDS: Final = frozenset({s.SECURITY, *s.LEAVES})  # what leads to what belongs to others
 
 
-def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int) -> Iterator[Line]:
-    """Yield the lines for each of *ranges*, start and end in bytes; *row* bytes stand in a line."""
+def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[Line]:
+    """Yield the lines for each of *ranges*, start and end in bytes; *row* bytes stand in a line.
+
+    The offsets that are shown count from *base*.
+    """
     digits = max(4, len(f"{len(regions.data):x}"))
     for start, end in ranges:
         at = start
         while at < end:
             region = regions.at(at)
             title = f"{region.structure.name}, {region.length:,} bytes"
-            yield Line(0, ((_STYLES.get(region.group, ""), f"0x{region.offset:0{digits}x}  {title}"),))
+            yield Line(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
             for part in regions.parts(region):
-                yield from _rows(
-                    regions.data, region, part, (max(at, part.offset), min(end, part.offset + part.size)), row
-                )
+                within = max(at, part.offset), min(end, part.offset + part.size)
+                yield from _rows(regions.data, region, part, within, row, base)
             at = region.offset + region.length
 
 
-def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row: int) -> Iterator[Line]:
+def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row: int, base: int) -> Iterator[Line]:
     """Yield the rows of a field, as far as it lies *within* two offsets: the first tells what the field says."""
     start, end = within
     at, first = start, True
@@ -49,7 +51,7 @@ def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row:
         zeros = _zeros(data, at, end) // row if not raw.strip(b"\0") else 0
         name = part.field.name if first else ""
         text = part.text if first else ""
-        offset = f"{at:08x}"
+        offset = f"{at - base:08x}"
         if zeros >= _LEAST_ZEROS:
             size = zeros * row
             yield _row((("", offset), ("", f"{size:,} zeros".ljust(4 * row - 1 + 2)), ("name", name), ("data", text)))

@@ -9,6 +9,7 @@ from typing import Final
 from .. import home, manifest
 from ..errors import GeneratorError, brief
 from ..git import git, git_bytes
+from ..image.names import reference
 from ..image.opened import TRANSPORTS, split
 from .opened import MAX_UNPACKED, Budget, HiveFile, Image, Layer, Opened, everything, open_data, open_file, open_image
 
@@ -49,8 +50,13 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Opened
         revision, colon, rest = what.partition(":")
         if colon and (found := in_revision(root, revision, rest, budget)) is not None:
             return [found]
+        if _is_reference(what):
+            return list(open_image(what, budget))
         known = ", ".join(manifest.layers(root))
-        raise GeneratorError(f"{what}: no such file or layer; name a file, an image such as oci:DIR, or one of {known}")
+        nothing = "neither a file, a layer nor a git revision" if home.CHECKOUT else "neither a file nor a layer"
+        raise GeneratorError(
+            f"{what}: {nothing} has that name; name a file, an image as oci:DIR or docker://REF, or one of {known}"
+        )
     return _at_path(what, budget)
 
 
@@ -61,6 +67,15 @@ def is_there(root: Path, what: str) -> bool:
         or what.partition(":")[0] in TRANSPORTS
         or ("\0" not in what and Path(what).exists())
     )
+
+
+def _is_reference(what: str) -> bool:
+    """Tell whether a word is an image in a registry, with its host or a digest, as the command `image` prints it."""
+    try:
+        found = reference(what, what)
+    except GeneratorError:
+        return False
+    return bool(found.host or found.digest)
 
 
 def _at_path(what: str, budget: Budget) -> list[Opened]:

@@ -186,7 +186,9 @@ def open_data(name: str, data: Buffer, budget: Budget) -> Layer | HiveFile:
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
             raise GeneratorError(f"{name}: a hive that is compressed; give it as it is: gzip -dc {name}")
-        raise GeneratorError(f"{name}: neither a layer nor a registry hive")
+        raise GeneratorError(
+            f"{name}: neither a layer, which is a tar, bare or compressed by gzip or zstd, nor a registry hive"
+        )
     return layer
 
 
@@ -262,7 +264,7 @@ def _unpacked(name: str, data: Buffer, damage: list[Damage], budget: Budget) -> 
     """Return what the compressed *data* holds, up to its *damage*."""
     try:
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
-            for part in _zstd(data, damage) if data[:4] == _ZSTD else _gunzip(data, damage):
+            for part in _zstd(name, data, damage) if data[:4] == _ZSTD else _gunzip(data, damage):
                 budget.check(name, out.tell() + len(part))
                 out.write(part)
             size = out.tell()
@@ -298,11 +300,11 @@ def _gunzip(data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
         damage.append(Damage("gzip", at, "it ends too early"))
 
 
-def _zstd(data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
+def _zstd(name: str, data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
     """Yield what a zstd file holds; raise GeneratorError where this Python cannot read it."""
     import io
 
-    stream = images.unpack(io.BufferedReader(io.BytesIO(data[:])))[1]
+    stream = images.unpack(io.BufferedReader(io.BytesIO(data[:])), name)[1]
     try:
         while part := stream.read(_CHUNK):
             yield part

@@ -9,6 +9,7 @@ with a backslash or a key's name. Case makes no difference, as on Windows.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..errors import GeneratorError
 from ..hives.model import fold_name
 from ..oci.untar import Entry
 
@@ -30,6 +31,13 @@ class Place(NamedTuple):
             if name == wanted or (name.startswith(wanted) and name[len(wanted)] == "/" and self.key is None):
                 found.append(entry)
         return found
+
+
+def absent(name: str, place: Place, entries: Sequence[Entry]) -> GeneratorError:
+    """Return the error that what is called *name*, and has *entries*, has none at *place*."""
+    inside = f"Files/{place.path.strip('/')}"  # what containers see has its paths without this folder
+    hint = f"; name {inside!r}, which it has" if Place(inside, place.key).entries(entries) else ""
+    return GeneratorError(f"{name}: has no entry {place.path!r}{hint}")
 
 
 def parse(text: str, *, bare: bool) -> Place:

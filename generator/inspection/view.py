@@ -15,7 +15,7 @@ from . import tree
 from .lines import Line, counted, fit
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
-from .places import Place
+from .places import Place, absent
 
 _MOST_BYTES: Final = 32  # of data that a line shows
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
@@ -36,6 +36,9 @@ def lines(opened: Opened, place: Place, level: int = 0) -> Iterator[Line]:
 
 
 def _image_lines(image: Image, place: Place, level: int) -> Iterator[Line]:
+    entries = [entry for layer in image.layers for entry in layer.entries]
+    if place.path and not place.entries(entries):
+        raise absent(image.name, place, entries)
     yield Line(level, (("title", image.name), ("", "image")))
     for name, text in tree.image_facts(image.digest, image.platform, image.config):
         yield Line(level + 1, (("name", name), ("data", text)), last=False)
@@ -55,10 +58,10 @@ def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
     if layer.compressed is not None:
         ratio = f" ({100 * layer.compressed / len(layer.tar):.1f} %)" if len(layer.tar) else ""
         size += f", compressed to {layer.compressed:,} bytes{ratio}"
-    yield Line(level, (("title", layer.name), ("", size)))
     entries = place.entries(layer.entries)
     if place.path and not entries:
-        raise GeneratorError(f"{layer.name}: has no entry {place.path!r}")
+        raise absent(layer.name, place, layer.entries)
+    yield Line(level, (("title", layer.name), ("", size)))
     if not place.path:
         yield Line(
             level + 1, (("name", "diff ID"), ("data", layer.diff_id or "unknown, since it is damaged")), last=False

@@ -3,10 +3,10 @@
 // Diff ID:
 // sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 // To make it again: invoke generate,
-// or where this is a copy: invoke vendored --update FILE
+// or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e1ce0be15efd1cca01699f9f17d6dab5c6e0b1cba3902b16ab4f6e243e6b51dd","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:999b57c68b94e92afe3695a20425a0221fcefa05fc23ff6a9f825663ed10b619","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
 
 #include "windows_hostprocess.h"
 

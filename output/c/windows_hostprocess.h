@@ -3,10 +3,10 @@
 // Diff ID:
 // sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 // To make it again: invoke generate,
-// or where this is a copy: invoke vendored --update FILE
+// or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:41ac38929f1e452306ddb2edfbe30d29f5fb26b2424d70e7b8fc9df90470d20e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:e4d9a968f9f0a9602526715ba2a1fa933f650f64390355a6c9a02912cdd6cde4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H

@@ -3,10 +3,10 @@
 // Diff ID:
 // sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 // To make it again: invoke generate,
-// or where this is a copy: invoke vendored --update FILE
+// or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:dda793b2079fb458d168a32ec9c2d0d9852e43f5570da2e13a91a8bdc1820e68","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:f7f17ab42dc7c0d41452b51408003713e99ba2a110ca5294134fa7f8f7ded3a9","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
 
 #include "windows_legacy.h"
 

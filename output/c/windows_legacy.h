@@ -3,10 +3,10 @@
 // Diff ID:
 // sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 // To make it again: invoke generate,
-// or where this is a copy: invoke vendored --update FILE
+// or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:c30d006b18f8ccc623d166684eb500569e43cb480157bf41edec8daf3109e932","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:d25f77fcd0bbc2d2eb9050c92c2d19bb408c357edac4e2faaabc361d14593a90","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.1.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H

@@ -3,10 +3,10 @@
 // Diff ID:
 // sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 // To make it again: invoke generate,
-// or where this is a copy: invoke vendored --update FILE
+// or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f642b2b0083d82b3680a4d84c46042a3164908fd97e750a46e1a6a0eee5e1932","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:9d00baa6c1b07277cf9fb8f3031d83405b853a0ac59512481e98dee28ed26115","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.1.0"}
 
 #include "windows_scratch.h"
 

@@ -338,6 +338,11 @@ def test_dry_run_and_diff_say_what_update_would_do_and_write_nothing(older: Path
     assert status == 1
     assert [line for line in said if line.startswith("--- ")] == ["--- a.go", "--- c.c", "--- /dev/null"]
     assert "+#ifndef C_H" in said
+    notes: list[str] = []
+    assert "-// mine" in shown(diff=True, force=True, note=notes.append)[1]
+    assert notes == []
+    shown(diff=True, note=notes.append)
+    assert notes == ["--diff leaves out what was edited; --diff --force shows how --force would make it anew"]
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
     with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; leave out --json$"):
         states(diff=True)

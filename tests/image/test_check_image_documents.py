@@ -143,6 +143,11 @@ def test_what_several_platforms_share_is_told_of_each_and_read_once(
     monkeypatch.setattr(opened.Layer, "open", count)
     status, images = checked(layout.write())
     assert (status, len(images)) == (1, 2)
+    names = [f"oci:{tmp_path}@{each['digest']}" for each in listed]
+    assert [image["image"] for image in images] == names
+    assert [checked(name)[1][0]["image"] for name in names] == names  # which can be given back
+    opened_layers.clear()
+    checked(layout.write())
     assert [[each["rule"] for each in image["findings"]] for image in images] == [["name"], ["name"]]
     assert len(opened_layers) == 2
 

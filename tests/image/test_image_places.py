@@ -319,6 +319,17 @@ def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
     assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
 
 
+@pytest.mark.program
+def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -> None:
+    command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "standard output is closed" in done.stderr
+    assert not (folder / "out").exists()
+
+
 def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
     with (folder / "long").open("wb") as file:
         file.truncate(80 << 20)

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +81,27 @@ def layout(folder: Path, layers: Sequence[bytes], *, config: Mapping[str, Any] |
     }
     described = blob(json.dumps(manifest).encode(), "manifest.v1+json")
     described["annotations"] = {"org.opencontainers.image.ref.name": "new"}
-    described["platform"] = {"architecture": "amd64", "os": "windows", "os.version": "10.0.20348.1"}
+    architecture = (known | dict(config or {}))["architecture"]
+    described["platform"] = {"architecture": architecture, "os": "windows", "os.version": "10.0.20348.1"}
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return folder
+
+
+def index(folder: Path, layouts: Sequence[Path]) -> Path:
+    """Write an OCI layout of one index, with the tag `all`, of the images of *layouts*."""
+    listed = []
+    for each in layouts:
+        shutil.copytree(each, folder, dirs_exist_ok=True)
+        listed += json.loads((each / "index.json").read_text())["manifests"]
+    data = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    (folder / "blobs/sha256" / digest).write_bytes(data)
+    described = {
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "digest": f"sha256:{digest}",
+        "size": len(data),
+        "annotations": {"org.opencontainers.image.ref.name": "all"},
+    }
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
     return folder

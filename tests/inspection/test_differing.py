@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from copying import commit, git
 from maker import Node, make, text
-from showing import document, layout, lines, said, tar
+from showing import document, index, layout, lines, said, tar
 from support import lack
 
+from generator import cli
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import REG_DWORD, REG_SZ, Value
@@ -232,6 +233,25 @@ def test_bytes_behind_a_hive_are_a_difference(tmp_path: Path) -> None:
     assert said("diff", tmp_path / "old", tmp_path / "new")[0] == 1
 
 
+def test_images_of_several_platforms_are_named_and_compared_by_these(tmp_path: Path) -> None:
+    layers = [tar([("Files", None, {})])], [tar([("Files", None, {}), ("Files/a", b"", {})])]
+    old = [layout(tmp_path / "old", layers[0]), layout(tmp_path / "arm", layers[0], config={"architecture": "arm64"})]
+    several = index(tmp_path / "several", old)
+    layout(tmp_path / "new", layers[1])
+    digest = json.loads((tmp_path / "arm/index.json").read_text())["manifests"][0]["digest"]
+    found = document("diff", f"oci:{several}", f"oci:{tmp_path}/new", status=1)["changes"]
+    assert [each["words"] for each in found[:2]] == ["manifest digest", "configuration digest"]
+    assert [(each["kind"], each["what"], each["layer"], each["old"]) for each in found[2:]] == [
+        ("added", "entry", "windows/amd64 layer 1", ""),
+        ("removed", "image", "windows/arm64", f"windows/arm64:10.0.20348.1, 1 layer, {digest}"),
+    ]
+
+
+def test_what_is_equal_is_said_to_be_beside_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["diff", "scratch", "scratch"]) == 0
+    assert capsys.readouterr() == ("", "equal\n")
+
+
 def test_hives_that_differ_everywhere_are_told_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_STRUCTURES", 60)
     old, new = (
@@ -249,8 +269,8 @@ def test_two_words_are_needed_unless_the_first_is_a_revision() -> None:
         ((), "name OLD and NEW"),
         (("scratch", "legacy", "hostprocess"), "name OLD and NEW"),
         (("scratch",), "name what scratch is to be compared with"),
-        (("no-such-thing",), "no such file or layer"),
-        (("--", "--exec=x:scratch", "scratch"), "no such file or layer"),
+        (("no-such-thing",), "neither a file, a layer nor a git revision has that name"),
+        (("--", "--exec=x:scratch", "scratch"), "neither a file, a layer nor a git revision has that name"),
     ):
         with pytest.raises(GeneratorError, match=wrong):
             said("diff", *words)

@@ -133,7 +133,7 @@ def test_a_layout_is_shown_without_the_layer_that_is_gone_or_another(tmp_path: P
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"hello", gzip.compress(b"hello"), bytes(100), b"\xff" * 5000])
 def test_what_is_nothing_of_all_that_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(GeneratorError, match=r"file: neither a layer nor a registry hive$"):
+    with pytest.raises(GeneratorError, match=r"file: neither a layer, .* by gzip or zstd, nor a registry hive$"):
         said("inspect", tmp_path / "file")
     assert lines("inspect", tmp_path / "file", "--textconv")[0].startswith("cannot be shown: ")
 
@@ -145,8 +145,8 @@ def test_what_cannot_be_opened_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "hive.gz").write_bytes(gzip.compress(bytes(make(Node("root")).data)))
     for name, wrong in (
         ("pipe", "not a regular file"),
-        ("none", "no such file or layer"),
-        ("a\0b", "no such file or layer"),
+        ("none", "neither a file, a layer nor a git revision has that name"),
+        ("a\0b", "neither a file, a layer nor a git revision has that name"),
         (".", "a folder, but no OCI layout"),
         ("hive.gz", "a hive that is compressed"),
     ):

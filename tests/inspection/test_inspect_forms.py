@@ -260,7 +260,9 @@ def test_a_dump_begins_and_ends_where_it_is_asked_to() -> None:
     for offset, length in ((0, 4), (4097, 100), (0x1000, 0x20)):
         some = lines("inspect", "scratch", "--hex", BCD, "--offset", hex(offset), "--length", str(length))
         assert rebuilt(some) == bcd[offset : offset + length]
-    assert lines("inspect", "scratch", "--hex", BCD, "--offset", "99999999") == []
+        assert int(some[1].split()[0], 16) == offset
+    with pytest.raises(GeneratorError, match=r"--offset 0x3000 is beyond '.*BCD', which ends at 0x3000$"):
+        said("inspect", "scratch", "--hex", BCD, "--offset", "0x3000")
 
 
 def test_a_dump_of_a_key_is_all_that_makes_the_key_and_nothing_of_other_keys() -> None:
@@ -268,6 +270,23 @@ def test_a_dump_of_a_key_is_all_that_makes_the_key_and_nothing_of_other_keys() -
     kinds = [re.sub(r"^0x\w+  (.*), .*", r"\1", line) for line in shown if line.startswith("0x")]
     assert sorted(kinds) == sorted(["security record", "key", "values list", "value", "value", "value data"])
     assert any(line.endswith("name  FirmwareModified") for line in shown)
+    for number, line in enumerate(shown):
+        if line.startswith("0x"):  # an offset is taken as it is shown
+            assert (
+                lines("inspect", "scratch", "--hex", f"{BCD}\\Description", "--offset", line.split()[0])
+                == (shown[number:])
+            )
+
+
+def test_bytes_and_keys_of_an_image_are_those_of_the_layer_that_has_them(tmp_path: Path) -> None:
+    layers = [said("layer", "scratch", "--tar")[1], tar([("Files", None, {}), ("Files/a", b"abc", {})])]
+    image = f"oci:{layout(tmp_path / 'image', layers)}"
+    assert rebuilt(lines("inspect", image, "--hex", "Files/a")) == b"abc"
+    for words in (("--hex", f"{BCD}\\Description"), ("--reg", f"{BCD}\\Description"), ("--hex", BCD)):
+        assert said("inspect", image, *words) == said("inspect", "scratch", *words)
+    for words in (("--hex", "."), ("--hex", "Files")):
+        with pytest.raises(GeneratorError, match=r"about one layer, and 2 layers have .*blobs/sha256/"):
+            said("inspect", image, *words)
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "0x", "1" * 30, "1e3"])

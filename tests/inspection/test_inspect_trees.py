@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 from maker import Node, make, text
-from showing import layout, lines, said, tar
+from showing import document, index, layout, lines, said, tar
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value
+from generator.image import registry
 from generator.manifest import layers
 from generator.oci.files import facts
 
@@ -121,8 +122,57 @@ def test_an_image_shows_its_platform_its_settings_and_each_layer_opened(tmp_path
     subprocess.run(["tar", "-C", tmp_path / "image", "-cf", tmp_path / "image.tar", "."], check=True)
     assert lines("inspect", f"oci-archive:{tmp_path}/image.tar")[1:] == shown[1:]
     assert lines("inspect", tmp_path / "image.tar")[1:] == shown[1:]
-    with pytest.raises(GeneratorError, match="no such file or layer"):
+    with pytest.raises(GeneratorError, match="neither a file, a layer nor a git revision has that name"):
         said("inspect", "nothing")
+
+
+def test_what_no_layer_of_an_image_has_is_refused_and_what_one_has_is_shown(tmp_path: Path) -> None:
+    layers = [tar([("Files", None, {})]), tar([("Files", None, {}), ("Files/a", b"abc", {})])]
+    one = layout(tmp_path / "one", layers)
+    several = index(tmp_path / "several", [one, layout(tmp_path / "arm", layers, config={"architecture": "arm64"})])
+    for name, images in ((one, 1), (several, 2)):
+        assert sum("a  3 bytes" in line for line in lines("inspect", name, "--path", "Files/a")) == images
+        for options in ((), ("--json",), ("--hex", "a"), ("--reg", "a")):
+            place = () if len(options) == 2 else ("--path", "a")
+            with pytest.raises(GeneratorError, match=r"has no entry 'a'; name 'Files/a', which it has$"):
+                said("inspect", name, *place, *options)
+        with pytest.raises(GeneratorError, match=r"has no entry 'nosuch'$"):
+            said("inspect", name, "--path", "nosuch")
+
+
+def test_the_names_that_images_are_shown_by_can_be_given_back(tmp_path: Path) -> None:
+    layer = tar([("Files", None, {})])
+    one = layout(tmp_path / "one", [layer])
+    several = index(tmp_path / "several", [one, layout(tmp_path / "arm", [layer], config={"architecture": "arm64"})])
+    for given in (f"oci:{several}", f"oci:{several}:all", several):
+        names = [image["name"] for image in document("inspect", given)["opened"]]
+        assert len(names) == 2
+        for name in names:
+            assert re.fullmatch(rf"oci:{several}@sha256:[0-9a-f]{{64}}", name)
+            assert [image["name"] for image in document("inspect", name)["opened"]] == [name]
+            assert lines("inspect", name)[0] == f"{name}  image"
+            said("report", name, "--to", tmp_path / "report.html")
+        assert lines("diff", *names, status=1)
+
+
+def test_an_image_in_a_registry_is_named_by_its_host_or_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fetch(name: str, _: Path) -> None:
+        asked.append(name)
+        raise GeneratorError("fetched")
+
+    monkeypatch.setattr(registry, "fetch", fetch)
+    digest = f"sha256:{'0' * 64}"
+    names = (f"localhost:5987/hello@{digest}", f"user/hello@{digest}", "registry.example/hello:x")
+    for name in names:
+        for words in (("inspect", name), ("diff", name, "scratch"), ("diff", name), ("report", name)):
+            with pytest.raises(GeneratorError, match="fetched"):
+                said(*words)
+    assert {*asked} == {*names}
+    for name in ("user/hello", "hello.tar", "hello:x"):
+        with pytest.raises(GeneratorError, match="docker://REF"):
+            said("inspect", name)
 
 
 def test_an_archive_for_docker_load_is_opened_whatever_it_is_called(tmp_path: Path) -> None:
