@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -28,16 +29,25 @@ def main(arguments: Sequence[str]) -> int:
 
         return checkout.run(arguments)
     before, words, values = split(command, words)
-    own = _with(_Parser(prog=f"{program} {command.name}", description=command.help, allow_abbrev=False), before)
+    parser = _Parser(prog=f"{program} {command.name}", description=command.help, allow_abbrev=False)
+    parser.words = words
+    own = _with(parser, before)
     for name, value in vars(own.parse_intermixed_args(words)).items():
         values[name] = value + values.get(name, []) if isinstance(value, list) else value
     return command.run(**values)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose error is one line, as every other."""
+    """A parser whose error is one line, as every other; *words* are those that it is given."""
+
+    words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
+        if found := re.fullmatch(r"argument (?:(-\w)/)?(--[\w-]+): expected one argument", message):
+            pairs = zip(self.words, self.words[1:], strict=False)
+            value = next((value for word, value in pairs if word in found.groups() and value.startswith("-")), "")
+            if value:
+                message += f"; a value that begins with a dash is given as {found[2]}={value}"
         raise GeneratorError(f"{message}; see {self.prog} --help")
 
 

@@ -41,6 +41,11 @@ def brief(data: object) -> str:
         return "the value"
 
 
+def counted(number: int, one: str) -> str:
+    """Return how many there are of *one* thing, in words."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def shorten(text: str, most: int = 80) -> str:
     """Return *text*, cut where it is longer than *most* characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -17,11 +17,11 @@ from .progress import shown
 def image(source: Sequence[str], config: str | None, options: dict[str, Any], *, say: Say = console.say) -> int:
     """Make the image of *source* that *options* ask for, over those of the file *config*; return 0.
 
+    The reference of each place is said as soon as the image is there.
     Raises GeneratorError.
     """
     if sys.stdout is None:  # closed by whoever started us
         raise GeneratorError("image: standard output is closed, so that the reference would be lost; open it")
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
-    for reference in produce.make(chosen, progress=shown).references:
-        say(reference)
+    produce.make(chosen, progress=shown, done=say)
     return EXIT_OK

@@ -15,6 +15,7 @@ from ..oci.blob import sha256
 from .model import Blob
 from .names import Platform
 from .options import Options
+from .sources import place
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -111,11 +112,9 @@ def port(text: str) -> str:
 
 def folder(text: str) -> str:
     r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
-    found = re.fullmatch(r"([A-Za-z]:(?=[\\/]|$))?([^:<>\"|?*\x00-\x1f]*)", text)
-    if found is None:
-        raise GeneratorError(rf"--workdir {shorten(text)}: no path that Windows can have; give one as C:\app")
-    path = found[2].replace("/", "\\")
-    return f"{(found[1] or 'C:').upper()}\\{path.strip(chr(92))}"
+    if re.match(r"[A-Za-z]:[^\\/]", text):
+        raise GeneratorError(rf"--workdir {shorten(text)}: a drive is followed by \; give a path as C:\app")
+    return "C:\\" + place(text, "--workdir").replace("/", "\\")
 
 
 def timestamp(seconds: int) -> str:

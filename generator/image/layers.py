@@ -27,12 +27,14 @@ def make_layers(
     one_layer: bool,
     note: Say,
     progress: Progress | None = None,
+    planned: Callable[[Sequence[Entry]], None] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
 
     The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
-    each what a user has to know, and *progress* now and then how many bytes are done, and of how many.
+    each what a user has to know, *progress* now and then how many bytes are done, and of how many, and
+    *planned* what is in all layers before one is written.
     The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
     """
     refuse_inside(work, sources)
@@ -40,6 +42,8 @@ def make_layers(
     started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
     plans = [collect(group, options.exclude, note) for group in groups]
+    if planned is not None:
+        planned([entry for plan in plans for entry in plan])
     total, done = sum(map(_size, plans)), 0
 
     def tell(size: int) -> None:

@@ -3,7 +3,8 @@
 
 Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
 ``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
-In the place of ``:REF`` there may be ``@DIGEST``, as the command ``image`` prints it.
+In the place of ``:REF`` there may be ``@DIGEST``, as the command ``image`` prints it. REF may stand
+alone if it has a slash, or is a name with a digest.
 
 What is read is hostile: documents have a largest size, their digests and sizes are checked before anything is believed,
 and layers come as streams.
@@ -30,6 +31,7 @@ from .names import reference
 from .stores import Archive, Folder, Store
 
 TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
+_FORMS: Final = ", ".join(f"{each}:{'//REF' if each == 'docker' else '…'}" for each in TRANSPORTS)
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
 _MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
 _MAX_LAYERS: Final = 500  # of an image; Docker takes 127
@@ -124,13 +126,19 @@ def split(name: str) -> tuple[str, str, str]:
 
     Raises GeneratorError for what is no name.
     """
-    transport, _, rest = name.partition(":")
+    transport, divided, rest = name.partition(":")
     if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
+        found = None
         with contextlib.suppress(GeneratorError):
-            reference(name, name)
+            found = reference(name, name)
+        # A single word, with a tag or not, is sooner a wrong transport or a layer than an image of Docker Hub's.
+        if found is not None and ("/" in found.name or (found.digest and not found.tag)):
             return "docker", f"//{name}", ""
+        what = f"no such transport as {transport}" if divided else "no image"
+        hub = f", or docker://{name} for Docker Hub's" if found is not None else ""
+        raise GeneratorError(f"{name}: {what}; give {_FORMS}{hub}")
     if transport not in TRANSPORTS or not rest or "\0" in rest:
-        raise GeneratorError(f"{name}: no image; give {', '.join(f'{each}:…' for each in TRANSPORTS)}")
+        raise GeneratorError(f"{name}: no image; give {_FORMS}")
     if transport == "docker":
         if not rest.startswith("//"):
             raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
@@ -188,7 +196,7 @@ class _Reader(NamedTuple):
                 return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
-                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}, but {brief(names)}")
+                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; {_listed(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
         return self._gathered(wanted)
@@ -353,6 +361,10 @@ class _Reader(NamedTuple):
             if not quiet:
                 self.fault(where, "document", f"no {kind.__name__.lower()}: {error}")
             return None
+
+
+def _listed(names: list[str]) -> str:
+    return f"its images are called {shorten(', '.join(names), 200)}" if names else "its images have no names"
 
 
 def _diff_ids(config: Config | None) -> list[str]:

@@ -5,13 +5,18 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from ..errors import GeneratorError, brief
+from ..errors import GeneratorError, brief, shorten
 from ..reading import read_file
 from .model import Compression, Times
+
+if TYPE_CHECKING:
+    Words = str | os.PathLike[str]
+else:
+    Words = str  # what files of TOML hold
 
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
 
@@ -19,12 +24,13 @@ _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nan
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     r"""All that can be asked of an image; each is the option of the same name, and a key of ``--config``'s file.
 
-    *source* holds files and folders as ``SRC[:DEST]``, *to* where the image goes, as containers-transports(5)
-    spells it. *platform* holds ``windows/amd64:10.0.20348`` and the like: none makes an image for Windows of any
-    version, several an index. *expose* holds ports, ``80`` or ``53/udp``; *workdir* is a path, ``C:\app``.
+    *source* holds files and folders as ``SRC[:DEST]``, which may be an os.PathLike, *to* where the image goes, as
+    containers-transports(5) spells it. *platform* holds ``windows/amd64:10.0.20348`` and the like: none makes an
+    image for Windows of any version, several an index. *expose* holds ports, ``80`` or ``53/udp``; *workdir* is a
+    path, ``C:\app``.
     """
 
-    source: tuple[str, ...] = ()
+    source: tuple[Words, ...] = ()
     to: tuple[str, ...] = ()
     layer: str = "hostprocess"
     one_layer: bool = False
@@ -46,6 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 _MOST_DOTS = 100  # in a key: tomllib's time grows with the square of them
 _MAPS = ("env", "label", "annotation")
+_VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
 def read(path: Path) -> Options:
@@ -58,6 +65,8 @@ def read(path: Path) -> Options:
             )
     try:
         return msgspec.convert(tomllib.loads(data.decode("utf-8")), Options)
+    except msgspec.ValidationError as error:
+        raise GeneratorError(f"{path}: {_told(error)}; its keys are the options of the command image") from error
     except (ValueError, RecursionError) as error:
         raise GeneratorError(f"{path}: {error}; its keys are the options of the command image") from error
 
@@ -81,10 +90,22 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
 
 def checked(options: Options) -> Options:
     """Return *options*, each of its type, lists as tuples; raises GeneratorError where one is not."""
+    values = {field.encode_name: getattr(options, field.name) for field in msgspec.structs.fields(Options)}
+    if isinstance(options.source, (tuple, list)):
+        values["source"] = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in options.source]
     try:
-        return msgspec.convert(msgspec.to_builtins(options), Options)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise GeneratorError(f"image: {str(error).replace('$.', '--')}; see its --help") from error
+        return msgspec.convert(values, Options)
+    except msgspec.ValidationError as error:
+        raise GeneratorError(f"image: {_told(error)}") from error
+
+
+def _told(error: msgspec.ValidationError) -> str:
+    """Return what is wrong with a value, after its key, and the values that there are where they are few."""
+    said, _, place = str(error).partition(" - at `$")
+    key = place.strip(".`")
+    said = said.replace("Invalid enum value", "there is no", 1)
+    wanted = _VALUES.get(key, ())
+    return f"{key and f'{key}: '}{shorten(said, 200)}" + (f"; give one of {', '.join(wanted)}" if wanted else "")
 
 
 def epoch(environment: Mapping[str, str] = os.environ) -> int:

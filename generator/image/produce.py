@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image from its options to every place that it goes to."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -10,13 +11,14 @@ from typing import NamedTuple
 from .. import console, home
 from ..committed import committed_blob
 from ..console import Say
-from ..errors import GeneratorError
+from ..errors import GeneratorError, shorten
 from . import archive, config, layout, names, registry
 from .assemble import Image, Layers, assemble
 from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .names import Destination, Platform, Reference
 from .options import Options, checked, epoch
+from .program import is_there
 from .progress import Progress, hidden
 from .sources import place, refuse_inside
 from .work import workspace
@@ -32,10 +34,13 @@ class Made(NamedTuple):
     references: tuple[str, ...]
 
 
-def make(options: Options, *, note: Say = console.note, progress: Progress = hidden) -> Made:
+def make(
+    options: Options, *, note: Say = console.note, progress: Progress = hidden, done: Say = lambda _: None
+) -> Made:
     """Make the image that *options* ask for and put it everywhere it goes to, in that order.
 
-    *note* is told in one line each what a user has to know, and *progress* how far long work is.
+    *note* is told in one line each what a user has to know, *progress* how far long work is, and *done*
+    the reference by digest of each place as soon as the image is there.
     Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
     is about is then as it was, and so are those behind it; those before it have the image.
     """
@@ -43,7 +48,8 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
     destinations = [names.destination(text) for text in options.to]
     if not destinations:
         raise GeneratorError("image: where to? give --to oci:DIR[:REF], --to docker://REF or another")
-    sources = [names.source(text) for text in options.source]
+    _check_different(destinations)
+    sources = [names.source(os.fspath(text)) for text in options.source]
     platforms = [names.platform(text) for text in options.platform] or [Platform()]
     if len(set(platforms)) < len(platforms):
         raise GeneratorError("--platform: one is given twice; leave one out")
@@ -62,14 +68,46 @@ def make(options: Options, *, note: Say = console.note, progress: Progress = hid
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
             chosen = LayerOptions(options.exclude, options.security, options.times, time, options.compression)
+            paths: list[str] = []
             with progress("making layers", True) as tell:
-                above = make_layers(sources, chosen, work, one_layer=options.one_layer, note=note, progress=tell)
+                above = make_layers(
+                    sources,
+                    chosen,
+                    work,
+                    one_layer=options.one_layer,
+                    note=note,
+                    progress=tell,
+                    planned=lambda plan: paths.extend(entry.path for entry in plan if entry.kind != "directory"),
+                )
+            if options.entrypoint and not is_there(options.entrypoint[0], options.workdir, paths):
+                given = shorten(options.entrypoint[0])
+                note(f"--entrypoint {given}: no file of that name is in the image; it must be on the node")
             said = _history(sources, len(above))
             image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
-            references = tuple(_put(image, each, options, note=note, progress=progress) for each in destinations)
+            references = []
+            for each in destinations:
+                references.append(_put(image, each, options, note=note, progress=progress))
+                done(references[-1])
     except OSError as error:
         raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
-    return Made(image.top.digest, references)
+    return Made(image.top.digest, tuple(references))
+
+
+def _check_different(destinations: Sequence[Destination]) -> None:
+    """Raise GeneratorError where two *destinations* are one: of them, only the last would stay."""
+    for one, other in itertools.combinations(destinations, 2):
+        same = _where(one) == _where(other)
+        if one.transport == other.transport == "oci":  # which holds images by name
+            same = same and one.reference == other.reference
+        if same:
+            raise GeneratorError(f"--to {other}: is the same place as --to {one}; leave one out")
+
+
+def _where(destination: Destination) -> tuple[str, ...]:
+    if destination.path:
+        return (os.path.normcase(os.path.realpath(destination.path)),)
+    reference = _reference(destination)
+    return "docker", reference.full, reference.digest
 
 
 def _check(destination: Destination, sources: Sequence[Source], platforms: Sequence[Platform], *, force: bool) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files and folders that an image is made of, to the list of what is in a layer."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from ..reading import read_file
 from . import dockerignore
 from .dockerignore import Patterns
 from .model import Source
+from .writer import writer
 
 Kind = Literal["directory", "file", "file-link", "directory-link"]
 _KINDS = {
@@ -66,22 +68,35 @@ def stamp_of(status: os.stat_result) -> Stamp:
     )
 
 
-def place(dest: str) -> str:
+def place(dest: str, shown: str = "DEST") -> str:
     """Return a Windows path with a slash between its parts and without its drive, which can only be C.
 
-    Raises GeneratorError; what names Windows can hold is not looked at here.
+    Raises GeneratorError that says what the path is by *shown*.
     """
     path = dest.replace("\\", "/")
     if path[1:2] == ":":
         if path[0] not in "Cc":
-            raise GeneratorError(f"{dest}: an image has one drive; give a path on C:")
+            raise GeneratorError(f"{shown} {dest}: an image has one drive; give a path on C:")
         path = path[2:]
     elif path.startswith("//"):
-        raise GeneratorError(f"{dest}: a share is no place in an image; give a path on C:")
+        raise GeneratorError(f"{shown} {dest}: a share is no place in an image; give a path on C:")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
-        raise GeneratorError(f"{dest}: leads upwards; give the path without ..")
+        raise GeneratorError(f"{shown} {dest}: leads upwards; give the path without ..")
+    if reason := _wrong("/".join(parts)):
+        raise GeneratorError(f"{shown} {dest}: {reason}; give a path that Windows can have, such as C:\\app")
     return "/".join(parts)
+
+
+def _wrong(path: str) -> str | None:
+    """Return why a layer can have nothing at *path*, or None; C: itself is empty."""
+    files = writer()
+    try:
+        if path:
+            files.Writer(io.BytesIO()).add_directory(path)
+    except files.FilesError as error:
+        return str(files.REASONS[error.code])
+    return None
 
 
 def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
@@ -127,6 +142,10 @@ def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
     try:
         stamp = stamp_of(os.stat(top))
     except (OSError, ValueError) as error:
+        before = next((top[:at] for at in _colons(top) if os.path.lexists(top[:at])), None)
+        if isinstance(error, FileNotFoundError) and before is not None:
+            after = top[len(before) + 1 :]
+            raise GeneratorError(rf"{top}: DEST '{after}' must begin with /, \ or a drive (C:\)") from error
         raise _unread(top, error) from error
     if stat.S_ISDIR(stamp.mode):
         if dest:
@@ -135,9 +154,18 @@ def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
     elif stat.S_ISREG(stamp.mode):
         into = not dest or source.dest[-1] in "/\\"
         name = os.path.basename(os.path.abspath(top))
+        if into and (reason := _wrong(name)):
+            raise GeneratorError(rf"{top}: {reason}; rename it, or give a DEST with another name, as C:\app\name")
         yield Entry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
     else:
-        raise _special(top, stamp)
+        raise GeneratorError(f"{_special(top, stamp)}; give a file or folder")
+
+
+def _colons(text: str) -> Iterator[int]:
+    """Yield where *text* has colons, the last first."""
+    at = len(text)
+    while (at := text.rfind(":", 0, at)) > 0:
+        yield at
 
 
 def _filters(top: str, exclude: Patterns, note: Say) -> Mapping[str, Patterns]:
@@ -208,7 +236,7 @@ def _entry(item: "os.DirEntry[str]", path: str) -> Entry:
         return Entry(path, "directory", item.path, stamp)
     if kind == stat.S_IFLNK:
         return Entry(path, "file-link", item.path, stamp, os.readlink(item.path))
-    raise _special(item.path, stamp)
+    raise GeneratorError(f"{_special(item.path, stamp)}; leave it out with --exclude")
 
 
 def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
@@ -225,9 +253,9 @@ def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
     return entry._replace(kind="directory-link") if leads else entry
 
 
-def _special(path: str, stamp: Stamp) -> GeneratorError:
+def _special(path: str, stamp: Stamp) -> str:
     what = _KINDS.get(stat.S_IFMT(stamp.mode), "neither file, folder nor link")
-    return GeneratorError(f"{path}: {what}, which no layer can hold; leave it out with --exclude")
+    return f"{path}: {what}, which no layer can hold"
 
 
 def _unread(path: str | bytes, error: OSError | ValueError) -> GeneratorError:

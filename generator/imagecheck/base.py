@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Windows asks of a base layer beyond other layers: its hives and BCD store, valid and spelled as they must be."""
+"""What Windows asks of hives: those of a base layer and its BCD store, and what a layer on top changes in them."""
 
 import posixpath
 from collections.abc import Callable
@@ -18,6 +18,9 @@ HIVES: Final = tuple(f"{CONFIG}/{name}" for name in ("DEFAULT", "SAM", "SECURITY
 UTILITY_FILES: Final = f"{UTILITY_VM}/{FILES}"
 BCD: Final = f"{UTILITY_FILES}/EFI/Microsoft/Boot/BCD"
 _FOLDED: Final = {fold(path): path for path in (*HIVES, BCD)}
+_ON_TOP: Final = frozenset(map(fold, HIVES))
+_DELTAS: Final = fold("Hives/")
+_DELTA: Final = fold("_Delta")
 _MAX_HIVE: Final = 1 << 28  # bytes; SOFTWARE of a whole Windows is a third of it
 
 
@@ -52,12 +55,33 @@ class Base:
             tell("utility-vm", f"there is {UTILITY_FILES} and no {BCD}")
 
 
+def check_on_top(entry: Entry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
+    """Look at an entry of a layer on top, as Base.add does: is it a hive of changes, or in the place of a hive?
+
+    Windows merges ``Hives/System_Delta`` and the like with the hives of the layer below: hcsshim's
+    internal/wclayer/cim/registry.go loads both.
+    """
+    folded = fold(path)
+    if entry.kind == DIRECTORY:
+        return
+    if folded.startswith(_DELTAS) and folded.endswith(_DELTA):
+        rule = "hive-delta"
+    elif folded in _ON_TOP:
+        rule = "hive-on-top"
+    else:
+        return
+    if entry.kind != FILE:
+        tell(rule, f"it is a link to {brief(entry.target)}")
+    elif wrong := _hive(entry.size, read):
+        tell(rule, wrong)
+
+
 def _hive(size: int, read: Callable[[], bytes]) -> str | None:
     """Return what is wrong with a hive that comes without its log, or None."""
     if size == 0:
         return "the hive is empty, on which Windows can build nothing (0x3f1)"
     if size > _MAX_HIVE:
-        return f"{size:,} bytes are more than the {_MAX_HIVE:,} that a base layer's hive can have"
+        return f"{size:,} bytes are more than the {_MAX_HIVE:,} that a layer's hive can have"
     data = b"".join(iter(read, b""))
     found = reader.read(data).findings
     worst = next((each for level in (Level.REFUSED, Level.DIRTY) for each in found if each.level == level), None)

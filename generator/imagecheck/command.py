@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import console
 from ..console import Say, json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
 from ..image.opened import images
 from .image import Checked, Findings, Layers, check
 from .rules import RULES
@@ -57,7 +57,7 @@ def _verdict(checked: Checked) -> str:
         return verdict
     platform = f"{config.os}/{config.architecture}" + (f":{config.os_version}" if config.os_version else "")
     entries = sum(len(each.tree) for each in checked.layers if each and each.tree)
-    return f"{verdict}, {platform}, {len(checked.layers):,} layers, {entries:,} paths"
+    return f"{verdict}, {platform}, {counted(len(checked.layers), 'layer')}, {counted(entries, 'path')}"
 
 
 def _record(checked: Checked) -> dict[str, Any]:

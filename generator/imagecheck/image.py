@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from ..errors import brief, shorten
+from ..errors import brief, counted, shorten
 from ..image.documents import CONFIGS, LAYERS, MANIFESTS, Config
 from ..image.opened import DIGEST, Image, Layer
 from .layer import Seen
@@ -141,11 +141,16 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
                 findings.add(where, "platform", f"{name} is {brief(own)}, and the index says {brief(listed)}")
     ids = (config.rootfs.diff_ids if config.rootfs else None) or []
     if len(ids) != len(image.layers):
-        findings.add(where, "rootfs", f"there are {len(ids):,} diff IDs, and {len(image.layers):,} layers")
+        findings.add(
+            where,
+            "rootfs",
+            f"it has {counted(len(ids), 'diff ID')}, and the image {counted(len(image.layers), 'layer')}",
+        )
     for at, each in enumerate(ids):
         if not DIGEST.fullmatch(each):
             findings.add(where, "rootfs", f"diff_ids[{at}] is {brief(each)}, which is no digest")
     if config.history:
         made = sum(not each.empty_layer for each in config.history)
         if made != len(image.layers):
-            findings.add(where, "history", f"there are {made:,} entries, and {len(image.layers):,} layers")
+            said = f"it tells of {counted(made, 'layer')}, and the image has {counted(len(image.layers), 'layer')}"
+            findings.add(where, "history", said)

@@ -12,7 +12,7 @@ from ..errors import brief
 from ..image.documents import LAYERS
 from ..image.opened import DIGEST, Layer, unpack
 from ..oci.untar import HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
-from .base import Base
+from .base import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import check as check_records
 from .tree import FILES, HIVES, KINDS, TooManyError, Tree
@@ -164,6 +164,8 @@ def _walk(tar: Untar, below: Sequence[Tree | None], told: Told) -> Tree | None:
             _look(entry, path, tree, below, tell)
         if base is not None:
             base.add(entry, path, tar.read, tell)
+        elif makes:
+            check_on_top(entry, path, tar.read, tell)
     if base is not None:
         base.end(lambda rule, found: told("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:

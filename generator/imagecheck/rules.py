@@ -98,6 +98,13 @@ RULES: Final[dict[str, Rule]] = {
         "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, spelled so, as files", "ociwclayer"
     ),
     "hive-linked": _refused("no hive has a second name, for Windows writes to it", "ociwclayer"),
+    "hive-delta": _refused(
+        "Hives/NAME_Delta in a layer on top is a hive, valid without a log; Windows merges it with the one below",
+        "ociwclayer, cim/registry.go",
+    ),
+    "hive-on-top": _unusual(
+        "what a layer on top has in the place of a hive is one, valid without a log; Windows keeps changes in Hives"
+    ),
     "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
     "base-slash": _refused(
         "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from ..errors import GeneratorError
+from ..errors import GeneratorError, counted
 from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..hives.model import Value
@@ -16,7 +16,6 @@ from ..hives.spans import Part, Spans, make_part, time_text
 from ..oci.tar import BLOCK
 from ..oci.untar import FILE, Entry
 from . import flattened, tree
-from .lines import counted
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .regions import TAR_HEADER

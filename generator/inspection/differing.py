@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from .. import console, manifest
 from ..console import json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
 from . import lines, naming
 from .changes import ADDED, CHANGED, REMOVED, Bytes, Change, Difference, compare, platform
-from .lines import Line, counted
+from .lines import Line
 from .opened import Image, Opened
 
 FORMAT: Final = 1

@@ -167,11 +167,6 @@ def _paged() -> Iterator[Callable[[str], None]]:
                 process.wait()
 
 
-def counted(number: int, one: str) -> str:
-    """Return how many there are of *one* thing, in words."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
-
-
 def put_all(lines: Iterable[Line], put: Put) -> None:
     """Put all *lines*."""
     for line in lines:

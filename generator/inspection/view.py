@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..errors import GeneratorError
+from ..errors import GeneratorError, counted
 from ..hives.cells import Buffer
 from ..hives.check import VERDICTS
 from ..hives.model import Value
@@ -12,7 +12,7 @@ from ..hives.reader import Visit
 from ..hives.rules import Level
 from ..oci.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from . import tree
-from .lines import Line, counted, fit
+from .lines import Line, fit
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .places import Place, absent

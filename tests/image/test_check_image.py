@@ -18,6 +18,7 @@ from support import need
 
 from generator.errors import GeneratorError
 from generator.hives import check
+from generator.image import opened
 from generator.imagecheck import command
 from generator.imagecheck.rules import RULES
 
@@ -76,6 +77,18 @@ def test_a_reference_without_a_registry_that_answers_is_an_error_of_one_line() -
 
 # ---------------------------------------------------------------------------------------------
 # Each rule, broken by a layer on top
+
+
+@pytest.mark.parametrize("name", ["oic:layout", "docker-daemon:x", "scratch", "hello:1"])
+def test_a_single_word_is_no_registrys_image(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("skopeo was started"))
+    with pytest.raises(GeneratorError, match=f"^{name}: no .* docker://{name} for Docker Hub's"):
+        checked(name)
+
+
+def test_a_reference_that_can_be_no_typo_may_stand_alone() -> None:
+    names = ("a/b", "a/b:1", "localhost/x", "localhost:5000/x:1", f"hello@{sha256(b'')}")
+    assert [opened.split(name) for name in names] == [("docker", f"//{name}", "") for name in names]
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE, attributes: str = "1056") -> Part:
@@ -153,7 +166,7 @@ GOOD: list[tuple[Part, ...]] = [
     (link("Files/x", "Windows", attributes="1040"),),
     (directory("Files/Files", **RECORDS), file("Files/Files/y"), link("Files/x", "Files/y")),
     (directory("UtilityVM"), directory("UtilityVM/Files"), file("UtilityVM/Files/x/y")),
-    (file("Hives/System_Delta"), file("Files/.wh.x"), file("Files/a/.wh.b")),
+    (file("Files/.wh.x"), file("Files/a/.wh.b")),
     (file("Files/" + "ü" * 120), file("Files/🦀"), file("Files/x", mtime="-0.5"), file("Files/y", atime="1.123456789")),
     (file("Files/x", **{"MSWINDOWS.sd": "O:BAG:BA", "MSWINDOWS.xattr.a": "YQ==", "unknown": "x", "size": "0"}),),
 ]
@@ -194,6 +207,24 @@ def dirty(hive: bytes) -> bytes:
 
 SAM = f"{CONFIG}/SAM"
 HIVE = next(part.data for part in parts_of(base()) if part.name == SAM)
+ON_TOP = [
+    (rule, name, data, good)
+    for rule, name in (("hive-delta", "Hives/System_Delta"), ("hive-delta", "Hives/X_DELTA"), ("hive-on-top", SAM))
+    for data, good in ((HIVE, True), (dirty(HIVE), False), (HIVE[:-1], False), (b"junk", False), (b"", False))
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "data", "good"), ON_TOP)
+def test_hives_of_a_layer_on_top_are_checked(rule: str, name: str, data: bytes, good: bool, tmp_path: Path) -> None:
+    way = [directory(str(folder), **RECORDS) for folder in reversed(Path(name).parents) if len(folder.parts) > 1]
+    rules = found(on_top(tmp_path, *way, Part(name, data)))
+    assert rules == ({} if good else {rule: [name]})
+
+
+def test_a_link_is_no_hive_of_a_layer_on_top(tmp_path: Path) -> None:
+    assert "hive-delta" in found(on_top(tmp_path, link("Hives/System_Delta", "x")))
+
+
 BASES: list[tuple[str, list[Part], str]] = [
     ("hive", changed(SAM, data=b""), SAM),
     ("hive", changed(SAM, data=b"regf"), SAM),
@@ -267,5 +298,12 @@ def test_the_command_is_there_at_the_door_with_its_three_statuses(tmp_path: Path
 def test_every_rule_is_broken_by_a_test() -> None:
     elsewhere = {"index", "bomb", "entries"}  # test_check_image_hostile.py
     documents = {rule for rule, _ in test_check_image_documents.DOCUMENTS}
-    tested = {*BROKEN, *(rule for rule, *_ in BASES), *documents, "root-missing", *elsewhere}
+    tested = {
+        *BROKEN,
+        *(rule for rule, *_ in BASES),
+        *documents,
+        "root-missing",
+        *(rule for rule, *_ in ON_TOP),
+        *elsewhere,
+    }
     assert tested == RULES.keys()

@@ -62,7 +62,7 @@ def test_all_options_come_into_the_configuration(folder: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("given", "wanted"),
-    [("app", r"C:\app"), (r"d:\x", r"D:\x"), ("C:/a/b/", r"C:\a\b"), ("/", "C:\\"), ("C:", "C:\\")],
+    [("app", r"C:\app"), (r"c:\x", r"C:\x"), ("C:/a/b/", r"C:\a\b"), ("/", "C:\\"), ("C:", "C:\\")],
 )
 def test_a_working_folder_is_written_as_windows_has_it(given: str, wanted: str, tmp_path: Path) -> None:
     _, config = image(tmp_path, tmp_path / "out", source=(), workdir=given)
@@ -156,6 +156,13 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
         ({"label": {"": "x"}}, "--label"),
         ({"annotation": {"": "x"}}, "--annotation"),
         ({"workdir": "a:b"}, "--workdir"),
+        ({"workdir": "D:/x"}, "--workdir D:/x: an image has one drive"),
+        ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
+        ({"workdir": "/app/../.."}, "--workdir /app/../..: leads upwards"),
+        ({"workdir": "/con"}, "--workdir /con: a part of the path is the name of a device"),
+        ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: is the same place as --to oci:d:1"),
+        ({"to": ("oci:d", "oci-archive:a", "docker-archive:./a:x")}, "is the same place as --to oci-archive:a"),
+        ({"to": ("oci:d", "docker://x", "docker://docker.io/library/x:latest")}, "the same place as --to docker://x"),
         ({"user": "\udcff"}, "no Unicode"),
         ({"source": ("missing",)}, "missing"),
         ({"security": "nobody"}, "--security nobody"),
@@ -193,11 +200,62 @@ def test_a_program_that_cannot_start_is_warned_of_in_one_line(layer: str, folder
         assert len(warned) == bool(entrypoint and layer != "hostprocess"), said
 
 
-@pytest.mark.parametrize("options", [{"source": "hello.exe"}, {"env": {"A": 1}}, {"expose": (80,)}, {"to": (Path(),)}])
-def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(GeneratorError, match=r"image: .*see its --help"):
+def test_a_source_may_be_a_path(folder: Path, tmp_path: Path) -> None:
+    path = folder / "hello.exe"
+    given: tuple[tuple[str | Path, ...], ...] = ((path,), (str(path),))
+    made = [make(Options(source=each, to=(f"oci:{tmp_path}/{at}",))).digest for at, each in enumerate(given)]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"source": "hello.exe"}, "source: Expected `array`, got `str`"),
+        ({"source": (b"x",)}, r"source\[0\]: Expected `str`, got `bytes`"),
+        ({"env": {"A": 1}}, r"env.*: Expected `str`, got `int`"),
+        ({"expose": (80,)}, r"expose\[0\]: Expected `str`, got `int`"),
+        ({"to": (Path(),)}, r"to\[0\]: Expected `str`"),
+        ({"user": object()}, "user: Expected `str`"),
+        ({"times": "x"}, "times: there is no 'x'; give one of fixed, keep"),
+    ],
+)
+def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], why: str, tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=f"^image: {why}"):
         make(Options(**{"to": (f"oci:{tmp_path}/out",), **options}), note=lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "there"),
+    [
+        ("hello.exe", True),
+        ("HELLO", True),
+        (r"C:\conf\run.exe", True),
+        (r"c:/hpc/conf/run.exe", True),
+        (r"%CONTAINER_SANDBOX_MOUNT_POINT%\conf\run.exe", True),
+        (r".\conf\run", True),
+        ("other.exe", False),
+        (r"C:\run.exe", False),
+        (r"D:\hello.exe", False),
+        ("conf", False),
+        (r"nosuch\hello.exe", False),
+    ],
+)
+def test_a_program_that_is_not_in_the_image_is_told_of(program: str, there: bool, folder: Path, tmp_path: Path) -> None:
+    (folder / "conf/run.exe").write_bytes(b"MZ")
+    said: list[str] = []
+    source = (f"{folder}/hello.exe", f"{folder}/conf:/conf")
+    make(Options(source=source, entrypoint=(program,), to=(f"oci:{tmp_path}/out",)), note=said.append)
+    wanted = f"--entrypoint {program}: no file of that name is in the image; it must be on the node"
+    assert said == [wanted] * (not there)
+
+
+def test_a_relative_program_is_looked_for_in_the_folder_that_it_starts_in(folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    source, to = (f"{folder}/hello.exe:/app/bin/",), (f"oci:{tmp_path}/out",)
+    for workdir in ("/app", "C:\\App\\", "/", ""):
+        make(Options(source=source, entrypoint=("bin/hello",), workdir=workdir, to=to), note=said.append)
+    assert len(said) == 2
 
 
 def test_more_layers_than_docker_takes_are_warned_of(folder: Path, tmp_path: Path) -> None:
@@ -263,10 +321,10 @@ def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_pa
     ("text", "why"),
     [
         ("layr = 1", "layr"),
-        ("layer = 1", r"\$\.layer"),
-        ("env = ['A=1']", r"\$\.env"),
-        ("times = 'never'", r"\$\.times"),
-        ("expose = [80]", r"\$\.expose"),
+        ("layer = 1", "layer: Expected"),
+        ("env = ['A=1']", "env: Expected"),
+        ("times = 'never'", "times: there is no 'never'; give one of fixed, keep"),
+        ("expose = [80]", r"expose\[0\]: Expected"),
         ("layer", "Expected"),
         ("x = " + "[" * 5000, "image.toml"),
         ("\udcff", "image.toml"),
@@ -286,8 +344,8 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
     [
         ({"env": ["A"]}, "--env A: give NAME=VALUE"),
         ({"label": ["=x"]}, "--label"),
-        ({"times": "never"}, "at `--times`"),
-        ({"compression": "most"}, "compression"),
+        ({"times": "never"}, "times: there is no 'never'; give one of fixed, keep"),
+        ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
         ({"owner": "user-owned", "security": "none"}, "--owner"),
     ],
 )

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import imagery
 import msgspec
+import pytest
 
+from generator import cli
 from generator.builder.wire import ROOT
 from generator.commands import COMMANDS
+from generator.errors import GeneratorError
 from generator.image import Options, registry
 from generator.image.options import checked, given
 
@@ -54,3 +57,12 @@ def test_the_command_has_every_option_of_the_table_and_two_more() -> None:
 def test_the_times_that_it_names_are_those_that_are_waited() -> None:
     assert f"else {registry._SECONDS} and one more for each MiB" in TEXT
     assert registry._BYTES == 1 << 20
+
+
+@pytest.mark.parametrize("option", ["--cmd", "--user"])
+def test_a_value_that_begins_with_a_dash_is_told_how_to_be_given(option: str) -> None:
+    assert "`--cmd=--verbose`" in TEXT
+    with pytest.raises(GeneratorError, match=f"dash is given as {option}=--verbose;"):
+        cli.main(["image", "hello.exe", option, "--verbose", "--to", "oci:out"])
+    with pytest.raises(GeneratorError, match="expected one argument; see"):
+        cli.main(["image", "hello.exe", "--to", "oci:out", option])

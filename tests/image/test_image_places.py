@@ -365,6 +365,16 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
 
 
 @pytest.mark.program
+def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
+    (folder / "file").write_text("")
+    places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
+    done = imagery.command("hello.exe", *places, folder=folder)
+    digest = named(folder.parent / "out")["2"]["digest"]
+    assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
+    assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
+
+
+@pytest.mark.program
 def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
     for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
         done = imagery.command(*words, folder=folder)

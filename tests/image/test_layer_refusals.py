@@ -93,7 +93,8 @@ def test_special_files_are_refused_without_being_opened(special: str, tmp_path: 
     else:
         lack("only root may make a device")
     assert f"{top}/odd: {special}, which no layer can hold" in refused(tmp_path / "out", top)
-    assert f"{top}/odd: {special}" in refused(tmp_path / "alone", top / "odd")
+    alone = refused(tmp_path / "alone", top / "odd", exclude=("odd",))
+    assert alone == f"{top}/odd: {special}, which no layer can hold; give a file or folder"
     make(tmp_path / "without", top, exclude=("odd",))
     make(tmp_path / "others", top, exclude=("*", "!x"))
 
@@ -103,6 +104,22 @@ def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path / "nul", Path("a\0b"))
 
 
+@pytest.mark.parametrize("dest", ["app", "app\\x", "C:app", "C:", ""])
+def test_a_relative_place_is_told_from_a_source_that_is_not_there(dest: str, tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(b"MZ")
+    source = f"{tmp_path}/hello.exe:{dest}"
+    line = refused(tmp_path / "out", Path(source))
+    assert line == rf"{source}: DEST '{dest}' must begin with /, \ or a drive (C:\)"
+
+
+def test_a_named_file_is_always_taken_and_its_name_can_be_changed_by_dest(tmp_path: Path) -> None:
+    fill(tmp_path, ["aux"])
+    line = refused(tmp_path / "out", tmp_path / "aux")
+    assert "name of a device; rename it, or give a DEST" in line
+    (blob,) = make(tmp_path / "good", (tmp_path / "aux", "/app/x"), exclude=("*", "aux"))
+    assert blob.size
+
+
 @pytest.mark.parametrize("dest", ["D:\\x", "\\\\server\\share", "a/../../b", "C:..\\x", "//x/y"])
 def test_places_that_are_none_in_an_image(dest: str, tmp_path: Path) -> None:
     assert dest in refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
@@ -110,7 +127,9 @@ def test_places_that_are_none_in_an_image(dest: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dest", ["C:\\aux", "C:\\a:b", "a" * 300, "a./b"])
 def test_places_that_windows_cannot_hold(dest: str, tmp_path: Path) -> None:
-    assert "part of the path" in refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
+    line = refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
+    assert line.startswith(f"DEST {dest}: a part of the path ")
+    assert line.endswith("; give a path that Windows can have, such as C:\\app")
 
 
 def test_a_destination_in_the_source(tmp_path: Path) -> None:
