@@ -69,6 +69,8 @@ def status_of(command: Callable[[], int]) -> int:
         pass
     except ModuleNotFoundError as error:
         note(f"error: {error.name} is not installed; {home.REMEDY}")
+    except MemoryError:
+        note("error: this takes more memory than there is; free some, or raise the limit on it")
     except KeyboardInterrupt:
         note("interrupted; every file is whole, so give the command again to go on")
         return EXIT_INTERRUPTED

@@ -7,15 +7,14 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GeneratorError, one_line
+from ..signals import unwinding
 
 RUN_SECONDS = 60
 BUILD_SECONDS = 600
@@ -102,7 +101,7 @@ def run(
     in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
     once or *gently*.
     """
-    with _signals_unwind():
+    with unwinding():
         try:
             process = subprocess.Popen(
                 command,
@@ -196,29 +195,6 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-@contextlib.contextmanager
-def _signals_unwind() -> Iterator[None]:
-    """Make SIGTERM, and SIGHUP of a terminal that closes, unwind the stack as Ctrl-C does.
-
-    So what was started is stopped. A signal that is ignored, as nohup has it, stays ignored.
-    """
-
-    def unwind(number: int, _: object) -> None:
-        sys.exit(128 + number)
-
-    ours = []
-    # Python lets only the main thread set handlers; one set by somebody else stays.
-    if threading.current_thread() is threading.main_thread():
-        ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, unwind)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _lines(output: bytes | bytearray) -> list[str]:

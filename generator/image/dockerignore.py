@@ -20,14 +20,53 @@ MAX_PATTERN = 4096  # characters
 _BOM = "\ufeff"
 _TOKEN = re.compile(r"\*\*/?|\*|\?|\[\^?(?:\\.|[^\]\\])+\]|\\.|[^*?\[\\]+", re.DOTALL)
 _RANGE = re.compile(r"(\\.|[^\]\\-])(?:-(\\.|[^\]\\-]))?", re.DOTALL)  # of a [class]: one character, or from and to
-_MOST_OPEN = 2  # ``**`` with text on either side that no slash parts from it; each may be tried at every character
+
+
+class Automaton(NamedTuple):
+    """A pattern as a machine that reads a path once, whatever the pattern; see _automaton for how one is made.
+
+    It is in several states at the same time, each of which is a bit: that of number n says that the first n steps of
+    the pattern have been taken. Reading a character costs a few operations on such numbers.
+    """
+
+    literal: dict[str, int]  # the states that a character leads on from
+    classes: tuple[tuple[re.Pattern[str], int], ...]  # those that what matches does
+    stars: int  # ``*``: stays, but for a slash; may be left at once
+    entries: int  # ``**``: goes inside, the next state, or behind it
+    insides: int  # … stays, and goes on behind a slash
+    end: int  # all steps were taken
+
+    def match(self, path: str) -> bool:
+        """Tell whether the pattern matches *path* or a folder on its way."""
+        states = self._ready(1)
+        for character in path:
+            if character == "/" and states & self.end:
+                return True
+            leads = self.literal.get(character, 0)
+            for expression, bits in self.classes:
+                if expression.match(character):
+                    leads |= bits
+            if character == "/":
+                stay, leads = self.insides, leads | self.insides
+            else:
+                stay = self.insides | self.stars
+            states = self._ready(states & stay | (states & leads) << 1)
+            if not states:
+                return False
+        return bool(states & self.end)
+
+    def _ready(self, states: int) -> int:
+        """Return *states* with those that are reached without a character; a star stands behind ``**`` or alone."""
+        entered = states & self.entries
+        states |= entered << 1 | entered << 2
+        return states | (states & self.stars) << 1
 
 
 class Rule(NamedTuple):
     """One pattern: whether it brings paths back, and what matches a path or a folder on its way."""
 
     back: bool
-    expression: re.Pattern[str]
+    expression: re.Pattern[str] | Automaton
 
 
 class Patterns(NamedTuple):
@@ -65,7 +104,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
         if not pattern and not back:
             continue
         try:
-            rules.append(Rule(back, re.compile(_expression(_clean(pattern, back=back)) + r"(?:/.*)?\Z", re.DOTALL)))
+            rules.append(Rule(back, _matcher(_clean(pattern, back=back))))
         except (re.error, ValueError) as error:
             raise GeneratorError(f"{shown}: {brief(line)}: no pattern: {error}") from error
     return Patterns(tuple(rules))
@@ -81,17 +120,18 @@ def _clean(text: str, *, back: bool) -> str:
     return path.removeprefix("/").strip() or path
 
 
-def _expression(pattern: str) -> str:
-    """Return the regular expression of a pattern; raises ValueError.
+def _matcher(pattern: str) -> re.Pattern[str] | Automaton:
+    """Return what matches a pattern; raises ValueError, and re.error for a range from high to low.
 
-    ``**/`` stands for any number of folders, none included. Where parts of a pattern are put in an atomic group,
-    (?>…), what is found first is as good as what is found later, so that nothing need be tried again.
+    ``**`` and ``**/`` stand for any number of folders, none included. Where parts of a regular expression are put in an
+    atomic group, (?>…), what is found first is as good as what is found later, so that nothing need be tried again.
+    Where that is not so, as in ``**a**b``, an expression could take hours, and an automaton is made.
     """
     tokens: list[str] = _TOKEN.findall(pattern)
     if "".join(tokens) != pattern:
         raise ValueError("a [ or \\ has no end")
     if tokens[0] == "**" and len(tokens) == 2 and tokens[1][0] not in "*?[\\":  # moby's "suffix match"
-        return ".*" + re.escape(tokens[1])
+        return _compiled(".*" + re.escape(tokens[1]))
     chunks: list[list[str]] = [[]]
     for token in tokens:
         if token in {"**", "**/"}:
@@ -99,19 +139,39 @@ def _expression(pattern: str) -> str:
         else:
             chunks[-1].append(token)
     first, *later = chunks
-    made, left = _chunk(first), _MOST_OPEN
-    for number, chunk in enumerate(later, 1):
-        if number == len(later):
-            made += "(?:.*/)?" + _chunk(chunk) if chunk else ".*"
-        elif not chunk:
-            continue
-        elif chunk[-1].endswith("/"):
-            made += f"(?>(?:.*?/)??{_chunk(chunk)})"
-        elif left:
-            made, left = f"{made}(?:.*/)?{_chunk(chunk)}", left - 1
-        else:
-            raise ValueError("more than two ** inside names")
-    return made
+    if any(chunk and not chunk[-1].endswith("/") for chunk in later[:-1]):
+        return _automaton(chunks)
+    made = _chunk(first) + "".join(f"(?>(?:.*?/)??{_chunk(chunk)})" for chunk in later[:-1] if chunk)
+    if later:
+        made += "(?:.*/)?" + _chunk(later[-1]) if later[-1] else ".*"
+    return _compiled(made)
+
+
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression + r"(?:/.*)?\Z", re.DOTALL)
+
+
+def _automaton(chunks: Sequence[Sequence[str]]) -> Automaton:
+    """Return the automaton of a pattern's *chunks*, between any two of which there is ``**``."""
+    literal: dict[str, int] = {}
+    classes: dict[str, int] = {}
+    stars = entries = insides = 0
+    bit = 1
+    for number, chunk in enumerate(chunks):
+        if number and chunk:
+            entries, insides, bit = entries | bit, insides | bit << 1, bit << 2
+        for token in chunk:
+            if token == "*":  # noqa: S105
+                stars, bit = stars | bit, bit << 1
+            elif token[0] in "?[":
+                classes[token], bit = classes.get(token, 0) | bit, bit << 1
+            else:
+                for character in token.removeprefix("\\") if len(token) == 2 else token:
+                    literal[character], bit = literal.get(character, 0) | bit, bit << 1
+    if not chunks[-1]:  # ``**`` at the end: whatever follows
+        insides |= bit
+    found = tuple((re.compile(_literal(token), re.DOTALL), bits) for token, bits in classes.items())
+    return Automaton(literal, found, stars, entries, insides, bit)
 
 
 def _chunk(tokens: Sequence[str]) -> str:

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ import msgspec
 
 from .. import files
 from ..console import Say
-from ..errors import GeneratorError
+from ..errors import GeneratorError, brief
 from ..reading import read_file
 from ..unchanged import TEMPORARY
 from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
+from .documents import Descriptor
 from .names import maybe_reference
 
 LAYOUT_FILE, INDEX_FILE, DOCKER_FILE = "oci-layout", "index.json", "manifest.json"
@@ -25,6 +27,7 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 REF_NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"  # github.com/containerd/containerd images/annotations.go
 _OURS = {LAYOUT_FILE, INDEX_FILE, DOCKER_FILE, "blobs", "ingest"}  # ingest: containerd's
+_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")  # OCI image specification 1.1, descriptor.md
 _MOST = 16 << 20  # bytes of an index; more is none
 
 Json = dict[str, Any]
@@ -60,6 +63,10 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
     with files.lock(folder, note), contextlib.ExitStack() as undo:
         files.sweep(folder, deep=False)
         check(folder)
+        for digest in (*image.blobs, *(document.digest for document in image.documents)):
+            path = folder / blob_path(digest)
+            if path.is_dir() and not path.is_symlink():
+                raise GeneratorError(f"{path}: a folder stands in the place of a blob; remove it")
         for parent in (folder / "blobs", folder / "blobs/sha256"):
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
@@ -154,9 +161,14 @@ def _read_index(folder: Path) -> Json:
     manifests = found.get("manifests")
     if found.get("schemaVersion") != 2 or not isinstance(manifests, list):
         raise GeneratorError(f"{path}: no index of images; name another folder")
-    for each in manifests:
-        if not isinstance(each, dict) or not isinstance(each.get("annotations") or {}, dict):
-            raise GeneratorError(f"{path}: holds what is no descriptor; name another folder")
+    for at, each in enumerate(manifests):
+        try:
+            descriptor = msgspec.convert(each, Descriptor)
+        except msgspec.ValidationError as error:
+            raise GeneratorError(f"{path}: manifests[{at}] is no descriptor: {error}; name another folder") from error
+        if descriptor.size < 0 or not _DIGEST.fullmatch(descriptor.digest):
+            told = f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
+            raise GeneratorError(f"{path}: manifests[{at}] is no descriptor: {told}; name another folder")
     return found
 
 

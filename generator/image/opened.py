@@ -70,7 +70,8 @@ class Image(NamedTuple):
     """An image of one platform; *name* is what to call it, *platform* what the index says that it is for, if any.
 
     *manifest* and *descriptor*, which points to it, are absent in an archive for `docker load`. A document that is
-    damaged is None, too, and a fault was told.
+    damaged is None, too, and a fault was told. *raw* is manifest and configuration as they are stored, empty where they
+    cannot be read; in an archive for `docker load`, the first is what its manifest.json says of the image.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Image(NamedTuple):
     manifest: Manifest | None
     config: Config | None
     layers: tuple[Layer, ...]
+    raw: tuple[bytes, bytes] = (b"", b"")
 
 
 def refuse(where: str, rule: str, found: str) -> None:
@@ -220,7 +222,8 @@ class _Reader(NamedTuple):
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
         try:
-            listed = msgspec.json.decode(data, type=list[Saved])
+            entries = msgspec.json.decode(data, type=list[msgspec.Raw])
+            said = [(msgspec.json.decode(each, type=Saved), bytes(each)) for each in entries]
             wrong = misread(data, Saved)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self.fault(where, "document", str(error))
@@ -231,11 +234,15 @@ class _Reader(NamedTuple):
             spelled = {reference, f"docker.io/{reference}", f"docker.io/library/{reference}"}
             number = reference.removeprefix("@sha256:")
             paths = {f"{number}.json", f"blobs/sha256/{number}"} if reference[:1] == "@" else set()
-            listed = [each for each in listed if each.config in paths or spelled.intersection(each.repo_tags or ())]
-        if not listed:
+            said = [
+                (each, entry)
+                for each, entry in said
+                if each.config in paths or spelled.intersection(each.repo_tags or ())
+            ]
+        if not said:
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = []
-        for each in listed[:_MAX_IMAGES]:
+        for each, entry in said[:_MAX_IMAGES]:
             raw = self._read(each.config, f"{self.name}: {each.config}")
             config = self._document(raw, Config, f"{self.name}: {each.config}") if raw is not None else None
             ids = _diff_ids(config)
@@ -243,7 +250,7 @@ class _Reader(NamedTuple):
                 Layer(path, None, ids[at] if at < len(ids) else "", self.store, path)
                 for at, path in enumerate(self._few(each.layers, where))
             )
-            found.append(Image(self.name, None, None, None, config, layers))
+            found.append(Image(self.name, None, None, None, config, layers, (entry, raw or b"")))
         return found
 
     def _gathered(self, descriptors: list[Descriptor], only: str = "") -> list[Image]:
@@ -292,7 +299,7 @@ class _Reader(NamedTuple):
         where = self._called(descriptor.digest)
         manifest = self._document(data, Manifest, where)
         if manifest is None:
-            return Image(where, descriptor, platform, None, None, ())
+            return Image(where, descriptor, platform, None, None, (), (data, b""))
         raw = self._blob(manifest.config, f"{where}: config")
         config = self._document(raw, Config, f"{where}: config") if raw is not None else None
         ids = _diff_ids(config)
@@ -300,7 +307,7 @@ class _Reader(NamedTuple):
         for at, each in enumerate(self._few(manifest.layers, where)):
             path = self._path(each.digest, f"{where}: layers[{at}]")
             layers.append(Layer(each.digest, each, ids[at] if at < len(ids) else "", self.store, path))
-        return Image(where, descriptor, platform, manifest, config, tuple(layers))
+        return Image(where, descriptor, platform, manifest, config, tuple(layers), (data, raw or b""))
 
     def _few(self, layers: list[_Listed], where: str) -> list[_Listed]:
         """Return *layers*, or as many of them as an image may have."""

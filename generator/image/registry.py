@@ -4,18 +4,28 @@
 The work is skopeo's, which knows credentials and certificates, and uploads blobs first.
 """
 
+import contextlib
+import math
+import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from ..console import Say
-from ..errors import GeneratorError, shorten
+from ..errors import GeneratorError, brief, shorten
 from ..oci.blob import sha256
 from ..settings import timeout
+from ..signals import unwinding
 from . import layout
 from .assemble import Image
+from .documents import Descriptor, Index, Manifest
 from .names import Reference, reference
 from .progress import Progress
 
@@ -23,9 +33,17 @@ _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install
 _SECONDS = 300  # to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT says otherwise
 _BYTES = 1 << 20
 _FETCHING = 3600  # seconds for an image of unknown size
+_LOOK = 0.1  # seconds from one look at what skopeo has fetched to the next
+_MAX_SAID = 1 << 22  # bytes of a manifest, as registries have it
+_MAX_MANIFESTS = 200  # that a name may lead to, those of BuildKit's attestations included
+_MAX_BLOBS = 500  # of a manifest
+_MOST = 256 << 30  # bytes of all blobs, which is what check-image unpacks at most
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_SLACK = 1 << 20  # bytes that skopeo writes beside what it fetches, and the blocks of a file system
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
+_COPY = ("copy", "--quiet", "--all", "--preserve-digests")
 _HINTS = (  # what a registry's answer asks for
     (
         r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
@@ -38,43 +56,76 @@ _HINT = "see that {host} is the right registry and answers, then give the comman
 
 
 class Skopeo(NamedTuple):
-    """A skopeo and what it is to do: *seconds* to wait for, in the folder *work*, about *shown*."""
+    """A skopeo and what it is to do: *seconds* to wait for, all of it by *end*, in the folder *work*, about *shown*."""
 
     program: str
     work: Path
     seconds: int
     shown: str
     host: str
+    end: float = math.inf
 
-    def run(self, *words: str) -> tuple[bytes, str]:
-        """Return its standard output, and nothing or the line that says what failed; raises GeneratorError."""
-        try:
-            done = subprocess.run(
+    def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
+        """Return its standard output, and nothing or the line that says what failed.
+
+        Raises GeneratorError where it takes too long, or the folder holds more than *most* bytes. Whatever ends the
+        wait, SIGTERM too, ends skopeo.
+        """
+        end = min(self.end, time.monotonic() + self.seconds)
+        with unwinding(), tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
                 [self.program, "--insecure-policy", *words],
                 cwd=self.work,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self.seconds,
-                check=False,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,  # its own group, to be killed as one
             )
-        except subprocess.TimeoutExpired as error:
-            raise GeneratorError(
-                f"{self.shown}: {self.host} did not answer within {self.seconds} s; see that it is well, or set "
-                "WINSCRATCH_TIMEOUT to wait longer"
-            ) from error
-        return done.stdout, "" if done.returncode == 0 else _told(done.stderr) or f"skopeo ended with {done.returncode}"
+            try:
+                self._wait(process, end, most)
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            out.seek(0)
+            said = out.read(_MAX_SAID + 1)
+            if len(said) > _MAX_SAID:
+                raise self.error(f"the registry sends a manifest of more than {_MAX_SAID:,} bytes")
+            log.seek(max(0, log.seek(0, os.SEEK_END) - (1 << 16)))
+            told = _told(log.read())
+        return said, "" if process.returncode == 0 else told or f"skopeo ended with {process.returncode}"
 
-    def copy(self, *words: str, side: str) -> tuple[bool, str]:
-        """Copy an image; return whether in TLS, and nothing or the line that says what failed.
+    def _wait(self, process: "subprocess.Popen[bytes]", end: float, most: float) -> None:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK)
+            if most < math.inf and _size(self.work) > most:
+                raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes that its manifests tell of")
+            if process.returncode is not None:
+                return
+            if time.monotonic() > end:
+                raise GeneratorError(
+                    f"{self.shown}: {self.host} did not answer within {self.seconds} s; see that it is well, or set "
+                    "WINSCRATCH_TIMEOUT to wait longer"
+                )
 
-        A registry on this machine, the copy's ``src`` or ``dest`` by *side*, may do without TLS, as Docker has it; it
+    def ask(self, command: str, *words: str, side: str = "", most: float = math.inf) -> tuple[bytes, str, bool]:
+        """Run a *command*; return its standard output, nothing or the line that says what failed, and whether in TLS.
+
+        A registry on this machine, a copy's ``src`` or ``dest`` by *side*, may do without TLS, as Docker has it; it
         is asked in TLS first all the same. Any other may where skopeo's configuration says so.
         """
-        command = ["copy", "--quiet", "--all", "--preserve-digests", *words]
-        _, told = self.run(*command)
+        out, told = self.run(command, *words, most=most)
         if _PLAIN_HTTP.search(told) and _LOOPBACK.fullmatch(self.host):
-            return False, self.run(*command, f"--{side}-tls-verify=false")[1]
-        return True, told
+            return *self.run(command, *words, f"--{side}tls-verify=false", most=most), False
+        return out, told, True
+
+    def manifest(self, name: str) -> bytes:
+        """Return the manifest or index of *name* as it is; raises GeneratorError."""
+        raw, told, _ = self.ask("inspect", "--raw", f"docker://{name}")
+        if told:
+            raise self.error(told)
+        return raw
 
     def error(self, told: str) -> GeneratorError:
         """Return the error for a user, who is *told* what skopeo said."""
@@ -98,14 +149,60 @@ def check(reference: Reference, image: Image | None = None) -> None:
 
 
 def fetch(name: str, work: Path) -> None:
-    """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError."""
+    """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError.
+
+    Manifests come first, since they tell how much there is; no more than that is fetched.
+    """
     found = reference(name, f"docker://{name}")
+    seconds = timeout() or _FETCHING
+    end = time.monotonic() + seconds
+    skopeo = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end)
     # By digest alone, where there is one: skopeo takes no tag beside it.
-    source = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
-    skopeo = Skopeo(find(), work, timeout() or _FETCHING, f"docker://{name}", found.host or "docker.io")
-    _, told = skopeo.copy(source, "dir:.", side="src")
+    raw = skopeo.manifest(f"{found.name}@{found.digest}" if found.digest else found.tagged)
+    digest = sha256(raw)
+    if found.digest not in {"", digest}:
+        raise skopeo.error(f"the registry gives {digest} for it")
+    size = _declared(skopeo, found.name, raw)
+    free = shutil.disk_usage(work).free
+    if size > min(_MOST, free):
+        room = f"{free:,} are free in {work.parent}; see TMPDIR" if size > free else f"at most {_MOST:,} are fetched"
+        raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
+    # By digest: else it could be another by now.
+    _, told, _ = skopeo.ask(*_COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=size + _SLACK)
     if told:
         raise skopeo.error(told)
+
+
+def _declared(skopeo: Skopeo, name: str, raw: bytes) -> int:
+    """Return the bytes of all that the manifest or index *raw* leads to, by what it and its manifests say.
+
+    Raises GeneratorError for what is damaged or leads to more than any image needs.
+    """
+    sizes = {"": len(raw)}
+    todo, manifests = [raw], 0
+    while todo:
+        manifests += 1
+        children, blobs = _listed(skopeo, todo.pop())
+        if manifests + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
+            raise GeneratorError(f"{skopeo.shown}: its manifests lead to more than any image needs")
+        for each in (*children, *blobs):
+            if each.size < 0 or not _DIGEST.fullmatch(each.digest):
+                raise GeneratorError(f"{skopeo.shown}: {brief(each.digest)} of {each.size:,} bytes is no descriptor")
+        fresh = [each for each in children if each.digest not in sizes]
+        sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}
+        todo += [skopeo.manifest(f"{name}@{each.digest}") for each in fresh]
+    return sum(sizes.values())
+
+
+def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descriptor]]:
+    """Return the manifests and the blobs that a manifest or an index names; raises GeneratorError."""
+    try:
+        if "manifests" in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]):
+            return msgspec.json.decode(raw, type=Index).manifests, []
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise GeneratorError(f"{skopeo.shown}: no manifest: {error}") from error
+    return [], [manifest.config, *manifest.layers]
 
 
 def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
@@ -121,7 +218,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     host = reference.host or "docker.io"
     skopeo = Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
     with progress(f"pushing to {host}", False):
-        in_tls, told = skopeo.copy("oci:layout:image", f"docker://{name}", side="dest")
+        _, told, in_tls = skopeo.ask(*_COPY, "oci:layout:image", f"docker://{name}", side="dest-")
     if told:
         raise skopeo.error(told)
     raw, told = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
@@ -135,9 +232,18 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     return f"{reference.name}@{image.top.digest}"
 
 
-def _told(stderr: bytes) -> str:
+def _size(folder: Path) -> int:
+    """Return the bytes of the files in *folder*."""
+    size = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # renamed meanwhile
+            size += path.lstat().st_size
+    return size
+
+
+def _told(log: bytes) -> str:
     """Return what the last line of skopeo's log says: github.com/sirupsen/logrus, its text form."""
-    lines = stderr[-(1 << 16) :].decode("utf-8", "replace").strip().splitlines()
+    lines = log.decode("utf-8", "replace").strip().splitlines()
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
     if found is None:
         return "".join(lines[-1:])

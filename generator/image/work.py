@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..locking import close_lock, open_lock, try_lock
+from ..signals import unwinding
 from ..unchanged import TEMPORARY
 
 
 @contextlib.contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """Make a new folder in *folder*, which is made if need be, and remove it at the end; raises OSError.
+    """Make a new folder in *folder*, which is made if need be, and remove it at the end, SIGTERM too; raises OSError.
 
     Its lock is held as long as it is in use. So a later run can tell what a killed one has left, and removes that.
     What was made of the way to *folder* is removed too where nothing was put there.
     """
-    with contextlib.ExitStack() as stack:
+    with unwinding(), contextlib.ExitStack() as stack:
         for parent in reversed([folder, *folder.parents]):
             if not parent.exists():
                 stack.callback(_remove_empty, parent)  # first, since an interrupt may come behind any call
@@ -52,7 +53,7 @@ def _sweep(folder: Path) -> None:
 def _remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         shutil.rmtree(folder, ignore_errors=True)
         raise
 

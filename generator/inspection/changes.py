@@ -15,7 +15,7 @@ from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
 from ..oci.tar import BLOCK
 from ..oci.untar import FILE, Entry
-from . import tree
+from . import flattened, tree
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .regions import TAR_HEADER
@@ -124,6 +124,11 @@ def _images(old: Image, new: Image, name: str, found: Difference) -> None:
     facts = [dict(tree.image_facts("", each.platform, each.config)) for each in (old, new)]
     for fact in dict.fromkeys([*facts[0], *facts[1]]):
         _changed(found, "image", name, "", facts[0].get(fact, ""), facts[1].get(fact, ""), words=fact)
+    for before, after, words in flattened.differences(old.documents, new.documents):
+        _changed(found, "image", name, "", before, after, words)
+    damage = ["; ".join(map(str, each.damage)) for each in (old, new)]
+    if old.documents != new.documents or not old.digest:
+        _changed(found, "damage", name, "", *damage)
     for number in range(max(len(old.layers), len(new.layers))):
         called = f"{name} layer {number + 1}".strip()
         if number >= len(new.layers):
@@ -133,7 +138,13 @@ def _images(old: Image, new: Image, name: str, found: Difference) -> None:
             layer = new.layers[number]
             found.changes.append(Change(ADDED, "layer", called, "", None, None, "", _what(layer)))
         else:
-            _layers(old.layers[number], new.layers[number], called, found)
+            mine, yours = old.layers[number], new.layers[number]
+            _layers(mine, yours, called, found)
+            if not (mine.digest or yours.digest or (old.digest and mine.name == yours.name)):
+                told = "; ".join(map(str, mine.damage))
+                found.changes.append(
+                    Change(CHANGED, "damage", called, "", None, None, told, told, "nobody can compare")
+                )
 
 
 def _changed(found: Difference, what: str, layer: str, entry: str, old: str, new: str, words: str = "") -> None:
@@ -244,6 +255,7 @@ def _structure(
 def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) -> None:
     if old[:] == new[:]:
         return
+    known = len(found.changes), len(found.bytes)
     keys = [{node.path: node for node in Visit(data).kept()} for data in (old, new)]
     descriptors = tree.Descriptors()
     notes = [Notes(data) for data in (old, new)]
@@ -263,6 +275,8 @@ def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) 
                 found.changes.append(Change(CHANGED, what, *where, None, before, after, words))
         _values(mine, yours, notes, where, found)
     _hive_bytes(old, new, layer, entry, found)
+    if (len(found.changes), len(found.bytes)) == known:  # what differs is in no structure
+        _changed(found, "content", layer, entry, _content_text(old[:]), _content_text(new[:]))
 
 
 def _whole_key(node: Node | None, notes: Notes, kind: str, layer: str, entry: str, found: Difference) -> None:

@@ -44,7 +44,7 @@ def inspect(
     if path and (hex is not None or reg is not None):
         raise GeneratorError("inspect: --hex and --reg have a path of their own; leave out --path")
     try:
-        found = naming.open_all(root, what)
+        found = naming.open_paths(what) if textconv else naming.open_all(root, what)
     except GeneratorError as error:
         if not textconv:
             raise

@@ -10,8 +10,8 @@ from .. import home, manifest
 from ..errors import GeneratorError, brief
 from ..git import git, git_bytes
 from ..image.names import reference
-from ..image.opened import TRANSPORTS
-from .opened import MAX_UNPACKED, HiveFile, Layer, Opened, open_data, open_file, open_image
+from ..image.opened import TRANSPORTS, split
+from .opened import MAX_UNPACKED, Budget, HiveFile, Image, Layer, Opened, everything, open_data, open_file, open_image
 
 # What makes a tar or folder an image, and the transport that opens it.
 _LAYOUT: Final = "oci-layout"
@@ -19,37 +19,45 @@ _DOCKER: Final = "manifest.json"
 _LAYERS: Final = "output/layers/"
 
 
-def open_all(root: Path, what: Sequence[str]) -> list[Opened]:
+def open_all(root: Path, what: Sequence[str], budget: Budget | None = None) -> list[Opened]:
     """Return all that *what* names, or without it the layers that are committed below *root*.
 
     Raises GeneratorError for what is none of a layer, an image and a hive, or cannot be read.
     """
-    return [opened for each in (what or manifest.layers(root)) for opened in open_one(root, each)]
+    budget = budget or everything()
+    return [opened for each in (what or manifest.layers(root)) for opened in open_one(root, each, budget)]
 
 
-def open_one(root: Path, what: str) -> list[Opened]:
+def open_paths(what: Sequence[str]) -> list[Opened]:
+    """Return what the files at the paths *what* are, whatever else these could be taken for."""
+    budget = everything()
+    return [opened for each in what for opened in _at_path(each, budget)]
+
+
+def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Opened]:
     """Return what *what* names: one layer or hive, or each image of a layout or archive."""
+    budget = budget or everything()
     if what in manifest.layers(root):
-        return [open_data(what, open_file(Path(root, manifest.blob_path(what)), what))]
+        return [open_data(what, open_file(Path(root, manifest.blob_path(what)), what, budget), budget)]
     if what.partition(":")[0] in TRANSPORTS:
-        return list(open_image(what))
+        return list(open_image(what, budget))
     path = Path(what)
     if "\0" not in what and path.is_dir():
         if not (path / _LAYOUT).exists():
             raise GeneratorError(f"{what}: a folder, but no OCI layout; name a layer, an image or a hive")
-        return list(open_image(f"oci:{what}"))
+        return list(open_image(f"oci:{what}", budget))
     if "\0" in what or not path.exists():
         revision, colon, rest = what.partition(":")
-        if colon and (found := in_revision(root, revision, rest)) is not None:
+        if colon and (found := in_revision(root, revision, rest, budget)) is not None:
             return [found]
         if _is_reference(what):
-            return list(open_image(what))
+            return list(open_image(what, budget))
         known = ", ".join(manifest.layers(root))
         nothing = "neither a file, a layer nor a git revision" if home.CHECKOUT else "neither a file nor a layer"
         raise GeneratorError(
             f"{what}: {nothing} has that name; name a file, an image as oci:DIR or docker://REF, or one of {known}"
         )
-    return list(_opened_file(what, open_data(what, open_file(path, what))))
+    return _at_path(what, budget)
 
 
 def is_there(root: Path, what: str) -> bool:
@@ -70,18 +78,30 @@ def _is_reference(what: str) -> bool:
     return bool(found.host or found.digest)
 
 
-def _opened_file(what: str, opened: Layer | HiveFile) -> Iterator[Opened]:
-    """Yield the images of a tar that is an archive of some, or else what it is by itself."""
+def _at_path(what: str, budget: Budget) -> list[Opened]:
+    """Return the images of a tar that is an archive of some, or else what the file by itself is."""
+    alone = budget.copy()
+    opened = open_data(what, open_file(Path(what), what, alone), alone)
+    images: list[Opened] = list(_archived(what, opened, budget))
+    if images:
+        return images
+    budget.spend(what, len(opened.data if isinstance(opened, HiveFile) else opened.tar))
+    budget.kept = alone.kept
+    return [opened]
+
+
+def _archived(what: str, opened: Layer | HiveFile, budget: Budget) -> Iterator[Image]:
+    """Yield the images of a tar that is an archive of some."""
+    if split(f"oci-archive:{what}")[1:] != (what, ""):
+        return  # its path would be taken for one with a tag behind it
     names = {posixpath.normpath(entry.name) for entry in opened.entries} if isinstance(opened, Layer) else set()
     if _LAYOUT in names:
-        yield from open_image(f"oci-archive:{what}")
+        yield from open_image(f"oci-archive:{what}", budget)
     elif _DOCKER in names:
-        yield from open_image(f"docker-archive:{what}")
-    else:
-        yield opened
+        yield from open_image(f"docker-archive:{what}", budget)
 
 
-def in_revision(root: Path, revision: str, path: str) -> Layer | HiveFile | None:
+def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Layer | HiveFile | None:
     """Return the layer or file at *path* in a git *revision* of the checkout *root*, or None where it has none."""
     commit = commit_of(root, revision)
     if commit is None:
@@ -96,7 +116,7 @@ def in_revision(root: Path, revision: str, path: str) -> Layer | HiveFile | None
     data = git_bytes(root, "cat-file", "blob", number)
     if data is None:
         raise GeneratorError(f"{revision}:{path}: git cannot say what it holds")
-    return open_data(f"{revision}:{path}", data)
+    return open_data(f"{revision}:{path}", data, budget)
 
 
 def layers_in(root: Path, revision: str) -> tuple[str, list[str]] | None:

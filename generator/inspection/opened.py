@@ -11,8 +11,10 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from sys import getsizeof
 from typing import IO, Final
 
 from ..errors import GeneratorError
@@ -20,15 +22,56 @@ from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..image import opened as images
 from ..image.documents import Config, Platform
+from ..oci.tar import BLOCK
 from ..oci.untar import GLOBAL, Entry, TarError, Untar
 from ..reading import NO_WAIT
 
 MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
+MAX_KEPT: Final = 512 << 20  # bytes of memory for the entries of all layers; Windows' need a third of it
 _IN_MEMORY: Final = 64 << 20  # bytes; what is larger lies in a temporary file
 _CHUNK: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _REGF, _HBIN = s.BASE_BLOCK.signatures[0], s.BIN.signatures[0]
+
+
+class Budget:
+    """What may still be opened, in bytes of tars and hives, and the layers that were, so that none is read twice.
+
+    *why* ends the sentence that says of a name that it has more than *most* bytes. Where layers are shown as often as
+    they come, *repeats*, each time counts.
+    """
+
+    def __init__(self, most: int, why: str, *, repeats: bool = False) -> None:
+        self.most, self.why, self.repeats = most, why, repeats
+        self.left = most
+        self.kept = MAX_KEPT  # bytes of memory for entries
+        self.layers: dict[str, Layer] = {}
+
+    def copy(self) -> "Budget":
+        """Return one that is spent as far, for what may turn out to be another thing."""
+        return copy(self)
+
+    def check(self, name: str, size: int) -> None:
+        """Raise GeneratorError, naming *name*, where *size* bytes are too many."""
+        if size > self.left:
+            raise GeneratorError(f"{name}: more than {self.most:,} bytes {self.why}")
+
+    def spend(self, name: str, size: int) -> None:
+        """Take *size* bytes; raise GeneratorError, naming *name*, where they are too many."""
+        self.check(name, size)
+        self.left -= size
+
+    def keep(self, entry: Entry) -> bool:
+        """Take the memory that an entry of a layer needs; tell whether there was as much."""
+        texts = (entry.name, entry.target, *entry.records, *entry.records.values())
+        self.kept -= sum(map(getsizeof, (entry, entry.records, *texts)))
+        return self.kept >= 0
+
+
+def everything() -> Budget:
+    """Return the budget of a command that shows whatever there is."""
+    return Budget(MAX_UNPACKED, "in all, unpacked, which no image has")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +120,10 @@ class HiveFile:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of one platform: what it is called, its manifest's digest if it has one, its settings, its layers."""
+    """An image of one platform: what it is called, its manifest's digest if it has one, its settings, its layers.
+
+    *documents* are its manifest and its configuration as they are stored, as far as they can be read.
+    """
 
     name: str
     digest: str
@@ -85,6 +131,7 @@ class Image:
     config: Config | None
     layers: tuple[Layer, ...]
     damage: tuple[Damage, ...]
+    documents: tuple[bytes, bytes]
 
 
 Opened = Layer | HiveFile | Image
@@ -114,25 +161,27 @@ def is_hive(data: Buffer) -> bool:
     return data[:4] == _REGF or data[s.BASE : s.BASE + 4] == _HBIN
 
 
-def open_file(path: Path, shown: str) -> Buffer:
-    """Return the content of the regular file at *path*, mapped into memory; raise GeneratorError, naming it *shown*."""
+def open_file(path: Path, shown: str, budget: Budget) -> Buffer:
+    """Return the content of the regular file at *path*; raise GeneratorError, naming it *shown*.
+
+    It is a copy, since the file may be cut short while it is looked at, for which the system ends who has mapped it.
+    """
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | NO_WAIT), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise GeneratorError(f"{shown}: not a regular file; name one")
-            if status.st_size > MAX_UNPACKED:
-                raise GeneratorError(f"{shown}: larger than {MAX_UNPACKED:,} bytes, which no layer or hive is")
-            return _whole(file, status.st_size, 1 << 20)
+            return _read_all(file, shown, budget)
     except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
         raise GeneratorError(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def open_data(name: str, data: Buffer) -> Layer | HiveFile:
+def open_data(name: str, data: Buffer, budget: Budget) -> Layer | HiveFile:
     """Return the layer or hive that *data* is; raise GeneratorError where it is neither."""
     if is_hive(data):
+        budget.spend(name, len(data))
         return HiveFile(name, data)
-    layer = _layer(name, data)
+    layer = _layer(name, data, budget)
     parts = {each.part for each in layer.damage}
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
@@ -143,7 +192,7 @@ def open_data(name: str, data: Buffer) -> Layer | HiveFile:
     return layer
 
 
-def open_image(name: str) -> Iterator[Image]:
+def open_image(name: str, budget: Budget) -> Iterator[Image]:
     """Yield the images that *name* stands for in the form of containers-transports(5), such as ``oci:DIR:REF``."""
     faults: list[Damage] = []
 
@@ -154,17 +203,29 @@ def open_image(name: str) -> Iterator[Image]:
         if not found:
             raise GeneratorError(f"{name}: {faults[0].message if faults else 'no image is in it'}")
         for image in found:
-            layers = tuple(_image_layer(each, fault) for each in image.layers)
+            layers = tuple(_image_layer(each, fault, budget) for each in image.layers)
             digest = image.descriptor.digest if image.descriptor else ""
-            yield Image(image.name, digest, image.platform, image.config, layers, tuple(faults))
+            yield Image(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)
             faults.clear()
 
 
-def _image_layer(described: images.Layer, fault: images.Fault) -> Layer:
+def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
     """Return a layer of an image; what is not as the image says it is becomes damage."""
+    same = described.descriptor.digest if described.descriptor else ""
+    if same and (known := budget.layers.get(same)) and described.diff_id in {known.diff_id, ""}:
+        if budget.repeats:
+            budget.spend(described.name, len(known.tar))
+        return known
+    layer = _read_layer(described, fault, budget)
+    if same and layer.digest == same and described.diff_id in {layer.diff_id, ""}:
+        budget.layers[same] = layer
+    return layer
+
+
+def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
     try:
         with described.open() as blob:
-            layer = _layer(described.name, _read_all(blob, described.name))
+            layer = _layer(described.name, _read_all(blob, described.name, budget), budget)
     except (OSError, ValueError) as error:
         fault(described.name, "blob", f"cannot be read: {getattr(error, 'strerror', None) or error}")
         return Layer(described.name, b"", None, "", "", (), (Damage("layer", None, "it cannot be read"),))
@@ -176,15 +237,20 @@ def _image_layer(described: images.Layer, fault: images.Fault) -> Layer:
     return replace(layer, damage=(*layer.damage, *wrong))
 
 
-def _layer(name: str, data: Buffer) -> Layer:
+def _layer(name: str, data: Buffer, budget: Budget) -> Layer:
     """Return the layer that *data* is, compressed or not."""
     damage: list[Damage] = []
     compressed = len(data) if data[:2] == _GZIP or data[:4] == _ZSTD else None
-    tar = data if compressed is None else _unpacked(name, data, damage)
+    tar = data if compressed is None else _unpacked(name, data, damage, budget)
+    budget.spend(name, len(tar))
     whole = not damage
     entries: list[Entry] = []
     try:
-        entries.extend(entry for entry in Untar(_Tar(tar)) if entry.kind != GLOBAL)
+        for entry in Untar(_Tar(tar)):
+            if not budget.keep(entry):
+                raise TarError(entry.offset - BLOCK, f"its entries need more than {MAX_KEPT:,} bytes of memory")
+            if entry.kind != GLOBAL:
+                entries.append(entry)
         if not (entries or len(tar)):
             raise TarError(0, "it is empty")
     except TarError as error:
@@ -194,16 +260,18 @@ def _layer(name: str, data: Buffer) -> Layer:
     return Layer(name, tar, compressed, digest, diff_id, tuple(entries), tuple(damage))
 
 
-def _unpacked(name: str, data: Buffer, damage: list[Damage]) -> Buffer:
+def _unpacked(name: str, data: Buffer, damage: list[Damage], budget: Budget) -> Buffer:
     """Return what the compressed *data* holds, up to its *damage*."""
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
-        for part in _zstd(name, data, damage) if data[:4] == _ZSTD else _gunzip(data, damage):
-            out.write(part)
-            if out.tell() > MAX_UNPACKED:
-                raise GeneratorError(f"{name}: unpacks to more than {MAX_UNPACKED:,} bytes, which no layer does")
-        size = out.tell()
-        out.seek(0)
-        return _whole(out, size)
+    try:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
+            for part in _zstd(name, data, damage) if data[:4] == _ZSTD else _gunzip(data, damage):
+                budget.check(name, out.tell() + len(part))
+                out.write(part)
+            size = out.tell()
+            out.seek(0)
+            return _whole(out, size)
+    except OSError as error:
+        raise GeneratorError(f"{name}: cannot be unpacked to a temporary file: {error.strerror}") from error
 
 
 def _gunzip(data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
@@ -244,20 +312,20 @@ def _zstd(name: str, data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
         damage.append(Damage("layer", None, str(error)))
 
 
-def _read_all(blob: IO[bytes], name: str) -> Buffer:
+def _read_all(blob: IO[bytes], name: str, budget: Budget) -> Buffer:
+    """Return a copy of *blob*, whose bytes are not spent yet."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
         while part := blob.read(_CHUNK):
+            budget.check(name, out.tell() + len(part))
             out.write(part)
-            if out.tell() > MAX_UNPACKED:
-                raise GeneratorError(f"{name}: larger than {MAX_UNPACKED:,} bytes, which no layer is")
         size = out.tell()
         out.seek(0)
         return _whole(out, size)
 
 
-def _whole(file: IO[bytes], size: int, most: int = _IN_MEMORY) -> Buffer:
-    """Return the *size* bytes of *file*, mapped into memory if they are more than *most*."""
-    if size > most:
+def _whole(file: IO[bytes], size: int) -> Buffer:
+    """Return the *size* bytes of *file*, which is ours, mapped into memory if they are many."""
+    if size > _IN_MEMORY:
         try:
             return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         except (OSError, ValueError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of layers, images and hives: one HTML file that shows every byte; and the byte map as a picture."""
 
+import re
 import webbrowser
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ..hives.check import VERDICTS
 from ..oci.blob import Blob
 from ..reading import read_file
 from .naming import open_all
-from .opened import HiveFile, Image, Layer, Opened
+from .opened import Budget, HiveFile, Image, Layer, Opened
 from .regions import Regions
 from .report_map import byte_map
 from .report_page import Facts, History, Revision, Subject, page
@@ -27,7 +28,12 @@ TITLE: Final = "Windows base layers, byte by byte"
 MAX_BYTES: Final = 64 << 20  # of all tars and hives; a page of more is none that a browser shows
 MAX_REVISIONS: Final = 200
 SHOWN: Final = "scratch"  # the layer that a report begins with, and whose map stands in README
-_MARK: Final = b'<meta name="generator" content="winscratch report">'
+_OURS: Final = re.compile(  # how each report begins, up to its mark
+    rb'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    rb'<meta http-equiv="Content-Security-Policy" content="[^"<>\n]*">\n'
+    rb'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    rb'<meta name="generator" content="winscratch report">\n'
+)
 
 
 def report(
@@ -46,7 +52,7 @@ def report(
     where something cannot be read or is too large, and where a file that is no report stands in the place.
     """
     target = Path(to or DEFAULT)
-    if target.exists() and _MARK not in read_file(target, str(target), 4 * MAX_BYTES)[:4096]:
+    if target.exists() and not _OURS.match(read_file(target, str(target), 4 * MAX_BYTES)):
         raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
     subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None
@@ -77,16 +83,13 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
     """Return what a report shows of all that *what* names."""
-    subjects, left = [], MAX_BYTES
-    for opened in open_all(root, what):
+    budget = Budget(
+        MAX_BYTES, "in all, which no browser shows well; name fewer or smaller, or use winscratch inspect", repeats=True
+    )
+    subjects = []
+    for opened in open_all(root, what, budget):
         for part, facts in _parts(opened):
             data = part.data if isinstance(part, HiveFile) else part.tar
-            left -= len(data)
-            if left < 0:
-                raise GeneratorError(
-                    f"{part.name}: more than {MAX_BYTES:,} bytes in all, which no browser shows well; "
-                    "name fewer or smaller, or use winscratch inspect"
-                )
             subjects.append(_subject(part, bytes(data), facts))
     return subjects
 

@@ -124,6 +124,8 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
         if _signalled(root, place, "SIGKILL", call, number) in {-signal.SIGKILL, 128 + signal.SIGKILL}:
             ends.append(place.found(root))
         assert place.found(root) in (run.old, run.new), (call, number)
+        for blob in root.glob("out/blobs/sha256/*"):  # those that no index names, too
+            assert imagery.sha256(blob.read_bytes()) == f"sha256:{blob.name}", (call, number)
         monkeypatch.chdir(root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))

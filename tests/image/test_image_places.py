@@ -185,6 +185,8 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
     "no index": (damaged(index_json=b"{}"), "no index of images"),
     "a list": (damaged(index_json=b"[]"), "index.json"),
     "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
+    "no digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"size":1}]}'), r"manifests\[0\] is no"),
+    "a digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"digest":["x"],"size":1}]}'), "no descriptor"),
     "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "no descriptor"),
     "deep": (damaged(index_json=b"[" * 100_000), "index.json"),
     "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
@@ -209,6 +211,17 @@ def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) 
     (out / "oci-layout").write_bytes(LAYOUT["oci-layout"])
     (out / name).symlink_to(target)
     refused_as_it_was(folder, out, why)
+
+
+def test_a_folder_in_the_place_of_a_blob_is_named(folder: Path, out: Path) -> None:
+    imagery.made(folder, f"oci:{out}:1")
+    for blob in (out / "blobs/sha256").iterdir():
+        blob.unlink()
+    blob.mkdir()
+    before = tree(out)
+    with pytest.raises(GeneratorError, match=f"{blob}: a folder stands in the place of a blob; remove it"):
+        imagery.made(folder, f"oci:{out}:1")
+    assert tree(out) == before
 
 
 def test_a_file_is_no_layout(folder: Path, out: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from copying import commit, git
@@ -178,13 +179,58 @@ def test_images_differ_by_their_settings_and_their_layers_in_order(tmp_path: Pat
     layout(tmp_path / "old", [one, one], config={"config": {"User": "a"}})
     layout(tmp_path / "new", [one, other, one], config={"config": {"User": "b"}})
     found = document("diff", f"oci:{tmp_path}/old", f"oci:{tmp_path}/new", status=1)["changes"]
-    assert [(each["kind"], each["what"], each["layer"], each["entry"]) for each in found] == [
-        ("changed", "image", "", ""),
+    assert {"user", "manifest digest", "configuration digest"} <= {each["words"] for each in found}
+    assert [(each["kind"], each["what"], each["layer"], each["entry"]) for each in found if each["layer"]] == [
         ("added", "entry", "layer 2", "Files/a"),
         ("added", "layer", "layer 3", ""),
     ]
     with pytest.raises(GeneratorError, match="are not of one kind"):
         said("diff", f"oci:{tmp_path}/old", "scratch")
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        ({"config": {"ExposedPorts": {"80/tcp": {}}}}, "config.ExposedPorts.80/tcp"),
+        ({"config": {"Volumes": {"C:\\data": {}}}}, "config.Volumes.C:\\data"),
+        ({"config": {"Shell": ["cmd"]}}, "config.Shell[0]"),
+        ({"config": {"StopSignal": "9"}}, "config.StopSignal"),
+        ({"config": {"ArgsEscaped": True}}, "config.ArgsEscaped"),
+        ({"created": "2020-01-01T00:00:00Z"}, "created"),
+    ],
+)
+def test_whatever_differs_in_a_configuration_is_a_difference(tmp_path: Path, config: Any, path: str) -> None:
+    layer = tar([("Files", None, {})])
+    layout(tmp_path / "old", [layer], config={"config": {"User": "a"}})
+    told = {"config": {"User": "a"} | config.get("config", {})}
+    layout(tmp_path / "new", [layer], config=config | told)
+    found = document("diff", f"oci:{tmp_path}/old", f"oci:{tmp_path}/new", status=1)["changes"]
+    assert [each["words"] for each in found] == ["manifest digest", "configuration digest", f"configuration {path}"]
+
+
+def saved(path: Path, layer: str, config: bytes = b"{}") -> str:
+    """Write an archive for `docker load` of an image whose one layer has a name; return what to call it."""
+    said = [{"Config": "config", "Layers": [layer]}]
+    data = tar([("manifest.json", json.dumps(said).encode(), {}), ("config", config, {})])
+    path.write_bytes(data)
+    return f"docker-archive:{path}"
+
+
+def test_archives_whose_layers_have_other_names_or_whose_configuration_has_other_bytes_differ(tmp_path: Path) -> None:
+    one = saved(tmp_path / "one", "a.tar")
+    found = document("diff", one, saved(tmp_path / "two", "b.tar"), status=1)["changes"]
+    assert [each["words"] for each in found][:2] == ["manifest digest", "manifest Layers[0]"]
+    found = document("diff", one, saved(tmp_path / "two", "a.tar", b"{ }"), status=1)["changes"]
+    assert "configuration digest" in [each["words"] for each in found]
+    found = document("diff", one, saved(tmp_path / "two", "a.tar"), status=1)["changes"]
+    assert [(each["what"], each["layer"]) for each in found] == [("damage", "layer 1")]  # neither has its layer
+
+
+def test_bytes_behind_a_hive_are_a_difference(tmp_path: Path) -> None:
+    data = bytes(make(Node("root")).data)
+    (tmp_path / "old").write_bytes(data)
+    (tmp_path / "new").write_bytes(data + b"more")
+    assert said("diff", tmp_path / "old", tmp_path / "new")[0] == 1
 
 
 def test_images_of_several_platforms_are_named_and_compared_by_these(tmp_path: Path) -> None:
@@ -194,7 +240,8 @@ def test_images_of_several_platforms_are_named_and_compared_by_these(tmp_path: P
     layout(tmp_path / "new", layers[1])
     digest = json.loads((tmp_path / "arm/index.json").read_text())["manifests"][0]["digest"]
     found = document("diff", f"oci:{several}", f"oci:{tmp_path}/new", status=1)["changes"]
-    assert [(each["kind"], each["what"], each["layer"], each["old"]) for each in found] == [
+    assert [each["words"] for each in found[:2]] == ["manifest digest", "configuration digest"]
+    assert [(each["kind"], each["what"], each["layer"], each["old"]) for each in found[2:]] == [
         ("added", "entry", "windows/amd64 layer 1", ""),
         ("removed", "image", "windows/arm64", f"windows/arm64:10.0.20348.1, 1 layer, {digest}"),
     ]

@@ -4,6 +4,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from maker import Node, make, text
 from showing import document, layout, lines, said, tar
 
+from generator import console
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
@@ -155,8 +157,60 @@ def test_what_cannot_be_opened_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_gzip_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
     (tmp_path / "layer").write_bytes(gzip.compress(bytes(1 << 24)))
-    with pytest.raises(GeneratorError, match="unpacks to more than"):
+    with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
         said("inspect", tmp_path / "layer")
+
+
+def test_the_layers_of_an_image_have_one_limit_and_each_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
+    one, other = (tar([("Files", None, {}), ("Files/a", bytes([each]) * 600_000, {})]) for each in (1, 2))
+    layout(tmp_path / "same", [one] * 5)
+    assert sum("Files/" not in line and "layer, " in line for line in lines("inspect", tmp_path / "same")) == 5
+    layout(tmp_path / "image", [one, other])
+    with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
+        said("inspect", tmp_path / "image")
+
+
+def test_the_entries_of_a_layer_take_memory_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opened, "MAX_KEPT", 1 << 20)
+    (tmp_path / "layer").write_bytes(tar([(f"Files/{i}", b"", {"k": "a" * 100_000}) for i in range(50)]))
+    shown = lines("inspect", tmp_path / "layer", status=1)
+    assert "its entries need more than 1,048,576 bytes of memory" in shown[-1]
+    assert len(shown) < 15
+
+
+def test_a_file_that_is_cut_short_while_it_is_looked_at_is_shown_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "_IN_MEMORY", 1 << 16)
+    content = bytes(range(256)) * (1 << 13)
+    (tmp_path / "layer").write_bytes(content)
+    data = opened.open_file(tmp_path / "layer", "layer", opened.everything())
+    os.truncate(tmp_path / "layer", 0)
+    assert data[:] == content
+
+
+def test_memory_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise MemoryError
+
+    assert console.status_of(fail) == 2
+    assert (
+        capsys.readouterr().err == "error: this takes more memory than there is; free some, or raise the limit on it\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["oci:x.hive", "scratch", "docker:x", "HEAD:x"])
+def test_git_is_shown_the_file_at_the_path_that_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_bytes(make(Node("root", subkeys=[Node("here")])).data)
+    monkeypatch.chdir(tmp_path)
+    assert "    here" in lines("inspect", "--textconv", name)
+    (tmp_path / name).unlink()
+    assert lines("inspect", "--textconv", name)[0].startswith("cannot be shown: ")
 
 
 # Harm

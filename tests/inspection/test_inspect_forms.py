@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other forms of what is in layers and hives: .reg text, bcdedit's words, bytes with their fields, and JSON."""
 
+import contextlib
 import itertools
+import os
+import pty
 import random
 import re
 import subprocess
@@ -14,6 +17,7 @@ from showing import SCHEMAS, document, layout, lines, said, tar
 from support import need
 from test_samples import EXPECTED, LEVELS, sample_hive
 
+from generator import cli
 from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value, fold_name
 from generator.hives.reader import read
@@ -105,6 +109,20 @@ def test_a_damaged_hives_reg_text_is_what_can_be_read_and_the_status_says_so(
     assert status == 1
     assert found == regfile.HEAD + b'[\\]\n\n[\\a]\n"x"=dword:00000000\n\n'
     assert "hive: refused: offset 0x" in capsys.readouterr().err
+
+
+def test_reg_text_is_escaped_on_a_terminal_alone(tmp_path: Path) -> None:
+    name = "\n::error::x ##[error]\x1b[31m"
+    (tmp_path / "hive").write_bytes(make(Node("root", values=[Value(name, REG_DWORD, bytes(4))])).data)
+    assert f'"{name}"=dword:00000000\n'.encode() in said("inspect", tmp_path / "hive", "--reg", ".")[1]
+    ours, its = pty.openpty()
+    with os.fdopen(its, "w", encoding="utf-8") as terminal, contextlib.redirect_stdout(terminal):
+        assert cli.main(["inspect", str(tmp_path / "hive"), "--reg", "."]) == 0
+        shown = os.read(ours, 1 << 16)
+    os.close(ours)
+    assert b"\x1b" not in shown
+    assert rb":\x3aerror::x" in shown
+    assert rb"#\x23[error]\x1b[31m" in shown
 
 
 # --bcd

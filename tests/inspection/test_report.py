@@ -160,6 +160,19 @@ def test_more_than_a_browser_shows_is_refused(monkeypatch: pytest.MonkeyPatch, t
     assert not (tmp_path / "x").exists()
 
 
+def test_only_a_report_is_written_over(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    mark = '<meta name="generator" content="winscratch report">'
+    for text in (mark, f"notes about {mark}", PAGE.replace("<html", "<!-- mine -->\n<html", 1), f" {PAGE}"):
+        target.write_text(text, "utf-8")
+        with pytest.raises(GeneratorError, match="no report of winscratch"):
+            room.report(ROOT, ["scratch"], to=str(target), show=False, history=False)
+        assert target.read_text("utf-8") == text
+    target.write_text(PAGE, "utf-8")
+    room.report(ROOT, ["scratch"], to=str(target), show=False, history=False, say=lambda _: None)
+    assert target.read_text("utf-8") != PAGE
+
+
 def test_of_a_file_that_is_no_hive_the_beginning_is_shown(tmp_path: Path) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
