@@ -25,6 +25,7 @@ import msgspec
 
 from ..errors import GeneratorError, brief, shorten
 from ..oci.untar import Stream
+from ..signals import unwinding
 from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Layout, Manifest, Platform, Saved, misread
 from .gunzip import Gunzip
 from .names import reference
@@ -118,7 +119,7 @@ def _fetched(name: str) -> Iterator[str]:
     """Have skopeo copy what a registry holds to a temporary folder, and give that; every byte stays what it is."""
     from . import registry
 
-    with tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
+    with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
         registry.fetch(name, Path(folder))
         yield folder
 
