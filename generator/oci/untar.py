@@ -188,10 +188,13 @@ class Untar:
         if size > _CHUNK and self._stream.seekable():
             try:
                 self._stream.seek(size - 1, 1)
+                last = self._stream.read(1)  # which must be there
             except (OSError, OverflowError, ValueError) as error:  # no file can be so large
                 raise TarError(self._at, "the tar ends too early") from error
-            self._at += size - 1
-            size = 1  # which must be there
+            if not last:
+                raise TarError(self._at, "the tar ends too early")
+            self._at += size
+            size = 0
         while size > 0:
             size -= len(self._exactly(min(size, _CHUNK)))
 

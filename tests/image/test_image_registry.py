@@ -248,6 +248,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def misbehaving() -> Iterator[Callable[[Callable[[Handler], bool]], Misbehaving]]:
+    need("skopeo")
     running: list[Misbehaving] = []
 
     def start(fault: Callable[[Handler], bool]) -> Misbehaving:
@@ -267,6 +268,7 @@ Start = Callable[[Callable[[Handler], bool]], Misbehaving]
 
 def refused(folder: Path, host: str, tmp_path: Path, seconds: int = 30) -> str:
     """Push by the command to a registry that does not take it, and return the one line that says so."""
+    need("skopeo")
     temporary = tmp_path / "tmp"
     temporary.mkdir(exist_ok=True)
     words = ("hello.exe", "--to", f"docker://{host}/hello:1")
