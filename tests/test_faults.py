@@ -282,7 +282,7 @@ def test_a_full_disk_changes_nothing_and_the_next_run_goes_on(stale: Path) -> No
     kept = outputs(stale)
     shutil.move(stale / "output", stale / "saved")
     (stale / "output").mkdir()
-    with mounted(stale / "output", "-t", "tmpfs", "-o", "size=512k", "tmpfs"):
+    with mounted(stale / "output", "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
         shutil.copytree(stale / "saved", stale / "output", dirs_exist_ok=True)
         filler = stale / "output/.filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
