@@ -460,7 +460,7 @@ def test_what_is_refused_changes_no_output(stale: Path, monkeypatch: pytest.Monk
     flipping = Flipping(selected(BUILDER))
     monkeypatch.setattr(choose, "select", lambda *_, **__: flipping)
     with pytest.raises(
-        GeneratorError, match=r"^one:a/ONE: engine flipping .* and builtin make different hives"
+        GeneratorError, match=r"^one:a/ONE: engine flipping.* and builtin make different hives"
     ) as failure:
         generate(stale)
     assert "from offset 0x1024 on" in one_line_of(failure)
