@@ -29,7 +29,12 @@ class CommandTask(Task[Any]):
         super().__init__(run, name=command.name)
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: ARG002 - Invoke's
-        """Return what Invoke is to read, one argument for each word where a command takes any number of them."""
+        """Return what Invoke is to read, one argument for each word where a command takes any number of them.
+
+        Invoke asks every task and copies what each says, some milliseconds' work; one that was not named says nothing.
+        """
+        if self.command.name not in sys.argv:
+            return []
         try:
             before, words, _ = self._split()
         except GeneratorError:  # told when the command runs, if it is the one that was meant

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import console, home
-from .errors import GeneratorError
+from . import console, home, unchanged
+from .errors import EXIT_OK, GeneratorError
 
 ROOT = Path(home.ROOT)
 
@@ -18,6 +18,9 @@ def generate(engine: str | None, only: str | None, **options: Any) -> int:
 
 
 def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
+    if not (engine or json or full or rebuild) and unchanged.settles(home.ROOT):
+        console.say(unchanged.FRESH)
+        return EXIT_OK
     from . import pipeline
 
     return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
