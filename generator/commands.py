@@ -70,6 +70,7 @@ class Command(NamedTuple):
 
 
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
+_SHOWN = Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, running.layers)
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 _WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 COMMANDS = {
@@ -176,7 +177,7 @@ COMMANDS = {
             "report",
             "Write one HTML file in which every byte of layers, images and hives can be looked at.",
             running.report,
-            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, running.layers),),
+            arguments=(_SHOWN,),
             options=(
                 Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
                 Option("open", "open it in a browser"),
@@ -187,7 +188,7 @@ COMMANDS = {
             "inspect",
             "Show what is in layers, images and registry hives: exit status 0 whole, 1 damaged, 2 error.",
             running.inspect,
-            arguments=(Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, running.layers),),
+            arguments=(_SHOWN,),
             options=(
                 Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
                 Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),

@@ -19,16 +19,16 @@ from ..errors import GeneratorError
 
 
 class Level(StrEnum):
-    """What follows for a hive that breaks a rule."""
+    """What follows for a hive, or for an image, that breaks a rule."""
 
-    REFUSED = "refused"  # Windows' loader refuses the hive or repairs it, or the format gives the bytes no meaning
-    DIRTY = "dirty"  # the hive is valid with its transaction log, which Windows applies first
+    REFUSED = "refused"  # Windows or a client refuses or repairs it, or the bytes mean nothing, or not what is said
+    DIRTY = "dirty"  # a hive is valid with its transaction log, which Windows applies first
     UNUSUAL = "unusual"  # no source says that Windows minds, but this project would not write it
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a sound hive keeps to, who says so, and what follows where it does not."""
+    """What a sound hive or image keeps to, who says so, and what follows where it does not."""
 
     text: str
     level: Level

@@ -6,6 +6,7 @@ field that is absent has its default, and null, which Go writes for empty lists,
 """
 
 import json
+import re
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ LAYERS: Final = {  # and how the tar is compressed
     f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": "gzip",
 }
 REF_NAME: Final = "org.opencontainers.image.ref.name"
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # those that clients know
 
 
 class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):

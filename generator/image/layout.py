@@ -19,12 +19,12 @@ from ..reading import read_file
 from ..unchanged import TEMPORARY
 from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
-from .documents import Descriptor
+from .documents import REF_NAME, Descriptor
 from .names import maybe_reference
+from .work import remove_empty
 
 LAYOUT_FILE, INDEX_FILE, DOCKER_FILE = "oci-layout", "index.json", "manifest.json"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-REF_NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"  # github.com/containerd/containerd images/annotations.go
 _OURS = {LAYOUT_FILE, INDEX_FILE, DOCKER_FILE, "blobs", "ingest"}  # ingest: containerd's
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")  # OCI image specification 1.1, descriptor.md
@@ -70,7 +70,7 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         for parent in (folder / "blobs", folder / "blobs/sha256"):
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
-                undo.callback(_remove_empty, parent)
+                undo.callback(remove_empty, parent)
         for digest, temporary in _ready(image, work, passing=_is_ours(folder)):
             path = folder / blob_path(digest)
             if not path.exists():
@@ -200,8 +200,3 @@ def _is(path: Path, data: bytes) -> bool:
     with contextlib.suppress(GeneratorError):
         return read_file(path, str(path)) == data
     return False
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()

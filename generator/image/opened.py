@@ -24,9 +24,10 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from ..errors import GeneratorError, brief, shorten
+from ..oci.blob import sha256
 from ..oci.untar import Stream
 from ..signals import unwinding
-from .documents import INDEXES, REF_NAME, Config, Descriptor, Index, Layout, Manifest, Platform, Saved, misread
+from .documents import DIGEST, INDEXES, REF_NAME, Config, Descriptor, Index, Layout, Manifest, Platform, Saved, misread
 from .gunzip import Gunzip
 from .names import reference
 from .stores import Archive, Folder, Store
@@ -37,7 +38,6 @@ _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
 _MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
 _MAX_LAYERS: Final = 500  # of an image; Docker takes 127
 _MAX_LEVELS: Final = 4  # of indexes in indexes
-DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
 _NO_PLATFORM: Final = Platform("unknown", "unknown")  # which such a one is for; whatever else is marked, hosts take
 _VERSION: Final = "1.0.0"  # of a layout; there is no other
@@ -212,7 +212,7 @@ class _Reader(NamedTuple):
     def fetched(self, reference: str) -> list[Image]:
         """Return the images that a folder of skopeo's has, or the one that has the digest behind ``@``."""
         data = self._must_read("manifest.json")
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        digest = sha256(data)
         kind = self._document(data, Manifest, f"{self.name}: manifest.json", quiet=True)
         if kind is not None:
             return [self._image(Descriptor(digest, len(data), kind.media_type), data)]

@@ -25,7 +25,7 @@ from ..settings import timeout
 from ..signals import unwinding
 from . import layout
 from .assemble import Image
-from .documents import Descriptor, Index, Manifest
+from .documents import DIGEST, Descriptor, Index, Manifest
 from .names import Reference, reference
 from .progress import Progress
 
@@ -38,7 +38,6 @@ _MAX_SAID = 1 << 22  # bytes of a manifest, as registries have it
 _MAX_MANIFESTS = 200  # that a name may lead to, those of BuildKit's attestations included
 _MAX_BLOBS = 500  # of a manifest
 _MOST = 256 << 30  # bytes of all blobs, which is what check-image unpacks at most
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _SLACK = 1 << 20  # bytes that skopeo writes beside what it fetches, and the blocks of a file system
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
@@ -186,7 +185,7 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes) -> int:
         if manifests + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
             raise GeneratorError(f"{skopeo.shown}: its manifests lead to more than any image needs")
         for each in (*children, *blobs):
-            if each.size < 0 or not _DIGEST.fullmatch(each.digest):
+            if each.size < 0 or not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{skopeo.shown}: {brief(each.digest)} of {each.size:,} bytes is no descriptor")
         fresh = [each for each in children if each.digest not in sizes]
         sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}

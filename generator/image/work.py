@@ -22,7 +22,7 @@ def workspace(folder: Path) -> Iterator[Path]:
     with unwinding(), contextlib.ExitStack() as stack:
         for parent in reversed([folder, *folder.parents]):
             if not parent.exists():
-                stack.callback(_remove_empty, parent)  # first, since an interrupt may come behind any call
+                stack.callback(remove_empty, parent)  # first, since an interrupt may come behind any call
                 parent.mkdir(exist_ok=True)
         _sweep(folder)
         while True:
@@ -58,6 +58,7 @@ def _remove(folder: Path) -> None:
         raise
 
 
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # something is in it
+def remove_empty(folder: Path) -> None:
+    """Remove *folder* unless something is in it."""
+    with contextlib.suppress(OSError):
         folder.rmdir()

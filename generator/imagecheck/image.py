@@ -6,11 +6,12 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from ..errors import brief, counted, shorten
-from ..image.documents import CONFIGS, LAYERS, MANIFESTS, Config
-from ..image.opened import DIGEST, Image, Layer
+from ..hives.rules import Level
+from ..image.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, Config
+from ..image.opened import Image, Layer
 from .layer import Seen
 from .layer import check as check_layer
-from .rules import RULES, Finding, Level
+from .rules import RULES, Finding
 from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted

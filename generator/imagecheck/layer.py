@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from ..errors import brief
-from ..image.documents import LAYERS
-from ..image.opened import DIGEST, Layer, unpack
+from ..image.documents import DIGEST, LAYERS
+from ..image.opened import Layer, unpack
 from ..oci.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
 from .base import Base, check_on_top
 from .links import check_hard, check_symbolic

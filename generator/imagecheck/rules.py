@@ -14,24 +14,9 @@ Sources named in RULES:
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class Level(StrEnum):
-    """What follows for an image that breaks a rule."""
-
-    REFUSED = "refused"  # Windows or a client refuses it, or reads something else than it says
-    UNUSUAL = "unusual"  # it is taken, but not as a careful writer makes it, or something of it cannot be told
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a sound image keeps to, who says so, and what follows where it does not."""
-
-    text: str
-    level: Level
-    source: str
+from ..hives.rules import Level, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How two layers, hives or images differ: in meaning, by entries, keys and values, and in bytes, by structures."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -13,6 +12,7 @@ from ..hives.cells import Buffer
 from ..hives.model import Value
 from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
+from ..oci.blob import sha256
 from ..oci.tar import BLOCK
 from ..oci.untar import FILE, Entry
 from . import flattened, tree
@@ -214,7 +214,7 @@ def _content_text(data: bytes) -> str:
     if not data:
         return "nothing"
     kind = "hive, " if is_hive(data) else ""
-    return f"{kind}{len(data):,} bytes, sha256:{hashlib.sha256(data).hexdigest()}"
+    return f"{kind}{len(data):,} bytes, {sha256(data)}"
 
 
 _TOLD: Final = frozenset({"mtime", "path", "linkpath", "size", "MSWINDOWS.fileattr", "MSWINDOWS.rawsd", "MSWINDOWS.sd"})

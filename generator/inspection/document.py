@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers, hives and images as a JSON document, in the form that inspect.schema.json describes."""
 
-import hashlib
 from typing import Any
 
 from ..errors import GeneratorError
@@ -10,6 +9,7 @@ from ..hives.check import findings
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
+from ..oci.blob import sha256
 from ..oci.untar import FILE, Entry
 from . import bcd, tree
 from .opened import Damage, HiveFile, Image, Layer, Opened, is_hive
@@ -25,7 +25,7 @@ def document(all_opened: list[tuple[Opened, Place]]) -> dict[str, Any]:
 
 def _subject(opened: Opened, place: Place) -> dict[str, Any]:
     if isinstance(opened, HiveFile):
-        size = {"size": len(opened.data), "digest": _sha256(opened.data)}
+        size = {"size": len(opened.data), "digest": sha256(opened.data)}
         return {"kind": "hive", "name": opened.name, **size, "hive": hive(opened.data, place, opened.name)}
     if isinstance(opened, Layer):
         return _layer(opened, place)
@@ -72,7 +72,7 @@ def _entry(layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
         "records": dict(entry.records),
     }
     if entry.kind == FILE:
-        found["digest"] = _sha256(content)
+        found["digest"] = sha256(content)
     if is_hive(content):
         found["hive"] = hive(content, place, entry.name)
     elif place.key is not None:
@@ -144,10 +144,6 @@ def _damage(opened: Layer | Image) -> list[dict[str, Any]]:
 
 def _one_damage(damage: Damage) -> dict[str, Any]:
     return {"part": damage.part, "offset": damage.offset, "message": damage.message}
-
-
-def _sha256(data: Buffer) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def is_damaged(made: dict[str, Any]) -> bool:

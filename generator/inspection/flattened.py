@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import shorten
+from ..oci.blob import sha256
 
 _NAMES: Final = ("manifest", "configuration")
 _MOST: Final = 200  # characters of a value that are told, and of a path
@@ -36,7 +37,7 @@ def differences(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[st
 
 
 def _digest(document: bytes) -> str:
-    return f"sha256:{hashlib.sha256(document).hexdigest()}" if document else ""
+    return sha256(document) if document else ""
 
 
 def _values(name: str, document: bytes) -> Iterator[tuple[str, str]]:

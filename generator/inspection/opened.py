@@ -4,7 +4,6 @@
 Nothing here looks into a hive; tree.py does. What is damaged is opened up to the damage, which is told beside it.
 """
 
-import hashlib
 import mmap
 import os
 import stat
@@ -22,6 +21,7 @@ from ..hives import structures as s
 from ..hives.cells import Buffer
 from ..image import opened as images
 from ..image.documents import Config, Platform
+from ..oci.blob import sha256
 from ..oci.tar import BLOCK
 from ..oci.untar import GLOBAL, Entry, TarError, Untar
 from ..reading import NO_WAIT
@@ -255,8 +255,8 @@ def _layer(name: str, data: Buffer, budget: Budget) -> Layer:
             raise TarError(0, "it is empty")
     except TarError as error:
         damage.append(Damage("tar", error.offset, str(error)))
-    diff_id = _sha256(tar) if whole else ""
-    digest = diff_id if compressed is None else _sha256(data)
+    diff_id = sha256(tar) if whole else ""
+    digest = diff_id if compressed is None else sha256(data)
     return Layer(name, tar, compressed, digest, diff_id, tuple(entries), tuple(damage))
 
 
@@ -331,7 +331,3 @@ def _whole(file: IO[bytes], size: int) -> Buffer:
         except (OSError, ValueError):
             pass  # not every file system can
     return file.read(size)
-
-
-def _sha256(data: Buffer) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -4,9 +4,13 @@
 import hashlib
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import GeneratorError
 from .tar import walk_tar
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 BCD_PATH = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"  # microsoft/hcsshim internal/wclayer recognises this spelling
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"  # OCI image specification, media types
@@ -55,6 +59,6 @@ def read_blob(compressed: bytes, shown: str) -> Blob:
     return Blob(compressed, tar, sha256(compressed), sha256(tar), bcd)
 
 
-def sha256(data: bytes) -> str:
+def sha256(data: "ReadableBuffer") -> str:
     """Return the digest of *data* as OCI writes it: ``sha256:`` and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -6,8 +6,9 @@ from typing import Any
 
 from layouts import Layout
 
+from generator.hives.rules import Level
 from generator.imagecheck import command
-from generator.imagecheck.rules import RULES, Level
+from generator.imagecheck.rules import RULES
 
 
 def checked(*names: str) -> tuple[int, list[dict[str, Any]]]:
