@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tasks that Invoke offers in this checkout, made of the table of commands in generator/commands.py."""
+"""The tasks that Invoke offers in this checkout, made of the table of commands in generator/cli/commands.py."""
 
 import sys
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from typing import Any
 
 from invoke import Argument, Collection, Context, Exit, Task
 
-from generator import commands
-from generator.commands import Command, Option
-from generator.console import status_of
-from generator.errors import GeneratorError
+from generator.base.console import status_of
+from generator.base.errors import GeneratorError
+from generator.cli import commands
+from generator.cli.commands import Command, Option
 
 
 class CommandTask(Task[Any]):

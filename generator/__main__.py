@@ -6,9 +6,10 @@ The bare staleness check, which runs on every commit, does without the command l
 
 import sys
 
-from . import home, unchanged
-from .console import say, status_of
-from .errors import EXIT_OK
+from .base import home
+from .base.console import say, status_of
+from .base.errors import EXIT_OK
+from .generation import unchanged
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,9 +22,9 @@ def tasks(root: str, words: list[str]) -> int:
     """Run Invoke for ``./invokew`` on the tasks of the checkout at *root*; return the exit status."""
 
     def run() -> int:
-        from . import invoking
+        from .cli import invoke_program
 
-        return invoking.main(root, words)
+        return invoke_program.main(root, words)
 
     return status_of(run)
 
@@ -32,9 +33,9 @@ def _run(words: list[str]) -> int:
     if home.CHECKOUT and words == ["check-stale"] and unchanged.settles(home.ROOT):
         say(unchanged.FRESH)
         return EXIT_OK
-    from . import cli
+    from .cli import parser
 
-    return cli.main(words)
+    return parser.main(words)
 
 
 if __name__ == "__main__":

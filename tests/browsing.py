@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from support import lack, need, wait_until
 
 from generator.builder.wire import ROOT
-from generator.unchanged import REPORT
+from generator.generation.unchanged import REPORT
 
 COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/browser"

@@ -14,10 +14,10 @@ import pytest
 from copying import commit, git
 from support import BUILDER, StandIn, wait_until
 
-from generator import pipeline
+from generator.base.errors import GeneratorError
 from generator.builder import choose
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.generation import pipeline
 from generator.languages.table import LANGUAGES
 from generator.machine import testing
 

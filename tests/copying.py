@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.builder.wire import ROOT
-from generator.copies import vendor, vendored
 from generator.languages import provenance
 from generator.languages.language import Options
+from generator.vendoring import vendor, vendored
 
 NO_CI: dict[str, str] = {}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from support import BUILDER
 
-from generator import manifest, pipeline, unchanged
-from generator.errors import EXIT_OK, EXIT_STALE
-from generator.inspection import report
+from generator.base.errors import EXIT_OK, EXIT_STALE
+from generator.generation import manifest, pipeline, unchanged
 from generator.languages.table import committed
+from generator.report import report
 
 FRESH = ["fresh: every output is what its inputs make"]
 FIX = "to fix: ./invokew generate"

@@ -12,7 +12,7 @@ from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.hives.layout import lay_out
 from generator.hives.model import MAX_DATA, Hive, Key, Value, fold_name
-from generator.spec import layer as spec
+from generator.layerspec import layer as spec
 
 LAYERS = ("scratch", "hostprocess", "legacy")
 ASCII = "".join(map(chr, range(0x20, 0x7F))).replace("\\", "")  # what a key's name may hold

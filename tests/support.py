@@ -10,7 +10,8 @@ from typing import NoReturn
 import pytest
 
 from generator import machine
-from generator.builder import choose, process, wire
+from generator.base import process
+from generator.builder import choose, wire
 from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.

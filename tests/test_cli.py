@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support import INVOKE as PLAIN_INVOKE
 
-from generator.commands import COMMANDS, INSTALLED, INVOKE, LETTERS, MODULE
+from generator.cli.commands import COMMANDS, INSTALLED, INVOKE, LETTERS, MODULE
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.program
@@ -141,7 +141,7 @@ def test_an_interruption_is_130_and_one_line(door: str, tree: Path) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_fault_of_the_program_itself_is_no_finding(door: str, tree: Path) -> None:
-    program = tree / "generator/copies/show.py"
+    program = tree / "generator/vendoring/layer_command.py"
     program.write_text(program.read_text().replace("def show(", "def shown("))
     status, said, notes = run(tree, door, "layer", "scratch", "--info")
     assert (status, said) == (2, "")

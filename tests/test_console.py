@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from generator import manifest
-from generator.errors import one_line, printable
+from generator.base.errors import one_line, printable
+from generator.generation import manifest
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.program

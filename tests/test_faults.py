@@ -22,12 +22,12 @@ import pytest
 from support import BUILDER, lack, need, selected
 from trees import ONE, check, generate, outputs, small_checkout
 
+from generator.base.errors import GeneratorError
 from generator.builder import choose
 from generator.builder.wire import ROOT, Built
-from generator.errors import GeneratorError
+from generator.generation.unchanged import MANIFEST, TEMPORARY
 from generator.hives.model import Hive
 from generator.languages.table import LANGUAGES
-from generator.unchanged import MANIFEST, TEMPORARY
 
 # The program as its tasks run it, without the cost of the front door.
 PROGRAM = """

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from generator import files, unchanged
-from generator.errors import GeneratorError
-from generator.reading import read_file
+from generator.base import files
+from generator.base.errors import GeneratorError
+from generator.base.reading import read_file
+from generator.generation import unchanged
 
 LIMIT = 1000
 

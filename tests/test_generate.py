@@ -33,9 +33,10 @@ from fresh import (
 )
 from support import BUILDER, selected
 
-from generator import files, manifest, pipeline, unchanged
+from generator.base import files
+from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from generator.generation import manifest, pipeline, unchanged
 from generator.languages import render
 from generator.oci import blob, tar
 
@@ -318,7 +319,7 @@ def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
     # What the manifest alone can tell needs no package.
     (tree / "output/go/go.mod").unlink()
     assert run() == (EXIT_STALE, f"stale: output/go/go.mod: deleted\n{FIX}\n", "")
-    with (tree / "generator/pipeline.py").open("a") as file:
+    with (tree / "generator/generation/pipeline.py").open("a") as file:
         file.write("# more\n")
     status, shown, said = run()
     assert (status, shown) == (EXIT_ERROR, "")
@@ -352,7 +353,7 @@ def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
         check=True,
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "generator.unchanged" in imported
+    assert "generator.generation.unchanged" in imported
     heavy = {f"generator.{room}" for room in ("builder", "spec", "oci", "languages.render", "hives", "commands")}
     assert not imported & (SLOW | heavy)
 

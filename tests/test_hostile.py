@@ -14,15 +14,15 @@ import pytest
 from support import BUILDER, need, selected
 from trees import generate, outputs, small_checkout
 
+from generator.base.errors import GeneratorError
 from generator.builder import choose
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.generation.unchanged import LAYERS
 from generator.languages import render
 from generator.languages.language import Options
+from generator.layerspec import layer as spec
 from generator.oci import blob as layers
 from generator.oci.tar import write_tar
-from generator.spec import layer as spec
-from generator.unchanged import LAYERS
 
 SECONDS = 20  # far above what anything here takes, far below what would pass for a hang
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support import need
 
-from generator.copies import vendor
 from generator.hives import reader as regf
 from generator.oci.blob import BCD_PATH
+from generator.vendoring import vendor
 
 PROJECT = Path(__file__).parents[1]
 CONFIG = "Files/Windows/System32/config"

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator import VERSION, checkout, image, unchanged
-from generator.copies import vendor
-from generator.errors import GeneratorError
+from generator import VERSION, image
+from generator.base.errors import GeneratorError
+from generator.cli import checkout
+from generator.generation import unchanged
+from generator.vendoring import vendor
 
 PROJECT = Path(__file__).parents[1]
 PARTS = (
@@ -33,7 +35,7 @@ PARTS = (
 )
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
-LEFT_OUT = {"generator/invoking.py", "generator/machine"}
+LEFT_OUT = {"generator/cli/invoke_program.py", "generator/machine"}
 ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 

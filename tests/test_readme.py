@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from plans import committed_hives
 
-from generator.commands import COMMANDS, INVOKE
+from generator.cli.commands import COMMANDS, INVOKE
 
 PROJECT = Path(__file__).parents[1]
 LAYERS = sorted(PROJECT.glob("generator/layers/*.toml"))

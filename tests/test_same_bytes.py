@@ -15,10 +15,10 @@ import pytest
 from plans import assert_seeds_laid_out_alike
 from support import lack, need, selected
 
-from generator import pipeline, unchanged
+from generator.base.errors import GeneratorError
 from generator.builder import choose, native, wire
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.generation import pipeline, unchanged
 from generator.hives.model import Hive, Key
 
 FRESH = "fresh: every output is what its inputs make"

@@ -32,9 +32,9 @@ from fresh import (
 )
 from support import need
 
-from generator import manifest, pipeline, unchanged
+from generator.base.errors import EXIT_ERROR, EXIT_OK, GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import EXIT_ERROR, EXIT_OK, GeneratorError
+from generator.generation import manifest, pipeline, unchanged
 from generator.languages.table import LANGUAGES
 
 
@@ -156,7 +156,7 @@ def test_a_library_that_is_not_installed_is_one_line(tree: Path) -> None:
     ("path", "comment"),
     [
         ("generator/languages/render.py", "# more\n"),
-        ("generator/pipeline.py", "# more\n"),
+        ("generator/generation/pipeline.py", "# more\n"),
         ("generator/layers/legacy.toml", "# more\n"),
         ("generator/hivebuilder/emptyhive.py", "# more\n"),
         ("templates/go/module.go.jinja", "{# more #}"),

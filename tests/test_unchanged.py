@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import unchanged
+from generator.generation import unchanged
 
 HASHES = st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=4)
 

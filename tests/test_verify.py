@@ -15,10 +15,10 @@ import pytest
 from support import lack, need, selected
 from trees import generate, outputs, small_checkout
 
-from generator import verify
+from generator.base.errors import GeneratorError
 from generator.builder import choose
-from generator.errors import GeneratorError
-from generator.unchanged import MANIFEST
+from generator.generation import verify
+from generator.generation.unchanged import MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_statement_is_in_totos_and_names_everything_by_its_hash(tree: Path, 
     inputs = {d["name"]: d["digest"]["sha256"] for d in definition["resolvedDependencies"]}
     assert inputs == {path: hashlib.sha256((tree / path).read_bytes()).hexdigest() for path in inputs}
     assert inputs.keys() == json.loads((tree / MANIFEST).read_text())["inputs"].keys()
-    assert {"requirements.lock", "Dockerfile.hivex", "generator/pipeline.py"} <= inputs.keys()
+    assert {"requirements.lock", "Dockerfile.hivex", "generator/generation/pipeline.py"} <= inputs.keys()
     assert definition["externalParameters"]["engine"] == "native"
 
 
@@ -168,7 +168,7 @@ def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(*_: object, **__: object) -> None:
         pytest.fail("something was built")
 
-    monkeypatch.setattr("generator.pipeline.make", make)
+    monkeypatch.setattr("generator.generation.pipeline.make", make)
 
 
 @pytest.mark.usefixtures("unbuilt")
@@ -266,7 +266,7 @@ def test_a_pipe_is_written_to_if_somebody_reads_it_and_refused_at_once_if_not(au
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-@pytest.mark.parametrize("path", ["generator/pipeline.py", "output/manifest.json"])
+@pytest.mark.parametrize("path", ["generator/generation/pipeline.py", "output/manifest.json"])
 @pytest.mark.parametrize("git", [True, False])
 def test_a_file_of_the_checkout_is_never_written_over(tree: Path, audit: Audit, path: str, git: bool) -> None:
     own = shutil.copytree(tree, tree.parent / f"own-{git}-{path.partition('/')[0]}")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support import lack
 
-from generator.commands import COMMANDS, INSTALLED, INVOKE
+from generator.cli.commands import COMMANDS, INSTALLED, INVOKE
 from generator.machine import PROJECT, checks
 
 ACTION = PROJECT / "action.yml"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from support import BUILDER
 
-from generator import pipeline
 from generator.builder.wire import ROOT
-from generator.unchanged import TEMPORARY
+from generator.generation import pipeline
+from generator.generation.unchanged import TEMPORARY
 
 ONE = """
 [[files]]

@@ -3,7 +3,7 @@
 
 from bisect import bisect_left
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from ..hives.layout import lay_out
 from ..hives.model import Hive
 from ..hives.reader import describe, read_hive

@@ -16,13 +16,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from ..base.process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
+from ..base.settings import setting, timeout
 from ..hives.model import Hive
-from ..settings import setting, timeout
 from .accept import accept
 from .builtin import BuiltinEngine
 from .container import ContainerEngine
 from .native import NativeEngine, find_python
-from .process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
 from .wire import Built
 
 ENGINES = ("auto", "docker", "podman", "native", "builtin")

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..hives.model import Hive
-from .process import (
+from ..base.process import (
     ANSWER_SECONDS,
     BUILD_SECONDS,
     LATE,
@@ -29,6 +28,7 @@ from .process import (
     telling_line,
     why_it_failed,
 )
+from ..hives.model import Hive
 from .wire import BUILDER, ROOT, Built, exchange
 
 Say = Callable[[str], None]

@@ -8,8 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..base.process import (
+    ANSWER_SECONDS,
+    LATE,
+    RUN_SECONDS,
+    Ended,
+    EngineError,
+    Line,
+    run,
+    telling_line,
+    why_it_failed,
+)
 from ..hives.model import Hive
-from .process import ANSWER_SECONDS, LATE, RUN_SECONDS, Ended, EngineError, Line, run, telling_line, why_it_failed
 from .wire import BUILDER, FOREIGN_HIVEX, NO_HIVEX, ROOT, Built, encode_request, exchange
 
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one Debian's hivex module is made for

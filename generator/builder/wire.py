@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..base.process import EngineError
 from ..hives.model import Hive
-from .process import EngineError
 
 FORMAT = 1  # of request and response, see hivebuilder/__main__.py
 FOREIGN_HIVEX = 4  # the builder's exit status when the module named hivex is another project's

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from .. import console
-from ..console import Say, json_document
-from ..errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
-from .base import MAX_LENGTH
+from ..base import console
+from ..base.console import Say, json_document
+from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from .base_block import MAX_LENGTH
 from .cells import Buffer
 from .reader import Reading, read
 from .rules import Level

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from . import structures as s
-from .base import read_base
+from .base_block import read_base
 from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 
 
 class Level(StrEnum):

@@ -11,7 +11,7 @@ This is the Python interface of the command ``winscratch image``, under semantic
 Whatever a user can fix is raised as GeneratorError, whose message is one line.
 """
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .options import Options
 from .produce import Made, make
 

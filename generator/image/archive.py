@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
+from ..imageread.references import reference as parse_reference
 from . import layout
 from .assemble import Image, blob_path
 from .model import TAR, Blob
-from .names import reference as parse_reference
 
 _PIECE = 1 << 20  # bytes that are copied at a time
 

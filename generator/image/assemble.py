@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..imageread.references import Platform
 from . import config
 from .config import Document
 from .model import Blob
-from .names import Platform
 from .options import Options
 
 

@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..console import Say
-from ..errors import GeneratorError
-from ..reading import NO_FOLLOW, NO_WAIT, read_file
-from ..unchanged import TEMPORARY
+from ..base.console import Say
+from ..base.errors import GeneratorError
+from ..base.reading import NO_FOLLOW, NO_WAIT, read_file
+from ..generation.unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import console
-from ..console import Say
-from ..errors import EXIT_OK, GeneratorError
+from ..base import console
+from ..base.console import Say
+from ..base.errors import EXIT_OK, GeneratorError
 from . import produce
 from .options import given
 from .progress import shown

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .cache import Cache, Record
 from .model import GZIP, TAR, Blob, Compression
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import GeneratorError, shorten
+from ..base.errors import GeneratorError, shorten
+from ..imageread.references import Platform
 from ..oci.blob import sha256
 from .model import Blob
-from .names import Platform
 from .options import Options
 from .sources import place
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..errors import GeneratorError, brief
+from ..base.errors import GeneratorError, brief
 
 FILE = ".dockerignore"
 MAX_FILE = 1 << 20  # bytes

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from ..console import Say
-from ..errors import GeneratorError, brief, shorten
+from ..base.console import Say
+from ..base.errors import GeneratorError, brief, shorten
+from ..base.reading import NO_FOLLOW, NO_WAIT
 from ..oci.files import facts
-from ..reading import NO_FOLLOW, NO_WAIT
 from ..security import descriptor, sddl
 from .model import LayerOptions
 from .sources import Entry, stamp_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .. import VERSION
-from ..console import Say
+from ..base.console import Say
 from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer

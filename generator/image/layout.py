@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .. import files
-from ..console import Say
-from ..errors import GeneratorError, brief
-from ..reading import read_file
-from ..unchanged import TEMPORARY
+from ..base import files
+from ..base.console import Say
+from ..base.errors import GeneratorError, brief
+from ..base.reading import read_file
+from ..generation.unchanged import TEMPORARY
+from ..imageread.documents import REF_NAME, Descriptor
+from ..imageread.references import maybe_reference
 from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
-from .documents import REF_NAME, Descriptor
-from .names import maybe_reference
-from .work import remove_empty
+from .workspace import remove_empty
 
 LAYOUT_FILE, INDEX_FILE, DOCKER_FILE = "oci-layout", "index.json", "manifest.json"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from ..errors import GeneratorError, brief, shorten
-from ..reading import read_file
+from ..base.errors import GeneratorError, brief, shorten
+from ..base.reading import read_file
 from .model import Compression, Times
 
 if TYPE_CHECKING:

@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import console, home
-from ..committed import committed_blob
-from ..console import Say
-from ..errors import GeneratorError, shorten
-from . import archive, config, layout, names, registry
+from ..base import console, home
+from ..base.console import Say
+from ..base.errors import GeneratorError, shorten
+from ..generation.committed import committed_blob
+from ..imageread import references as names
+from ..imageread.references import Destination, Platform, Reference
+from . import archive, config, layout, registry
 from .assemble import Image, Layers, assemble
+from .entrypoint import is_there
 from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
-from .names import Destination, Platform, Reference
 from .options import Options, checked, epoch
-from .program import is_there
 from .progress import Progress, hidden
 from .sources import place, refuse_inside
-from .work import workspace
+from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
 RUNS_NONE = ("scratch", "legacy")  # layers that are there to be built upon or to hold files

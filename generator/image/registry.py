@@ -18,15 +18,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..console import Say
-from ..errors import GeneratorError, brief, shorten
+from ..base.console import Say
+from ..base.errors import GeneratorError, brief, shorten
+from ..base.settings import timeout
+from ..base.signals import unwinding
+from ..imageread.documents import DIGEST, Descriptor, Index, Manifest
+from ..imageread.references import Reference, reference
 from ..oci.blob import sha256
-from ..settings import timeout
-from ..signals import unwinding
 from . import layout
 from .assemble import Image
-from .documents import DIGEST, Descriptor, Index, Manifest
-from .names import Reference, reference
 from .progress import Progress
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"

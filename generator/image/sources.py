@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ..console import Say
-from ..errors import GeneratorError, brief
-from ..reading import read_file
+from ..base.console import Say
+from ..base.errors import GeneratorError, brief
+from ..base.reading import read_file
 from . import dockerignore
 from .dockerignore import Patterns
 from .model import Source

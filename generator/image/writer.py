@@ -8,8 +8,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from .. import home
-from ..errors import GeneratorError
+from ..base import home
+from ..base.errors import GeneratorError
 
 MODULE = "output/python/windows_files.py"
 

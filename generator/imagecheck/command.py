@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .. import console
-from ..console import Say, json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
-from ..image.opened import images
+from ..base import console
+from ..base.console import Say, json_document
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
+from ..imageread.images import images
 from .image import Checked, Findings, Layers, check
 from .rules import RULES
 

@@ -5,10 +5,10 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from ..errors import brief, counted, shorten
+from ..base.errors import brief, counted, shorten
 from ..hives.rules import Level
-from ..image.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, Config
-from ..image.opened import Image, Layer
+from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, Config
+from ..imageread.images import Image, Layer
 from .layer import Seen
 from .layer import check as check_layer
 from .rules import RULES, Finding

@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from ..errors import brief
-from ..image.documents import DIGEST, LAYERS
-from ..image.opened import Layer, unpack
-from ..oci.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
-from .base import Base, check_on_top
+from ..base.errors import brief
+from ..imageread.documents import DIGEST, LAYERS
+from ..imageread.images import Layer, unpack
+from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
+from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import check as check_records
 from .tree import FILES, HIVES, KINDS, TooManyError, Tree

@@ -4,9 +4,9 @@
 import posixpath
 from collections.abc import Sequence
 
-from ..errors import brief
+from ..base.errors import brief
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, Entry
 from ..oci.files import facts
-from ..oci.untar import DIRECTORY, FILE, HARD_LINK, Entry
 from .names import fold, units
 from .records import Tell
 from .tree import FILES, UTILITY_VM, Tree

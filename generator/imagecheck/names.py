@@ -3,7 +3,7 @@
 
 from functools import cache
 
-from ..errors import brief
+from ..base.errors import brief
 from ..oci.files import facts
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from ..errors import brief
+from ..base.errors import brief
+from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, Entry
 from ..oci.files import facts
-from ..oci.untar import DIRECTORY, SYMBOLIC_LINK, Entry
 from ..security import descriptor, sddl
 
 Tell = Callable[[str, str], None]

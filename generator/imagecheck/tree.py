@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paths of a layer as Windows would make them, one after the other: is each new, and is its directory there?"""
 
-from ..errors import brief
+from ..base.errors import brief
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from ..oci.files import facts
-from ..oci.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from .names import fold, units, wrong
 from .records import Tell
 

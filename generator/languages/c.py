@@ -3,7 +3,7 @@
 
 import re
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Check, Language, Options, Place, Tool, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too

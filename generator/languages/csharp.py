@@ -3,7 +3,7 @@
 
 import re
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the C# language specification
@@ -47,7 +47,7 @@ def _placed(place: Place) -> Options:
 
 def _namespace(place: Place) -> str:
     """Return the namespace of the other files in a directory, else that of the project for it, else ours."""
-    from ..reading import read_file  # the staleness check, which imports the languages, does without
+    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
 
     namespaces = set()
     for path in sorted(place.folder.glob("*.cs")):

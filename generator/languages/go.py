@@ -3,7 +3,7 @@
 
 import re
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Check, Language, Options, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
@@ -55,7 +55,7 @@ def _among_others(place: Place) -> Options:
 
 def _packages(place: Place) -> set[str]:
     """Return the packages of the other files in a directory, but for tests and files that are never built."""
-    from ..reading import read_file  # the staleness check, which imports the languages, does without
+    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
 
     packages = set()
     for path in sorted(place.folder.glob("*.go")):

@@ -3,7 +3,7 @@
 
 import re
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Language, Options, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language Specification
@@ -40,7 +40,7 @@ def _placed(place: Place) -> Options:
 
 def _package(place: Place) -> str:
     """Return the package of the other files in a directory, else the path below its root of sources, else none."""
-    from ..reading import read_file  # the staleness check, which imports the languages, does without
+    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
 
     packages = set()
     for path in sorted(place.folder.glob("*.java")):

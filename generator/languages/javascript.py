@@ -3,7 +3,7 @@
 
 import re
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Language, Options, Tool
 
 

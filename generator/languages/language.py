@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 
 if TYPE_CHECKING:
     from pathlib import Path

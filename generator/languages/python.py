@@ -4,7 +4,7 @@
 import keyword
 import sys
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"

@@ -13,7 +13,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .. import VERSION
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals

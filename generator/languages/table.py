@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import LAYER, Language, ending
 
 _NO_LANGUAGES = frozenset(("__init__", "language", "literals", "provenance", "render", "table"))

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..console import Verbatim
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
+from ..base.console import Verbatim
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
 from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, in_ci, last_error, run

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from ..errors import EXIT_ERROR, GeneratorError
+from ..base.errors import EXIT_ERROR, GeneratorError
 from . import PROJECT, debian, venv
 
 NOT_COLLECTED = 5  # pytest's status where it found no test

@@ -18,7 +18,7 @@ from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import EXIT_ERROR, EXIT_OK, GeneratorError, one_line
+from ..base.errors import EXIT_ERROR, EXIT_OK, GeneratorError, one_line
 from . import PROJECT, last_error, run
 
 VENV = PROJECT / ".venv"

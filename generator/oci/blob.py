@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .tar import walk_tar
 
 if TYPE_CHECKING:

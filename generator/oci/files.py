@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from ..security import descriptor, sddl
 
 FACTS = Path(__file__).with_name("files.toml")

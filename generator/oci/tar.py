@@ -8,7 +8,7 @@ archive, and may change between versions.
 
 from collections.abc import Iterable, Iterator
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 
 BLOCK = 512  # bytes
 MAX_NAME = 100  # bytes of a ustar header's name field

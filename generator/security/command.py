@@ -5,9 +5,9 @@ import base64
 import binascii
 import re
 
-from .. import console
-from ..console import Say
-from ..errors import EXIT_OK, GeneratorError, shorten
+from ..base import console
+from ..base.console import Say
+from ..base.errors import EXIT_OK, GeneratorError, shorten
 from .descriptor import DescriptorError, from_bytes, to_bytes
 from .sddl import SddlError, from_text, to_text
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from support import lack, wait_until
 
+from generator.base.process import EngineError
 from generator.builder import choose, container, wire
 from generator.builder.native import NativeEngine
-from generator.builder.process import EngineError
 from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_SZ, Hive, Key, Value
 
 if TYPE_CHECKING:
     import pytest
 
-    from generator.errors import GeneratorError
+    from generator.base.errors import GeneratorError
 
 HIVES: dict[str, Hive] = {
     "empty": EMPTY_HIVE,

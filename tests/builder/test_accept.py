@@ -10,9 +10,9 @@ from random import Random
 import pytest
 from plans import committed_hives
 
+from generator.base.errors import GeneratorError
 from generator.builder.accept import accept
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.hives.layout import lay_out
 from generator.hives.model import Hive, Key
 from generator.hives.reader import describe

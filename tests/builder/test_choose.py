@@ -11,11 +11,11 @@ import pytest
 from engines import HIVES, ignore, message, native
 from support import StandIn, need
 
+from generator.base.errors import GeneratorError
+from generator.base.process import EngineError
 from generator.builder import choose
 from generator.builder import native as native_engine
 from generator.builder.container import ContainerEngine
-from generator.builder.process import EngineError
-from generator.errors import GeneratorError
 
 pytestmark = pytest.mark.usefixtures("plain")
 

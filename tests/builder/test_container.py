@@ -16,9 +16,10 @@ import pytest
 from engines import BASE, HIVES, NETWORK, SIGNALS, TOYS, ignore, interrupted, is_running, message, native, toy_checkout
 from support import lack, need, wait_until
 
-from generator.builder import choose, container, process, wire
+from generator.base import process
+from generator.base.process import EngineError
+from generator.builder import choose, container, wire
 from generator.builder.container import ContainerEngine
-from generator.builder.process import EngineError
 
 pytestmark = pytest.mark.usefixtures("plain")
 

@@ -13,10 +13,11 @@ import pytest
 from engines import HIVES, ignore, message, response, saying, with_hive
 from support import StandIn
 
-from generator.builder import choose, container, process, wire
+from generator.base import process
+from generator.base.process import EngineError
+from generator.builder import choose, container, wire
 from generator.builder.container import ContainerEngine
 from generator.builder.native import NativeEngine
-from generator.builder.process import EngineError
 
 pytestmark = pytest.mark.usefixtures("plain")
 

@@ -9,10 +9,10 @@ import pytest
 from engines import HIVES, SIGNALS, ignore, interrupted, message, native, toy_checkout
 from support import group_members
 
+from generator.base.process import EngineError
 from generator.builder import choose, wire
 from generator.builder import native as native_engine
 from generator.builder.native import NativeEngine
-from generator.builder.process import EngineError
 
 pytestmark = pytest.mark.usefixtures("plain")
 

@@ -8,8 +8,8 @@ import re
 import pytest
 from engines import HIVES, message, response, with_hive
 
+from generator.base.process import EngineError
 from generator.builder import wire
-from generator.builder.process import EngineError
 from generator.hives.model import REG_SZ, Key, Value
 
 pytestmark = pytest.mark.usefixtures("plain")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from copying import commit, git, shown, states, write
 
-from generator import files, unchanged
-from generator.copies import ignored
-from generator.errors import GeneratorError, one_line
+from generator.base import files
+from generator.base.errors import GeneratorError, one_line
+from generator.generation import unchanged
+from generator.vendoring import gitignore
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -188,7 +189,7 @@ def test_what_a_stranger_says_of_his_repository_is_not_believed(place: Path, tmp
 
 def test_rules_that_take_git_for_ever_are_given_up(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A git from 2.47 on is done with these rules at once, so no time at all is given to it.
-    monkeypatch.setattr(ignored, "_SECONDS", 0)
+    monkeypatch.setattr(gitignore, "_SECONDS", 0)
     name = "a" * 200 + ".py"
     write("python", "scratch", "x.py")
     Path("x.py").rename(name)

@@ -16,8 +16,8 @@ import pytest
 from copying import options_of, write
 from support import need
 
-from generator import manifest
-from generator.committed import committed_blob
+from generator.generation import manifest
+from generator.generation.committed import committed_blob
 from generator.languages.language import Options
 from generator.oci import blob as layer
 

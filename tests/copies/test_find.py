@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from copying import commit, git, shown, states, write
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 
 pytestmark = pytest.mark.usefixtures("place")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from copying import commit, each, git, shown, states, write
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.copies import lists
-from generator.errors import GeneratorError
+from generator.vendoring import lock_file
 
 pytestmark = pytest.mark.usefixtures("place")
 LIST = Path("winscratch.lock")
@@ -309,6 +309,6 @@ def test_lists_of_two_branches_merge_line_by_line(place: Path) -> None:
 
 
 def test_a_list_is_read_as_it_was_written() -> None:
-    made = {name: lists.Entry("c", 'a"b') for name in ('"', "'", "a b", "ü/日本.py", "#", "a.b", "=", "[x]", "{}")}
-    LIST.write_text(lists.text(made), "utf-8")
-    assert lists.read(Path.cwd()) == made
+    made = {name: lock_file.Entry("c", 'a"b') for name in ('"', "'", "a b", "ü/日本.py", "#", "a.b", "=", "[x]", "{}")}
+    LIST.write_text(lock_file.text(made), "utf-8")
+    assert lock_file.read(Path.cwd()) == made

@@ -15,14 +15,15 @@ import pytest
 from copying import each, options_of
 from support import INVOKE, need
 
-from generator import files, manifest, unchanged
-from generator.committed import committed_blob
-from generator.copies import vendor
-from generator.errors import GeneratorError
+from generator.base import files
+from generator.base.errors import GeneratorError
+from generator.generation import manifest, unchanged
+from generator.generation.committed import committed_blob
 from generator.languages import provenance
 from generator.languages.go import SKIPPED_ENDINGS
 from generator.languages.language import LAYER, Options
 from generator.languages.table import LANGUAGES
+from generator.vendoring import vendor
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("place")

@@ -13,8 +13,8 @@ import pytest
 from copying import each, reseal, run, shown, states, write
 from support import INVOKE, need
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.languages import provenance
 from generator.languages.table import LANGUAGES
 

@@ -9,7 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.hives.model import REG_BINARY, REG_DWORD, REG_LINK, REG_NONE, REG_QWORD, REG_SZ, Hive, Key, Value
+from generator.hives.model import (
+    REG_BINARY,
+    REG_DWORD,
+    REG_LINK,
+    REG_NONE,
+    REG_QWORD,
+    REG_SZ,
+    Hive,
+    Key,
+    Value,
+)
 
 NIL = 0xFFFFFFFF
 BASE = 0x1000

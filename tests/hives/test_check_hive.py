@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from maker import Made, Node, make, sample
 
+from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
 from generator.builder.wire import ROOT
-from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
 from generator.hives.check import load, report
 from generator.hives.reader import check_hive
 

@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 from maker import BASE, SAMPLE, Node, make, sample
 from mutations import MUTATIONS, Mutation
 
+from generator.base.errors import GeneratorError, one_line
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError, one_line
 from generator.hives import structures
 from generator.hives.cells import MAX_ALIKE, MAX_FINDINGS
-from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, REG_SZ, Value
+from generator.hives.model import (
+    EMPTY_HIVE,
+    REG_BINARY,
+    REG_DWORD,
+    REG_DWORD_BIG_ENDIAN,
+    REG_QWORD,
+    REG_SZ,
+    Value,
+)
 from generator.hives.reader import HiveError, Level, check_hive, read, read_hive
 from generator.hives.rules import RULES
 

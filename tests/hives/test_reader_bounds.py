@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
 from support import lack
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.hives.model import REG_DWORD, REG_NONE, Hive, Value
 from generator.hives.reader import HiveError, check_hive, read, read_hive
 

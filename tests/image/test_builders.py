@@ -23,9 +23,10 @@ from layouts import Part, tarred
 from maven import jars
 from support import need
 
-from generator.image import Options, make, opened
+from generator.image import Options, make
 from generator.imagecheck import command
-from generator.oci.untar import Untar
+from generator.imageread import images
+from generator.imageread.untar import Untar
 
 pytestmark = pytest.mark.timeout(2 * imagery.BUILDING)  # two builders at most are built in one test
 
@@ -63,11 +64,11 @@ class Entry(NamedTuple):
 
 def held(name: str) -> tuple[dict[str, Entry], dict[str, Any], int]:
     """Return what an image's layers on top hold by path, its settings, and how many layers it has."""
-    with opened.images(name) as (image,):
+    with images.images(name) as (image,):
         found: dict[str, Entry] = {}
         for layer in image.layers[1:]:
             with layer.open() as blob:
-                tar = Untar(opened.unpack(blob)[1])
+                tar = Untar(images.unpack(blob)[1])
                 for entry in tar:
                     data = b"".join(iter(tar.read, b""))
                     records = entry.records

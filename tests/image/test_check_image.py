@@ -16,11 +16,11 @@ from consumers import LAYERS, PROJECT, registry, run
 from layouts import BCD, CONFIG, RECORDS, ROOTS, Layout, Part, base, directory, parts_of, sha256, tarred
 from support import need
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.hives import check
-from generator.image import opened
 from generator.imagecheck import command
 from generator.imagecheck.rules import RULES
+from generator.imageread import images
 
 TOP = [*ROOTS, directory("Files/app", **RECORDS), Part("Files/app/hello.exe", b"MZ")]
 
@@ -88,7 +88,7 @@ def test_a_single_word_is_no_registrys_image(name: str, monkeypatch: pytest.Monk
 
 def test_a_reference_that_can_be_no_typo_may_stand_alone() -> None:
     names = ("a/b", "a/b:1", "localhost/x", "localhost:5000/x:1", f"hello@{sha256(b'')}")
-    assert [opened.split(name) for name in names] == [("docker", f"//{name}", "") for name in names]
+    assert [images.split(name) for name in names] == [("docker", f"//{name}", "") for name in names]
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE, attributes: str = "1056") -> Part:

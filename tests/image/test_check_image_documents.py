@@ -13,9 +13,9 @@ import pytest
 from checking import checked, found
 from layouts import OCI, ROOTS, Layout, Part, base, sha256, tarred
 
-from generator.errors import GeneratorError
-from generator.image import opened
-from generator.image.gunzip import Gunzip
+from generator.base.errors import GeneratorError
+from generator.imageread import images as opened
+from generator.imageread.gunzip import Gunzip
 
 
 def set_to(path: str, value: Any) -> Callable[[Layout], None]:

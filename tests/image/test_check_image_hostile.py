@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.imagecheck import command, image, layer, tree
 
 MEMORY = 32 << 20  # bytes that a small image may take to check

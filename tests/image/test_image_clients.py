@@ -14,8 +14,8 @@ import pytest
 from imagery import run
 from support import lack, need, selected
 
-from generator import home
-from generator.committed import committed_blob
+from generator.base import home
+from generator.generation.committed import committed_blob
 
 LAYERS = ("scratch", "hostprocess", "legacy")
 SHAPES: dict[str, dict[str, Any]] = {

@@ -11,7 +11,7 @@ import imagery
 import pytest
 from imagery import digest_of, document, named
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.image import Options, make
 from generator.image.options import checked, given, read
 

@@ -16,8 +16,8 @@ import pytest
 from support import need
 from test_image_registry import Handler, Misbehaving, Start, misbehaving
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.image import registry
 
 _ = misbehaving  # a fixture

@@ -17,8 +17,8 @@ from support import need
 from test_faults import CALLS, bytecode, points
 
 from generator.builder.wire import ROOT
+from generator.generation.unchanged import TEMPORARY
 from generator.image import Options, make
-from generator.unchanged import TEMPORARY
 
 _CALLS = f"{CALLS},link,linkat,symlink,copy_file_range,sendfile,fsync"
 AT_LEAST = 60  # kills, together

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.errors import GeneratorError
-from generator.image import names, options
-from generator.image.names import Destination, Platform, Reference
+from generator.base.errors import GeneratorError
+from generator.image import options
+from generator.imageread import references
+from generator.imageread.references import Destination, Platform, Reference
 
 D = "sha256:" + "0123456789abcdef" * 4
 
@@ -30,7 +31,7 @@ D = "sha256:" + "0123456789abcdef" * 4
     ],
 )
 def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) -> None:
-    assert names.source(text, windows=False) == (Path(path), dest)
+    assert references.source(text, windows=False) == (Path(path), dest)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) 
     ],
 )
 def test_a_source_on_windows_begins_with_a_drive(text: str, path: str, dest: str) -> None:
-    assert names.source(text, windows=True) == (Path(path), dest)
+    assert references.source(text, windows=True) == (Path(path), dest)
 
 
 @pytest.mark.parametrize("text", ["", ":/app", "a\0b", "a" * 5000])
 def test_what_is_no_source_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="no source"):
-        names.source(text)
+        references.source(text)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,13 @@ def test_what_is_no_source_is_refused(text: str) -> None:
     ],
 )
 def test_a_destination_is_read_as_other_tools_spell_it(text: str, wanted: Destination) -> None:
-    assert names.destination(text, windows=False) == wanted
+    assert references.destination(text, windows=False) == wanted
     assert str(wanted) == text
 
 
 def test_a_destination_on_windows_may_have_a_drive() -> None:
-    assert names.destination(r"oci:C:\out:x", windows=True) == Destination("oci", r"C:\out", "x")
-    assert names.destination("oci-archive:d:/o.tar", windows=True) == Destination("oci-archive", "d:/o.tar", "")
+    assert references.destination(r"oci:C:\out:x", windows=True) == Destination("oci", r"C:\out", "x")
+    assert references.destination("oci-archive:d:/o.tar", windows=True) == Destination("oci-archive", "d:/o.tar", "")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_destination_on_windows_may_have_a_drive() -> None:
 )
 def test_what_is_no_destination_is_refused_with_what_would_be_one(text: str, why: str) -> None:
     with pytest.raises(GeneratorError, match=why):
-        names.destination(text)
+        references.destination(text)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_what_is_no_destination_is_refused_with_what_would_be_one(text: str, why
     ],
 )
 def test_a_reference_tells_its_host_and_its_full_name(text: str, wanted: Reference, host: str, full: str) -> None:
-    found = names.reference(text, "here")
+    found = references.reference(text, "here")
     assert (found, found.host, found.full) == (wanted, host, full)
 
 
@@ -136,7 +137,7 @@ def test_a_reference_tells_its_host_and_its_full_name(text: str, wanted: Referen
     ],
 )
 def test_a_platform_is_read_in_both_spellings(text: str, wanted: Platform) -> None:
-    assert names.platform(text) == wanted
+    assert references.platform(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_platform_is_read_in_both_spellings(text: str, wanted: Platform) -> No
 )  # fmt: skip
 def test_what_is_no_platform_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="--platform"):
-        names.platform(text)
+        references.platform(text)
 
 
 PIECES = [*"aA0:/\\@.-_+() \0\ud800é", "sha256:", "oci:", "docker://", "docker-archive:", "windows/", "amd64", "C:"]
@@ -158,7 +159,7 @@ LONG = ["a" * 4000 + "!", "a-" * 2000 + "!", "a." * 2000 + "!", "A" * 4000 + "/"
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (names.source, names.destination, names.platform, names.maybe_reference):
+    for read in (references.source, references.destination, references.platform, references.maybe_reference):
         with contextlib.suppress(GeneratorError):
             read(text)
 
@@ -168,7 +169,7 @@ def test_a_long_name_is_refused_at_once(text: str) -> None:
     start = time.monotonic()
     for prefix in ("docker://", "oci:x:", "docker-archive:x:"):
         with pytest.raises(GeneratorError):
-            names.destination(prefix + text)
+            references.destination(prefix + text)
     assert time.monotonic() - start < 5
 
 

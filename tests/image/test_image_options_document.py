@@ -11,10 +11,10 @@ import imagery
 import msgspec
 import pytest
 
-from generator import cli
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.commands import COMMANDS
-from generator.errors import GeneratorError
+from generator.cli import parser
+from generator.cli.commands import COMMANDS
 from generator.image import Options, registry
 from generator.image.options import checked, given
 
@@ -63,6 +63,6 @@ def test_the_times_that_it_names_are_those_that_are_waited() -> None:
 def test_a_value_that_begins_with_a_dash_is_told_how_to_be_given(option: str) -> None:
     assert "`--cmd=--verbose`" in TEXT
     with pytest.raises(GeneratorError, match=f"dash is given as {option}=--verbose;"):
-        cli.main(["image", "hello.exe", option, "--verbose", "--to", "oci:out"])
+        parser.main(["image", "hello.exe", option, "--verbose", "--to", "oci:out"])
     with pytest.raises(GeneratorError, match="expected one argument; see"):
-        cli.main(["image", "hello.exe", "--to", "oci:out", option])
+        parser.main(["image", "hello.exe", "--to", "oci:out", option])

@@ -15,9 +15,9 @@ import pytest
 from imagery import assert_whole, digest_of, named, run, tree
 from support import INVOKE, lack, need
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
-from generator.unchanged import TEMPORARY
+from generator.generation.unchanged import TEMPORARY
 
 
 @pytest.fixture

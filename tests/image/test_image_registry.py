@@ -19,9 +19,9 @@ import pytest
 from imagery import PASSWORD, USER, Registry, digest_of, run
 from support import group_members, need
 
-from generator import cli
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.cli import parser
 
 PLATFORMS = {
     "one": ("windows/amd64:10.0.20348",),
@@ -66,8 +66,8 @@ def test_every_form_copies_to_every_other_with_its_digest(
     digest = digest_of(references[0])
     assert references[1:] == (f"oci-archive:{tmp_path}/o.tar@{digest}", f"{registry.host}/hello@{digest}")
     for reference in references:  # each names the image to the other commands
-        assert cli.main(["inspect", reference]) == 0
-        assert cli.main(["check-image", reference]) == 0
+        assert parser.main(["inspect", reference]) == 0
+        assert parser.main(["check-image", reference]) == 0
     for place in to:
         assert raw_digest(place, *registry.options * place.startswith("docker:")) == digest
         for number, other in enumerate(("oci:{}/oci:x", "oci-archive:{}/o.tar:x", remote + "-{}:x")):

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from layering import fill, make, tar_of
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.generation.unchanged import TEMPORARY
 from generator.image.cache import Cache, Record, open_cache, still
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import Entry, Stamp, collect
-from generator.unchanged import TEMPORARY
 
 MIB = 1 << 20
 

@@ -9,8 +9,8 @@ import time
 import pytest
 from support import need
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.image.dockerignore import parse, parse_file
 
 # Docker's documentation, "Build context": what each pattern does, in its words or its examples.

@@ -14,9 +14,9 @@ import pytest
 from layering import fill, make
 from support import lack
 
+from generator.base.console import Say
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.console import Say
-from generator.errors import GeneratorError
 from generator.image import sources
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
@@ -161,7 +161,7 @@ def lack_unless_another_user(tmp_path: Path) -> None:
     (folder / "x").chmod(0)
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from generator.errors import GeneratorError\n"
+        "from generator.base.errors import GeneratorError\n"
         "from generator.image.layers import make_layers\n"
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
@@ -271,7 +271,7 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
     before = threading.active_count()
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from generator.errors import GeneratorError\n"
+        "from generator.base.errors import GeneratorError\n"
         "from generator.image.layers import make_layers\n"
         "from generator.image.model import LayerOptions, Source\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

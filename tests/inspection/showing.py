@@ -14,12 +14,11 @@ from typing import Any
 
 import jsonschema
 
-from generator import cli
 from generator.builder.wire import ROOT
+from generator.cli import parser
 
 SCHEMAS = {
-    name: json.loads((ROOT / f"generator/inspection/{name}.schema.json").read_text("utf-8"))
-    for name in ("inspect", "diff")
+    name: json.loads((ROOT / f"generator/views/{name}.schema.json").read_text("utf-8")) for name in ("inspect", "diff")
 }
 
 
@@ -28,7 +27,7 @@ def said(*words: str | Path) -> tuple[int, bytes]:
     kept = io.BytesIO()
     out = io.TextIOWrapper(kept, "utf-8", newline="", write_through=True)
     with contextlib.redirect_stdout(out):
-        status = cli.main([str(word) for word in words])
+        status = parser.main([str(word) for word in words])
     out.detach()
     return status, kept.getvalue()
 

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from generator.inspection.colours import INK, LOOKS, PAPER
-from generator.inspection.regions import GROUPS
+from generator.report.colours import INK, LOOKS, PAPER
+from generator.views.regions import GROUPS
 
 Matrix = tuple[tuple[float, ...], ...]
 

@@ -16,12 +16,12 @@ from maker import Node, make, text
 from showing import document, index, layout, lines, said, tar
 from support import lack
 
-from generator import cli
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.cli import parser
+from generator.generation.manifest import layers
 from generator.hives.model import REG_DWORD, REG_SZ, Value
-from generator.inspection import changes, differing
-from generator.manifest import layers
+from generator.views import changes, diff
 
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 
@@ -248,7 +248,7 @@ def test_images_of_several_platforms_are_named_and_compared_by_these(tmp_path: P
 
 
 def test_what_is_equal_is_said_to_be_beside_the_results(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["diff", "scratch", "scratch"]) == 0
+    assert parser.main(["diff", "scratch", "scratch"]) == 0
     assert capsys.readouterr() == ("", "equal\n")
 
 
@@ -352,4 +352,4 @@ def test_every_committed_layer_is_shown_by_git() -> None:
     if not (ROOT / ".git").exists():
         lack("this is no checkout")
     assert git(ROOT, "check-attr", "diff", *paths).splitlines() == [f"{path}: diff: winscratch" for path in paths]
-    assert differing.FORMAT == 1
+    assert diff.FORMAT == 1

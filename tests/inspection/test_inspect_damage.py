@@ -14,11 +14,11 @@ import pytest
 from maker import Node, make, text
 from showing import document, layout, lines, said, tar
 
-from generator import console
+from generator.base import console
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
-from generator.inspection import opened
+from generator.views import opened
 
 BLOB = (ROOT / "output/layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)

@@ -17,12 +17,12 @@ from showing import SCHEMAS, document, layout, lines, said, tar
 from support import need
 from test_samples import EXPECTED, LEVELS, sample_hive
 
-from generator import cli
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
+from generator.cli import parser
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value, fold_name
 from generator.hives.reader import read
 from generator.hives.rules import Level
-from generator.inspection import regfile
+from generator.views import regfile
 
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 DEFAULT = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
@@ -117,7 +117,7 @@ def test_reg_text_is_escaped_on_a_terminal_alone(tmp_path: Path) -> None:
     assert f'"{name}"=dword:00000000\n'.encode() in said("inspect", tmp_path / "hive", "--reg", ".")[1]
     ours, its = pty.openpty()
     with os.fdopen(its, "w", encoding="utf-8") as terminal, contextlib.redirect_stdout(terminal):
-        assert cli.main(["inspect", str(tmp_path / "hive"), "--reg", "."]) == 0
+        assert parser.main(["inspect", str(tmp_path / "hive"), "--reg", "."]) == 0
     shown = b""
     with contextlib.suppress(OSError):  # with which a terminal that nobody has open ends
         while part := os.read(ours, 1 << 16):

@@ -16,11 +16,11 @@ import pytest
 from maker import Node, make, text
 from showing import document, index, layout, lines, said, tar
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
+from generator.generation.manifest import layers
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value
 from generator.image import registry
-from generator.manifest import layers
 from generator.oci.files import facts
 
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"

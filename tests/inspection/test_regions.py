@@ -13,7 +13,16 @@ from maker import sample
 
 from generator.hives import structures
 from generator.hives.reader import read
-from generator.inspection.regions import CONTENT, GROUP_OF, GROUPS, PADDING, TAR_END, TAR_HEADER, TAR_RECORDS, Regions
+from generator.views.regions import (
+    CONTENT,
+    GROUP_OF,
+    GROUPS,
+    PADDING,
+    TAR_END,
+    TAR_HEADER,
+    TAR_RECORDS,
+    Regions,
+)
 
 
 def tar_of(layer: str) -> bytes:

@@ -17,12 +17,12 @@ from consumers import LAYERS
 from copying import commit, git
 from maker import sample
 
-from generator import manifest, pipeline, unchanged
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
-from generator.inspection import report as room
-from generator.inspection.regions import Regions
-from generator.inspection.report_differences import differences
+from generator.generation import manifest, pipeline, unchanged
+from generator.report import report as room
+from generator.report.differences import differences
+from generator.views.regions import Regions
 
 PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
 

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page
 
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
-from generator.inspection import report_data
-from generator.inspection.regions import Regions
-from generator.inspection.report_page import Subject, page
+from generator.report import page_data
+from generator.report.page import Subject, page
+from generator.views.regions import Regions
 
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {
@@ -245,7 +245,7 @@ def test_the_page_writes_each_field_as_the_reader_does(browser: Browser) -> None
     hive = sample()
     hive.poke("key Alpha", 4, "<Q", 0x01D6_3C12_3456_789A)
     regions = Regions(bytes(hive.seal()))
-    made = {"format": report_data.structures(), "subject": report_data.subject("", regions)}
+    made = {"format": page_data.structures(), "subject": page_data.subject("", regions)}
     source = (SCRIPTS / "read.js").read_text("utf-8")
     script = f"""({{format, subject}}) => {{ {source}
         const read = new Subject(format, subject);

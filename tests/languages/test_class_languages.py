@@ -10,11 +10,11 @@ from consumers import OUTPUT, PROJECT, run
 from support import need
 from users import USERS, csharp, java
 
-from generator.copies import vendor
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.languages import provenance
 from generator.languages.language import Options
 from generator.languages.table import LANGUAGES
+from generator.vendoring import vendor
 
 ENDINGS = {"java": ".java", "csharp": ".cs"}
 TEXT = re.compile(

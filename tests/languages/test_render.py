@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from users import USERS
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.languages import literals, provenance, render
 from generator.languages.language import Options
 from generator.languages.table import LANGUAGES

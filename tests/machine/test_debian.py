@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.machine import debian, testing
 from generator.machine.debian import Tool
 

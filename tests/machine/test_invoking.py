@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import EXIT_ERROR, EXIT_OK
+from generator.base.errors import EXIT_ERROR, EXIT_OK
 from generator.machine import PROJECT
 
 START = "import sys; from generator.__main__ import tasks; sys.exit(tasks(sys.argv[1], sys.argv[2:]))"

@@ -3,7 +3,7 @@
 
 import pytest
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.machine import testing, venv
 
 

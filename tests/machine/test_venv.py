@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.machine import venv
 
 # Plays pip: keeps its arguments and its settings, and puts the package where it belongs, with or without its module.

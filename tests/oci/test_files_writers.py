@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import lack, need
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.oci import files
 
 FACTS = files.facts()

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import need
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.errors import GeneratorError
 from generator.oci import blob as layer
 from generator.oci.tar import split_name, walk_tar, write_tar
 

@@ -10,7 +10,7 @@ import pytest
 from consumers import run
 from support import need
 
-from generator.oci.untar import TarError, Untar
+from generator.imageread.untar import TarError, Untar
 
 NAMES = ("a", "d/" + "b" * 95, "d" * 60 + "/" + "c" * 90, "e" * 300, "größe/日本/🦀", "x" * 99 + "/y")
 

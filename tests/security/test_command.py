@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from descriptors import FIELD
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
 from generator.security.command import sddl
 
 DOCUMENT = Path(__file__).parents[2] / "docs/security-descriptors.md"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from generator.errors import GeneratorError
+from generator.base.errors import GeneratorError
+from generator.base.toml import Place
+from generator.bcd import encoding, words
+from generator.bcd.encoding import BcdObject
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
-from generator.spec import bcd, bcd_words
-from generator.spec.bcd import BcdObject
-from generator.spec.toml import Place
 
 GUID = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 BOOTMGR = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
@@ -18,7 +18,7 @@ PLACE = Place("a.toml", "bcd")
 
 
 def store(*objects: BcdObject) -> Hive:
-    return bcd.store(objects, PLACE)
+    return encoding.store(objects, PLACE)
 
 
 def element(word: str, data: Any, kind: str | int = 0x10200003) -> tuple[str, Value]:
@@ -175,24 +175,24 @@ def test_501_objects_are_refused() -> None:
 
 
 def test_every_name_has_a_format_that_can_be_written() -> None:
-    tables = [bcd_words.LIBRARY_ELEMENTS, *bcd_words.ELEMENTS_BY_OBJECT.values()]
+    tables = [words.LIBRARY_ELEMENTS, *words.ELEMENTS_BY_OBJECT.values()]
     forms = {number >> 24 & 0xF for table in tables for number in table.values()}
-    assert forms - {bcd.FORMAT_DEVICE} == {2, 3, 4, 5, 6, 7}
+    assert forms - {encoding.FORMAT_DEVICE} == {2, 3, 4, 5, 6, 7}
 
 
 def test_a_device_has_a_name_for_readers_and_cannot_be_written() -> None:
-    assert bcd_words.element_names(bcd_words.OS_LOADER)["osdevice"] == 0x21000001
+    assert words.element_names(words.OS_LOADER)["osdevice"] == 0x21000001
     assert "'osdevice' is not an element of this object" in refusal(BcdObject(GUID, "osloader", {"osdevice": "boot"}))
 
 
 def test_every_object_that_has_a_name_has_a_guid() -> None:
-    assert all(bcd.GUID.fullmatch(guid) and guid == guid.lower() for guid in bcd_words.WELL_KNOWN_OBJECTS.values())
+    assert all(encoding.GUID.fullmatch(guid) and guid == guid.lower() for guid in words.WELL_KNOWN_OBJECTS.values())
 
 
 @pytest.mark.parametrize("word", ["default", "0x23000003"])
 def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
     loader = BcdObject(GUID, "osloader", {})
     manager = BcdObject("{bootmgr}", "bootmgr", {word: GUID})
-    bcd.store([manager, loader], Place("f", "bcd"))
+    encoding.store([manager, loader], Place("f", "bcd"))
     with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
-        bcd.store([manager], Place("f", "bcd"))
+        encoding.store([manager], Place("f", "bcd"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import EXIT_ERROR, GeneratorError
+from generator.base.errors import EXIT_ERROR, GeneratorError
 from generator.hives.model import (
     REG_BINARY,
     REG_DWORD,
@@ -24,7 +24,7 @@ from generator.hives.model import (
     Key,
     Value,
 )
-from generator.spec import layer as spec
+from generator.layerspec import layer as spec
 
 SHOWN = "generator/layers/sample.toml"
 PATH = "Files/x"
@@ -287,7 +287,7 @@ REFUSED = {
     "unknown element": (
         file(BCD + "elements.descripton = ''"),
         OBJECT + ".elements.descripton",
-        "is not an element of this object; use a name listed in generator/spec/bcd_words.py, such as description",
+        "is not an element of this object; use a name listed in generator/bcd/words.py, such as description",
     ),
     "empty element": (file(BCD + 'elements."" = 1'), OBJECT + ".elements.", "'' is not an element"),
     "long element": (file(BCD + f"elements.{LONG} = 1"), OBJECT + ".elements.xxx", "is not an element"),

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BCD words (objects and their elements) to the registry keys and values that store them.
+
+bcd_words.py has the words and their numbers.
+The two root values are those that bcdedit writes into a new store, as collected by buildpacks/imgutil.
+"""
+
+import difflib
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import brief
+from ..base.toml import Place
+from ..hives import value_data
+from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
+from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
+
+GUID = re.compile(r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}", re.ASCII | re.IGNORECASE)
+FORMAT_DEVICE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BcdObject:
+    """One object of a store: a GUID or a well-known name, a type, and elements by name or number."""
+
+    id: str
+    type: str | int
+    elements: Mapping[str, Any]
+
+
+def store(objects: Sequence[BcdObject], place: Place) -> Hive:
+    """Return the keys and values of a BCD store that holds *objects*, in their order.
+
+    Raises GeneratorError, with the TOML key path below *place*, for what a store cannot hold.
+    """
+    keys = [
+        Key(()),
+        Key(
+            ("Description",),
+            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_data.stored("BCD00000000"))),
+        ),
+        Key(("Objects",)),
+    ]
+    _check_count(objects, place.at("objects"))
+    seen: dict[str, str] = {}
+    defaults: dict[str, Place] = {}
+    for index, item in enumerate(objects):
+        at = place.at(f"objects[{index}]")
+        guid = _guid(item.id, at.at("id"))
+        if guid in seen:
+            raise at.at("id").error(f"object {guid} stands already at {seen[guid]}", "name each object once")
+        seen[guid] = at.at("id").key
+        object_type = _object_type(item.type, at.at("type"))
+        path = ("Objects", guid)
+        keys += [Key(path), Key((*path, "Description"), (_dword("Type", object_type),))]
+        keys += _elements((*path, "Elements"), object_type, item.elements, at.at("elements"))
+        default = item.elements.get("default") or item.elements.get("0x23000003")
+        if object_type == BOOT_MANAGER and default is not None:
+            defaults[_guid(default, place)] = at.at("elements")
+    for guid, at in defaults.items():
+        if guid not in seen:
+            raise at.error(f"the default object {guid} is not in the store", "name one of the store's objects")
+    return tuple(keys)
+
+
+def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, Any], place: Place) -> list[Key]:
+    _check_count(elements, place)
+    keys = [Key(path)]
+    seen: dict[int, str] = {}
+    for word, data in elements.items():
+        at = place.at(word)
+        number = _element_number(word, object_type, at)
+        if number in seen:
+            raise at.error(f"element 0x{number:08x} stands already as {brief(seen[number])}", "give each element once")
+        seen[number] = word
+        kind, encode = _FORMATS[number >> 24 & 0xF]
+        stored = encode(data, at)
+        value_data.check_size(stored, at)
+        keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, stored),)))
+    return keys
+
+
+def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: Place) -> None:
+    if len(things) > MAX_SUBKEYS:
+        raise place.error(f"{len(things)} are too many for one key", f"keep to {MAX_SUBKEYS}")
+
+
+def _object_type(word: str | int, place: Place) -> int:
+    if isinstance(word, str):
+        if word not in OBJECT_TYPES:
+            raise place.error(
+                f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
+            )
+        return OBJECT_TYPES[word]
+    return value_data.integer(word, place, 32)
+
+
+def _element_number(word: str, object_type: int, place: Place) -> int:
+    names = {name: number for name, number in element_names(object_type).items() if number >> 24 & 0xF in _FORMATS}
+    if word in names:
+        return names[word]
+    if not re.fullmatch(r"0x[0-9a-fA-F]{8}", word):
+        near = ", ".join(difflib.get_close_matches(word[:80], names)) or "description"
+        raise place.error(
+            f"{brief(word)} is not an element of this object",
+            f"use a name listed in generator/bcd/words.py, such as {near}, or a number 0xCFSSSSSS",
+        )
+    number = int(word, 16)
+    if number >> 24 & 0xF == FORMAT_DEVICE:
+        raise place.error("device elements are not supported", "use an element of another format, 0xC2… to 0xC7…")
+    if number >> 24 & 0xF not in _FORMATS:
+        raise place.error(f"element format {number >> 24 & 0xF} is unknown", "use a format from 2 to 7, 0xC2… to 0xC7…")
+    return number
+
+
+def _guid(word: Any, place: Place) -> str:
+    known = WELL_KNOWN_OBJECTS.get(word, word) if isinstance(word, str) else None
+    if known is None or not GUID.fullmatch(known):
+        raise place.error(
+            f"{brief(word)} is not an object", "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
+        )
+    return known.lower()
+
+
+def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
+    if not isinstance(data, list) or not data:
+        raise value_data.out_of_place(data, place, "use a list of at least one item")
+    return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
+
+
+def _dword(name: str, number: int) -> Value:
+    return Value(name, REG_DWORD, struct.pack("<I", number))
+
+
+def _encode_object(data: Any, place: Place) -> bytes:
+    return value_data.stored(_guid(data, place))
+
+
+def _encode_object_list(data: Any, place: Place) -> bytes:
+    return b"".join(_encode_object(item, at) for item, at in _items(data, place)) + b"\0\0"
+
+
+def _encode_integer(data: Any, place: Place) -> bytes:
+    return struct.pack("<Q", value_data.integer(data, place, 64))
+
+
+def _encode_boolean(data: Any, place: Place) -> bytes:
+    if not isinstance(data, bool):
+        raise value_data.out_of_place(data, place, "use true or false")
+    return bytes([data])
+
+
+def _encode_integer_list(data: Any, place: Place) -> bytes:
+    return b"".join(_encode_integer(item, at) for item, at in _items(data, place))
+
+
+# By the element number's format bits: the value's registry type, and what turns TOML data into the value's.
+_FORMATS: dict[int, tuple[int, Callable[[Any, Place], bytes]]] = {
+    2: (REG_SZ, value_data.text),
+    3: (REG_SZ, _encode_object),
+    4: (REG_MULTI_SZ, _encode_object_list),
+    5: (REG_BINARY, _encode_integer),
+    6: (REG_BINARY, _encode_boolean),
+    7: (REG_BINARY, _encode_integer_list),
+}

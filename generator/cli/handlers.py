@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each command of the table runs. What a command needs is imported when it runs: starting must cost little."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base import console, home
+from ..base.errors import EXIT_OK, GeneratorError
+from ..generation import unchanged
+
+ROOT = Path(home.ROOT)
+
+
+def generate(engine: str | None, only: str | None, **options: Any) -> int:
+    from ..generation import pipeline
+
+    return pipeline.generate(ROOT, engine=engine or None, only=only or None, **options)
+
+
+def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
+    if not (engine or json or full or rebuild) and unchanged.settles(home.ROOT):
+        console.say(unchanged.FRESH)
+        return EXIT_OK
+    from ..generation import pipeline
+
+    return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
+
+
+def verify(engine: str | None, **documents: str | None) -> int:
+    from ..generation import verify
+
+    paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in documents.items()}
+    return verify.verify(ROOT, engine=engine or None, **paths)
+
+
+def vendor(language: str, layer: str, dest: str, **options: Any) -> int:
+    from ..vendoring import vendor
+
+    return vendor.vendor(ROOT, language, layer, dest, **options)
+
+
+def vendored(path: Sequence[str], *, json: bool, **options: Any) -> int:
+    from ..vendoring import vendored
+
+    return vendored.check(ROOT, path or ["."], as_json=json, **options)
+
+
+def check_hive(file: Sequence[str], *, json: bool) -> int:
+    from ..hives import check
+
+    if not file:
+        raise GeneratorError("check-hive: name the hives to check")
+    return check.report(file, json)
+
+
+def check_image(ref: Sequence[str], *, json: bool) -> int:
+    from ..imagecheck import command
+
+    return command.report(ref, json)
+
+
+def layer(name: str, **parts: bool) -> int:
+    from ..vendoring import layer_command
+
+    return layer_command.show(ROOT, name, [part for part, wanted in parts.items() if wanted])
+
+
+def report(what: Sequence[str], *, to: str | None, history: bool, **options: bool) -> int:
+    from ..report import report
+
+    return report.report(ROOT, what, to=to, show=options["open"], history=history)
+
+
+def inspect(what: Sequence[str], **options: Any) -> int:
+    from ..views import inspect as command
+
+    return command.inspect(ROOT, what, **options)
+
+
+def diff(what: Sequence[str], **options: bool) -> int:
+    from ..views import diff as differing
+
+    return differing.diff(ROOT, what, **options)
+
+
+def sddl(text: str, *, decode: bool) -> int:
+    from ..security import command
+
+    return command.sddl(text, decode=decode)
+
+
+def image(src: Sequence[str], config: str | None, **options: Any) -> int:
+    from ..image import command
+
+    return command.image(src, config, options)
+
+
+def test(file: Sequence[str], select: str | None, **options: bool) -> int:
+    from ..machine import testing
+
+    return testing.run_tests(files=file, select=select or "", everything=options["all"], note=console.note)
+
+
+def lint() -> int:
+    from ..machine import checks, venv
+
+    venv.ensure_test_packages(console.note)
+    return checks.lint(say=console.say, note=console.note)
+
+
+def fix() -> int:
+    from ..machine import checks, venv
+
+    venv.ensure_test_packages(console.note)
+    return checks.fix(say=console.say, note=console.note)
+
+
+def completion(shell: str) -> int:
+    from . import completion as completing
+
+    return completing.script(shell)
+
+
+def languages() -> Iterable[str]:
+    from ..languages.table import LANGUAGES
+
+    return LANGUAGES
+
+
+def option_help(option: str) -> str:
+    from ..languages.table import option_help
+
+    return option_help(option)
+
+
+def layers() -> Iterable[str]:
+    from ..generation import manifest
+    from ..languages.table import kinds
+
+    return [*manifest.layers(home.ROOT), *kinds()]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an image's files are: in a folder or in a tar archive, each found by its path and read in pieces.
+
+What a folder or an archive holds is hostile: no link leads out, nothing but regular files is opened, and an archive's
+list of files stays small.
+"""
+
+import errno
+import io
+import os
+import posixpath
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from ..base.errors import GeneratorError
+from ..base.files import is_link
+from ..base.reading import NO_FOLLOW, NO_WAIT
+from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, Untar
+
+_MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
+BUFFER: Final = 1 << 18  # bytes
+_MAX_HOPS: Final = 8  # links on the way to a file in an archive; `docker save` had one
+
+
+class Store(Protocol):
+    """Files by their paths, which have slashes between their parts."""
+
+    def open(self, path: str) -> io.BufferedReader:
+        """Open a file; raises FileNotFoundError where there is none, and OSError where it is none to read."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class Folder(NamedTuple):
+    """A folder, none of whose files is reached through a link below it."""
+
+    path: Path
+
+    def open(self, path: str) -> io.BufferedReader:
+        """Open a regular file."""
+        here = self.path
+        for part in path.split("/"):
+            here /= part
+            if is_link(here.lstat()):
+                raise OSError(errno.ELOOP, "it is a link, which is not followed; copy the folder by `cp -rL`")
+        return _open(here, NO_FOLLOW)
+
+    def close(self) -> None:
+        """Close nothing, for each file is closed by who opened it."""
+
+
+class Archive:
+    """A tar, not compressed, whose files are read where they are."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the list of files; raises GeneratorError where that cannot be done."""
+        try:
+            self._file = _open(path)
+        except OSError as error:
+            raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
+        try:
+            self._places = self._listed(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _listed(self, path: Path) -> Mapping[str, tuple[int, int] | str]:
+        """Return offset and size of each file in bytes, and the target of each link."""
+        places: dict[str, tuple[int, int] | str] = {}
+        room = _MAX_NAMES
+        try:
+            for entry in Untar(self._file):
+                name = posixpath.normpath(entry.name)
+                room -= len(name) + 64
+                if room < 0:
+                    raise GeneratorError(f"{path}: the archive has more files than an image needs")
+                if entry.kind == FILE:
+                    places[name] = (entry.offset, entry.size)
+                elif entry.kind == SYMBOLIC_LINK:
+                    places[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry.target))
+                elif entry.kind == HARD_LINK:
+                    places[name] = posixpath.normpath(entry.target)
+        except TarError as error:
+            raise GeneratorError(
+                f"{path}: not an archive that can be read: {error}, at byte {error.offset:,}; "
+                "give a tar that is whole, and not compressed"
+            ) from error
+        return places
+
+    def open(self, path: str) -> io.BufferedReader:
+        """Open a file; links are followed inside of the archive."""
+        found: tuple[int, int] | str | None = posixpath.normpath(path)
+        for _ in range(_MAX_HOPS):
+            if not isinstance(found, str):
+                break
+            found = self._places.get(found)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, "the archive has no such file")
+        if isinstance(found, str):
+            raise OSError(errno.ELOOP, "links lead in a circle")
+        return io.BufferedReader(_Part(self._file, *found), BUFFER)
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._file.close()
+
+
+def _open(path: Path, flags: int = 0) -> io.BufferedReader:
+    """Open a regular file; raises OSError for anything else, without waiting for it."""
+    descriptor = os.open(path, os.O_RDONLY | NO_WAIT | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+class _Part(io.RawIOBase):
+    """A part of a file: *size* bytes from *start*."""
+
+    def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._at, self._end = file, start, start, start + size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at - self._start
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        self._file.seek(self._at)
+        data = self._file.read(max(0, min(len(buffer), self._end - self._at)))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's specification: one TOML file, read into typed, frozen records and checked.
+
+The shape is checked by msgspec, then the rules that Windows and the tar format set. Every refusal is
+one line: file, TOML key path, what is wrong, what would be right.
+"""
+
+import re
+import struct
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..base.errors import GeneratorError, brief, shorten
+from ..base.reading import read_file
+from ..base.toml import Place
+from ..bcd import encoding
+from ..bcd.encoding import BcdObject
+from ..generation.unchanged import LAYERS
+from ..hives import model, value_data
+from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
+from ..languages.table import refused_names
+from .paths import check_paths
+
+MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what exhausts the machine
+MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
+MAX_VALUE_NAME = 16_383  # characters, the same
+MAX_LEVELS = 512  # the same; the root is the first
+
+# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
+MAX_PARTS = 64
+# What a TOML document's dots may stand in, and what ends each; every match takes time by its length alone.
+_TOKENS = re.compile(rb'"""|\'\'\'|"|\'|#|[.=\n,\[\]{}]')
+_ENDS = {
+    b'"""': re.compile(rb'(?:[^"\\]|\\.|"(?!""))*+"""', re.DOTALL),
+    b"'''": re.compile(rb"(?:[^']|'(?!''))*+'''"),
+    b'"': re.compile(rb'(?:[^"\\\n]|\\.)*+"'),
+    b"'": re.compile(rb"[^'\n]*+'"),
+    b"#": re.compile(rb"[^\n]*+"),
+}
+
+LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a layer: its path in the tar, and its bytes or the hive that will become them."""
+
+    path: str
+    content: bytes | Hive
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A checked specification; *files* are in the order of the TOML file."""
+
+    name: str
+    files: tuple[File, ...]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML table with no keys but those named."""
+
+
+class _Value(_Record, frozen=True):
+    type: str
+    data: Any
+    name: str = ""
+
+
+class _Key(_Record, frozen=True):
+    path: str
+    values: tuple[_Value, ...] = ()
+
+
+class _Hive(_Record, frozen=True):
+    keys: tuple[_Key, ...] = ()
+
+
+class _Object(_Record, frozen=True):
+    id: str
+    type: str | int
+    elements: dict[str, Any] = {}
+
+
+class _Bcd(_Record, frozen=True):
+    objects: tuple[_Object, ...] = ()
+
+
+class _File(_Record, frozen=True):
+    path: str
+    bcd: _Bcd | None = None
+    hive: _Hive | None = None
+    text: str | None = None
+    hex: str | None = None
+
+
+class _Layer(_Record, frozen=True):
+    files: tuple[_File, ...]
+
+
+def load(path: Path, shown: str) -> Layer:
+    """Return the checked layer of the TOML file *path*; *shown* is its path below the project's root.
+
+    Raises GeneratorError for an unreadable file and for anything that a rule refuses.
+    """
+    name = shown.removeprefix(f"{LAYERS}/").removesuffix(".toml")
+    if not LAYER_NAME.fullmatch(name) or name in refused_names():
+        raise GeneratorError(
+            f"{shown}: the file's name is the layer's, and {brief(name)} cannot be one; "
+            "use 1 to 32 of a-z and 0-9, a letter first, and no name that a language refuses"
+        )
+    return parse(name, read_file(path, shown, MAX_SPEC), shown)
+
+
+def _line_of_many_parts(raw: bytes) -> int | None:
+    """Return the line of the first key of more than MAX_PARTS parts, or None; text and comments are passed over."""
+    at = dots = 0
+    while found := _TOKENS.search(raw, at):
+        token, at = found[0], found.end()
+        if token in _ENDS:
+            end = _ENDS[token].match(raw, at)
+            if end is None:
+                return None  # tomllib refuses what does not end, and reads nothing behind it
+            at = end.end()
+        else:
+            dots = dots + 1 if token == b"." else 0
+            if dots > MAX_PARTS:
+                return raw.count(b"\n", 0, at) + 1
+    return None
+
+
+def parse(name: str, raw: bytes, shown: str) -> Layer:
+    """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
+    if (line := _line_of_many_parts(raw)) is not None:
+        raise GeneratorError(f"{shown}: line {line}: more than {MAX_PARTS} words joined by dots; a key has far fewer")
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise GeneratorError(f"{shown}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise GeneratorError(f"{shown}: not TOML: {error}") from error
+    except (RecursionError, ValueError) as error:  # nesting beyond Python's stack, integers beyond its digits
+        raise GeneratorError(f"{shown}: not a specification: {error}; nest less, use smaller numbers") from error
+    try:
+        record = msgspec.convert(document, _Layer)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise Place(shown, where.strip("`").lstrip(".") or "(top level)").error(
+            shorten(what), "CONTRIBUTING.md lists every key and its type"
+        ) from error
+    place = Place(shown, "files")
+    if not record.files:
+        raise place.error("the layer is empty", "name at least one file")
+    check_paths([file.path for file in record.files], place)
+    return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
+
+
+def _file(file: _File, place: Place) -> File:
+    given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
+    if len(given) > 1:
+        raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
+    content: bytes | Hive = b""
+    if file.bcd is not None:
+        content = encoding.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
+    elif file.hive is not None:
+        content = _hive(file.hive, place.at("hive"))
+    elif file.text is not None:
+        content = file.text.encode("utf-8")
+    elif file.hex is not None:
+        content = _hex(file.hex, place.at("hex"))
+    return File(file.path, content)
+
+
+def _hive(record: _Hive, place: Place) -> Hive:
+    """Return the hive of a table: keys by path, with the keys in between made where none names them."""
+    found: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
+    places: dict[tuple[str, ...], Place] = {(): place}  # of each key: who first asks for it
+    named: dict[tuple[str, ...], Place] = {}
+    for index, key in enumerate(record.keys):
+        at = place.at(f"keys[{index}]")
+        path = tuple(key.path.split("\\")) if key.path else ()
+        if len(path) >= MAX_LEVELS:
+            raise at.at("path").error(
+                f"the key is on level {len(path) + 1}", f"nest at most {MAX_LEVELS} levels, the root being the first"
+            )
+        if path in named:
+            raise at.at("path").error(f"{brief(key.path)} is the key of {named[path].key}", "name each key once")
+        named[path] = places[path] = at
+        for end in range(1, len(path)):
+            found.setdefault(path[:end], ())
+            places.setdefault(path[:end], at)
+        found[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
+    tree = tuple(Key(path, of) for path, of in found.items())
+    _check_hive(tree, places)
+    return tree
+
+
+def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
+    """Refuse what hivex would write in a way that Windows does not accept."""
+    names: dict[tuple[str, ...], dict[str, str]] = {}
+    for key in tree:
+        at = places[key.path]
+        if key.path:
+            name = key.path[-1]
+            if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
+                raise at.at("path").error(
+                    f"{brief(name)} cannot be a key's name",
+                    f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash",
+                )
+            siblings = names.setdefault(key.path[:-1], {})
+            if name.upper() in siblings:
+                raise at.at("path").error(
+                    f"{brief(name)} stands beside {brief(siblings[name.upper()])}",
+                    "spell a key one way, whatever the case",
+                )
+            siblings[name.upper()] = name
+            if len(siblings) > MAX_SUBKEYS:
+                raise at.at("path").error(
+                    f"its parent has more than {MAX_SUBKEYS} subkeys", f"keep to {MAX_SUBKEYS} under one key"
+                )
+        seen: dict[str, int] = {}
+        for index, value in enumerate(key.values):
+            spot = at.at(f"values[{index}]")
+            value_data.check_size(value.data, spot.at("data"))
+            folded = fold_name(value.name)
+            if folded in seen:
+                raise spot.at("name").error(
+                    f"{brief(value.name)} is the name of values[{seen[folded]}]",
+                    "name each value once, whatever the case",
+                )
+            seen[folded] = index
+
+
+def _value(record: _Value, place: Place) -> Value:
+    if len(record.name.encode("utf-16-le")) // 2 > MAX_VALUE_NAME or "\0" in record.name:
+        raise place.at("name").error("the name cannot be stored", f"use at most {MAX_VALUE_NAME} characters, no NUL")
+    if record.type not in _TYPES:
+        raise place.at("type").error(f"{brief(record.type)} is not a value type", f"use one of {', '.join(_TYPES)}")
+    number, encode = _TYPES[record.type]
+    return Value(record.name, number, encode(record.data, place.at("data")))
+
+
+def _hex(data: Any, place: Place) -> bytes:
+    if not isinstance(data, str):
+        raise value_data.out_of_place(data, place, "use a string of hexadecimal digits")
+    try:
+        return bytes.fromhex(data)
+    except ValueError as error:
+        raise place.error(
+            "not hexadecimal", "use pairs of digits 0-9 and a-f, with white space between at will"
+        ) from error
+
+
+def _texts(data: Any, place: Place) -> bytes:
+    if not isinstance(data, list):
+        raise value_data.out_of_place(data, place, "use a list of strings")
+    parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
+    for item, at in parts:
+        if item == "":
+            raise at.error("an empty string ends the list early", "leave it out")
+    return b"".join(value_data.text(item, at) for item, at in parts) + b"\0\0"
+
+
+def _number(layout: str) -> Callable[[Any, Place], bytes]:
+    bits = 8 * struct.calcsize(layout)
+
+    def encode(data: Any, place: Place) -> bytes:
+        return struct.pack(layout, value_data.integer(data, place, bits))
+
+    return encode
+
+
+_TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
+    "REG_NONE": (model.REG_NONE, _hex),
+    "REG_SZ": (model.REG_SZ, value_data.text),
+    "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_data.text),
+    "REG_BINARY": (model.REG_BINARY, _hex),
+    "REG_DWORD": (model.REG_DWORD, _number("<I")),
+    "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, _number(">I")),
+    "REG_MULTI_SZ": (model.REG_MULTI_SZ, _texts),
+    "REG_QWORD": (model.REG_QWORD, _number("<Q")),
+}
+
+
+def hives(layer: Layer) -> Iterator[tuple[str, Hive]]:
+    """Yield the path and content of each file of *layer* that is a hive."""
+    for file in layer.files:
+        if isinstance(file.content, tuple):
+            yield file.path, file.content

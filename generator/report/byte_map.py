@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The byte map as a picture: an SVG with a cell for each byte of a tar, in colours and patterns, for light or dark.
+
+Rows hold 128 bytes; rows of zeros in one structure that follow each other are folded into one bar with their length.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ..views.regions import GROUPS, Regions
+from .colours import FADED, INK, LOOKS, PAPER
+from .render import render
+
+_COLUMNS: Final = 128
+_CELL: Final = (
+    10  # units, each a pixel where the picture is not scaled; patterns repeat by it, so that all tops do, too
+)
+_BAR: Final = 30
+_LEFT: Final = 80  # for offsets
+_WIDTH: Final = _LEFT + _COLUMNS * _CELL + 10
+_LEGEND: Final = 30  # height of a row of the legend
+_PER_ROW: Final = 5  # entries of the legend
+_LEAST_FOLDED: Final = 2  # rows
+_LEAST_APART: Final = 12  # between labels
+
+
+class _Row(NamedTuple):
+    """A row: its first byte, how many it stands for, and the number of the region it lies in where it is folded."""
+
+    start: int
+    length: int
+    folded: int | None
+
+
+def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> bytes:
+    """Return the picture of the tar that is called *name*, made by the template in the folder *templates*."""
+    here = {region.group for region in regions}
+    used = [group for group in GROUPS if group in here]
+    cells: dict[tuple[int, bool], list[str]] = defaultdict(list)
+    labels: list[tuple[int, int]] = []  # offsets, each with its top
+    bars: list[dict[str, Any]] = []
+    top = (len(used) + _PER_ROW - 1) // _PER_ROW * _LEGEND + _CELL
+    for row in _rows(regions):
+        if row.folded is None:
+            for group, zero, at, length in _runs(regions, row):
+                run = f"M{_LEFT + (at - row.start) * _CELL} {top}h{length * _CELL}v{_CELL}h-{length * _CELL}z"
+                cells[used.index(group), zero].append(run)
+            if not labels or top >= labels[-1][1] + _LEAST_APART:
+                labels.append((row.start, top + _CELL))
+            top += _CELL
+        else:
+            region = regions[row.folded]
+            text = f"{row.length:,} zero bytes, {region.structure.name}"
+            labels.append((row.start, top + _BAR - 9))
+            bars.append({"top": top, "group": used.index(region.group), "text": text})
+            top += _BAR
+    context = {
+        "title": f"The {len(regions.data):,} bytes of the layer {name}, each in the colour and pattern of what it is",
+        "size": (_WIDTH, top + _CELL),
+        "cell": _CELL,
+        "left": _LEFT,
+        "bar_width": _COLUMNS * _CELL,
+        "ink": INK[dark],
+        "paper": PAPER[dark],
+        "faded": FADED,
+        "groups": [(group, LOOKS[group].dark if dark else LOOKS[group].light, LOOKS[group].pattern) for group in used],
+        "places": [(_LEFT + i % _PER_ROW * 250, i // _PER_ROW * _LEGEND) for i in range(len(used))],
+        "labels": labels,
+        "bars": bars,
+        "cells": [(group, zero, "".join(runs)) for (group, zero), runs in sorted(cells.items())],
+    }
+    return render(templates, "map.svg.jinja", context)
+
+
+def _rows(regions: Regions) -> Iterator[_Row]:
+    data = regions.data
+    at = 0
+    while at < len(data):
+        number = regions.index(at)
+        inside = data[at : regions[number].offset + regions[number].length]
+        whole = (len(inside) - len(inside.lstrip(b"\0"))) // _COLUMNS
+        if whole >= _LEAST_FOLDED:
+            yield _Row(at, whole * _COLUMNS, number)
+            at += whole * _COLUMNS
+        else:
+            yield _Row(at, min(_COLUMNS, len(data) - at), None)
+            at += _COLUMNS
+
+
+def _runs(regions: Regions, row: _Row) -> Iterator[tuple[str, bool, int, int]]:
+    """Yield the runs of bytes in a row that look the same: group, whether they are zeros, first byte, length."""
+    at = row.start
+    look: tuple[str, bool]
+    for look, run in groupby((regions.at(i).group, not regions.data[i]) for i in range(at, at + row.length)):
+        length = sum(1 for _ in run)
+        yield *look, at, length
+        at += length

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report shows of tars and hives, as the JSON that its page reads: bytes, regions, trees, findings, a tour.
+
+The page takes no hive apart. It is told where each structure is, how often what follows its fields comes, and the
+table of fields, all of which are the reader's, and writes a field's value as the spans do. Whatever it shows of names
+and values is made fit for one line there, and cut.
+"""
+
+import base64
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ..bcd.decoding import read_store
+from ..bcd.words import WELL_KNOWN_OBJECTS
+from ..hives import spans as fields
+from ..hives import structures as s
+from ..hives.model import Value
+from ..hives.reader import Node as Key
+from ..imageread import untar
+from ..oci.tar import BLOCK
+from ..views.regions import GROUPS, Entry, Regions
+from ..views.value_text import decoded, descriptor_text, entry_attributes, entry_descriptor, type_name
+from .colours import LOOKS
+
+MOST_TEXT: Final = 160  # characters of a name or of data that a tree shows
+MOST_BYTES: Final = 32  # bytes of data that have no other form there
+MOST_CONTENT: Final = 4096  # bytes that are shown of a file that is no hive
+_ZEROS: Final = re.compile(rb"\0{32,}")
+_KINDS: Final = {untar.DIRECTORY: "directory", untar.HARD_LINK: "hard link", untar.SYMBOLIC_LINK: "symbolic link"}
+_STRUCTURES: Final = tuple(structure for kinds in GROUPS.values() for structure in kinds)
+_NUMBER: Final = {structure: number for number, structure in enumerate(_STRUCTURES)}
+
+
+class Node(NamedTuple):
+    """A line of a tree: the number of the line above it or -1, of its region, what it is called, what to say of it."""
+
+    parent: int
+    region: int
+    label: str
+    note: str
+
+
+def structures() -> dict[str, Any]:
+    """Return the groups with their looks, and of each structure the fields, as the page needs them."""
+    return {
+        "groups": [{"name": name, "pattern": LOOKS[name].pattern} for name in GROUPS],
+        "cellSize": _field(fields.CELL_SIZE),
+        "inPlace": _field(fields.IN_PLACE),
+        "unused": _field(fields.UNUSED),
+        "structures": [
+            {
+                "name": structure.name,
+                "group": group,
+                "cell": structure.cell,
+                "fields": [_field(field) for field in structure.fields],
+                "tail": [_field(field) for field in structure.tail.fields] if structure.tail else [],
+            }
+            for group, kinds in enumerate(GROUPS.values())
+            for structure in kinds
+        ],
+    }
+
+
+def _field(field: s.Field) -> dict[str, Any]:
+    size = 0 if field.code == "s" else field.size
+    text = field.code.endswith("s")
+    names = {str(value): name for value, name in field.names.items()}
+    kind = "bytes" if text and field.shown == "bytes" else "text" if text else "number"
+    signed = not text and field.code.islower()
+    made = {"name": field.name, "size": size, "kind": kind, "shown": field.shown, "meaning": field.meaning}
+    return made | ({"signed": True} if signed else {}) | ({"names": names} if names else {})
+
+
+def subject(name: str, regions: Regions) -> dict[str, Any]:
+    """Return what the page shows of one tar or hive that is called *name*."""
+    kinds, shapes, lengths, owners = bytearray(), array("I"), array("I"), array("I")
+    for region in regions:
+        kinds.append(_NUMBER[region.structure])
+        lengths.append(region.length)
+        owners.append(region.owner)
+        shapes.append(regions.shape(region))
+    hidden = [
+        part
+        for entry in regions.entries
+        if entry.reading is None and entry.size > MOST_CONTENT
+        for part in (entry.content + MOST_CONTENT, entry.size - MOST_CONTENT)
+    ]
+    return {
+        "name": name,
+        "size": len(regions.data),
+        **_stored(regions.data, hidden),
+        "kinds": list(kinds),
+        "shapes": shapes.tolist(),
+        "lengths": lengths.tolist(),
+        "owners": owners.tolist(),
+        "entries": [[entry.path, entry.offset, entry.content, entry.size] for entry in regions.entries],
+        "tree": list(_tree(regions)),
+        "notes": dict(_notes(regions)),
+        "findings": [
+            [entry.content + found.offset, str(found.level), found.message]
+            for entry in regions.entries
+            if entry.reading
+            for found in entry.reading.findings
+        ],
+    }
+
+
+def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
+    """Return *data* in base64 without its long runs of zeros and its *hidden* parts, and where those are, in pairs."""
+    kept, left, at = bytearray(), array("I"), 0
+    skips = [(match.start(), match.end() - match.start()) for match in _ZEROS.finditer(data)]
+    skips += zip(hidden[::2], hidden[1::2], strict=True)
+    for start, length in sorted(skips):
+        if start >= at:
+            kept += data[at:start]
+            left.extend((start, length))
+            at = start + length
+        elif start + length > at:
+            left.extend((at, start + length - at))
+            at = start + length
+    kept += data[at:]
+    return {"bytes": base64.b64encode(kept).decode("ascii"), "skipped": left.tolist(), "hidden": hidden}
+
+
+def _tree(regions: Regions) -> Iterator[Node]:
+    """Yield the lines of a tree: entries, and below those that are hives their keys and values."""
+    count = 0
+    folders: dict[str, int] = {}  # the line of each entry by its path
+    for entry in regions.entries:
+        top = count
+        folder, _, name = entry.path.rpartition("/")
+        yield Node(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
+        folders[entry.path] = top
+        count += 1
+        for node in _keys(regions, entry):
+            yield node._replace(parent=top + node.parent)
+            count += 1
+
+
+def _keys(regions: Regions, entry: Entry) -> Iterator[Node]:
+    """Yield the lines of a hive's keys and values; *parent* counts from the line of the entry, which is 0."""
+    count = 0
+    words = _bcd_words(entry.nodes or ())
+    lines: list[int] = [0]  # of each key above, by its level
+    for key in entry.nodes or ():
+        count += 1
+        del lines[len(key.path) + 1 :]
+        lines.append(count)
+        label = shortened(key.path[-1]) if key.path else "(root key)"
+        note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
+        yield Node(lines[-2], regions.index(entry.content + key.at), label, note)
+        for value, at in zip(key.values, key.places, strict=True):
+            count += 1
+            yield Node(
+                lines[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
+            )
+
+
+def kind_of(entry: Entry) -> str:
+    """Return what an entry is: a directory, a link, or a hive or file with its size."""
+    if entry.told and entry.told.kind in _KINDS:
+        return _KINDS[entry.told.kind] + (f" to {shortened(entry.told.target)}" if entry.told.target else "")
+    return f"{'hive' if entry.reading else 'file'}, {entry.size:,} bytes"
+
+
+def shortened(text: str) -> str:
+    """Return *text*, cut where it is long, with its length."""
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text):,} characters)"
+
+
+def value_text(value: Value) -> str:
+    """Return type and data of a value in words."""
+    data = decoded(value)
+    if isinstance(data, bytes):
+        text = data[:MOST_BYTES].hex(" ") + (f" … ({len(data):,} bytes)" if len(data) > MOST_BYTES else "")
+    elif isinstance(data, int):
+        text = f"{data:,} (0x{data:x})"
+    else:
+        text = shortened(data if isinstance(data, str) else " | ".join(data))
+    return f"{type_name(value.type)}: {text}"
+
+
+def _bcd_words(nodes: Sequence[Key]) -> Mapping[tuple[str, ...], str]:
+    """Return bcdedit's words for the objects and elements of a BCD store, by the keys' paths in lower case."""
+    words: dict[tuple[str, ...], str] = {}
+    for thing in read_store(nodes) or ():
+        named = ", ".join(word for word in (thing.name, thing.type_name) if word)
+        words["objects", thing.guid] = named
+        words |= {("objects", thing.guid, "elements", f"{e.number:08x}"): e.name for e in thing.elements}
+    return words
+
+
+def _notes(regions: Regions) -> Iterator[tuple[int, str]]:
+    """Yield what there is to say of a region beyond its fields: security descriptors in SDDL, attributes of files."""
+    for number, region in enumerate(regions):
+        if region.structure is s.SECURITY:
+            *_, last = regions.parts(region)
+            if isinstance(last.value, bytes):
+                yield number, descriptor_text(last.value)
+    for entry in regions.entries:
+        if entry.told and entry.told.records:
+            said = (*entry_attributes(entry.told.records), entry_descriptor(entry.told.records))
+            yield regions.index(entry.content - BLOCK), ", ".join(filter(None, said))
+
+
+def tour(regions: Regions) -> list[tuple[int, str]] | None:
+    """Return the six regions that the tour goes through, each with a field or nothing, or None where there is no store.
+
+    They are base block, first bin, root key, list of its subkeys, the value that names what is started, and its data.
+    """
+    for entry in regions.entries:
+        nodes = {tuple(name.lower() for name in key.path): key for key in entry.nodes or ()}
+        element = nodes.get(("objects", WELL_KNOWN_OBJECTS["{bootmgr}"], "elements", "23000003"))
+        if element is None or not element.places:
+            continue
+        first, root, value = (regions.index(entry.content + at) for at in (s.BASE, nodes[()].at, element.places[0]))
+        lists, data = (next((i for i in _owned(regions, above)), None) for above in (root, value))
+        if lists is not None and data is not None:
+            block = regions.index(entry.content)
+            return [
+                (block, "signature"),
+                (first, "size"),
+                (root, "flags"),
+                (lists, "subkey"),
+                (value, "name"),
+                (data, "data"),
+            ]
+    return None
+
+
+def _owned(regions: Regions, above: int) -> Iterator[int]:
+    """Yield the numbers of the regions that the region *above* points to, lists of subkeys before others."""
+    within = range(regions[above].offset, regions[above].offset + regions[above].length)
+    owned = [i for i, region in enumerate(regions) if region.owner in within]
+    yield from sorted(owned, key=lambda i: regions[i].structure not in s.LEAVES)

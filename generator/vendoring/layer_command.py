@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A committed layer, or what belongs to it, on standard output."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..base.console import json_document, say, say_bytes
+from ..base.errors import EXIT_OK, GeneratorError
+from ..generation.committed import committed_blob
+from ..oci.blob import MEDIA_TYPE, Blob
+
+
+def show(root: Path, name: str, parts: Sequence[str]) -> int:
+    """Write tar, blob, bcd or info of layer *name*, the one of *parts*, to standard output; return 0.
+
+    Raises GeneratorError where there is no such layer, or it has no such part, for *parts* of any other number, and for
+    bytes on a terminal.
+    """
+    blob = committed_blob(root, name)
+    if len(parts) != 1:
+        raise GeneratorError("layer: give exactly one of --tar, --blob, --bcd and --info")
+    (part,) = parts
+    if part == "info":
+        say(json_document(_info(name, blob)))
+        return EXIT_OK
+    if part == "bcd":
+        if blob.bcd is None:
+            raise GeneratorError(f"{name}: this layer has no BCD store; leave out --bcd")
+        offset, size = blob.bcd
+        say_bytes(blob.tar[offset : offset + size])
+    else:
+        say_bytes(blob.tar if part == "tar" else blob.compressed)
+    return EXIT_OK
+
+
+def _info(name: str, blob: Blob) -> dict[str, object]:
+    """Return what a module's own --info tells."""
+    return {
+        "name": name,
+        "mediaType": MEDIA_TYPE,
+        "diffID": blob.diff_id,
+        "digest": blob.digest,
+        "layerSize": len(blob.tar),
+        "blobSize": len(blob.compressed),
+    }

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``winscratch.lock``: the list of a project's copies, so that one that was removed is missed.
+
+It is TOML, in UTF-8: ``format = 1``, then below ``[copies]`` one line a copy, sorted, so that branches merge line
+by line: its path, relative to the list and with /, and what it is of. Paths in it are names to compare with
+and nothing more: no file is opened for being listed.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..base import files
+from ..base.errors import GeneratorError, brief
+from ..base.reading import read_file
+from .change import Change
+from .gitignore import repository
+
+NAME = "winscratch.lock"
+FORMAT = 1
+_MOST = 1 << 20  # bytes
+# In a line: more than paths have. tomllib takes time by the square of the parts of a key, which dots divide.
+_DOTS = 64
+_LONGEST = 4096  # characters of a path: Linux takes no longer one
+_WORD = 64  # characters of the name of a language or a layer
+_HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
+format = {FORMAT}
+
+[copies]
+"""
+
+
+class Entry(NamedTuple):
+    """What a listed copy is of."""
+
+    language: str
+    layer: str
+
+
+def shown(folder: Path) -> Path:
+    """Return the path of the list in *folder*, relative to where the user is if it is there or below."""
+    path, here = folder / NAME, Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def read(folder: Path) -> dict[str, Entry]:
+    """Return the entries of the list in *folder* by path, none where there is no list.
+
+    Raises GeneratorError that names the list, the path and the fix where it is not as it should be.
+    """
+    path = shown(folder)
+    if not os.path.lexists(path):
+        return {}
+    fix = "correct it, or remove the file and write it anew with --update --lock"
+    try:
+        held = read_file(path, str(path), _MOST, follow=False).decode("utf-8")
+        for number, line in enumerate(held.split("\n"), 1):
+            if line.count(".") > _DOTS:
+                raise GeneratorError(f"{path}: line {number}: more than {_DOTS} dots, which no path has; {fix}")
+        document = tomllib.loads(held)
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's errors are ValueErrors
+        raise GeneratorError(f"{path}: not TOML: {error}; {fix}") from error
+    if document.get("format") != FORMAT:
+        found = brief(document.get("format"))
+        raise GeneratorError(f"{path}: format: {found}, not {FORMAT}; use the winscratch that wrote it, or a later one")
+    copies = document.get("copies", {})
+    if document.keys() - {"format", "copies"} or not isinstance(copies, dict):
+        raise GeneratorError(f"{path}: holds more than format and copies; {fix}")
+    return {name: _entry(name, held, f"{path}: copies.{brief(name)}", fix) for name, held in copies.items()}
+
+
+def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
+    if not _is_plain(name):
+        raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
+    if not isinstance(held, dict) or held.keys() != set(Entry._fields):
+        raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
+    if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
+        raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
+    return Entry(**held)
+
+
+def _is_plain(path: str) -> bool:
+    """Tell whether *path* is relative, leads nowhere but down, and is the same on every system; within the limits."""
+    if len(path) > _LONGEST or path.count(".") > _DOTS:
+        return False
+    return path.isprintable() and "\\" not in path and ":" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+def name_of(path: Path, folder: Path) -> str:
+    """Return what a list in *folder* calls the file *path*; raises GeneratorError where it cannot be listed."""
+    try:
+        name = path.relative_to(folder).as_posix()
+    except ValueError as error:
+        raise GeneratorError(f"{path}: not below {folder}, so {NAME} there cannot list it") from error
+    if not _is_plain(name):
+        raise GeneratorError(
+            f"{path}: {NAME} cannot list a name with backslashes, colons, what is not printable, or over {_DOTS} dots"
+        )
+    return name
+
+
+def nearest(folder: Path) -> Path | None:
+    """Return the folder of the list that is for what is in *folder*: the first that holds one, from there upwards.
+
+    Upwards no further than the repository's root, outside of one the working directory: what lies above has
+    another owner.
+    """
+    above = [folder, *folder.parents]
+    top = repository(folder) or Path.cwd()
+    within = above[: above.index(top) + 1] if top in above else above[:1]
+    return next((path for path in within if os.path.lexists(path / NAME)), None)
+
+
+def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ()) -> Change:
+    """Return what becomes of the list in *folder* by *add*, and by taking off the paths *remove*."""
+    path = shown(folder)
+    old = read_file(path, str(path), _MOST, follow=False).decode("utf-8") if os.path.lexists(path) else None
+    entries = {name: entry for name, entry in read(folder).items() if name not in remove}
+    return Change(path, old, text({**entries, **add}))
+
+
+def write(folder: Path, add: Mapping[str, Entry], note: Callable[[str], None], remove: Collection[str] = ()) -> Change:
+    """Write the list in *folder* with such a change, if it is needed; return the change."""
+    with files.lock(folder, note):
+        made = change(folder, add, remove)
+        if made.needed:
+            files.replace({folder / NAME: made.new.encode("utf-8")}, below=folder)
+        return made
+
+
+def text(entries: Mapping[str, Entry]) -> str:
+    """Return the list as the text of its file."""
+    lines = (
+        f"{_quoted(path)} = {{ language = {_quoted(entry.language)}, layer = {_quoted(entry.layer)} }}\n"
+        for path, entry in sorted(entries.items())
+    )
+    return _HEAD + "".join(lines)
+
+
+def _quoted(word: str) -> str:
+    return json.dumps(word, ensure_ascii=False)  # of printable text, JSON and TOML write the same string

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state of one copy: fresh, or what is wrong with it.
+
+A copy is fresh if it is what rendering makes now with the copy's own options, its line and line ends apart. The
+line, which names the version that made it, tells only what a copy that is not fresh is.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import VERSION
+from ..base.errors import GeneratorError, shorten
+from ..base.reading import read_file
+from ..generation import manifest
+from ..languages import provenance
+from ..languages.language import LAYER
+from ..languages.table import LANGUAGES
+from ..oci.blob import Blob
+from . import vendor
+from .find import Found, is_marked
+
+FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
+MISSING, UNPAIRED, UNLISTED, NO_COPY = "missing", "unpaired", "not listed", "no copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy and its state, and what brought that about.
+
+    *layer* and *language* are empty where the copy's line is missing or damaged; *made_from* is None then too,
+    and of a copy that is listed but not there. *renewable* is false of an edited copy that cannot be made anew
+    from its line, not even by force.
+    """
+
+    file: Found
+    layer: str
+    language: str
+    state: str
+    detail: str = ""
+    made_from: provenance.Provenance | None = None
+    renewable: bool = True
+
+    @property
+    def path(self) -> str:
+        """Return the copy's path as the user knows it."""
+        return self.file.path
+
+    def __str__(self) -> str:
+        what = f" ({self.language}, {self.layer})" if self.language else ""
+        return f"{self.state}: {self.path}{what}{': ' if self.detail else ''}{self.detail}"
+
+
+class Catalogue:
+    """What copies are compared with; each blob is read once, and only if a copy needs it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.layers = frozenset(manifest.layers(root))
+        self._blobs: dict[tuple[str, str], Blob | None] = {}
+
+    def blob(self, language: str, layer: str) -> Blob | None:
+        """Return the committed blob that a module embeds, if any; raises GeneratorError where it is damaged."""
+        key = language, layer
+        if key not in self._blobs:
+            self._blobs[key] = vendor.embedded(self.root, language, layer)
+        return self._blobs[key]
+
+    def render(self, made_from: provenance.Provenance) -> str:
+        """Return the copy as it would be made now, with its own options, which have been checked."""
+        language, layer = made_from.language, made_from.layer
+        return vendor.render(self.root, language, layer, made_from.file, made_from.options, self.blob(language, layer))
+
+
+def read(file: Found) -> str:
+    """Return the text of a copy, bytes that are not UTF-8 as surrogates; raises GeneratorError if unreadable."""
+    return read_file(file.real, file.path, follow=False).decode("utf-8", "surrogateescape")
+
+
+def check_copy(file: Found, catalogue: Catalogue) -> Copy:
+    """Return the copy that *file* is and its state; raises GeneratorError if it cannot be read."""
+    text = read(file)
+    fields = provenance.recorded(text)
+    if fields is None:
+        marked = is_marked(text.encode("utf-8", "surrogateescape"))
+        return Copy(file, "", "", EDITED if marked else NO_COPY, "it has no winscratch line")
+    version = fields.get("version")
+    newer = f"made by {shorten(version)}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
+    found = provenance.read(text)
+    if found is None:
+        # A later version may record what this one does not know.
+        return Copy(file, "", "", NEWER if newer else EDITED, newer or "its winscratch line is damaged")
+    made_from, intact = found
+    state, detail = _state(text, made_from, intact, newer, catalogue)
+    renewable = state != EDITED or not detail  # the detail says what stands in the way
+    return Copy(file, made_from.layer, made_from.language, state, detail, made_from, renewable)
+
+
+def _state(
+    text: str, made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue
+) -> tuple[str, str]:
+    """Return state and detail: the text decides whether a copy is fresh, its line what it is otherwise."""
+    now = ""
+    if is_known(made_from, catalogue):
+        try:
+            LANGUAGES[made_from.language].check_options(made_from.options)
+        except GeneratorError as error:
+            return EDITED, f"its winscratch line holds a wrong name: {error}"
+        now = catalogue.render(made_from)
+    if now and provenance.is_made_alike(text, now):
+        return FRESH, ""
+    if not intact:
+        return EDITED, newer or ("" if now else _unknown(made_from))
+    if newer:
+        return NEWER, newer
+    if not now:
+        return UNKNOWN, "not in this winscratch"
+    blob = catalogue.blob(made_from.language, made_from.layer)
+    same_bytes = (made_from.digest, made_from.diff_id) == ((blob.digest, blob.diff_id) if blob else ("", ""))
+    return OUTDATED, "template only changed" if same_bytes else "layer bytes changed"
+
+
+def is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
+    """Tell whether this winscratch has the layer, the language and the template that a copy was made from."""
+    language = LANGUAGES.get(made_from.language)
+    if language is None or made_from.file not in language.endings(made_from.layer):
+        return False
+    return made_from.layer in catalogue.layers or language.kind(made_from.layer) != LAYER
+
+
+def _unknown(made_from: provenance.Provenance) -> str:
+    """Say what this winscratch has not of what a copy was made from, which is_known() denies."""
+    language = LANGUAGES.get(made_from.language)
+    if language is None:
+        return f"there is no language {made_from.language}"
+    if made_from.file not in language.endings(made_from.layer):
+        return f"there is no template {made_from.file} in {made_from.language}"
+    return f"there is no layer {made_from.layer}"
+
+
+def is_newer(version: str) -> bool:
+    """Tell whether *version* is after this one; one that is not numbers and dots is of a time to come."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", version):
+        return True
+    return [int(part) for part in version.split(".")] > [int(part) for part in VERSION.split(".")]

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One copy of a module, made for the place it goes to: its names, its files, and what must not be overwritten.
+
+Only rendering needs more than the standard library, and imports it then.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from ..base import console, files
+from ..base.console import Say
+from ..base.errors import EXIT_OK, GeneratorError
+from ..base.reading import read_file
+from ..generation.committed import committed_blob
+from ..languages import provenance
+from ..languages.language import LAYER, Options, Place
+from ..languages.table import LANGUAGES
+from ..oci import blob as layers
+from . import lock_file
+from .change import Change
+from .lock_file import Entry
+
+
+def vendor(
+    root: Path,
+    language: str,
+    layer: str,
+    destination: str,
+    *,
+    say: Say = console.say,
+    note: Say = console.note,
+    package: str | None = None,
+    prefix: str | None = None,
+    compat: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    diff: bool = False,
+    lock: bool = False,
+) -> int:
+    """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
+
+    *layer* may be the name of a kind of module that embeds no layer, where the language has that kind.
+    Names that are None come from the copy that is there, else from the destination. *dry_run* says what
+    would be written and *diff* shows it; neither writes. The copy is listed in the project's list of copies
+    where it has one; *lock* begins one in the working directory. Raises GeneratorError, with nothing written,
+    for a name the language does not allow and for a file that is not ours or was edited, unless *force*.
+    """
+    if language not in LANGUAGES:
+        raise GeneratorError(f"{language}: no such language; use one of {', '.join(LANGUAGES)}")
+    wishes = {"package": package, "prefix": prefix, "compat": compat}
+    for name, value in wishes.items():
+        if value is not None and name not in LANGUAGES[language].takes:
+            raise GeneratorError(f"--{name}: means nothing in {language}; leave it out")
+    if not destination:
+        raise GeneratorError("DEST: empty; name a file, or a directory, which . is too")
+    blob = embedded(root, language, layer)
+    try:
+        stem, targets = _targets(language, layer, destination, package)
+        options = _options(language, layer, stem, targets, wishes)
+        _check_alone(targets.values(), language, options)
+        made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
+        holder, entries = _entries(targets.values(), Entry(language, layer), lock)
+        listed = [lock_file.change(holder, entries)] if holder is not None else []
+        if dry_run or diff:
+            changes = _changes(made)
+            _refuse(changes, force, say)
+            for change in (*changes, *listed):
+                if diff and change.needed:
+                    for line in change.diff():
+                        say(line)
+                elif not diff:
+                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
+            return EXIT_OK
+        folder = next(iter(targets.values())).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.lock(folder, note):
+            files.sweep(folder, deep=False)
+            changes = _changes(made)
+            _refuse(changes, force, say)
+            write(changes)
+        if holder is not None:
+            changes.append(lock_file.write(holder, entries, note))
+    except OSError as error:
+        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
+    for change in changes:
+        say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
+    return EXIT_OK
+
+
+def _entries(targets: Iterable[Path], entry: Entry, begin: bool) -> tuple[Path | None, dict[str, Entry]]:
+    """Return the folder of the list that is to have the *targets*, None where there is none, and their entries."""
+    reals = [Path(os.path.realpath(path)) for path in targets]
+    holder = lock_file.nearest(reals[0].parent) or (Path.cwd() if begin else None)
+    return holder, {lock_file.name_of(real, holder): entry for real in reals} if holder is not None else {}
+
+
+def _check_alone(targets: Collection[Path], language: str, options: Options) -> None:
+    """Refuse to put the names of another package beside a copy that has them: they could not be told apart."""
+    if not options.compat:
+        return
+    first = next(iter(targets))
+    for path in sorted(first.parent.glob(f"*{first.suffix}")):
+        found = provenance.read(_text(path) or "") if path.is_file() and path not in targets else None
+        held = (found[0].language, found[0].options.package, found[0].options.compat) if found is not None else None
+        if held == (language, options.package, options.compat):
+            raise GeneratorError(
+                f"{path}: this package has the names of --compat {options.compat} already; use another directory"
+            )
+
+
+def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
+    """Return what the module *name* of *language* embeds: a layer's blob, or None where it is of another kind."""
+    row = LANGUAGES[language]
+    if row.kind(name) != LAYER:
+        return None
+    return committed_blob(root, name, (kind for kind in row.modules if kind != LAYER))
+
+
+def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
+    """Return the text of the module that template *file* makes of *blob*."""
+    from ..languages import render as renderer  # Jinja: what only looks for copies does without
+
+    return renderer.module(root / "templates" / language, file, layer, blob, options)
+
+
+def write(changes: list[Change]) -> None:
+    """Write what differs, all or nothing; a link stays one, and the file it leads to is written."""
+    files.replace(
+        {Path(os.path.realpath(change.path)): change.new.encode("utf-8") for change in changes if change.needed}
+    )
+
+
+def _targets(language: str, name: str, destination: str, package: str | None) -> tuple[str, dict[str, Path]]:
+    """Return the name, without its ending, and the path of the file that each template makes for *destination*."""
+    row = LANGUAGES[language]
+    endings = row.endings(name)
+    path = Path(destination)
+    if path.is_dir() or destination.endswith(("/", os.sep)) or not path.suffix:
+        if path.exists() and not path.is_dir():
+            raise GeneratorError(f"{path}: a {language} module ends in {' or '.join(endings.values())}")
+        path /= row.stem(name, package) + next(iter(endings.values()))
+    own = max((ending for ending in endings.values() if path.name.endswith(ending)), key=len, default="")
+    if not own:
+        raise GeneratorError(
+            f"{path}: a {language} module ends in {' or '.join(endings.values())}; end a new directory in /"
+        )
+    stem = path.name.removesuffix(own)
+    return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
+
+
+def _options(
+    language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
+) -> Options:
+    """Return the names to use: those wished for, else those of the copy that is there, else ones for the place."""
+    row = LANGUAGES[language]
+    folder = next(iter(targets.values())).parent
+    options = row.placed(Place(name, folder, stem, wishes["package"], _recorded(language, targets)))
+    options = options._replace(**{option: value for option, value in wishes.items() if value is not None})
+    row.check_options(options)
+    return options
+
+
+def _recorded(language: str, targets: Mapping[str, Path]) -> Options | None:
+    for path in targets.values():
+        found = provenance.read(_text(path) or "")
+        if found is not None and found[0].language == language:
+            return found[0].options
+    return None
+
+
+def _changes(made: Mapping[Path, str]) -> list[Change]:
+    return [Change(path, _text(path), text) for path, text in made.items()]
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a file, None where there is none; bytes that are not UTF-8 become surrogates."""
+    if path.is_file():
+        return read_file(path, str(path)).decode("utf-8", "surrogateescape")
+    if path.exists():
+        raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
+    return None
+
+
+def _refuse(changes: list[Change], force: bool, say: Say) -> None:
+    """Refuse, after showing how they differ, to replace files that are not ours or were edited."""
+    refused = [change for change in changes if change.needed and not change.allowed]
+    if force or not refused:
+        return
+    for change in refused:
+        for line in change.diff():
+            say(line)
+    text = refused[0].old or ""
+    reason = "not made by winscratch" if provenance.recorded(text) is None else "edited by hand, or of a later version"
+    raise GeneratorError(f"{refused[0].path}: {reason}; nothing was written; --force replaces it")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The copies of our modules in other projects: whether each is fresh, and making them so."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..base import console
+from ..base.console import Say
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError
+from . import lock_file
+from .find import Found, Search, find
+from .findings import may_be_forced, report
+from .pairs import complete
+from .state import EDITED, FRESH, MISSING, NO_COPY, UNLISTED, Catalogue, Copy, check_copy
+from .update import Work, missing, update_copies, update_lists
+
+
+def check(
+    root: Path,
+    paths: Iterable[str],
+    *,
+    as_json: bool,
+    say: Say = console.say,
+    note: Say = console.note,
+    update: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+    diff: bool = False,
+    lock: bool = False,
+    allow_none: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Say in what state the copies at and below *paths* are; return 0 if all are fresh, else 1.
+
+    *update* makes outdated copies anew first, with *force* those too that were edited, and keeps the lists of
+    copies that there are; with *lock* it begins one in each folder of *paths* that has none, and takes off what
+    is gone. *dry_run* says what that would write and *diff* shows it; neither writes. Raises GeneratorError
+    for a path that is not there, for what cannot be read or written, and where there is nothing to check,
+    unless *allow_none*.
+    """
+    for option, given in (("--force", force), ("--lock", lock)):
+        if given and not (update or dry_run or diff):
+            raise GeneratorError(f"{option}: means nothing without --update")
+    if as_json and diff:
+        raise GeneratorError("--diff: is not shown as JSON; leave out --json")
+    paths = list(paths)
+    catalogue = Catalogue(root)
+    search = find(paths, note)
+    if not (search.files or allow_none or any(missing(folder, search) for folder in search.entries)):
+        raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
+    copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
+    if update or dry_run or diff:
+        # JSON is one document, alone on standard output.
+        work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
+        copies = update_copies(copies, work)
+        update_lists(copies, search, work, begin=lock)
+        if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
+            note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+    copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)
+    for line in report(copies, paths, as_json, os.environ if environment is None else environment):
+        say(line)
+    return EXIT_OK if all(copy.state == FRESH for copy in copies) else EXIT_STALE
+
+
+def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:
+    """Yield *copies*, those as not listed that are fresh but not on the list that is there for them.
+
+    What looks like no copy is one, and edited, if it is listed.
+    """
+    for copy in copies:
+        holder, entry = search.list_of(copy.file.real), search.listed(copy.file.real)
+        if copy.state == NO_COPY and entry is not None:
+            yield replace(copy, state=EDITED, language=entry.language, layer=entry.layer)
+        elif holder is None or copy.state != FRESH or entry == (copy.language, copy.layer):
+            yield copy
+        else:
+            held = f", which has it as {entry.language}, {entry.layer}" if entry else ""
+            yield replace(copy, state=UNLISTED, detail=f"in {lock_file.shown(holder)}{held}")
+
+
+def _missing(search: Search) -> Iterator[Copy]:
+    """Yield what is on a list and not there."""
+    for folder in search.entries:
+        for name, entry in missing(folder, search):
+            real = folder / name
+            above = next(above for above in real.parents if above in search.folders)
+            path = os.path.normpath(Path(search.folders[above], real.relative_to(above)))
+            yield Copy(
+                Found(path, real, above), entry.layer, entry.language, MISSING, f"listed in {lock_file.shown(folder)}"
+            )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bytes of a tar or hive, structure by structure, with the name and meaning of each field beside them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..base.errors import printable
+from ..hives import structures as s
+from ..hives.spans import Part
+from .regions import Region, Regions
+from .terminal import Line
+
+_STYLES: Final = {
+    "tar header": "type",
+    "base block": "title",
+    "bin header": "title",
+    "key": "key",
+    "value": "name",
+    "list": "word",
+    "security": "bad",
+    "data": "data",
+}
+_LEAST_ZEROS: Final = 3  # rows of zeros that are folded into one
+_ENDS: Final = frozenset({s.SECURITY, *s.LEAVES})  # what leads to what belongs to others
+
+
+def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[Line]:
+    """Yield the lines for each of *ranges*, start and end in bytes; *row* bytes stand in a line.
+
+    The offsets that are shown count from *base*.
+    """
+    digits = max(4, len(f"{len(regions.data):x}"))
+    for start, end in ranges:
+        at = start
+        while at < end:
+            region = regions.at(at)
+            title = f"{region.structure.name}, {region.length:,} bytes"
+            yield Line(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
+            for part in regions.parts(region):
+                within = max(at, part.offset), min(end, part.offset + part.size)
+                yield from _rows(regions.data, region, part, within, row, base)
+            at = region.offset + region.length
+
+
+def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row: int, base: int) -> Iterator[Line]:
+    """Yield the rows of a field, as far as it lies *within* two offsets: the first tells what the field says."""
+    start, end = within
+    at, first = start, True
+    while at < end:
+        raw = data[at : min(at + row, end)]
+        zeros = _zeros(data, at, end) // row if not raw.strip(b"\0") else 0
+        name = part.field.name if first else ""
+        text = part.text if first else ""
+        offset = f"{at - base:08x}"
+        if zeros >= _LEAST_ZEROS:
+            size = zeros * row
+            yield _row((("", offset), ("", f"{size:,} zeros".ljust(4 * row - 1 + 2)), ("name", name), ("data", text)))
+            at += size
+        else:
+            shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in raw).ljust(row)
+            style = _STYLES.get(region.group, "")
+            hexadecimal = raw.hex(" ").ljust(3 * row - 1)
+            yield _row((("", offset), (style, hexadecimal), ("", shown), ("name", name), ("data", text)))
+            at += len(raw)
+        first = False
+
+
+def _zeros(data: bytes, at: int, end: int) -> int:
+    """Return how many zeros there are from *at* on, up to *end*."""
+    here = at
+    while here < end:
+        block = data[here : min(here + 4096, end)]
+        rest = block.lstrip(b"\0")
+        here += len(block) - len(rest)
+        if rest:
+            break
+    return here - at
+
+
+def _row(parts: tuple[tuple[str, str], ...]) -> Line:
+    return Line(1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True)
+
+
+def of_key(regions: Regions, hive: int, key: int) -> list[tuple[int, int]]:
+    """Return where the structures are that make the key at offset *key* of the hive that begins at *hive*, in order.
+
+    These are its record and what that leads to, but for other keys: lists, values, their data, the security record.
+    """
+    first = regions.at(hive + key - 4)
+    found: dict[int, Region] = {}
+    todo = [first]
+    while todo:
+        region = todo.pop()
+        if region.offset in found:
+            continue
+        found[region.offset] = region
+        if region is not first and region.structure in _ENDS:
+            continue
+        for part in regions.parts(region):
+            if part.field.shown == "pointer" and isinstance(part.value, int) and part.value != s.NIL:
+                at = hive + s.BASE + part.value
+                if at < len(regions.data) and regions.at(at).offset == at and regions.at(at).structure is not s.KEY:
+                    todo.append(regions.at(at))
+    return [(at, at + region.length) for at, region in sorted(found.items())]

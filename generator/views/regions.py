@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every byte of a layer's tar, told: which structure it belongs to, and what the fields of that say.
+
+A tar is a row of entries: a header of 512 bytes, which may have others before it for what it cannot hold, the content
+of a file, and zeros up to the next multiple of 512. Content that begins as a hive does is read by the reader of hives,
+whose spans become regions here. Regions follow each other without gaps from the first byte to the last; a bare hive is
+an entry without a header. Offsets and lengths are in bytes.
+
+Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
+"""
+
+import io
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, overload
+
+from ..hives import structures as s
+from ..hives.reader import Node, Reading, Visit
+from ..hives.spans import Part, Spans, make_part
+from ..imageread import untar
+from ..imageread.untar import TarError, Untar
+from ..oci.tar import BLOCK
+from .opened import Damage, is_hive
+
+
+def _text(name: str, size: int, meaning: str = "") -> s.Field:
+    return s.Field(name, f"{size}s", meaning, "utf-8")
+
+
+TAR_HEADER: Final = s.Structure(
+    "tar header",
+    fields=(
+        _text("name", 100, "the path, or its end where there is a prefix"),
+        _text("mode", 8, "permissions, in octal digits"),
+        _text("owner", 8, "the number of a user, in octal digits"),
+        _text("group", 8, "the number of a group, in octal digits"),
+        _text("size", 12, "bytes of content, in octal digits"),
+        _text("time", 12, "of the last change, in seconds since 1970, in octal digits"),
+        _text("checksum", 8, "sum of the header's bytes with these as blanks, in octal digits"),
+        s.Field(
+            "type",
+            "1s",
+            "0 a file, 1 a hard link, 2 a symbolic link, 5 a directory, g and x records that add to headers",
+            "latin-1",
+        ),
+        _text("link", 100, "the path that a link leads to"),
+        _text("magic", 6, "'ustar'"),
+        _text("version", 2),
+        _text("owner's name", 32),
+        _text("group's name", 32),
+        _text("device, major", 8),
+        _text("device, minor", 8),
+        _text("prefix", 155, "the path up to the name"),
+        s.Field("unused", "12s", "", "bytes"),
+    ),
+    cell=False,
+)
+TAR_RECORDS: Final = s.Structure("tar records", cell=False)  # what a header cannot hold, and headers of that
+CONTENT: Final = s.Structure("file content", cell=False)
+PADDING: Final = s.Structure("tar padding", cell=False)
+TAR_END: Final = s.Structure("end of the tar", cell=False)  # two blocks of zeros, at least
+
+# What colours tell apart: each group of structures by the word for it.
+GROUPS: Final[Mapping[str, tuple[s.Structure, ...]]] = {
+    "tar header": (TAR_HEADER, TAR_RECORDS),
+    "base block": (s.BASE_BLOCK,),
+    "bin header": (s.BIN,),
+    "key": (s.KEY,),
+    "value": (s.VALUE,),
+    "list": (s.SUBKEYS, *s.LEAVES, s.VALUES, s.SEGMENTS, s.BIG_DATA),
+    "security": (s.SECURITY,),
+    "data": (s.DATA, s.SEGMENT_DATA, s.CLASS),
+    "free": (s.FREE,),
+    "padding": (PADDING, TAR_END, s.REST),
+    "content": (CONTENT,),
+    "unread": (s.UNREAD, s.USED),
+}
+GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROUPS.items() for kind in kinds}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A structure in the tar: where it is, in bytes, and where in the tar the pointer is that leads to it, or 0."""
+
+    offset: int
+    length: int
+    structure: s.Structure
+    owner: int
+
+    @property
+    def group(self) -> str:
+        """What its colour says it is."""
+        return GROUP_OF[self.structure]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a tar: where its first header and its content start, in bytes, and what it says of itself.
+
+    *nodes* are the keys of its hive and *reading* what was found there; both are None where the content is no hive.
+    A bare hive is an entry that says nothing, and starts where its content does.
+    """
+
+    offset: int
+    content: int
+    size: int
+    told: untar.Entry | None
+    nodes: tuple[Node, ...] | None
+    reading: Reading | None
+
+    @property
+    def path(self) -> str:
+        """Its path in the tar, without a slash at its end."""
+        return self.told.name.rstrip("/") if self.told else ""
+
+
+class Regions(Sequence[Region]):
+    """The regions of a tar or hive in the order of its bytes; those of hives stay packed, as the spans they are.
+
+    *damage* says where and why the tar could not be read to its end; it is None where it could.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Read *data*, a tar or a bare hive, as far as it can be read."""
+        self.data = data
+        self.entries: list[Entry] = []
+        self.damage: Damage | None = None
+        self._firsts = array("Q")  # of each block the number of its first region
+        self._offsets = array("Q")
+        self._blocks: list[s.Structure | Spans] = []
+        self._count = 0
+        if is_hive(data):
+            self._add_entry(0, 0, len(data), None)
+        else:
+            self._read_tar()
+
+    def __len__(self) -> int:
+        """Return the number of regions."""
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Region: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Region]: ...
+    def __getitem__(self, index: int | slice) -> Region | list[Region]:
+        """Return one region, or those of a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        index = range(self._count)[index]
+        block = bisect_right(self._firsts, index) - 1
+        start, what = self._offsets[block], self._blocks[block]
+        if isinstance(what, Spans):
+            span = what[index - self._firsts[block]]
+            return Region(start + span.offset, span.length, span.structure, span.owner and start + span.owner)
+        end = self._offsets[block + 1] if block + 1 < len(self._offsets) else len(self.data)
+        return Region(start, end - start, what, 0)
+
+    def index(self, offset: object, start: int = 0, stop: int | None = None) -> int:  # noqa: ARG002 - Sequence's
+        """Return the number of the region that the byte at *offset* belongs to; raise IndexError if there is none."""
+        if not isinstance(offset, int) or not 0 <= offset < len(self.data):
+            raise IndexError(offset)
+        block = bisect_right(self._offsets, offset) - 1
+        what, first = self._blocks[block], self._firsts[block]
+        return first + (what.index_at(offset - self._offsets[block]) if isinstance(what, Spans) else 0)
+
+    def at(self, offset: int) -> Region:
+        """Return the region that the byte at *offset* belongs to; raise IndexError if there is none."""
+        return self[self.index(offset)]
+
+    def entry_at(self, offset: int) -> Entry | None:
+        """Return the entry whose headers or content the byte at *offset* belongs to, or None."""
+        at = bisect_right(self.entries, offset, key=lambda entry: entry.offset) - 1
+        return self.entries[at] if at >= 0 and offset < self.entries[at].content + self.entries[at].size else None
+
+    def parts(self, region: Region) -> Iterator[Part]:
+        """Yield the fields that *region* consists of, from its first byte to its last, with offsets in the tar."""
+        block = bisect_right(self._offsets, region.offset) - 1
+        what, start = self._blocks[block], self._offsets[block]
+        if isinstance(what, Spans):
+            for part in what.parts(what.at(region.offset - start)):
+                yield replace(part, offset=start + part.offset)
+            return
+        at = region.offset
+        fields = what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),)
+        for field in fields:
+            yield make_part(field, self.data, at)
+            at += field.size
+
+    def shape(self, region: Region) -> int:
+        """Return what the fields of *region* depend on, as Spans.shape() does, in one number.
+
+        That is the count times 4, plus 2 where data is in place, plus 1 where a name is in Latin-1.
+        """
+        block = bisect_right(self._offsets, region.offset) - 1
+        what = self._blocks[block]
+        if not isinstance(what, Spans):
+            return 0
+        count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
+        return min(count, region.length + 1) << 2 | in_place << 1 | latin  # more of it would not fit either
+
+    def _add(self, offset: int, what: s.Structure | Spans) -> None:
+        """Let *what* begin at *offset*, where all before it ends."""
+        self._firsts.append(self._count)
+        self._offsets.append(offset)
+        self._blocks.append(what)
+        self._count += len(what) if isinstance(what, Spans) else 1
+
+    def _add_entry(self, offset: int, content: int, size: int, told: untar.Entry | None) -> None:
+        held = self.data[content : content + size]
+        nodes = reading = None
+        if is_hive(held):
+            visit = Visit(held, spans=True)
+            nodes, reading = tuple(visit.nodes()), visit.reading()
+        self.entries.append(Entry(offset, content, len(held), told, nodes, reading))
+        if held:
+            self._add(content, reading.spans if reading and reading.spans else CONTENT)
+
+    def _read_tar(self) -> None:
+        end = 0
+        try:
+            for entry in Untar(io.BytesIO(self.data)):
+                if entry.kind != untar.GLOBAL:
+                    end = self._add_told(entry, end)
+        except TarError as error:
+            self.damage = Damage("tar", error.offset, str(error))
+        rest = self.data[end:]
+        blocks = rest[: 2 * BLOCK] if rest.strip(b"\0") else rest
+        if blocks and not blocks.strip(b"\0"):
+            self._add(end, TAR_END)
+            end += len(blocks)
+        if end < len(self.data):
+            self._add(end, s.UNREAD)
+
+    def _add_told(self, entry: untar.Entry, end: int) -> int:
+        """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
+        header = entry.offset - BLOCK
+        if header > end:
+            self._add(end, TAR_RECORDS)
+        self._add(header, TAR_HEADER)
+        self._add_entry(end, entry.offset, entry.size, entry)
+        after = min(entry.offset + entry.size, len(self.data))
+        padding = min(-entry.size % BLOCK, len(self.data) - after)
+        if padding:
+            self._add(after, PADDING)
+        return after + padding
