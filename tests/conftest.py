@@ -20,6 +20,7 @@ from generator.builder.wire import ROOT
 from generator.generation import pipeline
 from generator.languages.table import LANGUAGES
 from generator.machine import testing
+from generator.report.report import documents
 
 PROGRAM_SECONDS = 300  # less than a test may take as a whole
 
@@ -51,7 +52,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, copy / name)
     # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, say=lambda _: None, note=lambda _: None, engine=BUILDER)
+        pipeline.generate(copy, documents, say=lambda _: None, note=lambda _: None, engine=BUILDER)
     return copy
 
 

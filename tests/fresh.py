@@ -11,6 +11,7 @@ from generator.base.errors import EXIT_OK, EXIT_STALE
 from generator.generation import manifest, pipeline, unchanged
 from generator.languages.table import committed
 from generator.report import report
+from generator.report.report import documents
 
 FRESH = ["fresh: every output is what its inputs make"]
 FIX = "to fix: ./invokew generate"
@@ -31,7 +32,7 @@ def silent(_: str) -> None:
 def check(tree: Path, *, full: bool = False) -> list[str]:
     """Return what the staleness check says; its status must go with that."""
     said: list[str] = []
-    status = pipeline.check(tree, say=said.append, note=silent, full=full, environment={})
+    status = pipeline.check(tree, documents, say=said.append, note=silent, full=full, environment={})
     assert status == (EXIT_OK if said == FRESH else EXIT_STALE)
     if said == FRESH or all(line.endswith(manifest.STRANGE) for line in said):
         return said
@@ -43,7 +44,7 @@ def generate(tree: Path, **options: Any) -> list[str]:
     """Run the pipeline on *tree*; return what it said of what it did."""
     said: list[str] = []
     given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
-    assert pipeline.generate(tree, say=said.append, **given) == EXIT_OK
+    assert pipeline.generate(tree, documents, say=said.append, **given) == EXIT_OK
     return said
 
 
@@ -76,7 +77,7 @@ def everything() -> set[str]:
     return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | documents(*LAYERS)
 
 
-def documents(*layers: str) -> set[str]:
+def shown_documents(*layers: str) -> set[str]:
     """Return the paths of the documents that show *layers*."""
     return {unchanged.REPORT, *(unchanged.MAPS if report.SHOWN in layers else ())}
 

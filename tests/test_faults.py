@@ -23,9 +23,10 @@ from support import BUILDER, lack, need, selected
 from trees import ONE, check, generate, outputs, small_checkout
 
 from generator.base.errors import GeneratorError
+from generator.base.home import TEMPORARY
 from generator.builder import choose
 from generator.builder.wire import ROOT, Built
-from generator.generation.unchanged import MANIFEST, TEMPORARY
+from generator.generation.unchanged import MANIFEST
 from generator.hives.model import Hive
 from generator.languages.table import LANGUAGES
 
@@ -33,17 +34,18 @@ from generator.languages.table import LANGUAGES
 PROGRAM = """
 import sys
 from pathlib import Path
-from generator import pipeline
-from generator.errors import GeneratorError
+from generator.generation import pipeline
+from generator.report.report import documents
+from generator.base.errors import GeneratorError
 
 try:
     engine, what, *more = sys.argv[1:]
     if what == "vendor":
-        from generator.copies import vendor
+        from generator.vendoring import vendor
         sys.exit(vendor.vendor(Path.cwd(), *more, "one", "dest"))
     if what == "check":
-        sys.exit(pipeline.check(Path.cwd(), environment={}))
-    sys.exit(pipeline.generate(Path.cwd(), engine=engine, force=what == "force"))
+        sys.exit(pipeline.check(Path.cwd(), documents, environment={}))
+    sys.exit(pipeline.generate(Path.cwd(), documents, engine=engine, force=what == "force"))
 except GeneratorError as error:
     sys.exit(f"error: {error}")
 """

@@ -11,8 +11,8 @@ import pytest
 
 from generator.base import files
 from generator.base.errors import GeneratorError
+from generator.base.home import TEMPORARY
 from generator.base.reading import read_file
-from generator.generation import unchanged
 
 LIMIT = 1000
 
@@ -46,7 +46,7 @@ def test_no_name_that_can_be_told_beforehand_is_written_through(place: Path, mon
     files.replace({place / "x": b"new"}, below=place)
     assert (victim.read_bytes(), (place / "x").read_bytes()) == (b"mine", b"new")
     monkeypatch.setattr(os, "urandom", bytes)  # as if it had been guessed
-    guessed = place / f".{bytes(8).hex()}{unchanged.TEMPORARY}"
+    guessed = place / f".{bytes(8).hex()}{TEMPORARY}"
     guessed.symlink_to(victim)
     with pytest.raises(GeneratorError, match=r"x: cannot be written: File exists; nothing was changed$"):
         files.replace({place / "x": b"newer"}, below=place)

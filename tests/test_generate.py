@@ -21,12 +21,12 @@ from fresh import (
     NOTHING,
     PROGRAM,
     check,
-    documents,
     edit,
     everything,
     generate,
     modules,
     outputs,
+    shown_documents,
     silent,
     snapshot,
     written,
@@ -35,10 +35,12 @@ from support import BUILDER, selected
 
 from generator.base import files
 from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
 from generator.languages import render
 from generator.oci import blob, tar
+from generator.report.report import documents
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +148,8 @@ def test_a_run_killed_between_two_files_is_never_called_fresh_and_is_repaired(tr
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from generator import pipeline
+from generator.generation import pipeline
+from generator.report.report import documents
 real, done = os.replace, []
 def replace(source, target, **folders):
     if len(done) == {renames}:
@@ -154,7 +157,7 @@ def replace(source, target, **folders):
     done.append(target)
     return real(source, target, **folders)
 os.replace = replace
-pipeline.generate(Path(sys.argv[1]), say=print, note=print, engine=sys.argv[2])
+pipeline.generate(Path(sys.argv[1]), documents, say=print, note=print, engine=sys.argv[2])
 """
     done = subprocess.run([sys.executable, "-B", "-c", killed, tree, BUILDER], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -162,7 +165,7 @@ pipeline.generate(Path(sys.argv[1]), say=print, note=print, engine=sys.argv[2])
     generate(tree)
     assert check(tree) == FRESH
     repaired = outputs(tree)
-    assert not [path for path in repaired if path.endswith(unchanged.TEMPORARY)]
+    assert not [path for path in repaired if path.endswith(TEMPORARY)]
     generate(tree, force=True)
     assert outputs(tree) == repaired
 
@@ -182,7 +185,9 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
 
     monkeypatch.setattr(pipeline, "_store", late)
     first: list[str] = []
-    run = threading.Thread(target=pipeline.generate, args=(tree,), kwargs={"say": first.append, "note": silent})
+    run = threading.Thread(
+        target=pipeline.generate, args=(tree, documents), kwargs={"say": first.append, "note": silent}
+    )
     run.start()
     assert storing.wait(20)
     second: list[str] = []
@@ -192,7 +197,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
         noted.append(line)
         waiting.set()
 
-    assert pipeline.generate(tree, say=second.append, note=note) == EXIT_OK
+    assert pipeline.generate(tree, documents, say=second.append, note=note) == EXIT_OK
     run.join(20)
     assert written(first) == modules(*LAYERS, language="go")
     assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
@@ -204,7 +209,7 @@ def test_a_lock_that_somebody_keeps_is_given_up(tree: Path, monkeypatch: pytest.
     monkeypatch.setenv("WINSCRATCH_TIMEOUT", seconds)
     noted: list[str] = []
     with files.lock(tree, silent), pytest.raises(GeneratorError, match="holds its lock for more than 1 s; end that"):
-        pipeline.check(tree, say=silent, note=noted.append, environment={})
+        pipeline.check(tree, documents, say=silent, note=noted.append, environment={})
     assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
 
 
@@ -221,7 +226,7 @@ def test_only_makes_one_layer_and_leaves_the_rest_stale(tree: Path) -> None:
     for name in ("scratch", "hostprocess"):
         edit(tree / f"generator/layers/{name}.toml", "config/SAM", "config/SAM2")
     assert written(generate(tree, only="hostprocess")) == {"output/layers/hostprocess.tar.gz"} | modules("hostprocess")
-    left = {manifest.blob_path("scratch")} | modules("scratch") | documents("scratch", "hostprocess")
+    left = {manifest.blob_path("scratch")} | modules("scratch") | shown_documents("scratch", "hostprocess")
     assert {line.split(": ")[1] for line in check(tree)} == left
     before = snapshot(tree)
     assert generate(tree, only="legacy") == [NOTHING]
@@ -243,7 +248,7 @@ def test_a_dry_run_says_what_would_run_and_why_and_does_nothing(tree: Path) -> N
     assert snapshot(tree) == before
     assert "stale: output/go/go.mod: deleted" in said
     writes = {line.removeprefix("would write ") for line in said if line.startswith("would write ")}
-    assert writes == {"output/go/go.mod", manifest.blob_path("legacy")} | modules("legacy") | documents("legacy")
+    assert writes == {"output/go/go.mod", manifest.blob_path("legacy")} | modules("legacy") | shown_documents("legacy")
 
 
 @pytest.mark.usefixtures("no_engine")
@@ -266,7 +271,7 @@ def test_an_engine_that_there_is_not_is_refused_where_none_is_needed(tree: Path)
 
 def report(tree: Path, as_json: bool, environment: dict[str, str]) -> list[str]:
     said: list[str] = []
-    pipeline.check(tree, as_json=as_json, say=said.append, note=silent, environment=environment)
+    pipeline.check(tree, documents, as_json=as_json, say=said.append, note=silent, environment=environment)
     return said
 
 
@@ -275,7 +280,7 @@ def test_json_says_the_same_to_machines(tree: Path) -> None:
     edit(tree / "generator/layers/legacy.toml", "config/SAM", "config/SAM2")
     (document,) = report(tree, True, {"GITHUB_ACTIONS": "true"})
     said = json.loads(document)
-    own = {manifest.blob_path("legacy")} | modules("legacy") | documents("legacy")
+    own = {manifest.blob_path("legacy")} | modules("legacy") | shown_documents("legacy")
     assert {finding["file"] for finding in said["findings"]} == own
     assert {finding["reason"] for finding in said["findings"]} == {"not what its sources make"}
     assert said["changed"] == [{"file": "generator/layers/legacy.toml", "reason": "changed"}]
@@ -384,7 +389,7 @@ def rebuilt(tree: Path) -> tuple[int, list[str]]:
     said: list[str] = []
     before = snapshot(tree)
     engine = selected("native").name
-    status = pipeline.check(tree, say=said.append, note=silent, rebuild=True, engine=engine, environment={})
+    status = pipeline.check(tree, documents, say=said.append, note=silent, rebuild=True, engine=engine, environment={})
     assert snapshot(tree) == before
     return status, said
 

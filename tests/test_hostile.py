@@ -15,9 +15,9 @@ from support import BUILDER, need, selected
 from trees import generate, outputs, small_checkout
 
 from generator.base.errors import GeneratorError
+from generator.base.home import LAYERS
 from generator.builder import choose
 from generator.builder.wire import ROOT
-from generator.generation.unchanged import LAYERS
 from generator.languages import render
 from generator.languages.language import Options
 from generator.layerspec import layer as spec

@@ -20,18 +20,20 @@ from generator.builder import choose, native, wire
 from generator.builder.wire import ROOT
 from generator.generation import pipeline, unchanged
 from generator.hives.model import Hive, Key
+from generator.report.report import documents
 
 FRESH = "fresh: every output is what its inputs make"
 # Makes everything anew, blobs too, and compares; what differs and what went wrong must come out in a failure.
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from generator import manifest, pipeline, unchanged
+from generator.generation import manifest, pipeline, unchanged
+from generator.report.report import documents
 from generator.builder import choose
-from generator.console import note
+from generator.base.console import note
 root = Path(sys.argv[1])
 build = pipeline.build_by(choose.select(sys.argv[2], note), note)
-made = pipeline.make(root, pipeline.specified(root), build, force=True, note=note).files
+made = pipeline.make(root, pipeline.specified(root), build, documents, force=True, note=note).files
 committed = manifest.look(root).outputs
 others = [path for path, data in made.items() if unchanged.content_hash(path, data) != committed.get(path)]
 print(others or {FRESH!r})
@@ -40,8 +42,9 @@ sys.exit(len(others))
 WRITE = """
 import sys
 from pathlib import Path
-from generator import pipeline
-sys.exit(pipeline.generate(Path(sys.argv[1]), engine=sys.argv[2], force=True))
+from generator.generation import pipeline
+from generator.report.report import documents
+sys.exit(pipeline.generate(Path(sys.argv[1]), documents, engine=sys.argv[2], force=True))
 """
 FOLDERS = ("docs", "generator", "templates", "output")
 FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
@@ -311,7 +314,7 @@ class Builder:
 
 def assert_makes_what_is_committed(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "select", lambda *_, **__: builder)
-    made = pipeline.make(ROOT, pipeline.specified(ROOT), pipeline.build_by(builder, print), note=print).files
+    made = pipeline.make(ROOT, pipeline.specified(ROOT), pipeline.build_by(builder, print), documents, note=print).files
     committed = outputs(ROOT)
     assert {path: committed[path] for path in made} == made
 

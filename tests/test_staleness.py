@@ -20,12 +20,12 @@ from fresh import (
     NOTHING,
     PROGRAM,
     check,
-    documents,
     edit,
     everything,
     generate,
     modules,
     outputs,
+    shown_documents,
     silent,
     snapshot,
     written,
@@ -33,9 +33,11 @@ from fresh import (
 from support import need
 
 from generator.base.errors import EXIT_ERROR, EXIT_OK, GeneratorError
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
 from generator.languages.table import LANGUAGES
+from generator.report.report import documents
 
 
 @pytest.fixture(autouse=True)
@@ -179,7 +181,10 @@ def test_what_changes_no_output_makes_nothing_stale(tree: Path, path: str, comme
 
 def test_a_changed_program_is_seen_whatever_file_it_is_in(tree: Path) -> None:
     edit(tree / "generator/oci/tar.py", "octal(mode, 8)", "octal(mode | 0o1000, 8)")
-    script = "from generator import pipeline; pipeline.check('.', say=print, note=print, environment={})"
+    script = (
+        "from generator.generation import pipeline; from generator.report.report import documents; "
+        "pipeline.check('.', documents, say=print, note=print, environment={})"
+    )
     done = subprocess.run([sys.executable, "-B", "-c", script], cwd=tree, capture_output=True, text=True, check=True)
     said = done.stdout.splitlines()
     stale = {line.split(": ")[1] for line in said if line.startswith("stale: ")}
@@ -191,7 +196,7 @@ def test_a_changed_program_is_seen_whatever_file_it_is_in(tree: Path) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layers_specification_makes_only_its_own(tree: Path, name: str) -> None:
     edit(tree / f"generator/layers/{name}.toml", "config/SAM", "config/SAM2")
-    own = {manifest.blob_path(name)} | modules(name) | documents(name)
+    own = {manifest.blob_path(name)} | modules(name) | shown_documents(name)
     findings = check(tree)
     assert {*findings[:-1]} == {f"stale: {path}: not what its sources make" for path in own}
     assert findings[-1] == f"changed since: generator/layers/{name}.toml: changed"
@@ -202,9 +207,9 @@ def test_a_layers_specification_makes_only_its_own(tree: Path, name: str) -> Non
 def test_a_fourth_layer_needs_no_code(tree: Path) -> None:
     (tree / "generator/layers/fourth.toml").write_text(FOURTH)
     expected = {manifest.blob_path("fourth")} | modules("fourth")
-    shown = {f"stale: {path}: not what its sources make" for path in documents("fourth")}
+    shown = {f"stale: {path}: not what its sources make" for path in shown_documents("fourth")}
     assert {*check(tree)[:-1]} == {f"stale: {path}: not generated yet" for path in expected} | shown
-    assert written(generate(tree)) == expected | documents("fourth")
+    assert written(generate(tree)) == expected | shown_documents("fourth")
     assert check(tree) == FRESH
 
 
@@ -315,7 +320,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
-    left = tree / f"output/go/.go.mod{unchanged.TEMPORARY}"
+    left = tree / f"output/go/.go.mod{TEMPORARY}"
     left.write_text("half")
     assert check(tree) == [f"stale: output/go/{left.name}: left half written by a run that was killed"]
     assert generate(tree)[0] == NOTHING
@@ -365,9 +370,9 @@ def test_a_link_in_the_place_of_an_output_becomes_the_output(tree: Path) -> None
         ("generator/layers/notes.txt", "not a specification"),
         ("generator/layers/__pycache__/fifth.toml", "a hidden file or folder"),
         ("templates/go/__pycache__/module.go.jinja", "a hidden file or folder"),
-        (f"templates/go/.x{unchanged.TEMPORARY}", "a hidden file or folder"),
-        (f"output/.x{unchanged.TEMPORARY}/payload", "a hidden file or folder"),
-        (f"output/go/.x{unchanged.TEMPORARY}", "left half written by a run that was killed"),
+        (f"templates/go/.x{TEMPORARY}", "a hidden file or folder"),
+        (f"output/.x{TEMPORARY}/payload", "a hidden file or folder"),
+        (f"output/go/.x{TEMPORARY}", "left half written by a run that was killed"),
     ],
 )
 def test_what_does_not_belong_there_is_a_finding(tree: Path, path: str, why: str) -> None:
@@ -470,5 +475,5 @@ def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
 def test_a_git_that_cannot_say_what_it_ignores_is_told(tree: Path) -> None:
     (tree / ".git").write_text("gitdir: nowhere\n")
     noted: list[str] = []
-    assert pipeline.check(tree, say=silent, note=noted.append, full=True, environment={}) == EXIT_OK
+    assert pipeline.check(tree, documents, say=silent, note=noted.append, full=True, environment={}) == EXIT_OK
     assert noted == ["git cannot say whether it ignores an output, which no clone would have then"]

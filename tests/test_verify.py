@@ -19,6 +19,7 @@ from generator.base.errors import GeneratorError
 from generator.builder import choose
 from generator.generation import verify
 from generator.generation.unchanged import MANIFEST
+from generator.report.report import documents
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,13 @@ def audit(tree: Path) -> Audit:
     ) -> tuple[int, list[str]]:
         said: list[str] = []
         status = verify.verify(
-            root, engine=selected(name).name, provenance=provenance, sbom=sbom, say=said.append, note=lambda _: None
+            root,
+            documents,
+            engine=selected(name).name,
+            provenance=provenance,
+            sbom=sbom,
+            say=said.append,
+            note=lambda _: None,
         )
         return status, said
 

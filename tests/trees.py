@@ -6,9 +6,10 @@ from pathlib import Path
 
 from support import BUILDER
 
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.generation import pipeline
-from generator.generation.unchanged import TEMPORARY
+from generator.report.report import documents
 
 ONE = """
 [[files]]
@@ -39,14 +40,14 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 def generate(root: Path, *, force: bool = False) -> list[str]:
     """Run the pipeline on *root* ; return what it said."""
     said: list[str] = []
-    pipeline.generate(root, say=said.append, note=said.append, engine=BUILDER, force=force)
+    pipeline.generate(root, documents, say=said.append, note=said.append, engine=BUILDER, force=force)
     return said
 
 
 def check(root: Path) -> tuple[int, list[str]]:
     """Return the status of the staleness check and what it said."""
     said: list[str] = []
-    return pipeline.check(root, say=said.append, note=said.append, environment={}), said
+    return pipeline.check(root, documents, say=said.append, note=said.append, environment={}), said
 
 
 def outputs(root: Path, *, temporary: bool = False) -> dict[str, bytes]:

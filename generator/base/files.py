@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..generation.unchanged import TEMPORARY
 from .console import Say
 from .errors import GeneratorError
+from .home import TEMPORARY
 from .locking import close_lock, open_lock, try_lock
 from .reading import NO_FOLLOW
 from .settings import timeout

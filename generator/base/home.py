@@ -12,8 +12,9 @@ CHECKOUT = __name__.partition(".")[0] == "generator"
 # pathlib would cost as much as the staleness check
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
+INSTALLED = "winscratch"  # the program that the package installs
 # What the user starts, in commands that we advise.
-PROGRAM = "./invokew" if CHECKOUT else "winscratch"
+PROGRAM = "./invokew" if CHECKOUT else INSTALLED
 # What brings back a library that is not there, and a committed file.
 if not CHECKOUT:
     REMEDY = "install winscratch anew"
@@ -21,6 +22,8 @@ elif os.path.abspath(sys.prefix) == os.path.join(ROOT, ".venv"):  # which invoke
     REMEDY = f"remove {ROOT}/.venv and give the command again by ./invokew"
 else:
     REMEDY = "./invokew installs it"
+LAYERS = "generator/layers"  # the folder of specifications, in a checkout
+TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 RENEW = "run ./invokew generate" if CHECKOUT else "install winscratch anew"
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from ..hives.model import Value
-from ..views.value_text import decoded
+from ..hives.value_text import decoded
 from .words import (
     BOOT_MANAGER,
     HEXADECIMAL,

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..base.errors import GeneratorError
+from ..base.home import INSTALLED
 from . import handlers
 
-INSTALLED, MODULE, INVOKE = DOORS = ("winscratch", "python -m generator", "./invokew")
+MODULE, INVOKE = "python -m generator", "./invokew"
+DOORS = (INSTALLED, MODULE, INVOKE)
 # The letter of an option is the same in all commands that have it.
 LETTERS = {
     "all": "a",

@@ -9,7 +9,7 @@ from argcomplete.shell_integration import shellcode
 
 from ..base.console import Verbatim, say
 from ..base.errors import EXIT_OK, GeneratorError
-from .commands import INSTALLED
+from ..base.home import INSTALLED
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each command of the table runs. What a command needs is imported when it runs: starting must cost little."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base import console, home
 from ..base.errors import EXIT_OK, GeneratorError
 from ..generation import unchanged
 
+if TYPE_CHECKING:
+    from ..oci.blob import Blob
+
 ROOT = Path(home.ROOT)
+
+
+def _documents(templates: Path, blobs: "Mapping[str, Blob]") -> dict[str, bytes]:
+    """Return the documents that the pipeline commits: the report and the byte map."""
+    from ..report import report
+
+    return report.documents(templates, blobs)
 
 
 def generate(engine: str | None, only: str | None, **options: Any) -> int:
     from ..generation import pipeline
 
-    return pipeline.generate(ROOT, engine=engine or None, only=only or None, **options)
+    return pipeline.generate(ROOT, _documents, engine=engine or None, only=only or None, **options)
 
 
 def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
@@ -24,14 +34,14 @@ def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) ->
         return EXIT_OK
     from ..generation import pipeline
 
-    return pipeline.check(ROOT, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
+    return pipeline.check(ROOT, _documents, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
 
 
 def verify(engine: str | None, **documents: str | None) -> int:
     from ..generation import verify
 
     paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in documents.items()}
-    return verify.verify(ROOT, engine=engine or None, **paths)
+    return verify.verify(ROOT, _documents, engine=engine or None, **paths)
 
 
 def vendor(language: str, layer: str, dest: str, **options: Any) -> int:
@@ -73,15 +83,15 @@ def report(what: Sequence[str], *, to: str | None, history: bool, **options: boo
 
 
 def inspect(what: Sequence[str], **options: Any) -> int:
-    from ..views import inspect as command
+    from ..views import inspect
 
-    return command.inspect(ROOT, what, **options)
+    return inspect.inspect(ROOT, what, **options)
 
 
 def diff(what: Sequence[str], **options: bool) -> int:
-    from ..views import diff as differing
+    from ..views import diff
 
-    return differing.diff(ROOT, what, **options)
+    return diff.diff(ROOT, what, **options)
 
 
 def sddl(text: str, *, decode: bool) -> int:
@@ -117,9 +127,9 @@ def fix() -> int:
 
 
 def completion(shell: str) -> int:
-    from . import completion as completing
+    from . import completion
 
-    return completing.script(shell)
+    return completion.script(shell)
 
 
 def languages() -> Iterable[str]:

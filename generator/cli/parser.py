@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 from .. import VERSION
 from ..base import home
 from ..base.errors import GeneratorError
-from .commands import COMMANDS, INSTALLED, LETTERS, MODULE, Command, split, told
+from .commands import COMMANDS, LETTERS, MODULE, Command, split, told
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command that *arguments* name through the door that this program is; return its exit status."""
-    program = MODULE if home.CHECKOUT else INSTALLED
+    program = MODULE if home.CHECKOUT else home.INSTALLED
     if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may come next
         from . import completion
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base import home
 from ..base.console import json_document, workflow_error
 from ..base.errors import brief
+from ..base.home import LAYERS
 from ..base.reading import read_file
 from . import unchanged
-from .unchanged import FORMAT, FRESH, LAYERS, MANIFEST
+from .unchanged import FORMAT, FRESH, MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

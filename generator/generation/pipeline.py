@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..base import console, files, home
 from ..base.console import Say
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..base.home import LAYERS
 from ..base.reading import read_file
 from . import manifest, unchanged
 from .manifest import Finding, Record, Seen, blob_path
-from .unchanged import LAYERS, MANIFEST
+from .unchanged import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..oci.blob import Blob
 
 Build = Callable[["Mapping[str, Hive]"], Mapping[str, bytes]]
+Documents = Callable[["Path", "Mapping[str, Blob]"], Mapping[str, bytes]]
 
 
 class Made(NamedTuple):
@@ -55,10 +57,13 @@ def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
     return {f"{layer.name}:{path}": hive for layer in layers for path, hive in hives(layer)}
 
 
-def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = False, note: Say) -> Made:
+def make(
+    root: "Path", layers: "list[Layer]", build: Build, documents: Documents, *, force: bool = False, note: Say
+) -> Made:
     """Make every output of the checkout *root* in memory; writes nothing.
 
-    *build* returns hives by id for the plans that it is given. A committed blob that unpacks to the right tar
+    *build* returns hives by id for the plans that it is given; *documents* returns the documents that show the
+    layers, by path, from the folder of templates and the blobs by name. A committed blob that unpacks to the right tar
     stays, unless *force*: another processor's zopfli may compress the same tar otherwise.
     """
     from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +71,6 @@ def make(root: "Path", layers: "list[Layer]", build: Build, *, force: bool = Fal
     from ..languages.render import modules
     from ..oci.blob import compress, read_blob
     from ..oci.tar import write_tar
-    from ..report.report import documents
 
     hives = build(plans(layers))
     tars = {
@@ -201,6 +205,7 @@ def _other_bytecode() -> list[Finding]:
 
 def check(
     root: "Path | str",
+    documents: Documents,
     *,
     say: Say = console.say,
     note: Say = console.note,
@@ -227,7 +232,7 @@ def check(
             from pathlib import Path
 
             try:
-                findings = _made_again(Path(root), seen, record, damage, engine if rebuild else "", note)
+                findings = _made_again(Path(root), documents, seen, record, damage, engine if rebuild else "", note)
             except ModuleNotFoundError as error:
                 # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
                 if rebuild or full or ci or damage or manifest.changed(record, seen):
@@ -242,19 +247,22 @@ def check(
     return EXIT_STALE if findings else EXIT_OK
 
 
-def _made_again(root: "Path", seen: Seen, record: Record, damage: str, engine: str | None, note: Say) -> list[Finding]:
+def _made_again(
+    root: "Path", documents: Documents, seen: Seen, record: Record, damage: str, engine: str | None, note: Say
+) -> list[Finding]:
     """Make everything again, by *engine* (None: the first that works; empty: none), and compare."""
     build: Build = build_by_layout
     if engine != "":
         from ..builder import choose
 
         build = build_by(choose.select(engine, note, witness=True), note)
-    findings = compare(root, seen, record, damage, make(root, specified(root), build, note=note), note)
+    findings = compare(root, seen, record, damage, make(root, specified(root), build, documents, note=note), note)
     return findings + _other_bytecode()
 
 
 def generate(
     root: "Path",
+    documents: Documents,
     *,
     say: Say = console.say,
     note: Say = console.note,
@@ -287,7 +295,7 @@ def generate(
             if not finding.file.startswith(("output/", "docs/")):
                 raise GeneratorError(str(finding))
         layers = specified(root)
-        made = make(root, layers, build_by_layout, force=force, note=note)
+        made = make(root, layers, build_by_layout, documents, force=force, note=note)
         chosen = [path for path, layer in made.layers.items() if only in {None, layer}]
         if not force:
             chosen = [p for p in chosen if unchanged.content_hash(p, made.files[p]) != seen.outputs.get(p)]

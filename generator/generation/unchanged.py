@@ -13,16 +13,15 @@ import sys
 from collections.abc import Sequence
 
 from ..base.errors import GeneratorError
+from ..base.home import LAYERS, TEMPORARY
 from ..base.locking import close_lock, open_lock, try_lock
 from ..base.reading import read_file
 
 MANIFEST = "output/manifest.json"
-LAYERS = "generator/layers"
 REPORT = "docs/report.html"
 MAPS = ("docs/byte-map-light.svg", "docs/byte-map-dark.svg")
 FORMAT = 2
 FRESH = "fresh: every output is what its inputs make"
-TEMPORARY = ".winscratch-tmp"  # ends the name of a file that is being written
 
 _INPUT_FOLDERS = ("generator", "templates")
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")

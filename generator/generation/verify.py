@@ -38,6 +38,7 @@ _NATIVE_PACKAGES = ("libhivex0", "libpython3-stdlib", "python3", "python3-hivex"
 
 def verify(
     root: Path,
+    documents: pipeline.Documents,
     *,
     say: Say = console.say,
     note: Say = console.note,
@@ -54,7 +55,7 @@ def verify(
     with files.lock(root, note, shared=True):
         seen = manifest.look(root)
         record, damage = manifest.read(root)
-        made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), note=note)
+        made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), documents, note=note)
         findings = pipeline.compare(root, seen, record, damage, made, note)
     tools = _tools(builder)
     for line in _digests(made.files, made.blobs):

@@ -27,8 +27,8 @@ import msgspec
 
 from ..base.console import Say
 from ..base.errors import GeneratorError
+from ..base.home import TEMPORARY
 from ..base.reading import NO_FOLLOW, NO_WAIT, read_file
-from ..generation.unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache

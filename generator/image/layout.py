@@ -15,8 +15,8 @@ import msgspec
 from ..base import files
 from ..base.console import Say
 from ..base.errors import GeneratorError, brief
+from ..base.home import TEMPORARY
 from ..base.reading import read_file
-from ..generation.unchanged import TEMPORARY
 from ..imageread.documents import REF_NAME, Descriptor
 from ..imageread.references import maybe_reference
 from .assemble import Image, blob_path, docker_entry

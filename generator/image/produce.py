@@ -21,6 +21,7 @@ from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .options import Options, checked, epoch
 from .progress import Progress, hidden
+from .source_name import source as parse_source
 from .sources import place, refuse_inside
 from .workspace import workspace
 
@@ -50,7 +51,7 @@ def make(
     if not destinations:
         raise GeneratorError("image: where to? give --to oci:DIR[:REF], --to docker://REF or another")
     _check_different(destinations)
-    sources = [names.source(os.fspath(text)) for text in options.source]
+    sources = [parse_source(os.fspath(text)) for text in options.source]
     platforms = [names.platform(text) for text in options.platform] or [Platform()]
     if len(set(platforms)) < len(platforms):
         raise GeneratorError("--platform: one is given twice; leave one out")

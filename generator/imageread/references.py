@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What images, their sources and their platforms are called on a command line, and nothing that looks at the disk."""
+"""Parse image references, destinations and platforms as users spell them. Nothing here looks at the disk."""
 
 import os
 import re
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, shorten
-from ..image.model import Source
 
-_WINDOWS = os.name == "nt"
-_MOST = 4096  # characters of a name; more is no name
-_DRIVE = r"[A-Za-z]:[\\/]"
+WINDOWS = os.name == "nt"
+MAX_NAME = 4096  # characters of a name; more is no name
+DRIVE = r"[A-Za-z]:[\\/]"
 # github.com/distribution/reference, in short: what registries and Docker take for the name of an image.
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -77,25 +76,11 @@ class Platform(NamedTuple):
     features: tuple[str, ...] = ()
 
 
-def source(text: str, *, windows: bool = _WINDOWS) -> Source:
-    r"""Return what ``SRC[:DEST]`` names: DEST begins with a slash, a backslash or a drive, as in ``app:C:\app``.
-
-    A drive can begin SRC on *windows* alone. Raises GeneratorError.
-    """
-    drive = rf"(?:{_DRIVE})?" if windows else ""
-    found = re.fullmatch(rf"({drive}(?!:).+?)(?::((?:[A-Za-z]:)?[\\/].*))?", text[:_MOST], re.DOTALL)
-    if found is None or not _is_name(text):
-        raise GeneratorError(rf"{shorten(text)!r}: no source; give SRC or SRC:DEST, with a DEST such as C:\app")
-    from pathlib import Path
-
-    return Source(Path(found[1]), found[2] or "")
-
-
-def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
+def destination(text: str, *, windows: bool = WINDOWS) -> Destination:
     """Return the destination that *text* spells; raises GeneratorError that says what is wrong with it."""
     shown = shorten(text, 200)
     transport, colon, rest = text.partition(":")
-    if transport not in TRANSPORTS or not colon or not _is_name(text):
+    if transport not in TRANSPORTS or not colon or not is_name(text):
         raise GeneratorError(
             f"--to {shown}: no such transport; give oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF] "
             "or docker://REF"
@@ -105,7 +90,7 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
             raise GeneratorError(f"--to {shown}: a registry's image is spelled docker://REF")
         reference(rest[2:], f"--to {shown}")
         return Destination(transport, "", rest[2:])
-    start = 2 if windows and re.match(_DRIVE, rest) else 0
+    start = 2 if windows and re.match(DRIVE, rest) else 0
     path, _, name = rest[start:].partition(":")
     path = rest[:start] + path
     if not path:
@@ -122,18 +107,18 @@ def destination(text: str, *, windows: bool = _WINDOWS) -> Destination:
     return Destination(transport, path, name)
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Tell whether a file can be called *text*, as far as this system's calls are concerned."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
         return False
-    return len(text) <= _MOST and "\0" not in text
+    return len(text) <= MAX_NAME and "\0" not in text
 
 
 def reference(text: str, shown: str) -> Reference:
     """Return the reference that *text* spells; raises GeneratorError that names it *shown*."""
-    found = _REFERENCE.fullmatch(text) if len(text) <= _MOST else None
+    found = _REFERENCE.fullmatch(text) if len(text) <= MAX_NAME else None
     if found is None or len(found[1]) > 255:
         raise GeneratorError(
             f"{shown}: the reference is none; give [HOST[:PORT]/]NAME[:TAG], the name in lower case, a digest as "

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 
 from ..base.errors import GeneratorError, brief, shorten
+from ..base.home import LAYERS
 from ..base.reading import read_file
 from ..base.toml import Place
 from ..bcd import encoding
 from ..bcd.encoding import BcdObject
-from ..generation.unchanged import LAYERS
 from ..hives import model, value_data
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names

@@ -18,10 +18,11 @@ from ..hives import spans as fields
 from ..hives import structures as s
 from ..hives.model import Value
 from ..hives.reader import Node as Key
+from ..hives.value_text import decoded, type_name
 from ..imageread import untar
 from ..oci.tar import BLOCK
+from ..views.entry_text import descriptor_text, entry_attributes, entry_descriptor
 from ..views.regions import GROUPS, Entry, Regions
-from ..views.value_text import decoded, descriptor_text, entry_attributes, entry_descriptor, type_name
 from .colours import LOOKS
 
 MOST_TEXT: Final = 160  # characters of a name or of data that a tree shows

@@ -17,10 +17,10 @@ from ..base.reading import read_file
 from ..generation import manifest, unchanged
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
+from ..views.entry_text import image_facts
 from ..views.opened import Budget, HiveFile, Image, Layer, Opened
 from ..views.regions import Regions
 from ..views.resolve import open_all
-from ..views.value_text import image_facts
 from .byte_map import byte_map
 from .page import Facts, History, Revision, Subject, page
 

@@ -13,11 +13,11 @@ from ..hives.cells import Buffer
 from ..hives.model import Value
 from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
+from ..hives.value_text import type_name
 from ..imageread.untar import FILE, Entry
 from ..oci.blob import sha256
 from ..oci.tar import BLOCK
-from . import flattened
-from . import value_text as tree
+from . import entry_text, flattened
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .regions import TAR_HEADER
 from .tree import value_text
@@ -107,7 +107,7 @@ def _what(opened: Opened) -> str:
 def platform(image: Image) -> str:
     """Return what an image runs on, as its index says it, or else its configuration."""
     made_for = image.platform or image.config
-    return tree.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
+    return entry_text.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
 
 
 def _compare(old: Opened, new: Opened, name: str, found: Difference) -> None:
@@ -122,7 +122,7 @@ def _compare(old: Opened, new: Opened, name: str, found: Difference) -> None:
 
 
 def _images(old: Image, new: Image, name: str, found: Difference) -> None:
-    facts = [dict(tree.image_facts("", each.platform, each.config)) for each in (old, new)]
+    facts = [dict(entry_text.image_facts("", each.platform, each.config)) for each in (old, new)]
     for fact in dict.fromkeys([*facts[0], *facts[1]]):
         _changed(found, "image", name, "", facts[0].get(fact, ""), facts[1].get(fact, ""), words=fact)
     for before, after, words in flattened.differences(old.documents, new.documents):
@@ -188,7 +188,7 @@ def _entry_text(layer: Layer, entry: Entry) -> str:
         )
     )
     size = f"{kind}, {entry.size:,} bytes" if entry.kind == FILE else kind
-    return " ".join([size, entry.target, tree.entry_descriptor(entry.records)]).strip()
+    return " ".join([size, entry.target, entry_text.entry_descriptor(entry.records)]).strip()
 
 
 def _entries(old: Layer, new: Layer, mine: Entry, yours: Entry, name: str, found: Difference) -> None:
@@ -224,8 +224,8 @@ _FACTS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "mode": lambda entry: f"{entry.mode:07o}",
     "time": lambda entry: str(entry.records.get("mtime", entry.time)),
     "target": lambda entry: entry.target,
-    "attributes": lambda entry: " ".join(tree.entry_attributes(entry.records)),
-    "descriptor": lambda entry: tree.entry_descriptor(entry.records),
+    "attributes": lambda entry: " ".join(entry_text.entry_attributes(entry.records)),
+    "descriptor": lambda entry: entry_text.entry_descriptor(entry.records),
     "records": lambda entry: ", ".join(f"{key}={text}" for key, text in entry.records.items() if key not in _TOLD),
 }
 
@@ -258,7 +258,7 @@ def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) 
         return
     known = len(found.changes), len(found.bytes)
     keys = [{node.path: node for node in Visit(data).kept()} for data in (old, new)]
-    descriptors = tree.Descriptors()
+    descriptors = entry_text.Descriptors()
     notes = [Notes(data) for data in (old, new)]
     for path in sorted({*keys[0], *keys[1]}):
         mine, yours = keys[0].get(path), keys[1].get(path)
@@ -313,7 +313,7 @@ def _values(
 
 
 def _value_text(value: Value) -> str:
-    return f"{tree.type_name(value.type)} {value_text(value)}"
+    return f"{type_name(value.type)} {value_text(value)}"
 
 
 def _hive_bytes(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) -> None:

@@ -10,9 +10,10 @@ from ..hives.check import findings
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
+from ..hives.value_text import decoded, type_name
 from ..imageread.untar import FILE, Entry
 from ..oci.blob import sha256
-from . import value_text
+from . import entry_text
 from .entry_path import Place, absent
 from .opened import Damage, HiveFile, Image, Layer, Opened, is_hive
 
@@ -36,7 +37,7 @@ def _subject(opened: Opened, place: Place) -> dict[str, Any]:
     return {
         "kind": "image",
         "name": opened.name,
-        "facts": dict(value_text.image_facts(opened.digest, opened.platform, opened.config)),
+        "facts": dict(entry_text.image_facts(opened.digest, opened.platform, opened.config)),
         "layers": layers,
         "damage": _damage(opened),
     }
@@ -68,8 +69,8 @@ def _entry(layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
         "mode": entry.mode,
         "time": entry.time,
         "target": entry.target,
-        "attributes": list(value_text.entry_attributes(entry.records)),
-        "descriptor": value_text.entry_descriptor(entry.records),
+        "attributes": list(entry_text.entry_attributes(entry.records)),
+        "descriptor": entry_text.entry_descriptor(entry.records),
         "records": dict(entry.records),
     }
     if entry.kind == FILE:
@@ -89,7 +90,7 @@ def hive(data: Buffer, place: Place, shown: str) -> dict[str, Any]:
     if path and not nodes:
         raise GeneratorError(f"{shown}: has no key {chr(92).join(path)!r}")
     reading = visit.reading()
-    descriptors = value_text.Descriptors()
+    descriptors = entry_text.Descriptors()
     store = decoding.read_store(nodes)
     return {
         "keys": [_key(node, descriptors) for node in nodes],
@@ -98,7 +99,7 @@ def hive(data: Buffer, place: Place, shown: str) -> dict[str, Any]:
     }
 
 
-def _key(node: Node, descriptors: value_text.Descriptors) -> dict[str, Any]:
+def _key(node: Node, descriptors: entry_text.Descriptors) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,
@@ -109,12 +110,12 @@ def _key(node: Node, descriptors: value_text.Descriptors) -> dict[str, Any]:
 
 
 def _value(value: Value, at: int) -> dict[str, Any]:
-    data = value_text.decoded(value)
+    data = decoded(value)
     return {
         "name": value.name,
         "offset": at,
         "type": value.type,
-        "typeName": value_text.type_name(value.type),
+        "typeName": type_name(value.type),
         "data": None if isinstance(data, bytes) else list(data) if isinstance(data, tuple) else data,
         "bytes": value.data.hex(),
     }

@@ -11,8 +11,9 @@ from ..hives.check import VERDICTS
 from ..hives.model import Value
 from ..hives.reader import Visit
 from ..hives.rules import Level
+from ..hives.value_text import decoded, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
-from . import value_text as tree
+from . import entry_text
 from .entry_path import Place, absent
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .terminal import Line, fit
@@ -40,7 +41,7 @@ def _image_lines(image: Image, place: Place, level: int) -> Iterator[Line]:
     if place.path and not place.entries(entries):
         raise absent(image.name, place, entries)
     yield Line(level, (("title", image.name), ("", "image")))
-    for name, text in tree.image_facts(image.digest, image.platform, image.config):
+    for name, text in entry_text.image_facts(image.digest, image.platform, image.config):
         yield Line(level + 1, (("name", name), ("data", text)), last=False)
     for damage in image.damage:
         yield Line(level + 1, (("bad", str(damage)),), remark=True)
@@ -108,9 +109,9 @@ def _entry_parts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "", f"{kind} {entry.target}" if entry.kind in {HARD_LINK, SYMBOLIC_LINK} else kind
     if entry.kind == FILE:
         yield "", f"{entry.size:,} bytes"
-    if attributes := tree.entry_attributes(entry.records):
+    if attributes := entry_text.entry_attributes(entry.records):
         yield "type", " ".join(attributes)
-    if descriptor := tree.entry_descriptor(entry.records):
+    if descriptor := entry_text.entry_descriptor(entry.records):
         yield "data", descriptor
 
 
@@ -119,7 +120,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
-    descriptors = tree.Descriptors()
+    descriptors = entry_text.Descriptors()
     inherited: list[bytes] = []  # by level of keys, the descriptor
     found = False
     for node in visit.nodes(path):
@@ -139,7 +140,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
             last = number == len(node.values) - 1 and node.subkeys == 0
             parts = (
                 ("name", value.name or "(default)"),
-                ("type", tree.type_name(value.type)),
+                ("type", type_name(value.type)),
                 ("data", value_text(value)),
             )
             yield Line(at + 1, (*parts, ("word", notes.of_value(node, value))), last)
@@ -158,7 +159,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
 
 def value_text(value: Value) -> str:
     """Return what a line shows of a value's data."""
-    data = tree.decoded(value)
+    data = decoded(value)
     if isinstance(data, int):
         return f"0x{data:0{2 * len(value.data)}x} ({data:,})"
     if isinstance(data, bytes):

@@ -13,7 +13,7 @@ from copying import commit, git, shown, states, write
 
 from generator.base import files
 from generator.base.errors import GeneratorError, one_line
-from generator.generation import unchanged
+from generator.base.home import TEMPORARY
 from generator.vendoring import gitignore
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -275,14 +275,14 @@ def test_a_large_file_that_says_it_is_a_copy_is_one_line(place: Path) -> None:
 def test_update_does_not_write_through_a_link_in_the_place_of_its_temporary_file(older: Path, place: Path) -> None:
     write("python", "scratch", "d/x.py", older)
     (place / "victim").write_text("mine")
-    (place / f"d/.x.py{unchanged.TEMPORARY}").symlink_to("../victim")
+    (place / f"d/.x.py{TEMPORARY}").symlink_to("../victim")
     assert states("d", update=True) == {"d/x.py": "fresh: updated"}
     assert (place / "victim").read_text() == "mine"
 
 
 def test_vendor_does_not_write_through_a_link_in_the_place_of_its_temporary_file(place: Path) -> None:
     (place / "victim").write_text("mine")
-    (place / f".x.py{unchanged.TEMPORARY}").symlink_to("victim")
+    (place / f".x.py{TEMPORARY}").symlink_to("victim")
     write("python", "scratch", "x.py")
     assert (place / "victim").read_text() == "mine"
 

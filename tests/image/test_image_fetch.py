@@ -147,7 +147,7 @@ def test_a_signal_ends_skopeo_and_leaves_nothing(number: int, misbehaving: Start
 def test_a_signal_removes_what_a_run_has_made_so_far(tmp_path: Path) -> None:
     program = """
 import os, pathlib, signal, sys
-from generator.image.work import workspace
+from generator.image.workspace import workspace
 with workspace(pathlib.Path(sys.argv[1], "a/b")) as work:
     (work / "half").write_text("x")
     os.kill(os.getpid(), signal.SIGTERM)

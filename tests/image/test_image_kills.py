@@ -16,8 +16,8 @@ from imagery import assert_whole, named, tree
 from support import need
 from test_faults import CALLS, bytecode, points
 
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
-from generator.generation.unchanged import TEMPORARY
 from generator.image import Options, make
 
 _CALLS = f"{CALLS},link,linkat,symlink,copy_file_range,sendfile,fsync"

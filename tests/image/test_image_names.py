@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.base.errors import GeneratorError
-from generator.image import options
+from generator.image import options, source_name
 from generator.imageread import references
 from generator.imageread.references import Destination, Platform, Reference
 
@@ -31,7 +31,7 @@ D = "sha256:" + "0123456789abcdef" * 4
     ],
 )
 def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) -> None:
-    assert references.source(text, windows=False) == (Path(path), dest)
+    assert source_name.source(text, windows=False) == (Path(path), dest)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) 
     ],
 )
 def test_a_source_on_windows_begins_with_a_drive(text: str, path: str, dest: str) -> None:
-    assert references.source(text, windows=True) == (Path(path), dest)
+    assert source_name.source(text, windows=True) == (Path(path), dest)
 
 
 @pytest.mark.parametrize("text", ["", ":/app", "a\0b", "a" * 5000])
 def test_what_is_no_source_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="no source"):
-        references.source(text)
+        source_name.source(text)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ LONG = ["a" * 4000 + "!", "a-" * 2000 + "!", "a." * 2000 + "!", "A" * 4000 + "/"
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (references.source, references.destination, references.platform, references.maybe_reference):
+    for read in (source_name.source, references.destination, references.platform, references.maybe_reference):
         with contextlib.suppress(GeneratorError):
             read(text)
 

@@ -16,8 +16,8 @@ from imagery import assert_whole, digest_of, named, run, tree
 from support import INVOKE, lack, need
 
 from generator.base.errors import GeneratorError
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
-from generator.generation.unchanged import TEMPORARY
 
 
 @pytest.fixture

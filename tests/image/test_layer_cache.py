@@ -19,8 +19,8 @@ import pytest
 from layering import fill, make, tar_of
 
 from generator.base.errors import GeneratorError
+from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
-from generator.generation.unchanged import TEMPORARY
 from generator.image.cache import Cache, Record, open_cache, still
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source

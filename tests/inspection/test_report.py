@@ -22,6 +22,7 @@ from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
 from generator.report import report as room
 from generator.report.differences import differences
+from generator.report.report import documents
 from generator.views.regions import Regions
 
 PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
@@ -220,7 +221,7 @@ def test_differences_say_what_hives_of_the_same_path_hold() -> None:
 def test_the_committed_documents_are_stale_as_everything_is(tree: Path) -> None:
     def check() -> list[str]:
         said: list[str] = []
-        pipeline.check(tree, say=said.append, note=lambda _: None)
+        pipeline.check(tree, documents, say=said.append, note=lambda _: None)
         return said
 
     paths = [unchanged.REPORT, *unchanged.MAPS]
@@ -231,7 +232,7 @@ def test_the_committed_documents_are_stale_as_everything_is(tree: Path) -> None:
     said = check()
     assert f"stale: {unchanged.REPORT}: deleted" in said
     assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in said
-    pipeline.generate(tree, say=lambda _: None, note=lambda _: None)
+    pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
     assert check() == ["fresh: every output is what its inputs make"]
     style = tree / "templates/report/page.css"
     style.write_text(style.read_text("utf-8") + "/* other */\n")
@@ -244,7 +245,7 @@ def test_a_script_that_would_end_its_element_is_refused(tree: Path) -> None:
     script = tree / "templates/report/page.js"
     script.write_text(script.read_text("utf-8") + 'const end = "</script>";\n')
     with pytest.raises(GeneratorError, match=r"templates/report/page\.js: holds '</'"):
-        pipeline.generate(tree, say=lambda _: None, note=lambda _: None)
+        pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
 
 
 @pytest.mark.usefixtures("place")

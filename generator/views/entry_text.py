@@ -8,54 +8,10 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
-from typing import Final
 
-from ..hives.model import (
-    REG_DWORD,
-    REG_DWORD_BIG_ENDIAN,
-    REG_EXPAND_SZ,
-    REG_LINK,
-    REG_MULTI_SZ,
-    REG_QWORD,
-    REG_SZ,
-    Value,
-)
-from ..hives.structures import VALUE_TYPES
 from ..imageread.documents import Config, Platform
 from ..oci.files import facts
 from ..security import descriptor, sddl
-
-Decoded = str | int | tuple[str, ...] | bytes
-
-_TEXTS: Final = frozenset({REG_SZ, REG_EXPAND_SZ, REG_LINK})
-_NUMBERS: Final[Mapping[int, tuple[int, str]]] = {
-    REG_DWORD: (4, "little"),
-    REG_DWORD_BIG_ENDIAN: (4, "big"),
-    REG_QWORD: (8, "little"),
-}
-
-
-def type_name(kind: int) -> str:
-    """Return a value's type as Windows calls it, or its number where Windows has no name."""
-    return VALUE_TYPES.get(kind, f"0x{kind:x}")
-
-
-def decoded(value: Value) -> Decoded:
-    """Return a value's data as its type says, without the NUL that ends a text; the bytes where they do not fit it."""
-    data = value.data
-    if value.type in _NUMBERS:
-        size, order = _NUMBERS[value.type]
-        return int.from_bytes(data, "big" if order == "big" else "little") if len(data) == size else data
-    if value.type not in _TEXTS and value.type != REG_MULTI_SZ:
-        return data
-    try:
-        text = data.decode("utf-16-le")
-    except UnicodeDecodeError:
-        return data
-    if value.type == REG_MULTI_SZ:
-        texts = text.removesuffix("\0").split("\0")
-        return tuple(texts[:-1] if texts[-1] == "" else texts)
-    return text.removesuffix("\0")
 
 
 def descriptor_text(data: bytes) -> str:
