@@ -8,16 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "generator"
-# Small files that any room may use, and the ways in: each a room of its own would hide the others.
-COMMON = frozenset({"console", "errors", "files", "git", "home", "locking", "reading", "settings", "unchanged"})
-DOORS = frozenset({"__main__", "checkout", "cli", "commands", "completing", "invoking", "running"})
 Rooms = dict[str, set[str]]
 
 
 def room_of(module: str) -> str:
-    """Return the room of a module of the program, named as below its package; empty for the package's version."""
+    """Return the room of a module, given relative to the package; empty for the package itself."""
     name = module.partition(".")[0]
-    return "doors" if name in DOORS else "common" if name in COMMON else name
+    return "cli" if name == "__main__" else name
 
 
 def rooms() -> Rooms:
@@ -48,8 +45,8 @@ def below(graph: Rooms, room: str) -> set[str]:
 
 
 def picture() -> str:
-    """Return the rooms as a Mermaid flowchart of imports, without common and what other arrows imply."""
-    graph = {room: imported - {"common"} for room, imported in rooms().items() if room != "common"}
+    """Return the rooms as a Mermaid flowchart of imports, without base and the arrows that others imply."""
+    graph = {room: imported - {"base"} for room, imported in rooms().items() if room != "base"}
     lines = ["flowchart TD"]
     for room in sorted(graph, key=lambda room: (-len(below(graph, room)), room)):
         nearest = graph[room] - {far for near in graph[room] for far in below(graph, near)}
@@ -62,14 +59,11 @@ def table() -> Iterable[list[str]]:
     graph = rooms()
     yield ["room", "is", "imports"]
     for room in sorted(graph, key=lambda room: (-len(below(graph, room)), room)):
-        names = {"doors": DOORS, "common": COMMON}.get(room)
-        what = f"{', '.join(f'`{name}`' for name in sorted(names))}" if names else _first_sentence(room)
-        yield [f"`{room}`", what, ", ".join(sorted(graph[room])) or "nothing"]
+        yield [f"`{room}`", _first_sentence(room), ", ".join(sorted(graph[room])) or "nothing"]
 
 
 def _first_sentence(room: str) -> str:
-    path = PACKAGE / room / "__init__.py" if (PACKAGE / room).is_dir() else PACKAGE / f"{room}.py"
-    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text("utf-8"))) or ""
     return " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
 
 

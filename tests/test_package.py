@@ -17,7 +17,7 @@ from support import lack, need
 
 from generator import VERSION, image
 from generator.base.errors import GeneratorError
-from generator.cli.parser import checkout
+from generator.cli import checkout
 from generator.generation import unchanged
 from generator.vendoring import vendor
 

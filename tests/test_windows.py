@@ -110,8 +110,10 @@ def test_layers_are_built_there_by_the_program_itself(tree: Path) -> None:
 
 def test_a_lock_there_is_a_file_in_the_users_cache_that_a_dead_run_leaves_free(place: Path, tmp_path: Path) -> None:
     (place / "d").mkdir()
-    hold = "from generator.base import console, files\n"
+    hold = (
+        "from generator.base import console, files\n"
         "with files.lock('d', console.note): print('held', flush=True); input()"
+    )
     environment = {**os.environ, "LOCALAPPDATA": str(tmp_path / "cache")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(hidden(hold), env=environment, text=True, **pipes) as first:  # type: ignore[call-overload]

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Specifications: a layer's TOML file, read into typed records and checked."""
+"""Layer specifications: read a layer's TOML file into typed, checked records.
+
+Takes TOML text, returns a Layer. Begin with layer.py.
+"""

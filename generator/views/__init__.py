@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views of what is in layers, hives and images: everything is read by hives, oci and security, and only shown here."""
+"""Views of layers, images and hives: trees, hex dumps, .reg text, JSON and differences.
+
+Takes what the user names, prints what the readers of hives, oci and imageread return. Begin with resolve.py, then tree.py.
+"""

@@ -13,8 +13,8 @@ import pytest
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
+from generator.cli import parser
 from generator.cli.commands import COMMANDS
-from generator.cli.parser import parser
 from generator.image import Options, registry
 from generator.image.options import checked, given
 

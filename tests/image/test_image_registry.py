@@ -21,7 +21,7 @@ from support import group_members, need
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.cli.parser import parser
+from generator.cli import parser
 
 PLATFORMS = {
     "one": ("windows/amd64:10.0.20348",),

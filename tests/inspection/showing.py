@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 
 from generator.builder.wire import ROOT
-from generator.cli.parser import parser
+from generator.cli import parser
 
 SCHEMAS = {
     name: json.loads((ROOT / f"generator/views/{name}.schema.json").read_text("utf-8")) for name in ("inspect", "diff")

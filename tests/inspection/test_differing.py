@@ -18,7 +18,7 @@ from support import lack
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.cli.parser import parser
+from generator.cli import parser
 from generator.generation.manifest import layers
 from generator.hives.model import REG_DWORD, REG_SZ, Value
 from generator.views import changes, diff

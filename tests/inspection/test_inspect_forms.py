@@ -18,7 +18,7 @@ from support import need
 from test_samples import EXPECTED, LEVELS, sample_hive
 
 from generator.base.errors import GeneratorError
-from generator.cli.parser import parser
+from generator.cli import parser
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value, fold_name
 from generator.hives.reader import read
 from generator.hives.rules import Level
