@@ -14,7 +14,7 @@ from ..base.errors import GeneratorError, shorten
 from ..generation.committed import committed_blob
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform, Reference
-from . import archive, config, layout, registry
+from . import archive, config, layout, push
 from .assemble import Image, Layers, assemble
 from .entrypoint import is_there
 from .layers import make_layers
@@ -119,7 +119,7 @@ def _check(destination: Destination, sources: Sequence[Source], platforms: Seque
         case "oci":
             layout.check(path)
         case "docker":
-            registry.check(_reference(destination))
+            push.check(_reference(destination))
         case "docker-archive" if len(platforms) > 1:
             raise GeneratorError(f"{destination}: Docker's archive holds one platform; give oci-archive:FILE, or one")
         case _:
@@ -143,7 +143,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                     # Docker has no manifest there, and knows an image by its configuration.
                     return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
                 case _:
-                    return registry.push(image, _reference(destination), work, note, progress)
+                    return push.push(image, _reference(destination), work, note, progress)
     except OSError as error:
         raise GeneratorError(f"{destination}: {error.strerror or error}; what was there is as it was") from error
     return f"{destination.transport}:{path}@{image.top.digest}"

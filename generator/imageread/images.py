@@ -129,7 +129,7 @@ def images(name: str, fault: Fault = refuse) -> Iterator[list[Image]]:
 @contextlib.contextmanager
 def _fetched(name: str) -> Iterator[str]:
     """Have skopeo copy what a registry holds to a temporary folder, and give that; every byte stays what it is."""
-    from ..image import registry
+    from . import registry
 
     with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
         registry.fetch(name, Path(folder))

@@ -18,7 +18,7 @@ from test_image_registry import Handler, Misbehaving, Start, misbehaving
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
-from generator.image import registry
+from generator.imageread import registry
 
 _ = misbehaving  # a fixture
 OCI = "application/vnd.oci.image."

@@ -15,7 +15,7 @@ from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.cli import parser
 from generator.cli.commands import COMMANDS
-from generator.image import Options, registry
+from generator.image import Options, push
 from generator.image.options import checked, given
 
 TEXT = (ROOT / "docs/image-options.md").read_text("utf-8")
@@ -55,8 +55,8 @@ def test_the_command_has_every_option_of_the_table_and_two_more() -> None:
 
 
 def test_the_times_that_it_names_are_those_that_are_waited() -> None:
-    assert f"else {registry._SECONDS} and one more for each MiB" in TEXT
-    assert registry._BYTES == 1 << 20
+    assert f"else {push._SECONDS} and one more for each MiB" in TEXT
+    assert push._BYTES == 1 << 20
 
 
 @pytest.mark.parametrize("option", ["--cmd", "--user"])

@@ -20,7 +20,7 @@ from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.generation.manifest import layers
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value
-from generator.image import registry
+from generator.imageread import registry
 from generator.oci.files import facts
 
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image into a registry, and out of one.
-
-The work is skopeo's, which knows credentials and certificates, and uploads blobs first.
-"""
+"""Run skopeo, and fetch images from registries with it. It knows credentials and certificates."""
 
 import contextlib
 import math
@@ -18,20 +15,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.settings import timeout
 from ..base.signals import unwinding
-from ..imageread.documents import DIGEST, Descriptor, Index, Manifest
-from ..imageread.references import Reference, reference
 from ..oci.blob import sha256
-from . import layout
-from .assemble import Image
-from .progress import Progress
+from .documents import DIGEST, Descriptor, Index, Manifest
+from .references import reference
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"
-_SECONDS = 300  # to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT says otherwise
-_BYTES = 1 << 20
 _FETCHING = 3600  # seconds for an image of unknown size
 _LOOK = 0.1  # seconds from one look at what skopeo has fetched to the next
 _MAX_SAID = 1 << 22  # bytes of a manifest, as registries have it
@@ -42,7 +33,7 @@ _SLACK = 1 << 20  # bytes that skopeo writes beside what it fetches, and the blo
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
-_COPY = ("copy", "--quiet", "--all", "--preserve-digests")
+COPY = ("copy", "--quiet", "--all", "--preserve-digests")
 _HINTS = (  # what a registry's answer asks for
     (
         r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
@@ -140,13 +131,6 @@ def find() -> str:
     return found
 
 
-def check(reference: Reference, image: Image | None = None) -> None:
-    """Raise GeneratorError where *image*, once it is known, is not the one that *reference* has the digest of."""
-    find()
-    if image is not None and reference.digest and reference.digest != image.top.digest:
-        raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
-
-
 def fetch(name: str, work: Path) -> None:
     """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError.
 
@@ -167,7 +151,7 @@ def fetch(name: str, work: Path) -> None:
         room = f"{free:,} are free in {work.parent}; see TMPDIR" if size > free else f"at most {_MOST:,} are fetched"
         raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
     # By digest: else it could be another by now.
-    _, told, _ = skopeo.ask(*_COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=size + _SLACK)
+    _, told, _ = skopeo.ask(*COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=size + _SLACK)
     if told:
         raise skopeo.error(told)
 
@@ -202,33 +186,6 @@ def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descript
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise GeneratorError(f"{skopeo.shown}: no manifest: {error}") from error
     return [], [manifest.config, *manifest.layers]
-
-
-def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
-    """Push *image*, and return its reference by digest; *work* is a folder of this run's own.
-
-    Raises GeneratorError where it does not arrive as it is, and OSError.
-    """
-    check(reference, image)
-    (work / "layout").mkdir()
-    layout.add(work / "layout", image, "image", work, note)
-    name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
-    size = sum(blob.size for blob in image.blobs.values())
-    host = reference.host or "docker.io"
-    skopeo = Skopeo(find(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
-    with progress(f"pushing to {host}", False):
-        _, told, in_tls = skopeo.ask(*_COPY, "oci:layout:image", f"docker://{name}", side="dest-")
-    if told:
-        raise skopeo.error(told)
-    raw, told = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
-    if told:
-        raise skopeo.error(told)
-    if sha256(raw) != image.top.digest:
-        raise GeneratorError(
-            f"docker://{name}: the registry gives {sha256(raw)} for it, not {image.top.digest}, which was pushed; "
-            "see what stands between"
-        )
-    return f"{reference.name}@{image.top.digest}"
 
 
 def _size(folder: Path) -> int:
