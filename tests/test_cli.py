@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from support import INVOKE as PLAIN_INVOKE
 
-from generator.cli.commands import COMMANDS, INSTALLED, INVOKE, LETTERS, MODULE
+from generator.base.home import INSTALLED
+from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.program

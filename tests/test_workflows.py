@@ -13,7 +13,8 @@ import pytest
 import yaml
 from support import lack
 
-from generator.cli.commands import COMMANDS, INSTALLED, INVOKE
+from generator.base.home import INSTALLED
+from generator.cli.commands import COMMANDS, INVOKE
 from generator.machine import PROJECT, checks
 
 ACTION = PROJECT / "action.yml"
