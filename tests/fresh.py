@@ -74,7 +74,7 @@ def modules(*layers: str, language: str = "") -> set[str]:
 def everything() -> set[str]:
     """Return the paths of all outputs but the manifest."""
     modules_of_all = {f"output/{row.path}" for row in committed(LAYERS)}
-    return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | documents(*LAYERS)
+    return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | shown_documents(*LAYERS)
 
 
 def shown_documents(*layers: str) -> set[str]:

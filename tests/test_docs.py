@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
 
 import rooms  # noqa: E402
 
-from generator.base.home import INSTALLED
+from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.languages.language import API, Language, Options  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
