@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from copying import commit, git, run, write
+from copying import git, run, write
 from hostile_tree import HostileTree
 from support import lack, need
 
