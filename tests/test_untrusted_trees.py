@@ -14,6 +14,7 @@ from copying import git, run, write
 from hostile_tree import HostileTree
 from support import lack, need
 
+from generator import VERSION
 from generator.machine import PROJECT, venv
 
 SECONDS = 500  # an environment is made, and packages are downloaded
@@ -90,3 +91,45 @@ def test_the_hooks_run_nothing_of_the_repository_that_they_check(
         status, shown, _ = run(*command, environment=environment, seconds=SECONDS)
         assert hostile.executed() == []
         assert (status, "fresh: src/x.py (python, scratch)" in shown) == (0, True), shown
+
+
+# ---------------------------------------------------------------------------------------------
+# Documented commands
+
+
+def block(document: str, holds: str) -> str:
+    """Return the one block of shell commands in *document* that holds a text."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (PROJECT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (found,) = [each for each in blocks if holds in each]
+    return str(found)
+
+
+def shell(commands: str, home: Path) -> tuple[int, str, str]:
+    """Run *commands* in the working directory, with the tests' Python as python and python3."""
+    programs = home / "programs"
+    programs.mkdir(parents=True)
+    for name in ("python", "python3"):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (programs / name).chmod(0o755)
+    environment = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
+    return run(need("bash"), "-e", "-c", commands, environment=environment, seconds=SECONDS)
+
+
+def test_the_commands_that_check_a_copy_import_nothing_beside_it(hostile: HostileTree, tmp_path: Path) -> None:
+    write("python", "scratch", "windows_scratch.py")
+    status, shown, said = shell(block("docs/vendoring.md", "--verify"), tmp_path / "home")
+    assert hostile.executed() == []
+    assert (status, '"layerSize"' in shown) == (0, True), said
+    assert Path("layer.tar.gz").read_bytes() == (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
+
+
+def test_the_readmes_installation_by_hash_works(
+    toolchain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(toolchain)
+    home = tmp_path / "home"
+    status, _, said = shell(block("README.md", "pip install"), home)
+    if "Retrying" in said:
+        lack("the package index cannot be reached")
+    assert status == 0, said
+    assert run(str(home / "winscratch/bin/winscratch"), "--version") == (0, f"winscratch {VERSION}\n", "")
