@@ -123,13 +123,19 @@ def test_the_commands_that_check_a_copy_import_nothing_beside_it(hostile: Hostil
     assert Path("layer.tar.gz").read_bytes() == (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
 
 
-def test_the_readmes_installation_by_hash_works(
-    toolchain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_readmes_installation_by_hash_works_in_a_hostile_tree(
+    toolchain: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    write("python", "scratch", "src/x.py")
+    hostile = HostileTree(place, tmp_path / "marks")
     monkeypatch.chdir(toolchain)
     home = tmp_path / "home"
     status, _, said = shell(block("README.md", "pip install"), home)
     if "Retrying" in said:
         lack("the package index cannot be reached")
     assert status == 0, said
-    assert run(str(home / "winscratch/bin/winscratch"), "--version") == (0, f"winscratch {VERSION}\n", "")
+    winscratch = str(home / "winscratch/bin/winscratch")
+    assert run(winscratch, "--version") == (0, f"winscratch {VERSION}\n", "")
+    monkeypatch.chdir(place)
+    assert run(winscratch, "vendored", "src") == (0, "fresh: src/x.py (python, scratch)\n", "")
+    assert hostile.executed() == []
