@@ -247,7 +247,7 @@ COMMANDS = {
                 Option("label", "a label", "NAME=VALUE", True),
                 Option("annotation", "an annotation", "NAME=VALUE", True),
                 Option("user", "who the program runs as", "USER"),
-                Option("workdir", "the folder that the program starts in; for HostProcess, a folder of the node", "PATH"),
+                Option("workdir", "the folder that the program starts in; for HostProcess, one of the node", "PATH"),
                 Option("expose", "a port that the program listens to, as 80 or 53/udp", "PORT", True),
                 Option("platform", "windows/ARCH[:VERSION]; several make an index", "PLATFORM", True),
                 Option("config", "a file of TOML with any of these options", "FILE"),
