@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_tree import SETTINGS, HostileTree
 from support import need
 
 from generator.machine import PROJECT
@@ -217,6 +219,35 @@ def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Proj
     for name in ("invoke", "json", "generator", "tasks"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
     assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
+
+
+def test_nothing_of_a_hostile_working_directory_runs(project: Project, tmp_path: Path) -> None:
+    hostile = HostileTree(tmp_path / "hostile", tmp_path / "marks")
+    (hostile.root / "link").symlink_to("../project/invokew")
+    settings = SETTINGS | {"PATH": f".::bin:{project.env['PATH']}:", "XDG_CACHE_HOME": "cache"}
+    del project.env["WINSCRATCH_PYTHON"]
+    for program in (str(project.root / "invokew"), "../project/invokew", "./link"):  # the first sets up
+        told = project.tell(program=["/bin/sh", program], cwd=hostile.root, **settings)
+        assert hostile.executed() == []
+        assert (told["cwd"], told["prefix"]) == (str(hostile.root), str(project.root / ".venv"))
+
+
+@pytest.mark.parametrize("setting", ["PIP_CACHE_DIR", "XDG_CACHE_HOME"])
+def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project, tmp_path: Path, setting: str) -> None:
+    from pip._internal.cache import SimpleWheelCache
+    from pip._internal.models.link import Link
+
+    (wheel,) = Path(project.env["PIP_FIND_LINKS"]).glob("invoke-*.whl")
+    cache = tmp_path / "hostile/cache" / ("pip" if setting == "XDG_CACHE_HOME" else "")
+    poisoned = Path(SimpleWheelCache(str(cache)).get_path_for_link(Link(wheel.as_uri())))
+    poisoned.mkdir(parents=True)
+    hashes = {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
+    (poisoned / "origin.json").write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {"hashes": hashes}}))
+    shutil.copy(wheel, poisoned)
+    with zipfile.ZipFile(poisoned / wheel.name, "a") as archive:
+        archive.writestr("invoke_startup.pth", f"import os; open({str(tmp_path / 'executed')!r}, 'w')\n")
+    project.tell(program=[str(project.root / "invokew")], cwd=tmp_path / "hostile", **{setting: "cache"})
+    assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize("setting", ["HOME=/no", "PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1", "PATH=."])

@@ -138,7 +138,10 @@ def test_windows_sees_every_base_with_children_made_on_both_systems() -> None:
     said = "".join(step.get("run", "") for step in found["docker"]["steps"])
     assert "docker load" in said
     assert "docker build" in said
-    assert "--isolation host" in "".join(step.get("run", "") for step in found["hostprocess"]["steps"])
+    started = "".join(step.get("run", "") for step in found["hostprocess"]["steps"])
+    assert "--isolation host" in started
+    # The image has an entry point: words after the image's name are its arguments.
+    assert re.findall(r"hostprocess-child:1 (.*)", started) == ["-once"]
 
 
 def test_the_action_is_held_to_what_workflows_are(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     *source* holds files and folders as ``SRC[:DEST]``, which may be an os.PathLike, *to* where the image goes, as
     containers-transports(5) spells it. *platform* holds ``windows/amd64:10.0.20348`` and the like: none makes an
     image for Windows of any version, several an index. *expose* holds ports, ``80`` or ``53/udp``; *workdir* is a
-    path, ``C:\app``.
+    path, ``C:\app``. For HostProcess that path is the node's: leave it empty. Then *entrypoint* begins with the name
+    of a program at the image's root, or ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``.
     """
 
     source: tuple[Words, ...] = ()

@@ -105,7 +105,8 @@ def _pip_install(environment: Path, lock: Path, held: int, note: Say) -> None:
     required = re.findall(r"^([\w.-]+)==(\S+) \\$", wanted, re.MULTILINE)
     for force in ([], ["--force-reinstall"]):  # to pip, a package that lost files is installed
         command = [python, "-I", "-m", "pip", "install", *options, *force, "--requirement", str(lock)]
-        done = run(command, env=_pip_environment(python), held=[held])
+        # In the project: a relative cache-dir in the user's working directory could hold wheels of any content.
+        done = run(command, env=_pip_environment(python), cwd=PROJECT, held=[held])
         if done.returncode:
             why = "the package index cannot be reached" if "Retrying" in done.stderr else last_error(done, "ERROR: ")
             wheels = "; only wheels are taken" if why.startswith("No matching distribution") else ""
@@ -132,9 +133,8 @@ def _pip_environment(python: str) -> dict[str, str]:
     """Return the environment in which the pip of *python* heeds PIP_SETTINGS alone, from wherever they are set."""
     given = {name: value for name, value in _python_environment().items() if not name.startswith("PIP_")}
     # The setting called python has pip start another one, which would answer in its place.
-    settings = run(
-        [python, "-I", "-m", "pip", "config", "list"], env=_python_environment() | {"PIP_PYTHON": python}
-    ).stdout
+    env = _python_environment() | {"PIP_PYTHON": python}
+    settings = run([python, "-I", "-m", "pip", "config", "list"], env=env, cwd=PROJECT).stdout
     kept = {"PIP_RETRIES": "2", "PIP_CONFIG_FILE": os.devnull}
     for section in ("global", "install", ":env:"):  # each overrides the one before
         for name, value in re.findall(rf"^{section}\.([\w-]+)=(.*)$", settings, re.MULTILINE):
