@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.commands import COMMANDS, told
+from generator.cli.commands import COMMANDS, told
 from generator.machine import PROJECT
 
 WORKFLOWS = [*sorted(PROJECT.glob(".github/workflows/*.yml")), PROJECT / "action.yml"]
@@ -18,7 +18,7 @@ DOCUMENTS = [
     *sorted(PROJECT.glob(".ci/*")),
     *WORKFLOWS,
 ]
-DOCSTRINGS = [PROJECT / "generator/commands.py", *sorted(PROJECT.glob("generator/image/*.py"))]
+DOCSTRINGS = [PROJECT / "generator/cli/commands.py", *sorted(PROJECT.glob("generator/image/*.py"))]
 
 
 def name_of(path: Path) -> str:

@@ -130,7 +130,9 @@ def test_a_layout_is_shown_without_the_layer_that_is_gone_or_another(tmp_path: P
         said("inspect", f"oci:{folder}")
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"hello", gzip.compress(b"hello", mtime=0), bytes(100), b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b", b"hello", gzip.compress(b"hello", mtime=0), bytes(100), b"\xff" * 5000]
+)
 def test_what_is_nothing_of_all_that_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(GeneratorError, match=r"file: neither a layer, .* by gzip or zstd, nor a registry hive$"):
