@@ -27,7 +27,7 @@ import msgspec
 
 from ..console import Say
 from ..errors import GeneratorError
-from ..reading import NO_FOLLOW, NO_WAIT, read_file
+from ..reading import read_file
 from ..unchanged import TEMPORARY
 from .sources import Entry
 
@@ -190,7 +190,7 @@ def settle(entries: Iterable[Entry], started: int) -> bool:
         return False
     try:
         for entry in recent:
-            descriptor = os.open(entry.source, os.O_RDONLY | NO_FOLLOW | NO_WAIT)
+            descriptor = entry.open()
             try:
                 os.fsync(descriptor)
             finally:

@@ -21,6 +21,7 @@ from layering import fill, make, tar_of
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.image.cache import Cache, Record, open_cache, still
+from generator.image.folders import Folders
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import Entry, Stamp, collect
@@ -396,7 +397,8 @@ def test_a_kill_at_any_point_leaves_a_cache_that_serves(folder: Path, tmp_path: 
 
 def test_collecting_alone_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    collect([Source(folder)], (), print)
+    with Folders() as folders:
+        collect([Source(folder)], (), print, folders)
     assert sorted(tmp_path.rglob("*")) == before
 
 
