@@ -107,8 +107,8 @@ class Folder:
         """List the folder; raises OSError. The `path` of an item is its name alone if AT_FOLDER."""
         if not AT_FOLDER:
             self.check()
-        with os.scandir(self._pool.descriptor(self) if AT_FOLDER else self.path()) as listed:  # type: ignore[type-var]
-            yield listed  # type: ignore[misc]
+        with os.scandir(self._pool.descriptor(self) if AT_FOLDER else self.path()) as listed:
+            yield listed
         if not AT_FOLDER:
             self.check()
 
@@ -221,12 +221,20 @@ def open_below(top: Folder, path: str) -> io.BufferedReader:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     folder = top
     for part in parents:
+        _refuse_link(folder, part)
         folder = folder.child(part)
+    _refuse_link(folder, name)
     opened = folder.open(name)
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
         raise OSError(errno.EINVAL, "it is no regular file")
     return os.fdopen(opened, "rb")
+
+
+def _refuse_link(folder: Folder, name: str) -> None:
+    """Raise OSError with a hint for a link; opening refuses one that comes later."""
+    if _leads_elsewhere(folder.stat(name)):
+        raise OSError(errno.ELOOP, "it is a link, which is not followed; copy the folder by `cp -rL`", name)
 
 
 def changed(path: str) -> GeneratorError:
