@@ -199,5 +199,5 @@ def _is_ours(path: Path) -> bool:
 
 def _is(path: Path, data: bytes) -> bool:
     with contextlib.suppress(GeneratorError):
-        return read_file(path, str(path)) == data
+        return read_file(path, str(path), follow=False) == data
     return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from support import lack
 
+LASTING = 1 << 30  # calls: to the end of a run
 _EVENTS = ("open", "os.scandir", "os.rename", "os.link")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _hooks: list[Callable[[str, tuple[Any, ...]], None]] = []
@@ -27,10 +28,16 @@ def _hook(event: str, values: tuple[Any, ...]) -> None:
 _installed: list[bool] = []  # an audit hook stays for as long as the process lives
 
 
-def points(run: Callable[[], None], change: Callable[[], None], restore: Callable[[], None], names: set[str]) -> int:
+def points(
+    run: Callable[[], None],
+    change: Callable[[], None],
+    restore: Callable[[], None],
+    names: set[str],
+    calls: int = LASTING,
+) -> int:
     """Call *run* again and again, each time with *change* before a later call that has to do with *names*.
 
-    *names* holds what paths end in; a folder that is open counts always. *restore* comes before the call after that,
+    *names* holds what paths end in; a folder that is open counts always. *restore* comes so many *calls* later,
     or after the run. Return the number of runs in which there was a change.
     """
     if not _installed:
@@ -47,7 +54,7 @@ def points(run: Callable[[], None], change: Callable[[], None], restore: Callabl
             seen += 1
             if seen == point:
                 change()
-            elif seen == point + 1:
+            elif seen == point + calls:
                 restore()
 
         _hooks.append(hook)
@@ -57,7 +64,7 @@ def points(run: Callable[[], None], change: Callable[[], None], restore: Callabl
             _hooks.pop()
         if seen < point:
             return point - 1
-        if seen == point:
+        if seen < point + calls:
             restore()
     raise AssertionError("there is no end of it")
 
