@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagery
 import pytest
@@ -19,7 +20,7 @@ LINE = "[password-of-somebody"  # and no pattern
 HOSTILE = "evil\x1b[31m\u202e\x07##[error]\r\nname"
 
 
-def refused(work: Path, source: Path, **options: tuple[str, ...]) -> str:
+def refused(work: Path, source: Path, **options: Any) -> str:
     with pytest.raises(GeneratorError) as error:
         make(work, source, **options)
     return str(error.value)

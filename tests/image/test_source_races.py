@@ -21,6 +21,7 @@ from generator.errors import GeneratorError
 from generator.files import folder_below
 from generator.image import folders, sources
 from generator.image.opened import images
+from generator.locking import open_lock
 
 SECRET = b"from outside the source"
 FILES = ["a/b/c/f", "a/b/f", "a/f", "f"]
@@ -116,6 +117,25 @@ def test_a_file_that_is_exchanged_before_any_call_lets_nothing_in(what: str, at:
     work = works(top.parent)
     assert racing.points(lambda: attempt(top, next(work), lines), change, restore, NAMES) > 6
     assert any(line == f"{place}: {CHANGED}" for line in lines)
+
+
+@pytest.mark.usefixtures("_each_way")
+@pytest.mark.parametrize("calls", [1, racing.LASTING])
+def test_a_file_that_is_a_source_is_the_one_that_was_found(calls: int, top: Path) -> None:
+    place, kept = top / "a", top.parent / "kept"
+
+    def change() -> None:
+        place.rename(kept)
+        place.symlink_to(top.parent / "outside/a")
+
+    def restore() -> None:
+        place.unlink()
+        kept.rename(place)
+
+    lines: list[str] = []
+    work = works(top.parent)
+    assert racing.points(lambda: attempt(top / "a/f", next(work), lines), change, restore, NAMES, calls) > 0
+    assert lines == [f"{top}/a/f: {CHANGED}"]
 
 
 @pytest.mark.parametrize("at", ["a", "a/b", "f"])
@@ -246,6 +266,12 @@ def test_a_folder_that_is_deeper_than_paths_of_the_system(name: str, levels: int
             make(tmp_path / "without", top, exclude=(name,))
     finally:  # which pytest could not
         subprocess.run(["rm", "-rf", str(top)], check=True, timeout=60)
+
+
+def test_a_pipe_in_the_place_of_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NotADirectoryError):
+        open_lock(tmp_path / "pipe")
 
 
 def test_a_folder_below_another_is_reached_through_no_link(tmp_path: Path) -> None:
