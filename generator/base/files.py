@@ -63,6 +63,22 @@ class _Folder(NamedTuple):
         """Return what to call the file *name* in calls that are given the descriptor."""
         return name if self.descriptor is not None else os.path.join(self.path, name)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is anything called *name*, a link that leads nowhere included."""
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(self.name(name), dir_fd=self.descriptor, follow_symlinks=False)
+            return True
+        return False
+
+    def take(self, path: "Path | str", name: str) -> None:
+        """Move the file at *path* here, in the place of *name*."""
+        os.replace(path, self.name(name), dst_dir_fd=self.descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove the file *name* if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.name(name), dir_fd=self.descriptor)
+
 
 def replace(
     files: "Mapping[Path, bytes]",
@@ -104,6 +120,13 @@ def replace(
             for folder, temporary, _ in ready:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=folder.descriptor)
+
+
+@contextlib.contextmanager
+def folder_below(path: "Path", below: "Path") -> Iterator[_Folder]:
+    """Open the folder *path* below *below*, made if need be; raises OSError if a step on the way is a link."""
+    with contextlib.ExitStack() as stack:
+        yield _open_folder(path, below, stack)
 
 
 def _open_folder(path: "Path", below: "Path", stack: contextlib.ExitStack) -> _Folder:

@@ -20,7 +20,7 @@ def open_lock(folder: "os.PathLike[str] | str") -> int:
     lock a folder: there it is a file in the user's cache, so that it keeps one user's runs apart.
     """
     if _flock() is not None:
-        return os.open(folder, os.O_RDONLY)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe in its place would wait for a writer
     import hashlib
 
     name = os.path.normcase(os.path.realpath(folder)).encode("utf-8", "surrogatepass")

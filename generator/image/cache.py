@@ -28,7 +28,8 @@ import msgspec
 from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..base.home import TEMPORARY
-from ..base.reading import NO_FOLLOW, NO_WAIT, read_file
+from ..base.reading import read_file
+from ..generation.unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache
@@ -190,7 +191,7 @@ def settle(entries: Iterable[Entry], started: int) -> bool:
         return False
     try:
         for entry in recent:
-            descriptor = os.open(entry.source, os.O_RDONLY | NO_FOLLOW | NO_WAIT)
+            descriptor = entry.open()
             try:
                 os.fsync(descriptor)
             finally:

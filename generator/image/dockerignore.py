@@ -87,12 +87,13 @@ class Patterns(NamedTuple):
 def parse_file(text: str, shown: str) -> Patterns:
     """Return the patterns of a .dockerignore; raises GeneratorError naming *shown* and the line."""
     lines = enumerate(text.removeprefix(_BOM).split("\n"), 1)
+    # Errors name the line by its number alone, since the content may be meant for nobody's log.
     return _parsed((line, f"{shown}: line {number}") for number, line in lines if not line.startswith("#"))
 
 
 def parse(patterns: Sequence[str], shown: str) -> Patterns:
     """Return *patterns*, one each; raises GeneratorError naming *shown*."""
-    return _parsed((pattern, shown) for pattern in patterns)
+    return _parsed((pattern, f"{shown}: {brief(pattern)}") for pattern in patterns)
 
 
 def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
@@ -105,8 +106,10 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
             continue
         try:
             rules.append(Rule(back, _matcher(_clean(pattern, back=back))))
-        except (re.error, ValueError) as error:
-            raise GeneratorError(f"{shown}: {brief(line)}: no pattern: {error}") from error
+        except re.error as error:  # whose text has a part of the pattern
+            raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
+        except ValueError as error:
+            raise GeneratorError(f"{shown}: invalid pattern: {error}") from error
     return Patterns(tuple(rules))
 
 
@@ -196,7 +199,7 @@ def _literal(token: str) -> str:
     negated = token[1] == "^"
     ranges = token[1 + negated : -1]
     if not re.fullmatch(f"(?:{_RANGE.pattern})+", ranges, re.DOTALL):
-        raise ValueError(f"{token} is no range of characters")
+        raise ValueError("a [ ] holds no range of characters")
     made = ""
     for low, high in _RANGE.findall(ranges):
         made += re.escape(low[-1]) + ("-" + re.escape(high[-1]) if high else "")

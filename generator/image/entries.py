@@ -2,14 +2,13 @@
 """The list of what is in a layer, and the files themselves, to the layer's tar."""
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
-from ..base.reading import NO_FOLLOW, NO_WAIT
+from ..base.folders import changed, unread
 from ..oci.files import facts
 from ..security import descriptor, sddl
 from .model import LayerOptions
@@ -104,15 +103,15 @@ def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) 
     """
     size = entry.stamp.size if entry.stamp else 0
     try:
-        opened = os.open(entry.source, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
+        opened = entry.open()
     except OSError as error:
-        raise _unread(entry.source, error) from error
+        raise unread(entry.source, error) from error
     try:
         _check(opened, entry)
         if size < whole:
-            layer.add(entry.path, _Data(opened, entry.source).read(size), size=size, time=time)
+            layer.add(entry.path, _Data(opened, entry).read(size), size=size, time=time)
         else:
-            layer.add(entry.path, _Data(opened, entry.source, out), size=size, time=time)
+            layer.add(entry.path, _Data(opened, entry, out), size=size, time=time)
         _check(opened, entry)
         return bool(_attributes(opened) - _COMMON_ATTRIBUTES)
     finally:
@@ -130,9 +129,9 @@ def _attributes(opened: int) -> set[str]:
 class _Data:
     """A file's data, read as it is written; *out* begins a new member before the first of it."""
 
-    def __init__(self, opened: int, shown: str, out: Tar | None = None) -> None:
+    def __init__(self, opened: int, entry: Entry, out: Tar | None = None) -> None:
         self._opened = opened
-        self._shown = shown
+        self._entry = entry
         self._out = out
 
     def read(self, size: int) -> bytes:
@@ -146,29 +145,19 @@ class _Data:
                 parts.append(part)
                 size -= len(part)
         except OSError as error:
-            raise _unread(self._shown, error) from error
+            raise unread(self._entry.source, error) from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _check(opened: int, entry: Entry) -> None:
     """Raise GeneratorError where an open file is not what it was when it was found."""
     if stamp_of(os.fstat(opened)) != entry.stamp:
-        raise _changed(entry)
-
-
-def _changed(entry: Entry) -> GeneratorError:
-    return GeneratorError(f"{entry.source}: changed while the image was made; give the command again when it is still")
-
-
-def _unread(path: str, error: OSError) -> GeneratorError:
-    if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-        return GeneratorError(f"{path}: vanished while the image was made; give the command again when all is still")
-    return GeneratorError(f"{path}: cannot be read: {error.strerror}")
+        raise changed(entry.source)
 
 
 def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
     if code == "data":
-        return _changed(entry)
+        return changed(entry.source)
     if code == "case":
         capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
         folded = entry.path.translate(capitals)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import VERSION
 from ..base.console import Say
+from ..base.folders import Folders
 from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
@@ -41,10 +42,22 @@ def make_layers(
     security(options.security)
     started = time.time_ns()
     groups = [sources] if one_layer and sources else [[source] for source in sources]
-    plans = [collect(group, options.exclude, note) for group in groups]
-    if planned is not None:
-        planned([entry for plan in plans for entry in plan])
-    total, done = sum(map(_size, plans)), 0
+    with Folders() as folders:
+        plans = [collect(group, options.exclude, note, folders) for group in groups]
+        folders.close()  # so that each is looked for again, and an exchange shows, however many there are
+        if planned is not None:
+            planned([entry for plan in plans for entry in plan])
+        tell = _counter(sum(map(_size, plans)), progress)
+        cache = open_cache(note, environment) if LEVELS[options.compression] else None
+        return [
+            _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
+            for number, entries in enumerate(plans, 1)
+        ]
+
+
+def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
+    """Return a function that adds up bytes and reports them to *progress*, with the *total*."""
+    done = 0
 
     def tell(size: int) -> None:
         nonlocal done
@@ -52,11 +65,7 @@ def make_layers(
         if progress is not None:
             progress(done, total)
 
-    cache = open_cache(note, environment) if LEVELS[options.compression] else None
-    return [
-        _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
-        for number, entries in enumerate(plans, 1)
-    ]
+    return tell
 
 
 def _layer(

@@ -60,7 +60,7 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
     *work* is a folder of this run's own on the same file system. Blobs come first and the index last, so that
     whoever reads the layout meanwhile finds it whole. Raises GeneratorError and OSError, with the layout as it was.
     """
-    with files.lock(folder, note), contextlib.ExitStack() as undo:
+    with files.lock(folder, note), contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
         files.sweep(folder, deep=False)
         check(folder)
         for digest in (*image.blobs, *(document.digest for document in image.documents)):
@@ -71,11 +71,12 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
                 undo.callback(remove_empty, parent)
+        blobs = opened.enter_context(files.folder_below(folder / "blobs/sha256", folder))
         for digest, temporary in _ready(image, work, passing=_is_ours(folder)):
-            path = folder / blob_path(digest)
-            if not path.exists():
-                undo.callback(path.unlink, missing_ok=True)
-            temporary.replace(path)
+            name = digest.partition(":")[2]
+            if not blobs.has(name):
+                undo.callback(blobs.remove, name)
+            blobs.take(temporary, name)
         index = indexed(_read_index(folder), image, reference)
         listed = docker_listed(_read_docker_list(folder), image, reference)
         last = folder / INDEX_FILE
@@ -198,5 +199,5 @@ def _is_ours(path: Path) -> bool:
 
 def _is(path: Path, data: bytes) -> bool:
     with contextlib.suppress(GeneratorError):
-        return read_file(path, str(path)) == data
+        return read_file(path, str(path), follow=False) == data
     return False

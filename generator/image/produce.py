@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..base import console, home
 from ..base.console import Say
-from ..base.errors import GeneratorError, shorten
+from ..base.errors import GeneratorError, one_line, shorten
 from ..generation.committed import committed_blob
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform, Reference
@@ -46,6 +46,7 @@ def make(
     Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
     is about is then as it was, and so are those behind it; those before it have the image.
     """
+    note = _in_one_line(note)
     options = checked(options)
     destinations = [names.destination(text) for text in options.to]
     if not destinations:
@@ -93,6 +94,11 @@ def make(
     except OSError as error:
         raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
     return Made(image.top.digest, tuple(references))
+
+
+def _in_one_line(note: Say) -> Say:
+    """Return *note* for lines that may hold the names of files, which command neither a terminal nor a log."""
+    return lambda text: note(one_line(text))
 
 
 def _check_different(destinations: Sequence[Destination]) -> None:

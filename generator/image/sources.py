@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files and folders that an image is made of, to the list of what is in a layer."""
 
+import contextlib
 import io
 import os
 import stat
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..base.console import Say
-from ..base.errors import GeneratorError, brief
-from ..base.reading import read_file
+from ..base.errors import GeneratorError, brief, shorten
+from ..base.folders import AT_FOLDER, Folder, Folders, changed, open_file, read_small, unread
+from ..oci.files import facts
 from . import dockerignore
 from .dockerignore import Patterns
 from .model import Source
@@ -44,15 +46,25 @@ class Stamp(NamedTuple):
 class Entry(NamedTuple):
     """What a layer has at *path*, below C: and with a slash between its parts; *target* is a link's text.
 
-    *source* is where it is read, and *stamp* what it was when it was found; both are empty for a directory that
-    is there for what it holds alone.
+    It is read from *name* in *folder*, or from the path *name* without one; *stamp* is what it was when it was found.
+    All three are empty for a directory that is there for what it holds alone.
     """
 
     path: str
     kind: Kind
-    source: str = ""
+    name: str = ""
     stamp: Stamp | None = None
     target: str = ""
+    folder: Folder | None = None
+
+    @property
+    def source(self) -> str:
+        """The path of the file for errors."""
+        return self.folder.path(self.name, shown=True) if self.folder is not None else self.name
+
+    def open(self) -> int:
+        """Return a descriptor for reading; raises OSError, also if a folder on the way is another than was found."""
+        return self.folder.open(self.name) if self.folder is not None else open_file(self.name)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
@@ -111,8 +123,10 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
             raise GeneratorError(f"{target}: lies in {source.path}, which goes into the image; write it elsewhere")
 
 
-def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say) -> list[Entry]:
+def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
     """Return what *sources* put into one layer, in the order of the bytes of the paths' UTF-8.
+
+    *folders* opens what is in them, here and when entries are read.
 
     Links are kept, and no folder is entered through one, but where a source is itself a link. Raises
     GeneratorError for what cannot be read, what no layer can hold, and a path that two sources have.
@@ -120,7 +134,7 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say) -> lis
     found: dict[str, Entry] = {}
     patterns = dockerignore.parse(exclude, "--exclude")
     for source in sources:
-        for entry in _entries(source, patterns, note):
+        for entry in _entries(source, patterns, note, folders):
             known = found.setdefault(entry.path, entry)
             if known is not entry and {known.kind, entry.kind} != {"directory"}:
                 raise GeneratorError(
@@ -135,7 +149,7 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say) -> lis
     return [_linked(entry, found) if entry.kind == "file-link" else entry for entry in entries]
 
 
-def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
+def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> Iterator[Entry]:
     """Yield what one source has, in no order."""
     top = os.fspath(source.path)
     dest = place(source.dest)
@@ -150,7 +164,8 @@ def _entries(source: Source, exclude: Patterns, note: Say) -> Iterator[Entry]:
     if stat.S_ISDIR(stamp.mode):
         if dest:
             yield Entry(dest, "directory", top, stamp)
-        yield from _folder(top, dest, _filters(top, exclude, note))
+        folder = folders.top(os.path.realpath(top), (stamp.device, stamp.number), top)
+        yield from _folder(folder, dest, _patterns(folder, exclude, note))
     elif stat.S_ISREG(stamp.mode):
         into = not dest or source.dest[-1] in "/\\"
         name = os.path.basename(os.path.abspath(top))
@@ -168,42 +183,37 @@ def _colons(text: str) -> Iterator[int]:
         yield at
 
 
-def _filters(top: str, exclude: Patterns, note: Say) -> Mapping[str, Patterns]:
-    """Return the patterns that hold in a folder, by what stands before a path that they are matched with.
+def _patterns(top: Folder, exclude: Patterns, note: Say) -> Patterns:
+    """Return the patterns that hold in a folder: those of its own .dockerignore, then *exclude*.
 
-    A .dockerignore is looked for in the folder, and if there is none, beside it, as it is where the folder is a
-    part of what Docker would build.
+    A .dockerignore beside or above the folder is no part of the source: anybody could have put it there.
     """
-    real = os.path.realpath(top)
-    for folder, before in ((real, ""), (os.path.dirname(real), os.path.basename(real) + "/")):
-        path = os.path.join(folder, dockerignore.FILE)
-        if os.path.lexists(path):
-            text = read_file(path, path, dockerignore.MAX_FILE).decode("utf-8", "surrogateescape")
-            note(f"{top}: without what {path} names")
-            patterns = dockerignore.parse_file(text, path)
-            return {before: patterns, "": exclude} if before else {"": Patterns(patterns.rules + exclude.rules)}
-    return {"": exclude}
+    path = top.path(dockerignore.FILE, shown=True)
+    data = read_small(top, dockerignore.FILE, dockerignore.MAX_FILE)
+    if data is None:
+        return exclude
+    note(f"{path}: its patterns leave files out")
+    found = dockerignore.parse_file(data.decode("utf-8", "surrogateescape"), path)
+    return Patterns(found.rules + exclude.rules)
 
 
-def _folder(top: str, dest: str, filters: Mapping[str, Patterns]) -> Iterator[Entry]:
+def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[Entry]:
     """Yield what lies in a folder; *dest* is empty for C: itself."""
     start = f"{dest}/" if dest else ""
-    brings_back = any(patterns.brings_back for patterns in filters.values())
-    asked = [(before, patterns) for before, patterns in filters.items() if patterns.rules]
     hidden: dict[str, Entry] = {}  # excluded folders, by path, that may hold what is not
     waiting = [(top, "")]
     while waiting:
         folder, inside = waiting.pop()
         try:
-            with os.scandir(folder) as listed:
+            with folder.scan() as listed:
                 for item in listed:
                     path = inside + item.name
-                    out = bool(asked) and any(patterns.exclude(before + path) for before, patterns in asked)
-                    if out and not (brings_back and item.is_dir(follow_symlinks=False)):
+                    out = bool(patterns.rules) and patterns.exclude(path)
+                    if out and not (patterns.brings_back and item.is_dir(follow_symlinks=False)):
                         continue
-                    entry = _entry(item, start + path)
+                    entry = _entry(item, start + path, folder)
                     if entry.kind == "directory":
-                        waiting.append((item.path, path + "/"))
+                        waiting.append((_below(folder, entry), path + "/"))
                     if out:
                         hidden[path] = entry
                         continue
@@ -211,7 +221,21 @@ def _folder(top: str, dest: str, filters: Mapping[str, Patterns]) -> Iterator[En
                         yield from _shown(path, hidden)
                     yield entry
         except OSError as error:
-            raise _unread(error.filename or folder, error) from error
+            raise unread(folder.path(shown=True), error) from error
+
+
+def _below(folder: Folder, entry: Entry) -> Folder:
+    """Return the folder that *entry* in *folder* is; raises GeneratorError if it is too deep for a layer.
+
+    What is opened from folder to folder can be deeper than any path that a system call takes.
+    """
+    limits = facts().limits
+    if folder.depth >= limits.parts or len(entry.path) > limits.path:
+        raise GeneratorError(
+            f"{shorten(entry.source, 200)}: deeper than any path on Windows; move it up, or leave it out with --exclude"
+        )
+    stamp = entry.stamp
+    return folder.child(entry.name, (stamp.device, stamp.number) if stamp else None)
 
 
 def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
@@ -221,22 +245,28 @@ def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
             yield hidden.pop(path)
 
 
-def _entry(item: "os.DirEntry[str]", path: str) -> Entry:
-    if os.name == "nt":  # where what a folder tells of its files lacks their numbers
-        status = os.lstat(item.path)
+def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> Entry:
+    name = item.name
+    try:
+        # On Windows, what a folder tells of its files lacks their numbers.
+        status = item.stat(follow_symlinks=False) if AT_FOLDER else folder.stat(name)
+        stamp = stamp_of(status)
+        kind = stat.S_IFMT(stamp.mode)
         if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
-            raise GeneratorError(f"{item.path}: a junction, which leads elsewhere; leave it out with --exclude")
-    else:
-        status = item.stat(follow_symlinks=False)
-    stamp = stamp_of(status)
-    kind = stat.S_IFMT(stamp.mode)
-    if kind == stat.S_IFREG:
-        return Entry(path, "file", item.path, stamp)
-    if kind == stat.S_IFDIR:
-        return Entry(path, "directory", item.path, stamp)
-    if kind == stat.S_IFLNK:
-        return Entry(path, "file-link", item.path, stamp, os.readlink(item.path))
-    raise GeneratorError(f"{_special(item.path, stamp)}; leave it out with --exclude")
+            shown = folder.path(name, shown=True)
+            raise GeneratorError(f"{shown}: a junction, which leads elsewhere; leave it out with --exclude")
+        if kind == stat.S_IFREG:
+            return Entry(path, "file", name, stamp, "", folder)
+        if kind == stat.S_IFDIR:
+            return Entry(path, "directory", name, stamp, "", folder)
+        if kind == stat.S_IFLNK:
+            target = folder.readlink(name)
+            if stamp_of(folder.stat(name)) != stamp:
+                raise changed(folder.path(name, shown=True))
+            return Entry(path, "file-link", name, stamp, target, folder)
+    except OSError as error:
+        raise unread(folder.path(name, shown=True), error) from error
+    raise GeneratorError(f"{_special(folder.path(name, shown=True), stamp)}; leave it out with --exclude")
 
 
 def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
@@ -249,7 +279,9 @@ def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
         known = found.get(target.partition(":")[2].strip("/") if target[1:2] == ":" else target.strip("/"))
         leads = known is not None and known.kind == "directory"
     else:
-        leads = os.path.isdir(entry.source)
+        leads = False
+        with contextlib.suppress(OSError, ValueError):  # it leads nowhere
+            leads = entry.folder is not None and stat.S_ISDIR(entry.folder.stat(entry.name, follow=True).st_mode)
     return entry._replace(kind="directory-link") if leads else entry
 
 

@@ -12,15 +12,16 @@ import posixpath
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from ..base.errors import GeneratorError
-from ..base.files import is_link
-from ..base.reading import NO_FOLLOW, NO_WAIT
+from ..base.folders import Folders, open_below
+from ..base.reading import NO_WAIT
 from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, Untar
 
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
 BUFFER: Final = 1 << 18  # bytes
+_MOST_FOLDERS: Final = 4  # that stay open: blobs/sha256 in a layout
 _MAX_HOPS: Final = 8  # links on the way to a file in an archive; `docker save` had one
 
 
@@ -34,22 +35,21 @@ class Store(Protocol):
         """Close what is open."""
 
 
-class Folder(NamedTuple):
+class Folder:
     """A folder, none of whose files is reached through a link below it."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._folders = Folders(_MOST_FOLDERS)
+        self._top = self._folders.top(str(path))
 
     def open(self, path: str) -> io.BufferedReader:
         """Open a regular file."""
-        here = self.path
-        for part in path.split("/"):
-            here /= part
-            if is_link(here.lstat()):
-                raise OSError(errno.ELOOP, "it is a link, which is not followed; copy the folder by `cp -rL`")
-        return _open(here, NO_FOLLOW)
+        return open_below(self._top, path)
 
     def close(self) -> None:
-        """Close nothing, for each file is closed by who opened it."""
+        """Close the folders; the files stay open."""
+        self._folders.close()
 
 
 class Archive:
@@ -108,9 +108,9 @@ class Archive:
         self._file.close()
 
 
-def _open(path: Path, flags: int = 0) -> io.BufferedReader:
+def _open(path: Path) -> io.BufferedReader:
     """Open a regular file; raises OSError for anything else, without waiting for it."""
-    descriptor = os.open(path, os.O_RDONLY | NO_WAIT | flags)
+    descriptor = os.open(path, os.O_RDONLY | NO_WAIT)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no regular file")

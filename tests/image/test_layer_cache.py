@@ -19,6 +19,7 @@ import pytest
 from layering import fill, make, tar_of
 
 from generator.base.errors import GeneratorError
+from generator.base.folders import Folders
 from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.image.cache import Cache, Record, open_cache, still
@@ -396,7 +397,8 @@ def test_a_kill_at_any_point_leaves_a_cache_that_serves(folder: Path, tmp_path: 
 
 def test_collecting_alone_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    collect([Source(folder)], (), print)
+    with Folders() as folders:
+        collect([Source(folder)], (), print, folders)
     assert sorted(tmp_path.rglob("*")) == before
 
 

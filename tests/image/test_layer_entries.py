@@ -176,16 +176,23 @@ def test_a_dockerignore_in_the_folder_is_respected_and_told_of(tmp_path: Path) -
     said: list[str] = []
     (blob,) = make(tmp_path / "out", folder, said=said)
     assert names(blob) == ["deep", "deep/y.log", "keep"]
-    assert said == [f"{folder}: without what {folder}/.dockerignore names"]
+    assert said == [f"{folder}/.dockerignore: its patterns leave files out"]
     (blob,) = make(tmp_path / "again", folder, exclude=("deep", "!x.log"))
     assert names(blob) == ["keep", "x.log"]
 
 
-def test_a_dockerignore_beside_the_folder_means_it_by_its_name(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log"])
-    (tmp_path / ".dockerignore").write_text("in/*.log\n*.log\n")
-    (blob,) = make(tmp_path / "out", (folder, "app"))
-    assert names(blob) == ["app", "app/deep", "app/deep/y.log", "app/keep"]
+def test_a_dockerignore_beside_or_below_the_folder_does_not_count(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log", "deep/.dockerignore"])
+    for beside in (tmp_path / ".dockerignore", folder / "deep/.dockerignore"):
+        beside.write_text("in\nin/*\n*.log\n**\n")
+    (tmp_path / "way").symlink_to(folder)
+    said: list[str] = []
+    for number, source in enumerate((folder, tmp_path / "way")):
+        (blob,) = make(tmp_path / f"out{number}", source, said=said)
+        assert names(blob) == ["deep", "deep/.dockerignore", "deep/y.log", "keep", "x.log"]
+    (blob,) = make(tmp_path / "file", folder / "deep/y.log", said=said)
+    assert names(blob) == ["y.log"]
+    assert said == []
 
 
 def test_what_windows_has_no_form_for_is_told_once_in_one_line(tmp_path: Path) -> None:

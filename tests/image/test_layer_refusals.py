@@ -16,6 +16,7 @@ from support import lack
 
 from generator.base.console import Say
 from generator.base.errors import GeneratorError
+from generator.base.folders import Folders
 from generator.builder.wire import ROOT
 from generator.image import sources
 from generator.image.layers import make_layers
@@ -220,8 +221,8 @@ def test_a_file_that_changes_between_finding_and_reading(
     folder = fill(tmp_path / "in", ["a"])
     (folder / "b").write_bytes(b"x" * size)
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say) -> list[Entry]:
-        found = sources.collect(given, exclude, note)
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+        found = sources.collect(given, exclude, note, folders)
         CHANGES[change](folder / "b")
         return found
 
@@ -255,8 +256,8 @@ def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monke
     folder = fill(tmp_path / "in", ["sub/passwd"])
     other = fill(tmp_path / "other", ["passwd"])
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say) -> list[Entry]:
-        found = sources.collect(given, exclude, note)
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+        found = sources.collect(given, exclude, note, folders)
         (folder / "sub").rename(folder / "moved")
         (folder / "sub").symlink_to(other)
         return found
