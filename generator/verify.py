@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from . import VERSION, console, files, manifest, pipeline
+from . import VERSION, cloned, console, files, manifest, pipeline
 from .builder import choose, container
 from .builder.choose import Engine
 from .builder.container import ContainerEngine
@@ -53,7 +53,8 @@ def verify(
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), note=note)
-        findings = pipeline.compare(root, seen, record, damage, made, note)
+        findings = pipeline.compare(root, seen, record, damage, made)
+        findings += cloned.findings(root, seen, record, made.files, note)
     tools = _tools(builder)
     for line in _digests(made.files, made.blobs):
         say(line)
