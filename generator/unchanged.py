@@ -190,6 +190,6 @@ def _check_bytecode(root: str, folder: str, sources: set[str], strange: Strange)
 
 def content_hash(path: str, data: bytes) -> str:
     """Return ``sha256:…`` of a file's content, with LF line ends unless it is a blob."""
-    if not path.endswith(".gz"):
+    if not path.endswith(".gz") and b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     return "sha256:" + hashlib.sha256(data).hexdigest()
