@@ -476,4 +476,4 @@ def test_a_git_that_cannot_say_what_it_ignores_is_told(tree: Path) -> None:
     (tree / ".git").write_text("gitdir: nowhere\n")
     noted: list[str] = []
     assert pipeline.check(tree, documents, say=silent, note=noted.append, full=True, environment={}) == EXIT_OK
-    assert noted == ["git cannot say whether it ignores an output, which no clone would have then"]
+    assert noted == ["git cannot say what a clone would have of this checkout"]

@@ -3,32 +3,46 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 SECONDS = 30  # for git to answer
 
 
-def git(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,)) -> str | None:
+def git(
+    root: Path,
+    *arguments: str,
+    stdin: str = "",
+    good: tuple[int, ...] = (0,),
+    environment: Mapping[str, str] | None = None,
+) -> str | None:
     """Return what git says of the checkout *root*, or None where that is none, or git is not here or cannot say.
 
-    *good* are the exit statuses of an answer. Nothing of the caller's environment makes git look at another
-    repository, and no hook or monitor is run.
+    *good* are the exit statuses of an answer; *environment* has variables to add. Nothing of the caller's environment
+    makes git look at another repository, and no hook or monitor is run.
     """
-    said = git_bytes(root, *arguments, stdin=stdin, good=good)
+    said = git_bytes(root, *arguments, stdin=stdin, good=good, environment=environment)
     return None if said is None else os.fsdecode(said)
 
 
-def git_bytes(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,)) -> bytes | None:
+def git_bytes(
+    root: Path,
+    *arguments: str,
+    stdin: str = "",
+    good: tuple[int, ...] = (0,),
+    environment: Mapping[str, str] | None = None,
+) -> bytes | None:
     """Return what git says as it says it, as git() does."""
     if not (root / ".git").exists():
         return None
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
     try:
         done = subprocess.run(
             command,
             cwd=root,
-            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"},
+            env=kept | own | dict(environment or {}),
             input=os.fsencode(stdin),
             capture_output=True,
             check=False,

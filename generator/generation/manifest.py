@@ -18,15 +18,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STRANGE = "not made here; move it out of output/, which holds generated files only"
+# Why a clone would not have a file as it is here.
+IGNORED = "ignored by git, so that no clone has it"
+UNTRACKED = "untracked, so that no clone has it: git add it"
+OTHER = "not as git tracks it, so that a clone has other content: git add it, or take away what rewrites it"
+REMOVED = "tracked by git but not here, so that a clone has it: git rm it"
+REWRITTEN = "rewritten by git; remove this attribute:"
+BY_HAND = (STRANGE, IGNORED, UNTRACKED, OTHER, REMOVED, REWRITTEN)  # what generate does not mend
 MOST = 10  # changed inputs that are named; more tell nobody more
 
 
 class Seen(NamedTuple):
-    """A checkout as it is now: the content hash of each input and output by path, and what should not be there."""
+    """A checkout as it is now: the content hash of each input and output by path, and what should not be there.
+
+    *ids* are the digests that git may have of each, and of the manifest.
+    """
 
     inputs: dict[str, str]
     outputs: dict[str, str]
     strange: "list[Finding]"
+    ids: unchanged.Ids
 
 
 class Record(NamedTuple):
@@ -49,8 +60,9 @@ class Finding(NamedTuple):
 
 def look(root: "Path | str") -> Seen:
     """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
-    inputs, outputs, strange = unchanged.look(str(root))
-    return Seen(inputs, outputs, [Finding(path, why) for path, why in strange])
+    ids: unchanged.Ids = {}
+    inputs, outputs, strange = unchanged.look(str(root), ids)
+    return Seen(inputs, outputs, [Finding(path, why) for path, why in strange], ids)
 
 
 def layers(root: "Path | str") -> list[str]:
@@ -111,7 +123,7 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
     *because* are the inputs that changed since the outputs were made.
     """
     generate = "./invokew generate"
-    made = [finding for finding in findings if finding.reason != STRANGE]  # what is strange is to be moved, not made
+    made = [finding for finding in findings if not finding.reason.startswith(BY_HAND)]
     fix = generate if made else None
     if as_json:
         document: dict[str, Any] = {

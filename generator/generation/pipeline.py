@@ -123,7 +123,7 @@ def build_by(engine: "Engine", note: Say) -> Build:
     return lambda hives: choose.build_hives(engine, hives, note) if hives else {}
 
 
-def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made, note: Say) -> list[Finding]:
+def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made) -> list[Finding]:
     """Return what is not as it should be: each output that is not what was *made*, and what nothing makes."""
     findings = [Finding(MANIFEST, damage)] if damage else []
     findings += seen.strange
@@ -134,8 +134,6 @@ def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made, n
     for path in sorted(seen.outputs.keys() - made.files):
         ours = _is_ours(root, path, seen, record)
         findings.append(Finding(path, "left over: no layer or template makes it" if ours else manifest.STRANGE))
-    needed = [*made.files, *seen.inputs, MANIFEST]
-    findings += [Finding(path, "ignored by git, so that no clone has it") for path in _ignored(root, needed, note)]
     return findings
 
 
@@ -161,18 +159,6 @@ def _is_sealed(file: "Path") -> bool:
 
     found = provenance.read(file.read_bytes().decode("utf-8", "surrogateescape"))
     return found is not None and found[1]
-
-
-def _ignored(root: "Path", paths: Iterable[str], note: Say) -> list[str]:
-    """Return those of *paths* that git leaves out of a commit; none where this is no checkout of git's."""
-    from ..base.git import git
-
-    if not (root / ".git").exists():
-        return []
-    said = git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths), good=(0, 1))
-    if said is None:
-        note("git cannot say whether it ignores an output, which no clone would have then")
-    return (said or "").split("\0")[:-1]
 
 
 def _other_bytecode() -> list[Finding]:
@@ -223,16 +209,21 @@ def check(
     environment = os.environ if environment is None else environment
     if engine is not None and not rebuild:
         raise GeneratorError("--engine: means nothing without --rebuild")
+    from pathlib import Path
+
+    from . import clone
+
     with files.lock(root, note, shared=True):
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         findings: list[Finding] = []
+        outputs: Iterable[str] = ()
         ci = environment.get("CI") == "true"
-        if rebuild or full or ci or not unchanged.is_as_recorded(str(root), *seen):
-            from pathlib import Path
-
+        if rebuild or full or ci or not unchanged.is_as_recorded(str(root), *seen[:3]):
             try:
-                findings = _made_again(Path(root), documents, seen, record, damage, engine if rebuild else "", note)
+                findings, outputs = _made_again(
+                    Path(root), documents, seen, record, damage, engine if rebuild else "", note
+                )
             except ModuleNotFoundError as error:
                 # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
                 if rebuild or full or ci or damage or manifest.changed(record, seen):
@@ -241,6 +232,7 @@ def check(
                         f"{home.REMEDY}"
                     ) from error
                 findings = [*seen.strange, *manifest.differing(record, seen)]
+        findings += clone.findings(Path(root), seen, record, outputs, note)
     because = manifest.changed(record, seen) if findings and not damage else []
     for line in manifest.report(findings, because, as_json, environment):
         say(line)
@@ -249,15 +241,15 @@ def check(
 
 def _made_again(
     root: "Path", documents: Documents, seen: Seen, record: Record, damage: str, engine: str | None, note: Say
-) -> list[Finding]:
-    """Make everything again, by *engine* (None: the first that works; empty: none), and compare."""
+) -> tuple[list[Finding], Iterable[str]]:
+    """Make everything again, by *engine* (None: the first that works; empty: none); return findings and outputs."""
     build: Build = build_by_layout
     if engine != "":
         from ..builder import choose
 
         build = build_by(choose.select(engine, note, witness=True), note)
-    findings = compare(root, seen, record, damage, make(root, specified(root), build, documents, note=note), note)
-    return findings + _other_bytecode()
+    made = make(root, specified(root), build, documents, note=note)
+    return compare(root, seen, record, damage, made) + _other_bytecode(), made.files
 
 
 def generate(
@@ -287,7 +279,7 @@ def generate(
             files.sweep(root / "docs", deep=False)
         seen = manifest.look(root)
         record, damage = manifest.read(root)
-        if not force and unchanged.is_as_recorded(str(root), *seen):
+        if not force and unchanged.is_as_recorded(str(root), *seen[:3]):
             for line in _summary(root):
                 say(line)
             return EXIT_OK
@@ -300,8 +292,13 @@ def generate(
         if not force:
             chosen = [p for p in chosen if unchanged.content_hash(p, made.files[p]) != seen.outputs.get(p)]
         if dry_run:
-            for line in manifest.report(compare(root, seen, record, damage, made, note), [], False, {})[:-1]:
-                say(line)
+            from . import clone
+
+            findings = compare(root, seen, record, damage, made)
+            findings += clone.findings(root, seen, record, made.files, note)
+            for line in manifest.report(findings, [], False, {}):
+                if line.startswith("stale: "):
+                    say(line)
             for path in chosen:
                 say(f"would write {path}")
             return EXIT_OK

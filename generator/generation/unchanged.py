@@ -16,6 +16,7 @@ from ..base.errors import GeneratorError
 from ..base.home import LAYERS, TEMPORARY
 from ..base.locking import close_lock, open_lock, try_lock
 from ..base.reading import read_file
+from . import git_index
 
 MANIFEST = "output/manifest.json"
 REPORT = "docs/report.html"
@@ -26,9 +27,11 @@ FRESH = "fresh: every output is what its inputs make"
 _INPUT_FOLDERS = ("generator", "templates")
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
 _DOCUMENTS = (REPORT, *MAPS)  # outputs that stand among documents
+TRACKED = (*(f"{folder}/" for folder in (*_INPUT_FOLDERS, "output")), *_INPUT_FILES, *_DOCUMENTS, *git_index.ATTRIBUTES)
 _HALF = "left half written by a run that was killed"
 _LINK = "a symbolic link; put the file itself here"
 
+Ids = dict[str, tuple[bytes, ...]]  # by path, the digests that git may have of a file
 Strange = list[tuple[str, str]]  # paths of files that should not be there, each with the reason
 
 
@@ -39,7 +42,8 @@ def is_fresh(root: str) -> bool:
     except OSError:
         return False
     try:
-        return try_lock(descriptor, shared=True) and is_as_recorded(root, *look(root))
+        ids: Ids = {}
+        return try_lock(descriptor, shared=True) and is_as_recorded(root, *look(root, ids)) and _is_tracked(root, ids)
     finally:
         close_lock(descriptor)
 
@@ -47,6 +51,19 @@ def is_fresh(root: str) -> bool:
 def settles(root: str) -> bool:
     """Tell whether the bare staleness check ends here: *root* is fresh, and no CI asks for more than that."""
     return os.environ.get("CI") != "true" and is_fresh(root)
+
+
+def _is_tracked(root: str, ids: Ids) -> bool:
+    """Return True if a clone of *root* surely has all files as they are here, or *root* has no ``.git``."""
+    folder = git_index.git_folder(root)
+    if folder is None:
+        return True
+    tracked = git_index.read(folder, TRACKED)
+    if tracked is None or not git_index.keeps_content(root, tracked):
+        return False
+    for path in git_index.ATTRIBUTES:
+        tracked.pop(path, None)
+    return tracked.keys() == ids.keys() and all(tracked[path] in ids[path] for path in ids)
 
 
 def is_as_recorded(
@@ -97,23 +114,25 @@ def jinja2_version() -> str:
     return "unknown"
 
 
-def look(root: str) -> tuple[dict[str, str], dict[str, str], Strange]:
+def look(root: str, ids: Ids | None = None) -> tuple[dict[str, str], dict[str, str], Strange]:
     """Return what is below *root*: the content hash of each input and output by path, and what should not be there.
 
-    Raises GeneratorError for what cannot be read, or is no file to be read at all.
+    *ids* is given the digests that git may have of each, and of the manifest. Raises GeneratorError for what cannot be
+    read, or is no file to be read at all.
     """
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     strange: Strange = []
+    ids = {} if ids is None else ids
     for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output", *_DOCUMENTS):
         if os.path.islink(f"{root}/{path}"):
             strange.append((path, _LINK))
         elif path in _INPUT_FILES or path in _DOCUMENTS:
             if os.path.lexists(f"{root}/{path}"):
                 hashes = inputs if path in _INPUT_FILES else outputs
-                hashes[path] = content_hash(path, read_file(f"{root}/{path}", path))
+                _take(path, f"{root}/{path}", hashes, ids)
         else:
-            _walk(root, path, outputs if path == "output" else inputs, strange)
+            _walk(root, path, outputs if path == "output" else inputs, strange, ids)
     if os.path.isdir(f"{root}/docs"):
         left = (name for name in os.listdir(f"{root}/docs") if name[0] == "." and name.endswith(TEMPORARY))
         strange += [(f"docs/{name}", _HALF) for name in sorted(left)]
@@ -121,7 +140,12 @@ def look(root: str) -> tuple[dict[str, str], dict[str, str], Strange]:
     return inputs, outputs, strange
 
 
-def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange) -> None:
+def _take(path: str, file: str, hashes: dict[str, str], ids: Ids) -> None:
+    data = read_file(file, path)
+    hashes[path], ids[path] = content_hash(path, data), git_index.blob_ids(data)
+
+
+def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange, ids: Ids) -> None:
     """Hash the files of *folder* and below; folders that are links are not entered."""
     try:
         with os.scandir(f"{root}/{folder}") as scan:
@@ -146,9 +170,9 @@ def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange) -> N
         elif folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):
             strange.append((path, f"not a specification; {LAYERS} holds files NAME.toml alone"))
         elif is_folder:
-            _walk(root, path, hashes, strange)
+            _walk(root, path, hashes, strange, ids)
         else:
-            hashes[path] = content_hash(path, read_file(entry.path, path))
+            _take(path, entry.path, hashes, ids)
 
 
 def _check_bytecode(root: str, folder: str, sources: set[str], strange: Strange) -> None:
@@ -165,6 +189,6 @@ def _check_bytecode(root: str, folder: str, sources: set[str], strange: Strange)
 
 def content_hash(path: str, data: bytes) -> str:
     """Return ``sha256:…`` of a file's content, with LF line ends unless it is a blob."""
-    if not path.endswith(".gz"):
+    if not path.endswith(".gz") and b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     return "sha256:" + hashlib.sha256(data).hexdigest()

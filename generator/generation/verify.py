@@ -25,7 +25,7 @@ from ..builder import choose, container
 from ..builder.choose import Engine
 from ..builder.container import ContainerEngine
 from ..oci.blob import Blob, compress
-from . import manifest, pipeline
+from . import clone, manifest, pipeline
 from .manifest import blob_path
 from .unchanged import content_hash
 
@@ -56,7 +56,8 @@ def verify(
         seen = manifest.look(root)
         record, damage = manifest.read(root)
         made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), documents, note=note)
-        findings = pipeline.compare(root, seen, record, damage, made, note)
+        findings = pipeline.compare(root, seen, record, damage, made)
+        findings += clone.findings(root, seen, record, made.files, note)
     tools = _tools(builder)
     for line in _digests(made.files, made.blobs):
         say(line)

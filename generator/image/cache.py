@@ -29,7 +29,6 @@ from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
-from ..generation.unchanged import TEMPORARY
 from .sources import Entry
 
 FOLDER = "winscratch/layers"  # below the user's cache

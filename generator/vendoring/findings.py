@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ..base.console import json_document, workflow_error
 from ..base.home import PROGRAM
 from .find import stem
-from .state import EDITED, FRESH, MISSING, NEWER, NO_COPY, OUTDATED, UNKNOWN, UNLISTED, UNPAIRED, Copy
+from .state import EDITED, FRESH, MISSING, NEWER, NO_COPY, OUTDATED, UNCHECKED, UNKNOWN, UNLISTED, UNPAIRED, Copy
 
 Is = Callable[[Copy], bool]
 _UNLIST = f"or take it off the list: {PROGRAM} vendored --update --lock PATH"
@@ -30,6 +30,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
         _UNLIST,
     ),
     (lambda copy: copy.state == NO_COPY, "to fix: name only copies, and folders that hold some"),
+    (lambda copy: copy.state == UNCHECKED, "to fix: make the file smaller, or have git ignore it"),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),
 )
 

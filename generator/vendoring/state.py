@@ -17,11 +17,12 @@ from ..languages import provenance
 from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
 from ..oci.blob import Blob
-from . import vendor
-from .find import Found, is_marked
+from . import marks, vendor
+from .find import Found
 
 FRESH, OUTDATED, EDITED, UNKNOWN, NEWER = "fresh", "outdated", "edited by hand", "unknown layer", "newer version"
 MISSING, UNPAIRED, UNLISTED, NO_COPY = "missing", "unpaired", "not listed", "no copy"
+UNCHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class Catalogue:
 
 
 def read(file: Found) -> str:
-    """Return the text of a copy, bytes that are not UTF-8 as surrogates; raises GeneratorError if unreadable."""
-    return read_file(file.real, file.path, follow=False).decode("utf-8", "surrogateescape")
+    """Return the text of a copy as marks.decode() does; raises GeneratorError if unreadable."""
+    return marks.decode(read_file(file.real, file.path, follow=False))
 
 
 def check_copy(file: Found, catalogue: Catalogue) -> Copy:
@@ -82,7 +83,7 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
     text = read(file)
     fields = provenance.recorded(text)
     if fields is None:
-        marked = is_marked(text.encode("utf-8", "surrogateescape"))
+        marked = marks.is_marked(text.encode("utf-8", "surrogateescape"))
         return Copy(file, "", "", EDITED if marked else NO_COPY, "it has no winscratch line")
     version = fields.get("version")
     newer = f"made by {shorten(version)}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
@@ -93,6 +94,8 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
     made_from, intact = found
     state, detail = _state(text, made_from, intact, newer, catalogue)
     renewable = state != EDITED or not detail  # the detail says what stands in the way
+    if state == EDITED and not detail and marks.is_reencoded(text):
+        detail = "not UTF-8, or with a byte order mark"
     return Copy(file, made_from.layer, made_from.language, state, detail, made_from, renewable)
 
 

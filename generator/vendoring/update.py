@@ -131,8 +131,9 @@ def update_lists(copies: list[Copy], search: Search, work: Work, *, begin: bool)
 
 def missing(folder: Path, search: Search) -> list[tuple[str, Entry]]:
     """Return what the list in *folder* has below the folders that were looked through, and was not found there."""
+    there = search.files.keys() | {file.real for file in search.unchecked}
     return [
         (name, entry)
         for name, entry in search.entries[folder].items()
-        if folder / name not in search.files and any(above in search.folders for above in (folder / name).parents)
+        if folder / name not in there and any(above in search.folders for above in (folder / name).parents)
     ]

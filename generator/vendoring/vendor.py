@@ -20,6 +20,7 @@ from ..oci import blob as layers
 from . import lock_file
 from .change import Change
 from .lock_file import Entry
+from .marks import decode
 
 
 def vendor(
@@ -174,9 +175,9 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 
 
 def _text(path: Path) -> str | None:
-    """Return the text of a file, None where there is none; bytes that are not UTF-8 become surrogates."""
+    """Return the text of a file as marks.decode() does, None where there is none."""
     if path.is_file():
-        return read_file(path, str(path)).decode("utf-8", "surrogateescape")
+        return decode(read_file(path, str(path)))
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None

@@ -13,7 +13,7 @@ from . import lock_file
 from .find import Found, Search, find
 from .findings import may_be_forced, report
 from .pairs import complete
-from .state import EDITED, FRESH, MISSING, NO_COPY, UNLISTED, Catalogue, Copy, check_copy
+from .state import EDITED, FRESH, MISSING, NO_COPY, UNCHECKED, UNLISTED, Catalogue, Copy, check_copy
 from .update import Work, missing, update_copies, update_lists
 
 
@@ -48,7 +48,9 @@ def check(
     paths = list(paths)
     catalogue = Catalogue(root)
     search = find(paths, note)
-    if not (search.files or allow_none or any(missing(folder, search) for folder in search.entries)):
+    if not (
+        search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
+    ):
         raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
@@ -58,6 +60,7 @@ def check(
         update_lists(copies, search, work, begin=lock)
         if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
             note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+    copies += [Copy(file, "", "", UNCHECKED, "too large for a copy") for file in search.unchecked]
     copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)
     for line in report(copies, paths, as_json, os.environ if environment is None else environment):
         say(line)

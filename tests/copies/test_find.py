@@ -9,6 +9,7 @@ import pytest
 from copying import commit, git, shown, states, write
 
 from generator.base.errors import GeneratorError
+from generator.languages.table import LANGUAGES
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -141,6 +142,64 @@ def test_links_pipes_and_odd_names_are_no_trap(place: Path, tmp_path: Path) -> N
             "::error file=a%0Ab%2Cc%3Ad%25\\udcff.py::edited by hand: a b,c:d%25\\udcff.py (python, scratch)",
         ],
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_copy_in_another_encoding_is_found_and_only_force_makes_it_anew(language: str, encoding: str) -> None:
+    write(language, "scratch", "copy/")
+    before = {path: path.read_bytes() for path in sorted(Path("copy").iterdir())}
+    for ends in ("\n", "\r\n", "\r"):
+        for path, data in before.items():
+            path.write_bytes(data.decode().replace("\n", ends).encode(encoding))
+        found = states()
+        assert found.keys() == {str(path) for path in before}
+        assert {state.partition(":")[0] for state in found.values()} == {"edited by hand"}
+        assert states(update=True) == found
+        if ends != "\r":
+            assert {*states(update=True, force=True).values()} == {"fresh: updated"}
+            assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_a_file_is_called_and_where_its_line_stands_hides_no_copy(place: Path) -> None:
+    """Endings, capitals, folders with a dot, and a line that was moved far down, across what is read at a time."""
+    write("python", "scratch", "made.py")
+    text = Path("made.py").read_text()
+    expected = {"made.py": "fresh"}
+    for name in ("x.pyw", "x.PYW", "x.pyi", "script", "x.py.in", "x.unknown", ".hidden/.x.py", ".x", "x."):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text(text)
+        expected[name] = "fresh"
+    for size in (8180, (1 << 20) - 40, (1 << 20) - 3, 5 << 20):
+        for name in (f"{size}.py", f"{size}"):
+            (place / name).write_text("#" * (size - 1) + "\n" + text)
+            expected[name] = "edited by hand"
+        (place / f"{size}.cs").write_bytes(("#" * (size // 2 - 1) + "\n" + text).encode("utf-16"))
+        expected[f"{size}.cs"] = "edited by hand: not UTF-8, or with a byte order mark"
+    for name in ("x.md", "x.patch", "x.json"):  # what quotes a copy
+        (place / name).write_text(text)
+    (place / "binary").write_bytes(bytes(range(256)) * 16 + text.encode())
+    assert states() == expected
+
+
+def test_a_symlink_to_a_copy_elsewhere_is_noted(place: Path, tmp_path: Path) -> None:
+    write("python", "scratch", str(tmp_path / "outside") + "/")
+    copy = tmp_path / "outside/windows_scratch.py"
+    (tmp_path / "outside/other.py").touch()
+    shutil.copy(copy, place / "x.py")
+    for name, target in {
+        "copy.py": copy,
+        "folder": copy.parent,
+        "other.py": copy.with_name("other.py"),
+        "inside.py": place / "x.py",
+        "loop": place / "loop",
+        "device.py": Path("/dev/zero"),
+    }.items():
+        (place / name).symlink_to(target)
+    notes: list[str] = []
+    assert states(notes=notes) == {"x.py": "fresh"}
+    remark = "which is not checked; name it to have it checked"
+    assert sorted(notes) == [f"copy.py: a symlink to {copy}, {remark}", f"folder: a symlink to {copy.parent}, {remark}"]
 
 
 def test_a_path_that_is_not_there_or_cannot_be_read_is_an_error() -> None:

@@ -12,8 +12,9 @@ import pytest
 from layering import fill, make, names
 from support import lack
 
+from generator.base import folders
 from generator.base.errors import GeneratorError
-from generator.image import Options, dockerignore, folders
+from generator.image import Options, dockerignore
 from generator.image import make as make_image
 
 LINE = "[password-of-somebody"  # and no pattern
