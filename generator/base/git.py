@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 SECONDS = 30  # for git to answer
 
@@ -31,8 +32,9 @@ def git_bytes(
     stdin: str = "",
     good: tuple[int, ...] = (0,),
     environment: Mapping[str, str] | None = None,
+    to: IO[bytes] | None = None,
 ) -> bytes | None:
-    """Return what git says as it says it, as git() does."""
+    """Return git's output as bytes, as git() does; b"" if it is written to the file *to*."""
     if not (root / ".git").exists():
         return None
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -44,10 +46,11 @@ def git_bytes(
             cwd=root,
             env=kept | own | dict(environment or {}),
             input=os.fsencode(stdin),
-            capture_output=True,
+            stdout=to or subprocess.PIPE,
+            stderr=subprocess.PIPE,
             check=False,
             timeout=SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode in good else None
+    return (done.stdout or b"") if done.returncode in good else None

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..base import console
-from ..base.console import Verbatim, json_document
-from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
+from ..base.console import Verbatim
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable, visible
 from ..bcd import decoding
-from ..hives.cells import Buffer
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..imageread.untar import FILE
 from . import entry_path, hexdump, json_form, regfile, resolve, terminal, tree
 from .entry_path import Place
-from .opened import HiveFile, Image, Layer, Opened, is_hive
+from .opened import HiveFile, Image, Layer, Opened
 from .regions import Regions
 
 
@@ -79,9 +78,9 @@ def _trees(found: Sequence[Opened], path: str, *, plain: bool, named: bool) -> i
 
 
 def _json(found: Sequence[Opened], path: str) -> int:
-    made = json_form.document([(each, entry_path.parse(path, bare=isinstance(each, HiveFile))) for each in found])
-    console.say(json_document(made))
-    return EXIT_STALE if json_form.is_damaged(made) else EXIT_OK
+    made = json_form.Document()
+    console.say_json(made.of([(each, entry_path.parse(path, bare=isinstance(each, HiveFile))) for each in found]))
+    return EXIT_STALE if made.damaged else EXIT_OK
 
 
 def _bcd(found: Sequence[Opened]) -> int:
@@ -100,7 +99,7 @@ def _bcd(found: Sequence[Opened]) -> int:
     return EXIT_OK
 
 
-def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, Buffer]]:
+def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
     """Yield the hives of all that was opened, each with its name."""
     for opened in found:
         if isinstance(opened, HiveFile):
@@ -108,8 +107,8 @@ def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, Buffer]]:
             continue
         for layer in opened.layers if isinstance(opened, Image) else (opened,):
             for entry in layer.entries:
-                if entry.kind == FILE and is_hive(content := layer.content(entry)):
-                    yield f"{layer.name}: {entry.name}", content
+                if layer.is_hive(entry):
+                    yield f"{layer.name}: {visible(entry.name)}", layer.content(entry)[:]
 
 
 def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
@@ -133,15 +132,14 @@ def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
     return having[0]
 
 
-def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[Buffer, int]:
+def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[bytes, int]:
     """Return the hive that *place* is in, and where in the file it begins."""
     if isinstance(opened, HiveFile):
         return opened.data, 0
-    entries = [entry for entry in place.entries(opened.entries) if entry.kind == FILE]
-    hives = [entry for entry in entries if is_hive(opened.content(entry))]
+    hives = [entry for entry in place.entries(opened.entries) if opened.is_hive(entry)]
     if len(hives) != 1:
         raise GeneratorError(f"{opened.name}: {place.path or '.'} is no registry hive; name one of its entries")
-    return opened.content(hives[0]), hives[0].offset
+    return opened.content(hives[0])[:], hives[0].offset
 
 
 def _reg(found: Sequence[Opened], path: str) -> int:
@@ -167,7 +165,7 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
     opened = _one(found, "--hex", path)
     place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
     data = opened.data if isinstance(opened, HiveFile) else opened.tar
-    regions = Regions(data[:])
+    regions = Regions(data, lazy=True)
     start = 0  # of the file that offsets count from
     if place.key is not None:
         hive, start = _hive_at(opened, place)

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..base.errors import GeneratorError, counted
+from ..base.errors import GeneratorError, counted, visible
 from ..bcd.names import Notes
 from ..hives.cells import Buffer
 from ..hives.check import VERDICTS
@@ -15,7 +15,7 @@ from ..hives.value_text import decoded, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from . import entry_text
 from .entry_path import Place, absent
-from .opened import HiveFile, Image, Layer, Opened, is_hive
+from .opened import HiveFile, Image, Layer, Opened
 from .terminal import Line, fit
 
 _MOST_BYTES: Final = 32  # of data that a line shows
@@ -71,11 +71,10 @@ def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
             yield Line(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
     for entry, depth, name, last in _nested(entries):
         yield Line(level + 1 + depth, (("name", name), *_entry_parts(entry)), last)
-        content = layer.content(entry) if entry.kind == FILE else b""
-        if is_hive(content):
-            yield from hive_lines(content, level + 2 + depth, place.key, entry.name)
+        if layer.is_hive(entry):
+            yield from hive_lines(layer.content(entry)[:], level + 2 + depth, place.key, entry.name)
         elif place.key is not None:
-            raise GeneratorError(f"{layer.name}: {entry.name} is no hive, so it has no keys")
+            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
     for damage in layer.damage:
         yield Line(level + 1, (("bad", str(damage)),), remark=True)
 
@@ -150,7 +149,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
             style = "bad" if finding.level == Level.REFUSED else ""
             yield Line(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
     if not found and path:
-        raise GeneratorError(f"{shown}: has no key {chr(92).join(path)!r}")
+        raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
     if not path:
         counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}"
         counts += f": {VERDICTS[reading.level]}"
