@@ -14,7 +14,7 @@ HERE = Path(__file__).absolute().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # as a program this file is started from anywhere
 
-from generator import VERSION  # noqa: E402
+from generator import VERSION
 from generator.generation import manifest  # noqa: E402
 from generator.languages import render, table  # noqa: E402
 

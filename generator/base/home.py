@@ -9,8 +9,7 @@ import os
 import sys
 
 CHECKOUT = __name__.partition(".")[0] == "generator"
-# pathlib would cost as much as the staleness check
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))  # pathlib would cost as much as the staleness check
 ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
 # What the user starts, in commands that we advise.
 PROGRAM = "./invokew" if CHECKOUT else "winscratch"

@@ -74,7 +74,7 @@ class _Value(_Record, frozen=True):
 
 class _Key(_Record, frozen=True):
     path: str
-    values: tuple[_Value, ...] = ()
+    value_data: tuple[_Value, ...] = ()
 
 
 class _Hive(_Record, frozen=True):
@@ -93,7 +93,7 @@ class _Bcd(_Record, frozen=True):
 
 class _File(_Record, frozen=True):
     path: str
-    bcd: _Bcd | None = None
+    encoding: _Bcd | None = None
     hive: _Hive | None = None
     text: str | None = None
     hex: str | None = None

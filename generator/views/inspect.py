@@ -37,7 +37,7 @@ def inspect(
 
     Return 0, or 1 where one is damaged, so that the view ends early, but 0 then, too, where *textconv*.
     """
-    forms = {"--hex": hex is not None, "--reg": reg is not None, "--bcd": bcd, "--json": json}
+    forms = {"--hex": hex is not None, "--reg": reg is not None, "--bcd": decoding, "--json": json}
     if sum(forms.values()) > 1:
         raise GeneratorError(f"inspect: give one of {', '.join(forms)}")
     if (offset or length) and hex is None:
@@ -55,7 +55,7 @@ def inspect(
         status = _hex(found, hex, _number("--offset", offset), _number("--length", length), plain=plain)
     elif reg is not None:
         status = _reg(found, reg)
-    elif bcd:
+    elif decoding:
         status = _bcd(found)
     elif json:
         status = _json(found, path or "")
