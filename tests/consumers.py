@@ -11,14 +11,13 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 if __name__ != "__main__":
-    from support import need
+    from support import HANG, serve, wait_until
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
@@ -95,7 +94,6 @@ def run(*command: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
 @contextlib.contextmanager
 def registry(folder: Path) -> Iterator[str]:
     """Run Debian's docker-registry, its store below *folder*, and yield the address it listens on."""
-    program = need("docker-registry")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -104,19 +102,21 @@ def registry(folder: Path) -> Iterator[str]:
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/store}}}}\n"
         f"http: {{addr: '{address}'}}\n"
     )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=HANG).close()
+            return True
+        return False
+
+    process = serve(config, folder / "log")
     try:
-        for _ in range(100):
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-                break
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
+        wait_until(answers)
         yield address
     finally:
         process.kill()
-        process.wait(30)
+        process.wait()
 
 
 if __name__ == "__main__":

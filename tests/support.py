@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import os
+import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,8 @@ from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
+
+HANG = 300  # seconds after which a wait counts as hung; tests assert an order of events, never a speed
 
 BUILDER = "builtin"  # the engine for tests that take any: it is always there
 
@@ -45,11 +50,27 @@ def selected(name: str) -> choose.Engine:
         lack(str(error))
 
 
-def wait_until(question: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
+def wait_until(question: Callable[[], object]) -> None:
+    """Ask *question* until its answer is true; fail after HANG seconds."""
+    end = time.monotonic() + HANG
     while not question():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def serve(config: Path, log: Path) -> "subprocess.Popen[bytes]":
+    """Start Debian's registry, without the variables REGISTRY_… which it would take for settings of its own."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    with log.open("wb") as said:
+        return subprocess.Popen([need("docker-registry"), "serve", config], env=env, stdout=said, stderr=said)
+
+
+def extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack an *archive* of the tests' own; Python has filters from 3.11.4 on, and warns without one from 3.12 on."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+    else:
+        archive.extractall(folder)  # noqa: S202
 
 
 def group_members(group: int) -> list[int]:
@@ -71,14 +92,22 @@ class StandIn:
     def __init__(self, folder: Path, name: str, script: str) -> None:
         self.path = folder / name
         self._log = folder / f"{name}.log"
-        self._log.touch()
-        self.path.write_text(f'#!/bin/sh\necho "$$ $*" >>{self._log}\n{script}\n')
+        self._hung = folder / f"{name}.hung"
+        for log in (self._log, self._hung):
+            log.touch()
+        hang = f"hang() {{ echo >>{self._hung}; exec sleep infinity; }}"
+        self.path.write_text(f'#!/bin/sh\n{hang}\necho "$$ $*" >>{self._log}\n{script}\n')
         self.path.chmod(0o755)
 
     @property
     def calls(self) -> list[str]:
         """Its arguments, call by call."""
         return [line.partition(" ")[2] for line in self._log.read_text().splitlines()]
+
+    @property
+    def hung(self) -> int:
+        """How often its script has called the shell function `hang`, which never ends."""
+        return self._hung.stat().st_size
 
     @property
     def processes(self) -> list[int]:

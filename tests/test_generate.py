@@ -31,7 +31,7 @@ from fresh import (
     snapshot,
     written,
 )
-from support import BUILDER, selected
+from support import BUILDER, HANG, selected
 
 from generator.base import files
 from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
@@ -180,7 +180,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
 
     def late(*arguments: Any, **options: Any) -> None:
         storing.set()
-        assert waiting.wait(20)
+        assert waiting.wait(HANG)
         store(*arguments, **options)
 
     monkeypatch.setattr(pipeline, "_store", late)
@@ -189,7 +189,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
         target=pipeline.generate, args=(tree, documents), kwargs={"say": first.append, "note": silent}
     )
     run.start()
-    assert storing.wait(20)
+    assert storing.wait(HANG)
     second: list[str] = []
     noted: list[str] = []
 
@@ -198,7 +198,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
         waiting.set()
 
     assert pipeline.generate(tree, documents, say=second.append, note=note) == EXIT_OK
-    run.join(20)
+    run.join()
     assert written(first) == modules(*LAYERS, language="go")
     assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
     assert second[0] == NOTHING

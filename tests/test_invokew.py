@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from hostile_tree import SETTINGS, HostileTree
-from support import need
+from support import HANG, need
 
 from generator.machine import PROJECT
 from generator.machine.venv import LOCK
@@ -40,9 +40,9 @@ def load(c):
 
 @task
 def sleep(c):
-    import time
+    import signal
     print("asleep", flush=True)
-    time.sleep(60)
+    signal.pause()
 
 @task
 def fail(c):
@@ -75,7 +75,6 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
         )
 
     def tell(
@@ -273,7 +272,7 @@ def test_a_tasks_exit_status_stays_and_that_of_wrong_use_is_2(used: Project) -> 
 def test_an_interruption_is_130(used: Project) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background would hand on none
     with subprocess.Popen(["./invokew", "sleep"], cwd=used.root, env=used.env, stdout=subprocess.PIPE) as process:
-        limit = threading.Timer(60, process.kill)
+        limit = threading.Timer(HANG, process.kill)
         limit.start()
         assert process.stdout is not None
         assert process.stdout.readline() == b"asleep\n"
@@ -345,14 +344,17 @@ def test_a_package_without_a_wheel_is_not_built(project: Project, small_lock: st
 
 
 def test_killed_first_use_is_repaired_by_the_next(project: Project) -> None:
-    killed = subprocess.Popen(
-        ["./invokew", "tell"], cwd=project.root, env=project.env, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while not (project.root / ".venv/bin/python").exists():
-        assert killed.poll() is None
-        time.sleep(0.01)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
+    with socket.create_server(("127.0.0.1", 0)) as index:  # which never answers
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        env = project.env | {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": url, "PIP_TIMEOUT": "9999"}
+        killed = subprocess.Popen(
+            ["./invokew", "tell"], cwd=project.root, env=env, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        index.settimeout(HANG)
+        with index.accept()[0]:
+            os.killpg(killed.pid, signal.SIGKILL)
+            killed.wait()
+    assert (project.root / ".venv/bin/python").exists()
     assert not (project.root / ".venv/requirements.lock").exists()
     project.tell()
 
@@ -364,7 +366,7 @@ def test_two_first_uses_at_once_share_one_set_up(project: Project) -> None:
         )
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=120)[1] for process in both]
+    told = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert "".join(told).count("setting up .venv") == 1
 
