@@ -40,7 +40,7 @@ def action(toolchain: Path, tmp_path: Path) -> Action:
 
     def of(settings: dict[str, str]) -> tuple[int, str, str]:
         own = {"GITHUB_ACTION_PATH": str(toolchain), "TMPDIR": str(temporary), "WINSCRATCH_PATHS": "src\n"}
-        return run(need("bash"), *BASH, step["run"], environment={**settings, **own}, seconds=SECONDS)
+        return run(need("bash"), *BASH, step["run"], environment={**settings, **own})
 
     return of
 
@@ -88,7 +88,7 @@ def test_the_hooks_run_nothing_of_the_repository_that_they_check(
     for settings in ({}, {"PYTHONPATH": "path"}):
         environment = {"PRE_COMMIT_HOME": str(cache), **settings}
         command = (sys.executable, "-I", "-m", "pre_commit", "run", hook, "--all-files", "--verbose")
-        status, shown, _ = run(*command, environment=environment, seconds=SECONDS)
+        status, shown, _ = run(*command, environment=environment)
         assert hostile.executed() == []
         assert (status, "fresh: src/x.py (python, scratch)" in shown) == (0, True), shown
 
@@ -112,7 +112,7 @@ def shell(commands: str, home: Path) -> tuple[int, str, str]:
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         (programs / name).chmod(0o755)
     environment = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
-    return run(need("bash"), "-e", "-c", commands, environment=environment, seconds=SECONDS)
+    return run(need("bash"), "-e", "-c", commands, environment=environment)
 
 
 def test_the_commands_that_check_a_copy_import_nothing_beside_it(hostile: HostileTree, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import os
 import sys
 
 CHECKOUT = __name__.partition(".")[0] == "generator"
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))  # pathlib would cost as much as the staleness check
+# pathlib would cost as much as the staleness check
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(_PACKAGE) if CHECKOUT else _PACKAGE
 INSTALLED = "winscratch"  # the program that the package installs
 # What the user starts, in commands that we advise.
