@@ -154,8 +154,10 @@ def split(name: str) -> tuple[str, str, str]:
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
 
 
-def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream]:
+def unpack(blob: io.BufferedReader, shown: str = "a layer", *, careful: bool = False) -> tuple[str, Stream]:
     """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
+
+    With *careful*, all that is before damage in gzip can be read.
 
     Raises GeneratorError for zstd where this Python has none; reading raises OSError, EOFError or zlib.error where the
     blob is damaged.
@@ -163,7 +165,7 @@ def unpack(blob: io.BufferedReader, shown: str = "a layer") -> tuple[str, Stream
     start = blob.peek(4)
     compression = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     if compression == "gzip":
-        return compression, Gunzip(blob)
+        return compression, Gunzip(blob, careful=careful)
     if compression == "zstd":
         try:
             from compression import zstd  # type: ignore[import-not-found,unused-ignore]

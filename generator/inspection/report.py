@@ -89,8 +89,8 @@ def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
     subjects = []
     for opened in open_all(root, what, budget):
         for part, facts in _parts(opened):
-            data = part.data if isinstance(part, HiveFile) else part.tar
-            subjects.append(_subject(part, bytes(data), facts))
+            data = part.data if isinstance(part, HiveFile) else part.tar[:]
+            subjects.append(_subject(part, data, facts))
     return subjects
 
 

@@ -14,7 +14,7 @@ from ..oci.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from . import tree
 from .lines import Line, fit
 from .notes import Notes
-from .opened import HiveFile, Image, Layer, Opened, is_hive
+from .opened import HiveFile, Image, Layer, Opened
 from .places import Place, absent
 
 _MOST_BYTES: Final = 32  # of data that a line shows
@@ -70,9 +70,8 @@ def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
             yield Line(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
     for entry, depth, name, last in _nested(entries):
         yield Line(level + 1 + depth, (("name", name), *_entry_parts(entry)), last)
-        content = layer.content(entry) if entry.kind == FILE else b""
-        if is_hive(content):
-            yield from hive_lines(content, level + 2 + depth, place.key, entry.name)
+        if layer.is_hive(entry):
+            yield from hive_lines(layer.content(entry)[:], level + 2 + depth, place.key, entry.name)
         elif place.key is not None:
             raise GeneratorError(f"{layer.name}: {entry.name} is no hive, so it has no keys")
     for damage in layer.damage:
