@@ -133,8 +133,8 @@ def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Layer |
         if git_bytes(root, "cat-file", "blob", number, to=file) is None:
             raise GeneratorError(f"{revision}:{path}: git cannot say what it holds")
         file.seek(0)
-        with io.BufferedReader(io.FileIO(file.fileno(), closefd=False)) as written:
-            return open_data(f"{revision}:{path}", written, budget)
+        written: io.BufferedReader = io.BufferedReader(io.FileIO(file.fileno(), closefd=False))
+        return open_data(f"{revision}:{path}", written, budget)
 
 
 def layers_in(root: Path, revision: str) -> tuple[str, list[str]] | None:

@@ -149,7 +149,7 @@ def is_hive(data: bytes | Stored) -> bool:
 def regular(path: Path, shown: str) -> io.BufferedReader:
     """Open the regular file at *path*; raise GeneratorError, naming it *shown*."""
     try:
-        file = io.BufferedReader(io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT)), 2 * _HEAD)
+        file: io.BufferedReader = io.BufferedReader(io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT)), 2 * _HEAD)
     except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
         raise GeneratorError(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
