@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import console
 from ..console import Say, json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, visible
 from ..image.opened import images
 from .image import Checked, Findings, Layers, check
 from .rules import RULES
@@ -38,7 +38,7 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
 
 def _lines(checked: Checked) -> list[str]:
     lines = [
-        ": ".join(filter(None, (finding.where, finding.entry, finding.level, finding.message)))
+        ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
         for finding in checked.findings
     ]
     lines += [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import console
 from ..console import Verbatim
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable, visible
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..oci.untar import FILE
@@ -107,7 +107,7 @@ def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
         for layer in opened.layers if isinstance(opened, Image) else (opened,):
             for entry in layer.entries:
                 if layer.is_hive(entry):
-                    yield f"{layer.name}: {entry.name}", layer.content(entry)[:]
+                    yield f"{layer.name}: {visible(entry.name)}", layer.content(entry)[:]
 
 
 def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:

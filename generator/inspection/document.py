@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from ..errors import GeneratorError
+from ..errors import GeneratorError, visible
 from ..hives.check import findings
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
@@ -99,7 +99,7 @@ class Document:
         if layer.is_hive(entry):
             found["hive"] = self.hive(layer.content(entry)[:], place, entry.name)
         elif place.key is not None:
-            raise GeneratorError(f"{layer.name}: {entry.name} is no hive, so it has no keys")
+            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
         return found
 
     def hive(self, data: bytes, place: Place, shown: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Document:
         reading = visit.reading()
         keys = Streamed(self._keys(data, path))
         if path and not keys:
-            raise GeneratorError(f"{shown}: has no key {chr(92).join(path)!r}")
+            raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
         found = findings(reading)
         self.damaged |= any(each.level == Level.REFUSED for each in reading.findings)
         return {"keys": keys, "bcd": None if store is None else list(map(_object, store)), **found}

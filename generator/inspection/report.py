@@ -11,7 +11,7 @@ from typing import Final
 
 from .. import console, files, manifest, unchanged
 from ..console import Say
-from ..errors import EXIT_OK, GeneratorError
+from ..errors import EXIT_OK, GeneratorError, visible
 from ..git import git
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
@@ -60,7 +60,7 @@ def report(
     files.replace({target: page(root / "templates", title, subjects, sizes)})
     for subject in subjects:
         for line in subject.damage:
-            note(f"{subject.name}: {line}")
+            note(f"{subject.name}: {visible(line)}")
     say(f"wrote {target}")
     if show and not webbrowser.open(target.absolute().as_uri()):
         note(f"there is no browser to open; open {target} in one")
