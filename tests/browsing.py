@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from support import lack, need, wait_until
+from support import HANG, lack, need, wait_until
 
 from generator.builder.wire import ROOT
 from generator.unchanged import REPORT
@@ -19,7 +19,6 @@ from generator.unchanged import REPORT
 COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/browser"
 SCRIPTS = ROOT / "templates/report"
-SECONDS = 20  # that a step in a browser may take
 FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -36,7 +35,7 @@ def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium, without a window."""
     program = need("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS], timeout=1000 * SECONDS * 3)
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS], timeout=1000 * HANG)
         try:
             yield browser
         finally:
@@ -47,7 +46,7 @@ def chromium() -> Iterator[Browser]:
 def visit(browser: Browser, path: Path, **settings: Any) -> Iterator[Page]:
     """Open the report at *path*; fail if it says something to the console, has an error, or asks for another file."""
     context = browser.new_context(**settings)
-    context.set_default_timeout(1000 * SECONDS)
+    context.set_default_timeout(1000 * HANG)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(f"console: {message.type}: {message.text}"))

@@ -21,7 +21,7 @@ from generator.errors import GeneratorError
 from generator.languages.table import LANGUAGES
 from generator.machine import testing
 
-PROGRAM_SECONDS = 300  # less than a test may take as a whole
+PROGRAM_SECONDS = 900  # less than a test may take as a whole
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -97,7 +97,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         return made[-1]
 
     yield make
-    wait_until(lambda: not any(one.processes for one in made), 5)  # the kernel takes its time to kill
+    wait_until(lambda: not any(one.processes for one in made))  # the kernel takes its time to kill
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,13 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 if __name__ != "__main__":
-    from support import need
+    from support import HANG, need, wait_until
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
@@ -104,19 +103,22 @@ def registry(folder: Path) -> Iterator[str]:
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/store}}}}\n"
         f"http: {{addr: '{address}'}}\n"
     )
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=HANG).close()
+            return True
+        return False
+
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
     try:
-        for _ in range(100):
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-                break
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
+        wait_until(answers)
         yield address
     finally:
         process.kill()
-        process.wait(30)
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ NO_CI: dict[str, str] = {}
 def git(folder: Path, *arguments: str, check: bool = True) -> str:
     """Run git in *folder* as somebody; return what it says."""
     command = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
-    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
 
 def commit(folder: Path) -> None:
@@ -86,10 +86,8 @@ def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
     Path(path).write_text(provenance.seal(text), "utf-8")
 
 
-def run(*command: str, environment: dict[str, str] | None = None, seconds: int = 120) -> tuple[int, str, str]:
+def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
     """Run a program as on a machine that is no CI; return its status and what it says."""
     inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=inherited | (environment or {}), timeout=seconds
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=inherited | (environment or {}))
     return done.returncode, done.stdout, done.stderr

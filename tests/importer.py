@@ -18,7 +18,7 @@ def read_by_windows(data: bytes, folder: Path) -> list[dict[str, Any]]:
     program = folder / "backuptar.exe"
     command = [need("go"), "build", "-o", str(program), "./backuptar"]
     environment = os.environ | {"GOOS": "windows", "GOARCH": "amd64"}
-    subprocess.run(command, cwd=ROOT / "tests/go", env=environment, check=True, timeout=900)
+    subprocess.run(command, cwd=ROOT / "tests/go", env=environment, check=True)
     done = on_windows(program, folder=folder, data=data)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]

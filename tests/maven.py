@@ -16,13 +16,12 @@ if __name__ != "__main__":
 FOLDER = Path(__file__).parent / "java"
 LOCK = FOLDER / "jars.lock"
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
-SECONDS = 300  # the first time, everything has to be fetched
 
 
 def maven(program: str, *words: str | Path) -> None:
     """Run Maven, which has to succeed."""
     command = [program, "--batch-mode", "--quiet", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 

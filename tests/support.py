@@ -16,6 +16,8 @@ from generator.machine import debian
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
+HANG = 300  # seconds after which a wait counts as hung; tests assert an order of events, never a speed
+
 BUILDER = "builtin"  # the engine for tests that take any: it is always there
 
 
@@ -44,8 +46,9 @@ def selected(name: str) -> choose.Engine:
         lack(str(error))
 
 
-def wait_until(question: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
+def wait_until(question: Callable[[], object]) -> None:
+    """Ask *question* until its answer is true; fail after HANG seconds."""
+    end = time.monotonic() + HANG
     while not question():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
@@ -70,14 +73,22 @@ class StandIn:
     def __init__(self, folder: Path, name: str, script: str) -> None:
         self.path = folder / name
         self._log = folder / f"{name}.log"
-        self._log.touch()
-        self.path.write_text(f'#!/bin/sh\necho "$$ $*" >>{self._log}\n{script}\n')
+        self._hung = folder / f"{name}.hung"
+        for log in (self._log, self._hung):
+            log.touch()
+        hang = f"hang() {{ echo >>{self._hung}; exec sleep infinity; }}"
+        self.path.write_text(f'#!/bin/sh\n{hang}\necho "$$ $*" >>{self._log}\n{script}\n')
         self.path.chmod(0o755)
 
     @property
     def calls(self) -> list[str]:
         """Its arguments, call by call."""
         return [line.partition(" ")[2] for line in self._log.read_text().splitlines()]
+
+    @property
+    def hung(self) -> int:
+        """How often its script has called the shell function `hang`, which never ends."""
+        return self._hung.stat().st_size
 
     @property
     def processes(self) -> list[int]:

@@ -38,7 +38,6 @@ def run(tree: Path, door: str, *words: str) -> tuple[int, str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -158,7 +157,7 @@ def test_a_path_may_begin_with_a_dash_after_two(door: str, tree: Path) -> None:
 
     def said(*words: str) -> list[str]:
         done = subprocess.run(
-            [*command, *words], cwd=tree, capture_output=True, text=True, check=False, timeout=60, env=ENVIRONMENT
+            [*command, *words], cwd=tree, capture_output=True, text=True, check=False, env=ENVIRONMENT
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
@@ -191,9 +190,7 @@ def test_a_word_that_is_a_commands_name_may_be_a_path(tree: Path) -> None:
 @pytest.mark.parametrize("door", DOORS)
 def test_a_layer_comes_out_as_it_is_committed(door: str, tree: Path) -> None:
     def layer(*words: str) -> bytes:
-        return subprocess.run(
-            [*DOORS[door], "layer", *words], cwd=tree, check=True, capture_output=True, timeout=60
-        ).stdout
+        return subprocess.run([*DOORS[door], "layer", *words], cwd=tree, check=True, capture_output=True).stdout
 
     blob = (tree / "output/layers/scratch.tar.gz").read_bytes()
     tar = gzip.decompress(blob)
@@ -203,7 +200,7 @@ def test_a_layer_comes_out_as_it_is_committed(door: str, tree: Path) -> None:
     assert bcd[:4] == b"regf"
     assert bcd in tar
     module = [sys.executable, str(tree / "output/python/windows_scratch.py"), "--info"]
-    own = json.loads(subprocess.run(module, check=True, capture_output=True, timeout=60).stdout)
+    own = json.loads(subprocess.run(module, check=True, capture_output=True).stdout)
     told = json.loads(layer("scratch", "--info"))
     assert told == {name: own[name] for name in told}
     assert (told["digest"], told["blobSize"]) == ("sha256:" + hashlib.sha256(blob).hexdigest(), len(blob))
@@ -225,7 +222,6 @@ def test_bytes_are_not_written_to_a_terminal(tree: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
         )
         assert (done.returncode, done.stderr.startswith("error: standard output is no place for bytes")) == (2, True)
     os.set_blocking(ours, False)

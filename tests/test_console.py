@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support import HANG
 
 from generator import manifest
 from generator.errors import one_line, printable
@@ -43,9 +44,7 @@ def test_a_line_of_a_file_keeps_its_white_space_and_loses_its_commands() -> None
 
 
 def run(tree: Path, *command: str, **settings: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        command, cwd=tree, env=BUFFERED | settings, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run(command, cwd=tree, env=BUFFERED | settings, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -94,13 +93,13 @@ def test_the_check_says_on_standard_error_that_it_waits_while_it_waits(tree: Pat
     fcntl.flock(holder, fcntl.LOCK_EX)
     with subprocess.Popen(CHECK, cwd=tree, env=BUFFERED, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        timer = threading.Timer(60, process.kill)  # ends the reading, too
+        timer = threading.Timer(HANG, process.kill)  # ends the reading, too
         timer.start()
         said = process.stderr.readline()
         timer.cancel()
         still_waits = process.poll() is None
         os.close(holder)
-        rest = process.communicate(timeout=60)
+        rest = process.communicate()
     waits = f"waiting for another run to end, which holds the lock of {tree}\n".encode()
     assert (said, still_waits) == (waits, True)
     assert (process.returncode, rest) == (0, (b"fresh: every output is what its inputs make\n", b""))
@@ -115,7 +114,6 @@ def test_standard_output_that_takes_nothing_is_an_error_and_not_stale(tree: Path
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
         )
         return done.returncode, done.stderr
 

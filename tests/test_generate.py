@@ -31,7 +31,7 @@ from fresh import (
     snapshot,
     written,
 )
-from support import BUILDER, selected
+from support import BUILDER, HANG, selected
 
 from generator import files, manifest, pipeline, unchanged
 from generator.builder.wire import ROOT
@@ -176,14 +176,14 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
 
     def late(*arguments: Any, **options: Any) -> None:
         storing.set()
-        assert waiting.wait(20)
+        assert waiting.wait(HANG)
         store(*arguments, **options)
 
     monkeypatch.setattr(pipeline, "_store", late)
     first: list[str] = []
     run = threading.Thread(target=pipeline.generate, args=(tree,), kwargs={"say": first.append, "note": silent})
     run.start()
-    assert storing.wait(20)
+    assert storing.wait(HANG)
     second: list[str] = []
     noted: list[str] = []
 
@@ -192,7 +192,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
         waiting.set()
 
     assert pipeline.generate(tree, say=second.append, note=note) == EXIT_OK
-    run.join(20)
+    run.join()
     assert written(first) == modules(*LAYERS, language="go")
     assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
     assert second[0] == NOTHING

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import need
+from support import HANG, need
 
 from generator.machine import PROJECT
 from generator.machine.venv import LOCK
@@ -73,7 +73,6 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
         )
 
     def tell(
@@ -242,7 +241,7 @@ def test_a_tasks_exit_status_stays_and_that_of_wrong_use_is_2(used: Project) -> 
 def test_an_interruption_is_130(used: Project) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background would hand on none
     with subprocess.Popen(["./invokew", "sleep"], cwd=used.root, env=used.env, stdout=subprocess.PIPE) as process:
-        limit = threading.Timer(60, process.kill)
+        limit = threading.Timer(HANG, process.kill)
         limit.start()
         assert process.stdout is not None
         assert process.stdout.readline() == b"asleep\n"
@@ -333,7 +332,7 @@ def test_two_first_uses_at_once_share_one_set_up(project: Project) -> None:
         )
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=120)[1] for process in both]
+    told = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert "".join(told).count("setting up .venv") == 1
 

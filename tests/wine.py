@@ -26,10 +26,10 @@ def on_windows(
     environment = os.environ | {"WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""} | variables
     library = folder / "wine/drive_c/windows/system32/bcryptprimitives.dll"
     if not library.exists():
-        subprocess.run([WINE, "cmd", "/c", "exit"], env=environment, capture_output=True, check=True, timeout=300)
+        subprocess.run([WINE, "cmd", "/c", "exit"], env=environment, capture_output=True, check=True)
         source = folder / "random.c"
         source.write_text(_RANDOM)
         compiler = need("x86_64-w64-mingw32-gcc")
-        subprocess.run([compiler, "-shared", "-o", library, source, "-ladvapi32"], check=True, timeout=300)
+        subprocess.run([compiler, "-shared", "-o", library, source, "-ladvapi32"], check=True)
     command: list[str | Path] = [WINE, program, *words]
-    return subprocess.run(command, env=environment, input=data, capture_output=True, check=False, timeout=300)
+    return subprocess.run(command, env=environment, input=data, capture_output=True, check=False)

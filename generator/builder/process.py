@@ -101,6 +101,7 @@ def run(
     in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
     once or *gently*.
     """
+    deadline = time.monotonic() + seconds
     with unwinding():
         try:
             process = subprocess.Popen(
@@ -118,7 +119,7 @@ def run(
             raise EngineError(f"{what} cannot be started: {error.strerror}") from error
         with process:
             try:
-                return _converse(process, what, seconds, stdin, line)
+                return _converse(process, what, deadline, stdin, line)
             except TimeoutError as error:
                 raise EngineError(f"{what} did not end within {seconds:g} s{hint}") from error
             finally:
@@ -148,9 +149,8 @@ def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _converse(process: "subprocess.Popen[bytes]", what: str, seconds: float, stdin: bytes, line: Line | None) -> Ended:
+def _converse(process: "subprocess.Popen[bytes]", what: str, deadline: float, stdin: bytes, line: Line | None) -> Ended:
     """Write *stdin* to the process while reading what it writes, until it ends; raise TimeoutError if it does not."""
-    deadline = time.monotonic() + seconds
     rest = memoryview(stdin)
     out, err = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:

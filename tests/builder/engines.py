@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from support import lack, wait_until
+from support import HANG, lack, wait_until
 
-from generator.builder import choose, container, wire
+from generator.builder import choose, container, process, wire
 from generator.builder.native import NativeEngine
 from generator.builder.process import EngineError
 from generator.hives.model import EMPTY_HIVE, REG_BINARY, REG_SZ, Hive, Key, Value
@@ -37,6 +38,14 @@ NETWORK = os.environ.get("WINSCRATCH_BUILD_NETWORK", "")
 
 def ignore(_: str) -> None:
     """Say nothing."""
+
+
+def clock(monkeypatch: "pytest.MonkeyPatch", hung: Callable[[], int], seconds: float = 3600) -> None:
+    """Have engines see no time pass but *seconds* for each process that has *hung*.
+
+    So time is up once a process hangs, and not before, however long the machine takes to start it.
+    """
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: seconds * hung()))
 
 
 def message(failure: "pytest.ExceptionInfo[GeneratorError]") -> str:
@@ -73,7 +82,7 @@ def saying(document: object, redirect: str = "") -> str:
 
 
 TOYS = {
-    "sleep": "import sys, time; sys.stdin.read(); time.sleep(600)",
+    "sleep": "import signal, sys; sys.stdin.read(); signal.pause()",
     "eat memory": "x = b'x' * (1 << 30)",
 }
 
@@ -90,6 +99,7 @@ def toy_checkout(folder: Path, program: str, dockerfile: str | None = None) -> P
 INTERRUPTED = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path.insert(0, {root!r})
 from generator.builder.container import ContainerEngine
 from generator.builder.native import NativeEngine
@@ -107,7 +117,7 @@ def interrupted(made: str, number: int, ready: Callable[[], object]) -> int:
     try:
         wait_until(ready)
         child.send_signal(number)
-        return child.wait(20)
+        return child.wait(HANG)
     finally:
         child.kill()
         child.wait()

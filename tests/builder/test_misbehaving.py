@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines that misbehave, played by programs of the tests' own."""
 
+import contextlib
 import json
 import os
 import pty
@@ -8,9 +9,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from engines import HIVES, ignore, message, response, saying, with_hive
+from engines import HIVES, clock, ignore, message, response, saying, with_hive
 from support import StandIn
 
 from generator.builder import choose, container, process, wire
@@ -39,20 +41,23 @@ MISBEHAVIOUR = {
     "fails without a word": ("exit 1", "engine {name}: .* ended with status 1 and no message"),
     "says all and fails": (saying(response()) + "\nexit 1", "engine {name}: .* ended with status 1 and no message"),
     "is killed": ("kill -9 $$", "engine {name}: .* was killed, most likely for want of memory"),
-    "hangs": ("sleep 600 & sleep 600", ".* did not end within 1 s; WINSCRATCH_TIMEOUT can allow it more"),
-    "hangs, not reading": ("exec <&-; sleep 600", ".* did not end within 1 s"),
-    "hangs, saying no more": ("exec >&- 2>&-; sleep 600", ".* did not end within 1 s"),
-    "hangs, undying": ("trap '' TERM INT HUP; sleep 600; sleep 600", ".* did not end within 1 s"),
-    "leaves a child with its output": ("sleep 600 & exit 0", ".* did not end within 1 s"),
+    "hangs": ("sleep infinity & hang", ".* did not end within 1 s; WINSCRATCH_TIMEOUT can allow it more"),
+    "hangs, not reading": ("exec <&-; hang", ".* did not end within 1 s"),
+    "hangs, saying no more": ("exec >&- 2>&-; hang", ".* did not end within 1 s"),
+    "hangs, undying": ("trap '' TERM INT HUP; hang", ".* did not end within 1 s"),
+    "leaves a child with its output": ("hang & exit 0", ".* did not end within 1 s"),
     "never ends its output": ("exec yes", ".* wrote more than 64 MiB"),
     "never ends its errors": ("exec yes >&2", ".* wrote more than 64 MiB"),
 }
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
-def test_a_misbehaving_docker_is_one_line(case: str, stand_in: Callable[[str, str], StandIn]) -> None:
+def test_a_misbehaving_docker_is_one_line(
+    case: str, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
     script, expected = MISBEHAVIOUR[case]
     program = stand_in("docker", f'test "$1" = run || exit 0\n{script}')
+    clock(monkeypatch, lambda: program.hung)
     with pytest.raises(EngineError) as failure:
         choose.build_hives(ContainerEngine("docker", ignore, run_seconds=1), HIVES)
     assert re.match(expected.format(name="docker"), message(failure))
@@ -62,9 +67,12 @@ def test_a_misbehaving_docker_is_one_line(case: str, stand_in: Callable[[str, st
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
-def test_a_misbehaving_native_builder_is_one_line(case: str, stand_in: Callable[[str, str], StandIn]) -> None:
+def test_a_misbehaving_native_builder_is_one_line(
+    case: str, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
     script, expected = MISBEHAVIOUR[case]
     program = stand_in("python", script)
+    clock(monkeypatch, lambda: program.hung)
     with pytest.raises(EngineError) as failure:
         choose.build_hives(NativeEngine(str(program.path), run_seconds=1), HIVES)
     assert re.match(expected.format(name="native"), message(failure))
@@ -90,8 +98,8 @@ def test_advice_at_the_end_of_dockers_errors_is_no_message(stand_in: Callable[[s
 def test_a_daemon_that_hangs_in_the_middle_is_given_up(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "ANSWER_SECONDS", 1)
-    program = stand_in("docker", "test $1 = image || sleep 600")
+    program = stand_in("docker", "test $1 = image || hang")
+    clock(monkeypatch, lambda: program.hung)
     said: list[str] = []
     with pytest.raises(EngineError, match=r"^docker run did not end within 1 s"):
         ContainerEngine("docker", said.append, run_seconds=1).run(b"")
@@ -99,8 +107,11 @@ def test_a_daemon_that_hangs_in_the_middle_is_given_up(
     assert said == [f"the container {name} may be left behind; remove it with: docker rm --force {name}"]
 
 
-def test_a_container_still_being_created_is_looked_for_again(stand_in: Callable[[str, str], StandIn]) -> None:
-    program = stand_in("docker", "test $1 != run || sleep 600")
+def test_a_container_still_being_created_is_looked_for_again(
+    stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = stand_in("docker", "test $1 != run || hang")
+    clock(monkeypatch, lambda: program.hung)
     with pytest.raises(EngineError):
         ContainerEngine("docker", ignore, run_seconds=1).run(b"")
     assert [call.split()[0] for call in program.calls] == ["image", "run", "rm", "rm"]
@@ -110,7 +121,8 @@ def test_a_podman_that_does_not_stop_its_build_is_killed(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "STOP_SECONDS", 0.5)
-    stand_in("podman", "trap '' USR1; test $1 = build && sleep 600")
+    program = stand_in("podman", "trap '' USR1; test $1 = build && hang")
+    clock(monkeypatch, lambda: program.hung)
     with pytest.raises(EngineError, match=r"^podman build did not end within 1 s; WINSCRATCH_TIMEOUT can"):
         ContainerEngine("podman", ignore, build_seconds=1).run(b"")
 
@@ -138,25 +150,29 @@ ContainerEngine("docker", lambda line: print(line, file=sys.stderr)).run(b"")
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_long_steps_tell_how_far_they_are_on_a_terminal_only(
-    terminal: bool, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
+    terminal: bool, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stand_in("docker", "case $1 in image) exit 1 ;; build) echo Setting up ä; sleep 1.8 ;; run) sleep 1.8 ;; esac")
+    steps = {"build": "building image: Setting up ä", "run": "building hives"}
+    script = f"echo Setting up ä; while ! test -e {tmp_path}/$1; do sleep 0.1; done"
+    stand_in("docker", f"case $1 in image) exit 1 ;; build | run) {script if terminal else 'sleep 1.8'} ;; esac")
     monkeypatch.setenv("TERM", "xterm")
     reader, writer = pty.openpty() if terminal else os.pipe()
-    try:
-        script = SLOW.format(root=str(wire.ROOT))
-        subprocess.run([sys.executable, "-X", "utf8", "-c", script], stderr=writer, check=True)
-        shown = os.read(reader, 1 << 16).decode()
-    finally:
-        os.close(reader)
+    shown = b""
+    with subprocess.Popen([sys.executable, "-X", "utf8", "-c", SLOW.format(root=str(wire.ROOT))], stderr=writer):
         os.close(writer)
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(reader, 1 << 16):
+                shown += data
+                for step, label in steps.items():  # a step ends once its time was shown
+                    if re.search(rf"{label} \S*\d:\d\d:0[1-9]".encode(), shown):
+                        (tmp_path / step).touch()
+    os.close(reader)
     tag = container.image_tag(container.build_context())
     said = f"building image {tag} (the first time takes about a minute)"
-    first, _, rest = shown.partition("\n")
+    first, _, rest = shown.decode().partition("\n")
     assert first.rstrip() == said
     if terminal:
-        assert re.search(r"building image: Setting up ä \S*0:00:01", rest)
-        assert re.search(r"building hives \S*0:00:01", rest)
+        assert {path.name for path in tmp_path.iterdir()} >= set(steps)
         assert rest.endswith("\x1b[2K")  # nothing of it is left
     else:
         assert rest == ""

@@ -69,7 +69,7 @@ def test_native_refuses_the_unrelated_hivex(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(("number", "status"), SIGNALS.items())
 def test_a_signal_stops_the_native_builder_too(tmp_path: Path, number: int, status: int) -> None:
     pid = tmp_path / "pid"
-    program = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
+    program = f"import os, signal; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n'); signal.pause()"
     package = toy_checkout(tmp_path / "toy", program) / wire.BUILDER
     made = f"NativeEngine({sys.executable!r}, package=Path({str(package)!r}))"
     assert interrupted(made, number, lambda: pid.exists() and pid.read_text()) == status

@@ -89,7 +89,7 @@ def test_a_damaged_go_copy_says_so(old: str, new: str, message: str, place: Path
 
     def verify() -> tuple[int, str]:
         command = [need("go"), "run", "."]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         return done.returncode, done.stderr
 
     assert verify() == (0, "")
@@ -105,14 +105,12 @@ def test_binary_to_a_terminal_is_refused(option: list[str]) -> None:
     write("python", "legacy", "base.py")
     ours, its = pty.openpty()
     try:
-        done = subprocess.run(
-            [sys.executable, "base.py", *option], stdout=its, stderr=subprocess.PIPE, check=False, timeout=30
-        )
+        done = subprocess.run([sys.executable, "base.py", *option], stdout=its, stderr=subprocess.PIPE, check=False)
         os.set_blocking(ours, False)
         assert (done.returncode, done.stderr) == (2, b"base.py: not to a terminal; redirect it\n")
         with pytest.raises(BlockingIOError):
             os.read(ours, 1)
-        shown = subprocess.run([sys.executable, "base.py", "--info"], stdout=its, check=False, timeout=30)
+        shown = subprocess.run([sys.executable, "base.py", "--info"], stdout=its, check=False)
         assert shown.returncode == 0
     finally:
         os.close(ours)

@@ -11,7 +11,6 @@ from copying import commit, git, run, write
 from support import lack
 
 pytestmark = pytest.mark.usefixtures("place")
-SECONDS = 500  # an environment is made, and what goes into it fetched
 Hook = Callable[[str], tuple[int, str]]
 
 
@@ -37,7 +36,7 @@ def hook(toolchain: Path, place: Path, cache: Path, monkeypatch: pytest.MonkeyPa
 
     def of(name: str) -> tuple[int, str]:
         git(place, "add", "-A")
-        status, shown, _ = run(sys.executable, "-m", "pre_commit", "run", name, "--all-files", seconds=SECONDS)
+        status, shown, _ = run(sys.executable, "-m", "pre_commit", "run", name, "--all-files")
         return status, shown
 
     return of
@@ -102,7 +101,7 @@ def test_the_github_action_runs_as_the_runner_runs_it(toolchain: Path, place: Pa
             variable: paths,
         }
         shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c"]
-        return run(*shell, step["run"], environment=environment, seconds=SECONDS)
+        return run(*shell, step["run"], environment=environment)
 
     write("python", "scratch", "a b/x.py")
     write("python", "scratch", "$(touch c)/y.py")

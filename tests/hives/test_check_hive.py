@@ -6,11 +6,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from maker import Made, Node, make, sample
+from support import HANG
 
 from generator.builder.wire import ROOT
 from generator.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
@@ -108,6 +108,7 @@ def test_the_report_as_json_holds_the_same(tmp_path: Path, capsys: pytest.Captur
 # Files that are none to check.
 
 
+@pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("name", ["missing", "", "nul\0byte", "pipe", "socket", "link", "sparse"])
 def test_a_file_that_is_no_hive_s_is_told_at_once_and_the_others_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
@@ -117,12 +118,10 @@ def test_a_file_that_is_no_hive_s_is_told_at_once_and_the_others_checked(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     with (tmp_path / "sparse").open("wb") as file:
-        file.truncate(20 << 30)
-    start = time.perf_counter()
+        file.truncate(4 << 40)  # to read it would take hours
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "socket"))
         assert report([f"{tmp_path}/{name}", bad]) == EXIT_ERROR
-    assert time.perf_counter() - start < 1
     output = capsys.readouterr()
     assert output.out.startswith(f"{bad}: refused: offset 0x0: found: the file has 4 bytes; ")
     assert output.err.count("\n") == 1
@@ -159,5 +158,5 @@ def test_a_large_hive_is_checked_in_less_memory_than_it_has_bytes(tmp_path: Path
     path = tmp_path / "hive"
     path.write_bytes(make(Node("root", subkeys=[Node("free")]), bin_size=64 << 20).data)
     command = [sys.executable, "-c", CHECK, str(48 << 20), str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == f"{path}: good hive, 2 keys, 0 values, 67,112,960 bytes\n", done.stderr

@@ -6,7 +6,7 @@ import sys
 
 import maker as made
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from maker import BASE, SAMPLE, Node, make, sample
 from mutations import MUTATIONS, Mutation
@@ -140,7 +140,6 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_any_tree_reads_back_as_it_was_made_and_every_byte_of_it_is_told(tree: Node) -> None:
     root = Node("root", subkeys=(tree, Node("\uffee")))

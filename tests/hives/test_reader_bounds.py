@@ -18,7 +18,7 @@ from damage import live_parts, mutate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
-from support import lack
+from support import HANG, lack
 
 from generator.errors import GeneratorError
 from generator.hives.model import REG_DWORD, REG_NONE, Hive, Value
@@ -48,14 +48,13 @@ def is_good(data: bytes) -> bool:
     return first is None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=9000))
 def test_no_bytes_upset_it(data: bytes) -> None:
     is_good(data)
     is_good(b"regf" + data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(0, 0x1FFF) | st.integers(0x1000, 0x1800), st.binary(min_size=1, max_size=8))),
     st.booleans(),
@@ -163,10 +162,10 @@ def test_atheris_finds_no_input_that_upsets_it(tmp_path: Path) -> None:
     corpus.mkdir()
     for i, hive in enumerate((make(STORE), make(SAMPLE, descriptors=DESCRIPTORS, bin_size=4096), make(Node("r")))):
         (corpus / str(i)).write_bytes(hive.data)
-    options = ["-runs=20000", "-seed=1", "-max_len=32768", "-timeout=20", "-rss_limit_mb=512", "-print_final_stats=1"]
+    options = f"-runs=20000 -seed=1 -max_len=32768 -timeout={HANG} -rss_limit_mb=512 -print_final_stats=1".split()
     # By a shell of its own: a process counts as memory of its own what the one had that started it.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
     command = [*shell, sys.executable, str(PROJECT / "tests/hives/fuzz_reader.py"), *options, "corpus"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "stat::number_of_executed_units: 20000" in done.stderr

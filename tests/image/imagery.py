@@ -25,7 +25,6 @@ from generator.image import Options, make
 
 GO_TESTS = ROOT / "tests/go"
 CRANE = "github.com/google/go-containerregistry/cmd/crane"
-SECONDS = 60  # that a client may take
 BUILDING = 1500  # seconds that one may take to build where nothing of it was built before
 USER, PASSWORD = "user", "password"
 _HTPASSWD = "user:$2b$04$D283lme0Zl/eLo64WKTNaeD9DB5BBjV.0idRE86cEVA3YxMDfNpj2\n"  # bcrypt of them
@@ -39,7 +38,7 @@ def run(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
 
 
 def attempt(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
-    settings = {"capture_output": True, "text": True, "timeout": SECONDS} | settings
+    settings = {"capture_output": True, "text": True} | settings
     return subprocess.run([str(word) for word in command], check=False, **settings)
 
 
@@ -193,7 +192,7 @@ def registry(folder: Path, *, secured: bool = False) -> Iterator[Registry]:
         yield Registry(f"localhost:{port}", options, environment)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait()
         shutil.rmtree(folder)
 
 

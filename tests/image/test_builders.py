@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ import pytest
 from consumers import PROJECT, registry, run
 from layouts import Part, tarred
 from maven import jars
-from support import need
+from support import need, wait_until
 
 from generator.image import Options, make, opened
 from generator.imagecheck import command
@@ -157,19 +156,17 @@ def buildkit(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     def ask(*words: str | Path) -> None:
         run(client, "--addr", socket, *words)
 
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()[-4000:]
+        return imagery.attempt(client, "--addr", socket, "debug", "workers").returncode == 0
+
     try:
-        end = time.monotonic() + 60
-        while subprocess.run(
-            [client, "--addr", socket, "debug", "workers"], capture_output=True, check=False
-        ).returncode:
-            assert process.poll() is None, (folder / "log").read_text()[-4000:]
-            assert time.monotonic() < end, (folder / "log").read_text()[-4000:]
-            time.sleep(0.2)
+        wait_until(answers)
         yield ask
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
+        process.wait()
         shutil.rmtree(folder / "root", ignore_errors=True)
 
 
@@ -261,7 +258,7 @@ def test_a_link_that_buildkit_and_buildah_copy_leads_nowhere_on_windows_and_ours
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Return what gives buildah words, and returns what it says."""
     program = imagery.buildah(tmp_path_factory.mktemp("buildah"))
-    return lambda *words: imagery.run(*program, *words, timeout=300).stdout.strip()
+    return lambda *words: imagery.run(*program, *words).stdout.strip()
 
 
 def test_buildah_takes_our_layout_and_our_image_in_a_registry(
@@ -293,7 +290,6 @@ def test_ko_builds_a_program_for_windows_on_our_base(address: str, base: str) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     name = done.stdout.strip()

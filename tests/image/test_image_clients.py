@@ -12,7 +12,7 @@ from typing import Any
 import imagery
 import pytest
 from imagery import run
-from support import lack, need, selected
+from support import HANG, lack, need, selected, wait_until
 
 from generator import home
 from generator.committed import committed_blob
@@ -120,15 +120,13 @@ def ctr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     with (top / "log").open("w") as log:
         process = subprocess.Popen([need("containerd"), "--config", top / "config.toml"], stdout=log, stderr=log)
     try:
-        for _ in range(100):
-            if process.poll() is not None:
-                lack("containerd does not run here")
-            if imagery.attempt(*command, "version").returncode == 0:
-                break
+        wait_until(lambda: process.poll() is not None or imagery.attempt(*command, "version").returncode == 0)
+        if process.poll() is not None:
+            lack("containerd does not run here")
         yield command
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(HANG)
 
 
 def test_containerd_imports_the_image_by_its_name(ctr: list[str], shape: Path) -> None:

@@ -2,12 +2,12 @@
 """What is written on the command line: sources, destinations, references and platforms."""
 
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import HANG
 
 from generator.errors import GeneratorError
 from generator.image import names, options
@@ -163,19 +163,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(text)
 
 
+@pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("text", LONG)
 def test_a_long_name_is_refused_at_once(text: str) -> None:
-    start = time.monotonic()
     for prefix in ("docker://", "oci:x:", "docker-archive:x:"):
         with pytest.raises(GeneratorError):
             names.destination(prefix + text)
-    assert time.monotonic() - start < 5
 
 
+@pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("text", ["a." * 100_000 + "a = 1", "[" + "a." * 100_000 + "a]"])
 def test_a_key_of_endless_parts_is_refused_at_once(text: str, tmp_path: Path) -> None:
     (tmp_path / "image.toml").write_text(text)
-    start = time.monotonic()
     with pytest.raises(GeneratorError, match=r"image\.toml: line 1: a key of more than 100 parts"):
         options.read(tmp_path / "image.toml")
-    assert time.monotonic() - start < 5

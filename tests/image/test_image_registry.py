@@ -17,7 +17,7 @@ from typing import Any
 import imagery
 import pytest
 from imagery import PASSWORD, USER, Registry, digest_of, run
-from support import group_members, need
+from support import HANG, group_members, need
 
 from generator import cli
 from generator.builder.wire import ROOT
@@ -266,7 +266,7 @@ def misbehaving() -> Iterator[Callable[[Callable[[Handler], bool]], Misbehaving]
 Start = Callable[[Callable[[Handler], bool]], Misbehaving]
 
 
-def refused(folder: Path, host: str, tmp_path: Path, seconds: int = 30) -> str:
+def refused(folder: Path, host: str, tmp_path: Path, seconds: int = HANG) -> str:
     """Push by the command to a registry that does not take it, and return the one line that says so."""
     need("skopeo")
     temporary = tmp_path / "tmp"
@@ -316,7 +316,7 @@ def test_a_status_is_one_line(
 
     server = misbehaving(fault)
     # skopeo tries again and again where it is told to come later.
-    said = refused(folder, server.host, tmp_path, 4 if status == 429 else 30)
+    said = refused(folder, server.host, tmp_path, 4 if status == 429 else HANG)
     assert hint in said or (status == 429 and "did not answer within 4 s" in said), said
     assert server.manifests == {}  # no tag
 
@@ -331,7 +331,7 @@ def test_a_registry_that_hangs_is_waited_for_so_long_and_no_longer(
 ) -> None:
     def fault(handler: Handler) -> bool:
         if handler.command == method:
-            handler.server.released.wait(60)
+            handler.server.released.wait()
             handler.close_connection = True
             return True
         return False
@@ -387,7 +387,7 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
         if handler.command != "PATCH":
             return False
         reached.set()
-        handler.server.released.wait(60)
+        handler.server.released.wait()
         handler.close_connection = True
         return True
 
@@ -404,9 +404,9 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert reached.wait(60)
+        assert reached.wait(HANG)
         os.killpg(process.pid, signal.SIGINT)
-        said, noted = process.communicate(timeout=60)
+        said, noted = process.communicate()
     assert (process.returncode, said) == (130, "")
     assert noted.startswith("interrupted")
     assert not group_members(process.pid)

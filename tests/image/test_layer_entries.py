@@ -224,12 +224,11 @@ def test_unpackers_find_the_tree_that_went_in(program: str, tmp_path: Path) -> N
         env=os.environ | {"LC_ALL": "C.UTF-8"},
         capture_output=True,
         check=False,
-        timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert not any((to / "Hives").iterdir())
     compared = ["diff", "-r", "--no-dereference", str(folder), str(to / "Files")]
-    assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
+    assert subprocess.run(compared, capture_output=True, check=False).stdout == b""
     assert (to / "Files/second name").samefile(to / "Files/a.txt")
 
 
@@ -265,12 +264,12 @@ def test_buildkit_unpacks_the_tree_that_went_in(tmp_path: Path) -> None:
     os.link(folder / "a.txt", folder / "second name")
     (blob,) = make(tmp_path / "out", folder)
     program, tar, to = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"
-    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True, timeout=900)
+    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True)
     to.mkdir()
     tar.write_bytes(tar_of(blob))
-    done = subprocess.run([program, tar, to], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run([program, tar, to], capture_output=True, text=True, check=True)
     assert done.stdout == f"{blob.diff_id}\n"
     (root,) = to.iterdir()
     compared = ["diff", "-r", "--no-dereference", str(folder), str(root)]
-    assert subprocess.run(compared, capture_output=True, check=False, timeout=60).stdout == b""
+    assert subprocess.run(compared, capture_output=True, check=False).stdout == b""
     assert (root / "second name").samefile(root / "a.txt")

@@ -4,10 +4,9 @@
 import json
 import random
 import subprocess
-import time
 
 import pytest
-from support import need
+from support import HANG, need
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
@@ -62,7 +61,6 @@ def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
         input=json.dumps(questions).encode(),
         capture_output=True,
         check=True,
-        timeout=300,
     )
     answers = json.loads(done.stdout)
     assert sum(answer is None for answer in answers) > 50
@@ -95,19 +93,17 @@ def test_what_is_no_pattern_is_refused_with_its_line(file: str, line: int, reaso
     assert reason in str(refused.value)
 
 
+@pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("pattern", ["*a" * 40 + "b", "**/a*/" * 20 + "b", "**/" * 400 + "b", "**a**b**c" + "*a" * 20])
 def test_no_pattern_takes_long(pattern: str) -> None:
     patterns = parse([pattern], "--exclude")
-    start = time.perf_counter()
     assert not patterns.exclude("/".join(["a" * 40] * 10))
-    assert time.perf_counter() - start < 5
 
 
+@pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("pattern", ["**a**a**b", "a**" * 1000 + "b", "**[a-c]**a**" * 100 + "b", "**a**/**a**b"])
 def test_no_pattern_takes_long_on_a_deep_path(pattern: str) -> None:
     patterns = parse([pattern], "--exclude")
     path = "/".join("a" * 1900)
-    start = time.perf_counter()
     assert not patterns.exclude(path)
     assert patterns.exclude(f"{path}/b/below")
-    assert time.perf_counter() - start < 2

@@ -181,7 +181,6 @@ def lack_unless_another_user(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout == f"{folder}/x: cannot be read: Permission denied\n"
 
@@ -287,7 +286,6 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout == f"{tmp_path}/out/layer-1: cannot be written: File too large\n"
     environment = {"WINSCRATCH_CACHE_MIB": "0"}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from maker import Node, make, text
 from showing import document, index, layout, lines, said, tar
+from support import HANG
 
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
@@ -227,12 +228,12 @@ def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
     with subprocess.Popen([*PROGRAM, *words], stdout=its, stderr=its, cwd=ROOT, env=known | environment) as process:
         os.close(its)
         written = b""
-        while select.select([ours], [], [], 60)[0]:
+        while select.select([ours], [], [], HANG)[0]:
             try:
                 written += os.read(ours, 1 << 16)
             except OSError:  # nobody is at the other end
                 break
-        assert process.wait(60) == 0
+        assert process.wait(HANG) == 0
     os.close(ours)
     return written
 
@@ -280,7 +281,7 @@ def test_a_hive_of_50_mb_shows_its_first_lines_before_it_is_read(tmp_path: Path)
         assert process.stderr is not None
         first = [process.stdout.readline() for _ in range(3)]
         process.stdout.close()  # as a pager does when its user has seen enough
-        assert process.wait(60) == 2
+        assert process.wait(HANG) == 2
         assert process.stderr.read() == b""
     assert first[2].split()[0] == b"Key000"
     (tmp_path / "hive").unlink()

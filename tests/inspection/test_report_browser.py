@@ -10,6 +10,7 @@ import pytest
 from browsing import COMMITTED, SCRIPTS, chromium, until, visit
 from maker import Node, make, sample
 from playwright.sync_api import Browser, Page
+from support import wait_until
 
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
@@ -21,6 +22,7 @@ TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {
     for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved = (window.moved ?? 0) + each.value;
 }).observe({type: 'layout-shift', buffered: true})"""
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # what was asked for before
 HEIGHTS = """[...document.querySelectorAll('.map')].map(map => [
     [...map.querySelectorAll('.slice')].reduce((sum, slice) => sum + parseInt(slice.style.height), 0),
     parseInt(map.querySelector('.room').style.height),
@@ -196,11 +198,9 @@ def test_light_and_dark_follow_the_reader_s_choice(shown: Page) -> None:
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     shown.emulate_media(color_scheme="dark")
     until(shown, "getComputedStyle(document.body).backgroundColor == 'rgb(20, 23, 26)'")
-    shown.wait_for_timeout(100)
-    assert pixels(shown) != light
+    wait_until(lambda: pixels(shown) != light)
     shown.emulate_media(color_scheme="light")
-    shown.wait_for_timeout(100)
-    assert pixels(shown) == light
+    wait_until(lambda: pixels(shown) == light)
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
@@ -212,7 +212,7 @@ def test_the_page_fits_every_width_and_nothing_moves(browser: Browser, width: in
         shown.locator(".map").first.focus()
         for key in ("PageDown", "PageDown", "ArrowDown"):
             shown.keyboard.press(key)
-        shown.wait_for_timeout(100)
+        shown.evaluate(DRAWN)
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
         assert shown.evaluate("window.moved ?? 0") == 0
         assert shown.locator("canvas").first.bounding_box() is not None

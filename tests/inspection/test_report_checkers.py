@@ -65,7 +65,6 @@ def test_firefox_shows_it_too(modules: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (
         0,

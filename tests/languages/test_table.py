@@ -54,7 +54,7 @@ def toy(tree: Path) -> Path:
 
 def run(*command: str | Path) -> tuple[int, list[str]]:
     """Return the status of *command* and the lines that it wrote."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 

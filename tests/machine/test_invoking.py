@@ -19,7 +19,7 @@ START = "import sys; from generator.__main__ import tasks; sys.exit(tasks(sys.ar
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", START, str(PROJECT), *words]
     env = os.environ | {"HOME": str(home)}
-    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_a_package_that_lost_a_module_is_told_with_a_fix_that_works(tmp_path: Pa
     venv.create(tree / ".venv", symlinks=True)
     code = f"import sys; sys.path.append(sys.argv[1]); {START}"
     command = [str(tree / ".venv/bin/python"), "-I", "-c", code, str(tree), "check-stale", "--full"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     fix = f"remove {tree}/.venv and give the command again by ./invokew"
     assert (done.returncode, done.stderr) == (EXIT_ERROR, f"error: invoke is not installed; {fix}\n")

@@ -61,7 +61,7 @@ def built(folder: Path, package: str) -> Path:
         folder,
     ]
     environment = os.environ | {"CARGO_INCREMENTAL": "0"}  # nothing is built twice
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=590)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "debug"
 
