@@ -6,17 +6,21 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from copying import commit, git
-from support import BUILDER, StandIn, wait_until
+from hypothesis import HealthCheck, settings
+from support import BUILDER, HANG, StandIn, wait_until
 
+import generator.git
 from generator import pipeline
-from generator.builder import choose
+from generator.builder import choose, container, native
 from generator.builder.wire import ROOT
+from generator.copies import ignored
 from generator.errors import GeneratorError
 from generator.languages.table import LANGUAGES
 from generator.machine import testing
@@ -34,12 +38,47 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line)
 
 
+# No deadline and no check of a speed: how long an example takes is the machine's business.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _every_program_ends() -> Iterator[None]:
-    """Give each program that is run and waited for a time limit, unless the test set one."""
+    """Give each program that is run and waited for a time limit, unless the test set one; lengthen our short ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "run", functools.partial(subprocess.run, timeout=PROGRAM_SECONDS))
+        for module in (choose, container, generator.git, ignored, native):
+            for name in {"ANSWER_SECONDS", "AUTO_SECONDS", "PROBE_SECONDS", "SECONDS", "_SECONDS"} & {*vars(module)}:
+                patch.setattr(module, name, HANG)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give programs that tests start folders of the tests' own, and no account of the user's at any registry.
+
+    HOME stays if it is set: compilers and package managers keep there what they fetched, and where from.
+    """
+    tmp_path_factory.getbasetemp()  # not below the folder that is removed at the end
+    with tempfile.TemporaryDirectory(prefix="winscratch-", ignore_cleanup_errors=True) as top:
+        own = Path(top)
+        for name in ("docker", "home", "run", "tmp"):
+            (own / name).mkdir(mode=0o700)
+        for path in (own / "auth.json", own / "docker/config.json"):
+            path.write_text('{"auths": {}}')
+        given = {
+            "REGISTRY_AUTH_FILE": "auth.json",
+            "DOCKER_CONFIG": "docker",
+            "XDG_RUNTIME_DIR": "run",
+            "TMPDIR": "tmp",
+        }
+        given |= {} if "HOME" in os.environ else {"HOME": "home"}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, folder in given.items():
+                patch.setenv(name, str(own / folder))
+            patch.setattr(tempfile, "tempdir", None)
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +118,7 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     yield
-    # Without XDG_RUNTIME_DIR podman keeps what belongs to a user, not to a run, there.
-    its = {f"{name}-{os.geteuid()}" for name in ("containers-user", "podman-run")}
-    assert [path for path in temporary.iterdir() if path.name not in its] == []
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 if __name__ != "__main__":
-    from support import HANG, need, wait_until
+    from support import HANG, serve, wait_until
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
@@ -94,7 +94,6 @@ def run(*command: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
 @contextlib.contextmanager
 def registry(folder: Path) -> Iterator[str]:
     """Run Debian's docker-registry, its store below *folder*, and yield the address it listens on."""
-    program = need("docker-registry")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -111,8 +110,7 @@ def registry(folder: Path) -> Iterator[str]:
             return True
         return False
 
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+    process = serve(config, folder / "log")
     try:
         wait_until(answers)
         yield address

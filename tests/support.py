@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import os
+import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +55,21 @@ def wait_until(question: Callable[[], object]) -> None:
     while not question():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def serve(config: Path, log: Path) -> "subprocess.Popen[bytes]":
+    """Start Debian's registry, without the variables REGISTRY_… which it would take for settings of its own."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    with log.open("wb") as said:
+        return subprocess.Popen([need("docker-registry"), "serve", config], env=env, stdout=said, stderr=said)
+
+
+def extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack an *archive* of the tests' own; Python has filters from 3.11.4 on, and warns without one from 3.12 on."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+    else:
+        archive.extractall(folder)  # noqa: S202
 
 
 def group_members(group: int) -> list[int]:

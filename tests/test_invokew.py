@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ def load(c):
 
 @task
 def sleep(c):
-    import time
+    import signal
     print("asleep", flush=True)
-    time.sleep(60)
+    signal.pause()
 
 @task
 def fail(c):
@@ -313,14 +313,17 @@ def test_a_package_without_a_wheel_is_not_built(project: Project, small_lock: st
 
 
 def test_killed_first_use_is_repaired_by_the_next(project: Project) -> None:
-    killed = subprocess.Popen(
-        ["./invokew", "tell"], cwd=project.root, env=project.env, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while not (project.root / ".venv/bin/python").exists():
-        assert killed.poll() is None
-        time.sleep(0.01)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
+    with socket.create_server(("127.0.0.1", 0)) as index:  # which never answers
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        env = project.env | {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": url, "PIP_TIMEOUT": "9999"}
+        killed = subprocess.Popen(
+            ["./invokew", "tell"], cwd=project.root, env=env, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        index.settimeout(HANG)
+        with index.accept()[0]:
+            os.killpg(killed.pid, signal.SIGKILL)
+            killed.wait()
+    assert (project.root / ".venv/bin/python").exists()
     assert not (project.root / ".venv/requirements.lock").exists()
     project.tell()
 

@@ -43,7 +43,11 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # What skopeo says where a registry speaks HTTP alone: github.com/golang/go net/http, crypto/tls.
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
 _COPY = ("copy", "--quiet", "--all", "--preserve-digests")
-_HINTS = (  # what a registry's answer asks for
+_HINTS = (  # what a registry's answer, or skopeo's own trouble with the file of accounts, asks for
+    (  # github.com/containers/image docker/docker_client.go, pkg/docker/config: before any registry is asked
+        r"getting username and password|reading JSON file|unmarshaling JSON",
+        "set REGISTRY_AUTH_FILE to a file that you can read; `skopeo login --authfile FILE {host}` writes one",
+    ),
     (
         r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
         "give `skopeo login {host}` an account that may do it",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support import lack, need, wait_until
+from support import extract, lack, need, serve, wait_until
 
 from generator.builder.wire import ROOT
 from generator.image import Options, make
@@ -54,7 +54,7 @@ def command(*words: object, folder: Path, name: str = "image", **environment: st
 def cache() -> str:
     """Return a folder for what is made once, and not kept with what the user's programs keep."""
     folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
@@ -135,7 +135,7 @@ def tree(folder: Path) -> dict[str, bytes | str]:
 
 def unpack(archive: Path, folder: Path) -> Path:
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        extract(tar, folder)
     return folder
 
 
@@ -185,10 +185,10 @@ def registry(folder: Path, *, secured: bool = False) -> Iterator[Registry]:
         content["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
         options = ()
     (folder / "config.yml").write_text(json.dumps(content))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([need("docker-registry"), "serve", folder / "config.yml"], stdout=log, stderr=log)
+    process = serve(folder / "config.yml", folder / "log")
     try:
-        wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+        wait_until(lambda: process.poll() is not None or not socket.socket().connect_ex(("127.0.0.1", port)))
+        assert process.poll() is None, (folder / "log").read_text()
         yield Registry(f"localhost:{port}", options, environment)
     finally:
         process.kill()

@@ -128,6 +128,26 @@ def test_without_an_account_the_line_says_how_to_log_in(
         imagery.made(folder, f"docker://{registry.host}/hello:1")
 
 
+@pytest.mark.parametrize("kind", ["a folder", "no JSON", "closed"])
+def test_accounts_that_cannot_be_read_are_told_with_the_variable_that_names_others(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    need("skopeo")
+    accounts = tmp_path / "run/containers/auth.json"
+    accounts.parent.mkdir(parents=True)
+    accounts.mkdir() if kind == "a folder" else accounts.write_text("none")
+    if kind == "closed":
+        accounts.chmod(0)
+    settings = {"REGISTRY_AUTH_FILE": "", "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    done = imagery.command("hello.exe", "--to", "docker://localhost:1/hello:1", folder=folder, **settings)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert str(accounts) in done.stderr
+    assert (
+        "; set REGISTRY_AUTH_FILE to accounts that you can read; `skopeo login --authfile FILE localhost:1` writes"
+        in done.stderr
+    )
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused_on_this_machine_too(
     registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import layer_vectors
 import pytest
 from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run
-from support import lack, need
+from support import extract, lack, need
 from users import rust
 
 from generator import VERSION
@@ -98,7 +98,7 @@ def crate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, PROJECT / "packages/build.py", "rust", source)
     run(need("cargo"), "package", "--offline", "--no-verify", "--allow-dirty", "--quiet", cwd=source)
     with tarfile.open(source / f"target/package/winscratch-{VERSION}.crate") as packed:
-        packed.extractall(source / "unpacked", filter="data")
+        extract(packed, source / "unpacked")
     return source / f"unpacked/winscratch-{VERSION}"
 
 
