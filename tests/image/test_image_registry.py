@@ -143,7 +143,7 @@ def test_accounts_that_cannot_be_read_are_told_with_the_variable_that_names_othe
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert str(accounts) in done.stderr
     assert (
-        "; set REGISTRY_AUTH_FILE to accounts that you can read; `skopeo login --authfile FILE localhost:1` writes"
+        "; set REGISTRY_AUTH_FILE to a file that you can read; `skopeo login --authfile FILE localhost:1`"
         in done.stderr
     )
 
