@@ -6,7 +6,6 @@ Each input is read as it is and with its base block repaired, or hardly any woul
 
 import struct
 import sys
-import time
 from pathlib import Path
 
 import atheris
@@ -29,15 +28,13 @@ def repaired(data: bytes) -> bytes:
 
 
 def check(hive: bytes) -> None:
-    """Read *hive* both ways, which must agree and end within a second; any exception but HiveError is a crash."""
-    start = time.process_time()
+    """Read *hive* both ways, which must agree; any exception but HiveError is a crash, and -timeout ends a hang."""
     first = None
     try:
         read_hive(hive)
     except HiveError as error:
         first = error.offset, error.rule
     assert first == next(((finding.offset, finding.rule) for finding in check_hive(hive)), None)
-    assert time.process_time() - start < 1
 
 
 def one_input(data: bytes) -> None:

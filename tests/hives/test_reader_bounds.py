@@ -7,7 +7,6 @@ import resource
 import struct
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -28,8 +27,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def is_good(data: bytes) -> bool:
-    """Read *data* both ways, which must agree, end within a second and tell every byte; return whether it is good."""
-    start = time.process_time()
+    """Read *data* both ways, which must agree and tell every byte; return whether it is good."""
     reading = read(data, spans=True)
     first: tuple[int, str] | None = None
     hive: Hive = ()
@@ -37,7 +35,6 @@ def is_good(data: bytes) -> bool:
         hive = read_hive(data)
     except HiveError as error:
         first = error.offset, error.rule
-    assert time.process_time() - start < 1
     assert first == next(((finding.offset, finding.rule) for finding in reading.findings), None)
     assert reading.spans is not None
     assert sum(span.length for span in reading.spans) == len(data)
