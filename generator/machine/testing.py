@@ -14,6 +14,12 @@ NOT_COLLECTED = 5  # pytest's status where it found no test
 # What would lead the tests' Python astray, and the Pythons that they start.
 ASTRAY = {"PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR"}
 
+# What a first run costs, as measured on Debian 12 with every program that the tests use; see costs().
+MINUTES = 25  # of two cores
+PACKAGES = (330, 1000)  # MB: the Python packages, as fetched and in .venv
+FETCHED = {"go": 1500, "mvn": 40, "npm": 100}  # MB that tests fetch by these, into caches below HOME
+TEMPORARY = 2000  # MB below TMPDIR while tests run
+
 Say = Callable[[str], None]
 
 
@@ -29,6 +35,8 @@ def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool =
             raise GeneratorError(
                 f"--file: {file}: is not in {PROJECT}; give a path from there, such as tests/test_cli.py"
             )
+    for line in costs(whole=not files and not select):
+        note(line)
     venv.ensure_test_packages(note)
     if everything:
         debian.ensure_tools(note)
@@ -39,6 +47,21 @@ def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool =
     if status == NOT_COLLECTED:
         raise GeneratorError(f"no test {f'is called what --select {select} asks for' if select else 'is in the files'}")
     return min(status, EXIT_ERROR)
+
+
+def costs(*, whole: bool) -> list[str]:
+    """Return lines on the time, downloads and disk space of a run of the *whole* suite, or of some tests."""
+    lines = []
+    if whole:
+        lines.append(f"all tests take about {MINUTES} minutes on two cores, fewer without the programs that some need")
+    if not venv.has_test_packages():
+        download, disk = PACKAGES
+        lines.append(f"once: downloads about {download} MB of Python packages, which take {disk} MB in .venv")
+    found = {program: size for program, size in FETCHED.items() if debian.find(program)}
+    if whole and found:
+        each = ", ".join(f"{program} {size} MB" for program, size in found.items())
+        lines.append(f"once: tests download modules into the caches of {each}; about {TEMPORARY} MB of temporary files")
+    return lines
 
 
 def skipped(reasons: Iterable[str]) -> list[str]:

@@ -49,6 +49,11 @@ def set_up() -> int:
     return EXIT_OK
 
 
+def has_test_packages() -> bool:
+    """Return whether the running environment has the packages of requirements-test.lock as it is now."""
+    return _fresh(Path(sys.prefix), TEST_LOCK)
+
+
 def ensure_test_packages(note: Say) -> None:
     """Install requirements-test.lock into the running virtual environment; raise GeneratorError if that fails."""
     if sys.prefix == sys.base_prefix:
