@@ -42,9 +42,6 @@ def test_a_run_of_all_tests_first_says_what_it_costs(
     assert f"about {testing.MINUTES} minutes" in time
     assert f"about {testing.PACKAGES[0]} MB" in packages
     assert f"{testing.PACKAGES[1]} MB in .venv" in packages
-        True,
-        True,
-    ]
     assert f"go {testing.FETCHED['go']} MB" in modules
     assert "npm" not in modules
     assert installs == "installs"
