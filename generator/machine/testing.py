@@ -14,7 +14,8 @@ NOT_COLLECTED = 5  # pytest's status where it found no test
 # What would lead the tests' Python astray, and the Pythons that they start.
 ASTRAY = {"PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR"}
 
-# What a first run costs, as measured on Debian 12 with every program that the tests use; see costs().
+# What a first run costs, about, with every program that the tests use. Measured on Debian 12: .venv, 971 MB; the other
+# figures are estimates so far.
 MINUTES = 25  # of two cores
 PACKAGES = (330, 1000)  # MB: the Python packages, as fetched and in .venv
 FETCHED = {"go": 1500, "mvn": 40, "npm": 100}  # MB that tests fetch by these, into caches below HOME
