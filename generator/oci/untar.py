@@ -103,6 +103,11 @@ class Untar:
             yield entry
             self._skip(self._end - self._at)
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the entry that came last is a sparse file, which can be larger than the tar."""
+        return self._map is not None
+
     def read(self, size: int = _CHUNK) -> bytes:
         """Return up to *size* bytes of the data of the entry that came last, and nothing at their end."""
         size = min(size, _CHUNK)

@@ -96,7 +96,8 @@ BASE64 += (
 BASE64 += (base64.b64encode(b"v" * 65_535), base64.b64encode(b"v" * 65_536))
 VALUES: dict[bytes, Sequence[bytes]] = {
     **dict.fromkeys((b"path", b"linkpath", b"uname", b"gname"), TEXTS),
-    **dict.fromkeys((b"uid", b"gid", b"size", b"MSWINDOWS.fileattr"), INTEGERS),
+    **dict.fromkeys((b"uid", b"gid", b"size"), INTEGERS),
+    b"MSWINDOWS.fileattr": (*INTEGERS, b"16", b"32", b"1040"),
     **dict.fromkeys((b"mtime", b"atime", b"ctime", b"LIBARCHIVE.creationtime"), TIMES),
     **dict.fromkeys((b"MSWINDOWS.rawsd", b"MSWINDOWS.xattr.a", b"MSWINDOWS.xattr." + b"n" * 255), BASE64),
     b"MSWINDOWS.xattr." + b"n" * 256: BASE64,
