@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Final
 
 SPARSE: Final = "GNU.sparse."
-_SPARSE_PAIR: Final = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
-_WITHOUT_NUL: Final = frozenset({b"path", b"linkpath", b"uname", b"gname"})
-_RECORD: Final = re.compile(rb"\+?0*([0-9]{1,7}) ")
+_SPARSE_PAIR: Final = (f"{SPARSE}offset", f"{SPARSE}numbytes")
+_WITHOUT_NUL: Final = frozenset({"path", "linkpath", "uname", "gname"})
+_RECORD: Final = re.compile(r"\+?0*([0-9]{1,7}) ")
 _LEAST: Final = 5  # bytes of a record
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _TIME: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]*))?")
@@ -25,26 +25,34 @@ def records(data: bytes) -> dict[str, str]:
     The pairs of GNU's sparse format 0.0 become the one record of format 0.1. Raises ValueError if *data* is malformed.
     """
     found: dict[str, str] = {}
-    pairs: list[bytes] = []
-    here = 0
-    while here < len(data):
-        head = _RECORD.match(data, here)
+    pairs: list[str] = []
+    here, size = 0, len(data)
+    text = data.decode("latin-1")  # a character a byte, up to the end
+    plain, sparse = text.isascii(), SPARSE in text
+    while here < size:
+        head = _RECORD.match(text, here)
         end = here + int(head[1]) if head else 0
-        if head is None or end - here < _LEAST or not head.end() < end <= len(data) or data[end - 1] != 10:  # \n
+        if head is None or end - here < _LEAST or not head.end() < end <= size or text[end - 1] != "\n":
             raise ValueError("the PAX records are damaged")
-        key, equals, value = data[head.end() : end - 1].partition(b"=")
-        if not key or not equals or b"\0" in key or (key in _WITHOUT_NUL and b"\0" in value):
+        key, equals, value = text[head.end() : end - 1].partition("=")
+        if not key or not equals or "\0" in key or ("\0" in value and key in _WITHOUT_NUL):
             raise ValueError("a PAX record has no key, or a NUL")
-        if key in _SPARSE_PAIR:
-            if key != _SPARSE_PAIR[len(pairs) % 2] or b"," in value:
+        if sparse and key in _SPARSE_PAIR:
+            if key != _SPARSE_PAIR[len(pairs) % 2] or "," in value:
                 raise ValueError("the PAX records of a sparse file are in disorder")
             pairs.append(value)
+        elif plain:
+            found[key] = value
         else:
-            found[key.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
+            found[_utf_8(key)] = _utf_8(value)
         here = end
     if pairs:
-        found[f"{SPARSE}map"] = b",".join(pairs).decode("utf-8", "surrogateescape")
+        found[f"{SPARSE}map"] = _utf_8(",".join(pairs))
     return found
+
+
+def _utf_8(text: str) -> str:
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def integer(text: str) -> int | None:

@@ -4,7 +4,6 @@
 Formats: V7, USTAR and PAX (any version after the magic), GNU, and star, which has a shorter prefix and two times.
 """
 
-import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -13,7 +12,6 @@ from .pax import is_64
 _USTAR: Final = b"ustar\0"
 _GNU: Final = b"ustar  \0"
 _STAR: Final = b"tar\0"
-_OCTAL: Final = re.compile(b"[0-7]*")
 _SECOND: Final = 10**9  # nanoseconds
 
 
@@ -36,12 +34,10 @@ class Header(NamedTuple):
 def parse(block: bytes) -> Header:
     """Return the fields of a block of 512 bytes; raises ValueError if Go refuses it."""
     _check_sum(block)
-    for start in (108, 116):  # user and group, which no caller needs
-        number(block[start : start + 8])
+    mode = _kept(block[100:124], 8)
     prefix, accessed, changed = b"", None, None
     if block[257:263] == _USTAR or block[257:265] == _GNU:
-        number(block[329:337])  # device
-        number(block[337:345])
+        _kept(block[329:345], 8)  # device
         if block[257:265] == _GNU:
             prefix, accessed, changed = _gnu(block)
         elif block[508:] == _STAR:
@@ -51,15 +47,22 @@ def parse(block: bytes) -> Header:
             prefix = _until_nul(block[345:500])
     name = _until_nul(block[:100])
     return Header(
-        text(prefix + b"/" + name if prefix else name),
+        (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"),
         chr(block[156]),
         number(block[124:136]),
         text(block[157:257]),
         number(block[136:148]),
-        number(block[100:108]),
+        mode,
         accessed,
         changed,
     )
+
+
+@lru_cache(maxsize=256)  # most entries of a layer have the same mode, user and group
+def _kept(fields: bytes, width: int) -> int:
+    """Return the first of several numeric fields; raises ValueError if one is invalid."""
+    numbers = [number(fields[at : at + width]) for at in range(0, len(fields), width)]
+    return numbers[0]
 
 
 def _check_sum(block: bytes) -> None:
@@ -84,7 +87,6 @@ def _gnu(block: bytes) -> tuple[bytes, int | None, int | None]:
     return b"", accessed and accessed * _SECOND, changed and changed * _SECOND
 
 
-@lru_cache(maxsize=1024)  # most entries have the same owner, mode and device
 def number(field: bytes) -> int:
     """Return a numeric field: octal digits, or if the first bit is set, GNU's binary; raises ValueError."""
     if not field[0] & 0x80:
@@ -98,10 +100,12 @@ def number(field: bytes) -> int:
 
 
 def _octal(field: bytes) -> int:
-    digits = field.strip(b" \0").partition(b"\0")[0]
-    if not _OCTAL.fullmatch(digits):
+    digits = field.strip(b" \0")
+    if not digits.isdigit():
+        digits = digits.partition(b"\0")[0] or b"0"
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
         raise ValueError("no header of a tar: a number is not octal")
-    return int(digits or b"0", 8)
+    return int(digits, 8)
 
 
 def _until_nul(field: bytes) -> bytes:

@@ -245,10 +245,17 @@ def _times(header: Header, records: Mapping[str, str]) -> tuple[int, int | None,
     for key in ("uid", "gid"):
         if (text := records.get(key)) and pax.integer(text) is None:
             raise ValueError(f"the PAX record {key} is no number of 64 bits")
-    found: list[int | None] = [modified, accessed, changed]
-    for at, key in enumerate(("mtime", "atime", "ctime")):
-        if text := records.get(key):
-            found[at] = pax.time(text)
-            if found[at] is None:
-                raise ValueError(f"the PAX record {key} is no time")
-    return found[0] or 0, found[1], found[2]
+    if text := records.get("mtime"):
+        modified = _time("mtime", text)
+    if text := records.get("atime"):
+        accessed = _time("atime", text)
+    if text := records.get("ctime"):
+        changed = _time("ctime", text)
+    return modified, accessed, changed
+
+
+def _time(key: str, text: str) -> int:
+    time = pax.time(text)
+    if time is None:
+        raise ValueError(f"the PAX record {key} is no time")
+    return time
