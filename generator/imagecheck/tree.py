@@ -69,7 +69,7 @@ class Tree:
             self._check_whiteout(entry, parent, part, tell)
         if path.partition("/")[0] not in ROOTS:
             tell("root", f"{brief(path)} is outside of {', '.join(ROOTS)}")
-        elif not slash and not removes and kind != DIRECTORY:
+        elif kind not in {DIRECTORY, WHITEOUT} and path in ROOTS and not self._in_clone(path):
             tell("root", f"{path} is no directory")
         else:
             self._check_name(parent, part, path, tell)
@@ -176,7 +176,7 @@ class Tree:
 
     def _in_clone(self, path: str) -> bool:
         """Tell whether *path* is in the utility VM of a layer on top, which starts as a copy of the one below."""
-        return not self._base and path.startswith(f"{UTILITY_VM}/")
+        return not self._base and f"{path}/".startswith(f"{UTILITY_VM}/")
 
 
 def is_directory(entry: Entry) -> bool:

@@ -24,6 +24,7 @@ class Clone:
         self._tree = tree
         self._below = below
         self._removed = False
+        self._lacking = False  # there is nothing to be copied, as was told
         self.made = False
 
     def add(self, entry: Entry, path: str, tell: Tell) -> None:
@@ -40,7 +41,7 @@ class Clone:
         elif not self.made:
             tell(_RULE, f"{UTILITY_VM} does not come before it")
             self.made = True  # so that it is told once
-        else:
+        elif not self._lacking:
             self._place(entry, path, parent, tell)
 
     def kind(self, path: str) -> str | None:
@@ -68,12 +69,13 @@ class Clone:
         lacks = below is not None and not (below.has_utility_vm and self.kind(UTILITY_FILES) in {DIRECTORY, ""})
         if lacks and not self.made:
             tell(_RULE, f"the layer right below has no {UTILITY_FILES} to be copied")
+            self._lacking = True
         self.made = True
 
     def _remove(self, path: str, tell: Tell) -> None:
         self._make(tell)
         self._removed = True
-        if self.kind(path) is None:
+        if self.kind(path) is None and not self._lacking:
             tell("whiteout", f"there is no {brief(path)} below to be removed")
 
     def _place(self, entry: Entry, path: str, parent: str, tell: Tell) -> None:

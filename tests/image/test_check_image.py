@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import test_check_image_documents
+import test_import_rules
 from checking import checked, found
 from consumers import LAYERS, PROJECT, registry, run
 from layouts import BCD, CONFIG, RECORDS, ROOTS, Layout, Part, base, directory, parts_of, sha256, tarred
@@ -317,6 +318,7 @@ def test_the_command_is_there_at_the_door_with_its_three_statuses(tmp_path: Path
 
 def test_every_rule_is_broken_by_a_test() -> None:
     elsewhere = {"index", "bomb", "entries"}  # test_check_image_hostile.py
+    importers = {rule for row in test_import_rules.ROWS for rule in row.rules}
     documents = {rule for rule, _ in test_check_image_documents.DOCUMENTS}
     tested = {
         *BROKEN,
@@ -325,5 +327,6 @@ def test_every_rule_is_broken_by_a_test() -> None:
         "root-missing",
         *(rule for rule, *_ in ON_TOP),
         *elsewhere,
+        *importers,
     }
     assert tested == RULES.keys()
