@@ -69,6 +69,8 @@ def check_on_top(entry: Entry, path: str, read: Callable[[], bytes], tell: Tell)
         elif wrong := _hive(entry.size, read):
             tell("hive-delta", wrong)
     elif folded in _ON_TOP and entry.kind != DIRECTORY:
+        if entry.kind == HARD_LINK:
+            tell("hive-linked", f"it is a link to {brief(entry.target)}")
         tell("hive-on-top", f"{posixpath.basename(path)} is in the place of a base layer's hive")
 
 

@@ -89,7 +89,7 @@ RULES: Final[dict[str, Rule]] = {
     "hive-missing": _refused(
         "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, spelled so, as files", "ociwclayer"
     ),
-    "hive-linked": _refused("no hive has a second name, for Windows writes to it", "ociwclayer"),
+    "hive-linked": _refused("no hive has a second name, or is one, for Windows writes to it", "ociwclayer"),
     "hive-delta": _refused(
         "Hives/NAME_Delta in a layer on top is a hive, valid without a log; Windows merges it with the one below",
         "ociwclayer, cim/registry.go",

@@ -12,6 +12,7 @@ ROOTS = HIVES, FILES, UTILITY_VM = (*facts().roots, "UtilityVM")
 """The directories in which everything is; the first two are those that a layer on top has."""
 
 _TWICE = fold(f"{FILES}/{FILES}")
+_DEEPEST = 64  # directories on the way to a file of a utility VM that are looked at; Windows' has 12
 _MAX_ENTRIES = 1_000_000
 _MAX_NAMES = 1 << 26  # characters
 _OPAQUE = ".wh..opq"  # behind the mark: what Linux has for a directory that hides all below it
@@ -34,7 +35,7 @@ class Tree:
         self._filled: set[str] = set()  # folded paths of directories in UtilityVM that have something in them
         self._room = _MAX_NAMES
         self._last = ""
-        self.has_utility_vm = False
+        self.has_utility_vm = self._removes_in_vm = False
 
     def __len__(self) -> int:
         """Return how many paths there are."""
@@ -88,11 +89,12 @@ class Tree:
         return not removes
 
     def hides(self, path: str) -> bool:
-        """Return whether the layer removes a directory on the way to *path*, or has something else in its place."""
-        while "/" in path:
-            path = path.rpartition("/")[0]
-            if self.kind(path) not in {None, DIRECTORY}:
-                return True
+        """Return whether the layer removes a directory on the way to *path* in UtilityVM."""
+        at = path.find("/")
+        for _ in range(_DEEPEST if self._removes_in_vm else 0):
+            if at < 0 or self.kind(path[:at]) == WHITEOUT:
+                return at >= 0
+            at = path.find("/", at + 1)
         return False
 
     def is_filled(self, path: str) -> bool:
@@ -107,6 +109,9 @@ class Tree:
     def _is_stream(self, entry: Entry, path: str, tell: Tell) -> bool:
         """Tell whether the entry is one more stream of the file right before it, as Windows writes them."""
         if entry.kind == FILE and self._last and path.startswith(f"{self._last}:"):
+            stream = path.removeprefix(f"{self._last}:").removesuffix(":$DATA")
+            if not stream or set("/\\:").intersection(stream):
+                tell("name", f"{brief(stream)} is no name of a stream")
             tell("stream", f"it is a stream of {brief(self._last)}")
             return True
         return False
@@ -172,7 +177,7 @@ class Tree:
         elif entry.name.endswith("/"):
             tell("whiteout", f"its name ends in a slash, for which Windows removes {brief(part)} in it")
         elif parent.startswith(UTILITY_VM):
-            self.has_utility_vm = True
+            self.has_utility_vm = self._removes_in_vm = True
 
     def _in_clone(self, path: str) -> bool:
         """Tell whether *path* is in the utility VM of a layer on top, which starts as a copy of the one below."""

@@ -174,6 +174,11 @@ NAMES = [
         ("bytes that are not UTF-8", top(file("Files/\udcff")), "create"),
     ),
     *rows(
+        "name stream",
+        ("a stream without a name", top(file("Files/aa"), file("Files/aa:")), "stream"),
+        ("a stream with a slash in its name", top(file("Files/aa"), file("Files/aa:s/t")), "stream"),
+    ),
+    *rows(
         "stream",
         ("a stream behind its file", top(file("Files/aa"), file("Files/aa:s")), "stream"),
         ("a stream behind its directory", top(FILES, file("Files/d:s")), "stream"),

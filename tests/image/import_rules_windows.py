@@ -101,6 +101,10 @@ HIVES = [
         ("a hard link to a hive in a base layer", low(hard("Files/bb", SAM)), "std-link"),
         ("a hard link to the BCD store in a base layer", low(hard("Files/bb", BCD)), "mutated"),
     ),
+    *rows(
+        "hive-linked hive-on-top",
+        ("a hard link in the place of a hive", top(*WAY, file("Files/aa"), hard(SAM, "Files/aa")), "std-link"),
+    ),
     *rows("utility-vm", ("no BCD store in a base layer's UtilityVM", low(without=BCD), "base-process-vm")),
     *rows(
         "base-slash",

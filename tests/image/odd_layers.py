@@ -53,11 +53,11 @@ def folder(name: str) -> Part:
     return directory(name, **RECORDS)
 
 
-def pax(records: bytes | None = None, **fields: bytes) -> bytes:
+def pax(records: bytes | None = None, time: bytes = b"") -> bytes:
     """Return a PAX header with *records* as they are; without them, with those that a file on top must have."""
     if records is None:
         records = b"".join(record(key.encode(), value.encode()) for key, value in RECORDS.items())
-    return header(b"PaxHeaders/x", len(records), type=b"x", **fields) + padded(records)
+    return header(b"PaxHeaders/x", len(records), type=b"x", time=time) + padded(records)
 
 
 def record(key: bytes, value: bytes, zeros: int = 0) -> bytes:

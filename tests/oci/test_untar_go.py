@@ -79,7 +79,7 @@ def theirs(tars: list[bytes], program: Path, folder: Path | None = None) -> Iter
 
 def build(folder: Path, **environment: str) -> Path:
     program = folder / "tars.exe"
-    command = [need("go"), "build", "-o", program, "./tars"]
+    command = [need("go"), "build", "-o", str(program), "./tars"]
     subprocess.run(command, cwd=GO, env=os.environ | environment, check=True, timeout=900)
     return program
 
