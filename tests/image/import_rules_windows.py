@@ -47,7 +47,7 @@ UTILITY = [
         ("something beside UtilityVM/Files", top(UVM, file("UtilityVM/aa")), "vm-invalid"),
         ("UtilityVM/files in other case", top(UVM, file("UtilityVM/files/aa")), "vm-invalid"),
         ("UtilityVM with a security descriptor", top(folder("UtilityVM"), file("UtilityVM/Files/aa")), "closed"),
-        ("UtilityVM is a file", top(kind("UtilityVM", b"0")), "closed"),
+        ("UtilityVM is a file", top(kind("UtilityVM", b"0"), file("UtilityVM/Files/aa")), "closed"),
     ),
     *rows(
         "parent", ("a directory that is missing here and below", top(UVM, file("UtilityVM/Files/d/aa")), "vm-create")
