@@ -11,15 +11,15 @@ from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, Entry
 from .names import fold
 from .records import Tell
-from .tree import FILES, UTILITY_VM
+from .tree import FILES, HIVES, UTILITY_VM
+from .utility import UTILITY_FILES
 
 CONFIG: Final = f"{FILES}/Windows/System32/config"
-HIVES: Final = tuple(f"{CONFIG}/{name}" for name in ("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"))
-UTILITY_FILES: Final = f"{UTILITY_VM}/{FILES}"
+HIVE_FILES: Final = tuple(f"{CONFIG}/{name}" for name in ("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"))
 BCD: Final = f"{UTILITY_FILES}/EFI/Microsoft/Boot/BCD"
-_FOLDED: Final = {fold(path): path for path in (*HIVES, BCD)}
-_ON_TOP: Final = frozenset(map(fold, HIVES))
-_DELTAS: Final = fold("Hives/")
+_FOLDED: Final = {fold(path): path for path in (*HIVE_FILES, BCD)}
+_ON_TOP: Final = frozenset(map(fold, HIVE_FILES))
+_DELTAS: Final = fold(f"{HIVES}/")
 _DELTA: Final = fold("_Delta")
 _MAX_HIVE: Final = 1 << 28  # bytes; SOFTWARE of a whole Windows is a third of it
 
@@ -33,6 +33,7 @@ class Base:
 
     def add(self, entry: Entry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
         """Look at an entry; *path* is its name without slashes at the end, and *read* gives its data in pieces."""
+        _check_other(fold(path), entry, tell)
         if entry.kind == DIRECTORY:
             self._utility |= path == UTILITY_FILES
             if entry.name != path and path in {UTILITY_VM, UTILITY_FILES}:
@@ -49,7 +50,7 @@ class Base:
 
     def end(self, tell: Tell) -> None:
         """Tell of what the layer lacks."""
-        if lacking := [posixpath.basename(path) for path in HIVES if path not in self._seen]:
+        if lacking := [posixpath.basename(path) for path in HIVE_FILES if path not in self._seen]:
             tell("hive-missing", f"{CONFIG} has no {', '.join(lacking)}")
         if self._utility and BCD not in self._seen:
             tell("utility-vm", f"there is {UTILITY_FILES} and no {BCD}")
@@ -62,18 +63,25 @@ def check_on_top(entry: Entry, path: str, read: Callable[[], bytes], tell: Tell)
     internal/wclayer/cim/registry.go loads both.
     """
     folded = fold(path)
-    if entry.kind == DIRECTORY:
-        return
-    if folded.startswith(_DELTAS) and folded.endswith(_DELTA):
-        rule = "hive-delta"
-    elif folded in _ON_TOP:
-        rule = "hive-on-top"
-    else:
-        return
-    if entry.kind != FILE:
-        tell(rule, f"it is a link to {brief(entry.target)}")
-    elif wrong := _hive(entry.size, read):
-        tell(rule, wrong)
+    if _check_other(folded, entry, tell):
+        if entry.kind != FILE:
+            tell("hive-delta", f"it is a link to {brief(entry.target)}")
+        elif wrong := _hive(entry.size, read):
+            tell("hive-delta", wrong)
+    elif folded in _ON_TOP and entry.kind != DIRECTORY:
+        if entry.kind == HARD_LINK:
+            tell("hive-linked", f"it is a link to {brief(entry.target)}")
+        tell("hive-on-top", f"{posixpath.basename(path)} is in the place of a base layer's hive")
+
+
+def _check_other(folded: str, entry: Entry, tell: Tell) -> bool:
+    """Return whether an entry is a hive of changes; tell of what else is below Hives."""
+    if not folded.startswith(_DELTAS):
+        return False
+    if entry.kind != DIRECTORY and "/" not in folded.removeprefix(_DELTAS) and folded.endswith(_DELTA):
+        return True
+    tell("hives-other", f"Windows does not read it from {HIVES}")
+    return False
 
 
 def _hive(size: int, read: Callable[[], bytes]) -> str | None:

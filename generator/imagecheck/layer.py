@@ -12,10 +12,13 @@ from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, Hashed, most_un
 from ..imageread.documents import DIGEST, LAYERS
 from ..imageread.images import Layer, unpack
 from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, TarError, Untar
+from ..oci.files import facts
 from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
+from .records import Tell
 from .records import check as check_records
-from .tree import FILES, HIVES, KINDS, TooManyError, Tree
+from .tree import FILES, HIVES, KINDS, UTILITY_VM, TooManyError, Tree
+from .utility import Clone
 
 Told = Callable[[str, str, str], None]
 """What is told of a layer's fault: the entry's name, if one has it, the rule and what was found."""
@@ -58,7 +61,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
             tar = Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
             tar.most = most_unpacked(size)
             stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(Untar(stream), below, tell)
+            tree = _walk(Untar(stream, sparse=True), below, tar.most, tell)
             rest = 0
             while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
@@ -67,7 +70,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
             if tar.digest != layer.diff_id and layer.diff_id:
                 tell("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
         except TarError as error:
-            tell("", "layer", f"{error}, at byte {error.offset:,}")
+            tell(error.entry, "layer", f"{error}, at byte {error.offset:,}")
             tree = None
         except BombError:
             if raw.size > raw.most:  # it is not even read whole
@@ -107,28 +110,37 @@ def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told
         tell("", "digest", f"the content has the digest {raw.digest}")
 
 
-def _walk(tar: Untar, below: Sequence[Tree | None], told: Told) -> Tree | None:
-    """Look at each entry; return the layer's paths, or None where they are too many."""
+def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tree | None:
+    """Look at each entry; return the layer's paths, or None if they are too many.
+
+    Raises BombError if the sparse files have more than *most* bytes.
+    """
     tree = Tree(base=not below)
-    base = None if below else Base()
+    base, clone = (None, Clone(tree, below)) if below else (Base(), None)
     for entry in tar:
+        most -= entry.size if tar.is_sparse else 0
+        if most < 0:
+            raise BombError
 
         def tell(rule: str, found: str, name: str = entry.name) -> None:
             told(name, rule, found)
 
-        if entry.kind not in KINDS:
+        path = entry.name.rstrip("/")
+        removes = path.rpartition("/")[2].startswith(facts().whiteout)
+        if entry.kind not in KINDS and not removes:  # hcsshim asks for the name of a whiteout alone
             tell("kind", f"tar's type is {entry.kind!r}")
             continue
-        path = entry.name.rstrip("/")
-        if entry.kind != DIRECTORY and path != entry.name:
+        if entry.kind != DIRECTORY and not removes and path != entry.name:
             tell("name", "it ends in a slash, and is no directory's")
+        if clone is not None and f"{path}/".startswith(f"{UTILITY_VM}/"):
+            clone.add(entry, path, tell)
         try:
             makes = tree.add(entry, path, tell)
         except TooManyError:
             told("", "entries", f"there are more behind {len(tree):,}")
             return None
         if makes:
-            _look(entry, path, tree, below, tell)
+            _look(entry, path, tree, below, clone, tell)
         if base is not None:
             base.add(entry, path, tar.read, tell)
         elif makes:
@@ -140,10 +152,10 @@ def _walk(tar: Untar, below: Sequence[Tree | None], told: Told) -> Tree | None:
     return tree
 
 
-def _look(entry: Entry, path: str, tree: Tree, below: Sequence[Tree | None], tell: Callable[[str, str], None]) -> None:
+def _look(entry: Entry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
     """Tell of what is wrong with an entry that is no whiteout."""
     if entry.kind == HARD_LINK:
-        check_hard(entry, tree, below, tell)
+        check_hard(entry, tree, below, clone, tell)
         return
     attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), tell)
     if entry.kind == SYMBOLIC_LINK:

@@ -10,21 +10,44 @@ from ..oci.files import facts
 from .names import fold, units
 from .records import Tell
 from .tree import FILES, UTILITY_VM, Tree
+from .utility import Clone
+
+_FILE_KINDS = frozenset({FILE, HARD_LINK})
 
 
-def check_hard(entry: Entry, tree: Tree, below: Sequence[Tree | None], tell: Tell) -> None:
-    """Tell whether a hard link's target is in the layer before it, or in one *below*; None is one that is not known."""
+def check_hard(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
+    """Tell whether a hard link's target is in the layer before it, or in one *below*; None is one that is not known.
+
+    A layer on top has a *clone*, which may have targets in UtilityVM.
+    """
+    part = entry.name.rpartition("/")[2]
+    if wrong := _wrong_target(entry, tree, below, clone):
+        tell("link-target", wrong)
+    elif units(part) == 1:
+        tell("link-name", f"the name of the hard link is {brief(part)}")
+
+
+def _wrong_target(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str | None:
+    """Return what is wrong with a hard link's target, or None."""
     target = posixpath.normpath(entry.target)
     kept = (f"{FILES}/", f"{UTILITY_VM}/{FILES}/")
-    if not target.startswith(kept) or not entry.name.startswith(kept):
-        tell("link-target", f"a hard link leads to {brief(entry.target)}: both are below {FILES}")
+    here = tree.kind(target) in _FILE_KINDS and (clone is None or tree.spelled(target))
+    itself = fold(target) == fold(entry.name)
+    if clone is not None and not (target.startswith(kept) and entry.name.startswith(kept)):
+        wrong = f"a hard link leads to {brief(entry.target)}: both are below {FILES}"
     elif target != entry.target:
-        tell("link-target", f"a hard link leads to {brief(entry.target)}, where {brief(target)} is meant")
-    elif tree.spelled(target) and tree.kind(target) in {FILE, HARD_LINK}:
-        if tree.names(target) > facts().limits.names:
-            tell("link-target", f"{brief(target)} has more than {facts().limits.names:,} names")
-    elif not any(layer is None or layer.kind(target) in {FILE, HARD_LINK} for layer in below):
-        tell("link-target", f"there is no file {brief(entry.target)} for a hard link before it")
+        wrong = f"a hard link leads to {brief(entry.target)}, where {brief(target)} is meant"
+    elif here and not itself:
+        many = tree.names(target) > facts().limits.names
+        wrong = f"{brief(target)} has more than {facts().limits.names:,} names" if many else ""
+    elif clone is not None and target.startswith(UTILITY_VM):
+        there = clone.made and not itself and clone.kind(target) in {*_FILE_KINDS, ""}
+        wrong = "" if there else f"there is no file {brief(target)} for a hard link in the utility VM"
+    elif not any(layer is None or layer.kind(target) in _FILE_KINDS for layer in below):
+        wrong = f"there is no file {brief(target)} for a hard link before it"
+    else:
+        wrong = ""
+    return wrong or None
 
 
 def check_symbolic(

@@ -2,13 +2,13 @@
 """The PAX records that Windows reads of an entry: are they of a form that it reads, and do they say what is meant?"""
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 from ..base.errors import brief
+from ..imageread import pax
 from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, Entry
 from ..oci.files import facts
 from ..security import descriptor, sddl
@@ -16,11 +16,14 @@ from ..security import descriptor, sddl
 Tell = Callable[[str, str], None]
 """What is told of an entry's fault: the rule and what was found."""
 
-_TIME: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]*)?")
+_UNSIGNED: Final = re.compile("0*([0-9]{1,10})")
+_BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _SDDL: Final = "MSWINDOWS.sd"
 _XATTR: Final = "MSWINDOWS.xattr."
 _MOUNT_POINT: Final = "MSWINDOWS.mountpoint"
 _MOST: Final = 1 << 17  # characters of a value that is taken apart
+_MOST_XATTR_NAME: Final = 255  # bytes, and those of a value: go-winio ea.go, FILE_FULL_EA_INFORMATION
+_MOST_XATTR: Final = 65_535
 
 
 def check(entry: Entry, on_top: bool, tell: Tell) -> int:
@@ -34,32 +37,57 @@ def check(entry: Entry, on_top: bool, tell: Tell) -> int:
     if on_top:
         _lacking(entry, tell)
     for key, value in records.items():
-        if key.startswith(_XATTR) and _decoded(value) is None:
-            tell("record", f"{brief(key)} is {brief(value)}, which is no padded base64")
+        if key.startswith(_XATTR) and (wrong := _wrong_xattr(key.removeprefix(_XATTR), value)):
+            tell("record", f"{brief(key)} is {brief(value)}: {wrong}")
     if _MOUNT_POINT in records and entry.kind != SYMBOLIC_LINK:
         tell("record", f"{_MOUNT_POINT} is on an entry that is no symbolic link")
     return _attributes(entry, tell)
 
 
+def has_security_or_xattrs(entry: Entry) -> bool:
+    """Return whether Windows would be handed a security descriptor or extended attributes of *entry*."""
+    records = entry.records
+    descriptor_of = records.get(facts().records.descriptor, records.get(_SDDL))
+    return bool(descriptor_of) or any(key.startswith(_XATTR) for key in records)
+
+
+def _wrong_xattr(name: str, value: str) -> str | None:
+    """Return what keeps Windows from having an extended attribute, or None."""
+    data = _decoded(value)
+    if data is None:
+        return "no padded base64"
+    if len(name.encode("utf-8", "surrogateescape")) > _MOST_XATTR_NAME:
+        return f"the name has more than {_MOST_XATTR_NAME} bytes"
+    return f"the value has {len(data):,} bytes" if len(data) > _MOST_XATTR else None
+
+
 def _lacking(entry: Entry, tell: Tell) -> None:
     """Tell of what Windows fills in where a layer on top does not say it."""
-    if lost := [key for key in ("atime", "ctime") if not entry.records.get(key)]:
+    if lost := [key for key, time in (("atime", entry.accessed), ("ctime", entry.changed)) if time is None]:
         tell("time-missing", f"there is no {' and no '.join(lost)}")
     key = facts().records.descriptor
     if entry.kind != DIRECTORY and key not in entry.records and _SDDL not in entry.records:
         tell("descriptor-missing", f"there is no {key}")
 
 
-def _attributes(entry: Entry, tell: Tell) -> int:
+def attributes(entry: Entry) -> int | None:
+    """Return the attributes that Windows gives an entry, or None if their record is invalid."""
     known = facts()
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
     text = entry.records.get(known.records.attributes)
     if text is None:
         return implied
-    if not re.fullmatch("[0-9]{1,20}", text) or int(text) >= 1 << 32:
-        tell("attributes", f"{known.records.attributes} is {brief(text)}")
+    found = _UNSIGNED.fullmatch(text)
+    return int(found[1]) if found and int(found[1]) < 1 << 32 else None
+
+
+def _attributes(entry: Entry, tell: Tell) -> int:
+    known = facts()
+    number = attributes(entry)
+    implied = known.attributes.directory if entry.kind == DIRECTORY else 0
+    if number is None:
+        tell("attributes", f"{known.records.attributes} is {brief(entry.records[known.records.attributes])}")
         return implied
-    number = int(text)
     if entry.kind != SYMBOLIC_LINK and bool(number & known.attributes.directory) != (entry.kind == DIRECTORY):
         tell("attributes", f"{known.records.attributes} is {number} for a {_kind(entry)}")
     return number | implied
@@ -100,39 +128,31 @@ def _wrong_descriptor(text: str) -> str | None:
 
 
 def _decoded(text: str) -> bytes | None:
-    """Return what base64 says as Go reads it, which passes over the ends of lines; None where it is none."""
-    try:
-        return base64.b64decode(text.translate({10: None, 13: None}).encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        return None
+    """Return what base64 encodes as Go reads it, which skips the ends of lines; None if it is invalid."""
+    text = text.translate({10: None, 13: None}) if "\n" in text or "\r" in text else text
+    return base64.b64decode(text) if _BASE64.fullmatch(text) else None
 
 
 def _times(entry: Entry, tell: Tell) -> None:
-    keys = ("mtime", "atime", "ctime", facts().records.created)
-    texts = {key: entry.records[key] for key in keys if entry.records.get(key)}
+    key = facts().records.created
+    text = entry.records.get(key)
+    created = None if text is None else pax.time(text)
+    if text is not None and created is None:
+        tell("time", f"{key} is {brief(text)}")
+        return
     limits = facts().limits
-    for key, text in texts.items():
-        if not _TIME.fullmatch(text):
-            tell("time", f"{key} is {brief(text)}")
+    for name, time in (("mtime", entry.modified), ("atime", entry.accessed), ("ctime", entry.changed), (key, created)):
+        if time is not None and not limits.time_least <= time <= limits.time_most:
+            tell("time", f"{name} is {brief(entry.records.get(name) or str(time // 10**9))}, which is out of range")
             return
-        if not limits.time_least <= _nanoseconds(text) <= limits.time_most:
-            tell("time", f"{key} is {brief(text)}, which is out of range")
-            return
-    if "mtime" not in texts and not limits.time_least <= entry.time * 10**9 <= limits.time_most:
-        tell("time", f"the header's time is {entry.time}, which is out of range")
-    _fraction(texts.get("mtime", str(entry.time)), texts.get(facts().records.created), tell)
+    if text:
+        _fraction(entry.records.get("mtime") or str(entry.time), text, tell)
 
 
-def _fraction(modified: str, created: str | None, tell: Tell) -> None:
+def _fraction(modified: str, created: str, tell: Tell) -> None:
     """Tell of a creation time that is the time of modification less the zeros after the point, as builders write it."""
-    seconds, _, fraction = (created or "").partition(".")
+    seconds, _, fraction = created.partition(".")
     whole, _, wanted = modified.partition(".")
     bare = wanted.ljust(9, "0").lstrip("0")
-    if created and fraction and seconds == whole and wanted.startswith("0") and fraction == bare:
+    if fraction and seconds == whole and wanted.startswith("0") and fraction == bare:
         tell("time-fraction", f"{facts().records.created} is {created}, where {modified} is meant")
-
-
-def _nanoseconds(text: str) -> int:
-    seconds, _, fraction = text.partition(".")
-    part = int((fraction + "0" * 9)[:9])
-    return int(seconds) * 10**9 + (-part if seconds.startswith("-") else part)

@@ -89,14 +89,16 @@ RULES: Final[dict[str, Rule]] = {
     "hive-missing": _refused(
         "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, spelled so, as files", "ociwclayer"
     ),
-    "hive-linked": _refused("no hive has a second name, for Windows writes to it", "ociwclayer"),
+    "hive-linked": _refused("no hive has a second name, or is one, for Windows writes to it", "ociwclayer"),
     "hive-delta": _refused(
         "Hives/NAME_Delta in a layer on top is a hive, valid without a log; Windows merges it with the one below",
         "ociwclayer, cim/registry.go",
     ),
     "hive-on-top": _unusual(
-        "what a layer on top has in the place of a hive is one, valid without a log; Windows keeps changes in Hives"
+        "a layer on top changes the registry by Hives/*_Delta; a hive in Files/Windows/System32/config has no effect",
+        "ociwclayer, cim/registry.go",
     ),
+    "hives-other": _unusual("only hives of changes, Hives/*_Delta, are read from Hives", "ociwclayer, cim/common.go"),
     "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
     "base-slash": _refused(
         "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"
@@ -112,7 +114,9 @@ RULES: Final[dict[str, Rule]] = {
     "parent": _refused("a directory comes before what it holds", "ociwclayer"),
     "repeated": _refused("no path is there twice", "ociwclayer; oci layer"),
     "case": _refused("names differ by more than their case", "ociwclayer"),
-    "kind": _refused("an entry is a file, a directory, or a hard or symbolic link", "backuptar"),
+    "kind": _refused(
+        "an entry is a file (tar's type 0), a directory (5), a hard link (1) or a symbolic link (2)", "backuptar"
+    ),
     "whiteout": _refused("a whiteout is below Files and removes one name, which the layer does not hold", "ociwclayer"),
     "link-target": _refused("a link leads where it says on Windows, too", "backuptar; ociwclayer"),
     "link-kind": _refused(
@@ -125,4 +129,22 @@ RULES: Final[dict[str, Rule]] = {
     "time-missing": _unusual("without atime and ctime, Windows is told 1754-08-30", "backuptar"),
     "time-fraction": _unusual("a fraction's zeros stand after the point: .05 is not .5", "backuptar"),
     "record": _refused("an extended attribute or a mount point is of a form that Windows reads", "backuptar"),
+    # What Windows' importers do with some names.
+    "utility-vm-on-top": _refused(
+        "UtilityVM in a layer on top is a bare directory spelled so, comes before what is in it, on a layer that has "
+        "one, and has nothing but UtilityVM/Files in it",
+        "ociwclayer, legacy.go",
+    ),
+    "placeholder": _refused(
+        "NAME.$wcidirs$ is what Windows makes beside each directory NAME of a layer on top", "ociwclayer, legacy.go"
+    ),
+    "placeholder-name": _unusual(
+        "NAME.$wcidirs$ is what Windows keeps about a directory NAME, and leaves out of what it exports",
+        "ociwclayer, legacy.go",
+    ),
+    "link-name": _unusual(
+        "the name of a hard link has two UTF-16 units at least: NT wants 24 bytes, and hcsshim sends 22 for one",
+        "ociwclayer, safefile/safeopen.go",
+    ),
+    "files-twice": _unusual("what is in Files of a layer is in C:\\ of a container, so Files/Files is C:\\Files"),
 }

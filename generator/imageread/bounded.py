@@ -5,7 +5,7 @@ import hashlib
 import io
 from typing import Final
 
-from ..imageread.untar import Stream
+from .untar import Stream
 
 CHUNK: Final = 1 << 18  # bytes
 MOST_UNPACKED: Final = 64 << 30  # bytes that a layer may unpack to

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of any tar, entry by entry from a stream, for what others made: nothing in one makes it hold much memory.
+"""Reader of any tar, entry by entry from a stream, for untrusted ones: no tar makes it hold much memory.
 
-It reads a header as Go's archive/tar does, with which Windows, containerd and most builders read layers: ustar, PAX and
-GNU's long names and large numbers. Python's tarfile takes slashes off the names of directories, which Windows does
-not, reads a PAX header of any size at once, and takes a broken header for the end.
+It accepts, refuses and reads what Go's archive/tar does, with which Windows, containerd and most builders read layers.
+Python's tarfile takes slashes off the names of directories, which Windows does not, reads a PAX header of any size at
+once, and takes a broken header for the end.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from ..oci.tar import BLOCK
+from . import pax, tarheader
+from .sparse import SparseMap
+from .tarheader import Header
 
 MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, as archive/tar has it
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
-GLOBAL: Final = "g"  # PAX records for all that follow, which archive/tar gives its caller as an entry
+GLOBAL: Final = "g"  # PAX records for all that follow, which archive/tar returns as an entry
+_OLD_FILE, _OLD_SPARSE = "\0", "S"
+_BEFORE: Final = frozenset("xgLK")  # kinds that are about another entry
 _WITHOUT_DATA: Final = frozenset("123456")
-_USTAR: Final = b"ustar\x0000"
-_GNU: Final = b"ustar  \0"
-_WITHOUT_NUL: Final = frozenset({b"path", b"linkpath", b"uname", b"gname"})
 _CHUNK: Final = 1 << 18  # bytes
-_RECORD: Final = re.compile(rb"([1-9][0-9]{0,7}) ")
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Stream(Protocol):
@@ -37,11 +38,12 @@ class Stream(Protocol):
 
 
 class TarError(ValueError):
-    """A tar cannot be read on; *offset* is where, in bytes from its start."""
+    """A tar cannot be read on; *offset* counts bytes from its start, *entry* is the name of the entry, if known."""
 
-    def __init__(self, offset: int, message: str) -> None:
+    def __init__(self, offset: int, message: str, entry: str = "") -> None:
         super().__init__(message)
         self.offset = offset
+        self.entry = entry
 
 
 class Entry(NamedTuple):
@@ -49,6 +51,7 @@ class Entry(NamedTuple):
 
     Text that is not UTF-8 has surrogates for its bytes. *time* is the time of modification of the header, in seconds
     from 1970; *records* are the PAX records. *offset* counts bytes from the start of the tar to the entry's data.
+    *modified*, *accessed* and *changed* are what header and records say together, in nanoseconds from 1970, or None.
     """
 
     name: str
@@ -59,130 +62,150 @@ class Entry(NamedTuple):
     mode: int
     records: Mapping[str, str]
     offset: int
+    modified: int
+    accessed: int | None
+    changed: int | None
 
 
 class Untar:
-    """The entries of a tar that *stream* holds; read() gives the data of the one that came last.
+    """The entries of a tar that *stream* holds; read() returns the data of the one that came last.
 
-    Raises TarError where the tar is damaged or ends too early, and whatever the stream raises.
+    A sparse file is an error unless *sparse* is true; then its size and data are those of the file, with its holes.
+    Raises TarError if archive/tar would refuse the tar, and whatever the stream raises.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, sparse: bool = False) -> None:
         self._stream = stream
+        self._sparse = sparse
         self._at = 0  # bytes read
-        self._end = 0  # where the data of the entry ends
+        self._end = 0  # where the stored data of the entry end
+        self._padding = 0  # bytes between those and the next header
+        self._map: SparseMap | None = None  # of the entry, if it is sparse,
+        self._read = 0  # and how many bytes of its data were read
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries in their order, up to two blocks of zeros or the end of the stream."""
-        records: Mapping[str, str] = {}
-        long: dict[str, str] = {}
-        while (block := self._header()) is not None:
-            kind = chr(block[156])
-            if kind in "xgLK":
-                self._check_numbers(block)
-                size = self._number(block[124:136])
-                if size < 0:
-                    raise TarError(self._at - BLOCK, "a size is negative")
-                if size > MAX_HEADER:
-                    raise TarError(self._at - BLOCK, f"a header of {size:,} bytes is more than archive/tar reads")
-                data = self._exactly(size)
-                self._exactly(-size % BLOCK)
-                if kind == "x":
-                    records = _records(data, self._at)
-                elif kind == GLOBAL:
-                    name, self._end = _text(block[:100]), self._at
-                    yield Entry(name, kind, 0, "", 0, 0, _records(data, self._at), self._at)
-                else:
-                    long["name" if kind == "L" else "target"] = _text(data)
-                continue
-            entry = self._entry(block, records, long)
-            records, long = {}, {}
-            self._end = self._at + entry.size
+        records, long = _NOTHING, dict[str, str]()
+        while (header := self._header()) is not None:
+            if header.kind in _BEFORE:
+                data = self._special(header)
+                if header.kind in "LK":
+                    long[header.kind] = tarheader.text(data)
+                    continue
+                records = self._records(data)
+                if header.kind == "x":
+                    continue
+                name = records.get("path") or header.name
+                entry = Entry(name, GLOBAL, 0, "", 0, 0, records, self._at, 0, None, None)
+            else:
+                entry = self._entry(header, records, long)
+            records, long = _NOTHING, {}
             yield entry
             self._skip(self._end - self._at)
-            self._exactly(-self._end % BLOCK)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the entry that came last is a sparse file, which can be larger than the tar."""
+        return self._map is not None
 
     def read(self, size: int = _CHUNK) -> bytes:
         """Return up to *size* bytes of the data of the entry that came last, and nothing at their end."""
-        return self._exactly(min(size, self._end - self._at, _CHUNK))
+        size = min(size, _CHUNK)
+        if self._map is None:
+            return self._exactly(min(size, self._end - self._at))
+        holds, size = self._map.at(self._read, min(size, self._map.size - self._read))
+        self._read += size
+        return self._exactly(size) if holds else bytes(size)
 
-    def _header(self) -> bytes | None:
+    def _header(self) -> Header | None:
         """Return the next header, or None at the end."""
-        block = self._stream.read(BLOCK)
-        if not block:
-            return None
-        self._at += len(block)
-        block += self._exactly(BLOCK - len(block))
+        if len(self._up_to(self._padding)) < self._padding or not (block := self._up_to(BLOCK)):
+            return None  # archive/tar, too, does without what fills the last block
         if not any(block):
-            following = self._stream.read(BLOCK)
-            self._at += len(following)
+            following = self._up_to(BLOCK)
             if any(following):
                 raise TarError(self._at, "a header follows one block of zeros, where the end has two")
-            return None
-        summed, wanted = block[:148] + b" " * 8 + block[156:], self._number(block[148:156])
-        total = sum(summed)
-        if wanted != total and wanted != total - 256 * sum(byte > 127 for byte in summed):  # as signed bytes
-            raise TarError(self._at - BLOCK, "no header of a tar: its checksum is wrong")
-        return block
+            if len(block) == BLOCK and len(following) in {0, BLOCK}:
+                return None
+            block = b""
+        if len(block) < BLOCK:
+            raise TarError(self._at, "the tar ends too early")
+        try:
+            return tarheader.parse(block)
+        except ValueError as error:
+            raise TarError(self._at - BLOCK, str(error)) from error
 
-    def _entry(self, block: bytes, records: Mapping[str, str], long: Mapping[str, str]) -> Entry:
-        name, kind = _text(block[:100]), chr(block[156])
-        if block[257:265] == _USTAR and (prefix := _text(block[345:500])):
-            name = f"{prefix}/{name}"
-        name = long.get("name") or records.get("path") or name
-        target = long.get("target") or records.get("linkpath") or _text(block[157:257])
-        if kind == "S" or any(key.startswith("GNU.sparse.") for key in records):
-            raise TarError(self._at - BLOCK, "a sparse file, which no layer has")
-        if kind in {"\0", "7"}:
-            kind = DIRECTORY if kind == "\0" and name.endswith("/") else FILE
-        self._check_numbers(block)
-        size = self._number(block[124:136])
-        size = 0 if kind in _WITHOUT_DATA else size
-        if kind not in _WITHOUT_DATA and (digits := records.get("size")):
-            if not re.fullmatch("[0-9]{1,18}", digits):
-                raise TarError(self._at - BLOCK, "the size is no number that a file can have")
-            size = int(digits)
-        if size < 0:
-            raise TarError(self._at - BLOCK, "a size is negative")
-        for key in ("uid", "gid"):
-            if (text := records.get(key)) and not (re.fullmatch("[+-]?[0-9]{1,40}", text) and _is_64(int(text))):
-                raise TarError(self._at - BLOCK, f"the PAX record {key} is no number of 64 bits")
-        time, mode = self._number(block[136:148]), self._number(block[100:108])
-        return Entry(name, kind, size, target, time, mode, records, self._at)
+    def _special(self, header: Header) -> bytes:
+        """Return the data of a header that is about another entry."""
+        if not 0 <= header.size <= MAX_HEADER:
+            raise TarError(self._at - BLOCK, f"a header of {header.size:,} bytes is more than archive/tar reads")
+        data = self._exactly(header.size)
+        self._end, self._padding, self._map = self._at, -header.size % BLOCK, None
+        return data
 
-    def _check_numbers(self, block: bytes) -> None:
-        """Raise TarError where a number is damaged that only archive/tar asks for: it refuses the tar then."""
-        for start, end in ((108, 116), (116, 124)):  # user and group
-            self._number(block[start:end])
-        if block[257:265] in {_USTAR, _GNU}:
-            for start, end in ((329, 337), (337, 345)):  # device
-                self._number(block[start:end])
+    def _records(self, data: bytes) -> Mapping[str, str]:
+        try:
+            return pax.records(data)
+        except ValueError as error:
+            raise TarError(self._at - len(data), str(error)) from error
 
-    def _number(self, field: bytes) -> int:
-        """Return what a numeric field says: octal digits, or where the first bit is set, GNU's binary."""
-        if field[0] & 0x80:
-            number = int.from_bytes(field, "big", signed=field[0] & 0x40 != 0)
-            if field[0] & 0x40 == 0:
-                number &= (1 << (8 * len(field) - 1)) - 1
-        else:
-            digits = field.strip(b" \0").partition(b"\0")[0]
-            if not re.fullmatch(b"[0-7]*", digits):
-                raise TarError(self._at - BLOCK, "no header of a tar: a number is not octal")
-            number = int(digits or b"0", 8)
-        if not _is_64(number):
-            raise TarError(self._at - BLOCK, "a number has more than 64 bits")
-        return number
+    def _entry(self, header: Header, records: Mapping[str, str], long: Mapping[str, str]) -> Entry:
+        name = long.get("L") or records.get("path") or header.name
+        target = long.get("K") or records.get("linkpath") or header.target
+        kind = header.kind
+        if kind == _OLD_FILE:
+            kind = DIRECTORY if name.endswith("/") else FILE
+        at = self._at - BLOCK
+        try:
+            size = _size(header, kind, records)
+            modified, accessed, changed = _times(header, records)
+            self._end, self._padding, self._map = self._at + size, -size % BLOCK, None
+            if kind == _OLD_SPARSE or (records and any(key.startswith(pax.SPARSE) for key in records)):
+                self._map = self._sparse_map(name, kind, size, records)
+                name, size = self._map.name, self._map.size
+        except TarError:
+            raise
+        except ValueError as error:
+            raise TarError(at, str(error), name) from error
+        return Entry(name, kind, size, target, header.time, header.mode, records, self._at, modified, accessed, changed)
+
+    def _sparse_map(self, name: str, kind: str, size: int, records: Mapping[str, str]) -> SparseMap:
+        """Return the map of a sparse file, read from the start of its data where that is in them."""
+        if not self._sparse or kind == _OLD_SPARSE or kind in _WITHOUT_DATA:
+            raise ValueError("a sparse file, which no layer has")
+
+        def read(wanted: int) -> bytes:
+            if wanted > self._end - self._at:
+                raise ValueError("the map of a sparse file ends too early")
+            return self._exactly(wanted)
+
+        self._read = 0
+        found = SparseMap(records, name, size, read)
+        if kind == FILE and found.stored != self._end - self._at:
+            raise ValueError("a sparse file has not as much data as its map says")
+        return found
 
     def _exactly(self, size: int) -> bytes:
-        parts, left = [], size
-        while left > 0:
-            part = self._stream.read(left)
-            if not part:
-                raise TarError(self._at, "the tar ends too early")
+        data = self._up_to(size)
+        if len(data) < size:
+            raise TarError(self._at, "the tar ends too early")
+        return data
+
+    def _up_to(self, size: int) -> bytes:
+        """Return *size* bytes, or fewer at the end of the stream."""
+        if size <= 0:
+            return b""
+        data = self._stream.read(size)
+        self._at += len(data)
+        if len(data) == size or not data:
+            return data
+        parts = [data]
+        left = size - len(data)
+        while left > 0 and (part := self._stream.read(left)):
             parts.append(part)
             left -= len(part)
             self._at += len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
     def _skip(self, size: int) -> None:
         if size > _CHUNK and self._stream.seekable():
@@ -199,26 +222,40 @@ class Untar:
             size -= len(self._exactly(min(size, _CHUNK)))
 
 
-def _is_64(number: int) -> bool:
-    return -1 << 63 <= number < 1 << 63
+def _size(header: Header, kind: str, records: Mapping[str, str]) -> int:
+    """Return how many bytes of data are stored for an entry; raises ValueError."""
+    text = records.get("size")
+    size = pax.integer(text) if text else header.size
+    if size is None:
+        raise ValueError("the PAX record size is no number of 64 bits")
+    if header.kind not in _WITHOUT_DATA and header.size < 0:
+        raise ValueError("a size is negative")
+    if kind in _WITHOUT_DATA:
+        return 0
+    if size < 0:
+        raise ValueError("a size is negative")
+    return size
 
 
-def _text(field: bytes) -> str:
-    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+def _times(header: Header, records: Mapping[str, str]) -> tuple[int, int | None, int | None]:
+    """Return the times of modification, access and change; raises ValueError if a number in *records* is invalid."""
+    modified, accessed, changed = header.time * 10**9, header.accessed, header.changed
+    if not records:
+        return modified, accessed, changed
+    for key in ("uid", "gid"):
+        if (text := records.get(key)) and pax.integer(text) is None:
+            raise ValueError(f"the PAX record {key} is no number of 64 bits")
+    if text := records.get("mtime"):
+        modified = _time("mtime", text)
+    if text := records.get("atime"):
+        accessed = _time("atime", text)
+    if text := records.get("ctime"):
+        changed = _time("ctime", text)
+    return modified, accessed, changed
 
 
-def _records(data: bytes, at: int) -> dict[str, str]:
-    """Return PAX records: each is its length in bytes, a space, key, `=`, value and a line feed."""
-    found: dict[str, str] = {}
-    here = 0
-    while here < len(data):
-        head = _RECORD.match(data, here)
-        end = here + int(head[1]) if head else 0
-        key, equals, value = data[head.end() : end - 1].partition(b"=") if head else (b"", b"", b"")
-        if not key or not equals or b"\0" in key or end > len(data) or data[end - 1 : end] != b"\n":
-            raise TarError(at, "the PAX records are damaged")
-        if key in _WITHOUT_NUL and b"\0" in value:
-            raise TarError(at, f"the PAX record {key.decode()} has a NUL")
-        found[key.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
-        here = end
-    return found
+def _time(key: str, text: str) -> int:
+    time = pax.time(text)
+    if time is None:
+        raise ValueError(f"the PAX record {key} is no time")
+    return time

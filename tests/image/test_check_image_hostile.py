@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
+from odd_layers import raw, sparse
 
 from generator.base.errors import GeneratorError
 from generator.imagecheck import command, image, tree
@@ -135,6 +136,17 @@ def test_headers_that_go_refuses_are_found_and_in_an_archive_an_error(block: byt
     for transport in ("oci-archive", "docker-archive"):
         with pytest.raises(GeneratorError, match="not an archive that can be read"):
             check(f"{transport}:{tmp_path}/x.tar")
+
+
+@pytest.mark.usefixtures("_bounded")
+@pytest.mark.parametrize(
+    ("pairs", "size", "said"), [("0,1", 1 << 62, "unpacks to more"), ("0,0," * 130_000 + "0,1", 9, "")]
+)
+def test_a_sparse_file_costs_no_more_than_what_is_stored(pairs: str, size: int, said: str, tmp_path: Path) -> None:
+    records = (("map", pairs), ("numblocks", str((pairs.count(",") + 1) // 2)), ("size", str(size)))
+    status, lines = check(Layout(tmp_path, raw(sparse(*records, data=b"x"))()).write())
+    assert status == bool(said)
+    assert said in lines
 
 
 def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

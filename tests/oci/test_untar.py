@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reader of any tar reads what Python's and GNU's writers write, and refuses what is damaged."""
 
+import gzip
 import io
 import random
 import tarfile
@@ -106,6 +107,39 @@ def test_any_damage_is_a_tar_error_or_another_tar() -> None:
                 offsets.append((error.offset, len(data)))
     assert len(offsets) > 400
     assert all(0 <= offset <= size for offset, size in offsets)
+
+
+@pytest.mark.parametrize("version", ["0.0", "0.1", "1.0"])
+def test_sparse_files_of_gnu_tar_are_read_with_their_holes(version: str, tmp_path: Path) -> None:
+    """What GNU tar stores without its holes has the size and data of the file on the disk."""
+    with (tmp_path / "sparse").open("wb") as file:
+        for at in (0, 300_000, 700_001):
+            file.seek(at)
+            file.write(b"data" * 100)
+        file.truncate(1_000_000)
+    (tmp_path / "after").write_bytes(b"after")
+    tar = tmp_path / "x.tar"
+    run(need("tar"), "--format=pax", f"--sparse-version={version}", "-Scf", tar, "-C", tmp_path, "sparse", "after")
+    assert tar.stat().st_size < 100_000
+    reader = Untar(io.BytesIO(tar.read_bytes()), sparse=True)
+    found = {each.name: (each.size, b"".join(iter(reader.read, b""))) for each in reader}
+    assert found == {
+        name: ((tmp_path / name).stat().st_size, (tmp_path / name).read_bytes()) for name in ("sparse", "after")
+    }
+
+
+def test_a_layer_of_umoci_which_lacks_its_last_padding_is_read(tmp_path: Path) -> None:
+    program = need("umoci")
+    (tmp_path / "file").write_bytes(b"hello")
+    run(program, "init", "--layout", tmp_path / "image")
+    run(program, "new", "--image", f"{tmp_path}/image:x")
+    run(program, "insert", "--rootless", "--image", f"{tmp_path}/image:x", tmp_path / "file", "/Files/file")
+    blobs = [path.read_bytes() for path in (tmp_path / "image/blobs/sha256").iterdir()]
+    (tar,) = [gzip.decompress(blob) for blob in blobs if blob[:2] == b"\x1f\x8b"]
+    for data in (tar, tar.rstrip(b"\0")):
+        reader = Untar(io.BytesIO(data))
+        found = {each.name: b"".join(iter(reader.read, b"")) for each in reader}
+        assert found["Files/file"] == b"hello"
 
 
 def test_a_sparse_file_is_refused_rather_than_read_as_it_is_stored() -> None:

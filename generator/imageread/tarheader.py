@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The header block of a tar's entry, as Go's archive/tar reads it (readHeader in reader.go, format.go).
+
+Formats: V7, USTAR and PAX (any version after the magic), GNU, and star, which has a shorter prefix and two times.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from .pax import is_64
+
+_USTAR: Final = b"ustar\0"
+_GNU: Final = b"ustar  \0"
+_STAR: Final = b"tar\0"
+_SECOND: Final = 10**9  # nanoseconds
+
+
+class Header(NamedTuple):
+    """The fields of a header: *time* in seconds from 1970, *accessed* and *changed* in nanoseconds, None if absent.
+
+    Text that is not UTF-8 has surrogates for its bytes.
+    """
+
+    name: str
+    kind: str
+    size: int
+    target: str
+    time: int
+    mode: int
+    accessed: int | None
+    changed: int | None
+
+
+def parse(block: bytes) -> Header:
+    """Return the fields of a block of 512 bytes; raises ValueError if Go refuses it."""
+    _check_sum(block)
+    mode = _kept(block[100:124], 8)
+    prefix, accessed, changed = b"", None, None
+    if block[257:263] == _USTAR or block[257:265] == _GNU:
+        _kept(block[329:345], 8)  # device
+        if block[257:265] == _GNU:
+            prefix, accessed, changed = _gnu(block)
+        elif block[508:] == _STAR:
+            prefix = _until_nul(block[345:476])
+            accessed, changed = number(block[476:488]) * _SECOND, number(block[488:500]) * _SECOND
+        else:
+            prefix = _until_nul(block[345:500])
+    name = _until_nul(block[:100])
+    return Header(
+        (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"),
+        chr(block[156]),
+        number(block[124:136]),
+        text(block[157:257]),
+        number(block[136:148]),
+        mode,
+        accessed,
+        changed,
+    )
+
+
+@lru_cache(maxsize=256)  # most entries of a layer have the same mode, user and group
+def _kept(fields: bytes, width: int) -> int:
+    """Return the first of several numeric fields; raises ValueError if one is invalid."""
+    numbers = [number(fields[at : at + width]) for at in range(0, len(fields), width)]
+    return numbers[0]
+
+
+def _check_sum(block: bytes) -> None:
+    wanted, stored = sum(block) - sum(block[148:156]) + 8 * 32, _octal(block[148:156])  # it counts as blanks itself
+    if stored == wanted:
+        return
+    signed = wanted - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
+    if stored != signed:
+        raise ValueError("no header of a tar: its checksum is wrong")
+
+
+def _gnu(block: bytes) -> tuple[bytes, int | None, int | None]:
+    """Return the prefix and the times of GNU's format, which has times where others have a prefix.
+
+    Go's writer of before 2017 put a prefix there: where the times are invalid, ASCII text is one.
+    """
+    try:
+        accessed, changed = (number(field) if field[0] else None for field in (block[345:357], block[357:369]))
+    except ValueError:
+        prefix = _until_nul(block[345:500])
+        return (prefix if prefix.isascii() else b""), None, None
+    return b"", accessed and accessed * _SECOND, changed and changed * _SECOND
+
+
+def number(field: bytes) -> int:
+    """Return a numeric field: octal digits, or if the first bit is set, GNU's binary; raises ValueError."""
+    if not field[0] & 0x80:
+        return _octal(field)
+    found = int.from_bytes(field, "big", signed=field[0] & 0x40 != 0)
+    if not field[0] & 0x40:
+        found &= (1 << (8 * len(field) - 1)) - 1
+    if not is_64(found):
+        raise ValueError("a number has more than 64 bits")
+    return found
+
+
+def _octal(field: bytes) -> int:
+    digits = field.strip(b" \0")
+    if not digits.isdigit():
+        digits = digits.partition(b"\0")[0] or b"0"
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
+        raise ValueError("no header of a tar: a number is not octal")
+    return int(digits, 8)
+
+
+def _until_nul(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
+
+
+def text(field: bytes) -> str:
+    """Return a field's text up to its first NUL."""
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
