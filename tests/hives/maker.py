@@ -208,6 +208,7 @@ class _Maker:
             size, pointer = size | 0x80000000, int.from_bytes(data, "little")
         elif size > SEGMENT and self.minor > 3:
             parts = [data[i : i + SEGMENT] for i in range(0, size, SEGMENT)]
+            parts[-1] = parts[-1].ljust(SEGMENT, b"\0")  # in a cell as large as the others, as Windows wants it
             segments = [self.cell(f"segment {label}\\{value.name} {i}", part) for i, part in enumerate(parts)]
             listed = self.cell(f"segments {label}\\{value.name}", struct.pack(f"<{len(segments)}I", *segments))
             pointer = self.cell(f"big {label}\\{value.name}", struct.pack("<2sHI", b"db", len(segments), listed))
