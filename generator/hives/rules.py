@@ -134,6 +134,7 @@ RULES: Final[dict[str, Rule]] = {
         "a key's name is Latin-1 if flagged compressed, else of an even number of bytes", "regf: key node; offreg"
     ),
     "key-name-surrogate": _unusual("a key's name has no half of a surrogate pair", "regf: key node"),
+    "key-name-nul": _unusual("a key's name has no NUL, at which it ends for Windows' API", "offreg"),
     "key-name-backslash": _refused("a key's name has no backslash", "limits; offreg"),
     "key-depth": _refused("a tree is 512 levels deep at most, its root being the first", "limits; cmlib cmcheck.c"),
     "key-volatile-count": _unusual("a key has no volatile subkeys on disk", "regf: key node"),
@@ -156,7 +157,9 @@ RULES: Final[dict[str, Rule]] = {
     "subkey-count": _refused("a key's subkeys list is as long as its count says", "cmlib cmcheck.c"),
     "subkey-order": _refused("subkeys ascend by their names in upper case", "cmlib cmcheck.c"),
     "subkey-duplicate": _refused("no two subkeys have the same name in upper case", "cmlib cmcheck.c"),
-    "subkey-hash": _refused("an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf; offreg"),
+    "subkey-hash": _refused(
+        "an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf; cmlib cmindex.c"
+    ),
     "subkey-hint": _unusual("an 'lf' entry holds the first four characters of its key's name", "regf: fast leaf"),
     # Values.
     "value-signature": _refused("a value begins with 'vk'", "cmlib cmcheck.c"),

@@ -277,6 +277,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda: lone(Node("Ω"), leaf="li"),
         lambda made: made.poke("key Ω", 76, "<H", 0xD801),
     ),
+    _made("key-name-nul", "a name that only the kernel can ask for", lambda: lone(Node("a\0b"))),
     _made("key-name-backslash", "a path", lambda: lone(Node("a\\b"))),
     _poke("key-name-backslash", "a path as the root's name", "key ", 76, "<B", 0x5C),
     _made("key-depth", "513 levels", lambda: make(chain(513))),
