@@ -67,8 +67,8 @@ def not_a_hive(data: Buffer) -> str:
     """
     head = bytes(data[:HEAD])
     if head[:4] == b"regf":
-        kind = int.from_bytes(head[28:32], "little")
-        is_log = kind in _LOG_TYPES and head[s.BASE :] != b"hbin"
+        file_type = int.from_bytes(head[28:32], "little")
+        is_log = file_type in _LOG_TYPES and head[s.BASE :] != b"hbin"
         return _message(_LOG, _NO_LOG) if is_log else ""
     for kind in KINDS:
         if head.startswith(kind.magic, kind.offset):
