@@ -109,6 +109,7 @@ RULES: Final[dict[str, Rule]] = {
         "a cell's size is a multiple of 8, not 0, and ends inside its bin", "cmlib cmcheck.c; p0tools 18"
     ),
     "cell-shared": _unusual("a cell has one owner, unless it is a security record"),
+    "cell-kind": _refused("a cell is a list or a record of one kind", "offreg"),
     "cell-leak": _unusual("a cell in use has an owner"),
     "pointer-cell": _refused("a pointer leads to the start of a cell", "cmlib cmcheck.c"),
     "pointer-free": _refused("a pointer leads to a cell in use", "cmlib cmcheck.c"),

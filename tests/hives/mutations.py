@@ -211,6 +211,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _damage(
         "cell-shared", "a class name that is a key", sample, lambda made: _point(made, "key Classy", 48, "key Alpha")
     ),
+    _damage("cell-kind", "a values list that is a key", sample, lambda made: _point(made, "key Alpha", 40, "key fast")),
     _damage(
         "cell-leak", "a cell in use", sample, lambda made: made.poke("free", -4, "<i", -made.peek("free", -4, "<i"))
     ),

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare hives with what Microsoft's own code makes of them: offreg.dll and, on Windows, the kernel.
+
+Windows has the offline registry library as C:\\Windows\\System32\\offreg.dll. offreg.c drives it, under wine where this
+is not Windows. Each check returns its failures, a line each. As a program: ``python tests/hives/offreg.py --help``.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), *map(str, Path(__file__).parents[1:3])]
+
+from maker import seal  # noqa: E402 (found only once the path is set)
+from plans import committed_hives  # noqa: E402
+
+from generator.hives.model import Hive, Key, Value, fold_name  # noqa: E402
+from generator.hives.reader import Level, Visit  # noqa: E402
+from generator.security import descriptor, sddl  # noqa: E402
+
+DESCRIPTOR = descriptor.to_bytes(sddl.from_text("O:BAG:SYD:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)(A;CI;KR;;;BU)"))
+CHUNK = 1000  # hives that one process is asked for
+BITS = 5000
+PLANS = 300
+
+# Names of keys in a hive that offreg creates. offreg 6.2, under wine, sorts some names otherwise when it opens a hive
+# than when it writes one, and drops keys then: those beyond Latin-1 beside small letters beyond ASCII, or [ ] ^ _ `.
+ASCII = "".join(map(chr, range(0x20, 0x7F))).replace("\\", "")
+BEYOND = "".join(filter(str.isalnum, ASCII)) + "ÄÉØßΑΩЖ日本語"
+VERSIONS = ((5, 1), (6, 0), (6, 1), (6, 2))  # of Windows, which offreg 6.2 can save for
+SIZES = {4: 4, 5: 4, 11: 8}  # bytes of a number, by its type
+TEXTS = {1, 2, 7}  # types to whose data offreg adds a NUL if it does not end in one
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A hive as somebody read it: its keys with their descriptors, and *failures* to read a part of it."""
+
+    keys: tuple[tuple[Key, bytes], ...]
+    failures: tuple[str, ...] = ()
+
+    @property
+    def hive(self) -> Hive:
+        """The keys alone."""
+        return tuple(key for key, _ in self.keys)
+
+
+class Driver:
+    """The program that asks Microsoft's code, compiled in *folder*, with *library* as its offreg.dll."""
+
+    def __init__(self, library: Path, folder: Path) -> None:
+        self._library, self.folder = library, folder
+        self._program = folder / "offreg.exe"
+        compiler = "x86_64-w64-mingw32-gcc"
+        if os.name != "nt":
+            from support import need
+
+            compiler = need(compiler)
+        source = Path(__file__).with_name("offreg.c")
+        flags = "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"
+        subprocess.run([compiler, *flags, "-o", self._program, source], check=True, timeout=300)
+
+    def ask(self, commands: Sequence[str]) -> list[list[str]]:
+        """Return the lines of the answer to each of *commands*, which are described in offreg.c."""
+        data = "".join(f"{command}\n" for command in commands).encode()
+        if os.name == "nt":
+            command = [self._program, self._library]
+            done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=300)
+        else:
+            from wine import on_windows
+
+            done = on_windows(self._program, self.name(self._library), folder=self.folder, data=data)
+        answers: list[list[str]] = [[]]
+        for line in done.stdout.decode("ascii").splitlines():
+            if line == ".":
+                answers.append([])
+            else:
+                answers[-1].append(line)
+        assert done.returncode == 0, done.stderr
+        assert len(answers) == len(commands) + 1
+        return answers[:-1]
+
+    def name(self, path: Path) -> str:
+        """Return the name of a file for the program; it may be slow to find in wine's drive of all that is here."""
+        path = path.resolve()
+        return str(path) if os.name == "nt" else f"Z:{path}".replace("/", "\\")
+
+    def read(self, hives: Sequence[bytes], command: str = "read") -> list[Found]:
+        """Return *hives* as offreg reads them or, by the command "load", as the kernel does."""
+        found: list[Found] = []
+        for start in range(0, len(hives), CHUNK):
+            with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as place:
+                paths = [Path(place, str(start + i)) for i in range(len(hives[start : start + CHUNK]))]
+                for path, data in zip(paths, hives[start:], strict=False):
+                    path.write_bytes(data)
+                found += map(parsed, self.ask([f"{command} {self.name(path)}" for path in paths]))
+        return found
+
+    def create(self, plans: Sequence[tuple[Hive, tuple[int, int]]]) -> list[bytes]:
+        """Return the hives that offreg creates from *plans*, each for a version of Windows."""
+        with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as place:
+            paths = [Path(place, str(number)) for number in range(len(plans))]
+            commands: list[str] = []
+            for path, (hive, (major, minor)) in zip(paths, plans, strict=True):
+                commands += [*_steps(hive), f"save {major} {minor} {self.name(path)}"]
+            failures = [
+                f"{command}: {answer}" for command, answer in zip(commands, self.ask(commands), strict=True) if answer
+            ]
+            assert not failures, failures[:3]
+            return [path.read_bytes() for path in paths]
+
+
+def parsed(lines: Iterable[str]) -> Found:
+    """Return a hive from the lines that offreg.c prints."""
+    keys: list[tuple[Key, bytes]] = []
+    failures: list[str] = []
+    here: list[str] = []
+    for line in lines:
+        kind, *words = line.split()
+        if kind == "k":
+            here[max(int(words[0]) - 1, 0) :] = [_text(words[1])] if words[0] != "0" else []
+            keys.append((Key(tuple(here)), _bytes(words[2])))
+        elif kind == "v":
+            key, security = keys[-1]
+            value = Value(_text(words[1]), int(words[0]), _bytes(words[2]))
+            keys[-1] = Key(key.path, (*key.values, value)), security
+        else:
+            failures.append(f"{line[2:]} in {_path(Key(tuple(here)))[-80:]!a}")
+    return Found(tuple(keys), tuple(failures))
+
+
+def _text(digits: str) -> str:
+    return _bytes(digits).decode("utf-16-le", "surrogatepass")
+
+
+def _bytes(digits: str) -> bytes:
+    return bytes.fromhex(digits.removesuffix("-"))
+
+
+def _hex(data: bytes) -> str:
+    return data.hex() or "-"
+
+
+def _path(key: Key) -> str:
+    return "\\".join(key.path)
+
+
+def _steps(hive: Hive) -> Iterator[str]:
+    yield "new"
+    for key in hive:
+        if key.path:
+            yield f"key {_path(key).encode('utf-16-le').hex()}"
+        for value in key.values:
+            yield f"value {value.type} {_hex(value.name.encode('utf-16-le'))} {_hex(value.data)}"
+
+
+def differences(wanted: Found, found: Found) -> list[str]:
+    """Return in what *found* is not as *wanted*, in at most three lines."""
+    lines = list(found.failures)
+    theirs = {key.path: (key, security) for key, security in found.keys}
+    for key, security in wanted.keys:
+        shown = ascii(_path(key)[-80:])
+        if key.path not in theirs:
+            lines.append(f"{shown}: key not found")
+            continue
+        other, their_security = theirs.pop(key.path)
+        if set(other.values) != set(key.values) or len(other.values) != len(key.values):
+            lines.append(f"{shown}: {len(key.values)} values expected, {len(other.values)} found, which differ")
+        if their_security != security:
+            lines.append(f"{shown}: descriptor {their_security.hex()}")
+    lines += [f"{path!a}: key not expected" for path in theirs]
+    return lines[:3]
+
+
+def ours(data: bytes) -> tuple[Found, Level | None, set[str]]:
+    """Return a hive as our reader reads it, its level and the rules that it breaks."""
+    visit = Visit(data)
+    keys = tuple((Key(node.path, node.values), node.descriptor) for node in visit.nodes())
+    reading = visit.reading()
+    return Found(keys), reading.level, {finding.rule for finding in reading.findings}
+
+
+# The checks.
+
+
+def check_committed(driver: Driver, command: str = "read") -> list[str]:
+    """Read each committed hive; its keys, values, data and descriptors are those that the specification gives.
+
+    By the command "load" the kernel reads it.
+    """
+    hives = committed_hives()
+    failures = []
+    answers = driver.read([data for data, _ in hives.values()], command)
+    for (name, (_, plan)), found in zip(hives.items(), answers, strict=True):
+        wanted = Found(tuple((key, _meaning(DESCRIPTOR)) for key in plan))
+        theirs = Found(tuple((key, _meaning(security)) for key, security in found.keys), found.failures)
+        failures += [f"{name}: {line}" for line in differences(wanted, theirs)]
+    return failures
+
+
+def _meaning(security: bytes) -> bytes:
+    """Return a descriptor without the order of its parts, for the kernel has its own."""
+    return sddl.to_text(descriptor.from_bytes(security)).encode() if security else b""
+
+
+def all_bits() -> list[tuple[str, int]]:
+    """Return each bit of each distinct committed hive, as the hive's name and the bit's number."""
+    names = {data: name for name, (data, _) in reversed(committed_hives().items())}
+    return [(name, bit) for data, name in names.items() for bit in range(8 * len(data))]
+
+
+def some_bits(count: int) -> list[tuple[str, int]]:
+    """Return *count* of all_bits(), the same each time."""
+    return random.Random(1).sample(all_bits(), count)  # noqa: S311
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of hives: how many our check finds good and unusual, and what Microsoft's code reads otherwise."""
+
+    hives: int = 0
+    good: int = 0
+    unusual: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return (
+            f"{self.hives:,} hives, {self.good:,} good, {self.unusual:,} unusual, {len(self.failures):,} read otherwise"
+        )
+
+
+def check_alike(driver: Driver, hives: Iterable[tuple[str, bytes]], tally: Tally) -> None:
+    """Ask offreg for those of *hives*, each with a label, that are good or unusual: it reads what our reader reads.
+
+    A key whose name has a NUL is listed by offreg and cannot be opened by its functions, so such hives are left out.
+    """
+    asked: list[tuple[str, bytes, Found]] = []
+    for label, data in hives:
+        found, level, rules = ours(data)
+        tally.hives += 1
+        tally.good += level is None
+        tally.unusual += level == Level.UNUSUAL
+        if level in {None, Level.UNUSUAL} and "key-name-nul" not in rules:
+            asked.append((f"{label} ({', '.join(sorted(rules)) or 'good'})", data, found))
+    for (label, _, wanted), theirs in zip(asked, driver.read([data for _, data, _ in asked]), strict=True):
+        tally.failures += [f"{label}: {line}" for line in differences(wanted, theirs)]
+
+
+def check_flipped(driver: Driver, bits: Sequence[tuple[str, int]]) -> Tally:
+    """Flip *bits* of committed hives, one a hive, and compare what offreg and our reader read."""
+    tally = Tally()
+    for start in range(0, len(bits), CHUNK):
+        check_alike(driver, (_flipped(*bit) for bit in bits[start : start + CHUNK]), tally)
+    return tally
+
+
+def _flipped(name: str, bit: int) -> tuple[str, bytes]:
+    data = bytearray(committed_hives()[name][0])
+    data[bit // 8] ^= 1 << bit % 8
+    return f"{name}, bit {bit % 8} of byte 0x{bit // 8:x}", seal(data)
+
+
+def check_created(driver: Driver, seeds: range) -> Tally:
+    """Have offreg create and save hives from random plans: each is good, and both read what the plan says."""
+    plans = [(created_plan(seed), VERSIONS[seed % len(VERSIONS)]) for seed in seeds]
+    hives = driver.create(plans)
+    tally = Tally()
+    check_alike(driver, ((f"created from seed {seed}", data) for seed, data in zip(seeds, hives, strict=True)), tally)
+    for seed, data, (plan, _) in zip(seeds, hives, plans, strict=True):
+        found, level, rules = ours(data)
+        lines = [f"our check finds {sorted(rules)}"] if level else []
+        lines += differences(Found(tuple((key, b"") for key in plan)), Found(tuple((key, b"") for key in found.hive)))
+        tally.failures += [f"created from seed {seed}: {line}" for line in lines]
+    return tally
+
+
+def created_plan(seed: int) -> Hive:
+    """Return a random plan: up to 60 keys with names that offreg keeps, values of any type, and big data."""
+    chance = random.Random(seed)  # noqa: S311
+    alphabet = chance.choice((ASCII, BEYOND))
+    paths: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
+    for _ in range(chance.randrange(chance.choice((2, 10, 61)))):
+        parent = chance.choice(list(paths))
+        name = "".join(chance.choices(alphabet, k=chance.choice((1, 3, 8, 255))))
+        paths.setdefault((*parent, fold_name(name)), (*paths[parent], name))
+    return tuple(Key(path, _created_values(chance)) for path in paths.values())
+
+
+def _created_values(chance: random.Random) -> tuple[Value, ...]:
+    values: dict[str, Value] = {}
+    for _ in range(chance.randrange(4)):
+        name = "".join(chance.choices(ASCII + BEYOND, k=chance.choice((0, 1, 8, 100))))
+        kind = chance.choice((0, 1, 2, 3, 4, 5, 7, 11, 0xFFFF0001))
+        (size,) = chance.choices((chance.randrange(9), chance.randrange(5000), 16344, 16345, 40000), (60, 30, 3, 3, 3))
+        data = chance.randbytes(SIZES.get(kind, size))
+        if kind in TEXTS:
+            data = data[: len(data) & ~1] + bytes(4)
+        values.setdefault(fold_name(name), Value(name, kind, data))
+    return tuple(values.values())
+
+
+def main() -> int:
+    """Run the checks that the command line asks for; return 1 if one has failures."""
+    parser = argparse.ArgumentParser(description="Compare hives with what Microsoft's own code makes of them.")
+    parser.add_argument("--dll", type=Path, required=True, help="offreg.dll")
+    parser.add_argument("--bits", type=int, default=BITS, help="bits of committed hives to flip (default %(default)s)")
+    parser.add_argument("--all-bits", action="store_true", help="flip all of them")
+    parser.add_argument("--plans", type=int, default=PLANS, help="hives that offreg creates (default %(default)s)")
+    parser.add_argument("--kernel", action="store_true", help="have RegLoadAppKey load the committed hives, too")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        driver = Driver(arguments.dll, Path(folder))
+        bits = all_bits() if arguments.all_bits else some_bits(arguments.bits)
+        failures = 0
+        for name, check in (
+            ("committed", lambda: check_committed(driver)),
+            ("kernel", lambda: check_committed(driver, "load") if arguments.kernel else None),
+            ("created", lambda: check_created(driver, range(arguments.plans))),
+            ("flipped", lambda: check_flipped(driver, bits)),
+        ):
+            found = check()
+            lines = found.failures if isinstance(found, Tally) else found or []
+            failures += len(lines)
+            summary = (
+                "not asked for" if found is None else found if isinstance(found, Tally) else f"{len(lines)} failures"
+            )
+            print(f"{name}: {summary}", *lines[:50], sep="\n  ", flush=True)
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
