@@ -8,6 +8,8 @@ is not Windows. Each check returns its failures, a line each. As a program: ``py
 import argparse
 import os
 import random
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -57,11 +59,11 @@ class Driver:
     def __init__(self, library: Path, folder: Path) -> None:
         self._library, self.folder = library, folder
         self._program = folder / "offreg.exe"
-        compiler = "x86_64-w64-mingw32-gcc"
+        compiler = shutil.which("gcc") or ""
         if os.name != "nt":
             from support import need
 
-            compiler = need(compiler)
+            compiler = need("x86_64-w64-mingw32-gcc")
         source = Path(__file__).with_name("offreg.c")
         flags = "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"
         subprocess.run([compiler, *flags, "-o", self._program, source], check=True, timeout=300)
@@ -306,6 +308,13 @@ def _created_values(chance: random.Random) -> tuple[Value, ...]:
     return tuple(values.values())
 
 
+def version(library: Path) -> str:
+    """Return the version of a DLL, from the VS_FIXEDFILEINFO among its resources."""
+    data = library.read_bytes()
+    high, low = struct.unpack_from("<II", data, data.index(struct.pack("<II", 0xFEEF04BD, 0x10000)) + 8)
+    return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
+
+
 def main() -> int:
     """Run the checks that the command line asks for; return 1 if one has failures."""
     parser = argparse.ArgumentParser(description="Compare hives with what Microsoft's own code makes of them.")
@@ -315,6 +324,7 @@ def main() -> int:
     parser.add_argument("--plans", type=int, default=PLANS, help="hives that offreg creates (default %(default)s)")
     parser.add_argument("--kernel", action="store_true", help="have RegLoadAppKey load the committed hives, too")
     arguments = parser.parse_args()
+    print(f"{arguments.dll}: version {version(arguments.dll)}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         driver = Driver(arguments.dll, Path(folder))
         bits = all_bits() if arguments.all_bits else some_bits(arguments.bits)

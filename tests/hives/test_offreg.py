@@ -12,7 +12,6 @@ import pytest
 from damage import live_parts, mutate
 from maker import SEGMENT, STORE, make, sample, seal
 from mutations import MUTATIONS
-from plans import committed_hives
 from offreg import (
     BITS,
     PLANS,
@@ -28,6 +27,7 @@ from offreg import (
     ours,
     some_bits,
 )
+from plans import committed_hives
 
 from generator.hives.reader import Level
 from generator.hives.rules import RULES
