@@ -239,10 +239,10 @@ def capitals(name: str) -> str:
 
 
 def name_hash(name: str) -> int:
-    """Return the hash of a name of one UTF-16 unit a character."""
+    """Return the hash of a name, of its UTF-16 units."""
     value = 0
-    for char in capitals(name):
-        value = value * 37 + ord(char)
+    for (unit,) in struct.iter_unpack("<H", capitals(name).encode("utf-16-le")):
+        value = value * 37 + unit
     return value % 2**32
 
 
