@@ -169,6 +169,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("file-size", "a base block alone", lambda: bytes(sample().data[:BASE])),
     Mutation("file-size", "half a page of bins", lambda: bytes(lone().data[:6144])),
     _poke("base-signature", "no regf", "", 0, "<4s", b"REGF"),
+    Mutation("base-signature", "a small file of another kind", lambda: b"[a]\n"),
     Mutation("base-checksum", "a checksum off by one", lambda: _checksum(1)),
     Mutation("base-checksum", "a checksum of 0", lambda: _checksum(0)),
     _poke("base-sequence", "an unfinished write", "", 4, "<I", 8),
