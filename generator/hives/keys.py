@@ -18,6 +18,7 @@ _ROOT_FLAGS: Final = {_ROOT_MASK, s.KEY_COMPRESSED}  # of the mask; the second a
 # Volatile, mount point, what Windows XP's 32-bit programs left, and what is not known.
 _UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT
 _ACCESS_BITS: Final = 3
+_TARGET_SIZES: Final = range(6, 0x10000, 2)  # bytes of a link's value
 
 
 def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], tuple[int, ...], list[Head]]:
@@ -69,12 +70,17 @@ def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
 
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
     """Check the key at *at*, which is a symbolic link, by its number of subkeys and of values and those read."""
-    names = ", ".join(f"{value.name[:60]!a} of type {value.type}" for value in values[:3]) or "none"
-    found = f"a link has {subkeys:,} subkeys and {count:,} values: {names}"
-    if count > 1 or any((value.name, value.type) != ("SymbolicLinkValue", REG_LINK) for value in values):
+    shown = [f"{value.name[:60]!a} of type {value.type}, {len(value.data):,} bytes" for value in values[:3]]
+    found = f"a link has {subkeys:,} subkeys and {count:,} values: {'; '.join(shown) or 'none'}"
+    if count > 1 or any(not _is_target(value) for value in values):
         walk.fault(at + _AT["flags"], "key-symlink", found)
     elif subkeys or count == 0:
         walk.fault(at + _AT["flags"], "key-symlink-target", found)
+
+
+def _is_target(value: Value) -> bool:
+    """Return whether a value can hold what a symbolic link leads to."""
+    return (value.name, value.type) == ("SymbolicLinkValue", REG_LINK) and len(value.data) in _TARGET_SIZES
 
 
 def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:

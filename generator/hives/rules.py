@@ -142,7 +142,10 @@ RULES: Final[dict[str, Rule]] = {
     "key-volatile-list": _unusual("a key's volatile subkeys list is 0xffffffff"),
     "key-class": _unusual("a class name is of even length, and its pointer nil if that is 0", "regf: key node"),
     "key-class-size": _refused("a class name fits into its cell", "regf: key node"),
-    "key-symlink": _refused("a link has no value but one, SymbolicLinkValue, a REG_LINK", "p0tools 2; offreg"),
+    "key-symlink": _refused(
+        "a link has no value but one, SymbolicLinkValue, a REG_LINK of 6 to 65,534 bytes, an even number",
+        "p0tools 2; offreg",
+    ),
     "key-symlink-target": _unusual("a link has no subkeys and one value", "regf: key node flags"),
     "key-max-name": _unusual("the largest subkey name length is no less than any subkey's", "regf: key node"),
     "key-max-class": _unusual("the largest subkey class name length is no less than any subkey's", "regf: key node"),

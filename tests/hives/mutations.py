@@ -3,11 +3,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from maker import BASE, BIG, DESCRIPTORS, NIL, SEGMENT, Made, Node, chain, lone, make, sample
 
-from generator.hives.model import REG_BINARY, REG_NONE, REG_SZ, Value
+from generator.hives.model import REG_BINARY, REG_LINK, REG_NONE, REG_SZ, Value
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,10 @@ def _plain_big() -> Made:
 def _short_entry(made: Made) -> None:
     made.poke("sk 2", 120, "<H", 1)  # the SACL has but one entry
     made.poke("sk 2", 126, "<H", 8)
+
+
+def _link_of(size: int) -> Made:
+    return lone(Node("Link", values=(Value("SymbolicLinkValue", REG_LINK, b"\\" * size),), flags=0x10))
 
 
 def _tiny_key(made: Made) -> None:
@@ -293,6 +298,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _set("key-symlink", "a key with five values", "key Alpha", 2, 0x10),
     _set("key-symlink-target", "a key with subkeys", "key index", 2, 0x10),
     _set("key-symlink-target", "a key with nothing", "key é", 2, 0x10),
+    *(_made("key-symlink", f"a link of {size:,} bytes", partial(_link_of, size)) for size in (0, 4, 7, 0x10000)),
     _poke("key-symlink", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
     _poke("key-max-name", "one byte too few", "key ", 52, "<H", 2 * len("alphabet") - 1),
     _poke("key-max-name", "nothing but the flags of virtualization", "key ", 52, "<I", 0xFFFF0000),
