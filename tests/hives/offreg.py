@@ -42,7 +42,7 @@ TEXTS = {1, 2, 7}  # types to whose data offreg adds a NUL if it does not end in
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A hive as somebody read it: its keys with their descriptors, and *failures* to read a part of it."""
+    """The keys that a reader found in a hive, each with its descriptor, and its *failures*, a line each."""
 
     keys: tuple[tuple[Key, bytes], ...]
     failures: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Driver:
         return answers[:-1]
 
     def name(self, path: Path) -> str:
-        """Return the name of a file for the program; it may be slow to find in wine's drive of all that is here."""
+        """Return a file's name as the program takes it: under wine on drive Z."""
         path = path.resolve()
         return str(path) if os.name == "nt" else f"Z:{path}".replace("/", "\\")
 
@@ -163,7 +163,7 @@ def _steps(hive: Hive) -> Iterator[str]:
 
 
 def differences(wanted: Found, found: Found) -> list[str]:
-    """Return in what *found* is not as *wanted*, in at most three lines."""
+    """Return how *found* differs from *wanted*, in at most three lines."""
     lines = list(found.failures)
     theirs = {key.path: (key, security) for key, security in found.keys}
     for key, security in wanted.keys:
@@ -207,7 +207,7 @@ def check_committed(driver: Driver, command: str = "read") -> list[str]:
 
 
 def _meaning(security: bytes) -> bytes:
-    """Return a descriptor without the order of its parts, for the kernel has its own."""
+    """Return a descriptor in SDDL, which is independent of the order of its parts: the kernel has its own."""
     return sddl.to_text(descriptor.from_bytes(security)).encode() if security else b""
 
 
@@ -224,7 +224,7 @@ def some_bits(count: int) -> list[tuple[str, int]]:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of hives: how many our check finds good and unusual, and what Microsoft's code reads otherwise."""
+    """Counts of hives, of those that our check finds good or unusual, and how Microsoft's code reads them otherwise."""
 
     hives: int = 0
     good: int = 0
