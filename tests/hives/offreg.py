@@ -19,10 +19,11 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), *map(str, Path(__file__).parents[1:3])]
 
-from maker import seal  # noqa: E402 (found only once the path is set)
+from created import created_plan  # noqa: E402 (found only once the path is set)
+from maker import seal  # noqa: E402
 from plans import committed_hives  # noqa: E402
 
-from generator.hives.model import Hive, Key, Value, fold_name  # noqa: E402
+from generator.hives.model import Hive, Key, Value  # noqa: E402
 from generator.hives.reader import Level, Visit  # noqa: E402
 from generator.security import descriptor, sddl  # noqa: E402
 
@@ -31,13 +32,7 @@ CHUNK = 1000  # hives that one process is asked for
 BITS = 5000
 PLANS = 300
 
-# Names of keys in a hive that offreg creates. offreg 6.2, under wine, sorts some names otherwise when it opens a hive
-# than when it writes one, and drops keys then: those beyond Latin-1 beside small letters beyond ASCII, or [ ] ^ _ `.
-ASCII = "".join(map(chr, range(0x20, 0x7F))).replace("\\", "")
-BEYOND = "".join(filter(str.isalnum, ASCII)) + "ÄÉØßΑΩЖ日本語"
 VERSIONS = ((5, 1), (6, 0), (6, 1), (6, 2))  # of Windows, which offreg 6.2 can save for
-SIZES = {4: 4, 5: 4, 11: 8}  # bytes of a number, by its type
-TEXTS = {1, 2, 7}  # types to whose data offreg adds a NUL if it does not end in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,35 +278,13 @@ def check_created(driver: Driver, seeds: range) -> Tally:
     return tally
 
 
-def created_plan(seed: int) -> Hive:
-    """Return a random plan: up to 60 keys with names that offreg keeps, values of any type, and big data."""
-    chance = random.Random(seed)  # noqa: S311
-    alphabet = chance.choice((ASCII, BEYOND))
-    paths: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
-    for _ in range(chance.randrange(chance.choice((2, 10, 61)))):
-        parent = chance.choice(list(paths))
-        name = "".join(chance.choices(alphabet, k=chance.choice((1, 3, 8, 255))))
-        paths.setdefault((*parent, fold_name(name)), (*paths[parent], name))
-    return tuple(Key(path, _created_values(chance)) for path in paths.values())
-
-
-def _created_values(chance: random.Random) -> tuple[Value, ...]:
-    values: dict[str, Value] = {}
-    for _ in range(chance.randrange(4)):
-        name = "".join(chance.choices(ASCII + BEYOND, k=chance.choice((0, 1, 8, 100))))
-        kind = chance.choice((0, 1, 2, 3, 4, 5, 7, 11, 0xFFFF0001))
-        (size,) = chance.choices((chance.randrange(9), chance.randrange(5000), 16344, 16345, 40000), (60, 30, 3, 3, 3))
-        data = chance.randbytes(SIZES.get(kind, size))
-        if kind in TEXTS:
-            data = data[: len(data) & ~1] + bytes(4)
-        values.setdefault(fold_name(name), Value(name, kind, data))
-    return tuple(values.values())
-
-
 def version(library: Path) -> str:
-    """Return the version of a DLL, from the VS_FIXEDFILEINFO among its resources."""
-    data = library.read_bytes()
-    high, low = struct.unpack_from("<II", data, data.index(struct.pack("<II", 0xFEEF04BD, 0x10000)) + 8)
+    """Return the version of a DLL, from its VS_FIXEDFILEINFO, or an empty string if the file has none."""
+    data = library.read_bytes() if library.is_file() else b""
+    at = data.find(struct.pack("<II", 0xFEEF04BD, 0x10000))
+    if at < 0:
+        return ""
+    high, low = struct.unpack_from("<II", data, at + 8)
     return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
 
 
@@ -324,25 +297,26 @@ def main() -> int:
     parser.add_argument("--plans", type=int, default=PLANS, help="hives that offreg creates (default %(default)s)")
     parser.add_argument("--kernel", action="store_true", help="have RegLoadAppKey load the committed hives, too")
     arguments = parser.parse_args()
-    print(f"{arguments.dll}: version {version(arguments.dll)}")
+    if not (found := version(arguments.dll)):
+        parser.error(f"--dll: {arguments.dll}: not a DLL of Windows; hint: --dll C:\\Windows\\System32\\offreg.dll")
+    print(f"{arguments.dll}: version {found}", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         driver = Driver(arguments.dll, Path(folder))
         bits = all_bits() if arguments.all_bits else some_bits(arguments.bits)
-        failures = 0
-        for name, check in (
-            ("committed", lambda: check_committed(driver)),
-            ("kernel", lambda: check_committed(driver, "load") if arguments.kernel else None),
-            ("created", lambda: check_created(driver, range(arguments.plans))),
-            ("flipped", lambda: check_flipped(driver, bits)),
-        ):
-            found = check()
-            lines = found.failures if isinstance(found, Tally) else found or []
-            failures += len(lines)
-            summary = (
-                "not asked for" if found is None else found if isinstance(found, Tally) else f"{len(lines)} failures"
-            )
-            print(f"{name}: {summary}", *lines[:50], sep="\n  ", flush=True)
+        failures = _report("committed", check_committed(driver))
+        if arguments.kernel:
+            failures += _report("kernel", check_committed(driver, "load"))
+        failures += _report("created", check_created(driver, range(arguments.plans)))
+        failures += _report("flipped", check_flipped(driver, bits))
     return int(failures > 0)
+
+
+def _report(name: str, result: Tally | list[str]) -> int:
+    """Print a check's result, at most 50 failures of it, and return how many it has."""
+    lines = result if isinstance(result, list) else result.failures
+    summary = f"{len(lines)} failures" if isinstance(result, list) else str(result)
+    print(f"{name}: {summary}", *lines[:50], sep="\n  ", flush=True)
+    return len(lines)
 
 
 if __name__ == "__main__":
