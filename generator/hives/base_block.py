@@ -24,6 +24,8 @@ def read_base(walk: Walk) -> tuple[int, int]:
     """Check the base block and return the pointer to the root key, and the one behind what the file holds of bins."""
     size = len(walk.data)
     if size < s.BASE + s.PAGE:
+        if (begins := walk.data[:4]) != b"regf"[: len(begins)]:
+            walk.stop(0, "base-signature", f"the file begins with {begins!r}")
         walk.stop(0, "file-size", f"the file has {size:,} bytes")
     block = walk.data[: s.BASE]
     base = dict(zip(_AT, s.BASE_BLOCK.unpacker.unpack(block), strict=True))

@@ -34,6 +34,10 @@ _SIGNATURE_RULES: Final = {
 }
 
 
+# Kinds of cells that may hold any bytes.
+_BYTES: Final = frozenset({s.DATA, s.SEGMENT_DATA, s.CLASS})
+
+
 class EnoughError(Exception):
     """The walk cannot go on, or there are findings enough."""
 
@@ -114,7 +118,8 @@ class Walk:
             elif kind in {s.KEY, s.SUBKEYS}:
                 self.fault(field, "key-shared", f"{named}, which another pointer led to")
             else:
-                self.fault(field, "cell-shared", f"{named}, which another pointer led to")
+                mixed = kind not in _BYTES and s.KINDS[state] is not kind
+                self.fault(field, "cell-kind" if mixed else "cell-shared", f"{named}, which another pointer led to")
         elif state == _FREE:
             self.fault(field, "pointer-free", f"{named}, a free cell")
         elif self.known <= pointer < self.length:

@@ -13,6 +13,7 @@ from ..base.console import Say, json_document
 from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
 from .base_block import MAX_LENGTH
 from .cells import Buffer
+from .kinds import not_a_hive
 from .reader import Reading, read
 from .rules import Level
 from .structures import BASE
@@ -60,19 +61,23 @@ def report(
 ) -> int:
     """Say what is found in each hive, and what Windows would make of it.
 
-    Return 0, or 1 if Windows would refuse or repair one, or 2 for a file that cannot be read. A hive that needs its log
-    is as good as refused if it comes without (*with_log*), as in an image.
+    Return 0, or 1 if Windows would refuse or repair one, or 2 for a file that cannot be read or is known not to be a
+    hive. A hive that needs its log is as good as refused if it comes without (*with_log*), as in an image.
     """
     status = EXIT_OK
     records: list[dict[str, object]] = []
     for path in paths:
         try:
             data = load(path)
+            said = problem = not_a_hive(data)
         except GeneratorError as error:
+            problem = str(error)
+            said = f"cannot be read: {error}"
+        if problem:
             status = EXIT_ERROR
-            records.append({"path": str(path), "good": False, "error": str(error)})
+            records.append({"path": str(path), "good": False, "error": problem})
             if not as_json:
-                note(f"{path}: cannot be read: {error}")
+                note(f"{path}: {said}")
             continue
         reading = read(data)
         good = reading.level not in ({Level.REFUSED} if with_log else {Level.REFUSED, Level.DIRTY})

@@ -13,11 +13,12 @@ from .values import read_values
 _AT: Final = s.KEY.offsets
 _CLASS: Final = s.KINDS.index(s.CLASS)
 _SECURITY: Final = s.KINDS.index(s.SECURITY)
-_ROOT_FLAGS: Final = s.KEY_HIVE_ENTRY | s.KEY_NO_DELETE | s.KEY_COMPRESSED
-_ROOT_MASK: Final = _ROOT_FLAGS | s.KEY_SYM_LINK
-# Volatile, mount point, predefined handle, what Windows XP's 32-bit programs left, and what is not known.
-_UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT | s.KEY_PREDEFINED
+_ROOT_MASK: Final = s.KEY_HIVE_ENTRY | s.KEY_NO_DELETE | s.KEY_COMPRESSED
+_ROOT_FLAGS: Final = {_ROOT_MASK, s.KEY_COMPRESSED}  # of the mask; the second as Windows' offline library writes them
+# Volatile, mount point, what Windows XP's 32-bit programs left, and what is not known.
+_UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT
 _ACCESS_BITS: Final = 3
+_TARGET_SIZES: Final = range(6, 0x10000, 2)  # bytes of a link's value
 
 
 def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], tuple[int, ...], list[Head]]:
@@ -30,17 +31,10 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
         volatile_pointer, value_count, values_pointer, security_pointer, class_pointer, max_name, _, _, max_class,
         max_value_name, max_value_data, _, _, class_length,
     ) = s.KEY.unpacker.unpack_from(walk.data, at)  # fmt: skip
-    if parent is None:
-        if flags & _ROOT_MASK != _ROOT_FLAGS:
-            walk.fault(at + _AT["flags"], "root-flags", f"the root key's flags are 0x{flags:x}")
-    else:
-        if flags & s.KEY_HIVE_ENTRY:
-            walk.fault(at + _AT["flags"], "key-hive-entry", f"the key's flags are 0x{flags:x}")
-        if parent_pointer != parent:
-            found = f"the key's parent is 0x{parent_pointer:x}"
-            walk.fault(at + _AT["parent"], "key-parent", found, f"0x{parent:x}")
-    if flags & _UNUSUAL_FLAGS:
-        walk.fault(at + _AT["flags"], "key-flags", f"the key's flags are 0x{flags:x}")
+    _flags(walk, at + _AT["flags"], flags, parent is None)
+    if parent is not None and parent_pointer != parent:
+        found = f"the key's parent is 0x{parent_pointer:x}"
+        walk.fault(at + _AT["parent"], "key-parent", found, f"0x{parent:x}")
     if access & ~_ACCESS_BITS or layer or layer_spare:
         found = f"the bits are {access | layer << 8 | layer_spare << 16:08x} in hexadecimal, the lowest two of access"
         walk.fault(at + _AT["access bits"], "key-layer", found)
@@ -56,19 +50,37 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
     keep = walk.keep or bool(link)
     values, places = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
     subkeys = read_subkeys(walk, at, subkey_count, subkeys_pointer, max_name, max_class)
-    if link:
+    if link and parent is not None:
         _link(walk, at, subkey_count, value_count, values)
     return values, places, subkeys
 
 
+def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
+    """Check the *flags* of a key, which are at *at*, but not what a symbolic link must have."""
+    broken = {
+        "root-flags": root and flags & _ROOT_MASK not in _ROOT_FLAGS,
+        "root-symlink": root and flags & s.KEY_SYM_LINK,
+        "key-hive-entry": not root and flags & s.KEY_HIVE_ENTRY,
+        "key-flags": flags & _UNUSUAL_FLAGS,
+        "key-predefined": flags & s.KEY_PREDEFINED,
+    }
+    for rule in (rule for rule, is_broken in broken.items() if is_broken):
+        walk.fault(at, rule, f"the key's flags are 0x{flags:x}")
+
+
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
     """Check the key at *at*, which is a symbolic link, by its number of subkeys and of values and those read."""
-    names = ", ".join(ascii(value.name[:60]) for value in values[:3]) or "none"
-    found = f"a link has {subkeys:,} subkeys and {count:,} values: {names}"
-    if count > 1 or any(value.name != "SymbolicLinkValue" for value in values):
+    shown = [f"{value.name[:60]!a} of type {value.type}, {len(value.data):,} bytes" for value in values[:3]]
+    found = f"a link has {subkeys:,} subkeys and {count:,} values: {'; '.join(shown) or 'none'}"
+    if count > 1 or any(not _is_target(value) for value in values):
         walk.fault(at + _AT["flags"], "key-symlink", found)
-    elif subkeys or count == 0 or any(value.type != REG_LINK for value in values):
+    elif subkeys or count == 0:
         walk.fault(at + _AT["flags"], "key-symlink-target", found)
+
+
+def _is_target(value: Value) -> bool:
+    """Return whether a value can hold what a symbolic link leads to."""
+    return (value.name, value.type) == ("SymbolicLinkValue", REG_LINK) and len(value.data) in _TARGET_SIZES
 
 
 def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:

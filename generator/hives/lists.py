@@ -59,8 +59,9 @@ def read_head(walk: Walk, pointer: int, field: int) -> Head | None:
         elif (characters := name_length if compressed else name_length // 2) > _MAX_NAME:
             walk.fault(at + _AT["name length"], "key-name-length", f"the key's name has {characters:,} characters")
         name = read_name(walk, "key", at + head, name_length, compressed)
-        if "\\" in name:
-            walk.fault(at + head, "key-name-backslash", f"the key's name is {name!a}")
+        for char, rule in (("\\", "key-name-backslash"), ("\0", "key-name-nul")):
+            if char in name:
+                walk.fault(at + head, rule, f"the key's name is {name[:60]!a}")
         return Head(at, name, class_length)
     walk.whole = False
     return None

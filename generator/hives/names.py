@@ -19,7 +19,8 @@ def read_name(walk: Walk, kind: str, at: int, length: int, compressed: bool) -> 
     try:
         return raw.decode("utf-16-le")
     except UnicodeDecodeError:
-        walk.fault(at, f"{kind}-name-encoding", f"the {kind}'s name is {raw[:16].hex()} in hexadecimal")
+        rule = f"{kind}-name-encoding" if length % 2 else f"{kind}-name-surrogate"
+        walk.fault(at, rule, f"the {kind}'s name is {raw[:16].hex()} in hexadecimal")
         return raw[: length & ~1].decode("utf-16-le", "surrogatepass")
 
 

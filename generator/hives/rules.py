@@ -5,6 +5,8 @@ Sources named in RULES:
   regf       msuhanov/windows-registry-file-format-specification, by section
   cmlib      ReactOS sdk/lib/cmlib (cmcheck.c, cmname.c, cmindex.c, hiveinit.c, hivesum.c), a rebuild of Windows' loader
   p0tools    googleprojectzero/p0tools WinRegLowSeverityBugs: reports on what Windows 11's loader does, by number
+  offreg     Microsoft's offline registry library, offreg.dll 6.2.9200.16384, run on damaged hives: it refuses them, or
+             what breaks the rule is missing from what it reads (tests/hives/offreg.py)
   limits     Microsoft, "Registry element size limits"
   winnt      Microsoft, "Registry value types"
   MS-DTYP    Microsoft, "Windows data types": SID, ACL and SECURITY_DESCRIPTOR
@@ -107,6 +109,7 @@ RULES: Final[dict[str, Rule]] = {
         "a cell's size is a multiple of 8, not 0, and ends inside its bin", "cmlib cmcheck.c; p0tools 18"
     ),
     "cell-shared": _unusual("a cell has one owner, unless it is a security record"),
+    "cell-kind": _refused("a cell is a list or a record of one kind", "offreg"),
     "cell-leak": _unusual("a cell in use has an owner"),
     "pointer-cell": _refused("a pointer leads to the start of a cell", "cmlib cmcheck.c"),
     "pointer-free": _refused("a pointer leads to a cell in use", "cmlib cmcheck.c"),
@@ -119,19 +122,31 @@ RULES: Final[dict[str, Rule]] = {
     "key-flags": _unusual("a key's flags are known ones that make sense on disk", "regf: key node flags"),
     "key-hive-entry": _unusual("no key but the root is a hive entry", "regf: key node flags"),
     "key-layer": _unusual("a key has no bits of layered keys", "regf: layered keys"),
-    "root-flags": _unusual("the root's flags are 0x2c: hive entry, no delete, compressed name", "regf: key node flags"),
+    "key-predefined": _refused("a key does not have flag 0x40, predefined handle", "offreg"),
+    "root-flags": _unusual(
+        "the root's flags are 0x2c (hive entry, no delete, compressed name), or 0x20 as offreg writes them",
+        "regf: key node flags; offreg",
+    ),
+    "root-symlink": _refused("the root is not a symbolic link", "offreg"),
     "key-parent": _refused("a key points to its parent", "cmlib cmcheck.c"),
     "key-name-empty": _refused("a key has a name", "cmlib cmcheck.c"),
     "key-name-length": _unusual("a key's name has 255 characters at most", "limits"),
-    "key-name-encoding": _unusual("a key's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key node"),
-    "key-name-backslash": _unusual("a key's name has no backslash", "limits"),
+    "key-name-encoding": _refused(
+        "a key's name is Latin-1 if flagged compressed, else of an even number of bytes", "regf: key node; offreg"
+    ),
+    "key-name-surrogate": _unusual("a key's name has no half of a surrogate pair", "regf: key node"),
+    "key-name-nul": _unusual("a key's name has no NUL, at which it ends for Windows' API", "offreg"),
+    "key-name-backslash": _refused("a key's name has no backslash", "limits; offreg"),
     "key-depth": _refused("a tree is 512 levels deep at most, its root being the first", "limits; cmlib cmcheck.c"),
     "key-volatile-count": _unusual("a key has no volatile subkeys on disk", "regf: key node"),
     "key-volatile-list": _unusual("a key's volatile subkeys list is 0xffffffff"),
     "key-class": _unusual("a class name is of even length, and its pointer nil if that is 0", "regf: key node"),
     "key-class-size": _refused("a class name fits into its cell", "regf: key node"),
-    "key-symlink": _refused("a link has no value but one, SymbolicLinkValue", "p0tools 2"),
-    "key-symlink-target": _unusual("a link has no subkeys and one value, a REG_LINK", "regf: key node flags"),
+    "key-symlink": _refused(
+        "a link has no value but one, SymbolicLinkValue, a REG_LINK of 6 to 65,534 bytes, an even number",
+        "p0tools 2; offreg",
+    ),
+    "key-symlink-target": _unusual("a link has no subkeys and one value", "regf: key node flags"),
     "key-max-name": _unusual("the largest subkey name length is no less than any subkey's", "regf: key node"),
     "key-max-class": _unusual("the largest subkey class name length is no less than any subkey's", "regf: key node"),
     "key-max-value-name": _unusual("the largest value name length is no less than any value's", "regf: key node"),
@@ -141,12 +156,14 @@ RULES: Final[dict[str, Rule]] = {
     "list-signature": _refused("a subkeys list begins with 'lh', 'lf', 'li' or 'ri'", "cmlib cmcheck.c"),
     "list-version": _unusual("an 'lh' list asks for minor version 5", "regf: hash leaf"),
     "list-size": _refused("a list fits into its cell", "cmlib cmcheck.c"),
-    "list-empty": _unusual("a subkeys list is not empty", "cmlib cmindex.c"),
+    "list-empty": _refused("a subkeys list is not empty", "cmlib cmindex.c; offreg"),
     "list-nested": _refused("an 'ri' list points to leaves, not to another 'ri'", "cmlib cmcheck.c"),
     "subkey-count": _refused("a key's subkeys list is as long as its count says", "cmlib cmcheck.c"),
     "subkey-order": _refused("subkeys ascend by their names in upper case", "cmlib cmcheck.c"),
     "subkey-duplicate": _refused("no two subkeys have the same name in upper case", "cmlib cmcheck.c"),
-    "subkey-hash": _unusual("an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf"),
+    "subkey-hash": _refused(
+        "an 'lh' entry holds the hash of its key's name in upper case", "regf: hash leaf; cmlib cmindex.c"
+    ),
     "subkey-hint": _unusual("an 'lf' entry holds the first four characters of its key's name", "regf: fast leaf"),
     # Values.
     "value-signature": _refused("a value begins with 'vk'", "cmlib cmcheck.c"),
@@ -154,8 +171,9 @@ RULES: Final[dict[str, Rule]] = {
     "value-flags": _unusual("a value has no flag but 1, compressed name", "regf: key value flags"),
     "value-name-length": _unusual("a value's name has 16,383 characters at most", "limits"),
     "value-name-encoding": _unusual(
-        "a value's name is Latin-1 if flagged compressed, else UTF-16LE", "regf: key value"
+        "a value's name is Latin-1 if flagged compressed, else of an even number of bytes", "regf: key value"
     ),
+    "value-name-surrogate": _unusual("a value's name has no half of a surrogate pair", "regf: key value"),
     "value-duplicate": _unusual("no two values of a key have the same name in upper case", "cmlib cmname.c"),
     "value-type": _unusual("a number has the size of its type: REG_DWORD 4 bytes, REG_QWORD 8", "winnt"),
     "value-inline": _refused("data inside the value record is 4 bytes at most", "regf: key value data size"),
@@ -163,7 +181,9 @@ RULES: Final[dict[str, Rule]] = {
     "value-data": _refused("a data cell holds all of the value's data", "regf: key value data size"),
     "big-signature": _refused("data above 16,344 bytes is in segments under a 'db' record", "regf: big data"),
     "big-count": _refused("a 'db' record has just the segments that its data needs", "regf: big data; p0tools 16"),
-    "big-segment": _refused("a data segment holds 16,344 bytes, the last one the rest", "regf: data segment"),
+    "big-segment": _refused(
+        "the cell of a data segment holds 16,344 bytes, even if the last one needs less", "regf: data segment; offreg"
+    ),
     # Security.
     "sk-signature": _refused("a security record begins with 'sk'", "regf: key security; p0tools 10"),
     "sk-size": _refused("a security record and its descriptor fit into their cell", "regf: key security"),
@@ -177,7 +197,7 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "sd-owner": _unusual("a descriptor has an owner"),
     "sd-group": _unusual("a descriptor has a group"),
-    "sd-dacl": _unusual("a descriptor has a DACL"),
+    "sd-dacl": _unusual("a descriptor whose flags say that it has a DACL has one"),
     "sd-bounds": _refused(
         "a descriptor's parts are inside it, behind its header, at multiples of 4", "MS-DTYP 2.4.6; p0tools 1"
     ),

@@ -169,8 +169,8 @@ def _segments(walk: Walk, entries: range, size: int, keep: bool) -> bytes | None
             return None
         start, end = cell
         part = min(size, s.SEGMENT)
-        if part > end - start:
-            walk.fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes of {part:,}")
+        if end - start < s.SEGMENT:
+            walk.fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes, {part:,} of them data")
         if keep:
             parts.append(walk.data[start : min(start + part, end)])
         size -= part

@@ -184,9 +184,10 @@ def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> Descriptor:
     elif _inside(at, size, 8, group, fault):
         group_sid = _sid(data, at + group, end, fault)
     access = audit = None
-    if dacl == 0 or not control & Control.DACL_PRESENT:
+    announced = bool(control & Control.DACL_PRESENT)
+    if announced and dacl == 0:
         fault(at + 16, "sd-dacl", f"the DACL is at {dacl} and the control flags are 0x{control:04x}")
-    elif _inside(at, size, 16, dacl, fault):
+    elif announced and _inside(at, size, 16, dacl, fault):
         access = _acl(data, at + dacl, end, fault)
     if sacl and control & Control.SACL_PRESENT and _inside(at, size, 12, sacl, fault):
         audit = _acl(data, at + sacl, end, fault)

@@ -218,6 +218,7 @@ class _Maker:
             size, pointer = size | 0x80000000, int.from_bytes(data, "little")
         elif size > SEGMENT and self.minor > 3:
             parts = [data[i : i + SEGMENT] for i in range(0, size, SEGMENT)]
+            parts[-1] = parts[-1].ljust(SEGMENT, b"\0")  # in a cell as large as the others, as Windows wants it
             segments = [self.cell(f"segment {label}\\{value.name} {i}", part) for i, part in enumerate(parts)]
             listed = self.cell(f"segments {label}\\{value.name}", struct.pack(f"<{len(segments)}I", *segments))
             pointer = self.cell(f"big {label}\\{value.name}", struct.pack("<2sHI", b"db", len(segments), listed))
@@ -248,10 +249,10 @@ def capitals(name: str) -> str:
 
 
 def name_hash(name: str) -> int:
-    """Return the hash of a name of one UTF-16 unit a character."""
+    """Return the hash of a name, of its UTF-16 units."""
     value = 0
-    for char in capitals(name):
-        value = value * 37 + ord(char)
+    for (unit,) in struct.iter_unpack("<H", capitals(name).encode("utf-16-le")):
+        value = value * 37 + unit
     return value % 2**32
 
 

@@ -3,11 +3,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from maker import BASE, BIG, DESCRIPTORS, NIL, SEGMENT, Made, Node, chain, lone, make, sample
 
-from generator.hives.model import REG_BINARY, REG_NONE, REG_SZ, Value
+from generator.hives.model import REG_BINARY, REG_LINK, REG_NONE, REG_SZ, Value
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,14 @@ def _data_for_security(made: Made) -> None:
     made.poke("value Alpha\\Text", 8, "<I", security)
 
 
+def _cut_segment(made: Made, number: int) -> None:
+    """Make the cell of a data segment as small as a cell that is too small can be close to it."""
+    label = f"segment Alpha\\Big {number}"
+    size = -made.peek(label, -4, "<i")
+    made.poke(label, -4, "<i", 8 - size)
+    made.poke(label, size - 12, "<i", 8)  # a free cell
+
+
 def _big_list(made: Made) -> None:
     _resize(made, "Alpha\\Big", 9 * SEGMENT)
     made.poke("big Alpha\\Big", 2, "<H", 9)
@@ -141,6 +150,10 @@ def _short_entry(made: Made) -> None:
     made.poke("sk 2", 126, "<H", 8)
 
 
+def _link_of(size: int) -> Made:
+    return lone(Node("Link", values=(Value("SymbolicLinkValue", REG_LINK, b"\\" * size),), flags=0x10))
+
+
 def _tiny_key(made: Made) -> None:
     _point(made, "list ", 4, "data Alpha\\Text")
     made.poke("data Alpha\\Text", 0, "<2s", b"nk")
@@ -161,6 +174,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("file-size", "a base block alone", lambda: bytes(sample().data[:BASE])),
     Mutation("file-size", "half a page of bins", lambda: bytes(lone().data[:6144])),
     _poke("base-signature", "no regf", "", 0, "<4s", b"REGF"),
+    Mutation("base-signature", "a small file of another kind", lambda: b"[a]\n"),
     Mutation("base-checksum", "a checksum off by one", lambda: _checksum(1)),
     Mutation("base-checksum", "a checksum of 0", lambda: _checksum(0)),
     _poke("base-sequence", "an unfinished write", "", 4, "<I", 8),
@@ -203,6 +217,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _damage(
         "cell-shared", "a class name that is a key", sample, lambda made: _point(made, "key Classy", 48, "key Alpha")
     ),
+    _damage("cell-kind", "a values list that is a key", sample, lambda made: _point(made, "key Alpha", 40, "key fast")),
     _damage(
         "cell-leak", "a cell in use", sample, lambda made: made.poke("free", -4, "<i", -made.peek("free", -4, "<i"))
     ),
@@ -236,16 +251,19 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("key-size", "a name longer than its cell", "key Alpha", 72, "<H", 17),
     _damage("key-size", "a cell too small for a key", sample, _tiny_key),
     _made("key-oversize", "a cell of 1,124 bytes", _oversize),
-    *(_set("key-flags", f"flag 0x{flag:x}", "key Alpha", 2, flag) for flag in (1, 2, 0x40, 0x400, 0x1000, 0x8000)),
+    *(_set("key-flags", f"flag 0x{flag:x}", "key Alpha", 2, flag) for flag in (1, 2, 0x400, 0x1000, 0x8000)),
     _set("key-flags", "a root that is a mount point", "key ", 2, 2),
+    _set("key-predefined", "a handle of Windows", "key Alpha", 2, 0x40),
+    _set("key-predefined", "a root that is a handle", "key ", 2, 0x40),
     _set("key-hive-entry", "a second root", "key Alpha", 2, 4),
     _poke("key-layer", "a tombstone", "key Alpha", 13, "<B", 1),
     _poke("key-layer", "a class inherited", "key Alpha", 13, "<B", 0x80),
     _poke("key-layer", "an access bit that is none", "key Alpha", 12, "<B", 4),
     _poke("key-layer", "a spare byte", "key Alpha", 15, "<B", 1),
-    _poke("root-flags", "an ordinary key", "key ", 2, "<H", 0x20),
+    _poke("root-flags", "an ordinary key that cannot be deleted", "key ", 2, "<H", 0x28),
     _poke("root-flags", "a root that may be deleted", "key ", 2, "<H", 0x24),
     _poke("root-flags", "a root with a name in UTF-16", "key ", 2, "<H", 0x0C),
+    _set("root-symlink", "a root that links elsewhere", "key ", 2, 0x10),
     _damage("key-parent", "its sibling", sample, lambda made: _point(made, "key Alpha", 16, "key fast")),
     _poke("key-parent", "nowhere", "key fast\\a", 16, "<I", NIL),
     _damage(
@@ -261,12 +279,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda made: made.poke("key odd", 2, "<H", 0),
     ),
     _damage(
-        "key-name-encoding",
+        "key-name-surrogate",
         "half a surrogate pair",
         lambda: lone(Node("Ω"), leaf="li"),
         lambda made: made.poke("key Ω", 76, "<H", 0xD801),
     ),
+    _made("key-name-nul", "a name that only the kernel can ask for", lambda: lone(Node("a\0b"))),
     _made("key-name-backslash", "a path", lambda: lone(Node("a\\b"))),
+    _poke("key-name-backslash", "a path as the root's name", "key ", 76, "<B", 0x5C),
     _made("key-depth", "513 levels", lambda: make(chain(513))),
     _poke("key-volatile-count", "one volatile subkey", "key Alpha", 24, "<I", 1),
     _poke("key-volatile-list", "a volatile list", "key Alpha", 32, "<I", 0x80000020),
@@ -278,7 +298,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _set("key-symlink", "a key with five values", "key Alpha", 2, 0x10),
     _set("key-symlink-target", "a key with subkeys", "key index", 2, 0x10),
     _set("key-symlink-target", "a key with nothing", "key é", 2, 0x10),
-    _poke("key-symlink-target", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
+    *(_made("key-symlink", f"a link of {size:,} bytes", partial(_link_of, size)) for size in (0, 4, 7, 0x10000)),
+    _poke("key-symlink", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
     _poke("key-max-name", "one byte too few", "key ", 52, "<H", 2 * len("alphabet") - 1),
     _poke("key-max-name", "nothing but the flags of virtualization", "key ", 52, "<I", 0xFFFF0000),
     _poke("key-max-class", "one byte too few", "key ", 56, "<I", 13),
@@ -327,7 +348,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda: make(Node("root", values=(Value("Ω" * 16384, REG_NONE, b""),))),
     ),
     _poke("value-name-encoding", "an odd number of bytes", "value Alpha\\Big", 16, "<H", 0),
-    _poke("value-name-encoding", "half a surrogate pair", "value Alpha\\Ωmega", 20, "<H", 0xDC00),
+    _poke("value-name-surrogate", "half a surrogate pair", "value Alpha\\Ωmega", 20, "<H", 0xDC00),
     _made(
         "value-duplicate",
         "names that differ in case",
@@ -350,7 +371,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _made("big-signature", "one cell of 16,345 bytes", _plain_big),
     _poke("big-count", "one segment too few", "big Alpha\\Big", 2, "<H", 1),
     _poke("big-count", "one segment too many", "big Alpha\\Big", 2, "<H", 3),
-    _damage("big-segment", "more data than fits", sample, lambda made: _resize(made, "Alpha\\Big", len(BIG) + 5)),
+    _damage("big-segment", "a cell of less than the most", sample, lambda made: _cut_segment(made, 0)),
+    _damage("big-segment", "the last one in a cell of less", sample, lambda made: _cut_segment(made, 1)),
     _poke("sk-signature", "no sk", "sk 1", 0, "<2s", b"SK"),
     _damage("sk-signature", "data", sample, _data_for_security),
     _poke("sk-size", "a descriptor longer than its cell", "sk 1", 16, "<I", 200),
@@ -368,7 +390,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("sd-owner", "no owner", "sk 0", 24, "<I", 0),
     _poke("sd-group", "no group", "sk 0", 28, "<I", 0),
     _poke("sd-dacl", "no DACL", "sk 0", 36, "<I", 0),
-    _poke("sd-dacl", "a DACL not announced", "sk 0", 22, "<H", 0x8000),
     _poke("sd-bounds", "an owner beside the grid", "sk 0", 24, "<I", 22),
     _poke("sd-bounds", "an owner in the header", "sk 0", 24, "<I", 16),
     _poke("sd-bounds", "a group behind the end", "sk 0", 28, "<I", 1000),

@@ -29,7 +29,7 @@ def test_a_good_hive_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureF
     path = tmp_path / "hive"
     path.write_bytes(sample().data)
     assert report([path]) == EXIT_OK
-    assert capsys.readouterr() == (f"{path}: good hive, 21 keys, 8 values, 32,768 bytes\n", "")
+    assert capsys.readouterr() == (f"{path}: good hive, 21 keys, 8 values, 45,056 bytes\n", "")
 
 
 def test_findings_are_told_in_a_line_each_and_what_follows_in_the_last(
@@ -46,10 +46,10 @@ def test_findings_are_told_in_a_line_each_and_what_follows_in_the_last(
     assert capsys.readouterr().out.splitlines() == [
         f"{name}: refused: offset 0x18: found: the minor version is 7; allowed: the minor version is 3, 4, 5 or 6"
         " (base-minor; cmlib hiveinit.c; regf: base block)",
-        f"{name}: unusual: offset 0x8000: found: 4,096 bytes follow the bins; allowed: the file ends where the bins end"
+        f"{name}: unusual: offset 0xb000: found: 4,096 bytes follow the bins; allowed: the file ends where the bins end"
         " (file-rest; winscratch)",
-        f"{name}: hive that Windows refuses or repairs, 21 keys, 8 values, 36,864 bytes",
-        *[f"{good}: good hive, 21 keys, 8 values, 32,768 bytes"] * 2,
+        f"{name}: hive that Windows refuses or repairs, 21 keys, 8 values, 49,152 bytes",
+        *[f"{good}: good hive, 21 keys, 8 values, 45,056 bytes"] * 2,
     ]
 
 
@@ -75,7 +75,7 @@ def test_a_hive_that_needs_its_log_is_a_failure_only_where_there_is_none(
     assert report([path], with_log=False) == EXIT_STALE
     first, verdict, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{path}: dirty: offset 0x4: found: the sequence numbers are 8 and 7; allowed: ")
-    assert verdict == f"{path}: hive that Windows reads with its log, 21 keys, 8 values, 32,768 bytes"
+    assert verdict == f"{path}: hive that Windows reads with its log, 21 keys, 8 values, 45,056 bytes"
 
 
 def test_the_report_as_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +84,7 @@ def test_the_report_as_json_holds_the_same(tmp_path: Path, capsys: pytest.Captur
     bad.write_bytes(b"regf")
     old.write_bytes(dirty().seal())
     assert report([good, bad, old, tmp_path / "missing"], as_json=True) == EXIT_ERROR
-    counts = {"keys": 21, "values": 8, "bytes": 32768}
+    counts = {"keys": 21, "values": 8, "bytes": 45056}
 
     def found(data: bytes, offset: int, rule: str, level: str) -> list[dict[str, object]]:
         (finding,) = check_hive(data)
@@ -133,7 +133,7 @@ def test_the_limit_is_that_of_the_format(tmp_path: Path, capsys: pytest.CaptureF
     path.write_bytes(sample().data)
     os.truncate(path, 4096 + (2 << 30))
     assert report([path]) == EXIT_OK
-    assert "2,147,454,976 bytes follow the bins" in capsys.readouterr().out
+    assert "2,147,442,688 bytes follow the bins" in capsys.readouterr().out
     os.truncate(path, 4097 + (2 << 30))
     assert report([path]) == EXIT_ERROR
 

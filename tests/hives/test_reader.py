@@ -95,6 +95,8 @@ def test_what_windows_leaves_in_fields_of_its_own_is_no_fault() -> None:
     hive.poke("key ", 12, "<II", 3, 0x6D82000)  # access bits, and whatever is in the root's parent field
     hive.poke("key ", 54, "<H", 0x01A0)  # virtualization, WOW64 and debug flags
     hive.poke("key Alpha", 2, "<H", 0x3A8)  # no delete, and the three flags of virtualization
+    hive.poke("key ", 2, "<H", 0x20)  # what the offline library writes, and its descriptors without a DACL
+    hive.poke("sk 0", 22, "<H", 0x8000)
     hive.poke("value Alpha\\Text", 18, "<H", 0xFFFF)
     hive.poke("value Alpha\\Empty", 4, "<II", 0, 0xFFFFFFFF)  # the other way to say that there is no data
     assert read_hive(hive.seal()) == made.records(SAMPLE)

@@ -163,7 +163,10 @@ def test_what_a_hive_must_have_and_a_layer_need_not_is_told_by_the_check_alone()
     data = to_bytes(Descriptor())
     found: list[str] = []
     check(data, 0, len(data), lambda _at, rule, _message: found.append(rule))
-    assert found == ["sd-owner", "sd-group", "sd-dacl"]
+    assert found == ["sd-owner", "sd-group"]
+    announced = to_bytes(Descriptor(control=Control.SELF_RELATIVE | Control.DACL_PRESENT))
+    check(announced, 0, len(announced), lambda _at, rule, _message: found.append(rule))
+    assert found[2:] == ["sd-owner", "sd-group", "sd-dacl"]
     assert from_bytes(data) == Descriptor()
 
 
