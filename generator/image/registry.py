@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from ..console import Say
 from ..errors import GeneratorError, brief, shorten
 from ..oci.blob import sha256
@@ -25,7 +23,8 @@ from ..settings import timeout
 from ..signals import unwinding
 from . import layout
 from .assemble import Image
-from .documents import DIGEST, Descriptor, Index, Manifest
+from .documents import DIGEST, Descriptor, Index, Manifest, read
+from .found import passed_over
 from .names import Reference, reference
 from .progress import Progress
 
@@ -49,6 +48,11 @@ _HINTS = (  # what a registry's answer asks for
         "give `skopeo login {host}` an account that may do it",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),
+    (
+        _PLAIN_HTTP.pattern,
+        "{host} has no TLS; if you trust the network to it, put three lines into ~/.config/containers/registries.conf, "
+        'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true',
+    ),
     (r"certificate|x509", "have {host}'s authority in /etc/containers/certs.d/{host}, or the system's"),
 )
 _HINT = "see that {host} is the right registry and answers, then give the command again"
@@ -147,10 +151,11 @@ def check(reference: Reference, image: Image | None = None) -> None:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
-def fetch(name: str, work: Path) -> None:
-    """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError.
+def fetch(name: str, work: Path, *, windows: bool = False) -> None:
+    """Copy an image called *name* from a registry to the folder *work*, unchanged, as ``dir:``; raise GeneratorError.
 
-    Manifests come first, since they tell how much there is; no more than that is fetched.
+    Manifests come first, since they tell how much there is; no more than that is fetched. With *windows*, an index's
+    images for other systems are left out.
     """
     found = reference(name, f"docker://{name}")
     seconds = timeout() or _FETCHING
@@ -161,45 +166,85 @@ def fetch(name: str, work: Path) -> None:
     digest = sha256(raw)
     if found.digest not in {"", digest}:
         raise skopeo.error(f"the registry gives {digest} for it")
-    size = _declared(skopeo, found.name, raw)
-    free = shutil.disk_usage(work).free
+    declared = _declared(skopeo, found.name, raw, windows=windows)
+    size, free = declared.size, shutil.disk_usage(work).free
     if size > min(_MOST, free):
         room = f"{free:,} are free in {work.parent}; see TMPDIR" if size > free else f"at most {_MOST:,} are fetched"
         raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
-    # By digest: else it could be another by now.
-    _, told, _ = skopeo.ask(*_COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=size + _SLACK)
-    if told:
-        raise skopeo.error(told)
+    most = size + _SLACK
+    if not declared.partial:
+        # By digest: else it could be another by now.
+        _, told, _ = skopeo.ask(*_COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=most)
+        if not told:
+            return
+        if not declared.manifests:
+            raise skopeo.error(told)
+    # One by one: an index that skopeo does not know every field of, it cannot copy unchanged.
+    for path in work.iterdir():
+        path.unlink()
+    for each in declared.images:
+        (work / "image").mkdir()
+        source = f"docker://{found.name}@{each}"
+        _, told, _ = skopeo.ask(*_COPY, source, "dir:image", side="src-", most=most)
+        if told:
+            raise skopeo.error(f"{each}: {told}")
+        for path in (work / "image").iterdir():
+            if path.name not in {"manifest.json", "version"}:
+                path.replace(work / path.name)
+        shutil.rmtree(work / "image")
+    for each, data in declared.manifests.items():
+        (work / f"{each.partition(':')[2]}.manifest.json").write_bytes(data)
+    (work / "manifest.json").write_bytes(raw)
 
 
-def _declared(skopeo: Skopeo, name: str, raw: bytes) -> int:
-    """Return the bytes of all that the manifest or index *raw* leads to, by what it and its manifests say.
+class _Declared(NamedTuple):
+    """What a manifest or index leads to: bytes of all of it, *manifests* by digest, and those that are *images*.
+
+    *partial* is for an index of which something is left out.
+    """
+
+    size: int
+    manifests: dict[str, bytes]
+    images: list[str]
+    partial: bool
+
+
+def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Declared:
+    """Return what the manifest or index *raw* leads to, by what it and its manifests say.
 
     Raises GeneratorError for what is damaged or leads to more than any image needs.
     """
     sizes = {"": len(raw)}
-    todo, manifests = [raw], 0
+    manifests: dict[str, bytes] = {}
+    images: list[str] = []
+    todo, partial = [("", raw)], False
     while todo:
-        manifests += 1
-        children, blobs = _listed(skopeo, todo.pop())
-        if manifests + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
+        digest, data = todo.pop()
+        everything, blobs = _listed(skopeo, data)
+        children = [each for each in everything if not passed_over(each, windows=windows)]
+        partial |= len(children) < len(everything)
+        if len(manifests) + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
             raise GeneratorError(f"{skopeo.shown}: its manifests lead to more than any image needs")
         for each in (*children, *blobs):
             if each.size < 0 or not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{skopeo.shown}: {brief(each.digest)} of {each.size:,} bytes is no descriptor")
-        fresh = [each for each in children if each.digest not in sizes]
+        if blobs and digest:
+            images.append(digest)
+        fresh = dict.fromkeys(each.digest for each in children if each.digest not in sizes)
         sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}
-        todo += [skopeo.manifest(f"{name}@{each.digest}") for each in fresh]
-    return sum(sizes.values())
+        manifests |= {each: skopeo.manifest(f"{name}@{each}") for each in fresh}
+        todo += [(each, manifests[each]) for each in fresh]
+    return _Declared(sum(sizes.values()), manifests, images, partial)
 
 
 def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descriptor]]:
     """Return the manifests and the blobs that a manifest or an index names; raises GeneratorError."""
     try:
-        if "manifests" in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]):
-            return msgspec.json.decode(raw, type=Index).manifests, []
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        index, _ = read(raw, Index)
+        manifest, _ = read(raw, Manifest)
+        if index.manifests or not manifest.config.digest:
+            return index.manifests, []
+    except ValueError as error:
         raise GeneratorError(f"{skopeo.shown}: no manifest: {error}") from error
     return [], [manifest.config, *manifest.layers]
 
@@ -234,7 +279,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
 def _size(folder: Path) -> int:
     """Return the bytes of the files in *folder*."""
     size = 0
-    for path in folder.iterdir():
+    for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # renamed meanwhile
             size += path.lstat().st_size
     return size

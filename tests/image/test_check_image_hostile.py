@@ -10,7 +10,7 @@ import shutil
 import sys
 import tarfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,11 @@ from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, 
 
 from generator.errors import GeneratorError
 from generator.imagecheck import command, image, layer, tree
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MEMORY = 32 << 20  # bytes that a small image may take to check
 
@@ -153,17 +158,30 @@ def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) ->
     assert "there are 20,000, of which the first 500 are looked at" in said
 
 
-def test_what_python_cannot_unpack_is_an_error_and_no_verdict(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, [base(), b""])
-    layout.blobs[1] = b"\x28\xb5\x2f\xfd" + bytes(20)
-    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 24}
+def zstd_layout(folder: Path, data: bytes) -> str:
+    layout = Layout(folder, [base(), tarred(ROOTS)])
+    layout.blobs[1] = data
+    layout.manifest["layers"][1] |= {"digest": sha256(data), "size": len(data)}
     layout.manifest["layers"][1]["mediaType"] = f"{OCI}layer.v1.tar+zstd"
-    name = layout.write()
-    if sys.version_info >= (3, 14):
-        assert check(name)[0] == 1
-        return
-    with pytest.raises(GeneratorError, match=f"{sha256(layout.blobs[1])}: compressed by zstd"):
-        check(name)
+    return layout.write()
+
+
+SKIPPABLE = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
+
+
+@pytest.mark.parametrize("ending", [b"", SKIPPABLE])
+def test_zstd_is_read_on_every_python_whatever_its_frames(ending: bytes, tmp_path: Path) -> None:
+    tar = tarred(ROOTS)
+    status, said = check(zstd_layout(tmp_path, zstd.compress(tar[:700]) + zstd.compress(tar[700:], 19) + ending))
+    assert (status, "good image" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data[:-1], lambda data: data + b"x", lambda data: data[:9] + data[10:]]
+)
+def test_damaged_zstd_is_a_finding(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    status, said = check(zstd_layout(tmp_path, change(zstd.compress(tarred(ROOTS)))))
+    assert (status, "the blob is damaged" in said) == (1, True), said
 
 
 @pytest.mark.usefixtures("_bounded")
