@@ -48,7 +48,6 @@ class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", 
     os_version: str | None = None
     os_features: tuple[str, ...] = ()
     variant: str = ""
-    features: tuple[str, ...] = ()  # of Docker's manifest list alone
 
 
 class Descriptor(msgspec.Struct, frozen=True, rename={"media_type": "mediaType", "artifact_type": "artifactType"}):
@@ -64,10 +63,22 @@ class Descriptor(msgspec.Struct, frozen=True, rename={"media_type": "mediaType",
     data: bytes = b""
 
 
+class ListedPlatform(Platform, frozen=True):
+    """A platform in an index, which has a field more in Docker's manifest lists."""
+
+    features: tuple[str, ...] = ()
+
+
+class Listed(Descriptor, frozen=True):
+    """A descriptor in an index."""
+
+    platform: ListedPlatform | None = None
+
+
 class Index(msgspec.Struct, frozen=True, rename="camel"):
     """A list of manifests: of an image's platforms, or of what a layout holds."""
 
-    manifests: list[Descriptor] = []
+    manifests: list[Listed] = []
     schema_version: int | None = None
     media_type: str | None = None
     artifact_type: str = ""

@@ -107,5 +107,7 @@ def not_an_image(descriptor: Descriptor, manifest: Manifest, config: Config | No
     claimed = claims_windows(descriptor.platform) or (config is not None and (config.os or "").lower() == _WINDOWS)
     if claimed and not kind:
         return ""
-    own = manifest.layers[0].media_type if own_layers else None
-    return f"{ARTIFACT} type {brief(kind or own or manifest.config.media_type)}"
+    own = manifest.config.media_type
+    if own in CONFIGS:
+        own = manifest.layers[0].media_type
+    return f"{ARTIFACT} type {brief(kind or own)}"

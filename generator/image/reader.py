@@ -3,6 +3,7 @@
 
 import hashlib
 import posixpath
+from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -144,7 +145,7 @@ class Reader(NamedTuple):
             self.fault(*told)
         return Image(self.name, None, None, None, config, tuple(layers), (entry, raw or b""))
 
-    def _other_face(self, listed: list[Descriptor] | None, said: list[tuple[Saved, bytes]] | None) -> None:
+    def _other_face(self, listed: Sequence[Descriptor] | None, said: list[tuple[Saved, bytes]] | None) -> None:
         """Add a fault if an archive's index.json and its manifest.json for `docker load` lead to different images.
 
         Docker takes either file, by its version; None is for the one that is still to be read. Source:
@@ -172,7 +173,7 @@ class Reader(NamedTuple):
             elif all(each.startswith(_BLOBS) for each in entry.layers) and layers not in ways:
                 self.fault(where, "two-faces", f"[{at}] has other layers than index.json's image")
 
-    def _gathered(self, descriptors: list[Descriptor], only: str = "") -> list[Image]:
+    def _gathered(self, descriptors: Sequence[Descriptor], only: str = "") -> list[Image]:
         """Return the images that *descriptors* lead to, through indexes or not; or *only* that digest's.
 
         Each is there once for each size, type and platform that is said of it.
@@ -204,7 +205,7 @@ class Reader(NamedTuple):
                 found.append(image)
         return found
 
-    def _index(self, data: bytes, where: str) -> list[Descriptor] | None:
+    def _index(self, data: bytes, where: str) -> Sequence[Descriptor] | None:
         """Return what an index lists, or None where it is damaged."""
         index = self._document(data, Index, where)
         if index is None:

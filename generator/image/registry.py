@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -237,7 +238,7 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Decla
     return _Declared(sum(sizes.values()), manifests, images, partial)
 
 
-def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descriptor]]:
+def _listed(skopeo: Skopeo, raw: bytes) -> tuple[Sequence[Descriptor], list[Descriptor]]:
     """Return the manifests and the blobs that a manifest or an index names; raises GeneratorError."""
     try:
         index, _ = read(raw, Index)

@@ -18,6 +18,7 @@ LINUX = {"architecture": "amd64", "os": "linux"}
 BUILDKIT = {"platform": {"architecture": "unknown", "os": "unknown"}}
 BUILDKIT |= {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
 MANIFEST = f"{OCI}manifest.v1+json"
+INDEX = f"{OCI}index.v1+json"
 COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
@@ -60,9 +61,9 @@ def indexed(layout: Layout, *entries: dict[str, Any], windows: bool = True) -> s
     """Write a layout that has an index called ``t`` of its own image and *entries*."""
     layout.write()
     own = layout.index["manifests"][:windows]
-    index = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json", "manifests": [*entries, *own]}
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*entries, *own]}
     data = layout.blob(json.dumps(index).encode()).read_bytes()
-    layout.index["manifests"] = [Layout.point(data, index["mediaType"]) | {"annotations": {REF: "t"}}]
+    layout.index["manifests"] = [Layout.point(data, INDEX) | {"annotations": {REF: "t"}}]
     return f"{layout.write()}:t"
 
 
