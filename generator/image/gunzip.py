@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reader of gzip (RFC 1952) that takes what Go's compress/gzip takes, with which containerd and Docker read layers.
 
-Python's gzip does not check a header's own checksum, and passes over zeros behind the last member.
+Python's gzip does not check a header's own checksum, and passes over zeros behind the last member; zlib refuses flags
+that RFC 1952 reserves, which Go ignores.
 """
 
 import io
@@ -10,7 +11,8 @@ from typing import Final
 
 _CHUNK: Final = 1 << 18  # bytes
 _FIRST: Final = 1 << 9  # bytes that are unpacked at first, lest many small members cost much
-_EXTRA, _NAME, _COMMENT = 4, 8, 16  # flags of what is in a header
+_CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of what is in a header
+_PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without anything
 _MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that compress/gzip reads
 _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
 
@@ -57,11 +59,16 @@ class Gunzip(io.RawIOBase):
         return not self._data
 
     def _begun(self) -> "zlib._Decompress":
-        """Return what unpacks the member that begins here; zlib checks all of its header but the length of texts."""
+        """Return what unpacks the member that begins here, once its header is read as compress/gzip reads one."""
         if len(self._data) - self._at < _MAX_HEADER:
             self._data, self._at = self._data[self._at :] + self._blob.read(_CHUNK), 0
-        at, self._step = self._at + 10, _FIRST
-        flags = self._data[self._at + 3] if self._at + 3 < len(self._data) else 0
+        self._step = _FIRST
+        start, at = self._at, self._at + len(_PLAIN)
+        if len(self._data) < at:
+            raise EOFError("gzip ends too early")
+        if self._data[start : start + 3] != _PLAIN[:3]:
+            raise OSError("invalid gzip header")
+        flags = self._data[start + 3]
         if flags & _EXTRA:
             at += 2 + int.from_bytes(self._data[at : at + 2], "little")
         for flag in (_NAME, _COMMENT):
@@ -70,4 +77,13 @@ class Gunzip(io.RawIOBase):
                 if end < 0:
                     raise OSError(f"a name or comment in gzip's header has {_MAX_TEXT:,} bytes or more, or no end")
                 at = end + 1
-        return zlib.decompressobj(wbits=31)
+        if flags & _CHECKED:
+            at += 2
+            if zlib.crc32(self._data[start : at - 2]) & 0xFFFF != int.from_bytes(self._data[at - 2 : at], "little"):
+                raise OSError("gzip's header does not match its checksum")
+        if len(self._data) < at:
+            raise EOFError("gzip ends too early")
+        self._at = at
+        member = zlib.decompressobj(wbits=31)  # which checks what is unpacked, too
+        member.decompress(_PLAIN)
+        return member

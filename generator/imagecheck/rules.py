@@ -79,7 +79,7 @@ RULES: Final[dict[str, Rule]] = {
     "compression": _refused("a layer is compressed as its media type says", "oci layer"),
     "schema": _refused("the schema version is 2", "oci manifest"),
     # What the configuration says.
-    "os": _refused("the operating system is windows", "containerd"),
+    "os": _refused("an image's operating system must be windows", "containerd"),
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
     "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
     "platform": _refused("an index has the system and the architecture that the configuration has", "oci image-index"),

@@ -164,7 +164,7 @@ ATTESTATION = {
 
 def test_gzip_that_go_reads_is_read_whatever_its_header_has(tmp_path: Path) -> None:
     half = len(TAR) // 2
-    checked_header = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\0xx" + b"n" * 511 + b"\0c\0"
+    checked_header = b"\x1f\x8b\x08\xfe" + bytes(6) + b"\x02\0xx" + b"n" * 511 + b"\0c\0"
     checked_header += (zlib.crc32(checked_header) & 0xFFFF).to_bytes(2, "little")
     data = checked_header + gzip.compress(TAR[:half], mtime=0)[10:] + gzip.compress(b"") * 3 + gzip.compress(TAR[half:])
     layout = Layout(tmp_path, [base(), TAR])
