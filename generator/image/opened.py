@@ -27,14 +27,16 @@ from .documents import DIGEST
 from .found import Fault, Image, Layer, Skip, refuse
 from .gunzip import Gunzip
 from .names import reference
-from .reader import Reader
+from .reader import MAX_DOCUMENTS, Reader
 from .stores import Archive, Folder, Store, beginning
 
 __all__ = ["TRANSPORTS", "Fault", "Image", "Layer", "Skip", "images", "refuse", "split", "unpack"]
 
 TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _FORMS: Final = ", ".join(f"{each}:{'//REF' if each == 'docker' else '…'}" for each in TRANSPORTS)
-_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_GZIP: Final = b"\x1f\x8b"
+_MAGIC: Final = {bytes([low, 0x2A, 0x4D, 0x18]): "zstd" for low in range(0x50, 0x60)} | {b"\x28\xb5\x2f\xfd": "zstd"}
+"""How Zstandard begins: by a frame, or by one to skip, as github.com/containerd/containerd archive/compression has it."""
 
 
 @contextlib.contextmanager
@@ -55,7 +57,7 @@ def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterat
             _check_form(name, transport, path)
         store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
         stack.callback(store.close)
-        reader = Reader(name, base, store, fault, flat=transport == "dir", skip=skip)
+        reader = Reader(name, base, store, fault, flat=transport == "dir", skip=skip, room=[MAX_DOCUMENTS])
         match transport:
             case "docker-archive":
                 found = reader.saved(which)
@@ -82,7 +84,7 @@ def split(name: str) -> tuple[str, str, str]:
     Raises GeneratorError for what is no name.
     """
     transport, divided, rest = name.partition(":")
-    if transport not in TRANSPORTS and "\0" not in name and not Path(name).exists():
+    if transport not in TRANSPORTS and not _exists(name):
         found = None
         with contextlib.suppress(GeneratorError):
             found = reference(name, name)
@@ -92,9 +94,9 @@ def split(name: str) -> tuple[str, str, str]:
         what = f"no such transport as {transport}" if divided else "no image"
         hub = f", or docker://{name} for Docker Hub's" if found is not None else ""
         raise GeneratorError(f"{name}: {what}; give {_FORMS}{hub}")
-    if transport not in TRANSPORTS and "\0" not in name and Path(name).is_file():
+    if transport not in TRANSPORTS:
         raise _not_an_image(name, name)
-    if transport not in TRANSPORTS or not rest or "\0" in rest:
+    if not rest or "\0" in rest:
         raise GeneratorError(f"{name}: no image; give {_FORMS}")
     if transport == "docker":
         if not rest.startswith("//"):
@@ -108,10 +110,16 @@ def split(name: str) -> tuple[str, str, str]:
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
 
 
+def _exists(name: str) -> bool:
+    """Return whether there is a file or folder; none has a name that is too long, or has a NUL."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _check_form(name: str, transport: str, path: str) -> None:
     """Raise GeneratorError for a file in the place of a folder, or for one that is no archive."""
-    if not Path(path).is_file():
-        return
     with contextlib.suppress(OSError):
         start = beginning(Path(path))
         what, _ = sniff.describe(start)
@@ -120,8 +128,16 @@ def _check_form(name: str, transport: str, path: str) -> None:
 
 
 def _not_an_image(name: str, path: str, start: bytes | None = None) -> GeneratorError:
-    """Return the error for a file that is no image, with what it is by its first bytes."""
+    """Return the error for what is no image: a folder, or a file with what it is by its first bytes."""
     try:
+        if Path(path).is_dir():
+            forms = {"oci:": "oci-layout", "dir:": "manifest.json"}
+            form = next((form for form, file in forms.items() if (Path(path) / file).exists()), "")
+            return GeneratorError(
+                f"{name}: a folder, which may be an image as {form}{path}"
+                if form
+                else f"{name}: no image; give {_FORMS}"
+            )
         what, hint = sniff.describe(beginning(Path(path)) if start is None else start)
     except OSError as error:
         return GeneratorError(f"{name}: cannot be read: {error.strerror}")
@@ -133,8 +149,8 @@ def unpack(blob: io.BufferedReader, _shown: str = "") -> tuple[str, Stream]:
 
     Reading raises OSError, EOFError or zlib.error if the blob is damaged.
     """
-    start = blob.peek(4)
-    compression = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
+    start = blob.peek(4)[:4]
+    compression = _MAGIC.get(start, "gzip" if start[:2] == _GZIP else "")
     if compression == "gzip":
         return compression, Gunzip(blob)
     if compression == "zstd":

@@ -28,6 +28,7 @@ from .found import Fault, Image, Layer, Skip, called, claims_windows, diff_ids, 
 from .stores import Archive, Store
 
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, as registries have it for manifests
+MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents that a name leads to
 _MAX_IMAGES: Final = 100  # that a layout's index, and the indexes in it, may lead to
 _MAX_LAYERS: Final = 500  # of an image; Docker takes 127
 _MAX_LEVELS: Final = 4  # of indexes in indexes
@@ -42,7 +43,7 @@ class Reader(NamedTuple):
     """Reads documents from *store*; *flat* if its files have no folders, as in ``dir:``.
 
     *name* is what the user called it, *base* that without a tag or digest. With *skip*, images for other systems than
-    Windows are passed over.
+    Windows are passed over. *room* holds the bytes of documents that are still read.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Reader(NamedTuple):
     fault: Fault
     flat: bool
     skip: Skip | None
+    room: list[int]
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference*, if that is not empty."""
@@ -304,6 +306,10 @@ class Reader(NamedTuple):
             return None
         if len(data) > _MAX_DOCUMENT:
             self.fault(where, "document", f"the document has more than {_MAX_DOCUMENT:,} bytes, which none needs")
+            return None
+        self.room[0] -= len(data)
+        if self.room[0] < 0:
+            self.fault(where, "document", f"all documents have more than {MAX_DOCUMENTS:,} bytes together")
             return None
         self._once(path, where)
         return data

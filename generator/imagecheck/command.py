@@ -16,10 +16,14 @@ _MOST_PASSED: Final = 100  # lines on what is passed over
 
 
 class _Checks(NamedTuple):
-    """What was found of all that one name leads to: its images, and what was passed over, with the reason."""
+    """What was found of all that one name leads to: its images, and what was passed over, with the reason.
+
+    *bare* is for a name without an image for Windows, which is one finding and has no verdict of its own.
+    """
 
     images: list[Checked]
     passed: list[tuple[str, str]]
+    bare: bool = False
 
 
 def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say, note: Say = console.note) -> int:
@@ -69,7 +73,7 @@ def _check(name: str) -> _Checks:
     if alone.good:
         kinds = f", only {passed[0][1]}" if passed else ""
         raise GeneratorError(f"{name}: leads to no image{kinds}; name another")
-    return _Checks([alone], [])
+    return _Checks([alone], [], bare=bool(systems) and len(alone.findings) == 1)
 
 
 def _lines(checks: _Checks) -> list[str]:
@@ -84,7 +88,7 @@ def _lines(checks: _Checks) -> list[str]:
         lines += [
             f"{where}: {RULES[rule].level}: {count:,} more of {rule}" for (where, rule), count in checked.more.items()
         ]
-        if checked.image is not None or len(checked.findings) != 1:
+        if not checks.bare:
             lines.append(f"{checked.name}: {_verdict(checked)}")
     return lines
 

@@ -17,6 +17,7 @@ import pytest
 from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
 
 from generator.errors import GeneratorError
+from generator.image import opened
 from generator.imagecheck import command, image, layer, tree
 
 if sys.version_info >= (3, 14):
@@ -169,10 +170,11 @@ def zstd_layout(folder: Path, data: bytes) -> str:
 SKIPPABLE = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
 
 
-@pytest.mark.parametrize("ending", [b"", SKIPPABLE])
-def test_zstd_is_read_on_every_python_whatever_its_frames(ending: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "ending"), [(b"", b""), (b"", SKIPPABLE), (SKIPPABLE, b""), (SKIPPABLE, SKIPPABLE)])
+def test_zstd_is_read_on_every_python_whatever_its_frames(start: bytes, ending: bytes, tmp_path: Path) -> None:
     tar = tarred(ROOTS)
-    status, said = check(zstd_layout(tmp_path, zstd.compress(tar[:700]) + zstd.compress(tar[700:], 19) + ending))
+    data = start + zstd.compress(tar[:700]) + zstd.compress(tar[700:], 19) + ending
+    status, said = check(zstd_layout(tmp_path, data))
     assert (status, "good image" in said) == (0, True)
 
 
@@ -340,3 +342,24 @@ def test_no_damage_inside_of_a_layer_is_more_than_a_finding(tmp_path: Path) -> N
             target[chance.randrange(len(target))] = chance.choice(b"\0\xff/.:0aA\\= \n")
         assert check(Layout(tmp_path / str(number), [bytes(other), bytes(data)], zipped=False).write())[0] in {0, 1}
         shutil.rmtree(tmp_path / str(number))
+
+
+def test_documents_are_read_up_to_a_size_of_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = Layout(tmp_path, [base()]).write()
+    monkeypatch.setattr(opened, "MAX_DOCUMENTS", 500)
+    status, said = check(name)
+    assert (status, "all documents have more than " in said) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["oci:" + "a" * 300, "a" * 300, "oci-archive:" + "a/" * 3000, "oci:\udcff", "oci:."])
+def test_a_name_that_no_file_can_have_is_an_error_that_hides_no_image(name: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(GeneratorError):
+        command.report([name, Layout(tmp_path, [base()]).write()], say=said.append)
+    assert "good image" in said[-1]
+
+
+def test_a_folder_without_a_transport_is_an_error_that_names_it(tmp_path: Path) -> None:
+    Layout(tmp_path, [base()]).write()
+    with pytest.raises(GeneratorError, match=f"{tmp_path}: a folder, which may be an image as oci:{tmp_path}$"):
+        check(str(tmp_path))
