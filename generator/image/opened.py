@@ -36,7 +36,7 @@ TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _FORMS: Final = ", ".join(f"{each}:{'//REF' if each == 'docker' else '…'}" for each in TRANSPORTS)
 _GZIP: Final = b"\x1f\x8b"
 _MAGIC: Final = {bytes([low, 0x2A, 0x4D, 0x18]): "zstd" for low in range(0x50, 0x60)} | {b"\x28\xb5\x2f\xfd": "zstd"}
-"""How Zstandard begins: by a frame, or by one to skip, as github.com/containerd/containerd archive/compression has it."""
+"""How Zstandard begins: by a frame, or by one to skip. Source: github.com/containerd/containerd archive/compression."""
 
 
 @contextlib.contextmanager

@@ -180,13 +180,18 @@ def fetch(name: str, work: Path, *, windows: bool = False) -> None:
             return
         if not declared.manifests:
             raise skopeo.error(told)
-    # One by one: an index that skopeo does not know every field of, it cannot copy unchanged.
     for path in work.iterdir():
         path.unlink()
+    _fetch_each(skopeo, found.name, declared, most)
+    (work / "manifest.json").write_bytes(raw)
+
+
+def _fetch_each(skopeo: Skopeo, name: str, declared: "_Declared", most: float) -> None:
+    """Copy the images of an index one by one, since skopeo cannot copy an index unchanged if it has unknown fields."""
+    work = skopeo.work
     for each in declared.images:
         (work / "image").mkdir()
-        source = f"docker://{found.name}@{each}"
-        _, told, _ = skopeo.ask(*_COPY, source, "dir:image", side="src-", most=most)
+        _, told, _ = skopeo.ask(*_COPY, f"docker://{name}@{each}", "dir:image", side="src-", most=most)
         if told:
             raise skopeo.error(f"{each}: {told}")
         for path in (work / "image").iterdir():
@@ -195,7 +200,6 @@ def fetch(name: str, work: Path, *, windows: bool = False) -> None:
         shutil.rmtree(work / "image")
     for each, data in declared.manifests.items():
         (work / f"{each.partition(':')[2]}.manifest.json").write_bytes(data)
-    (work / "manifest.json").write_bytes(raw)
 
 
 class _Declared(NamedTuple):
