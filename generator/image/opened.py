@@ -11,6 +11,7 @@ and layers come as streams.
 """
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -74,7 +75,8 @@ def _fetched(name: str, *, windows: bool) -> Iterator[str]:
     from . import registry
 
     with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
-        registry.fetch(name, Path(folder), windows=windows)
+        fetch = functools.partial(registry.fetch, windows=True) if windows else registry.fetch
+        fetch(name, Path(folder))
         yield folder
 
 
