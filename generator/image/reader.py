@@ -70,8 +70,14 @@ class Reader(NamedTuple):
             wanted = [
                 each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
             ]
-            if not wanted and reference.startswith("@") and (within := self._gathered(everything, reference[1:])):
-                return within
+            if not wanted and reference.startswith("@"):
+                passed: list[tuple[str, str]] = []
+                own = self._replace(skip=self.skip and (lambda *told: passed.append(told)))
+                within = own._gathered(everything, reference[1:])
+                for where, why in passed:
+                    self._skip(where, why)
+                if within or passed:
+                    return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; {_listed(names)}")

@@ -90,6 +90,15 @@ def test_a_layout_may_hold_an_image_for_linux_beside_whose_index_says_nothing(la
     assert (status, said[0].endswith("passed over: linux/amd64"), len(said)) == (0, True, 2)
 
 
+def test_an_image_for_another_system_that_is_named_by_its_digest_is_refused(layout: Layout) -> None:
+    entry = linux(layout) | {"platform": LINUX}
+    name = f"{indexed(layout, entry).removesuffix(':t')}@{entry['digest']}"
+    status, said = lines(name)
+    assert (status, said[0].partition("; ")[0], len(said)) == (1, f"{name}: refused: no image for Windows", 1)
+    with pytest.raises(GeneratorError, match="the layout has no "):
+        lines(name[:-1] + ("0" if name[-1] != "0" else "1"))
+
+
 @pytest.mark.parametrize("platform", [LINUX, None])
 def test_an_index_without_an_image_for_windows_is_refused_in_one_line(
     platform: dict[str, str] | None, layout: Layout
