@@ -2,49 +2,95 @@
 """The command `check-image`: a line for each finding, and one that says what would become of the image."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from ..base import console
 from ..base.console import Say, json_document
-from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, visible
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
+from ..imageread.found import ARTIFACT
 from ..imageread.images import images
 from .image import Checked, Findings, Layers, check
 from .rules import RULES
 
+_MOST_PASSED: Final = 100  # lines on what is passed over
 
-def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say) -> int:
-    """Say what is found in each image; return 0, or 1 where Windows or a client would refuse or misread one.
 
-    Raises GeneratorError for what cannot be opened.
+class _Checks(NamedTuple):
+    """What was found of all that one name leads to: its images, and what was passed over, with the reason.
+
+    *bare* is for a name without an image for Windows, which is one finding and has no verdict of its own.
+    """
+
+    images: list[Checked]
+    passed: list[tuple[str, str]]
+    bare: bool = False
+
+
+def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say, note: Say = console.note) -> int:
+    """Report what is found in each image; return 0, or 1 if Windows or a client would refuse or misread one.
+
+    A name that cannot be opened does not keep the others from being checked: its error is reported to *note*, that of
+    the last such name is raised as GeneratorError at the end.
     """
     if not names:
         raise GeneratorError("check-image: name the images to check, such as oci:DIR")
-    everything: list[Checked] = []
+    everything: list[_Checks] = []
+    records: list[dict[str, Any]] = []
+    errors: list[GeneratorError] = []
     for name in names:
-        findings, layers = Findings(), Layers()
-        with images(name, findings.add) as found:
-            checked = [check(image, layers, findings) for image in found] or [findings.checked(name)]
-        if not found and checked[0].good:
-            raise GeneratorError(f"{name}: leads to no image; name another")
-        everything += checked
+        try:
+            checks = _check(name)
+        except GeneratorError as error:
+            errors.append(error)
+            records.append({"image": name, "error": str(error)})
+            continue
+        everything.append(checks)
+        records += [_record(each, checks.passed) for each in checks.images]
         if not as_json:
-            for each in checked:
-                for line in _lines(each):
-                    say(line)
-    if as_json:
-        say(json_document([_record(each) for each in everything]))
-    return EXIT_OK if all(each.good for each in everything) else EXIT_STALE
+            for line in _lines(checks):
+                say(line)
+    if as_json and (everything or len(names) > 1):
+        say(json_document(records))
+    for each in errors[:-1]:
+        note(f"error: {each}")
+    if errors:
+        raise errors[-1]
+    return EXIT_OK if all(image.good for checks in everything for image in checks.images) else EXIT_STALE
 
 
-def _lines(checked: Checked) -> list[str]:
-    lines = [
-        ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
-        for finding in checked.findings
-    ]
-    lines += [
-        f"{where}: {RULES[rule].level}: {count:,} more of {rule}" for (where, rule), count in checked.more.items()
-    ]
-    return [*lines, f"{checked.name}: {_verdict(checked)}"]
+def _check(name: str) -> _Checks:
+    """Check all images that *name* leads to; raise GeneratorError if it cannot be opened or leads to none."""
+    findings, layers = Findings(), Layers()
+    passed: list[tuple[str, str]] = []
+    with images(name, findings.add, lambda where, why: passed.append((where, why))) as found:
+        checked = [check(image, layers, findings) for image in found]
+    if checked:
+        return _Checks(checked, passed)
+    systems = list(dict.fromkeys(why for _, why in passed if not why.startswith(ARTIFACT)))
+    if systems:
+        findings.add(name, "os", f"no image for Windows; there is {shorten(', '.join(systems), 200)}")
+    alone = findings.checked(name)
+    if alone.good:
+        kinds = f", only {passed[0][1]}" if passed else ""
+        raise GeneratorError(f"{name}: leads to no image{kinds}; name another")
+    return _Checks([alone], [], bare=bool(systems) and len(alone.findings) == 1)
+
+
+def _lines(checks: _Checks) -> list[str]:
+    lines = [f"{where}: passed over: {why}" for where, why in checks.passed[:_MOST_PASSED]]
+    if len(checks.passed) > _MOST_PASSED:
+        lines.append(f"{len(checks.passed) - _MOST_PASSED:,} more passed over")
+    for checked in checks.images:
+        lines += [
+            ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
+            for finding in checked.findings
+        ]
+        lines += [
+            f"{where}: {RULES[rule].level}: {count:,} more of {rule}" for (where, rule), count in checked.more.items()
+        ]
+        if not checks.bare:
+            lines.append(f"{checked.name}: {_verdict(checked)}")
+    return lines
 
 
 def _verdict(checked: Checked) -> str:
@@ -60,7 +106,7 @@ def _verdict(checked: Checked) -> str:
     return f"{verdict}, {platform}, {counted(len(checked.layers), 'layer')}, {counted(entries, 'path')}"
 
 
-def _record(checked: Checked) -> dict[str, Any]:
+def _record(checked: Checked, passed: list[tuple[str, str]]) -> dict[str, Any]:
     image = checked.image
     config = image.config if image else None
     layers = [
@@ -80,5 +126,6 @@ def _record(checked: Checked) -> dict[str, Any]:
         "os.version": config.os_version if config else None,
         "layers": layers,
         "findings": found,
+        "passed_over": [{"image": where, "what": why} for where, why in passed[:_MOST_PASSED]],
         "more": [{"where": w, "rule": rule, "count": count} for (w, rule), count in checked.more.items()],
     }

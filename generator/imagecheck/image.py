@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ..base.errors import brief, counted, shorten
 from ..hives.rules import Level
-from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, Config
+from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, OCI, Config, Manifest, Platform
 from ..imageread.images import Image, Layer
 from .layer import Seen
 from .layer import check as check_layer
@@ -134,6 +134,23 @@ def _check_types(image: Image, findings: Findings) -> None:
     for at, layer in enumerate(manifest.layers):
         if layer.media_type not in LAYERS:
             findings.add(f"{image.name}: layers[{at}]", "media-type", f"it is {brief(layer.media_type)}")
+    _check_family(image.name, manifest, manifest.media_type or declared, findings)
+
+
+def _check_family(name: str, manifest: Manifest, kind: str | None, findings: Findings) -> None:
+    """Add where a manifest's types are neither all OCI's nor all Docker's; one without a type goes by its config."""
+    known = {*MANIFESTS, *CONFIGS, *LAYERS}
+    first = next((each for each in (kind, manifest.config.media_type) if each in known), None)
+    if first is None:
+        return
+    whose = first.startswith(OCI)
+    places = {"the configuration": manifest.config, **{f"layers[{n}]": each for n, each in enumerate(manifest.layers)}}
+    for what, each in places.items():
+        if each.media_type in known and each.media_type.startswith(OCI) != whose:
+            refused = (
+                each is manifest.config
+            ) == whose  # OCI's with Docker's configuration, Docker's with OCI's layers
+            findings.add(name, "mixed" if refused else "mixed-taken", f"{what} is {each.media_type}, in {first}")
 
 
 def _check_config(image: Image, config: Config, findings: Findings) -> None:
@@ -142,17 +159,10 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
         findings.add(where, "os", f"it is {brief(config.os)}")
     if config.architecture not in _ARCHITECTURES:
         findings.add(where, "architecture", f"it is {brief(config.architecture)}")
-    if config.os_version and not _VERSION.fullmatch(config.os_version):
-        findings.add(where, "os-version", f"it is {brief(config.os_version)}")
-    if image.platform is not None:
-        for key in ("os", "architecture", "os_version"):
-            listed, own = getattr(image.platform, key) or None, getattr(config, key) or None
-            if listed != own:
-                name = key.replace("_", ".")
-                findings.add(where, "platform", f"{name} is {brief(own)}, and the index says {brief(listed)}")
-    if config.rootfs is not None and config.rootfs.type != "layers":
+    _check_platform(where, image.platform, config, findings)
+    if config.rootfs.type != "layers":
         findings.add(where, "rootfs", f"its type is {brief(config.rootfs.type)}")
-    ids = (config.rootfs.diff_ids if config.rootfs else None) or []
+    ids = config.rootfs.diff_ids or []
     if len(ids) != len(image.layers):
         findings.add(
             where,
@@ -167,3 +177,18 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
         if made != len(image.layers):
             said = f"it tells of {counted(made, 'layer')}, and the image has {counted(len(image.layers), 'layer')}"
             findings.add(where, "history", said)
+
+
+def _check_platform(where: str, platform: Platform | None, config: Config, findings: Findings) -> None:
+    """Add where configuration and index differ; containerd goes by the index, which may leave the version out."""
+    listed = platform or Platform()
+    for version in dict.fromkeys(filter(None, (config.os_version, listed.os_version))):
+        if not _VERSION.fullmatch(version):
+            findings.add(where, "os-version", f"it is {brief(version)}")
+    for key in ("os", "architecture"):
+        own, other = getattr(config, key) or None, getattr(listed, key) or None
+        if platform is not None and other != own:
+            findings.add(where, "platform", f"{key} is {brief(own)}, and the index says {brief(other)}")
+    if config.os_version and listed.os_version and listed.os_version != config.os_version:
+        said = f"os.version is {brief(config.os_version)}, and the index says {brief(listed.os_version)}"
+        findings.add(where, "platform-version", said)

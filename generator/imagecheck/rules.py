@@ -7,6 +7,9 @@ Sources named in RULES:
   ociwclayer  github.com/microsoft/hcsshim pkg/ociwclayer and internal/wclayer: how Windows imports a layer
   archive/tar Go's standard library, which both read tars with
   encoding/json  Go's standard library, with which clients read the documents
+  image-spec  github.com/opencontainers/image-spec and github.com/moby/docker-image-spec: clients' types of documents
+  containers/image  github.com/containers/image, which skopeo and podman read images with
+  docker load  github.com/moby/moby and github.com/containerd/containerd: which file of an archive is taken
   containerd  github.com/containerd/platforms: which hosts take an image
   naming      Microsoft, "Naming Files, Paths, and Namespaces"
   MS-DTYP     Microsoft, "Windows data types": SECURITY_DESCRIPTOR
@@ -50,9 +53,16 @@ def _unusual(text: str, source: str = "winscratch") -> Rule:
 
 RULES: Final[dict[str, Rule]] = {
     # Documents and blobs.
-    "document": _refused("each document is JSON of at most 4 MiB with the fields of its kind", "oci manifest, config"),
-    "keys": _refused(
-        "no key is there twice, or differs in case only from another or from the format's own", "encoding/json"
+    "document": _refused(
+        "each document is JSON of at most 4 MiB, and each field of its kind has the type that clients decode",
+        "encoding/json; image-spec",
+    ),
+    "keys": _unusual(
+        "no key is there twice, or spelled in another case: Go takes it all the same, and of several the last",
+        "encoding/json",
+    ),
+    "two-faces": _refused(
+        "an archive has each file once, and its index.json and manifest.json lead to the same images", "docker load"
     ),
     "layout": _refused("a layout has the file oci-layout, of version 1.0.0", "oci image-layout"),
     "index": _refused("an index leads to its images directly, or through few others", "winscratch"),
@@ -63,13 +73,26 @@ RULES: Final[dict[str, Rule]] = {
     "digest": _refused("a blob's content has the digest that it is called by", "oci descriptor"),
     "size": _refused("a descriptor has the blob's size", "oci descriptor"),
     "media-type": _refused("a media type is one that OCI or Docker define for this place", "oci media-types"),
+    "mixed": _refused(
+        "Docker's manifest has layers of Docker's types, and OCI's has OCI's configuration: skopeo and podman refuse "
+        "any other, though containerd takes it",
+        "containers/image",
+    ),
+    "mixed-taken": _unusual(
+        "a manifest, its configuration and its layers are all of OCI's types or all of Docker's", "oci media-types"
+    ),
     "compression": _refused("a layer is compressed as its media type says", "oci layer"),
     "schema": _refused("the schema version is 2", "oci manifest"),
     # What the configuration says.
-    "os": _refused("the operating system is windows", "containerd"),
+    "os": _refused("an image's operating system must be windows", "containerd"),
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
     "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
-    "platform": _refused("an index says of an image what its configuration says", "oci image-index"),
+    "platform": _refused("an index has the system and the architecture that the configuration has", "oci image-index"),
+    "platform-version": _unusual(
+        "an index has the os.version that the configuration has: containerd goes by the index, "
+        "Docker by the configuration too",
+        "containerd; docker",
+    ),
     "rootfs": _refused(
         "the configuration's rootfs has the type layers, and a diff ID for each layer, and no more", "oci config"
     ),

@@ -22,6 +22,7 @@ from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, Untar
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
 BUFFER: Final = 1 << 18  # bytes
 _MOST_FOLDERS: Final = 4  # that stay open: blobs/sha256 in a layout
+_DOCUMENTS: Final = frozenset({"index.json", "manifest.json", "oci-layout"})
 _MAX_HOPS: Final = 8  # links on the way to a file in an archive; `docker save` had one
 
 
@@ -30,6 +31,12 @@ class Store(Protocol):
 
     def open(self, path: str) -> io.BufferedReader:
         """Open a file; raises FileNotFoundError where there is none, and OSError where it is none to read."""
+
+    def has(self, path: str) -> bool:
+        """Return whether there is a file at *path*."""
+
+    def another(self, path: str) -> str:
+        """Return what else a file is called in an archive that has it more than once; empty if it has not."""
 
     def close(self) -> None:
         """Close what is open."""
@@ -40,12 +47,21 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
+        self._path = path
         self._folders = Folders(_MOST_FOLDERS)
         self._top = self._folders.top(str(path))
 
     def open(self, path: str) -> io.BufferedReader:
         """Open a regular file."""
         return open_below(self._top, path)
+
+    def has(self, path: str) -> bool:
+        """Return whether there is a file at *path*."""
+        return os.path.lexists(self._path / path)
+
+    def another(self, path: str) -> str:  # noqa: ARG002 - a folder has each name once
+        """Return nothing."""
+        return ""
 
     def close(self) -> None:
         """Close the folders; the files stay open."""
@@ -61,6 +77,8 @@ class Archive:
             self._file = _open(path)
         except OSError as error:
             raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
+        self._first: dict[str, str] = {}
+        self._twice: dict[str, str] = {}
         try:
             self._places = self._listed(path)
         except BaseException:
@@ -73,10 +91,12 @@ class Archive:
         room = _MAX_NAMES
         try:
             for entry in Untar(self._file):
-                name = posixpath.normpath(entry.name)
+                name = posixpath.normpath(entry.name).lstrip("/")  # to which `docker load` unpacks it
                 room -= len(name) + 64
                 if room < 0:
                     raise GeneratorError(f"{path}: the archive has more files than an image needs")
+                if entry.kind in {FILE, SYMBOLIC_LINK, HARD_LINK}:
+                    self._see(name, entry.name)
                 if entry.kind == FILE:
                     places[name] = (entry.offset, entry.size)
                 elif entry.kind == SYMBOLIC_LINK:
@@ -89,6 +109,22 @@ class Archive:
                 "give a tar that is whole, and not compressed"
             ) from error
         return places
+
+    def _see(self, name: str, spelled: str) -> None:
+        """Note a file that is there already, or a document that differs from one in case only, as disks have it."""
+        lowered = name.lower()
+        key = lowered if lowered in _DOCUMENTS else name
+        if key in self._first:
+            self._twice[key] = spelled if self._first[key] == key else self._first[key]
+        self._first.setdefault(key, spelled)
+
+    def has(self, path: str) -> bool:
+        """Return whether there is a file at *path*."""
+        return posixpath.normpath(path) in self._places
+
+    def another(self, path: str) -> str:
+        """Return what else a file is called that is there more than once."""
+        return self._twice.get(posixpath.normpath(path), "")
 
     def open(self, path: str) -> io.BufferedReader:
         """Open a file; links are followed inside of the archive."""
@@ -106,6 +142,12 @@ class Archive:
     def close(self) -> None:
         """Close the archive."""
         self._file.close()
+
+
+def beginning(path: Path) -> bytes:
+    """Return the first 4,096 bytes of a regular file; raises OSError."""
+    with _open(path) as file:
+        return file.read(4096)
 
 
 def _open(path: Path) -> io.BufferedReader:

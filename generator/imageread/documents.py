@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON documents of an image, as far as something here asks for what they say.
+"""The JSON documents of an image: every field that a client decodes, with its type.
 
-Fields are named as in the OCI image specification 1.1 and Docker's image manifest schema 2, which has the same ones; a
-field that is absent has its default, and null, which Go writes for empty lists, counts as absent.
+A client refuses a document if any field has another type, whether it uses that field or not. Sources:
+github.com/opencontainers/image-spec v1.1.1, specs-go/v1; github.com/moby/docker-image-spec v1.3.1, specs-go/v1;
+github.com/distribution/distribution manifest/manifestlist (features); github.com/moby/moby v28 api/types/container
+Config, image.V1Image (container, docker_version …), image/tarexport. Not taken from there is V1Image's "Size", which no
+release that stores images in containerd decodes.
 """
 
-import json
 import re
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 
-from ..base.errors import brief
+from .gojson import Time, decode, decode_list
 
 OCI: Final = "application/vnd.oci.image."
 DOCKER: Final = "application/vnd.docker."
@@ -34,45 +36,83 @@ REF_NAME: Final = "org.opencontainers.image.ref.name"
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # those that clients know
 
 
-class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):
+class Nothing(msgspec.Struct, frozen=True):
+    """An object whose fields nobody reads."""
+
+
+class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "os_features": "os.features"}):
     """Which hosts an image is for."""
 
     architecture: str = ""
     os: str = ""
     os_version: str | None = None
+    os_features: tuple[str, ...] = ()
+    variant: str = ""
 
 
-class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
-    """What points to a blob, and tells its size in bytes."""
+class Descriptor(msgspec.Struct, frozen=True, rename={"media_type": "mediaType", "artifact_type": "artifactType"}):
+    """A pointer to a blob, with its size in bytes."""
 
-    digest: str
-    size: int
+    digest: str = ""
+    size: int = 0
     media_type: str | None = None
     platform: Platform | None = None
     annotations: dict[str, str] | None = None
+    artifact_type: str = ""
+    urls: list[str] = []
+    data: bytes = b""
+
+
+class ListedPlatform(Platform, frozen=True):
+    """A platform in an index, which has a field more in Docker's manifest lists."""
+
+    features: tuple[str, ...] = ()
+
+
+class Listed(Descriptor, frozen=True):
+    """A descriptor in an index."""
+
+    platform: ListedPlatform | None = None
 
 
 class Index(msgspec.Struct, frozen=True, rename="camel"):
     """A list of manifests: of an image's platforms, or of what a layout holds."""
 
-    manifests: list[Descriptor]
+    manifests: list[Listed] = []
     schema_version: int | None = None
     media_type: str | None = None
+    artifact_type: str = ""
+    subject: Descriptor | None = None
+    annotations: dict[str, str] | None = None
 
 
 class Layout(msgspec.Struct, frozen=True, rename={"version": "imageLayoutVersion"}):
     """The file oci-layout, which makes a folder or an archive a layout."""
 
-    version: str
+    version: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     """An image of one platform: its configuration and its layers, the lowest first."""
 
-    config: Descriptor
-    layers: list[Descriptor]
+    config: Descriptor = Descriptor()
+    layers: list[Descriptor] = []
     schema_version: int | None = None
     media_type: str | None = None
+    artifact_type: str = ""
+    subject: Descriptor | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
+    """How Docker finds out whether a container still works; times are in nanoseconds."""
+
+    test: list[str] = []
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
 
 
 class Settings(msgspec.Struct, frozen=True, rename="pascal"):
@@ -84,6 +124,26 @@ class Settings(msgspec.Struct, frozen=True, rename="pascal"):
     env: list[str] | None = None
     working_dir: str | None = None
     labels: dict[str, str] | None = None
+    exposed_ports: dict[str, Nothing] = {}
+    volumes: dict[str, Nothing] = {}
+    stop_signal: str = ""
+    args_escaped: bool = False
+    # Docker's own.
+    healthcheck: Healthcheck | None = None
+    on_build: list[str] = []
+    shell: list[str] = []
+    hostname: str = ""
+    domainname: str = ""
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    tty: bool = False
+    open_stdin: bool = False
+    stdin_once: bool = False
+    image: str = ""
+    network_disabled: bool = False
+    mac_address: str = ""
+    stop_timeout: int = 0
 
 
 class RootFS(msgspec.Struct, frozen=True):
@@ -96,72 +156,70 @@ class RootFS(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """How a layer, or a setting, came about."""
 
+    created: Time | None = None
     created_by: str | None = None
+    author: str = ""
+    comment: str = ""
     empty_layer: bool | None = None
 
 
-class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version"}):
+class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "os_features": "os.features"}):
     """The configuration of an image."""
 
     architecture: str | None = None
     os: str | None = None
     os_version: str | None = None
-    rootfs: RootFS | None = None
-    config: Settings | None = None
-    history: list[History] | None = None
+    rootfs: RootFS = RootFS()
+    config: Settings = Settings()
+    history: list[History] = []
+    created: Time | None = None
+    author: str = ""
+    variant: str = ""
+    os_features: tuple[str, ...] = ()
+    # Docker's own.
+    id: str = ""
+    parent: str = ""
+    comment: str = ""
+    container: str = ""
+    container_config: Settings = Settings()
+    docker_version: str = ""
 
 
 class Saved(msgspec.Struct, frozen=True, rename="pascal"):
     """An image in the manifest.json of an archive that `docker load` takes; texts are paths in the archive."""
 
-    config: str
-    layers: list[str]
+    config: str = ""
+    layers: list[str] = []
     repo_tags: list[str] | None = None
+    parent: str = ""
+    layer_sources: dict[str, Descriptor] = {}
 
 
-_MAPS: Final = frozenset({"annotations", "labels", "exposedports", "volumes"})  # whose keys are not the format's
-_OTHERS: Final[dict[type[msgspec.Struct], frozenset[str]]] = {  # by which containerd takes one kind for the other
-    Manifest: frozenset({"manifests", "fslayers"}),
-    Index: frozenset({"config", "layers", "fslayers"}),
+_Document = TypeVar("_Document", bound=msgspec.Struct)
+# github.com/containerd/containerd images/image.go, validateMediaType; github.com/containers/image internal/manifest,
+# ValidateUnambiguousManifestFormat, which takes null for absent, and alone asks for history.
+_OTHERS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
+    Manifest: ("manifests", "fslayers", "history"),
+    Index: ("config", "layers", "fslayers", "history"),
 }
-_PARTS: Final[dict[type[msgspec.Struct], tuple[type[msgspec.Struct], ...]]] = {
-    Manifest: (Manifest, Descriptor, Platform),
-    Index: (Index, Descriptor, Platform),
-    Config: (Config, RootFS, Settings, History),
-}
 
 
-_MOST_FOUND: Final = 100  # after which a document is bad enough
+def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str, str]]]:
+    """Return a document, and what is strange about it: rules, and what was found.
 
-
-def misread(data: bytes, kind: type[msgspec.Struct]) -> list[tuple[str, str]]:
-    """Return where Go's encoding/json reads a document otherwise than it was read here: rules, and what was found.
-
-    Go takes a key for a field's whatever its case, and of several the last. Raises ValueError where *data* is no JSON,
-    and RecursionError where it is too deep.
+    Raises ValueError with the reason if clients refuse the document as it stands.
     """
-    known = {field.encode_name for part in _PARTS.get(kind, (kind,)) for field in msgspec.structs.fields(part)}
-    folded = {name.casefold(): name for name in known}
-    top = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=tuple, parse_int=lambda _: 0)
-    found: list[tuple[str, str]] = []
-    todo: list[tuple[Any, bool]] = [(top, False)]
-    while todo:
-        here, is_map = todo.pop()
-        if isinstance(here, tuple):  # an object, as its pairs
-            seen: set[str] = set()
-            for key, value in here:
-                one = key if is_map else key.casefold()
-                if one in seen:
-                    found.append(("keys", f"{brief(key)} is there twice, in one case or another"))
-                elif not is_map and folded.get(one, key) != key:
-                    found.append(("keys", f"{brief(key)} stands where {folded[one]} is meant"))
-                seen.add(one)
-                if len(found) >= _MOST_FOUND:
-                    return found
-                todo.append((value, not is_map and one in _MAPS))
-        elif isinstance(here, list):
-            todo += [(each, False) for each in here]
-    keys = {key.casefold() for key, _ in top} if isinstance(top, tuple) else set()
-    if other := sorted(keys & _OTHERS.get(kind, frozenset())):
-        found.append(("document", f"it has {other[0]}, which no {kind.__name__.lower()} has"))
-    return found
+    document, keys, notes = decode(data, kind)
+    found = [("keys", note) for note in notes]
+    other = next(
+        (key for key in _OTHERS.get(kind, ()) if key in keys and (key != "history" or keys[key] is not None)), None
+    )
+    if other is not None:
+        found.append(("document", f"it has {other}, which no {kind.__name__.lower()} has"))
+    return document, found
+
+
+def read_saved(data: bytes) -> tuple[list[tuple[Saved, bytes]], list[tuple[str, str]]]:
+    """Return the entries of a manifest.json for `docker load`, each also as stored, and what is strange; as read()."""
+    entries, notes = decode_list(data, Saved)
+    return entries, [("keys", note) for note in notes]

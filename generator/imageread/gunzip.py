@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reader of gzip (RFC 1952) that takes what Go's compress/gzip takes, with which containerd and Docker read layers.
 
-Python's gzip does not check a header's own checksum, and passes over zeros behind the last member.
+Python's gzip does not check a header's own checksum, and passes over zeros behind the last member; zlib refuses flags
+that RFC 1952 reserves, which Go ignores.
 """
 
 import io
@@ -10,8 +11,9 @@ from typing import Final
 
 _CHUNK: Final = 1 << 18  # bytes
 _FIRST: Final = 1 << 9  # bytes that are unpacked at first, lest many small members cost much
+_CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of what is in a header
+_PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without anything
 _CAREFUL: Final = 1 << 16  # bytes that are unpacked at once before the damage in them is looked for
-_EXTRA, _NAME, _COMMENT = 4, 8, 16  # flags of what is in a header
 _MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that compress/gzip reads
 _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
 
@@ -28,7 +30,8 @@ class Gunzip(io.RawIOBase):
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
-        self._member = None if self._ended() else self._begun()
+        self._member: zlib._Decompress | None = None
+        self._begins = True
 
     @property
     def offset(self) -> int:
@@ -41,6 +44,9 @@ class Gunzip(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        if self._begins:  # not earlier, so that whoever opens a damaged file can say so as they read it
+            self._member = None if self._ended() else self._begun()
+            self._begins = False
         while self._member is not None and len(buffer):
             if self._member.eof:
                 self._member = None if self._ended() else self._begun()
@@ -74,12 +80,17 @@ class Gunzip(io.RawIOBase):
         return not self._data
 
     def _begun(self) -> "zlib._Decompress":
-        """Return what unpacks the member that begins here; zlib checks all of its header but the length of texts."""
+        """Return what unpacks the member that begins here, once its header is read as compress/gzip reads one."""
         if len(self._data) - self._at < _MAX_HEADER:
             self._before += self._at
             self._data, self._at = self._data[self._at :] + self._blob.read(_CHUNK), 0
-        at, self._step = self._at + 10, min(_FIRST, self._most)
-        flags = self._data[self._at + 3] if self._at + 3 < len(self._data) else 0
+        self._step = min(_FIRST, self._most)
+        start, at = self._at, self._at + len(_PLAIN)
+        if len(self._data) < at:
+            raise EOFError("gzip ends too early")
+        if self._data[start : start + 3] != _PLAIN[:3]:
+            raise OSError("invalid gzip header")
+        flags = self._data[start + 3]
         if flags & _EXTRA:
             at += 2 + int.from_bytes(self._data[at : at + 2], "little")
         for flag in (_NAME, _COMMENT):
@@ -88,4 +99,13 @@ class Gunzip(io.RawIOBase):
                 if end < 0:
                     raise OSError(f"a name or comment in gzip's header has {_MAX_TEXT:,} bytes or more, or no end")
                 at = end + 1
-        return zlib.decompressobj(wbits=31)
+        if flags & _CHECKED:
+            at += 2
+            if zlib.crc32(self._data[start : at - 2]) & 0xFFFF != int.from_bytes(self._data[at - 2 : at], "little"):
+                raise OSError("gzip's header does not match its checksum")
+        if len(self._data) < at:
+            raise EOFError("gzip ends too early")
+        self._at = at
+        member = zlib.decompressobj(wbits=31)  # which checks what is unpacked, too
+        member.decompress(_PLAIN)
+        return member

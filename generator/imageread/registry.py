@@ -10,16 +10,16 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.settings import timeout
 from ..base.signals import unwinding
 from ..oci.blob import sha256
-from .documents import DIGEST, Descriptor, Index, Manifest
+from .documents import DIGEST, Descriptor, Index, Manifest, read
+from .found import passed_over
 from .references import reference
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"
@@ -44,6 +44,11 @@ _HINTS = (  # what a registry's answer, or skopeo's own trouble with the file of
         "give `skopeo login {host}` an account that may do it",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "give the command again later"),
+    (
+        _PLAIN_HTTP.pattern,
+        "{host} has no TLS; if you trust the network to it, put three lines into ~/.config/containers/registries.conf, "
+        'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true',
+    ),
     (r"certificate|x509", "have {host}'s authority in /etc/containers/certs.d/{host}, or the system's"),
 )
 _HINT = "see that {host} is the right registry and answers, then give the command again"
@@ -135,10 +140,11 @@ def find() -> str:
     return found
 
 
-def fetch(name: str, work: Path) -> None:
-    """Copy what a registry has of *name* to the folder *work*, as ``dir:`` and unchanged; raises GeneratorError.
+def fetch(name: str, work: Path, *, windows: bool = False) -> None:
+    """Copy an image called *name* from a registry to the folder *work*, unchanged, as ``dir:``; raise GeneratorError.
 
-    Manifests come first, since they tell how much there is; no more than that is fetched.
+    Manifests come first, since they tell how much there is; no more than that is fetched. With *windows*, an index's
+    images for other systems are left out.
     """
     found = reference(name, f"docker://{name}")
     seconds = timeout() or _FETCHING
@@ -149,45 +155,89 @@ def fetch(name: str, work: Path) -> None:
     digest = sha256(raw)
     if found.digest not in {"", digest}:
         raise skopeo.error(f"the registry gives {digest} for it")
-    size = _declared(skopeo, found.name, raw)
-    free = shutil.disk_usage(work).free
+    declared = _declared(skopeo, found.name, raw, windows=windows)
+    size, free = declared.size, shutil.disk_usage(work).free
     if size > min(_MOST, free):
         room = f"{free:,} are free in {work.parent}; see TMPDIR" if size > free else f"at most {_MOST:,} are fetched"
         raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
-    # By digest: else it could be another by now.
-    _, told, _ = skopeo.ask(*COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=size + _SLACK)
-    if told:
-        raise skopeo.error(told)
+    most = size + _SLACK
+    if not declared.partial:
+        # By digest: else it could be another by now.
+        _, told, _ = skopeo.ask(*COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=most)
+        if not told:
+            return
+        if not declared.manifests:
+            raise skopeo.error(told)
+    for path in work.iterdir():
+        path.unlink()
+    _fetch_each(skopeo, found.name, declared, most)
+    (work / "manifest.json").write_bytes(raw)
 
 
-def _declared(skopeo: Skopeo, name: str, raw: bytes) -> int:
-    """Return the bytes of all that the manifest or index *raw* leads to, by what it and its manifests say.
+def _fetch_each(skopeo: Skopeo, name: str, declared: "_Declared", most: float) -> None:
+    """Copy the images of an index one by one, since skopeo cannot copy an index unchanged if it has unknown fields."""
+    work = skopeo.work
+    for each in declared.images:
+        (work / "image").mkdir()
+        _, told, _ = skopeo.ask(*COPY, f"docker://{name}@{each}", "dir:image", side="src-", most=most)
+        if told:
+            raise skopeo.error(f"{each}: {told}")
+        for path in (work / "image").iterdir():
+            if path.name not in {"manifest.json", "version"}:
+                path.replace(work / path.name)
+        shutil.rmtree(work / "image")
+    for each, data in declared.manifests.items():
+        (work / f"{each.partition(':')[2]}.manifest.json").write_bytes(data)
+
+
+class _Declared(NamedTuple):
+    """What a manifest or index leads to: bytes of all of it, *manifests* by digest, and those that are *images*.
+
+    *partial* is for an index of which something is left out.
+    """
+
+    size: int
+    manifests: dict[str, bytes]
+    images: list[str]
+    partial: bool
+
+
+def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Declared:
+    """Return what the manifest or index *raw* leads to, by what it and its manifests say.
 
     Raises GeneratorError for what is damaged or leads to more than any image needs.
     """
     sizes = {"": len(raw)}
-    todo, manifests = [raw], 0
+    manifests: dict[str, bytes] = {}
+    images: list[str] = []
+    todo, partial = [("", raw)], False
     while todo:
-        manifests += 1
-        children, blobs = _listed(skopeo, todo.pop())
-        if manifests + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
+        digest, data = todo.pop()
+        everything, blobs = _listed(skopeo, data)
+        children = [each for each in everything if not passed_over(each, windows=windows)]
+        partial |= len(children) < len(everything)
+        if len(manifests) + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
             raise GeneratorError(f"{skopeo.shown}: its manifests lead to more than any image needs")
         for each in (*children, *blobs):
             if each.size < 0 or not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{skopeo.shown}: {brief(each.digest)} of {each.size:,} bytes is no descriptor")
-        fresh = [each for each in children if each.digest not in sizes]
+        if blobs and digest:
+            images.append(digest)
+        fresh = dict.fromkeys(each.digest for each in children if each.digest not in sizes)
         sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}
-        todo += [skopeo.manifest(f"{name}@{each.digest}") for each in fresh]
-    return sum(sizes.values())
+        manifests |= {each: skopeo.manifest(f"{name}@{each}") for each in fresh}
+        todo += [(each, manifests[each]) for each in fresh]
+    return _Declared(sum(sizes.values()), manifests, images, partial)
 
 
-def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descriptor]]:
+def _listed(skopeo: Skopeo, raw: bytes) -> tuple[Sequence[Descriptor], list[Descriptor]]:
     """Return the manifests and the blobs that a manifest or an index names; raises GeneratorError."""
     try:
-        if "manifests" in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]):
-            return msgspec.json.decode(raw, type=Index).manifests, []
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        index, _ = read(raw, Index)
+        manifest, _ = read(raw, Manifest)
+        if index.manifests or not manifest.config.digest:
+            return index.manifests, []
+    except ValueError as error:
         raise GeneratorError(f"{skopeo.shown}: no manifest: {error}") from error
     return [], [manifest.config, *manifest.layers]
 
@@ -195,7 +245,7 @@ def _listed(skopeo: Skopeo, raw: bytes) -> tuple[list[Descriptor], list[Descript
 def _size(folder: Path) -> int:
     """Return the bytes of the files in *folder*."""
     size = 0
-    for path in folder.iterdir():
+    for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # renamed meanwhile
             size += path.lstat().st_size
     return size

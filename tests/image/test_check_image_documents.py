@@ -71,11 +71,22 @@ def member(data: bytes, flags: int, more: bytes) -> bytes:
     return whole[:3] + bytes([flags]) + whole[4:10] + more + whole[10:]
 
 
+def versions(listed: str, own: str) -> Callable[[Layout], None]:
+    """Return what sets the os.version of an index's entry, and of the configuration, where they are not empty."""
+
+    def change(layout: Layout) -> None:
+        layout.platform = {"architecture": "amd64", "os": "windows"} | ({"os.version": listed} if listed else {})
+        layout.config |= {"os.version": own} if own else {}
+
+    return change
+
+
+DOCKER = "application/vnd.docker."
 ZEROS = "sha256:" + "0" * 64
 TAR = tarred([*ROOTS, Part("Files/hello.exe", b"MZ")])
 DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
     ("document", set_to("index/manifests", {})),
-    ("document", set_to("manifest/layers", None)),
+    ("document", set_to("manifest/layers", {})),
     ("document", set_to("manifest/layers/0/size", "9")),
     ("document", set_to("config/os", 1)),
     ("document", set_to("config/rootfs", [])),
@@ -96,7 +107,7 @@ DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
     ("architecture", set_to("config/architecture", "x86_64")),
     ("os-version", set_to("config/os.version", "ltsc2022")),
     ("platform", set_to("platform/architecture", "arm64")),
-    ("platform", set_to("platform/os.version", "10.0.20348.1")),
+    ("os-version", set_to("platform/os.version", "ltsc2022")),
     ("rootfs", set_to("config/rootfs/diff_ids", [sha256(base())])),
     ("rootfs", set_to("config/rootfs/diff_ids/1", "md5:00")),
     ("history", set_to("config/history", [{"created_by": "x"}])),
@@ -108,14 +119,15 @@ DOCUMENTS: list[tuple[str, Callable[[Layout], None]]] = [
     ("document", set_to("manifest/manifests", [])),
     ("document", set_to("index/layers", [])),
     ("document", set_to("manifest/schemaVersion", 2.0)),
-    ("keys", set_to("manifest/Layers", [])),
-    ("keys", set_to("config/OS", "linux")),
-    ("keys", set_to("config/Os.Version", "10.0.1.1")),
-    ("keys", set_to("index/\u017fchemaVersion", 1)),  # which Go takes for an s
+    ("keys", set_to("config/Author", "me")),
     ("layout", lambda layout: setattr(layout, "version", "1.0.1")),
     ("layout", lambda layout: setattr(layout, "version", None)),
     ("rootfs", set_to("config/rootfs/type", "layers+base")),
     ("rootfs", set_to("config/rootfs/type", None)),
+    ("mixed", set_to("manifest/mediaType", f"{DOCKER}distribution.manifest.v2+json")),
+    ("mixed", set_to("kinds/config", f"{DOCKER}container.image.v1+json")),
+    ("mixed-taken", set_to("manifest/layers/1/mediaType", f"{DOCKER}image.rootfs.diff.tar.gzip")),
+    ("platform-version", versions("10.0.20348", "10.0.26100")),
     ("layer", replaced(gzip.compress(TAR)[:-9])),
     ("layer", replaced(gzip.compress(TAR) + b"x")),
     ("layer", replaced(gzip.compress(TAR) + bytes(512))),
@@ -141,7 +153,10 @@ def test_documents_and_blobs_that_do_not_agree_are_found(
     rules = found(layout)
     assert rule in rules
     # A layer that was replaced has another diff ID, and what cannot be read has none.
-    assert rules.keys() <= {rule, *({"diff-id"} if rule == "rest" else {"media-type", "platform", "diff-id"})}, rules
+    assert rules.keys() <= {
+        rule,
+        *({"diff-id"} if rule == "rest" else {"media-type", "platform", "diff-id", "mixed-taken"}),
+    }, rules
 
 
 ATTESTATION = {
@@ -152,7 +167,7 @@ ATTESTATION = {
 
 def test_gzip_that_go_reads_is_read_whatever_its_header_has(tmp_path: Path) -> None:
     half = len(TAR) // 2
-    checked_header = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\0xx" + b"n" * 511 + b"\0c\0"
+    checked_header = b"\x1f\x8b\x08\xfe" + bytes(6) + b"\x02\0xx" + b"n" * 511 + b"\0c\0"
     checked_header += (zlib.crc32(checked_header) & 0xFFFF).to_bytes(2, "little")
     data = checked_header + gzip.compress(TAR[:half], mtime=0)[10:] + gzip.compress(b"") * 3 + gzip.compress(TAR[half:])
     layout = Layout(tmp_path, [base(), TAR])
@@ -168,7 +183,7 @@ def test_members_of_gzip_are_read_in_whatever_pieces() -> None:
         assert b"".join(iter(lambda: stream.read(size), b"")) == b"".join(data)  # noqa: B023 - used at once
 
 
-@pytest.mark.parametrize("other", [{"size": 5}, {"platform": {"os": "linux", "architecture": "s390x"}}])
+@pytest.mark.parametrize("other", [{"size": 5}, {"platform": {"os": "windows", "architecture": "arm64"}}])
 def test_each_that_points_to_a_manifest_is_believed_only_if_true(other: dict[str, Any], tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
@@ -210,13 +225,106 @@ def test_keys_that_users_choose_may_differ_in_case_only(tmp_path: Path) -> None:
     assert found(layout) == {}
 
 
-def test_a_label_that_is_there_twice_is_found(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, [base()])
+def changed(layout: Layout, which: str, old: str, new: str) -> str:
+    """Write *layout* with *new* in the place of *old* in one of its documents as text, all digests made right."""
     layout.write()
-    text = (tmp_path / "index.json").read_text()
-    (tmp_path / "index.json").write_text(text.replace('"annotations": {', '"annotations": {"a": "1", "a": "2", '))
-    status, (image,) = checked(f"oci:{tmp_path}")
-    assert (status, [each["rule"] for each in image["findings"]]) == (1, ["keys"])
+    (entry,) = layout.index["manifests"]
+    config, manifest = json.dumps(layout.config), json.dumps(layout.manifest)
+    if which == "config":
+        config = config.replace(old, new, 1)
+        layout.manifest["config"] = Layout.point(layout.blob(surrogates(config)).read_bytes(), f"{OCI}config.v1+json")
+        manifest = json.dumps(layout.manifest)
+    else:
+        manifest = manifest.replace(old, new, 1)
+    data = layout.blob(surrogates(manifest)).read_bytes()
+    layout.index["manifests"] = [entry | Layout.point(data, entry["mediaType"])]
+    return layout.write()
+
+
+def surrogates(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+DEEP = '{"x": ' + "[" * 9_999 + "]" * 9_999 + ", "
+TAKEN = [  # by Go: the document, text in it, what stands there instead, and the unusual rules
+    ("config", '"os": "windows"', '"os": "linux", "OS": "windows"', ["keys"] * 2),
+    ("config", '"os": "windows"', '"o\\u0073": "windows", "os": null', ["keys"]),
+    ("config", '"os": "windows"', '"os": "windows", "author": "\\ud800", "x": 1e999', []),
+    ("config", '"os": "windows"', '"os": "windows", "author": "\udcff", "Comment": "\udc80"', ["keys"]),
+    ("config", "{", DEEP, []),
+    ("config", '"config": {}', '"config": null, "history": null, "created": null, "author": null', []),
+    ("config", '"config": {}', '"config": {"Labels": {"a": "1", "a": "2"}}', ["keys"]),
+    ("config", '"config": {}', '"config": {"Labels": {"a": null}, "Env": [null], "Healthcheck": {"Test": null}}', []),
+    ("config", '"config": {}', '"created": "2024-02-29T1:00:00,5+24:60"', []),
+    ("manifest", '"layers": [', '"LAYERS": [', ["keys"]),
+    ("manifest", '"layers": [', '"annotations": null, "subject": null, "layers": [', []),
+    ("manifest", '"schemaVersion": 2', '"\u017fchemaVersion": 2', ["keys"]),
+]
+REFUSED = [  # by Go, with what is said
+    ("config", '"os": "windows"', '"os": "windows", "OS": "linux"', "os is 'linux'"),
+    ("config", "{", DEEP.replace("[", "[[", 1).replace("]", "]]", 1), "more than 10,000 levels"),
+    (
+        "config",
+        "{",
+        '{"created": "2024-05-05T10:00:00", ',
+        "created: got the string '2024-05-05T10:00:00', want a time",
+    ),
+    ("config", "{", '{"created": "2023-02-29T10:00:00Z", ', "created: "),
+    ("config", "{", '{"created": "2024-05-05T10:00:00\\u005a", ', "created: "),
+    ("config", "{", '{"created": 1700000000, ', "created: got the number 1700000000"),
+    ("config", "{", '{"history": [{"created": "yesterday"}], ', "history[0].created: "),
+    ("config", "{", '{"history": [{"empty_layer": "true"}], ', "history[0].empty_layer: "),
+    ("config", "{", '{"author": ["me"], ', "author: got an array, want a string"),
+    ("config", "{", '{"variant": 8, ', "variant: "),
+    ("config", "{", '{"os.features": "win32k", ', "os.features: got the string 'win32k', want an array"),
+    ("config", "{", '{"x": NaN, ', "invalid JSON"),
+    ("config", "{", "\ufeff{", "invalid JSON"),
+    (
+        "config",
+        '"config": {',
+        '"config": {"ExposedPorts": ["80/tcp"]',
+        "config.ExposedPorts: got an array, want an object",
+    ),
+    ("config", '"config": {', '"config": {"ExposedPorts": {"80/tcp": ""}', "config.ExposedPorts['80/tcp']: "),
+    ("config", '"config": {', '"config": {"Volumes": "C:"', "config.Volumes: "),
+    ("config", '"config": {', '"config": {"StopSignal": 9', "config.StopSignal: "),
+    ("config", '"config": {', '"config": {"ArgsEscaped": "yes"', "config.ArgsEscaped: "),
+    ("config", '"config": {', '"config": {"Healthcheck": {"Interval": "30s"}', "config.Healthcheck.Interval: "),
+    ("config", '"config": {', '"config": {"Healthcheck": {"Retries": 1.5}', "config.Healthcheck.Retries: "),
+    ("config", '"config": {', '"config": {"OnBuild": "RUN x"', "config.OnBuild: "),
+    ("config", '"config": {', '"config": {"Shell": "cmd"', "config.Shell: "),
+    ("config", '"config": {', '"config": {"Cmd": "cmd"', "config.Cmd: "),
+    ("config", '"config": {', '"config": {"Tty": 1', "config.Tty: "),
+    ("manifest", "{", '{"annotations": {"a": 1}, ', "annotations['a']: got the number 1, want a string"),
+    ("manifest", "{", '{"subject": "x", ', "subject: "),
+    ("manifest", "{", '{"artifactType": {}, ', "artifactType: "),
+    ("manifest", '"layers": [{', '"layers": [{"urls": "http://x", ', "layers[0].urls: "),
+    ("manifest", '"layers": [{', '"layers": [{"data": "?", ', "layers[0].data: got the string '?', want base64"),
+    ("manifest", '"layers": [{', '"layers": [{"platform": {"os.features": 1}, ', "layers[0].platform.os.features: "),
+    ("manifest", '"schemaVersion": 2', '"schemaVersion": 9223372036854775808', "want an integer of 64 bits"),
+    ("manifest", '"schemaVersion": 2', '"schemaVersion": 2, "history": []', "it has history"),
+]
+
+
+@pytest.mark.parametrize(("which", "old", "new", "rules"), TAKEN, ids=range(len(TAKEN)))
+def test_json_that_go_takes_is_taken(which: str, old: str, new: str, rules: list[str], tmp_path: Path) -> None:
+    status, (image,) = checked(changed(Layout(tmp_path, [base()]), which, old, new))
+    assert (status, [each["rule"] for each in image["findings"]]) == (0, rules)
+
+
+@pytest.mark.parametrize(("which", "old", "new", "told"), REFUSED, ids=range(len(REFUSED)))
+def test_a_field_that_clients_cannot_decode_is_named(which: str, old: str, new: str, told: str, tmp_path: Path) -> None:
+    status, (image,) = checked(changed(Layout(tmp_path, [base()]), which, old, new))
+    assert (status, any(told in each["found"] for each in image["findings"])) == (1, True), image["findings"]
+
+
+@pytest.mark.parametrize(("listed", "own"), [("10.0.20348.1", ""), ("", "10.0.20348"), ("10.0.20348", "10.0.20348")])
+def test_the_version_of_windows_may_be_in_the_index_or_the_configuration_alone(
+    listed: str, own: str, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path, [base()])
+    versions(listed, own)(layout)
+    assert found(layout) == {}
 
 
 def test_what_several_platforms_share_is_told_of_each_and_read_once(

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tarfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,12 @@ from odd_layers import raw, sparse
 
 from generator.base.errors import GeneratorError
 from generator.imagecheck import command, image, tree
-from generator.imageread import bounded
+from generator.imageread import bounded, images
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MEMORY = 32 << 20  # bytes that a small image may take to check
 
@@ -166,17 +171,31 @@ def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) ->
     assert "there are 20,000, of which the first 500 are looked at" in said
 
 
-def test_what_python_cannot_unpack_is_an_error_and_no_verdict(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, [base(), b""])
-    layout.blobs[1] = b"\x28\xb5\x2f\xfd" + bytes(20)
-    layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 24}
+def zstd_layout(folder: Path, data: bytes) -> str:
+    layout = Layout(folder, [base(), tarred(ROOTS)])
+    layout.blobs[1] = data
+    layout.manifest["layers"][1] |= {"digest": sha256(data), "size": len(data)}
     layout.manifest["layers"][1]["mediaType"] = f"{OCI}layer.v1.tar+zstd"
-    name = layout.write()
-    if sys.version_info >= (3, 14):
-        assert check(name)[0] == 1
-        return
-    with pytest.raises(GeneratorError, match=f"{sha256(layout.blobs[1])}: compressed by zstd"):
-        check(name)
+    return layout.write()
+
+
+SKIPPABLE = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
+
+
+@pytest.mark.parametrize(("start", "ending"), [(b"", b""), (b"", SKIPPABLE), (SKIPPABLE, b""), (SKIPPABLE, SKIPPABLE)])
+def test_zstd_is_read_on_every_python_whatever_its_frames(start: bytes, ending: bytes, tmp_path: Path) -> None:
+    tar = tarred(ROOTS)
+    data = start + zstd.compress(tar[:700]) + zstd.compress(tar[700:], 19) + ending
+    status, said = check(zstd_layout(tmp_path, data))
+    assert (status, "good image" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data[:-1], lambda data: data + b"x", lambda data: data[:9] + data[10:]]
+)
+def test_damaged_zstd_is_a_finding(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    status, said = check(zstd_layout(tmp_path, change(zstd.compress(tarred(ROOTS)))))
+    assert (status, "the blob is damaged" in said) == (1, True), said
 
 
 @pytest.mark.usefixtures("_bounded")
@@ -335,3 +354,24 @@ def test_no_damage_inside_of_a_layer_is_more_than_a_finding(tmp_path: Path) -> N
             target[chance.randrange(len(target))] = chance.choice(b"\0\xff/.:0aA\\= \n")
         assert check(Layout(tmp_path / str(number), [bytes(other), bytes(data)], zipped=False).write())[0] in {0, 1}
         shutil.rmtree(tmp_path / str(number))
+
+
+def test_documents_are_read_up_to_a_size_of_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = Layout(tmp_path, [base()]).write()
+    monkeypatch.setattr(images, "MAX_DOCUMENTS", 500)
+    status, said = check(name)
+    assert (status, "all documents have more than " in said) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["oci:" + "a" * 300, "a" * 300, "oci-archive:" + "a/" * 3000, "oci:\udcff", "oci:."])
+def test_a_name_that_no_file_can_have_is_an_error_that_hides_no_image(name: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(GeneratorError):
+        command.report([name, Layout(tmp_path, [base()]).write()], say=said.append)
+    assert "good image" in said[-1]
+
+
+def test_a_folder_without_a_transport_is_an_error_that_names_it(tmp_path: Path) -> None:
+    Layout(tmp_path, [base()]).write()
+    with pytest.raises(GeneratorError, match=f"{tmp_path}: not an image: a folder; hint: oci:{tmp_path}$"):
+        check(str(tmp_path))

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON read as Go's encoding/json reads it, with which all clients of registries read an image's documents.
+
+Decode a document into a msgspec.Struct by Go's rules: field names match in any case, the last of several values
+counts, null leaves a field as it is, and unknown fields are skipped. Python's own JSON readers differ: they stop at
+about 1,000 levels, raise for invalid UTF-8, and take NaN.
+
+Types of fields, and the Go types they stand for: str (string), int (int64), bool, bytes ([]byte, as its base64 text),
+Time (*time.Time), tuple and list (slices), dict (map[string]T), a Struct, and Struct | None (a pointer to one).
+Source: Go 1.26, encoding/json decode.go, scanner.go and fold.go; time/format.go.
+"""
+
+import datetime
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from ..base.errors import brief, shorten
+
+_MAX_DEPTH: Final = 10_000  # scanner.go, maxNestingDepth
+_MOST_NOTES: Final = 100  # after which a document is strange enough
+_TOKEN: Final = re.compile(
+    r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+)"'
+    r"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)|(true|false|null))"
+)
+_SPACE: Final = re.compile(r"[ \t\r\n]*+")
+_NOT_UNICODE: Final = re.compile("[\ud800-\udfff]")  # a byte of invalid UTF-8, or half of a surrogate pair
+_FOLDED: Final = {0x17F: "s", 0x212A: "k"}  # the only two outside of ASCII that fold.go takes for a letter of ASCII
+_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_TIME: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
+    r"(?:Z|[-+]([0-9]{2}):([0-9]{2}))"
+)
+
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
+
+
+class GoError(ValueError):
+    """A document that Go refuses; the message says where and why."""
+
+
+class Time(str):
+    """A time as RFC 3339 has it, with a zone."""
+
+    __slots__ = ()
+
+
+class _Number(str):
+    """A number as it is spelled."""
+
+    __slots__ = ()
+
+
+class _Escaped(str):
+    """A string that was spelled with escapes, which time.Time does not read."""
+
+    __slots__ = ()
+
+
+class _Object(list[tuple[str, Any]]):
+    """An object as its pairs, in their order."""
+
+    __slots__ = ()
+
+
+def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[str]]:
+    """Return the document *data* as a *kind*, its own keys, folded, and what other readers may read otherwise.
+
+    Raises GoError.
+    """
+    reader = _Reader()
+    raw = _Parser(data.decode("utf-8", "surrogateescape")).parse()
+    return reader.struct(kind, raw, None, ""), {_fold(key): value for key, value in raw or ()}, reader.notes
+
+
+def decode_list(data: bytes, kind: type[_Kind]) -> tuple[list[tuple[_Kind, bytes]], list[str]]:
+    """Return the elements of an array, each as a *kind* and as it is stored, with notes as decode() has them."""
+    parser = _Parser(data.decode("utf-8", "surrogateescape"), spanning=True)
+    top = parser.parse()
+    if top is None:
+        return [], []
+    if not isinstance(top, list) or isinstance(top, _Object):
+        raise GoError(f"{_called(top)}, want an array")
+    reader = _Reader()
+    made = [reader.struct(kind, each, None, f"[{at}]") for at, each in enumerate(top)]
+    return list(zip(made, parser.spans, strict=True)), reader.notes
+
+
+class _Parser:
+    """Parses JSON without recursion; *want* is what may come next. Each element of a top-level array gets a span."""
+
+    def __init__(self, text: str, *, spanning: bool = False) -> None:
+        self._spanning = spanning
+        self._text, self._at, self._begun, self._start = text, 0, 0, 0
+        self._want, self._key = "value", ""
+        self._top: list[Any] = []
+        self._stack: list[tuple[list[Any], str]] = [(self._top, "")]  # open containers, each with its own key
+        self.spans: list[bytes] = []
+
+    def parse(self) -> Any:
+        while self._want != "end":
+            token = _TOKEN.match(self._text, self._at)
+            if token is None:
+                raise self._error(self._at)
+            mark, quoted, number, word = token.groups()
+            self._begun, self._at = self._at, token.end()
+            if mark and mark in ":,]}":
+                self._punctuate(mark)
+            elif "key" in self._want and quoted is not None:
+                self._key, self._want = _string(quoted), ":"
+            elif "value" not in self._want:
+                raise self._error(self._begun)
+            else:
+                if self._spanning and len(self._stack) == 2:
+                    self._start = self._begun + len(token[0]) - len(token[0].lstrip(" \t\r\n"))
+                if mark:
+                    self._open(mark)
+                else:
+                    self._add(self._key, _literal(quoted, number, word))
+        rest = _SPACE.sub("", self._text[self._at :], 1)
+        if rest:
+            raise self._error(len(self._text) - len(rest))
+        return self._top[0]
+
+    def _punctuate(self, mark: str) -> None:
+        if mark not in self._want:
+            raise self._error(self._begun)
+        if mark in ":,":
+            self._want = "key" if self._want == ",}" else "value"
+        else:
+            container, key = self._stack.pop()
+            self._add(key, container)
+
+    def _open(self, mark: str) -> None:
+        if len(self._stack) > _MAX_DEPTH:
+            raise GoError(f"more than {_MAX_DEPTH:,} levels")
+        self._stack.append((_Object() if mark == "{" else [], self._key))
+        self._want = "key}" if mark == "{" else "value]"
+
+    def _add(self, key: str, value: Any) -> None:
+        if self._spanning and len(self._stack) == 2:
+            self.spans.append(self._text[self._start : self._at].encode("utf-8", "surrogateescape"))
+        into = self._stack[-1][0]
+        into.append((key, value) if isinstance(into, _Object) else value)
+        self._want = "end" if len(self._stack) == 1 else ",}" if isinstance(into, _Object) else ",]"
+
+    def _error(self, at: int) -> GoError:
+        space = _SPACE.match(self._text, at)
+        at = space.end() if space else at
+        return GoError(
+            f"invalid JSON at character {at:,}: {brief(self._text[at : at + 20]) if self._text[at:] else 'it ends'}"
+        )
+
+
+def _literal(quoted: str | None, number: str | None, word: str | None) -> Any:
+    if quoted is not None:
+        return _string(quoted)
+    return _Number(number) if number else {"true": True, "false": False, "null": None}[word or ""]
+
+
+def _string(quoted: str) -> str:
+    """Return the text of a JSON string, each part that is no Unicode replaced as Go does."""
+    if "\\" in quoted:
+        return _Escaped(_NOT_UNICODE.sub("\ufffd", json.loads(f'"{quoted}"')))
+    return quoted if quoted.isascii() else _NOT_UNICODE.sub("\ufffd", quoted)
+
+
+class _Field(typing.NamedTuple):
+    attribute: str
+    name: str
+    hint: Any
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, _Field]:
+    """Return the fields of *kind* by their folded names."""
+    hints = typing.get_type_hints(kind)
+    return {
+        each.encode_name.lower(): _Field(each.name, each.encode_name, hints[each.name])
+        for each in msgspec.structs.fields(kind)
+    }
+
+
+def _fold(key: str) -> str:
+    return key.translate(_FOLDED).lower() if not key.isascii() else key.lower()
+
+
+class _Reader:
+    """Puts parsed JSON into Structs; *notes* are of keys that another reader may take otherwise."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def struct(self, kind: type[_Kind], raw: Any, old: _Kind | None, where: str) -> _Kind:
+        """Return a *kind*, with what *old* has where *raw* says nothing."""
+        if raw is None:
+            return kind() if old is None else old
+        if not isinstance(raw, _Object):
+            raise GoError(f"{_at(where)}{_called(raw)}, want an object")
+        fields, seen = _fields(kind), set[str]()
+        values = {} if old is None else {each: getattr(old, each) for each in kind.__struct_fields__}
+        for key, value in raw:
+            field = fields.get(_fold(key))
+            if field is None:
+                continue
+            if key != field.name:
+                self._note(f"{brief(key)} is read as {field.name}")
+            if field.name in seen:
+                self._note(f"{field.name} is there twice, and the last one counts")
+            seen.add(field.name)
+            made = self._value(field.hint, value, values.get(field.attribute), f"{where}.{field.name}")
+            if made is None:
+                values.pop(field.attribute, None)
+            else:
+                values[field.attribute] = made
+        return kind(**values)
+
+    def _value(self, hint: Any, raw: Any, old: Any, where: str) -> Any:
+        """Return *raw* as the type *hint*; None for the zero value."""
+        pointer = typing.get_origin(hint) is types.UnionType
+        wanted = next(each for each in typing.get_args(hint) if each is not types.NoneType) if pointer else hint
+        form = typing.get_origin(wanted) or wanted
+        if raw is None:  # empties what Go has nil for, and leaves the rest as it is
+            nil = form in {list, tuple, dict, bytes, Time} or (pointer and issubclass(form, msgspec.Struct))
+            return None if nil else old
+        if form in {list, tuple}:
+            return self._list(form, typing.get_args(wanted)[0], raw, old, where)
+        if form is dict:
+            return self._map(typing.get_args(wanted)[1], raw, old, where)
+        if issubclass(form, msgspec.Struct):
+            return self.struct(form, raw, old, where)
+        try:
+            return _SCALARS[form](raw)
+        except GoError as error:
+            raise GoError(f"{_at(where)}{error}") from None
+
+    def _list(self, form: Any, hint: Any, raw: Any, old: Any, where: str) -> Any:
+        if not isinstance(raw, list) or isinstance(raw, _Object):
+            raise GoError(f"{_at(where)}{_called(raw)}, want an array")
+        before = old or ()
+        zero = typing.cast("Callable[[], Any]", typing.get_origin(hint) or hint)
+        made = []
+        for at, each in enumerate(raw):
+            value = self._value(hint, each, before[at] if at < len(before) else None, f"{where}[{at}]")
+            made.append(zero() if value is None else value)
+        return form(made)
+
+    def _map(self, hint: Any, raw: Any, old: Any, where: str) -> Any:
+        if not isinstance(raw, _Object):
+            raise GoError(f"{_at(where)}{_called(raw)}, want an object")
+        made = dict(old or {})
+        seen = set[str]()
+        for key, each in raw:
+            if key in seen:
+                self._note(f"{brief(key)} is there twice, and the last one counts")
+            seen.add(key)
+            value = self._value(hint, each, None, f"{where}[{brief(key)}]")
+            made[str(key)] = hint() if value is None else value
+        return made
+
+    def _note(self, text: str) -> None:
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(text)
+
+
+def _at(where: str) -> str:
+    return f"{shorten(where.removeprefix('.'), 200)}: " if where else ""
+
+
+def _called(raw: Any) -> str:
+    """Return what a value is, for an error."""
+    if isinstance(raw, _Object):
+        return "got an object"
+    if isinstance(raw, list):
+        return "got an array"
+    if isinstance(raw, _Number):
+        return f"got the number {shorten(raw)}"
+    return f"got the string {brief(str(raw))}" if isinstance(raw, str) else f"got {json.dumps(raw)}"
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str) or isinstance(raw, _Number):
+        raise GoError(f"{_called(raw)}, want a string")
+    return str(raw)
+
+
+def _integer(raw: Any) -> int:
+    if not isinstance(raw, _Number):
+        raise GoError(f"{_called(raw)}, want a number")
+    digits = raw.removeprefix("-")
+    if not digits.isdecimal() or len(digits) > 19 or not -(1 << 63) <= int(raw) < 1 << 63:
+        raise GoError(f"{_called(raw)}, want an integer of 64 bits")
+    return int(raw)
+
+
+def _boolean(raw: Any) -> bool:
+    if not isinstance(raw, bool):
+        raise GoError(f"{_called(raw)}, want true or false")
+    return raw
+
+
+def _bytes(raw: Any) -> bytes:
+    """Return base64's text, without line ends, which Go skips; an array of bytes will do, too."""
+    if isinstance(raw, list) and not isinstance(raw, _Object):
+        numbers = [_integer(each) for each in raw if each is not None]
+        if any(not 0 <= each < 256 for each in numbers) or any(each == "-0" for each in raw):
+            raise GoError("want bytes, from 0 to 255")
+        return bytes(numbers)
+    text = _text(raw).translate({10: None, 13: None})
+    if not _BASE64.fullmatch(text):
+        raise GoError(f"{_called(raw)}, want base64")
+    return text.encode("ascii")
+
+
+def _time(raw: Any) -> Time:
+    """Return a time; Go takes an hour of one digit, a comma, and a zone of up to 24:60 (go.dev/issue/54580)."""
+    found = _TIME.fullmatch(raw) if isinstance(raw, str) and not isinstance(raw, _Number | _Escaped) else None
+    if found is None:
+        raise GoError(f"{_called(raw)}, want a time as in RFC 3339, with its zone: 2006-01-02T15:04:05Z")
+    year, month, day, hour, minute, second, *zone = (int(each or 0) for each in found.groups())
+    try:
+        datetime.datetime(2000 + year % 400, month, day, hour, minute, second, tzinfo=datetime.UTC)  # has no year 0
+    except ValueError as error:
+        raise GoError(f"{_called(raw)}: {error}") from None
+    if zone[0] > 24 or zone[1] > 60:
+        raise GoError(f"{_called(raw)}, whose zone is out of range")
+    return Time(raw)
+
+
+_SCALARS: Final[dict[Any, Callable[[Any], Any]]] = {
+    str: _text,
+    int: _integer,
+    bool: _boolean,
+    bytes: _bytes,
+    Time: _time,
+}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reader of Zstandard (RFC 8878) that takes what github.com/klauspost/compress takes, as containerd and Docker do."""
+
+import io
+import sys
+from typing import Final
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_OPTIONS: Final[dict[int, int]] = {
+    zstd.DecompressionParameter.window_log_max: 29
+}  # zstd/framedec.go, MaxWindowSize: 512 MiB
+
+
+class Unzstd(io.RawIOBase):
+    """The data in all frames of the Zstandard file *blob*; reading a damaged one raises OSError or EOFError."""
+
+    def __init__(self, blob: io.BufferedReader) -> None:
+        """Begin at the position of *blob*."""
+        super().__init__()
+        self._file = zstd.ZstdFile(blob, options=_OPTIONS)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        try:
+            return self._file.readinto(buffer)
+        except zstd.ZstdError as error:
+            raise OSError(str(error)) from error
