@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # typing's own would cost the staleness check a third of 
 if TYPE_CHECKING:
     from typing import TextIO
 
+_PIECES = 1000  # of a JSON document that are printed at once
 Say = Callable[[str], None]
 
 
@@ -96,6 +97,21 @@ def json_document(data: object) -> Verbatim:
     import json
 
     return Verbatim(json.dumps(data, indent=2).replace("##", r"#\u0023"))
+
+
+def say_json(data: object) -> None:
+    """Print *data* as json_document() returns it, piece by piece: lists in it may be made while they are printed."""
+    from itertools import islice
+    from json import JSONEncoder
+
+    pieces = JSONEncoder(indent=2).iterencode(data)
+    try:
+        while text := "".join(islice(pieces, _PIECES)):
+            if sys.stdout is not None:
+                sys.stdout.write(text.replace("##", r"#\u0023"))
+        _write(sys.stdout, Verbatim())
+    except OSError as error:
+        raise _unsaid(error) from error
 
 
 def _write(stream: "TextIO | None", text: str) -> None:

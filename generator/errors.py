@@ -18,8 +18,10 @@ class GeneratorError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Return *text* as one line that commands neither a terminal nor a CI's log: runs of white space folded."""
-    return printable(" ".join(text.split()))
+    """Return *text* as one line that commands neither a terminal nor a CI's log: runs of ASCII's white space folded."""
+    for space in "\t\n\r\v\f":
+        text = text.replace(space, " ")
+    return printable(" ".join(filter(None, text.split(" "))))
 
 
 def printable(text: str) -> str:
@@ -31,6 +33,11 @@ def printable(text: str) -> str:
     import re
 
     return re.sub(_LOG_COMMAND, lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
+
+
+def visible(text: str) -> str:
+    """Return *text*, a name from outside, with every character escaped that is not seen or changes what is."""
+    return printable(text).replace("\t", "\\t")
 
 
 def brief(data: object) -> str:

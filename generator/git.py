@@ -4,6 +4,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import IO
 
 SECONDS = 30  # for git to answer
 
@@ -18,8 +19,10 @@ def git(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0
     return None if said is None else os.fsdecode(said)
 
 
-def git_bytes(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,)) -> bytes | None:
-    """Return what git says as it says it, as git() does."""
+def git_bytes(
+    root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...] = (0,), to: IO[bytes] | None = None
+) -> bytes | None:
+    """Return what git says as it says it, as git() does; nothing of it, but b"", if it is written to the file *to*."""
     if not (root / ".git").exists():
         return None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -30,10 +33,11 @@ def git_bytes(root: Path, *arguments: str, stdin: str = "", good: tuple[int, ...
             cwd=root,
             env=environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"},
             input=os.fsencode(stdin),
-            capture_output=True,
+            stdout=to or subprocess.PIPE,
+            stderr=subprocess.PIPE,
             check=False,
             timeout=SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode in good else None
+    return (done.stdout or b"") if done.returncode in good else None

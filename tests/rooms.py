@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "generator"
 # Small files that any room may use, and the ways in: each a room of its own would hide the others.
-COMMON = frozenset({"console", "errors", "files", "git", "home", "locking", "reading", "settings", "unchanged"})
+COMMON = frozenset({"console", "errors", "files", "git", "home", "locking", "reading", "settings", "toml", "unchanged"})
 DOORS = frozenset({"__main__", "checkout", "cli", "commands", "completing", "invoking", "running"})
 Rooms = dict[str, set[str]]
 

@@ -26,7 +26,7 @@ HOSTILE = {
     "a ##vso[task.setvariable variable=PATH]b": r"a #\x23vso[task.setvariable variable=PATH]b",
     "a\x1b[2Jb": r"a\x1b[2Jb",
     "a\nb\r\n::error::c": "a b ::error::c",
-    "a\u202eb\u2028c": r"a\u202eb c",
+    "a\u202eb\u2028c": r"a\u202eb\u2028c",
     "\udcff": r"\udcff",
     "a  ::b ## [c]": "a ::b ## [c]",
 }

@@ -8,12 +8,11 @@ and nothing more: no file is opened for being listed.
 
 import json
 import os
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import files
+from .. import files, toml
 from ..errors import GeneratorError, brief
 from ..reading import read_file
 from .change import Change
@@ -21,9 +20,7 @@ from .ignored import repository
 
 NAME = "winscratch.lock"
 FORMAT = 1
-_MOST = 1 << 20  # bytes
-# In a line: more than paths have. tomllib takes time by the square of the parts of a key, which dots divide.
-_DOTS = 64
+_DOTS = 64  # in a path: more than any has
 _LONGEST = 4096  # characters of a path: Linux takes no longer one
 _WORD = 64  # characters of the name of a language or a layer
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
@@ -55,14 +52,7 @@ def read(folder: Path) -> dict[str, Entry]:
     if not os.path.lexists(path):
         return {}
     fix = "correct it, or remove the file and write it anew with --update --lock"
-    try:
-        held = read_file(path, str(path), _MOST, follow=False).decode("utf-8")
-        for number, line in enumerate(held.split("\n"), 1):
-            if line.count(".") > _DOTS:
-                raise GeneratorError(f"{path}: line {number}: more than {_DOTS} dots, which no path has; {fix}")
-        document = tomllib.loads(held)
-    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's errors are ValueErrors
-        raise GeneratorError(f"{path}: not TOML: {error}; {fix}") from error
+    document = toml.parse(read_file(path, str(path), toml.MAX_TEXT, follow=False), str(path), fix)
     if document.get("format") != FORMAT:
         found = brief(document.get("format"))
         raise GeneratorError(f"{path}: format: {found}, not {FORMAT}; use the winscratch that wrote it, or a later one")
@@ -117,7 +107,7 @@ def nearest(folder: Path) -> Path | None:
 def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ()) -> Change:
     """Return what becomes of the list in *folder* by *add*, and by taking off the paths *remove*."""
     path = shown(folder)
-    old = read_file(path, str(path), _MOST, follow=False).decode("utf-8") if os.path.lexists(path) else None
+    old = read_file(path, str(path), toml.MAX_TEXT, follow=False).decode("utf-8") if os.path.lexists(path) else None
     entries = {name: entry for name, entry in read(folder).items() if name not in remove}
     return Change(path, old, text({**entries, **add}))
 

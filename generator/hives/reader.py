@@ -90,7 +90,11 @@ class Visit:
 
     def kept(self, path: tuple[str, ...] = ()) -> list[Node]:
         """Return what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
-        return list(_bounded(self._walk, self.nodes(path)))
+        return list(self.bounded(path))
+
+    def bounded(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
+        """Yield what kept() returns."""
+        return _bounded(self._walk, self.nodes(path))
 
     def reading(self) -> Reading:
         """Return what was found until now, but for the keys themselves."""

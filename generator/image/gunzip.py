@@ -13,6 +13,7 @@ _CHUNK: Final = 1 << 18  # bytes
 _FIRST: Final = 1 << 9  # bytes that are unpacked at first, lest many small members cost much
 _CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of what is in a header
 _PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without anything
+_CAREFUL: Final = 1 << 16  # bytes that are unpacked at once before the damage in them is looked for
 _MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that compress/gzip reads
 _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
 
@@ -20,14 +21,21 @@ _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest head
 class Gunzip(io.RawIOBase):
     """What all members of the gzip file *blob* hold.
 
-    Reading raises zlib.error or OSError where the file is damaged, EOFError where it ends too early.
+    Reading raises zlib.error or OSError where the file is damaged, EOFError where it ends too early. With
+    *careful*, all bytes before the damage are read first, which takes longer.
     """
 
-    def __init__(self, blob: io.BufferedReader) -> None:
+    def __init__(self, blob: io.BufferedReader, *, careful: bool = False) -> None:
         """Begin at the place where *blob* is."""
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
+        self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
         self._member = None if self._ended() else self._begun()
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the gzip file were unpacked."""
+        return self._before + self._at
 
     def readable(self) -> bool:
         """Tell that this can be read."""
@@ -41,10 +49,18 @@ class Gunzip(io.RawIOBase):
                 continue
             ended = self._ended()
             given = self._data[self._at : self._at + self._step]
-            part = self._member.decompress(given, len(buffer))
+            spare = self._member.copy() if self._careful else None
+            try:
+                part = self._member.decompress(given, len(buffer))
+            except zlib.error:
+                if spare is None:
+                    raise
+                # None of these bytes was unpacked: take them one by one.
+                self._member, self._careful, self._step, self._most = spare, False, 1, 1
+                continue
             left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             self._at += len(given) - len(left)
-            self._step = min(2 * self._step, _CHUNK)
+            self._step = min(2 * self._step, self._most)
             if part:
                 buffer[: len(part)] = part
                 return len(part)
@@ -55,14 +71,16 @@ class Gunzip(io.RawIOBase):
     def _ended(self) -> bool:
         """Tell whether nothing is left, after reading on where nothing is at hand."""
         if self._at >= len(self._data):
+            self._before += len(self._data)
             self._data, self._at = self._blob.read(_CHUNK), 0
         return not self._data
 
     def _begun(self) -> "zlib._Decompress":
         """Return what unpacks the member that begins here, once its header is read as compress/gzip reads one."""
         if len(self._data) - self._at < _MAX_HEADER:
+            self._before += self._at
             self._data, self._at = self._data[self._at :] + self._blob.read(_CHUNK), 0
-        self._step = _FIRST
+        self._step = min(_FIRST, self._most)
         start, at = self._at, self._at + len(_PLAIN)
         if len(self._data) < at:
             raise EOFError("gzip ends too early")

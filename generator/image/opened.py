@@ -146,15 +146,17 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
     return GeneratorError(f"{name}: {what}, not an image; {hint.format(path)}")
 
 
-def unpack(blob: io.BufferedReader, _shown: str = "") -> tuple[str, Stream]:
+def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, Stream]:
     """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
+
+    With *careful*, all that is before damage in gzip can be read.
 
     Reading raises OSError, EOFError or zlib.error if the blob is damaged.
     """
     start = blob.peek(4)[:4]
     compression = _MAGIC.get(start, "gzip" if start[:2] == _GZIP else "")
     if compression == "gzip":
-        return compression, Gunzip(blob)
+        return compression, Gunzip(blob, careful=careful)
     if compression == "zstd":
         from .unzstd import Unzstd
 

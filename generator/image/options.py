@@ -2,13 +2,13 @@
 """What an image is made of, as the command line, a file of TOML or a program says it."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from .. import toml
 from ..errors import GeneratorError, brief, shorten
 from ..reading import read_file
 from .model import Compression, Times
@@ -50,25 +50,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     force: bool = False
 
 
-_MOST_DOTS = 100  # in a key: tomllib's time grows with the square of them
+_KEYS = "its keys are the options of the command image"
 _MAPS = ("env", "label", "annotation")
 _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
 def read(path: Path) -> Options:
     """Return the options of a file of TOML; raises GeneratorError that names it and the key."""
-    data = read_file(path, str(path), limit=1 << 20)
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.partition(b"=")[0].count(b".") > _MOST_DOTS:
-            raise GeneratorError(
-                f"{path}: line {number}: a key of more than {_MOST_DOTS} parts; no option has such a key"
-            )
+    document = toml.parse(read_file(path, str(path), toml.MAX_TEXT), str(path), _KEYS)
     try:
-        return msgspec.convert(tomllib.loads(data.decode("utf-8")), Options)
+        return msgspec.convert(document, Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"{path}: {_told(error)}; its keys are the options of the command image") from error
-    except (ValueError, RecursionError) as error:
-        raise GeneratorError(f"{path}: {error}; its keys are the options of the command image") from error
+        raise GeneratorError(f"{path}: {_told(error)}; {_KEYS}") from error
 
 
 def given(words: dict[str, Any], config: Path | None) -> Options:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from .. import console
 from ..console import Say, json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..image.found import ARTIFACT
 from ..image.opened import images
 from .image import Checked, Findings, Layers, check
@@ -82,7 +82,7 @@ def _lines(checks: _Checks) -> list[str]:
         lines.append(f"{len(checks.passed) - _MOST_PASSED:,} more passed over")
     for checked in checks.images:
         lines += [
-            ": ".join(filter(None, (finding.where, finding.entry, finding.level, finding.message)))
+            ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
             for finding in checked.findings
         ]
         lines += [

@@ -2,16 +2,16 @@
 """The check of a layer: one pass over its blob that hashes it, unpacks it, hashes that, and looks at each entry."""
 
 import contextlib
-import hashlib
 import io
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ..errors import brief
+from ..image.bounded import CHUNK, MOST_UNPACKED, BombError, Hashed, most_unpacked
 from ..image.documents import DIGEST, LAYERS
 from ..image.opened import Layer, unpack
-from ..oci.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, Stream, TarError, Untar
+from ..oci.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, TarError, Untar
 from .base import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import check as check_records
@@ -20,11 +20,6 @@ from .tree import FILES, HIVES, KINDS, TooManyError, Tree
 Told = Callable[[str, str, str], None]
 """What is told of a layer's fault: the entry's name, if one has it, the rule and what was found."""
 
-_CHUNK: Final = 1 << 18  # bytes
-_MOST: Final = 64 << 30  # bytes that a layer may unpack to
-_FREE: Final = 1 << 30  # bytes that any layer may unpack to
-_RATIO: Final = 200  # bytes that a byte of a larger one may unpack to; of whole Windows it is 2.5
-
 
 class Seen(NamedTuple):
     """What a layer was found to be: bytes of the blob and of its tar, and its paths as far as it can be read."""
@@ -32,36 +27,6 @@ class Seen(NamedTuple):
     size: int
     unpacked: int
     tree: Tree | None
-
-
-class BombError(Exception):
-    """A layer unpacks to more than it may."""
-
-
-class _Hashed(io.RawIOBase):
-    """What is read of *stream*, hashed and counted."""
-
-    def __init__(self, stream: Stream, algorithm: str = "sha256") -> None:
-        super().__init__()
-        self._stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, _MOST
-        self._name = algorithm
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        self._hash.update(data)
-        self.size += len(data)
-        if self.size > self.most:
-            raise BombError
-        return len(data)
-
-    @property
-    def digest(self) -> str:
-        """The digest of what was read, as OCI writes it."""
-        return f"{self._name}:{self._hash.hexdigest()}"
 
 
 def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None:
@@ -79,23 +44,23 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         return None
     with blob:
         algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
-        raw = _Hashed(blob, algorithm)
+        raw = Hashed(blob, algorithm)
         if layer.descriptor is not None:
             raw.most = layer.descriptor.size
-        stored: io.BufferedReader = io.BufferedReader(raw, _CHUNK)
-        tar: _Hashed | None = None
+        stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
+        tar: Hashed | None = None
         tree: Tree | None = Tree(base=not below)
         try:
             size = blob.seek(0, io.SEEK_END)
             blob.seek(0)
             compression, unpacked = unpack(stored, layer.name)
             _check_compression(layer, compression, tell)
-            tar = _Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
-            tar.most = _most(size)
-            stream = io.BufferedReader(tar, _CHUNK)
+            tar = Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
+            tar.most = most_unpacked(size)
+            stream = io.BufferedReader(tar, CHUNK)
             tree = _walk(Untar(stream), below, tell)
             rest = 0
-            while part := stream.read(_CHUNK):
+            while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
             if rest:
                 tell("", "rest", f"{rest:,} bytes follow the end of the tar")
@@ -108,7 +73,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
             if raw.size > raw.most:  # it is not even read whole
                 _check_blob(layer, raw, stored, tell)
                 return Seen(raw.size, tar.size if tar else 0, None)
-            tell("", "bomb", f"it unpacks to more than {tar.most if tar else _MOST:,} bytes")
+            tell("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
             return Seen(raw.size, tar.size if tar else 0, None)
         except (OSError, EOFError, zlib.error) as error:
             tell("", "layer", f"the blob is damaged: {error}")
@@ -128,17 +93,12 @@ def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
         tell("", "compression", f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
 
 
-def _most(size: int) -> int:
-    """Return how many bytes a layer may unpack to whose blob has *size* bytes, whatever its descriptor says."""
-    return min(_MOST, max(_FREE, _RATIO * size))
-
-
-def _check_blob(layer: Layer, raw: _Hashed, stored: io.BufferedReader, tell: Told) -> None:
+def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told) -> None:
     """Read a blob to its end, and tell where it is not what its descriptor says."""
     if layer.descriptor is None:
         return
     with contextlib.suppress(BombError):  # more than the descriptor says, whatever follows
-        while stored.read(_CHUNK):
+        while stored.read(CHUNK):
             pass
     if raw.size != layer.descriptor.size:
         more = "more" if raw.size > layer.descriptor.size else f"{raw.size:,}"

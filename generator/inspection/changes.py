@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from ..errors import GeneratorError, counted
 from ..hives import structures as s
-from ..hives.cells import Buffer
 from ..hives.model import Value
 from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
@@ -19,6 +18,7 @@ from . import flattened, tree
 from .notes import Notes
 from .opened import HiveFile, Image, Layer, Opened, is_hive
 from .regions import TAR_HEADER
+from .spool import Stored
 from .view import value_text
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -171,21 +171,15 @@ def _layers(old: Layer, new: Layer, name: str, found: Difference) -> None:
         first = next(index for index, path in enumerate(order[0]) if order[1][index] != path)
         _changed(found, "order", name, "", order[0][first], order[1][first], "the first entry that is elsewhere")
     if len(found.changes) + len(found.bytes) == before:
-        what = "tar" if old.tar[:] != new.tar[:] else "compression"
+        what = "compression" if old.tar.same(new.tar) else "tar"
         sizes = [len(each.tar) if what == "tar" else each.compressed or len(each.tar) for each in (old, new)]
         changed = f"{sizes[0]:,} bytes, {old.digest}", f"{sizes[1]:,} bytes, {new.digest}"
         found.changes.append(Change(CHANGED, what, name, "", None, None, *changed))
 
 
 def _entry_text(layer: Layer, entry: Entry) -> str:
-    content = layer.content(entry) if entry.kind == FILE else b""
-    kind = (
-        "hive"
-        if is_hive(content)
-        else {FILE: "file", "5": "directory", "1": "hard link", "2": "symbolic link"}.get(
-            entry.kind, f"entry of type {entry.kind!r}"
-        )
-    )
+    names = {FILE: "file", "5": "directory", "1": "hard link", "2": "symbolic link"}
+    kind = "hive" if layer.is_hive(entry) else names.get(entry.kind, f"entry of type {entry.kind!r}")
     size = f"{kind}, {entry.size:,} bytes" if entry.kind == FILE else kind
     return " ".join([size, entry.target, tree.entry_descriptor(entry.records)]).strip()
 
@@ -195,26 +189,25 @@ def _entries(old: Layer, new: Layer, mine: Entry, yours: Entry, name: str, found
     path = mine.name
     for what, get in _FACTS.items():
         _changed(found, what, name, path, get(mine), get(yours))
-    before, after = (
-        layer.content(entry) if entry.kind == FILE else b"" for layer, entry in ((old, mine), (new, yours))
-    )
-    headers = [layer.tar[entry.offset - BLOCK : entry.offset] for layer, entry in ((old, mine), (new, yours))]
+    sides = (old, mine), (new, yours)
+    before, after = (layer.content(entry) for layer, entry in sides)
+    headers = [layer.tar[entry.offset - BLOCK : entry.offset] for layer, entry in sides]
     if headers[0] != headers[1]:
         parts = [list(_header_parts(header)) for header in headers]
         found.bytes.append(_structure(name, path, TAR_HEADER, mine.offset - BLOCK, parts, headers))
-    if before == after:
+    if before.same(after):
         return
-    if is_hive(before) and is_hive(after):
-        _hives(before, after, name, path, found)
+    if all(layer.is_hive(entry) for layer, entry in sides):
+        _hives(before[:], after[:], name, path, found)
     else:
         _changed(found, "content", name, path, *map(_content_text, (before, after)))
 
 
-def _content_text(data: bytes) -> str:
+def _content_text(data: bytes | Stored) -> str:
     if not data:
         return "nothing"
     kind = "hive, " if is_hive(data) else ""
-    return f"{kind}{len(data):,} bytes, {sha256(data)}"
+    return f"{kind}{len(data):,} bytes, {data.digest() if isinstance(data, Stored) else sha256(data)}"
 
 
 _TOLD: Final = frozenset({"mtime", "path", "linkpath", "size", "MSWINDOWS.fileattr", "MSWINDOWS.rawsd", "MSWINDOWS.sd"})
@@ -252,8 +245,8 @@ def _structure(
 # Hives.
 
 
-def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) -> None:
-    if old[:] == new[:]:
+def _hives(old: bytes, new: bytes, layer: str, entry: str, found: Difference) -> None:
+    if old == new:
         return
     known = len(found.changes), len(found.bytes)
     keys = [{node.path: node for node in Visit(data).kept()} for data in (old, new)]
@@ -276,7 +269,7 @@ def _hives(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) 
         _values(mine, yours, notes, where, found)
     _hive_bytes(old, new, layer, entry, found)
     if (len(found.changes), len(found.bytes)) == known:  # what differs is in no structure
-        _changed(found, "content", layer, entry, _content_text(old[:]), _content_text(new[:]))
+        _changed(found, "content", layer, entry, _content_text(old), _content_text(new))
 
 
 def _whole_key(node: Node | None, notes: Notes, kind: str, layer: str, entry: str, found: Difference) -> None:
@@ -315,7 +308,7 @@ def _value_text(value: Value) -> str:
     return f"{tree.type_name(value.type)} {value_text(value)}"
 
 
-def _hive_bytes(old: Buffer, new: Buffer, layer: str, entry: str, found: Difference) -> None:
+def _hive_bytes(old: bytes, new: bytes, layer: str, entry: str, found: Difference) -> None:
     """Compare two hives structure by structure, by where each lies in its file."""
     spans = tuple(_spans(data) for data in (old, new))
     placed = tuple({(span.offset, span.length, span.structure): span for span in each} for each in spans)
@@ -339,7 +332,7 @@ def _hive_bytes(old: Buffer, new: Buffer, layer: str, entry: str, found: Differe
         found.more[f"{layer}: {entry}".strip(": ")] = told - MOST_STRUCTURES
 
 
-def _spans(data: Buffer) -> Spans:
+def _spans(data: bytes) -> Spans:
     spans = read(data, spans=True).spans
     if spans is None:
         raise RuntimeError("the reader was asked for spans")

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import console
-from ..console import Verbatim, json_document
-from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
-from ..hives.cells import Buffer
+from ..console import Verbatim
+from ..errors import EXIT_OK, EXIT_STALE, GeneratorError, printable, visible
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..oci.untar import FILE
 from . import bcd, document, hexdump, lines, naming, places, regfile, view
-from .opened import HiveFile, Image, Layer, Opened, is_hive
+from .opened import HiveFile, Image, Layer, Opened
 from .places import Place
 from .regions import Regions
 
@@ -78,9 +77,9 @@ def _trees(found: Sequence[Opened], path: str, *, plain: bool, named: bool) -> i
 
 
 def _json(found: Sequence[Opened], path: str) -> int:
-    made = document.document([(each, places.parse(path, bare=isinstance(each, HiveFile))) for each in found])
-    console.say(json_document(made))
-    return EXIT_STALE if document.is_damaged(made) else EXIT_OK
+    made = document.Document()
+    console.say_json(made.of([(each, places.parse(path, bare=isinstance(each, HiveFile))) for each in found]))
+    return EXIT_STALE if made.damaged else EXIT_OK
 
 
 def _bcd(found: Sequence[Opened]) -> int:
@@ -99,7 +98,7 @@ def _bcd(found: Sequence[Opened]) -> int:
     return EXIT_OK
 
 
-def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, Buffer]]:
+def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
     """Yield the hives of all that was opened, each with its name."""
     for opened in found:
         if isinstance(opened, HiveFile):
@@ -107,8 +106,8 @@ def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, Buffer]]:
             continue
         for layer in opened.layers if isinstance(opened, Image) else (opened,):
             for entry in layer.entries:
-                if entry.kind == FILE and is_hive(content := layer.content(entry)):
-                    yield f"{layer.name}: {entry.name}", content
+                if layer.is_hive(entry):
+                    yield f"{layer.name}: {visible(entry.name)}", layer.content(entry)[:]
 
 
 def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
@@ -132,15 +131,14 @@ def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
     return having[0]
 
 
-def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[Buffer, int]:
+def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[bytes, int]:
     """Return the hive that *place* is in, and where in the file it begins."""
     if isinstance(opened, HiveFile):
         return opened.data, 0
-    entries = [entry for entry in place.entries(opened.entries) if entry.kind == FILE]
-    hives = [entry for entry in entries if is_hive(opened.content(entry))]
+    hives = [entry for entry in place.entries(opened.entries) if opened.is_hive(entry)]
     if len(hives) != 1:
         raise GeneratorError(f"{opened.name}: {place.path or '.'} is no registry hive; name one of its entries")
-    return opened.content(hives[0]), hives[0].offset
+    return opened.content(hives[0])[:], hives[0].offset
 
 
 def _reg(found: Sequence[Opened], path: str) -> int:
@@ -166,7 +164,7 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
     opened = _one(found, "--hex", path)
     place = places.parse(path, bare=isinstance(opened, HiveFile))
     data = opened.data if isinstance(opened, HiveFile) else opened.tar
-    regions = Regions(data[:])
+    regions = Regions(data, lazy=True)
     start = 0  # of the file that offsets count from
     if place.key is not None:
         hive, start = _hive_at(opened, place)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers, hives and images as a JSON document, in the form that inspect.schema.json describes."""
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
-from ..errors import GeneratorError
-from ..hives.cells import Buffer
+from ..errors import GeneratorError, visible
 from ..hives.check import findings
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
@@ -12,89 +13,121 @@ from ..hives.rules import Level
 from ..oci.blob import sha256
 from ..oci.untar import FILE, Entry
 from . import bcd, tree
-from .opened import Damage, HiveFile, Image, Layer, Opened, is_hive
+from .opened import HiveFile, Image, Layer, Opened
 from .places import Place, absent
 
 FORMAT = 1
 
 
-def document(all_opened: list[tuple[Opened, Place]]) -> dict[str, Any]:
-    """Return what was opened, each with the place in it that is asked for."""
-    return {"format": FORMAT, "opened": [_subject(opened, place) for opened, place in all_opened]}
+class Streamed(list[Any]):
+    """A list for the JSON encoder whose items are made one by one, as they are written."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        super().__init__()
+        self._items = iter(items)
+        self._first = list(islice(self._items, 1))
+
+    def __bool__(self) -> bool:
+        """Return whether there is an item."""
+        return bool(self._first)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the items, once."""
+        return chain(self._first, self._items)
 
 
-def _subject(opened: Opened, place: Place) -> dict[str, Any]:
-    if isinstance(opened, HiveFile):
-        size = {"size": len(opened.data), "digest": sha256(opened.data)}
-        return {"kind": "hive", "name": opened.name, **size, "hive": hive(opened.data, place, opened.name)}
-    if isinstance(opened, Layer):
-        return _layer(opened, place)
-    layers = [_layer(layer, place) for layer in opened.layers if not place.path or place.entries(layer.entries)]
-    if place.path and not layers:
-        raise absent(opened.name, place, [entry for layer in opened.layers for entry in layer.entries])
-    return {
-        "kind": "image",
-        "name": opened.name,
-        "facts": dict(tree.image_facts(opened.digest, opened.platform, opened.config)),
-        "layers": layers,
-        "damage": _damage(opened),
-    }
+class Document:
+    """A document that is made as it is written; *damaged* says then whether anything in it could not be read on."""
+
+    def __init__(self) -> None:
+        self.damaged = False
+
+    def of(self, all_opened: list[tuple[Opened, Place]]) -> dict[str, Any]:
+        """Return the document of all that was opened, each with the place in it that is asked for."""
+        return {"format": FORMAT, "opened": [self._subject(opened, place) for opened, place in all_opened]}
+
+    def _subject(self, opened: Opened, place: Place) -> dict[str, Any]:
+        if isinstance(opened, HiveFile):
+            size = {"size": len(opened.data), "digest": sha256(opened.data)}
+            return {"kind": "hive", "name": opened.name, **size, "hive": self.hive(opened.data, place, opened.name)}
+        if isinstance(opened, Layer):
+            return self._layer(opened, place)
+        layers = [
+            self._layer(layer, place) for layer in opened.layers if not place.path or place.entries(layer.entries)
+        ]
+        if place.path and not layers:
+            raise absent(opened.name, place, [entry for layer in opened.layers for entry in layer.entries])
+        return {
+            "kind": "image",
+            "name": opened.name,
+            "facts": dict(tree.image_facts(opened.digest, opened.platform, opened.config)),
+            "layers": layers,
+            "damage": self._damage(opened),
+        }
+
+    def _layer(self, layer: Layer, place: Place) -> dict[str, Any]:
+        entries = place.entries(layer.entries)
+        if place.path and not entries:
+            raise absent(layer.name, place, layer.entries)
+        made = (self._entry(layer, entry, place) for entry in entries)
+        return {
+            "kind": "layer",
+            "name": layer.name,
+            "size": len(layer.tar),
+            "diffID": layer.diff_id or None,
+            "compressedSize": layer.compressed,
+            "digest": layer.digest,
+            "entries": Streamed(made) if place.key is None else list(made),
+            "damage": self._damage(layer),
+        }
+
+    def _entry(self, layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "path": entry.name,
+            "type": entry.kind,
+            "offset": entry.offset,
+            "size": entry.size,
+            "mode": entry.mode,
+            "time": entry.time,
+            "target": entry.target,
+            "attributes": list(tree.entry_attributes(entry.records)),
+            "descriptor": tree.entry_descriptor(entry.records),
+            "records": dict(entry.records),
+        }
+        if entry.kind == FILE:
+            found["digest"] = layer.content(entry).digest()
+        if layer.is_hive(entry):
+            found["hive"] = self.hive(layer.content(entry)[:], place, entry.name)
+        elif place.key is not None:
+            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
+        return found
+
+    def hive(self, data: bytes, place: Place, shown: str) -> dict[str, Any]:
+        """Return a hive's keys, what it is as a BCD store, or null, and what is wrong with it."""
+        path = place.key or ()
+        visit = Visit(data)
+        store = bcd.read_store(_below(visit, path))
+        reading = visit.reading()
+        keys = Streamed(self._keys(data, path))
+        if path and not keys:
+            raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
+        found = findings(reading)
+        self.damaged |= any(each.level == Level.REFUSED for each in reading.findings)
+        return {"keys": keys, "bcd": None if store is None else list(map(_object, store)), **found}
+
+    @staticmethod
+    def _keys(data: bytes, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        descriptors = tree.Descriptors()
+        return (_key(node, descriptors) for node in _below(Visit(data), path))
+
+    def _damage(self, opened: Layer | Image) -> list[dict[str, Any]]:
+        self.damaged |= bool(opened.damage)
+        return [{"part": each.part, "offset": each.offset, "message": each.message} for each in opened.damage]
 
 
-def _layer(layer: Layer, place: Place) -> dict[str, Any]:
-    entries = place.entries(layer.entries)
-    if place.path and not entries:
-        raise absent(layer.name, place, layer.entries)
-    return {
-        "kind": "layer",
-        "name": layer.name,
-        "size": len(layer.tar),
-        "diffID": layer.diff_id or None,
-        "compressedSize": layer.compressed,
-        "digest": layer.digest,
-        "entries": [_entry(layer, entry, place) for entry in entries],
-        "damage": _damage(layer),
-    }
-
-
-def _entry(layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
-    content = layer.content(entry) if entry.kind == FILE else b""
-    found: dict[str, Any] = {
-        "path": entry.name,
-        "type": entry.kind,
-        "offset": entry.offset,
-        "size": entry.size,
-        "mode": entry.mode,
-        "time": entry.time,
-        "target": entry.target,
-        "attributes": list(tree.entry_attributes(entry.records)),
-        "descriptor": tree.entry_descriptor(entry.records),
-        "records": dict(entry.records),
-    }
-    if entry.kind == FILE:
-        found["digest"] = sha256(content)
-    if is_hive(content):
-        found["hive"] = hive(content, place, entry.name)
-    elif place.key is not None:
-        raise GeneratorError(f"{layer.name}: {entry.name} is no hive, so it has no keys")
-    return found
-
-
-def hive(data: Buffer, place: Place, shown: str) -> dict[str, Any]:
-    """Return a hive's keys, what it is as a BCD store, or null, and what is wrong with it."""
-    path = place.key or ()
-    visit = Visit(data)
-    nodes = [node for node in visit.kept(path) if len(node.path) >= len(path)]
-    if path and not nodes:
-        raise GeneratorError(f"{shown}: has no key {chr(92).join(path)!r}")
-    reading = visit.reading()
-    descriptors = tree.Descriptors()
-    store = bcd.read_store(nodes)
-    return {
-        "keys": [_key(node, descriptors) for node in nodes],
-        "bcd": None if store is None else list(map(_object, store)),
-        **findings(reading),
-    }
+def _below(visit: Visit, path: tuple[str, ...]) -> Iterator[Node]:
+    """Yield the key at *path* and what is below it."""
+    return (node for node in visit.bounded(path) if len(node.path) >= len(path))
 
 
 def _key(node: Node, descriptors: tree.Descriptors) -> dict[str, Any]:
@@ -136,25 +169,3 @@ def _object(one: bcd.BcdObject) -> dict[str, Any]:
             for element in one.elements
         ],
     }
-
-
-def _damage(opened: Layer | Image) -> list[dict[str, Any]]:
-    return list(map(_one_damage, opened.damage))
-
-
-def _one_damage(damage: Damage) -> dict[str, Any]:
-    return {"part": damage.part, "offset": damage.offset, "message": damage.message}
-
-
-def is_damaged(made: dict[str, Any]) -> bool:
-    """Tell whether a document says of anything in it that it could not be read on."""
-    todo: list[Any] = [made]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, list):
-            todo += each
-        elif isinstance(each, dict):
-            if each.get("damage") or any(one.get("level") == Level.REFUSED for one in each.get("findings", ())):
-                return True
-            todo += [each[name] for name in ("opened", "layers", "entries", "hive") if name in each]
-    return False

@@ -8,7 +8,8 @@ from ..errors import printable
 from ..hives import structures as s
 from ..hives.spans import Part
 from .lines import Line
-from .regions import Region, Regions
+from .regions import Region, Regions, zeros
+from .spool import Stored
 
 _STYLES: Final = {
     "tar header": "type",
@@ -42,18 +43,20 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
             at = region.offset + region.length
 
 
-def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row: int, base: int) -> Iterator[Line]:
+def _rows(
+    data: bytes | Stored, region: Region, part: Part, within: tuple[int, int], row: int, base: int
+) -> Iterator[Line]:
     """Yield the rows of a field, as far as it lies *within* two offsets: the first tells what the field says."""
     start, end = within
     at, first = start, True
     while at < end:
         raw = data[at : min(at + row, end)]
-        zeros = _zeros(data, at, end) // row if not raw.strip(b"\0") else 0
+        blank = zeros(data, at, end) // row if not raw.strip(b"\0") else 0
         name = part.field.name if first else ""
         text = part.text if first else ""
         offset = f"{at - base:08x}"
-        if zeros >= _LEAST_ZEROS:
-            size = zeros * row
+        if blank >= _LEAST_ZEROS:
+            size = blank * row
             yield _row((("", offset), ("", f"{size:,} zeros".ljust(4 * row - 1 + 2)), ("name", name), ("data", text)))
             at += size
         else:
@@ -63,18 +66,6 @@ def _rows(data: bytes, region: Region, part: Part, within: tuple[int, int], row:
             yield _row((("", offset), (style, hexadecimal), ("", shown), ("name", name), ("data", text)))
             at += len(raw)
         first = False
-
-
-def _zeros(data: bytes, at: int, end: int) -> int:
-    """Return how many zeros there are from *at* on, up to *end*."""
-    here = at
-    while here < end:
-        block = data[here : min(here + 4096, end)]
-        rest = block.lstrip(b"\0")
-        here += len(block) - len(rest)
-        if rest:
-            break
-    return here - at
 
 
 def _row(parts: tuple[tuple[str, str], ...]) -> Line:

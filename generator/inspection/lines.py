@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from .. import console
 from ..console import Verbatim
-from ..errors import printable
+from ..errors import visible
 
 MOST_TEXT: Final = 200  # characters that a line shows of one text
 _STYLES: Final = {
@@ -55,7 +55,7 @@ class Line(NamedTuple):
 def fit(text: str, most: int = MOST_TEXT) -> str:
     """Return *text* fit to stand in a line: escaped where it has to be, and cut where it is long."""
     cut = text[:most]
-    shown = printable(cut).replace("\t", r"\t")
+    shown = visible(cut)
     return shown if len(text) <= most else f"{shown}… ({len(text):,} characters)"
 
 

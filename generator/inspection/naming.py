@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user's word stands for: a committed layer, an image, a file or folder, or one of these in a git revision."""
 
+import io
 import posixpath
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,20 @@ from ..errors import GeneratorError, brief
 from ..git import git, git_bytes
 from ..image.names import reference
 from ..image.opened import TRANSPORTS, split
-from .opened import MAX_UNPACKED, Budget, HiveFile, Image, Layer, Opened, everything, open_data, open_file, open_image
+from .opened import (
+    MAX_UNPACKED,
+    Budget,
+    HiveFile,
+    Image,
+    Layer,
+    Opened,
+    everything,
+    names,
+    open_data,
+    open_file,
+    open_image,
+    regular,
+)
 
 # What makes a tar or folder an image, and the transport that opens it.
 _LAYOUT: Final = "oci-layout"
@@ -38,7 +53,7 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Opened
     """Return what *what* names: one layer or hive, or each image of a layout or archive."""
     budget = budget or everything()
     if what in manifest.layers(root):
-        return [open_data(what, open_file(Path(root, manifest.blob_path(what)), what, budget), budget)]
+        return [open_file(Path(root, manifest.blob_path(what)), what, budget)]
     if what.partition(":")[0] in TRANSPORTS:
         return list(open_image(what, budget))
     path = Path(what)
@@ -80,24 +95,25 @@ def _is_reference(what: str) -> bool:
 
 def _at_path(what: str, budget: Budget) -> list[Opened]:
     """Return the images of a tar that is an archive of some, or else what the file by itself is."""
-    alone = budget.copy()
-    opened = open_data(what, open_file(Path(what), what, alone), alone)
-    images: list[Opened] = list(_archived(what, opened, budget))
-    if images:
-        return images
-    budget.spend(what, len(opened.data if isinstance(opened, HiveFile) else opened.tar))
-    budget.kept = alone.kept
-    return [opened]
+    with regular(Path(what), what) as file:
+        images: list[Opened] = list(_archived(what, names(file), budget))
+        if images:
+            return images
+        file.seek(0)
+        opened = open_data(what, file, budget)
+    if isinstance(opened, Layer) and opened.compressed is not None:  # an archive, which is refused
+        images = list(_archived(what, (entry.name for entry in opened.entries), budget))
+    return images or [opened]
 
 
-def _archived(what: str, opened: Layer | HiveFile, budget: Budget) -> Iterator[Image]:
-    """Yield the images of a tar that is an archive of some."""
+def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[Image]:
+    """Yield the images of a tar that is an archive of some, by the *names* in it."""
     if split(f"oci-archive:{what}")[1:] != (what, ""):
         return  # its path would be taken for one with a tag behind it
-    names = {posixpath.normpath(entry.name) for entry in opened.entries} if isinstance(opened, Layer) else set()
-    if _LAYOUT in names:
+    found = {_LAYOUT, _DOCKER}.intersection(map(posixpath.normpath, names))
+    if _LAYOUT in found:
         yield from open_image(f"oci-archive:{what}", budget)
-    elif _DOCKER in names:
+    elif _DOCKER in found:
         yield from open_image(f"docker-archive:{what}", budget)
 
 
@@ -113,10 +129,12 @@ def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Layer |
         raise GeneratorError(f"{revision}:{path}: the revision has no {brief(spelled)}")
     if int(size) > min(MAX_UNPACKED, 1 << 31):
         raise GeneratorError(f"{revision}:{path}: {int(size):,} bytes are too many to be taken from git")
-    data = git_bytes(root, "cat-file", "blob", number)
-    if data is None:
-        raise GeneratorError(f"{revision}:{path}: git cannot say what it holds")
-    return open_data(f"{revision}:{path}", data, budget)
+    with tempfile.TemporaryFile() as file:
+        if git_bytes(root, "cat-file", "blob", number, to=file) is None:
+            raise GeneratorError(f"{revision}:{path}: git cannot say what it holds")
+        file.seek(0)
+        written: io.BufferedReader = io.BufferedReader(io.FileIO(file.fileno(), closefd=False))
+        return open_data(f"{revision}:{path}", written, budget)
 
 
 def layers_in(root: Path, revision: str) -> tuple[str, list[str]] | None:

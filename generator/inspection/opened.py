@@ -1,37 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes opened: a layer, an image of layers, or a registry hive by itself; naming.py finds them by what users say.
 
-Nothing here looks into a hive; tree.py does. What is damaged is opened up to the damage, which is told beside it.
+Nothing here looks into a hive; tree.py does. What is damaged is opened up to the damage, which is told beside it. Blobs
+are read as streams by the reader of images, within its limits; what they unpack to lies in a temporary file.
 """
 
-import mmap
+import io
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import getsizeof
-from typing import IO, Final
+from typing import Final
 
 from ..errors import GeneratorError
 from ..hives import structures as s
-from ..hives.cells import Buffer
 from ..image import opened as images
+from ..image.bounded import BombError, Hashed, most_unpacked
 from ..image.documents import Config, Platform
-from ..oci.blob import sha256
+from ..image.gunzip import Gunzip
 from ..oci.tar import BLOCK
-from ..oci.untar import GLOBAL, Entry, TarError, Untar
+from ..oci.untar import FILE, GLOBAL, Entry, Stream, TarError, Untar
 from ..reading import NO_WAIT
+from .spool import CHUNK, Reading, Spool, Stored
 
 MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
 MAX_KEPT: Final = 512 << 20  # bytes of memory for the entries of all layers; Windows' need a third of it
-_IN_MEMORY: Final = 64 << 20  # bytes; what is larger lies in a temporary file
-_CHUNK: Final = 1 << 16
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+MAX_HIVE: Final = 1 << 28  # bytes; a hive is read into memory, and SOFTWARE of a whole Windows is a third of it
+_HEAD: Final = s.BASE + 4  # bytes that tell a hive
 _REGF, _HBIN = s.BASE_BLOCK.signatures[0], s.BIN.signatures[0]
 
 
@@ -47,6 +46,7 @@ class Budget:
         self.left = most
         self.kept = MAX_KEPT  # bytes of memory for entries
         self.layers: dict[str, Layer] = {}
+        self.spool = Spool()
 
     def copy(self) -> "Budget":
         """Return one that is spent as far, for what may turn out to be another thing."""
@@ -98,16 +98,20 @@ class Layer:
     """
 
     name: str
-    tar: Buffer
+    tar: Stored
     compressed: int | None
     digest: str
     diff_id: str
     entries: tuple[Entry, ...]
     damage: tuple[Damage, ...]
 
-    def content(self, entry: Entry) -> bytes:
+    def content(self, entry: Entry) -> Stored:
         """Return what a file of the layer holds, as far as it is there."""
-        return self.tar[entry.offset : entry.offset + entry.size]
+        return self.tar.part(entry.offset, entry.size if entry.kind == FILE else 0)
+
+    def is_hive(self, entry: Entry) -> bool:
+        """Return whether an entry is a hive that is not too large to be read."""
+        return entry.kind == FILE and entry.size <= MAX_HIVE and is_hive(self.content(entry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class HiveFile:
     """A registry hive that is a file by itself."""
 
     name: str
-    data: Buffer
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,51 +141,41 @@ class Image:
 Opened = Layer | HiveFile | Image
 
 
-class _Tar:
-    """A tar in memory as the stream that its reader asks for."""
-
-    def __init__(self, data: Buffer) -> None:
-        self._data, self._at = data, 0
-
-    def read(self, size: int, /) -> bytes:
-        part = self._data[self._at : self._at + size]
-        self._at += len(part)
-        return part
-
-    def seek(self, offset: int, whence: int, /) -> int:
-        self._at = offset + (self._at if whence else 0)
-        return self._at
-
-    def seekable(self) -> bool:
-        return True
-
-
-def is_hive(data: Buffer) -> bool:
+def is_hive(data: bytes | Stored) -> bool:
     """Tell whether *data* is a registry hive, whose base block or first bin may be damaged but not both."""
     return data[:4] == _REGF or data[s.BASE : s.BASE + 4] == _HBIN
 
 
-def open_file(path: Path, shown: str, budget: Budget) -> Buffer:
-    """Return the content of the regular file at *path*; raise GeneratorError, naming it *shown*.
-
-    It is a copy, since the file may be cut short while it is looked at, for which the system ends who has mapped it.
-    """
+def regular(path: Path, shown: str) -> io.BufferedReader:
+    """Open the regular file at *path*; raise GeneratorError, naming it *shown*."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | NO_WAIT), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise GeneratorError(f"{shown}: not a regular file; name one")
-            return _read_all(file, shown, budget)
+        file: io.BufferedReader = io.BufferedReader(io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT)), 2 * _HEAD)
     except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
         raise GeneratorError(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise GeneratorError(f"{shown}: not a regular file; name one")
 
 
-def open_data(name: str, data: Buffer, budget: Budget) -> Layer | HiveFile:
-    """Return the layer or hive that *data* is; raise GeneratorError where it is neither."""
-    if is_hive(data):
-        budget.spend(name, len(data))
-        return HiveFile(name, data)
-    layer = _layer(name, data, budget)
+def open_file(path: Path, shown: str, budget: Budget) -> Layer | HiveFile:
+    """Return the layer or hive in the regular file at *path*; raise GeneratorError, naming it *shown*."""
+    with regular(path, shown) as file:
+        return open_data(shown, file, budget)
+
+
+def open_data(name: str, file: io.BufferedReader, budget: Budget) -> Layer | HiveFile:
+    """Return the layer or hive in *file*; raise GeneratorError if it is neither, or cannot be read."""
+    try:
+        if is_hive(file.peek(_HEAD)[:_HEAD]):
+            data = file.read(min(MAX_HIVE, budget.left) + 1)
+            budget.spend(name, len(data))
+            if len(data) > MAX_HIVE:
+                raise GeneratorError(f"{name}: a hive of more than {MAX_HIVE:,} bytes, which are read at most")
+            return HiveFile(name, data)
+        layer = _layer(name, file, budget)
+    except OSError as error:
+        raise GeneratorError(f"{name}: cannot be read: {error.strerror}") from error
     parts = {each.part for each in layer.damage}
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
@@ -190,6 +184,17 @@ def open_data(name: str, data: Buffer, budget: Budget) -> Layer | HiveFile:
             f"{name}: neither a layer, which is a tar, bare or compressed by gzip or zstd, nor a registry hive"
         )
     return layer
+
+
+def names(file: io.BufferedReader) -> Iterator[str]:
+    """Yield the names in the tar that *file* is, if it is one and not compressed, up to its damage."""
+    if is_hive(file.peek(_HEAD)[:_HEAD]):
+        return
+    try:
+        for entry in Untar(file):
+            yield entry.name
+    except TarError:
+        return
 
 
 def open_image(name: str, budget: Budget) -> Iterator[Image]:
@@ -225,10 +230,11 @@ def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -
 def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
     try:
         with described.open() as blob:
-            layer = _layer(described.name, _read_all(blob, described.name, budget), budget)
+            layer = _layer(described.name, blob, budget)
     except (OSError, ValueError) as error:
         fault(described.name, "blob", f"cannot be read: {getattr(error, 'strerror', None) or error}")
-        return Layer(described.name, b"", None, "", "", (), (Damage("layer", None, "it cannot be read"),))
+        nothing = Stored(budget.spool, 0, 0)
+        return Layer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
     wrong: list[Damage] = []
     if described.descriptor and described.descriptor.digest not in {layer.digest, ""}:
         wrong.append(Damage("layer", None, f"its digest is {layer.digest}, not as the manifest says"))
@@ -237,97 +243,85 @@ def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) ->
     return replace(layer, damage=(*layer.damage, *wrong))
 
 
-def _layer(name: str, data: Buffer, budget: Budget) -> Layer:
-    """Return the layer that *data* is, compressed or not."""
+def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
+    """Return the layer in *blob*, compressed or not; raise OSError if that cannot be read."""
     damage: list[Damage] = []
-    compressed = len(data) if data[:2] == _GZIP or data[:4] == _ZSTD else None
-    tar = data if compressed is None else _unpacked(name, data, damage, budget)
-    budget.spend(name, len(tar))
-    whole = not damage
+    size = blob.seek(0, io.SEEK_END)
+    blob.seek(0)
+    budget.check(name, size)
+    raw = Hashed(blob)
+    try:
+        compression, stream = _stream(name, io.BufferedReader(raw, CHUNK), damage)
+        if not compression:
+            blob.seek(0)
+            stream = blob  # its digest is that of the tar
+        tar, diff_id = _unpacked(name, stream, damage, budget, most_unpacked(size) if compression else None)
+        while raw.read(CHUNK):  # behind the damage
+            pass
+    except BombError as error:
+        raise GeneratorError(
+            f"{name}: {size:,} bytes unpack to more than {most_unpacked(size):,}, which no layer needs"
+        ) from error
+    entries = _entries(tar, damage, budget)
+    digest = raw.digest if compression else diff_id
+    return Layer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
+
+
+def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, Stream]:
+    """Return how *blob* is compressed, and the tar in it as a stream, which is empty if the first header is damaged."""
+    try:
+        return images.unpack(blob, name, careful=True)
+    except OSError as error:
+        if error.errno is not None:  # the blob cannot be read
+            raise
+        damage.append(Damage("gzip", 0, str(error)))
+        return "gzip", io.BytesIO()
+
+
+def _unpacked(name: str, stream: Stream, damage: list[Damage], budget: Budget, most: int | None) -> tuple[Stored, str]:
+    """Return what *stream* holds, up to its *damage*, and its digest if there is none.
+
+    Raise BombError if it holds more than *most* bytes, which is None for a bare tar.
+    """
+    start, tar = budget.spool.size, Hashed(stream)
+    tar.most = tar.most if most is None else most
+    whole = False
+    try:
+        while part := tar.read(CHUNK):
+            budget.check(name, tar.size)
+            budget.spool.write(part)
+        whole = not damage
+    except EOFError:
+        damage.append(_damaged(stream, "it ends too early"))
+    except (zlib.error, ValueError) as error:
+        damage.append(_damaged(stream, str(error)))
+    except OSError as error:
+        if error.errno is not None:  # the blob cannot be read
+            raise
+        damage.append(_damaged(stream, str(error)))
+    size = budget.spool.size - start
+    budget.spend(name, size)
+    return Stored(budget.spool, start, size), tar.digest if whole else ""
+
+
+def _damaged(stream: Stream, message: str) -> Damage:
+    return Damage("gzip", stream.offset, message) if isinstance(stream, Gunzip) else Damage("layer", None, message)
+
+
+def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[Entry, ...]:
+    """Return the entries of a *tar*, up to its *damage*."""
     entries: list[Entry] = []
     try:
-        for entry in Untar(_Tar(tar)):
+        for entry in Untar(Reading(tar)):
             if not budget.keep(entry):
                 raise TarError(entry.offset - BLOCK, f"its entries need more than {MAX_KEPT:,} bytes of memory")
             if entry.kind != GLOBAL:
                 entries.append(entry)
+            if entry.kind == FILE and entry.size > MAX_HIVE and is_hive(tar.part(entry.offset, _HEAD)):
+                message = f"{entry.name} is a hive of {entry.size:,} bytes, of which {MAX_HIVE:,} can be read"
+                damage.append(Damage("layer", None, message))
         if not (entries or len(tar)):
             raise TarError(0, "it is empty")
     except TarError as error:
         damage.append(Damage("tar", error.offset, str(error)))
-    diff_id = sha256(tar) if whole else ""
-    digest = diff_id if compressed is None else sha256(data)
-    return Layer(name, tar, compressed, digest, diff_id, tuple(entries), tuple(damage))
-
-
-def _unpacked(name: str, data: Buffer, damage: list[Damage], budget: Budget) -> Buffer:
-    """Return what the compressed *data* holds, up to its *damage*."""
-    try:
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
-            for part in _zstd(name, data, damage) if data[:4] == _ZSTD else _gunzip(data, damage):
-                budget.check(name, out.tell() + len(part))
-                out.write(part)
-            size = out.tell()
-            out.seek(0)
-            return _whole(out, size)
-    except OSError as error:
-        raise GeneratorError(f"{name}: cannot be unpacked to a temporary file: {error.strerror}") from error
-
-
-def _gunzip(data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
-    """Yield what a gzip file of one member or several holds (RFC 1952), up to the byte that is damaged."""
-    at, unpacker, step, begun = 0, zlib.decompressobj(wbits=31), _CHUNK, True
-    while at < len(data):
-        before, chunk = unpacker.copy(), data[at : at + step]
-        try:
-            part = unpacker.decompress(chunk)
-        except zlib.error as error:
-            if step == 1:
-                damage.append(Damage("gzip", at, str(error)))
-                return
-            unpacker, step = before, 1  # nothing of this chunk was had: take it byte by byte
-            continue
-        at += len(chunk)
-        yield part
-        if unpacker.eof:
-            at -= len(unpacker.unused_data)
-            if not any(data[at : at + _CHUNK]) and at < len(data):
-                return  # zeros behind the last member, as tapes have them
-            unpacker, begun = zlib.decompressobj(wbits=31), False
-        else:
-            begun = True
-    if begun:
-        damage.append(Damage("gzip", at, "it ends too early"))
-
-
-def _zstd(name: str, data: Buffer, damage: list[Damage]) -> Iterator[bytes]:
-    """Yield what a zstd file holds; raise GeneratorError where this Python cannot read it."""
-    import io
-
-    stream = images.unpack(io.BufferedReader(io.BytesIO(data[:])), name)[1]
-    try:
-        while part := stream.read(_CHUNK):
-            yield part
-    except (OSError, EOFError, ValueError) as error:
-        damage.append(Damage("layer", None, str(error)))
-
-
-def _read_all(blob: IO[bytes], name: str, budget: Budget) -> Buffer:
-    """Return a copy of *blob*, whose bytes are not spent yet."""
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
-        while part := blob.read(_CHUNK):
-            budget.check(name, out.tell() + len(part))
-            out.write(part)
-        size = out.tell()
-        out.seek(0)
-        return _whole(out, size)
-
-
-def _whole(file: IO[bytes], size: int) -> Buffer:
-    """Return the *size* bytes of *file*, which is ours, mapped into memory if they are many."""
-    if size > _IN_MEMORY:
-        try:
-            return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):
-            pass  # not every file system can
-    return file.read(size)
+    return tuple(entries)

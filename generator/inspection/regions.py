@@ -9,20 +9,23 @@ an entry without a header. Offsets and lengths are in bytes.
 Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 """
 
-import io
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 
 from ..hives import structures as s
-from ..hives.reader import Node, Reading, Visit
-from ..hives.spans import Part, Spans, make_part
+from ..hives.reader import Node, Visit, read
+from ..hives.reader import Reading as HiveReading
+from ..hives.spans import Part, Span, Spans, make_part
 from ..oci import untar
 from ..oci.tar import BLOCK
 from ..oci.untar import TarError, Untar
-from .opened import Damage, is_hive
+from .opened import MAX_HIVE, Damage, is_hive
+from .spool import CHUNK, Reading, Stored
+
+_HEAD: Final = s.BASE + 4  # bytes that tell a hive
 
 
 def _text(name: str, size: int, meaning: str = "") -> s.Field:
@@ -108,7 +111,7 @@ class Entry:
     size: int
     told: untar.Entry | None
     nodes: tuple[Node, ...] | None
-    reading: Reading | None
+    reading: HiveReading | None
 
     @property
     def path(self) -> str:
@@ -116,22 +119,34 @@ class Entry:
         return self.told.name.rstrip("/") if self.told else ""
 
 
+class _Hive(NamedTuple):
+    """A hive that is read when it is asked for: its first byte, and how many it has."""
+
+    start: int
+    size: int
+
+
 class Regions(Sequence[Region]):
     """The regions of a tar or hive in the order of its bytes; those of hives stay packed, as the spans they are.
 
     *damage* says where and why the tar could not be read to its end; it is None where it could.
+
+    If *lazy*, hives are read when at() and parts() come to them, and one is held at a time. By number, each is one
+    region then, and its entry has no keys.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | Stored, *, lazy: bool = False) -> None:
         """Read *data*, a tar or a bare hive, as far as it can be read."""
+        self._lazy = lazy
+        self._last: tuple[_Hive, Spans] | None = None
         self.data = data
         self.entries: list[Entry] = []
         self.damage: Damage | None = None
         self._firsts = array("Q")  # of each block the number of its first region
         self._offsets = array("Q")
-        self._blocks: list[s.Structure | Spans] = []
+        self._blocks: list[s.Structure | Spans | _Hive] = []
         self._count = 0
-        if is_hive(data):
+        if is_hive(data[:_HEAD]):
             self._add_entry(0, 0, len(data), None)
         else:
             self._read_tar()
@@ -150,12 +165,30 @@ class Regions(Sequence[Region]):
             return [self[i] for i in range(*index.indices(self._count))]
         index = range(self._count)[index]
         block = bisect_right(self._firsts, index) - 1
+        what = self._blocks[block]
+        return self._region(block, what[index - self._firsts[block]] if isinstance(what, Spans) else None)
+
+    def _region(self, block: int, span: Span | None) -> Region:
+        """Return the region that a *block* is, or a *span* of the hive that it is."""
         start, what = self._offsets[block], self._blocks[block]
-        if isinstance(what, Spans):
-            span = what[index - self._firsts[block]]
+        if span is not None:
             return Region(start + span.offset, span.length, span.structure, span.owner and start + span.owner)
         end = self._offsets[block + 1] if block + 1 < len(self._offsets) else len(self.data)
-        return Region(start, end - start, what, 0)
+        return Region(start, end - start, what if isinstance(what, s.Structure) else CONTENT, 0)
+
+    def _found(self, offset: int) -> tuple[int, s.Structure | Spans]:
+        """Return the number of the block that the byte at *offset* belongs to, and what that is."""
+        block = bisect_right(self._offsets, offset) - 1
+        what = self._blocks[block]
+        if not isinstance(what, _Hive):
+            return block, what
+        if self._last is None or self._last[0] != what:
+            self._last = None  # before the next is read
+            spans = read(self.data[what.start : what.start + what.size], spans=True).spans
+            if spans is None:
+                raise RuntimeError("the reader was asked for spans")
+            self._last = what, spans
+        return block, self._last[1]
 
     def index(self, offset: object, start: int = 0, stop: int | None = None) -> int:  # noqa: ARG002 - Sequence's
         """Return the number of the region that the byte at *offset* belongs to; raise IndexError if there is none."""
@@ -167,7 +200,10 @@ class Regions(Sequence[Region]):
 
     def at(self, offset: int) -> Region:
         """Return the region that the byte at *offset* belongs to; raise IndexError if there is none."""
-        return self[self.index(offset)]
+        if not 0 <= offset < len(self.data):
+            raise IndexError(offset)
+        block, what = self._found(offset)
+        return self._region(block, what.at(offset - self._offsets[block]) if isinstance(what, Spans) else None)
 
     def entry_at(self, offset: int) -> Entry | None:
         """Return the entry whose headers or content the byte at *offset* belongs to, or None."""
@@ -176,16 +212,16 @@ class Regions(Sequence[Region]):
 
     def parts(self, region: Region) -> Iterator[Part]:
         """Yield the fields that *region* consists of, from its first byte to its last, with offsets in the tar."""
-        block = bisect_right(self._offsets, region.offset) - 1
-        what, start = self._blocks[block], self._offsets[block]
+        block, what = self._found(region.offset)
+        start = self._offsets[block]
         if isinstance(what, Spans):
             for part in what.parts(what.at(region.offset - start)):
                 yield replace(part, offset=start + part.offset)
             return
-        at = region.offset
-        fields = what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),)
-        for field in fields:
-            yield make_part(field, self.data, at)
+        raw = self.data[start : start + min(region.length, BLOCK)]  # of more bytes the first are told
+        at = 0
+        for field in what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),):
+            yield replace(make_part(field, raw, at), offset=start + at)
             at += field.size
 
     def shape(self, region: Region) -> int:
@@ -193,14 +229,13 @@ class Regions(Sequence[Region]):
 
         That is the count times 4, plus 2 where data is in place, plus 1 where a name is in Latin-1.
         """
-        block = bisect_right(self._offsets, region.offset) - 1
-        what = self._blocks[block]
+        block, what = self._found(region.offset)
         if not isinstance(what, Spans):
             return 0
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
         return min(count, region.length + 1) << 2 | in_place << 1 | latin  # more of it would not fit either
 
-    def _add(self, offset: int, what: s.Structure | Spans) -> None:
+    def _add(self, offset: int, what: s.Structure | Spans | _Hive) -> None:
         """Let *what* begin at *offset*, where all before it ends."""
         self._firsts.append(self._count)
         self._offsets.append(offset)
@@ -208,30 +243,33 @@ class Regions(Sequence[Region]):
         self._count += len(what) if isinstance(what, Spans) else 1
 
     def _add_entry(self, offset: int, content: int, size: int, told: untar.Entry | None) -> None:
-        held = self.data[content : content + size]
+        size = max(0, min(size, len(self.data) - content))
+        hive = size <= MAX_HIVE and is_hive(self.data[content : content + min(size, _HEAD)])
         nodes = reading = None
-        if is_hive(held):
-            visit = Visit(held, spans=True)
+        if hive and not self._lazy:
+            visit = Visit(self.data[content : content + size], spans=True)
             nodes, reading = tuple(visit.nodes()), visit.reading()
-        self.entries.append(Entry(offset, content, len(held), told, nodes, reading))
-        if held:
+        self.entries.append(Entry(offset, content, size, told, nodes, reading))
+        if hive and self._lazy:
+            self._add(content, _Hive(content, size))
+        elif size:
             self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
     def _read_tar(self) -> None:
         end = 0
         try:
-            for entry in Untar(io.BytesIO(self.data)):
+            for entry in Untar(Reading(self.data)):
                 if entry.kind != untar.GLOBAL:
                     end = self._add_told(entry, end)
         except TarError as error:
             self.damage = Damage("tar", error.offset, str(error))
-        rest = self.data[end:]
-        blocks = rest[: 2 * BLOCK] if rest.strip(b"\0") else rest
-        if blocks and not blocks.strip(b"\0"):
+        count = zeros(self.data, end, len(self.data))
+        if end + count < len(self.data):
+            count = 2 * BLOCK if count >= 2 * BLOCK else 0
+        if count:
             self._add(end, TAR_END)
-            end += len(blocks)
-        if end < len(self.data):
-            self._add(end, s.UNREAD)
+        if end + count < len(self.data):
+            self._add(end + count, s.UNREAD)
 
     def _add_told(self, entry: untar.Entry, end: int) -> int:
         """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
@@ -245,3 +283,15 @@ class Regions(Sequence[Region]):
         if padding:
             self._add(after, PADDING)
         return after + padding
+
+
+def zeros(data: bytes | Stored, at: int, end: int) -> int:
+    """Return how many zeros there are in *data* from byte *at* on, up to *end*."""
+    here = at
+    while here < end:
+        block = data[here : min(here + CHUNK, end)]
+        rest = block.lstrip(b"\0")
+        here += len(block) - len(rest)
+        if rest:
+            break
+    return here - at

@@ -11,13 +11,12 @@ from typing import Final
 
 from .. import console, files, manifest, unchanged
 from ..console import Say
-from ..errors import EXIT_OK, GeneratorError
+from ..errors import EXIT_OK, GeneratorError, visible
 from ..git import git
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
-from ..reading import read_file
 from .naming import open_all
-from .opened import Budget, HiveFile, Image, Layer, Opened
+from .opened import Budget, HiveFile, Image, Layer, Opened, regular
 from .regions import Regions
 from .report_map import byte_map
 from .report_page import Facts, History, Revision, Subject, page
@@ -25,9 +24,10 @@ from .tree import image_facts
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
-MAX_BYTES: Final = 64 << 20  # of all tars and hives; a page of more is none that a browser shows
+MAX_BYTES: Final = 16 << 20  # of all tars and hives; a page of more takes hundreds of MiB to make and to show
 MAX_REVISIONS: Final = 200
 SHOWN: Final = "scratch"  # the layer that a report begins with, and whose map stands in README
+_HEAD: Final = 4096  # bytes that a report is told by
 _OURS: Final = re.compile(  # how each report begins, up to its mark
     rb'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     rb'<meta http-equiv="Content-Security-Policy" content="[^"<>\n]*">\n'
@@ -52,7 +52,7 @@ def report(
     where something cannot be read or is too large, and where a file that is no report stands in the place.
     """
     target = Path(to or DEFAULT)
-    if target.exists() and not _OURS.match(read_file(target, str(target), 4 * MAX_BYTES)):
+    if target.exists() and not _is_ours(target):
         raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
     subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None
@@ -60,11 +60,16 @@ def report(
     files.replace({target: page(root / "templates", title, subjects, sizes)})
     for subject in subjects:
         for line in subject.damage:
-            note(f"{subject.name}: {line}")
+            note(f"{subject.name}: {visible(line)}")
     say(f"wrote {target}")
     if show and not webbrowser.open(target.absolute().as_uri()):
         note(f"there is no browser to open; open {target} in one")
     return EXIT_OK
+
+
+def _is_ours(target: Path) -> bool:
+    with regular(target, str(target)) as file:
+        return _OURS.match(file.read(_HEAD)) is not None
 
 
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
@@ -89,8 +94,8 @@ def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
     subjects = []
     for opened in open_all(root, what, budget):
         for part, facts in _parts(opened):
-            data = part.data if isinstance(part, HiveFile) else part.tar
-            subjects.append(_subject(part, bytes(data), facts))
+            data = part.data if isinstance(part, HiveFile) else part.tar[:]
+            subjects.append(_subject(part, data, facts))
     return subjects
 
 

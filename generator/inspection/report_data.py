@@ -90,7 +90,7 @@ def subject(name: str, regions: Regions) -> dict[str, Any]:
     return {
         "name": name,
         "size": len(regions.data),
-        **_stored(regions.data, hidden),
+        **_stored(regions.data[:], hidden),
         "kinds": list(kinds),
         "shapes": shapes.tolist(),
         "lengths": lengths.tolist(),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jinja2
 
-from ..errors import GeneratorError, printable, shorten
+from ..errors import GeneratorError, shorten, visible
 
 _MOST_TEXT: Final = 400  # characters of what a layer says that stand in a page itself
 
@@ -34,4 +34,4 @@ def render(templates: Path, name: str, context: Mapping[str, Any]) -> bytes:
 
 def plain(text: object) -> str:
     """Return *text* as one line in which nothing is unseen or turns the rest around, cut where it is long."""
-    return printable(shorten(str(text), _MOST_TEXT)).replace("\t", "\\t")
+    return visible(shorten(str(text), _MOST_TEXT))

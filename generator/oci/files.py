@@ -6,13 +6,13 @@ rendered from these facts, and docs/layer-on-top.md says what they mean for the 
 """
 
 import base64
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from .. import toml
 from ..errors import GeneratorError
 from ..security import descriptor, sddl
 
@@ -140,7 +140,7 @@ def facts() -> Facts:
 def parse(raw: bytes, shown: str) -> Facts:
     """Return the facts of a TOML document; *shown* is its path in errors."""
     try:
-        found = msgspec.convert(tomllib.loads(raw.decode("utf-8")), Facts)
+        found = msgspec.convert(toml.parse(raw, shown), Facts)
         found.compiled()
         found.reasons()
     except (ValueError, KeyError) as error:

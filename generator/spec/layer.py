@@ -7,7 +7,6 @@ one line: file, TOML key path, what is wrong, what would be right.
 
 import re
 import struct
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from .. import toml
 from ..errors import GeneratorError, brief, shorten
 from ..hives import model
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
@@ -30,18 +30,6 @@ MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what ex
 MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
-
-# tomllib takes time and memory by the square of a dotted key's parts; these are more than any key here has.
-MAX_PARTS = 64
-# What a TOML document's dots may stand in, and what ends each; every match takes time by its length alone.
-_TOKENS = re.compile(rb'"""|\'\'\'|"|\'|#|[.=\n,\[\]{}]')
-_ENDS = {
-    b'"""': re.compile(rb'(?:[^"\\]|\\.|"(?!""))*+"""', re.DOTALL),
-    b"'''": re.compile(rb"(?:[^']|'(?!''))*+'''"),
-    b'"': re.compile(rb'(?:[^"\\\n]|\\.)*+"'),
-    b"'": re.compile(rb"[^'\n]*+'"),
-    b"#": re.compile(rb"[^\n]*+"),
-}
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
@@ -117,35 +105,9 @@ def load(path: Path, shown: str) -> Layer:
     return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
-def _line_of_many_parts(raw: bytes) -> int | None:
-    """Return the line of the first key of more than MAX_PARTS parts, or None; text and comments are passed over."""
-    at = dots = 0
-    while found := _TOKENS.search(raw, at):
-        token, at = found[0], found.end()
-        if token in _ENDS:
-            end = _ENDS[token].match(raw, at)
-            if end is None:
-                return None  # tomllib refuses what does not end, and reads nothing behind it
-            at = end.end()
-        else:
-            dots = dots + 1 if token == b"." else 0
-            if dots > MAX_PARTS:
-                return raw.count(b"\n", 0, at) + 1
-    return None
-
-
 def parse(name: str, raw: bytes, shown: str) -> Layer:
     """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
-    if (line := _line_of_many_parts(raw)) is not None:
-        raise GeneratorError(f"{shown}: line {line}: more than {MAX_PARTS} words joined by dots; a key has far fewer")
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise GeneratorError(f"{shown}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise GeneratorError(f"{shown}: not TOML: {error}") from error
-    except (RecursionError, ValueError) as error:  # nesting beyond Python's stack, integers beyond its digits
-        raise GeneratorError(f"{shown}: not a specification: {error}; nest less, use smaller numbers") from error
+    document = toml.parse(raw, shown)
     try:
         record = msgspec.convert(document, _Layer)
     except msgspec.ValidationError as error:

@@ -17,8 +17,8 @@ import pytest
 from layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
 
 from generator.errors import GeneratorError
-from generator.image import opened
-from generator.imagecheck import command, image, layer, tree
+from generator.image import bounded, opened
+from generator.imagecheck import command, image, tree
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -66,7 +66,7 @@ def bomb(size: int) -> bytes:
 
 @pytest.mark.usefixtures("_bounded")
 def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "_FREE", 1 << 22)
+    monkeypatch.setattr(bounded, "_FREE", 1 << 22)
     layout = Layout(tmp_path, [base(), b""])
     layout.blobs[1] = bomb(64 << 20)
     layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": len(layout.blobs[1])}
@@ -79,7 +79,7 @@ def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, m
 def test_what_a_layer_may_unpack_to_goes_by_its_real_size(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layer, "_FREE", 1 << 22)
+    monkeypatch.setattr(bounded, "_FREE", 1 << 22)
     layout = Layout(tmp_path / "image", [base(), b""])
     layout.blobs[1] = bomb(64 << 20)
     layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 1 << 40}
@@ -100,13 +100,13 @@ def test_a_blob_is_read_no_further_than_its_descriptor_says(tmp_path: Path) -> N
     layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 5000}
     with pytest.MonkeyPatch.context() as patch:
         read: list[int] = []
-        readinto = layer._Hashed.readinto
+        readinto = bounded.Hashed.readinto
 
-        def count(self: layer._Hashed, buffer: bytearray) -> int:
+        def count(self: bounded.Hashed, buffer: bytearray) -> int:
             read.append(len(buffer))
             return readinto(self, buffer)
 
-        patch.setattr(layer._Hashed, "readinto", count)
+        patch.setattr(bounded.Hashed, "readinto", count)
         status, said = check(layout.write())
     assert (status, "says 5,000 bytes, and there are more" in said) == (1, True)
     assert sum(read) < 1 << 22

@@ -18,7 +18,7 @@ from generator import console
 from generator.builder.wire import ROOT
 from generator.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
-from generator.inspection import opened
+from generator.inspection import opened, spool
 
 BLOB = (ROOT / "output/layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)
@@ -51,7 +51,7 @@ def test_a_gzip_is_shown_up_to_the_byte_that_is_wrong(tmp_path: Path) -> None:
 def test_several_members_are_one_gzip_and_what_follows_is_damage(tmp_path: Path) -> None:
     for data, status in (
         (gzip.compress(TAR[:1000]) + gzip.compress(TAR[1000:]), 0),
-        (BLOB + bytes(1000), 0),
+        (BLOB + bytes(1000), 1),
         (BLOB + b"more", 1),
         (BLOB + BLOB[:30], 1),
     ):
@@ -184,12 +184,15 @@ def test_the_entries_of_a_layer_take_memory_up_to_a_limit(tmp_path: Path, monkey
 def test_a_file_that_is_cut_short_while_it_is_looked_at_is_shown_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "_IN_MEMORY", 1 << 16)
-    content = bytes(range(256)) * (1 << 13)
+    monkeypatch.setattr(spool, "_IN_MEMORY", 1 << 16)
+    content = tar([("Files/a", bytes(range(256)) * (1 << 13), {}), ("Files/zeros", bytes(1 << 20), {})])
     (tmp_path / "layer").write_bytes(content)
-    data = opened.open_file(tmp_path / "layer", "layer", opened.everything())
+    layer = opened.open_file(tmp_path / "layer", "layer", opened.everything())
     os.truncate(tmp_path / "layer", 0)
-    assert data[:] == content
+    assert isinstance(layer, opened.Layer)
+    assert layer.tar[:] == content
+    assert layer.tar[1 << 21 :] == content[1 << 21 :]
+    assert b"".join(layer.tar.chunks()) == content
 
 
 def test_memory_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

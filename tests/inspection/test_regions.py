@@ -46,7 +46,7 @@ def test_every_byte_of_a_committed_layer_is_of_a_known_structure(layer: str) -> 
     assert_all_told(regions)
     assert not regions.damage
     assert not {region.group for region in regions} & {"unread", "content"}
-    with tarfile.open(fileobj=io.BytesIO(regions.data)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(regions.data[:])) as tar:
         assert [(entry.path, entry.content, entry.size) for entry in regions.entries] == [
             (member.name, member.offset_data, member.size) for member in tar
         ]
