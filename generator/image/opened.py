@@ -135,15 +135,12 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
         if Path(path).is_dir():
             forms = {"oci:": "oci-layout", "dir:": "manifest.json"}
             form = next((form for form, file in forms.items() if (Path(path) / file).exists()), "")
-            return GeneratorError(
-                f"{name}: a folder, which may be an image as {form}{path}"
-                if form
-                else f"{name}: no image; give {_FORMS}"
-            )
+            hint = f"hint: {form}{path}" if form else f"give {_FORMS}"
+            return GeneratorError(f"{name}: not an image: a folder; {hint}")
         what, hint = sniff.describe(beginning(Path(path)) if start is None else start)
     except OSError as error:
         return GeneratorError(f"{name}: cannot be read: {error.strerror}")
-    return GeneratorError(f"{name}: {what}, not an image; {hint.format(path)}")
+    return GeneratorError(f"{name}: not an image: {what}; hint: {hint.format(path)}")
 
 
 def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, Stream]:

@@ -59,6 +59,7 @@ class Reader(NamedTuple):
         everything = self._index(self._must_read("index.json"), f"{self.name}: index.json")
         where = f"{self.name}: oci-layout"
         raw = self._read("oci-layout", where, "layout")
+        self._once("oci-layout", where)
         layout = self._document(raw, Layout, where) if raw is not None else None
         if layout is not None and layout.version != _VERSION:
             self.fault(where, "layout", f"the version is {brief(layout.version)}")
@@ -69,8 +70,14 @@ class Reader(NamedTuple):
             wanted = [
                 each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
             ]
-            if not wanted and reference.startswith("@") and (within := self._gathered(everything, reference[1:])):
-                return within
+            if not wanted and reference.startswith("@"):
+                passed: list[tuple[str, str]] = []
+                own = self._replace(skip=self.skip and (lambda *told: passed.append(told)))
+                within = own._gathered(everything, reference[1:])
+                for where, why in passed:
+                    self._skip(where, why)
+                if within or passed:
+                    return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; {_listed(names)}")
@@ -134,6 +141,7 @@ class Reader(NamedTuple):
         faults: list[tuple[str, str, str]] = []
         own = self._replace(fault=lambda *told: faults.append(told))
         raw = own._read(saved.config, f"{self.name}: {saved.config}")
+        own._once(saved.config, f"{self.name}: {saved.config}")
         config = own._document(raw, Config, f"{self.name}: {saved.config}") if raw is not None else None
         if config is not None and self.skip and is_foreign(config.os):
             self._skip(f"{self.name}: {shorten(saved.config)}", called(config))
@@ -311,11 +319,13 @@ class Reader(NamedTuple):
         if self.room[0] < 0:
             self.fault(where, "document", f"all documents have more than {MAX_DOCUMENTS:,} bytes together")
             return None
-        self._once(path, where)
         return data
 
     def _once(self, path: str, where: str) -> None:
-        """Add a fault if an archive has a file more than once: which one is read depends on who reads it."""
+        """Add a fault if an archive has a file more than once, for clients differ on which one they read.
+
+        Not for blobs of a layout, whose content is what their name says.
+        """
         other = self.store.another(path)
         if other:
             self.fault(where, "two-faces", f"the archive has it twice, as {brief(other)} too")

@@ -361,5 +361,5 @@ def test_a_name_that_no_file_can_have_is_an_error_that_hides_no_image(name: str,
 
 def test_a_folder_without_a_transport_is_an_error_that_names_it(tmp_path: Path) -> None:
     Layout(tmp_path, [base()]).write()
-    with pytest.raises(GeneratorError, match=f"{tmp_path}: a folder, which may be an image as oci:{tmp_path}$"):
+    with pytest.raises(GeneratorError, match=f"{tmp_path}: not an image: a folder; hint: oci:{tmp_path}$"):
         check(str(tmp_path))

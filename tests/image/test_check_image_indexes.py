@@ -90,6 +90,15 @@ def test_a_layout_may_hold_an_image_for_linux_beside_whose_index_says_nothing(la
     assert (status, said[0].endswith("passed over: linux/amd64"), len(said)) == (0, True, 2)
 
 
+def test_an_image_for_another_system_that_is_named_by_its_digest_is_refused(layout: Layout) -> None:
+    entry = linux(layout) | {"platform": LINUX}
+    name = f"{indexed(layout, entry).removesuffix(':t')}@{entry['digest']}"
+    status, said = lines(name)
+    assert (status, said[0].partition("; ")[0], len(said)) == (1, f"{name}: refused: no image for Windows", 1)
+    with pytest.raises(GeneratorError, match="the layout has no "):
+        lines(name[:-1] + ("0" if name[-1] != "0" else "1"))
+
+
 @pytest.mark.parametrize("platform", [LINUX, None])
 def test_an_index_without_an_image_for_windows_is_refused_in_one_line(
     platform: dict[str, str] | None, layout: Layout
@@ -227,24 +236,41 @@ def test_an_archive_for_docker_that_has_a_layer_twice_is_refused(tmp_path: Path)
         assert (status, sum("(two-faces; " in line for line in said)) == (1, 1)
 
 
+def test_an_archive_of_a_layout_may_have_a_blob_twice(layout: Layout, tmp_path: Path) -> None:
+    layout.write()
+    again = [Part(f"blobs/sha256/{sha256(each)[7:]}", each, records={}) for each in layout.blobs]
+    assert lines(archived(layout, tmp_path / "x.tar", *again))[0] == 0
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "./Manifest.json"])
+def test_an_archive_for_docker_with_two_lists_is_refused(name: str, layout: Layout, tmp_path: Path) -> None:
+    layout.write()
+    config, layers = layout.manifest["config"]["digest"], [each["digest"] for each in layout.manifest["layers"]]
+    parts = docker(config, layers), docker(config, layers[:1])._replace(name=name)
+    for order in (parts, parts[::-1]):
+        archive = archived(layout, tmp_path / "x.tar", *order, drop=("oci-layout",))
+        status, said = lines(archive.replace("oci-archive", "docker-archive"))
+        assert (status, sum("manifest.json: refused: the archive has it twice" in line for line in said)) == (1, 1)
+
+
 # ---------------------------------------------------------------------------------------------
 # Files that are no images
 
 HIVE = b"regf" + bytes(24)
 FILES = {
-    "x.tar.gz": (b"\x1f\x8b\x08\0", "a gzip file, not an image; unpack it, .*gunzip -k "),
+    "x.tar.gz": (b"\x1f\x8b\x08\0", "not an image: a gzip file; hint: unpack it .*gunzip -k "),
     "x.reg": ("\ufeffWindows Registry Editor Version 5.00\r\n".encode("utf-16-le"), "registry export .*reg save"),
     "old.reg": (b"REGEDIT4\r\n\r\n[HKEY_LOCAL_MACHINE\\X]", "registry export .*reg save"),
     "SAM.LOG1": (HIVE + b"\6\0\0\0", "a transaction log of a registry hive"),
-    "SAM": (HIVE + bytes(4), "a registry hive, .*check-hive"),
+    "SAM": (HIVE + bytes(4), "a registry hive; hint: winscratch check-hive "),
     "program": (b"\x7fELF\2\1\1", "a program for Linux"),
-    "x.exe": (b"MZ\x90\0", "a program for Windows, .*winscratch image "),
+    "x.exe": (b"MZ\x90\0", "a program for Windows; .*winscratch image "),
     "x.zip": (b"PK\x03\x04", "a zip file"),
     "x.wim": (b"MSWIM\0\0\0", "WIM"),
-    "x.tar": (tarred([*ROOTS]), "a tar, not an image; give oci-archive:"),
-    "index.json": (b"{}", "a JSON document, not an image; give the layout"),
+    "x.tar": (tarred([*ROOTS]), "a tar; hint: give oci-archive:"),
+    "index.json": (b"{}", "a JSON document; hint: give the layout"),
     "empty": (b"", "an empty file"),
-    "notes": (b"some text", "an unknown file, not an image; give oci:DIR"),
+    "notes": (b"some text", "an unknown file; hint: give oci:DIR"),
 }
 
 

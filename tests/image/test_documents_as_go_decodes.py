@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents are decoded as the types of clients decode them: every mutated one against Go itself.
 
-For more than the tests' share: python tests/image/test_documents_as_go_decodes.py COUNT [SEED]
+For more of them: PYTHONPATH=.:tests python tests/image/test_documents_as_go_decodes.py COUNT [SEED]
 """
 
 import base64
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from document_mutations import WHOLE, mutated
-from support import need
+from imagery import go_tool
 
 from generator.image.documents import Config, Descriptor, Index, Layout, Manifest, read, read_saved
 
-PROGRAM = Path(__file__).resolve().parents[1] / "go"
 COUNT = 1500
 
 
@@ -85,16 +83,9 @@ def _plain(value: Any) -> Any:
     return [] if value is None else value
 
 
-def build(folder: Path) -> Path:
-    """Build the program that decodes with Go's types."""
-    program = folder / "documents"
-    subprocess.run([need("go"), "build", "-o", str(program), "./documents"], cwd=PROGRAM, check=True, timeout=900)
-    return program
-
-
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("go"))
+def program() -> Path:
+    return go_tool("./documents")
 
 
 def test_whole_documents_are_taken_by_both(program: Path) -> None:
@@ -137,8 +128,7 @@ def _with(whole: Any, way: tuple[Any, ...], value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        made = list(mutated(int(sys.argv[2]) if len(sys.argv) > 2 else 1, int(sys.argv[1])))
-        different = differences(build(Path(folder)), made)
-        print(*different[:20], sep="\n")
-        print(f"{len(made):,} documents, {len(different):,} differences")
+    made = list(mutated(int(sys.argv[2]) if len(sys.argv) > 2 else 1, int(sys.argv[1])))
+    different = differences(go_tool("./documents"), made)
+    print(*different[:20], sep="\n")
+    print(f"{len(made):,} documents, {len(different):,} differences")
