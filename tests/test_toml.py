@@ -116,12 +116,13 @@ def test_every_reader_of_toml_has_the_one_guard(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     for name in ("config.toml", lists.NAME):
         (tmp_path / name).write_text(text)
-    for read in (
+    readers: tuple[Callable[[], object], ...] = (
         lambda: layer.parse("x", text.encode(), "x"),
         lambda: files.parse(text.encode(), "x"),
         lambda: options.read(tmp_path / "config.toml"),
         lambda: lists.read(tmp_path),
-    ):
+    )
+    for read in readers:
         with pytest.raises(GeneratorError, match="line 1: more than 64 words joined by dots"):
             read()
     found = [path for path in (ROOT / "generator").rglob("*.py") if "tomllib.load" in path.read_text("utf-8")]

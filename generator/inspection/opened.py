@@ -10,7 +10,6 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import getsizeof
@@ -47,10 +46,6 @@ class Budget:
         self.kept = MAX_KEPT  # bytes of memory for entries
         self.layers: dict[str, Layer] = {}
         self.spool = Spool()
-
-    def copy(self) -> "Budget":
-        """Return one that is spent as far, for what may turn out to be another thing."""
-        return copy(self)
 
     def check(self, name: str, size: int) -> None:
         """Raise GeneratorError, naming *name*, where *size* bytes are too many."""
