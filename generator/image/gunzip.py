@@ -30,7 +30,8 @@ class Gunzip(io.RawIOBase):
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
-        self._member = None if self._ended() else self._begun()
+        self._member: zlib._Decompress | None = None
+        self._begins = True
 
     @property
     def offset(self) -> int:
@@ -43,6 +44,9 @@ class Gunzip(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        if self._begins:  # not earlier, so that whoever opens a damaged file can say so as they read it
+            self._member = None if self._ended() else self._begun()
+            self._begins = False
         while self._member is not None and len(buffer):
             if self._member.eof:
                 self._member = None if self._ended() else self._begun()
