@@ -147,7 +147,10 @@ def _check_family(name: str, manifest: Manifest, kind: str | None, findings: Fin
     places = {"the configuration": manifest.config, **{f"layers[{n}]": each for n, each in enumerate(manifest.layers)}}
     for what, each in places.items():
         if each.media_type in known and each.media_type.startswith(OCI) != whose:
-            findings.add(name, "mixed", f"{what} is {each.media_type}, in {first}")
+            refused = (
+                each is manifest.config
+            ) == whose  # OCI's with Docker's configuration, Docker's with OCI's layers
+            findings.add(name, "mixed" if refused else "mixed-taken", f"{what} is {each.media_type}, in {first}")
 
 
 def _check_config(image: Image, config: Config, findings: Findings) -> None:

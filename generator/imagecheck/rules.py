@@ -74,7 +74,12 @@ RULES: Final[dict[str, Rule]] = {
     "size": _refused("a descriptor has the blob's size", "oci descriptor"),
     "media-type": _refused("a media type is one that OCI or Docker define for this place", "oci media-types"),
     "mixed": _refused(
-        "a manifest, its configuration and its layers are all of OCI's types or all of Docker's", "containers/image"
+        "Docker's manifest has layers of Docker's types, and OCI's has OCI's configuration: skopeo and podman refuse "
+        "any other, though containerd takes it",
+        "containers/image",
+    ),
+    "mixed-taken": _unusual(
+        "a manifest, its configuration and its layers are all of OCI's types or all of Docker's", "oci media-types"
     ),
     "compression": _refused("a layer is compressed as its media type says", "oci layer"),
     "schema": _refused("the schema version is 2", "oci manifest"),
