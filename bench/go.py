@@ -9,7 +9,7 @@ from pathlib import Path
 
 from table import show
 
-TESTS = Path(__file__).absolute().parents[1] / "tests/go"
+TESTS = Path(__file__).absolute().parents[1] / "tests/languages/go"
 GOALS = {"Read": 300, "PushReady": 5000}
 LINE = re.compile(r"^Benchmark(\w+)/(\w+)-?\d*\s+\d+\s+([\d.]+) ns/op\s+(\d+) B/op\s+(\d+) allocs/op$", re.MULTILINE)
 

@@ -21,7 +21,7 @@ from table import show
 PROJECT = Path(__file__).absolute().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests/hives")]
 
-from maker import Node, make, text  # noqa: E402 (found only once the path is set)
+from helpers.hive_maker import Node, make, text  # noqa: E402 (found only once the path is set)
 
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value  # noqa: E402
 

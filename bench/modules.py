@@ -140,7 +140,7 @@ def go(folder: Path, rounds: int) -> None:
     imgutil = Path(
         subprocess.run(
             ["go", "list", "-f", "{{.Dir}}", "github.com/buildpacks/imgutil/layer"],
-            cwd=PROJECT / "tests/go",
+            cwd=PROJECT / "tests/languages/go",
             check=True,
             stdout=subprocess.PIPE,
             text=True,

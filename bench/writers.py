@@ -79,7 +79,7 @@ def program_seconds(program: Path, which: str, number: int) -> float:
 def built(folder: Path) -> tuple[Path, Path]:
     """Return the Go and the C program."""
     go, c = folder / "go", folder / "c"
-    subprocess.run(["go", "build", "-o", go, "./bench"], cwd=ROOT / "tests/go", check=True)
+    subprocess.run(["go", "build", "-o", go, "./bench"], cwd=ROOT / "tests/languages/go", check=True)
     sources = [ROOT / "bench/files.c", ROOT / "output/c/windows_files.c"]
     flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", str(ROOT / "output/c")]
     subprocess.run(["gcc", *flags, *sources, "-larchive", "-o", c], check=True)

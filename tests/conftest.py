@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from copying import commit, git
+from helpers.support import BUILDER, HANG, StandIn, wait_until
+from helpers.vendoring import commit, git
 from hypothesis import HealthCheck, settings
-from support import BUILDER, HANG, StandIn, wait_until
 
 import generator.base.git
 from generator.base.errors import GeneratorError

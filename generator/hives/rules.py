@@ -6,7 +6,7 @@ Sources named in RULES:
   cmlib      ReactOS sdk/lib/cmlib (cmcheck.c, cmname.c, cmindex.c, hiveinit.c, hivesum.c), a rebuild of Windows' loader
   p0tools    googleprojectzero/p0tools WinRegLowSeverityBugs: reports on what Windows 11's loader does, by number
   offreg     Microsoft's offline registry library, offreg.dll 6.2.9200.16384, run on damaged hives: it refuses them, or
-             what breaks the rule is missing from what it reads (tests/hives/offreg.py)
+             what breaks the rule is missing from what it reads (tests/helpers/offreg.py)
   limits     Microsoft, "Registry element size limits"
   winnt      Microsoft, "Registry value types"
   MS-DTYP    Microsoft, "Windows data types": SID, ACL and SECURITY_DESCRIPTOR

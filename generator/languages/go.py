@@ -19,7 +19,7 @@ SKIPPED_ENDINGS = frozenset(
 )
 _WORD = re.compile(r"\w+")
 # Each a Go module; what is generated comes last.
-_SOURCES = ("tests/go", "tests/kubernetes", "examples/go", "examples/hostprocess", "output/go")
+_SOURCES = ("tests/languages/go", "tests/interop/kubernetes", "examples/go", "examples/hostprocess", "output/go")
 
 
 def _check(options: Options) -> None:

@@ -18,9 +18,9 @@ from ..languages.table import LANGUAGES
 from . import PROJECT, debian, last_error, run
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
-TYPED = ("hatch_build.py", "tasks.py", "tests", "examples/python", "packages/build.py")
+TYPED = ("hatch_build.py", "tasks.py", "examples/python", "packages/build.py")
 WORKFLOWS = ".github/workflows/*.yml"
-GO_TOOLS = {  # of the versions that tests/go/go.mod names
+GO_TOOLS = {  # of the versions that tests/languages/go/go.mod names
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "staticcheck": "honnef.co/go/tools/cmd/staticcheck",
 }
@@ -53,7 +53,7 @@ class Check(language.Check):
     def _run(self, arguments: tuple[str, ...]) -> str:
         folder = PROJECT / self.folder
         words = [word for each in arguments for word in (sorted(folder.glob(each)) if "*" in each else [each])]
-        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "tests/hives", "tests/image", "."))}
+        environment = os.environ | {"MYPYPATH": os.pathsep.join(("tests", "."))}
         done = run([_path(self.program), *map(str, words)], cwd=folder, env=environment)
         wrote = (done.stdout + done.stderr).strip()
         if done.returncode:
@@ -65,14 +65,20 @@ CHECKS = (
     Check("ruff check", "ruff", ("check", "."), ("check", "--fix", ".")),
     Check("ruff format", "ruff", ("format", "--check", "."), ("format", ".")),
     Check("mypy of the generator", "mypy", ("--strict", "-p", "generator")),
-    Check("mypy of the tests", "mypy", ("--strict", *TYPED)),
+    Check("mypy of the tests", "mypy", ("--strict", "--explicit-package-bases", "tests")),
+    Check("mypy of the rest", "mypy", ("--strict", *TYPED)),
     Check("mypy of the benchmarks", "mypy", ("--strict", "bench")),
     Check("import-linter", "lint-imports", ("--no-cache",)),
     Check("shellcheck", "shellcheck", SHELL),
     Check("actionlint", "actionlint", ("-pyflakes=", WORKFLOWS)),
     *(Check(*check) for row in LANGUAGES.values() for check in row.checks),
-    Check("documents", "python", ("tests/test_docs.py", "--check"), ("tests/test_docs.py",)),
-    Check("list of the Go tests", "python", ("tests/consumers.py", "--check"), ("tests/consumers.py",)),
+    Check("documents", "python", ("tests/project/test_docs.py", "--check"), ("tests/project/test_docs.py",)),
+    Check(
+        "list of the Go tests",
+        "python",
+        ("tests/helpers/committed_modules.py", "--check"),
+        ("tests/helpers/committed_modules.py",),
+    ),
 )
 
 

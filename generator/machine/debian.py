@@ -14,7 +14,7 @@ from ..languages import language
 from ..languages.table import LANGUAGES
 from . import PROJECT, in_ci, last_error, run
 
-GO_MODULE = PROJECT / "tests/go"
+GO_MODULE = PROJECT / "tests/languages/go"
 ALSO_CALLED = {"7zz": "7z"}  # from Debian 13 on
 SWITCHING_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
 

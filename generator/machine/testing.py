@@ -34,7 +34,7 @@ def run_tests(*, files: Sequence[str] = (), select: str = "", everything: bool =
     for file in files:
         if not (PROJECT / file.partition("::")[0]).exists():
             raise GeneratorError(
-                f"--file: {file}: is not in {PROJECT}; give a path from there, such as tests/test_cli.py"
+                f"--file: {file}: is not in {PROJECT}; give a path from there, such as tests/cli/test_cli.py"
             )
     for line in costs(whole=not files and not select):
         note(line)

@@ -8,7 +8,7 @@ from operator import xor
 from random import Random
 
 import pytest
-from plans import committed_hives
+from helpers.random_hives import committed_hives
 
 from generator.base.errors import GeneratorError
 from generator.builder.accept import accept

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import HIVES, clock, ignore, message, native
-from support import StandIn, need
+from helpers.engines import HIVES, clock, ignore, message, native
+from helpers.support import StandIn, need
 
 from generator.base import process
 from generator.base.errors import GeneratorError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import (
+from helpers.engines import (
     BASE,
     HIVES,
     NETWORK,
@@ -27,7 +27,7 @@ from engines import (
     native,
     toy_checkout,
 )
-from support import lack, need, wait_until
+from helpers.support import lack, need, wait_until
 
 from generator.base import process
 from generator.base.process import EngineError

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import HIVES, clock, ignore, message, response, saying, with_hive
-from support import StandIn
+from helpers.engines import HIVES, clock, ignore, message, response, saying, with_hive
+from helpers.support import StandIn
 
 from generator.base import process
 from generator.base.process import EngineError

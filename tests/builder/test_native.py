@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from engines import HIVES, SIGNALS, ignore, interrupted, message, native, toy_checkout
-from support import group_members
+from helpers.engines import HIVES, SIGNALS, ignore, interrupted, message, native, toy_checkout
+from helpers.support import group_members
 
 from generator.base.process import EngineError
 from generator.builder import choose, wire

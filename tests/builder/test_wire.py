@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from engines import HIVES, message, response, with_hive
+from helpers.engines import HIVES, message, response, with_hive
 
 from generator.base.process import EngineError
 from generator.builder import wire

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import atheris
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 with atheris.instrument_imports(include=["generator.hives"]):
     from generator.hives.reader import HiveError, check_hive, read_hive
 
-from maker import seal  # noqa: E402 (found only once the path is set)
+from helpers.hive_maker import seal  # noqa: E402 (found only once the path is set)
 
 
 def repaired(data: bytes) -> bytes:

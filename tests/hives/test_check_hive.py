@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from maker import Made, Node, make, sample
-from support import HANG
+from helpers.hive_maker import Made, Node, make, sample
+from helpers.support import HANG
 
 from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, one_line
 from generator.builder.wire import ROOT

@@ -10,12 +10,12 @@ from typing import Any
 
 import pyregf
 import pytest
+from helpers.random_hives import committed_hives
+from helpers.support import need, selected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plans import committed_hives
 from regipy.registry import RegistryHive
 from Registry import Registry
-from support import need, selected
 
 from generator.builder import choose
 from generator.hives import model as hive_types

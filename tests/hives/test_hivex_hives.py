@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from maker import STORE, Node, make, records
-from support import lack
+from helpers.hive_maker import STORE, Node, make, records
+from helpers.support import lack
 
 from generator.builder.native import DEBIAN_PYTHON
 from generator.hives.model import (

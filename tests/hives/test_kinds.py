@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from maker import sample
-from mutations import MUTATIONS, Mutation
-from plans import committed_hives
-from support import need
+from helpers.hive_maker import sample
+from helpers.mutations import MUTATIONS, Mutation
+from helpers.random_hives import committed_hives
+from helpers.support import need
 
 from generator.base.errors import EXIT_ERROR, EXIT_OK
 from generator.hives.check import report

@@ -5,8 +5,8 @@ import os
 from itertools import permutations
 
 import pytest
-from plans import assert_laid_out_alike, assert_seeds_laid_out_alike, committed_hives
-from support import selected
+from helpers.random_hives import assert_laid_out_alike, assert_seeds_laid_out_alike, committed_hives
+from helpers.support import selected
 
 from generator.builder import choose
 from generator.hivebuilder import emptyhive

@@ -9,10 +9,10 @@ import random
 from pathlib import Path
 
 import pytest
-from damage import live_parts, mutate
-from maker import SEGMENT, STORE, make, sample, seal
-from mutations import MUTATIONS
-from offreg import (
+from helpers.damage import live_parts, mutate
+from helpers.hive_maker import SEGMENT, STORE, make, sample, seal
+from helpers.mutations import MUTATIONS
+from helpers.offreg import (
     BITS,
     PLANS,
     Driver,
@@ -27,7 +27,7 @@ from offreg import (
     ours,
     some_bits,
 )
-from plans import committed_hives
+from helpers.random_hives import committed_hives
 from test_samples import EXPECTED, sample_hive
 
 from generator.hives.reader import Level

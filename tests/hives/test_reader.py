@@ -4,12 +4,12 @@
 import struct
 import sys
 
-import maker as made
 import pytest
+from helpers import hive_maker as made
+from helpers.hive_maker import BASE, SAMPLE, Node, make, sample
+from helpers.mutations import MUTATIONS, Mutation
 from hypothesis import given
 from hypothesis import strategies as st
-from maker import BASE, SAMPLE, Node, make, sample
-from mutations import MUTATIONS, Mutation
 
 from generator.base.errors import GeneratorError, one_line
 from generator.builder.wire import ROOT

@@ -13,11 +13,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from damage import live_parts, mutate
+from helpers.damage import live_parts, mutate
+from helpers.hive_maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
+from helpers.support import HANG, lack
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
-from support import HANG, lack
 
 from generator.base.errors import GeneratorError
 from generator.hives.model import REG_DWORD, REG_NONE, Hive, Value

@@ -5,11 +5,11 @@ import random
 import struct
 from collections import Counter
 
-import maker as made
 import pytest
-from damage import live_parts, mutate
-from maker import BASE, BIG, DESCRIPTORS, SAMPLE, SEGMENT, Node, make, sample
-from plans import committed_hives
+from helpers import hive_maker as made
+from helpers.damage import live_parts, mutate
+from helpers.hive_maker import BASE, BIG, DESCRIPTORS, SAMPLE, SEGMENT, Node, make, sample
+from helpers.random_hives import committed_hives
 
 from generator.hives import structures
 from generator.hives.reader import describe, read

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import imagery
 import pytest
-from layering import fill, make, names
-from support import lack
+from helpers import image_runs
+from helpers.layer_runs import fill, make, names
+from helpers.support import lack
 
 from generator.base import folders
 from generator.base.errors import GeneratorError
@@ -121,7 +121,7 @@ def test_hostile_names_are_escaped_in_errors_and_notes(tmp_path: Path) -> None:
     said: list[str] = []
     options = Options(source=(f"{top}",), to=(f"oci:{tmp_path}/out:1",), entrypoint=(HOSTILE,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", imagery.cache())
+        patch.setenv("XDG_CACHE_HOME", image_runs.cache())
         make_image(options, note=said.append)
     assert len(said) == 3
     os.mkfifo(top / HOSTILE)

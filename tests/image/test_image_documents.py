@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import imagery
 import pytest
-from imagery import digest_of, document, named
+from helpers import image_runs
+from helpers.image_runs import digest_of, document, named
 
 from generator.base.errors import GeneratorError
 from generator.image import Options, make
@@ -20,17 +20,17 @@ AMD64, SERVER = "windows/amd64", "windows(10.0.20348+win32k)/amd64"
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", imagery.cache())
+    monkeypatch.setenv("XDG_CACHE_HOME", image_runs.cache())
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return imagery.sources(tmp_path / "sources")
+    return image_runs.sources(tmp_path / "sources")
 
 
 def image(folder: Path, layout: Path, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make an image into a layout and return its manifest and its configuration."""
-    (reference,) = imagery.made(folder, f"oci:{layout}", **options)
+    (reference,) = image_runs.made(folder, f"oci:{layout}", **options)
     manifest = document(layout, digest_of(reference))
     return manifest, document(layout, manifest["config"]["digest"])
 
@@ -77,8 +77,8 @@ def test_history_and_diff_ids_go_with_the_layers(folder: Path, tmp_path: Path) -
         "winscratch image: files to C:\\conf",
     ]
     assert {each["created"] for each in config["history"]} == {config["created"]}
-    data = [imagery.blob(tmp_path / "out", each["digest"]) for each in manifest["layers"]]
-    assert [imagery.sha256(gzip.decompress(each)) for each in data] == config["rootfs"]["diff_ids"]
+    data = [image_runs.blob(tmp_path / "out", each["digest"]) for each in manifest["layers"]]
+    assert [image_runs.sha256(gzip.decompress(each)) for each in data] == config["rootfs"]["diff_ids"]
     assert [len(each) for each in data] == [each["size"] for each in manifest["layers"]]
 
 
@@ -96,7 +96,7 @@ def test_the_base_digest_is_of_the_base_image_alone(folder: Path, tmp_path: Path
 
 def test_several_platforms_make_an_index_and_share_their_layers(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (reference,) = imagery.made(folder, f"oci:{out}", platform=(AMD64, SERVER, "windows/arm64"))
+    (reference,) = image_runs.made(folder, f"oci:{out}", platform=(AMD64, SERVER, "windows/arm64"))
     index = document(out, digest_of(reference))
     assert [each["platform"] for each in index["manifests"]] == [
         {"architecture": "amd64", "os": "windows"},
@@ -134,9 +134,9 @@ def test_a_time_that_is_none_is_refused(text: str, tmp_path: Path, monkeypatch: 
 
 
 def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (first,) = imagery.made(folder, f"oci:{tmp_path / 'out'}")
-    monkeypatch.chdir(imagery.sources(tmp_path / "elsewhere"))
-    (second,) = imagery.made(Path(), "oci:../other:x")
+    (first,) = image_runs.made(folder, f"oci:{tmp_path / 'out'}")
+    monkeypatch.chdir(image_runs.sources(tmp_path / "elsewhere"))
+    (second,) = image_runs.made(Path(), "oci:../other:x")
     assert digest_of(first) == digest_of(second)
 
 
@@ -179,11 +179,11 @@ def test_bad_input_is_one_line_and_writes_nothing(
     options: dict[str, Any], why: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(folder)
-    before = imagery.tree(folder.parent)
+    before = image_runs.tree(folder.parent)
     with pytest.raises(GeneratorError, match=why.replace("\\", r"\\")) as error:
         make(Options(**{"source": ("hello.exe",), "to": (f"oci:{tmp_path}/new/out",), **options}), note=lambda _: None)
     assert "\n" not in str(error.value)
-    assert imagery.tree(folder.parent) == before
+    assert image_runs.tree(folder.parent) == before
     assert not (tmp_path / "new").exists()
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import imagery
 import pytest
-from imagery import assert_whole, named, tree
-from support import need
+from helpers import image_runs
+from helpers.image_runs import assert_whole, named, tree
+from helpers.support import need
 from test_faults import CALLS, bytecode, points
 
 from generator.base.home import TEMPORARY
@@ -46,7 +46,7 @@ def _layout(root: Path) -> object:
 
 def _file(root: Path) -> object:
     path = root / "a.tar"
-    return imagery.sha256(path.read_bytes()) if path.exists() else None
+    return image_runs.sha256(path.read_bytes()) if path.exists() else None
 
 
 PLACES = {
@@ -65,17 +65,17 @@ def _make(root: Path, to: str, *before: str) -> subprocess.CompletedProcess[str]
         "XDG_CACHE_HOME": str(root / "cache"),
         "PYTHONUNBUFFERED": "",
     }
-    return imagery.attempt(*before, sys.executable, "-P", "-c", PROGRAM, to, cwd=root, env=env)
+    return image_runs.attempt(*before, sys.executable, "-P", "-c", PROGRAM, to, cwd=root, env=env)
 
 
 def _stage(root: Path, place: Place) -> Path:
     """Make the sources, and the images that are there before, in *root*."""
     root.mkdir()
-    imagery.sources(root / "sources")
+    image_runs.sources(root / "sources")
     if place.before:
         transport, path, reference = place.to.split(":", 2)
         for name in (reference, "other:1") if transport == "oci" else (reference,):
-            imagery.made(root / "sources", f"{transport}:{root / path}:{name}")
+            image_runs.made(root / "sources", f"{transport}:{root / path}:{name}")
     return root
 
 
@@ -125,7 +125,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
             ends.append(place.found(root))
         assert place.found(root) in (run.old, run.new), (call, number)
         for blob in root.glob("out/blobs/sha256/*"):  # those that no index names, too
-            assert imagery.sha256(blob.read_bytes()) == f"sha256:{blob.name}", (call, number)
+            assert image_runs.sha256(blob.read_bytes()) == f"sha256:{blob.name}", (call, number)
         monkeypatch.chdir(root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))

@@ -5,9 +5,9 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from helpers.support import HANG
 from hypothesis import given
 from hypothesis import strategies as st
-from support import HANG
 
 from generator.base.errors import GeneratorError
 from generator.image import options, source_name

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import imagery
 import msgspec
 import pytest
+from helpers import image_runs
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -25,7 +25,7 @@ TYPES = {str: "string", bool: "boolean", tuple: "list", dict: "table"}
 
 def test_the_program_makes_an_image(tmp_path: Path) -> None:
     (program,) = re.findall(r"^<!-- run -->\n```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": imagery.cache()}
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": image_runs.cache()}
     program = program.replace("from winscratch.", "from generator.")  # which it is called in a checkout
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
@@ -33,7 +33,7 @@ def test_the_program_makes_an_image(tmp_path: Path) -> None:
     digest, *references = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
     assert references == [f"oci:out@{digest}", f"oci-archive:hello.tar@{digest}"]
-    assert imagery.named(tmp_path / "out")["hello"]["digest"] == digest
+    assert image_runs.named(tmp_path / "out")["hello"]["digest"] == digest
 
 
 def test_the_table_has_every_option_with_its_type_and_default() -> None:

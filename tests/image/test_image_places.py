@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import imagery
 import pytest
-from imagery import assert_whole, digest_of, named, run, tree
-from support import INVOKE, lack, need
+from helpers import image_runs
+from helpers.image_runs import assert_whole, digest_of, named, run, tree
+from helpers.support import INVOKE, lack, need
 
 from generator.base.errors import GeneratorError
 from generator.base.home import TEMPORARY
@@ -22,7 +22,7 @@ from generator.builder.wire import ROOT
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return imagery.sources(tmp_path / "sources")
+    return image_runs.sources(tmp_path / "sources")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def index(layout: Path) -> list[Any]:
 
 
 def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, out: Path) -> None:
-    (reference,) = imagery.made(folder, f"oci:{out}:hello:1")
+    (reference,) = image_runs.made(folder, f"oci:{out}:hello:1")
     assert reference == f"oci:{out}@{named(out)['hello:1']['digest']}"
     assert_whole(out)
     assert json.loads((out / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
@@ -47,45 +47,45 @@ def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, ou
 
 
 def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) -> None:
-    imagery.made(folder, f"oci:{out}:one")
-    imagery.made(folder, f"oci:{out}:two", label={"a": "b"})
-    imagery.made(folder, f"oci:{out}")
+    image_runs.made(folder, f"oci:{out}:one")
+    image_runs.made(folder, f"oci:{out}:two", label={"a": "b"})
+    image_runs.made(folder, f"oci:{out}")
     before = index(out)
     assert len(before) == 3
-    (reference,) = imagery.made(folder, f"oci:{out}:one", label={"c": "d"})
+    (reference,) = image_runs.made(folder, f"oci:{out}:one", label={"c": "d"})
     assert [each for each in before if each not in index(out)] == [before[0]]
     assert named(out)["one"]["digest"] == digest_of(reference)
     assert_whole(out)
-    assert imagery.made(folder, f"oci:{out}:one", label={"c": "d"}) == (reference,)
+    assert image_runs.made(folder, f"oci:{out}:one", label={"c": "d"}) == (reference,)
     assert len(index(out)) == 3  # an image that is there already takes its own place
 
 
 def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
-    imagery.made(folder, f"oci:{out}:ours")
+    image_runs.made(folder, f"oci:{out}:ours")
     run(need("skopeo"), "copy", f"oci:{out}:ours", f"oci:{out}:theirs")
     content = json.loads((out / "index.json").read_text())
     content["annotations"] = {"org.example": "x"}
     content["manifests"][1]["org.example.more"] = [1]
     (out / "index.json").write_text(json.dumps(content))
-    imagery.made(folder, f"oci:{out}:ours", label={"a": "b"})
+    image_runs.made(folder, f"oci:{out}:ours", label={"a": "b"})
     after = json.loads((out / "index.json").read_text())
     assert after["annotations"] == content["annotations"]
     assert after["manifests"][0] == content["manifests"][1]
 
 
 def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: Path) -> None:
-    imagery.made(folder, f"oci:{out}:hello:1")
-    imagery.made(folder, f"oci:{out}:plain")
-    imagery.made(folder, f"oci:{out}:hello:2")
-    imagery.made(folder, f"oci:{out}:hello:1", label={"a": "b"})
+    image_runs.made(folder, f"oci:{out}:hello:1")
+    image_runs.made(folder, f"oci:{out}:plain")
+    image_runs.made(folder, f"oci:{out}:hello:2")
+    image_runs.made(folder, f"oci:{out}:hello:1", label={"a": "b"})
     listed = json.loads((out / "manifest.json").read_text())
     tags = [tag for each in listed for tag in each["RepoTags"] or []]
     assert sorted(tags) == ["hello:1", "hello:2"]
-    imagery.made(folder, f"oci:{out}:hello:2", platform=("windows/arm64", "windows/amd64"))
+    image_runs.made(folder, f"oci:{out}:hello:2", platform=("windows/arm64", "windows/amd64"))
     assert len(json.loads((out / "manifest.json").read_text())) == len(listed)  # its first platform alone
     config = named(out)["hello:1"]["digest"]
     (tagged,) = (each for each in listed if each["RepoTags"] == ["hello:1"])
-    assert tagged["Config"].endswith(imagery.document(out, config)["config"]["digest"].partition(":")[2])
+    assert tagged["Config"].endswith(image_runs.document(out, config)["config"]["digest"].partition(":")[2])
 
 
 def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> None:
@@ -94,37 +94,37 @@ def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> No
         place = tmp_path / name
         place.mkdir()
         to = (f"oci:{place}/oci:hello:1", f"oci-archive:{place}/o.tar:hello:1", f"docker-archive:{place}/d.tar:hello:1")
-        imagery.made(folder, *to)
+        image_runs.made(folder, *to)
         trees.append(tree(place))
     assert trees[0] == trees[1]
 
 
 def test_an_archive_is_the_layout_in_one_file(folder: Path, out: Path, tmp_path: Path) -> None:
-    imagery.made(folder, f"oci:{out}:hello:1", f"oci-archive:{tmp_path}/o.tar:hello:1")
-    assert tree(imagery.unpack(tmp_path / "o.tar", tmp_path / "unpacked")) == tree(out)
+    image_runs.made(folder, f"oci:{out}:hello:1", f"oci-archive:{tmp_path}/o.tar:hello:1")
+    assert tree(image_runs.unpack(tmp_path / "o.tar", tmp_path / "unpacked")) == tree(out)
 
 
 def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Path, tmp_path: Path) -> None:
-    (reference,) = imagery.made(folder, f"docker-archive:{tmp_path}/d.tar:hello")
-    files = tree(imagery.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))
+    (reference,) = image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar:hello")
+    files = tree(image_runs.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))
     (listed,) = json.loads(files["manifest.json"])
     assert listed["RepoTags"] == ["hello:latest"]
     config = files[listed["Config"]]
     assert isinstance(config, bytes)
-    assert imagery.sha256(config) == digest_of(reference)
+    assert image_runs.sha256(config) == digest_of(reference)
     layers = [files[name] for name in listed["Layers"]]
-    assert [imagery.sha256(each) for each in layers if isinstance(each, bytes)] == json.loads(config)["rootfs"][
+    assert [image_runs.sha256(each) for each in layers if isinstance(each, bytes)] == json.loads(config)["rootfs"][
         "diff_ids"
     ]
     assert set(files) == {"manifest.json", listed["Config"], *listed["Layers"]}
 
 
 def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_path: Path) -> None:
-    imagery.made(folder, f"oci:{out}", one_layer=True, compression="none")
-    manifest = imagery.document(out, named(out)[""]["digest"])
+    image_runs.made(folder, f"oci:{out}", one_layer=True, compression="none")
+    manifest = image_runs.document(out, named(out)[""]["digest"])
     assert [each["mediaType"].rpartition(".")[2] for each in manifest["layers"]] == ["tar+gzip", "tar"]
-    imagery.made(folder, f"docker-archive:{tmp_path}/d.tar", one_layer=True, compression="none")
-    (listed,) = json.loads(tree(imagery.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))["manifest.json"])
+    image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar", one_layer=True, compression="none")
+    (listed,) = json.loads(tree(image_runs.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))["manifest.json"])
     assert len(listed["Layers"]) == 2
     assert listed["RepoTags"] is None
 
@@ -134,21 +134,21 @@ def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, t
     path = tmp_path / "a.tar"
     path.write_text("mine")
     with pytest.raises(GeneratorError, match=r"a\.tar: exists; replace it with --force"):
-        imagery.made(folder, f"{transport}:{path}")
+        image_runs.made(folder, f"{transport}:{path}")
     assert path.read_text() == "mine"
-    imagery.made(folder, f"{transport}:{path}", force=True)
+    image_runs.made(folder, f"{transport}:{path}", force=True)
     assert path.stat().st_size > 10_000
     link = tmp_path / "link.tar"
     link.symlink_to("a.tar")
     before = path.read_bytes()
-    imagery.made(folder, f"{transport}:{link}", force=True, label={"a": "b"})
+    image_runs.made(folder, f"{transport}:{link}", force=True, label={"a": "b"})
     assert link.is_symlink()
     assert path.read_bytes() != before
 
 
 def test_several_platforms_do_not_go_into_dockers_archive(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="one platform"):
-        imagery.made(folder, f"docker-archive:{tmp_path}/d.tar", platform=("windows/amd64", "windows/arm64"))
+        image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar", platform=("windows/amd64", "windows/arm64"))
 
 
 def test_an_archive_that_comes_into_being_meanwhile_is_kept(
@@ -165,7 +165,7 @@ def test_an_archive_that_comes_into_being_meanwhile_is_kept(
 
     monkeypatch.setattr(archive, "_add", meddling)
     with pytest.raises(GeneratorError, match="exists"):
-        imagery.made(folder, f"oci-archive:{path}")
+        image_runs.made(folder, f"oci-archive:{path}")
     assert path.read_text() == "mine"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["o.tar", "sources"]
 
@@ -214,13 +214,13 @@ def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) 
 
 
 def test_a_folder_in_the_place_of_a_blob_is_named(folder: Path, out: Path) -> None:
-    imagery.made(folder, f"oci:{out}:1")
+    image_runs.made(folder, f"oci:{out}:1")
     for blob in (out / "blobs/sha256").iterdir():
         blob.unlink()
     blob.mkdir()
     before = tree(out)
     with pytest.raises(GeneratorError, match=f"{blob}: a folder stands in the place of a blob; remove it"):
-        imagery.made(folder, f"oci:{out}:1")
+        image_runs.made(folder, f"oci:{out}:1")
     assert tree(out) == before
 
 
@@ -232,7 +232,7 @@ def test_a_file_is_no_layout(folder: Path, out: Path) -> None:
 def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
     before = tree(out.parent)
     with pytest.raises(GeneratorError, match=why) as error:
-        imagery.made(folder, f"oci:{out}:x")
+        image_runs.made(folder, f"oci:{out}:x")
     assert "\n" not in str(error.value)
     assert tree(out.parent) == before
 
@@ -241,23 +241,23 @@ def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: 
     (out / f".0{TEMPORARY}").mkdir(parents=True)
     (out / f".0{TEMPORARY}" / "layer-1").write_text("half")
     (out / f".1{TEMPORARY}").write_text("half")
-    imagery.made(folder, f"oci:{out}")
+    image_runs.made(folder, f"oci:{out}")
     assert not list(out.glob(f".*{TEMPORARY}"))
     assert_whole(out)
 
 
 def test_no_file_is_in_two_layouts(folder: Path, tmp_path: Path) -> None:
-    imagery.made(folder, f"oci:{tmp_path}/one", f"oci:{tmp_path}/two")
+    image_runs.made(folder, f"oci:{tmp_path}/one", f"oci:{tmp_path}/two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     files = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if path.is_file()]
     assert {path.stat().st_nlink for path in files} == {1}
 
 
 def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
-    imagery.made(folder, f"oci:{out}:x")
+    image_runs.made(folder, f"oci:{out}:x")
     for path in (out / "blobs/sha256").iterdir():
         path.write_bytes(bytes(path.stat().st_size))
-    imagery.made(folder, f"oci:{out}:x")
+    image_runs.made(folder, f"oci:{out}:x")
     assert_whole(out)
 
 
@@ -266,7 +266,7 @@ def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
 
     def one(name: str) -> None:
         try:
-            imagery.made(folder, f"oci:{out}:{name}", label={"name": name})
+            image_runs.made(folder, f"oci:{out}:{name}", label={"name": name})
         except BaseException as error:
             failed.append(error)
 
@@ -289,16 +289,16 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: P
     ).returncode:
         lack("nothing can be mounted here")
     try:
-        imagery.made(folder, f"oci:{small}/out:one")
+        image_runs.made(folder, f"oci:{small}/out:one")
         (folder / "big").write_bytes(os.urandom(400_000))
         before = tree(small)
         for to in (f"oci:{small}/out:two", f"oci-archive:{small}/o.tar", f"docker-archive:{small}/d.tar"):
             with pytest.raises(GeneratorError, match="No space left on device"):
-                imagery.made(folder, to, source=(str(folder),))
+                image_runs.made(folder, to, source=(str(folder),))
             assert tree(small) == before
         big = (str(folder / "big"),)
         with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was made elsewhere
-            imagery.made(folder, f"oci:{tmp_path}/elsewhere", f"oci:{small}/out:two", source=big)
+            image_runs.made(folder, f"oci:{tmp_path}/elsewhere", f"oci:{small}/out:two", source=big)
         assert tree(small) == before
     finally:
         subprocess.run([need("umount"), small], check=True)
@@ -307,7 +307,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: P
 def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
     for to in ("oci:/proc/x/out", "oci-archive:/proc/o.tar", f"oci-archive:{folder}/hello.exe/o.tar"):
         with pytest.raises(GeneratorError, match=r"/proc|hello\.exe") as error:
-            imagery.made(folder, to, source=(f"{folder}/conf",))
+            image_runs.made(folder, to, source=(f"{folder}/conf",))
         assert "\n" not in str(error.value)
 
 
@@ -319,15 +319,15 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
     to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
     words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
-    done = imagery.command(*words, folder=folder)
+    done = image_runs.command(*words, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     digest = named(folder.parent / "out")["hello"]["digest"]
     lines = done.stdout.splitlines()
     assert lines[:2] == [f"oci:../out@{digest}", f"oci-archive:../o.tar@{digest}"]
     assert lines[2].startswith("docker-archive:../d.tar@sha256:")
     assert len(lines) == 3
-    config = imagery.document(
-        folder.parent / "out", imagery.document(folder.parent / "out", digest)["config"]["digest"]
+    config = image_runs.document(
+        folder.parent / "out", image_runs.document(folder.parent / "out", digest)["config"]["digest"]
     )
     assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
 
@@ -347,7 +347,7 @@ def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(fold
     with (folder / "long").open("wb") as file:
         file.truncate(80 << 20)
     ours, theirs = os.openpty()
-    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": imagery.cache(), "TERM": "xterm"}
+    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": image_runs.cache(), "TERM": "xterm"}
     words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
     with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
@@ -373,7 +373,7 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
         """
     )
     words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
-    first, second = (imagery.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
+    first, second = (image_runs.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
     assert digest_of(first.stdout) == digest_of(second.stdout)
 
 
@@ -381,7 +381,7 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
 def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
     (folder / "file").write_text("")
     places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
-    done = imagery.command("hello.exe", *places, folder=folder)
+    done = image_runs.command("hello.exe", *places, folder=folder)
     digest = named(folder.parent / "out")["2"]["digest"]
     assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
     assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
@@ -390,7 +390,7 @@ def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Pat
 @pytest.mark.program
 def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
     for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
-        done = imagery.command(*words, folder=folder)
+        done = image_runs.command(*words, folder=folder)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
@@ -416,6 +416,6 @@ def test_invoke_offers_the_command(folder: Path, out: Path) -> None:
         "--to",
         f"oci:{out}",
     )
-    done = imagery.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": imagery.cache()})
+    done = image_runs.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == list(imagery.made(folder, f"oci:{out}"))
+    assert done.stdout.splitlines() == list(image_runs.made(folder, f"oci:{out}"))

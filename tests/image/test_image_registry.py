@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import imagery
 import pytest
-from imagery import PASSWORD, USER, Registry, digest_of, run
-from support import HANG, group_members, need
+from helpers import image_runs
+from helpers.image_runs import PASSWORD, USER, Registry, digest_of, run
+from helpers.support import HANG, group_members, need
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -31,14 +31,14 @@ PLATFORMS = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return imagery.sources(tmp_path / "sources")
+    return image_runs.sources(tmp_path / "sources")
 
 
 @pytest.fixture(scope="module", params=["plain", "TLS and accounts"])
 def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     need("skopeo")
     with (
-        imagery.registry(tmp_path_factory.mktemp("registry") / "run", secured=request.param != "plain") as running,
+        image_runs.registry(tmp_path_factory.mktemp("registry") / "run", secured=request.param != "plain") as running,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in running.environment.items():
@@ -53,7 +53,7 @@ def skopeo(*words: object) -> str:
 
 
 def raw_digest(place: str, *options: str) -> str:
-    return imagery.sha256(skopeo("inspect", "--raw", *options, place).encode())
+    return image_runs.sha256(skopeo("inspect", "--raw", *options, place).encode())
 
 
 @pytest.mark.parametrize("platforms", PLATFORMS)
@@ -62,7 +62,7 @@ def test_every_form_copies_to_every_other_with_its_digest(
 ) -> None:
     remote = f"docker://{registry.host}/hello"
     to = (f"oci:{tmp_path}/oci:x", f"oci-archive:{tmp_path}/o.tar:x", f"{remote}:{platforms}")
-    references = imagery.made(folder, *to, platform=PLATFORMS[platforms])
+    references = image_runs.made(folder, *to, platform=PLATFORMS[platforms])
     digest = digest_of(references[0])
     assert references[1:] == (f"oci-archive:{tmp_path}/o.tar@{digest}", f"{registry.host}/hello@{digest}")
     for reference in references:  # each names the image to the other commands
@@ -80,7 +80,7 @@ def test_every_form_copies_to_every_other_with_its_digest(
 
 
 def test_the_reference_leads_to_the_image(registry: Registry, folder: Path) -> None:
-    (reference,) = imagery.made(folder, f"docker://{registry.host}/a/b-c/hello")  # without a tag: latest
+    (reference,) = image_runs.made(folder, f"docker://{registry.host}/a/b-c/hello")  # without a tag: latest
     assert raw_digest(f"docker://{reference}", *registry.options) == digest_of(reference)
     assert raw_digest(f"docker://{registry.host}/a/b-c/hello:latest", *registry.options) == digest_of(reference)
     config = json.loads(skopeo("inspect", "--config", *registry.options, f"docker://{reference}"))
@@ -91,31 +91,31 @@ def test_what_is_printed_names_the_image_to_the_check_and_no_other(
     registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
     to = (f"oci:{tmp_path}/out", f"oci-archive:{tmp_path}/o.tar:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
-    first = imagery.made(folder, to[0], label={"a": "b"})
-    references = (*first, *imagery.made(folder, *to, f"docker://{registry.host}/chain:1"))
-    done = imagery.command(*references, folder=folder, name="check-image")
+    first = image_runs.made(folder, to[0], label={"a": "b"})
+    references = (*first, *image_runs.made(folder, *to, f"docker://{registry.host}/chain:1"))
+    done = image_runs.command(*references, folder=folder, name="check-image")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.partition(": good image")[0] for line in done.stdout.splitlines()] == list(references)
-    other = references[0].replace(digest_of(references[0]), imagery.sha256(b""))
-    assert imagery.command(other, folder=folder, name="check-image").returncode == 2
+    other = references[0].replace(digest_of(references[0]), image_runs.sha256(b""))
+    assert image_runs.command(other, folder=folder, name="check-image").returncode == 2
 
 
 def test_crane_finds_the_pushed_image_right(registry: Registry, folder: Path, tmp_path: Path) -> None:
-    (reference,) = imagery.made(folder, f"docker://{registry.host}/crane:1")
+    (reference,) = image_runs.made(folder, f"docker://{registry.host}/crane:1")
     environment = os.environ.copy()
     if registry.environment:
         account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": account}}}))
         environment["DOCKER_CONFIG"] = str(tmp_path)
-    done = run(imagery.go_tool(imagery.CRANE), "validate", "--remote", reference, env=environment)
+    done = run(image_runs.go_tool(image_runs.CRANE), "validate", "--remote", reference, env=environment)
     assert done.stdout.startswith("PASS")
 
 
 def test_a_digest_that_was_named_must_be_the_images(registry: Registry, folder: Path) -> None:
-    (reference,) = imagery.made(folder, f"docker://{registry.host}/digest:1")
-    assert imagery.made(folder, f"docker://{reference}") == (reference,)
+    (reference,) = image_runs.made(folder, f"docker://{registry.host}/digest:1")
+    assert image_runs.made(folder, f"docker://{reference}") == (reference,)
     with pytest.raises(GeneratorError, match=f"the image is sha256:(?!{digest_of(reference)[7:]})"):
-        imagery.made(folder, f"docker://{reference}", label={"a": "b"})
+        image_runs.made(folder, f"docker://{reference}", label={"a": "b"})
 
 
 def test_without_an_account_the_line_says_how_to_log_in(
@@ -125,7 +125,7 @@ def test_without_an_account_the_line_says_how_to_log_in(
         return
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none.json"))
     with pytest.raises(GeneratorError, match=f"`skopeo login {registry.host}`"):
-        imagery.made(folder, f"docker://{registry.host}/hello:1")
+        image_runs.made(folder, f"docker://{registry.host}/hello:1")
 
 
 @pytest.mark.parametrize("kind", ["a folder", "no JSON", "closed"])
@@ -139,7 +139,7 @@ def test_accounts_that_cannot_be_read_are_told_with_the_variable_that_names_othe
     if kind == "closed":
         accounts.chmod(0)
     settings = {"REGISTRY_AUTH_FILE": "", "XDG_RUNTIME_DIR": str(tmp_path / "run")}
-    done = imagery.command("hello.exe", "--to", "docker://localhost:1/hello:1", folder=folder, **settings)
+    done = image_runs.command("hello.exe", "--to", "docker://localhost:1/hello:1", folder=folder, **settings)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert str(accounts) in done.stderr
     assert (
@@ -155,13 +155,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_on_this_machine_too(
         return
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(GeneratorError, match="certificate"):
-        imagery.made(folder, f"docker://{registry.host}/hello:1")
+        image_runs.made(folder, f"docker://{registry.host}/hello:1")
 
 
 def test_dockers_archive_becomes_a_schema_2_image_in_a_registry(
     registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
-    (reference,) = imagery.made(folder, f"docker-archive:{tmp_path}/d.tar:hello:1")
+    (reference,) = image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar:hello:1")
     remote = f"docker://{registry.host}/schema2:1"
     loose = [f"--dest-{option[2:]}" for option in registry.options]
     skopeo("copy", "--format", "v2s2", *loose, f"docker-archive:{tmp_path}/d.tar", remote)
@@ -171,7 +171,7 @@ def test_dockers_archive_becomes_a_schema_2_image_in_a_registry(
 
 
 def test_diff_ids_come_through_dockers_archive(folder: Path, tmp_path: Path) -> None:
-    imagery.made(folder, f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
+    image_runs.made(folder, f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
     wanted = json.loads(skopeo("inspect", "--config", f"oci:{tmp_path}/out:x"))
     assert json.loads(skopeo("inspect", "--config", f"docker-archive:{tmp_path}/d.tar")) == wanted
     skopeo("copy", f"docker-archive:{tmp_path}/d.tar", f"oci:{tmp_path}/back:x")
@@ -181,8 +181,10 @@ def test_diff_ids_come_through_dockers_archive(folder: Path, tmp_path: Path) -> 
 
 
 def test_several_platforms_into_skopeos_dockers_archive_are_an_error(folder: Path, tmp_path: Path) -> None:
-    imagery.made(folder, f"oci:{tmp_path}/out:x", platform=PLATFORMS["several"])
-    done = imagery.attempt(need("skopeo"), "copy", "--all", f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar")
+    image_runs.made(folder, f"oci:{tmp_path}/out:x", platform=PLATFORMS["several"])
+    done = image_runs.attempt(
+        need("skopeo"), "copy", "--all", f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar"
+    )
     assert done.returncode != 0
 
 
@@ -246,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             self.answer(202, Location="/v2/x/uploads/1")
         elif self.command == "PATCH":
-            self.server.blobs[imagery.sha256(data)] = data
+            self.server.blobs[image_runs.sha256(data)] = data
             self.answer(202, Location="/v2/x/uploads/1")
         elif self.command == "PUT" and "/uploads/" in path:
             self.answer(201, Docker_Content_Digest=query.rpartition("=")[2].replace("%3A", ":"))
@@ -256,10 +258,10 @@ class Handler(BaseHTTPRequestHandler):
             there = {*self.server.blobs, *self.server.manifests}
             self.server.early += [each["digest"] for each in needed if each["digest"] not in there]
             self.server.manifests[last] = self.headers["Content-Type"], data
-            self.answer(201, Docker_Content_Digest=imagery.sha256(data))
+            self.answer(201, Docker_Content_Digest=image_runs.sha256(data))
         elif "/manifests/" in path and last in self.server.manifests:
             kind, data = self.server.manifests[last]
-            self.answer(200, data, Content_Type=kind, Docker_Content_Digest=imagery.sha256(data))
+            self.answer(200, data, Content_Type=kind, Docker_Content_Digest=image_runs.sha256(data))
         else:
             self.answer(200 if path == "/v2/" else 404)
 
@@ -297,7 +299,7 @@ def refused(folder: Path, host: str, tmp_path: Path, seconds: int = HANG) -> str
         "WINSCRATCH_TIMEOUT": str(seconds),
         "REGISTRY_AUTH_FILE": str(tmp_path / "none.json"),
     }
-    done = imagery.command(*words, folder=folder, **settings)
+    done = image_runs.command(*words, folder=folder, **settings)
     assert (done.returncode, done.stdout) == (2, ""), done
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"error: docker://{host}/hello:1: ")
@@ -307,7 +309,7 @@ def refused(folder: Path, host: str, tmp_path: Path, seconds: int = HANG) -> str
 
 def test_a_registry_that_behaves_is_believed_and_gets_blobs_first(misbehaving: Start, folder: Path) -> None:
     server = misbehaving(lambda _: False)
-    imagery.made(folder, f"docker://{server.host}/hello:1", platform=PLATFORMS["several"])
+    image_runs.made(folder, f"docker://{server.host}/hello:1", platform=PLATFORMS["several"])
     assert server.early == []
     assert [name.startswith("sha256:") for name in server.manifests] == [True, True, True, False]  # the tag last
 
@@ -342,7 +344,7 @@ def test_a_status_is_one_line(
 
 
 def test_a_registry_that_is_down_is_one_line(folder: Path, tmp_path: Path) -> None:
-    assert "connection refused" in refused(folder, f"localhost:{imagery.free_port()}", tmp_path)
+    assert "connection refused" in refused(folder, f"localhost:{image_runs.free_port()}", tmp_path)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT"])
@@ -412,7 +414,7 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
         return True
 
     host = misbehaving(fault).host
-    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": imagery.cache()}
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": image_runs.cache()}
     # Whoever runs the tests in the background has them ignore the signal, and all that they start.
     words = ["env", "--default-signal=INT", sys.executable, "-m", "generator", "image", "hello.exe"]
     with subprocess.Popen(
@@ -435,7 +437,7 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
 
 def test_without_skopeo_the_line_says_how_to_install_it(folder: Path) -> None:
     words = ("hello.exe", "--to", "docker://localhost:1/hello:1", "--to", "oci:../out")
-    done = imagery.command(*words, folder=folder, PATH="/nowhere")
+    done = image_runs.command(*words, folder=folder, PATH="/nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "apt-get install skopeo" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from consumers import PROJECT
+from helpers.committed_modules import PROJECT
 
 DOCUMENT = PROJECT / "docs/images.md"
 BLOCKS = re.findall(
@@ -40,7 +40,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]
 
 def test_every_command_of_the_document_that_needs_nothing_else_is_given() -> None:
     assert [name for name, _ in BLOCKS] == ["", "config", "box", "base"]
-    assert DOCUMENT.read_text("utf-8").count("```sh") == len(BLOCKS) + 1  # which tests/image/test_hostprocess.py gives
+    assert (
+        DOCUMENT.read_text("utf-8").count("```sh") == len(BLOCKS) + 1
+    )  # which tests/interop/test_hostprocess.py gives
 
 
 def test_the_first_command_says_a_reference_and_the_second_that_the_image_is_good(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from layering import fill, make, names, tar_of
-from support import lack, need
+from helpers.layer_runs import fill, make, names, tar_of
+from helpers.support import lack, need
 
 from generator.builder.wire import ROOT
 from generator.image import cache, compress

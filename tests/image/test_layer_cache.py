@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layering import fill, make, tar_of
+from helpers.layer_runs import fill, make, tar_of
 
 from generator.base.errors import GeneratorError
 from generator.base.folders import Folders

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from importer import read_by_windows
-from layering import fill, make, members, names, tar_of
-from support import lack, need
+from helpers.importer import read_by_windows
+from helpers.layer_runs import fill, make, members, names, tar_of
+from helpers.support import lack, need
 
 from generator.builder.wire import ROOT
 from generator.oci.files import facts
@@ -271,7 +271,7 @@ def test_buildkit_unpacks_the_tree_that_went_in(tmp_path: Path) -> None:
     os.link(folder / "a.txt", folder / "second name")
     (blob,) = make(tmp_path / "out", folder)
     program, tar, to = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"
-    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True)
+    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/interop/buildkit", check=True)
     to.mkdir()
     tar.write_bytes(tar_of(blob))
     done = subprocess.run([program, tar, to], capture_output=True, text=True, check=True)

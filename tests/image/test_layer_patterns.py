@@ -6,7 +6,7 @@ import random
 import subprocess
 
 import pytest
-from support import HANG, need
+from helpers.support import HANG, need
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -57,7 +57,7 @@ def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
         questions.append({"file": "\n".join(lines), "paths": paths})
     done = subprocess.run(
         [need("go"), "run", "./patterns"],
-        cwd=ROOT / "tests/go",
+        cwd=ROOT / "tests/languages/go",
         input=json.dumps(questions).encode(),
         capture_output=True,
         check=True,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layering import fill, make
-from support import lack
+from helpers.layer_runs import fill, make
+from helpers.support import lack
 
 from generator.base.console import Say
 from generator.base.errors import GeneratorError

@@ -11,10 +11,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import imagery
 import pytest
-import racing
-from layering import fill, make, names, tar_of
+from helpers import image_runs, racing
+from helpers.layer_runs import fill, make, names, tar_of
 
 from generator.base import folders
 from generator.base.errors import GeneratorError
@@ -164,7 +163,7 @@ def test_what_is_exchanged_all_the_time_lets_nothing_in(at: str, top: Path) -> N
 @pytest.mark.usefixtures("_each_way")
 def test_an_image_is_read_from_a_layout_that_is_exchanged(tmp_path: Path) -> None:
     layout, outside, kept = tmp_path / "layout", tmp_path / "outside", tmp_path / "kept"
-    imagery.made(imagery.sources(tmp_path / "in"), f"oci:{layout}:1")
+    image_runs.made(image_runs.sources(tmp_path / "in"), f"oci:{layout}:1")
     (layout / "blobs").rename(outside)
     shutil.copytree(outside, layout / "blobs")
     numbers = {path.stat().st_ino for path in outside.rglob("*")}
@@ -192,9 +191,9 @@ def test_an_image_is_read_from_a_layout_that_is_exchanged(tmp_path: Path) -> Non
 
 def test_blobs_stay_in_a_layout_that_is_exchanged(tmp_path: Path) -> None:
     layout, outside, kept = tmp_path / "layout", tmp_path / "outside", tmp_path / "kept"
-    source = imagery.sources(tmp_path / "in")
+    source = image_runs.sources(tmp_path / "in")
     outside.mkdir()
-    imagery.made(source, f"oci:{layout}:1")
+    image_runs.made(source, f"oci:{layout}:1")
 
     def change() -> None:
         (layout / "blobs/sha256").rename(kept)
@@ -207,7 +206,7 @@ def test_blobs_stay_in_a_layout_that_is_exchanged(tmp_path: Path) -> None:
     def run() -> None:
         label = {"run": str(next(number))}
         with contextlib.suppress(GeneratorError):
-            imagery.made(source, f"oci:{layout}:1", label=label)
+            image_runs.made(source, f"oci:{layout}:1", label=label)
         assert not list(outside.iterdir())
 
     number = itertools.count()

@@ -5,8 +5,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
-from support import lack, need
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, run, write_layers_h
+from helpers.support import lack, need
 
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", str(OUTPUT / "c"))
 COMPILERS = ("gcc", "clang")
@@ -27,7 +27,7 @@ def build(compiler: str, source: str, program: Path) -> Path:
 @pytest.mark.usefixtures("libarchive")
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_libarchive_writes_the_layer_and_reads_it_back(compiler: str, tmp_path: Path) -> None:
-    program = build(compiler, "tests/c/libarchive.c", tmp_path / "libarchive")
+    program = build(compiler, "tests/languages/c/libarchive.c", tmp_path / "libarchive")
     said = run(program, tmp_path / "copy.tar")
     with tarfile.open(OUTPUT / "layers/scratch.tar.gz") as layer, tarfile.open(tmp_path / "copy.tar") as copy:
         assert copy.getnames() == layer.getnames()
@@ -41,7 +41,7 @@ def test_a_shared_library_exports_the_layers(compiler: str, tmp_path: Path) -> N
     # Whatever made the library, any program can use it; gcc's is built as position-independent code.
     program = tmp_path / "dump"
     write_layers_h(tmp_path)
-    run(need("gcc"), *FLAGS, "-I", tmp_path, "-fPIE", PROJECT / "tests/c/dump.c", library, "-o", program)
+    run(need("gcc"), *FLAGS, "-I", tmp_path, "-fPIE", PROJECT / "tests/languages/c/dump.c", library, "-o", program)
     folder = tmp_path / "folder"
     folder.mkdir()
     run(program, folder, LD_LIBRARY_PATH=str(tmp_path))

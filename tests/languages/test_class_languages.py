@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from consumers import OUTPUT, PROJECT, run
-from support import need
-from users import USERS, csharp, java
+from helpers.committed_modules import OUTPUT, PROJECT, run
+from helpers.support import need
+from languages.programs import USERS, csharp, java
 
 from generator.base.errors import GeneratorError
 from generator.languages import provenance
@@ -130,11 +130,13 @@ def test_java_keeps_to_what_a_class_can_hold_and_reads_nothing_by_name() -> None
 
 def test_sources_in_java_are_laid_out_as_google_has_it() -> None:
     program = USERS["java"].program("google-java-format")
-    sources = sorted(path for folder in ("tests/java", "examples/java") for path in (PROJECT / folder).glob("*.java"))
+    sources = sorted(
+        path for folder in ("tests/languages/java", "examples/java") for path in (PROJECT / folder).glob("*.java")
+    )
     assert run(*program, "--dry-run", "--set-exit-if-changed", *sources) == ""
 
 
-# What each call comes to, and how many bytes of the layer there are behind it: tests/java/Faults.java and Faults.cs.
+# The result of each call, and the layer's size in bytes after it: Faults.java and Faults.cs.
 FAULTS = """\
 right: ok 6656 ok 8704 ok 9728 ok 9728 closed 9728
 refused: ok 6656 device 6656 again 6656 again 6656 again 6656
@@ -162,17 +164,17 @@ def test_after_an_error_nothing_more_is_written_and_it_comes_again(language: str
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder/pipe")
     if language == "java":
-        classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+        classes = java.compiled(tmp_path, PROJECT / "tests/languages/java/Faults.java")
         command = [*java.JAVA, "-cp", classes, "Faults"]
     else:
-        command = csharp.compiled(tmp_path, PROJECT / "tests/csharp/Faults.cs")
+        command = csharp.compiled(tmp_path, PROJECT / "tests/languages/csharp/Faults.cs")
     assert run(*command, tmp_path / "folder") == FAULTS.format(**ONLY[language], long="x" * 200)
 
 
 def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / os.fsdecode(b"\xff")).write_bytes(b"")
-    classes = java.compiled(tmp_path, PROJECT / "tests/java/Faults.java")
+    classes = java.compiled(tmp_path, PROJECT / "tests/languages/java/Faults.java")
     said = run(*java.JAVA, "-cp", classes, "Faults", tmp_path / "folder")
     assert "\na pipe: unicode 0 again 0\n" in said
 

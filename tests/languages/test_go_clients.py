@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from consumers import PROJECT, registry, run
-from support import need
+from helpers.committed_modules import PROJECT, registry, run
+from helpers.support import need
 
 FILES = {
     "UtilityVM/Files/EFI/Microsoft/Boot/BCD",
@@ -34,7 +34,7 @@ def test_the_layers_build_for_windows() -> None:
 
 
 def test_the_client_takes_the_layers_as_they_are(address: str) -> None:
-    said = run(need("go"), "test", "-v", "./...", cwd=PROJECT / "tests/go", WINSCRATCH_TEST_REGISTRY=address)
+    said = run(need("go"), "test", "-v", "./...", cwd=PROJECT / "tests/languages/go", WINSCRATCH_TEST_REGISTRY=address)
     assert "--- PASS: TestDebiansRegistryKeepsTheImage" in said
     assert "--- SKIP" not in said
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, registry, run
-from maven import jars, maven
-from support import need
-from users import java
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, registry, run
+from helpers.maven import jars, maven
+from helpers.support import need
+from languages.programs import java
 
 from generator import VERSION
 
@@ -21,7 +21,7 @@ from generator import VERSION
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the path of classes that has the programs and what they use."""
-    sources = (PROJECT / "examples/java/Push.java", PROJECT / "tests/java/Listed.java")
+    sources = (PROJECT / "examples/java/Push.java", PROJECT / "tests/languages/java/Listed.java")
     return f"{java.compiled(tmp_path_factory.mktemp('java'), *sources, path=jars())}:{jars()}"
 
 
@@ -72,7 +72,7 @@ def test_packages_have_the_programs_version_and_no_source_of_their_own() -> None
     versions = {
         "maven/pom.xml": r"<artifactId>winscratch</artifactId>\s*<version>(.*?)</version>",
         "nuget/Winscratch.csproj": r"<Version>(.*?)</Version>",
-        "../tests/csharp/dotnet/Consumer.csproj": r'Include="Winscratch" Version="(.*?)"',
+        "../tests/languages/csharp/dotnet/Consumer.csproj": r'Include="Winscratch" Version="(.*?)"',
     }
     for path, pattern in versions.items():
         assert re.findall(pattern, (PACKAGES / path).read_text("utf-8")) == [VERSION], path
@@ -97,7 +97,7 @@ def test_maven_deploys_a_package_that_holds_the_modules_and_nothing_else(tmp_pat
         held = {re.split(r"[$.]", name)[0] for name in jar.namelist() if name.endswith(".class")}
         assert "Automatic-Module-Name: winscratch\r\n" in jar.read("META-INF/MANIFEST.MF").decode()
     assert held == {f"winscratch/{path.stem}" for path in java.MODULES}
-    run(need("javac"), "-cp", package, "-d", tmp_path, PROJECT / "tests/java/Dump.java")
+    run(need("javac"), "-cp", package, "-d", tmp_path, PROJECT / "tests/languages/java/Dump.java")
     (tmp_path / "dump").mkdir()
     for name in LAYERS:
         classes = f"{package}:{tmp_path}"

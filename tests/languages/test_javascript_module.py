@@ -12,16 +12,16 @@ import sys
 import threading
 from pathlib import Path
 
-import layer_vectors
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run
-from support import lack, need
-from users import Command, javascript
+from helpers import layer_vectors
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, run
+from helpers.support import lack, need
+from languages.programs import Command, javascript
 
 from generator import VERSION
 
 MODULES = OUTPUT / "javascript"
-TESTS = PROJECT / "tests/javascript"
+TESTS = PROJECT / "tests/languages/javascript"
 NAMES = (*LAYERS, "files")
 
 # How npm brings each for this system, and how it is started.

@@ -6,11 +6,11 @@ import os
 import subprocess
 from pathlib import Path
 
-import layer_vectors
 import pytest
-from consumers import LAYERS, OUTPUT, committed, dumped, run
-from support import lack
-from users import USERS, c, python
+from helpers import layer_vectors
+from helpers.committed_modules import LAYERS, OUTPUT, committed, dumped, run
+from helpers.support import lack
+from languages.programs import USERS, c, python
 
 from generator.languages import table
 

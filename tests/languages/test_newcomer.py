@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from consumers import PROJECT
-from support import need
+from helpers.committed_modules import PROJECT
+from helpers.support import need
 
-NEWCOMER = PROJECT / "tests/newcomer/php"
+NEWCOMER = PROJECT / "tests/languages/newcomer/php"
 PLACES = {
     "language.py": "generator/languages/php.py",
     "module.php.jinja": "templates/php/module.php.jinja",
-    "user.py": "tests/users/php.py",
+    "user.py": "tests/languages/programs/php.py",
 }
 SHARED = ("tests/languages/test_modules.py", "tests/languages/test_render.py", "tests/languages/test_table.py")
 DOCUMENT = PROJECT / "docs/add-a-language.md"
@@ -25,7 +25,7 @@ def test_the_document_names_the_files_and_where_they_go() -> None:
     assert {path.name for path in NEWCOMER.iterdir()} == PLACES.keys()
     for name, place in PLACES.items():
         assert f"`{place}`" in text
-        assert f"<!-- file: tests/newcomer/php/{name} -->" in text
+        assert f"<!-- file: tests/languages/newcomer/php/{name} -->" in text
 
 
 def test_a_language_of_three_files_passes_every_test_that_languages_share(tree: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_language_of_three_files_passes_every_test_that_languages_share(tree: 
     assert [words.split()[0] for words in commands] == ["generate", "vendor", "vendored"]
     for words in commands:
         run(tree, "-m", "invoke", *words.split())
-    run(tree, tree / "tests/test_docs.py")
+    run(tree, tree / "tests/project/test_docs.py")
     assert "| `php` | `windows_LAYER.php` |" in (tree / "docs/vendoring.md").read_text("utf-8")
     said = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "php", *SHARED)
     assert int(re.findall(r"(\d+) passed", said)[0]) >= 9

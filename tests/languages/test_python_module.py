@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, registry, run
-from support import lack, need
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, registry, run
+from helpers.support import lack, need
 
 MODULES = [OUTPUT / f"python/windows_{layer}.py" for layer in LAYERS]
 PATH = str(OUTPUT / "python")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from users import USERS
+from languages.programs import USERS
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT

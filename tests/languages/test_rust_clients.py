@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from consumers import PROJECT, committed, registry, run
-from support import lack, need
-from users import javascript, rust
+from helpers.committed_modules import PROJECT, committed, registry, run
+from helpers.support import lack, need
+from languages.programs import javascript, rust
 
-FLOOR = (1, 85)  # of the crates in tests/rust/clients/Cargo.lock
+FLOOR = (1, 85)  # of the crates in tests/languages/rust/clients/Cargo.lock
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +20,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     version = re.match(r"rustc (\d+)\.(\d+)", run(need("rustc"), "--version"))
     if version is None or (int(version[1]), int(version[2])) < FLOOR:
         lack(f"rustc is older than the clients' crates ask for: {FLOOR[0]}.{FLOOR[1]}, as Debian's rustc-web is newer")
-    return rust.built(tmp_path_factory.mktemp("clients"), "tests/rust/clients") / "clients"
+    return rust.built(tmp_path_factory.mktemp("clients"), "tests/languages/rust/clients") / "clients"
 
 
 def test_what_rust_pushes_skopeo_reads_and_node_pulls(client: Path, tmp_path: Path) -> None:
     store, site = tmp_path / "registry", tmp_path / "site"
     store.mkdir()
     site.mkdir()
-    for source in (PROJECT / "tests/javascript/pull.js", javascript.MODULES / "windows-hostprocess.js"):
+    for source in (PROJECT / "tests/languages/javascript/pull.js", javascript.MODULES / "windows-hostprocess.js"):
         shutil.copy(source, site)
     site.joinpath("package.json").write_text('{"type": "module"}')
     with registry(store) as address:

@@ -9,11 +9,11 @@ import sys
 import tarfile
 from pathlib import Path
 
-import layer_vectors
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed, dumped, run
-from support import extract, lack, need
-from users import rust
+from helpers import layer_vectors
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, run
+from helpers.support import extract, lack, need
+from languages.programs import rust
 
 from generator import VERSION
 
@@ -54,7 +54,7 @@ def test_every_rustc_writes_the_same_layers_on_top(version: str, tmp_path: Path)
 def test_the_writer_keeps_its_word_when_something_fails(
     version: str, features: tuple[str, ...], tmp_path: Path
 ) -> None:
-    source = PROJECT / "tests/rust/writer.rs"
+    source = PROJECT / "tests/languages/rust/writer.rs"
     program = rust.compiled(compilers()[version], tmp_path, "--test", *features, source)
     assert re.search(rf"test result: ok\. {7 if features else 5} passed; 0 failed; 0 ignored", run(program))
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from consumers import LAYERS, OUTPUT, PROJECT, committed
+from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed
 
 from generator.languages import table
 from generator.languages.language import API, LAYER
@@ -129,7 +129,7 @@ def test_documents_take_a_further_language_in(toy: Path) -> None:
     for name in ("tests", "docs", "examples"):
         shutil.copytree(PROJECT / name, toy / name, dirs_exist_ok=True)
     shutil.copy(PROJECT / "README.md", toy)
-    assert run(sys.executable, toy / "tests/test_docs.py") == (0, [])
+    assert run(sys.executable, toy / "tests/project/test_docs.py") == (0, [])
     document = (toy / "docs/vendoring.md").read_text()
     assert (
         "\n| `toy` | `windows_LAYER.toy`, `windows_LAYER.d.toy` | the file's name | the box that it lies in | | |\n"

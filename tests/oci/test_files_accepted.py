@@ -11,11 +11,11 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import layer_vectors
 import pytest
-from importer import read_by_windows
-from layer_vectors import Case
-from support import lack, need
+from helpers import layer_vectors
+from helpers.importer import read_by_windows
+from helpers.layer_vectors import Case
+from helpers.support import lack, need
 
 from generator.builder.wire import ROOT
 from generator.oci import files
@@ -199,7 +199,7 @@ def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         lack("only root may give files to root, as BuildKit does")
     program, tar, folder = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"
-    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/buildkit", check=True)
+    subprocess.run([need("go"), "build", "-o", program, "."], cwd=ROOT / "tests/interop/buildkit", check=True)
     folder.mkdir()
     data = layer(PLAIN + WIDE)
     tar.write_bytes(data)
@@ -221,7 +221,7 @@ def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
 
 
 def meant(entry: Case) -> dict[str, Any]:
-    """Return what an entry is to mean to Windows, in the words of tests/go/backuptar."""
+    """Return what an entry is to mean to Windows, in the words of tests/languages/go/backuptar."""
     kind = entry["kind"]
     bits = int(entry.get("attributes", "0")) & ~128
     own = {"file": 0, "directory": 16, "file-link": 0x400, "directory-link": 0x410}.get(kind)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import pytest
-from users import WRITERS
+from languages.programs import WRITERS
 
 from generator.builder.wire import ROOT
 from generator.oci.files import facts

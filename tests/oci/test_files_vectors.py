@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import layer_vectors
 import pytest
-from layer_vectors import Case, Made, Refused
-from support import need
-from users import USERS, WRITERS, Command, User, c
+from helpers import layer_vectors
+from helpers.layer_vectors import Case, Made, Refused
+from helpers.support import need
+from languages.programs import USERS, WRITERS, Command, User, c
 
 from generator.builder.wire import ROOT
 from generator.oci import files

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import lack, need
+from helpers.support import lack, need
 
 from generator.base.errors import GeneratorError
 from generator.oci import files

@@ -16,9 +16,9 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from helpers.support import need
 from hypothesis import given
 from hypothesis import strategies as st
-from support import need
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT

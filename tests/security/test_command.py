@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from descriptors import FIELD
+from helpers.descriptors import FIELD
 
 from generator.base.errors import GeneratorError
 from generator.security.command import sddl

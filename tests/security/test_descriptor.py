@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from descriptors import FIELD, random_descriptor
+from helpers.descriptors import FIELD, random_descriptor
 
 from generator.hivebuilder import emptyhive
 from generator.security.descriptor import (

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from descriptors import FIELD, Choice, random_descriptor
-from support import lack
+from helpers.descriptors import FIELD, Choice, random_descriptor
+from helpers.support import lack
 from winacl.dtyp.security_descriptor import SECURITY_DESCRIPTOR
 
 from generator.security import tables

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of staleness and of generating share: runs on a copy of this checkout, and what they say."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from generator.base.errors import EXIT_OK, EXIT_STALE
+from generator.generation import manifest, pipeline, unchanged
+from generator.languages.table import committed
+from generator.report import report
+from generator.report.report import documents
+
+from .support import BUILDER
+
+FRESH = ["fresh: every output is what its inputs make"]
+FIX = "to fix: ./invokew generate"
+NOTHING = "fresh: nothing to do"
+LAYERS = ("hostprocess", "legacy", "scratch")
+FOURTH = """
+[[files]]
+path = "Files/Windows/System32/config/SAM"
+hive = { keys = [{ path = "k", values = [{ name = "v", type = "REG_DWORD", data = 1 }] }] }
+"""
+PROGRAM = [sys.executable, "-B", "-m", "invoke"]
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+def check(tree: Path, *, full: bool = False) -> list[str]:
+    """Return what the staleness check says; its status must go with that."""
+    said: list[str] = []
+    status = pipeline.check(tree, documents, say=said.append, note=silent, full=full, environment={})
+    assert status == (EXIT_OK if said == FRESH else EXIT_STALE)
+    if said == FRESH or all(any(f": {why}" in line for why in manifest.BY_HAND) for line in said):
+        return said
+    assert said[-1] == FIX
+    return said[:-1]
+
+
+def generate(tree: Path, **options: Any) -> list[str]:
+    """Run the pipeline on *tree*; return what it said of what it did."""
+    said: list[str] = []
+    given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
+    assert pipeline.generate(tree, documents, say=said.append, **given) == EXIT_OK
+    return said
+
+
+def written(said: list[str]) -> set[str]:
+    """Return the files that *said* tells were written, but the manifest."""
+    return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {unchanged.MANIFEST}
+
+
+def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Return content, time and inode of every file of *tree*."""
+    return {
+        path.relative_to(tree).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in tree.rglob("*")
+        if path.is_file()
+    }
+
+
+def outputs(tree: Path) -> dict[str, bytes]:
+    return {path: data for path, (data, _, _) in snapshot(tree).items() if path.startswith("output/")}
+
+
+def modules(*layers: str, language: str = "") -> set[str]:
+    """Return the paths of the modules of *layers*, of one *language* or of all."""
+    return {f"output/{row.path}" for row in committed(layers) if row.name in layers and language in {"", row.language}}
+
+
+def everything() -> set[str]:
+    """Return the paths of all outputs but the manifest."""
+    modules_of_all = {f"output/{row.path}" for row in committed(LAYERS)}
+    return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | shown_documents(*LAYERS)
+
+
+def shown_documents(*layers: str) -> set[str]:
+    """Return the paths of the documents that show *layers*."""
+    return {unchanged.REPORT, *(unchanged.MAPS if report.SHOWN in layers else ())}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")

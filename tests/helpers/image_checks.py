@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What check-image says, for tests."""
+
+import json
+from typing import Any
+
+from generator.hives.rules import Level
+from generator.imagecheck import command
+from generator.imagecheck.rules import RULES
+
+from .layouts import Layout
+
+
+def checked(*names: str) -> tuple[int, list[dict[str, Any]]]:
+    """Return the status of `check-image --json`, and what it says."""
+    said: list[str] = []
+    status = command.report(names, True, say=said.append)
+    return status, json.loads("\n".join(said))
+
+
+def found(layout: Layout) -> dict[str, list[str]]:
+    """Return the rules that an image breaks, each with the entries that break it; the status must agree."""
+    status, (image, *_) = checked(layout.write())
+    rules: dict[str, list[str]] = {}
+    for each in image["findings"]:
+        rules.setdefault(each["rule"], []).append(each["entry"])
+    assert status == (0 if image["good"] else 1)
+    assert image["good"] == all(RULES[rule].level == Level.UNUSUAL for rule in rules)
+    return rules

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images out of a registry that means harm: no more is fetched than its manifests tell of, and a signal ends it all."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import image_runs
+from helpers.support import need
+from test_image_registry import Handler, Misbehaving, Start, misbehaving
+
+from generator.base.errors import GeneratorError
+from generator.builder.wire import ROOT
+from generator.imageread import registry
+
+_ = misbehaving  # a fixture
+OCI = "application/vnd.oci.image."
+BLOB = b"blob" * 1000
+
+
+@pytest.fixture(autouse=True)
+def _skopeo() -> None:
+    need("skopeo")
+
+
+def descriptor(data: bytes, kind: str, **others: Any) -> dict[str, Any]:
+    return {"mediaType": kind, "digest": image_runs.sha256(data), "size": len(data)} | others
+
+
+def manifest(**layer: Any) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}manifest.v1+json",
+        "config": descriptor(b"{}", f"{OCI}config.v1+json"),
+        "layers": [descriptor(BLOB, f"{OCI}layer.v1.tar+gzip", **layer)],
+    }
+
+
+def index(*manifests: dict[str, Any]) -> dict[str, Any]:
+    return {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json", "manifests": list(manifests)}
+
+
+def serve(start: Start, *documents: Any, blob: Callable[[Handler], None] | None = None) -> Misbehaving:
+    """Start a registry with *documents*, the last of which is x:1; *blob* sends the layer."""
+
+    def fault(handler: Handler) -> bool:
+        digest = handler.path.rpartition("/")[2]
+        if "/blobs/" not in handler.path:
+            return False
+        if digest == image_runs.sha256(BLOB) and blob is not None:
+            blob(handler)
+        else:
+            handler.answer(200, BLOB if digest == image_runs.sha256(BLOB) else b"{}")
+        return True
+
+    server = start(fault)
+    for document in documents:
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        kind = document["mediaType"] if isinstance(document, dict) else f"{OCI}manifest.v1+json"
+        server.manifests[image_runs.sha256(data)] = server.manifests["1"] = (kind, data)
+    return server
+
+
+def endless(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    for _ in range(1 << 14):  # 16 GiB
+        handler.wfile.write(bytes(1 << 20))
+
+
+def fetched(server: Misbehaving, folder: Path) -> dict[str, bytes]:
+    registry.fetch(f"{server.host}/x:1", folder)
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_index_is_fetched_with_all_that_it_leads_to(misbehaving: Start, tmp_path: Path) -> None:
+    child = json.dumps(manifest()).encode()
+    top = index(descriptor(child, f"{OCI}manifest.v1+json", platform={"os": "windows", "architecture": "amd64"}))
+    found = fetched(serve(misbehaving, child, top), tmp_path)
+    assert {BLOB, b"{}", child, json.dumps(top).encode()} <= set(found.values())
+
+
+@pytest.mark.parametrize("size", [len(BLOB), 1])
+def test_a_blob_without_end_is_not_waited_for(size: int, misbehaving: Start, tmp_path: Path) -> None:
+    server = serve(misbehaving, manifest(size=size), blob=endless)
+    with pytest.raises(GeneratorError, match=r"sends more than the [\d,]+ bytes that its manifests tell of"):
+        fetched(server, tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (manifest(size=1 << 60), "its blobs have 1,152,921,504,606,8"),
+        (manifest(size=-1), "is no descriptor"),
+        (manifest(digest="sha256:../x"), "is no descriptor"),
+        (manifest() | {"layers": manifest()["layers"] * 501}, "more than any image needs"),
+        (index(*[descriptor(BLOB, f"{OCI}manifest.v1+json")] * 201), "more than any image needs"),
+        (b"[" * 100_000, "no manifest"),
+    ],
+    ids=["too much", "less than nothing", "no digest", "blobs", "manifests", "no document"],
+)
+def test_what_no_image_needs_is_refused_before_a_blob_is_fetched(
+    document: Any, said: str, misbehaving: Start, tmp_path: Path
+) -> None:
+    server = serve(misbehaving, document, blob=endless)
+    with pytest.raises(GeneratorError) as refused:
+        fetched(server, tmp_path)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_skopeo_and_leaves_nothing(number: int, misbehaving: Start, tmp_path: Path) -> None:
+    started: list[int] = []
+
+    def hang(handler: Handler) -> None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        started.extend(map(int, children.split()))
+        process.send_signal(number)
+        handler.server.released.wait()
+        handler.close_connection = True
+
+    server = serve(misbehaving, manifest(), blob=hang)
+    # Whoever runs the tests in the background has them ignore SIGINT, and all that they start.
+    words = ["env", "--default-signal=INT", sys.executable, "-m", "generator", "check-image"]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [*words, f"docker://{server.host}/x:1"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        said, _ = process.communicate()
+    assert (process.returncode, said) == (128 + number, b"")
+    assert started
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_removes_what_a_run_has_made_so_far(tmp_path: Path) -> None:
+    program = """
+import os, pathlib, signal, sys
+from generator.image.workspace import workspace
+with workspace(pathlib.Path(sys.argv[1], "a/b")) as work:
+    (work / "half").write_text("x")
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=env, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

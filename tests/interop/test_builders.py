@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our base images under other builders: BuildKit, buildah, ko and jib take them, and check-image says what comes out.
+
+Images of the shapes that real HostProcess images have, made by BuildKit and by `winscratch image`, hold the same.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from helpers import image_runs
+from helpers.committed_modules import PROJECT, registry, run
+from helpers.layouts import Part, tarred
+from helpers.maven import jars
+from helpers.support import need, wait_until
+
+from generator.image import Options, make
+from generator.imagecheck import command
+from generator.imageread import images
+from generator.imageread.untar import Untar
+
+pytestmark = pytest.mark.timeout(2 * image_runs.BUILDING)  # two builders at most are built in one test
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with registry(tmp_path_factory.mktemp("registry")) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def base(address: str) -> str:
+    """Return the reference of our base image for programs."""
+    need("skopeo")
+    make(Options(to=(f"docker://{address}/base:1",)), note=lambda _: None)
+    return f"{address}/base:1"
+
+
+def checked(name: str) -> tuple[int, set[str]]:
+    """Return the status of check-image and the rules that the image breaks."""
+    said: list[str] = []
+    status = command.report([name], True, say=said.append)
+    (image,) = json.loads("\n".join(said))
+    return status, {finding["rule"] for finding in image["findings"]}
+
+
+class Entry(NamedTuple):
+    """What two builders have to agree on."""
+
+    kind: str
+    data: bytes
+    attributes: str | None
+    descriptor: str | None
+
+
+def held(name: str) -> tuple[dict[str, Entry], dict[str, Any], int]:
+    """Return what an image's layers on top hold by path, its settings, and how many layers it has."""
+    with images.images(name) as (image,):
+        found: dict[str, Entry] = {}
+        for layer in image.layers[1:]:
+            with layer.open() as blob:
+                tar = Untar(images.unpack(blob)[1])
+                for entry in tar:
+                    data = b"".join(iter(tar.read, b""))
+                    records = entry.records
+                    found[entry.name.rstrip("/")] = Entry(
+                        entry.kind, data, records.get("MSWINDOWS.fileattr"), records.get("MSWINDOWS.rawsd")
+                    )
+        assert image.config is not None
+        assert image.config.config is not None
+        settings = image.config.config
+        shown = {"entrypoint": settings.entrypoint, "cmd": settings.cmd or None, "env": settings.env or None}
+        return found, shown, len(image.layers)
+
+
+# ---------------------------------------------------------------------------------------------
+# The shapes of real images, with programs that stand in for theirs
+
+PATH = r"C:\Windows\system32;C:\Windows;"
+FILES = {
+    "windows_exporter-0.31.0-amd64.exe": b"MZ exporter",
+    "azure-cns.exe": b"MZ cns",
+    "examples/azure.conf": b"{}",
+    "kubeconfigtemplate.yaml": b"kind: Config\n",
+    "filebeat/filebeat.exe": b"MZ filebeat",
+    "filebeat/filebeat.yml": b"output.console: {}\n",
+    "filebeat/modules.d/system.yml": b"- module: system\n",
+    "dropgz.exe": b"MZ dropgz",
+}
+
+
+class Shape(NamedTuple):
+    """A Dockerfile behind ``FROM``, and the options that make the same by our command."""
+
+    dockerfile: str
+    options: Options
+
+
+SHAPES = {
+    "windows_exporter": Shape(
+        'COPY windows_exporter*-amd64.exe /windows_exporter.exe\nENTRYPOINT ["windows_exporter.exe"]\n',
+        Options(
+            source=("windows_exporter-0.31.0-amd64.exe:/windows_exporter.exe",), entrypoint=("windows_exporter.exe",)
+        ),
+    ),
+    "azure-cns": Shape(
+        "COPY kubeconfigtemplate.yaml kubeconfigtemplate.yaml\nCOPY examples/azure.conf /azure.conf\n"
+        'COPY azure-cns.exe /azure-cns.exe\nENTRYPOINT ["azure-cns.exe"]\nEXPOSE 10090\n',
+        Options(
+            source=("kubeconfigtemplate.yaml", "examples/azure.conf", "azure-cns.exe"),
+            entrypoint=("azure-cns.exe",),
+            expose=("10090",),
+        ),
+    ),
+    "filebeat": Shape(
+        f'ENV PATH="{PATH}"\nCOPY filebeat /filebeat\nWORKDIR /filebeat\nENTRYPOINT ["filebeat.exe"]\nCMD ["-e"]\n',
+        Options(source=("filebeat:/filebeat",), entrypoint=("filebeat.exe",), cmd=("-e",), env={"PATH": PATH}),
+    ),
+    "dropgz": Shape(
+        'ADD dropgz.exe /dropgz.exe\nENTRYPOINT ["/dropgz.exe"]\n',
+        Options(source=("dropgz.exe",), entrypoint=("/dropgz.exe",)),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("context")
+    for name, data in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def buildkit(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
+    """Return what gives buildctl words; its daemon runs as long as the tests do, and starts no container."""
+    folder = tmp_path_factory.mktemp("buildkitd")
+    socket = f"unix://{folder}/socket"
+    (folder / "buildkitd.toml").write_text(f'[registry."{address}"]\nhttp = true\n')
+    commands, sources = "github.com/moby/buildkit/cmd", PROJECT / "tests/interop/buildkit"
+    program, client = (image_runs.go_tool(f"{commands}/{name}", folder=sources) for name in ("buildkitd", "buildctl"))
+    words = [program, "--config", folder / "buildkitd.toml", "--root", folder / "root", "--addr", socket]
+    words += ["--containerd-worker=false", "--oci-worker-snapshotter=native", "--oci-worker-net=host"]
+    need("runc")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*map(str, words)], stdout=log, stderr=log, start_new_session=True)
+
+    def ask(*words: str | Path) -> None:
+        run(client, "--addr", socket, *words)
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()[-4000:]
+        return image_runs.attempt(client, "--addr", socket, "debug", "workers").returncode == 0
+
+    try:
+        wait_until(answers)
+        yield ask
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(folder / "root", ignore_errors=True)
+
+
+def by_buildkit(ask: Callable[..., None], context: Path, dockerfile: str, folder: Path, *words: str | Path) -> str:
+    """Build on `ARG BASE`, and return the image's name."""
+    folder.mkdir(exist_ok=True)
+    (folder / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\n{dockerfile}")
+    ask(
+        "build",
+        "--frontend=dockerfile.v0",
+        f"--local=context={context}",
+        f"--local=dockerfile={folder}",
+        "--opt=platform=windows/amd64",
+        f"--output=type=oci,dest={folder}/image.tar",
+        *words,
+    )
+    return f"oci-archive:{folder}/image.tar"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_of_real_shapes_hold_the_same_as_those_that_buildkit_makes(
+    shape: str, buildkit: Callable[..., None], base: str, context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile, options = SHAPES[shape]
+    theirs = by_buildkit(buildkit, context, dockerfile, tmp_path / "their", f"--opt=build-arg:BASE={base}")
+    monkeypatch.chdir(context)
+    make(msgspec.structs.replace(options, to=(f"oci:{tmp_path}/ours",)), note=lambda _: None)
+    ours = f"oci:{tmp_path}/ours"
+    assert checked(ours) == (0, set())
+    status, rules = checked(theirs)
+    assert (status, rules - {"time-fraction"}) == (
+        0,
+        {"time-missing"},
+    )  # of times that have a fraction with zeros first
+    tree, settings, layers = held(ours)
+    their_tree, their_settings, their_layers = held(theirs)
+    assert tree == their_tree
+    assert settings == their_settings
+    if shape != "filebeat":  # whose WORKDIR is a layer that holds nothing new
+        assert layers == their_layers
+
+
+def test_buildkit_takes_our_layout_by_its_name_in_a_dockerfile(
+    buildkit: Callable[..., None], context: Path, tmp_path: Path
+) -> None:
+    made = make(Options(to=(f"oci:{tmp_path}/base:latest",)), note=lambda _: None)
+    name = by_buildkit(
+        buildkit,
+        context,
+        SHAPES["dropgz"].dockerfile,
+        tmp_path / "build",
+        "--opt=build-arg:BASE=base",
+        f"--oci-layout=base={tmp_path}/base",
+        f"--opt=context:base=oci-layout://base@{made.digest}",
+    )
+    assert checked(name)[0] == 0
+    assert held(name)[0]["Files/dropgz.exe"].data == b"MZ dropgz"
+
+
+LINK = "links/deep/link"
+
+
+def test_a_link_that_buildkit_and_buildah_copy_leads_nowhere_on_windows_and_ours_does(
+    buildkit: Callable[..., None], buildah: Callable[..., str], base: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "context/links/deep"
+    folder.mkdir(parents=True)
+    (folder / "link").symlink_to("target")
+    (folder / "target").write_bytes(b"x")
+    theirs = by_buildkit(
+        buildkit, tmp_path / "context", "COPY links /links\n", tmp_path / "b", f"--opt=build-arg:BASE={base}"
+    )
+    status, rules = checked(theirs)
+    assert (status, "link-target" in rules) == (1, True)
+    container = buildah("from", "--tls-verify=false", "--os=windows", "--arch=amd64", base)
+    buildah("copy", container, tmp_path / "context/links", "/links")
+    buildah("commit", container, f"oci:{tmp_path}/buildah")
+    status, rules = checked(f"oci:{tmp_path}/buildah")
+    assert (status, "link-target" in rules) == (1, True)
+    make(Options(source=(f"{tmp_path}/context/links:/links",), to=(f"oci:{tmp_path}/ours",)), note=lambda _: None)
+    assert checked(f"oci:{tmp_path}/ours") == (0, set())
+
+
+# ---------------------------------------------------------------------------------------------
+# The other builders
+
+
+@pytest.fixture(scope="module")
+def buildah(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Return what gives buildah words, and returns what it says."""
+    program = image_runs.buildah(tmp_path_factory.mktemp("buildah"))
+    return lambda *words: image_runs.run(*program, *words).stdout.strip()
+
+
+def test_buildah_takes_our_layout_and_our_image_in_a_registry(
+    buildah: Callable[..., str], base: str, context: Path, tmp_path: Path
+) -> None:
+    make(Options(to=(f"oci:{tmp_path}/base:latest",)), note=lambda _: None)
+    container = buildah("from", "--os=windows", "--arch=amd64", f"oci:{tmp_path}/base:latest")
+    buildah("copy", container, context / "dropgz.exe", "/dropgz.exe")
+    buildah("config", "--entrypoint", '["dropgz.exe"]', container)
+    buildah("commit", container, f"oci:{tmp_path}/copied")
+    (tmp_path / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\n{SHAPES['dropgz'].dockerfile}")
+    buildah(
+        *("build", "--os=windows", "--arch=amd64", "--isolation=chroot", "--tls-verify=false"),
+        *(f"--build-arg=BASE={base}", f"--file={tmp_path}/Dockerfile", f"--tag=oci:{tmp_path}/built", context),
+    )
+    for name in ("copied", "built"):
+        assert checked(f"oci:{tmp_path}/{name}") == (0, {"time-missing"})
+        tree = held(f"oci:{tmp_path}/{name}")[0]
+        assert {path for path in tree if path not in {"Hives", "Files"}} == {"Files/dropgz.exe"}
+
+
+def test_ko_builds_a_program_for_windows_on_our_base(address: str, base: str) -> None:
+    program = image_runs.go_tool("github.com/google/ko", folder=PROJECT / "tests/interop/ko")
+    environment = {"KO_DEFAULTBASEIMAGE": base, "KO_DOCKER_REPO": f"{address}/ko", "GOFLAGS": "-buildvcs=false"}
+    done = subprocess.run(
+        [program, "build", "--bare", "--platform=windows/amd64", "--insecure-registry", "--sbom=none", "."],
+        cwd=PROJECT / "examples/hostprocess",
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    name = done.stdout.strip()
+    assert checked(name) == (0, {"time-missing"})
+    tree, settings, _ = held(name)
+    assert tree["Files/ko-app/hostprocess"].data.startswith(b"MZ")
+    assert settings["entrypoint"] == ["C:\\ko-app\\hostprocess"]
+
+
+def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
+    address: str, base: str, context: Path, tmp_path: Path
+) -> None:
+    java = need("java")
+    source = PROJECT / "tests/interop/jib/Jibbed.java"
+
+    def build(path: str, to: str, *folders: str) -> str:
+        words: list[str | Path] = [f"-D{name}={tmp_path}" for name in ("user.home", "java.io.tmpdir")]
+        words += ["-DsendCredentialsOverHttp=true", "-cp", jars(), source, base, context / "dropgz.exe"]
+        said = run(java, *words, path, f"{address}/{to}", *folders, XDG_CACHE_HOME=str(tmp_path))
+        return f"{address}/{to}@{said.splitlines()[-1]}"
+
+    status, rules = checked(build("/app/hello.exe", "jib:1"))
+    assert (status, rules) == (1, {"root", "root-missing"})
+    status, rules = checked(build("/Files/app/hello.exe", "jib:2", "/Hives"))
+    assert (status, rules) == (0, {"descriptor-missing"})
+
+
+def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stops(
+    address: str, base: str, tmp_path: Path
+) -> None:
+    crane = image_runs.go_tool(image_runs.CRANE)
+    taken = {"time-missing", "mixed-taken"}  # crane's layers for Windows have Docker's type whatever the base has
+    for name, rules in (("hello.exe", taken), ("app/hello.exe", {*taken, "parent"})):
+        (tmp_path / "app.tar").write_bytes(tarred([Part(name, b"MZ", records={})]))
+        to = f"{address}/crane/{len(name)}:1"
+        run(crane, "append", "--insecure", "--base", base, "--new_layer", tmp_path / "app.tar", "--new_tag", to)
+        assert checked(to) == (int("parent" in rules), rules)
+
+
+# ---------------------------------------------------------------------------------------------
+# A box for a file
+
+
+def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(address: str, tmp_path: Path) -> None:
+    installer = tmp_path / "installer.msi"
+    installer.write_bytes(bytes(range(256)) * 1000)
+    make(Options(source=(str(installer),), layer="scratch", to=(f"oci:{tmp_path}/box:1",)), note=lambda _: None)
+    skopeo = need("skopeo")
+    run(skopeo, "copy", "--dest-tls-verify=false", f"oci:{tmp_path}/box:1", f"docker://{address}/box:1")
+    run(skopeo, "copy", "--src-tls-verify=false", f"docker://{address}/box:1", f"oci:{tmp_path}/back:1")
+    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
+    assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
+    assert checked(f"{address}/box:1") == (0, set())
+
+
+def test_the_builders_are_those_that_the_document_says_are_tested() -> None:
+    text = (PROJECT / "docs/images.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and line.rstrip().endswith("| tested |")]
+    assert {row.split("|")[1].strip() for row in rows} == {"BuildKit", "buildah", "ko", "jib", "crane"}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import winscratch.WindowsFiles;
+import winscratch.WindowsFiles.Descriptor;
+import winscratch.WindowsFiles.Entry;
+import winscratch.WindowsFiles.FilesException;
+import winscratch.WindowsFiles.Kind;
+import winscratch.WindowsFiles.Times;
+import winscratch.WindowsFiles.Writer;
+
+/**
+ * Makes layers on top of what it reads, and answers with their bytes: tests/helpers/layer_vectors.py has
+ * the words. With "tree FOLDER PATH own|one" it writes the layer of a folder.
+ */
+final class Layers {
+  public static void main(String[] args) throws IOException {
+    OutputStream out = new BufferedOutputStream(System.out, 1 << 20);
+    if (args.length == 4) {
+      Writer layer = new Writer(out);
+      layer.addTree(args[2], Path.of(args[1]), Descriptor.USERS_READ, args[3].equals("own"));
+      layer.finish();
+    } else {
+      answerAll(out);
+    }
+    out.flush();
+  }
+
+  private static void answerAll(OutputStream out) throws IOException {
+    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+    List<String[]> asked = new ArrayList<>();
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      if (!line.equals("end")) {
+        asked.add(line.split(" "));
+        continue;
+      }
+      answer(out, asked.get(0), asked.subList(1, asked.size()));
+      asked.clear();
+    }
+  }
+
+  private static void answer(OutputStream out, String[] first, List<String[]> entries)
+      throws IOException {
+    ByteArrayOutputStream made = new ByteArrayOutputStream();
+    int done = 0;
+    try {
+      if (first[0].equals("header")) {
+        made.write(WindowsFiles.header(entry(entries.get(0))));
+      } else {
+        Writer layer = new Writer(made, descriptor(first[1]), times(first, 2));
+        for (String[] words : entries) {
+          byte[] data = new byte[words[0].equals("file") ? Integer.parseInt(words[3]) : 0];
+          Arrays.fill(data, (byte) 'x');
+          layer.add(entry(words), new ByteArrayInputStream(data));
+          done++;
+        }
+        layer.finish();
+      }
+    } catch (FilesException e) {
+      out.write(ascii("error " + e.reason().code() + " " + done + "\n"));
+      return;
+    }
+    out.write(ascii("ok " + made.size() + "\n"));
+    made.writeTo(out);
+  }
+
+  private static Entry entry(String[] words) {
+    Kind kind = Kind.valueOf(words[0].toUpperCase().replace('-', '_'));
+    return new Entry(kind, text(words[1]))
+        .target(text(words[2]))
+        .size(Long.parseLong(words[3]))
+        .attributes(Integer.parseUnsignedInt(words[4]))
+        .descriptor(descriptor(words[5]))
+        .times(times(words, 6));
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static byte[] bytes(String word) {
+    byte[] found = new byte[word.length() / 2];
+    for (int i = 0; i < found.length; i++) {
+      found[i] = (byte) Integer.parseInt(word.substring(2 * i + 1, 2 * i + 3), 16);
+    }
+    return found;
+  }
+
+  /** Returns a text; bytes that are no UTF-8 become a surrogate that stands alone. */
+  private static String text(String word) {
+    try {
+      return StandardCharsets.UTF_8
+          .newDecoder()
+          .decode(java.nio.ByteBuffer.wrap(bytes(word)))
+          .toString();
+    } catch (java.nio.charset.CharacterCodingException e) {
+      return "\ud800";
+    }
+  }
+
+  private static Descriptor descriptor(String word) {
+    switch (word) {
+      case "=":
+        return null;
+      case "users-read":
+        return Descriptor.USERS_READ;
+      case "user-owned":
+        return Descriptor.USER_OWNED;
+      case "admin-owned":
+        return Descriptor.ADMIN_OWNED;
+      case "none":
+        return Descriptor.NONE;
+      default: // a name that there is not is as no bytes
+        return Descriptor.of(word.startsWith(":") ? bytes(word) : new byte[0]);
+    }
+  }
+
+  private static Times times(String[] words, int at) {
+    if (words[at].equals("=")) {
+      return null;
+    }
+    Instant[] four = new Instant[4];
+    for (int i = 0; i < 4; i++) {
+      BigInteger unit = BigInteger.valueOf(1_000_000_000);
+      BigInteger number = new BigInteger(words[at + i]);
+      BigInteger fraction = number.mod(unit);
+      four[i] =
+          Instant.ofEpochSecond(number.subtract(fraction).divide(unit).longValueExact())
+              .plusNanos(fraction.longValueExact());
+    }
+    return Times.of(four[0], four[1], four[2], four[3]);
+  }
+}

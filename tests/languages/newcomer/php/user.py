@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PHP in the tests that all languages share."""
+
+from pathlib import Path
+
+from helpers.committed_modules import LAYERS, OUTPUT, run
+from helpers.support import need
+
+from generator.languages.language import Options
+
+from . import User
+
+DUMP = r"""
+error_reporting(E_ALL);
+set_error_handler(fn ($level, $text) => throw new ErrorException($text));
+[, $folder, $name, $file] = $argv;
+require $file;
+$space = 'Windows' . ucfirst($name);
+"$space\\verify"();
+file_put_contents("$folder/$name.tar", "$space\\layer"());
+file_put_contents("$folder/$name.tar.gz", "$space\\blob"());
+if (function_exists("$space\\bcd")) {
+    file_put_contents("$folder/$name.bcd", "$space\\bcd"());
+}
+"""
+
+
+def _dump(_: Path, into: Path) -> None:
+    for name in LAYERS:
+        run(need("php"), "-n", "-r", DUMP, "--", into, name, OUTPUT / f"php/windows_{name}.php")
+
+
+USER = User(options=(Options("L"), Options("L" * 48)), dump=_dump)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests of every language know of each: how its modules can be named, and its programs that use them.
+
+One file in this folder for a language, by its name, that defines USER. Nothing else in the tests that all languages
+share names a language, but where one has something that others have not.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from helpers.support import need
+
+from generator.languages.language import FILES, Options
+from generator.languages.table import LANGUAGES
+
+Command = list[str | Path]
+
+
+def found(name: str) -> Command:
+    """Return the command of a program that this machine has."""
+    own = Path(sys.prefix, "bin", name)  # one of the tests' Python packages
+    return [own if own.exists() else need(name)]
+
+
+def nothing(_: object) -> Command:
+    """Fail, for a language that has no writer of layers on top, which nobody asks."""
+    raise NotImplementedError
+
+
+def every(_: object) -> bool:
+    """Tell that a program can be asked every case."""
+    return True
+
+
+class User(NamedTuple):
+    """What there is in one language. Each function builds a program below a folder, where it needs one, and ends the
+    test where this machine cannot.
+
+    *options* are names for modules, of awkward length where lines would break. *dump* runs a program that writes what
+    every committed layer's module holds into a folder: ``NAME.tar``, ``NAME.tar.gz`` and, where there is one,
+    ``NAME.bcd``. *files* returns the command of a program that answers the cases of layer_vectors with the writer of
+    layers on top, those that it *can_ask*; if the language's writer takes *trees*, the arguments
+    ``tree FOLDER PATH own|one`` have it write the layer of a folder, with its entries' own times or one.
+    *program* returns the command of the language's formatter by its name, and of whatever else has one.
+    *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines. A
+    language without such a writer leaves out all of these but *program*.
+    """
+
+    options: tuple[Options, ...]
+    dump: Callable[[Path, Path], None]
+    files: Callable[[Path], Command] = nothing
+    image: Callable[[Path], Command] = nothing
+    source: str = ""
+    lines: int = 60
+    trees: bool = True
+    program: Callable[[str], Command] = found
+    can_ask: Callable[[dict[str, Any]], bool] = every
+
+
+USERS: dict[str, User] = {name: import_module(f"{__name__}.{name}").USER for name in LANGUAGES}
+WRITERS = {name: user for name, user in USERS.items() if FILES in LANGUAGES[name].modules}

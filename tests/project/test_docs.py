@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What documents say a second time is made from where it is said first, and checked.
+
+Code in them is a file that is built and run, tables of languages come from the table of languages, tables of
+commands from theirs, and the picture of the rooms from the imports.
+``python3 tests/project/test_docs.py`` makes them anew; ``--check`` names those that it would change.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # run as a program from any folder
+
+from helpers import import_graph  # noqa: E402
+
+from generator.base.home import INSTALLED  # noqa: E402
+from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
+from generator.languages.language import API, Language, Options  # noqa: E402
+from generator.languages.table import LANGUAGES  # noqa: E402
+from generator.oci.files import facts  # noqa: E402
+
+_TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
+_INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"^<!-- picture: rooms -->\n```mermaid\n.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
+
+
+def documents() -> list[Path]:
+    return [path for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))) if path.is_file()]
+
+
+def with_files(text: str) -> str:
+    """Return a document's *text* with each block below a ``<!-- file: path -->`` as that file is now."""
+
+    def block(match: re.Match[str]) -> str:
+        path, kind = match["path"], match["kind"]
+        return f"<!-- file: {path} -->\n```{kind}\n{(ROOT / path).read_text('utf-8')}```"
+
+    return _INCLUDE.sub(block, text)
+
+
+def with_tables(text: str) -> str:
+    """Return a document's *text* with the table below each ``<!-- table: name -->`` as it is now."""
+    return _TABLE.sub(lambda match: f"{match[0].partition(chr(10))[0]}\n{_table(TABLES[match['name']]())}", text)
+
+
+def with_picture(text: str) -> str:
+    """Return a document's *text* with the picture of the rooms as they are now."""
+    return _PICTURE.sub(lambda _: f"<!-- picture: rooms -->\n```mermaid\n{import_graph.picture()}\n```", text)
+
+
+def api_table() -> Iterable[list[str]]:
+    """Yield how each language spells what a module offers, by the names of the committed modules of ``scratch``."""
+    yield ["", *(f"`{name}`" for name in LANGUAGES)]
+    for word in API:
+        yield [word, *(f"`{spelled(row, word)}`" if word in row.api else "" for row in LANGUAGES.values())]
+
+
+def spelled(row: Language, word: str, name: str = "scratch") -> str:
+    prefix = row.committed(name).prefix
+    return row.api[word].format(prefix=prefix, PREFIX=prefix.upper())
+
+
+def languages_table() -> Iterable[list[str]]:
+    """Yield how copies are named in each language."""
+    options = [option for option in Options._fields if any(option in row.takes for row in LANGUAGES.values())]
+    yield ["", "files in a directory", "names follow from", *(f"`--{option}`" for option in options)]
+    for name, row in LANGUAGES.items():
+        files = ", ".join(f"`{row.stem('LAYER', None)}{ending}`" for ending in row.endings("LAYER").values())
+        yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
+
+
+def kinds_table() -> Iterable[list[str]]:
+    """Yield the kinds of entries that a layer on top can have."""
+    yield ["kind", "type", "mode", "attributes", "by default also"]
+    for name, kind in facts().kinds.items():
+        own = kind.attributes is not None
+        yield [
+            f"`{name}`",
+            f"`{kind.type}`",
+            f"`{kind.mode:07o}`",
+            str(kind.attributes) if own else "",
+            str(kind.default) if own else "",
+        ]
+
+
+def attributes_table() -> Iterable[list[str]]:
+    """Yield the attributes that an entry of a layer on top can be given."""
+    yield ["attribute", "number"]
+    for name in ("read_only", "hidden", "system", "archive"):
+        yield [name.replace("_", "-"), str(getattr(facts().attributes, name))]
+
+
+def descriptors_table() -> Iterable[list[str]]:
+    """Yield the security descriptors that have names."""
+    yield ["name", "of directories", "of everything else"]
+    for name, both in facts().descriptors.items():
+        yield [f"`{name}`", *(f"`{text}`" if text else "none" for text in (both.directory, both.file))]
+
+
+def errors_table() -> Iterable[list[str]]:
+    """Yield the codes of the writers' errors."""
+    yield ["code", "what it says"]
+    for code, reason in facts().reasons().items():
+        yield [f"`{code}`", reason]
+
+
+def limits_table() -> Iterable[list[str]]:
+    """Yield the largest that a layer on top can have."""
+    limits = facts().limits
+    yield ["", "from", "to"]
+    for what, least, most in (
+        ("UTF-16 units of `Files/` and a path", 7, limits.path),
+        ("parts of a path", 1, limits.parts),
+        ("UTF-16 units of a part", 1, limits.part),
+        ("UTF-16 units of a symbolic link's target", 1, limits.target),
+        ("names of a file", 1, limits.names),
+        ("bytes of a security descriptor", 20, limits.descriptor),
+        ("bytes of a file", 0, limits.size),
+        ("a time, in nanoseconds", limits.time_least, limits.time_most),
+    ):
+        yield [what, f"{least:,}", f"{most:,}"]
+
+
+def devices_table() -> Iterable[list[str]]:
+    """Yield the names of devices, which no file can have."""
+    yield ["devices"]
+    yield [" ".join(f"`{name}`" for name in facts().names.devices)]
+
+
+def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
+    """Yield the commands that are *wanted*, with their arguments and options."""
+    yield ["command", "does", "options"]
+    for name, command in COMMANDS.items():
+        if wanted(command):
+            words = [f"`{name}`", *(f"{each.name}{'…' * each.many}" for each in command.arguments)]
+            options = (f"`--{option.name}{f' {option.value}' * bool(option.value)}`" for option in command.options)
+            yield [" ".join(words), command.help.removesuffix("."), " ".join(options)]
+
+
+TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
+    "api": api_table,
+    "languages": languages_table,
+    "kinds": kinds_table,
+    "attributes": attributes_table,
+    "descriptors": descriptors_table,
+    "errors": errors_table,
+    "limits": limits_table,
+    "devices": devices_table,
+    "commands": lambda: commands_table(
+        lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
+    ),
+    "checkout": lambda: commands_table(lambda command: INVOKE in command.doors and command.checkout),
+    "rooms": import_graph.table,
+    "walls": import_graph.walls,
+}
+
+
+def _table(rows: Iterable[list[str]]) -> str:
+    head, *body = rows
+    cells = (["|", *(f" {cell} |" if cell else " |" for cell in row)] for row in (head, ["---"] * len(head), *body))
+    return "".join(f"{''.join(row)}\n" for row in cells)
+
+
+def made() -> dict[Path, str]:
+    """Return the text that each file is to hold of which parts are made."""
+    return {path: with_picture(with_tables(with_files(path.read_text("utf-8")))) for path in documents()}
+
+
+def outdated() -> list[str]:
+    """Return the names of the files of which a part is not as it is made now."""
+    return [path.name for path, text in made().items() if path.read_text("utf-8") != text]
+
+
+def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
+    assert outdated() == [], "run ./invokew fix"
+    for path in documents():
+        text = path.read_text("utf-8")
+        assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
+        assert text.count("<!-- picture:") == len(_PICTURE.findall(text)), f"{path.name}: a picture without its block"
+        assert text.count("<!-- table:") == len(_TABLE.findall(text)), f"{path.name}: a table without its name"
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for path in documents():
+        for link in _LINK.findall(path.read_text("utf-8")):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("\n".join(outdated()) or None)
+    for document, content in made().items():
+        document.write_text(content, "utf-8")

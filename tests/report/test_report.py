@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as a file: whole by itself, closed to what layers hold, as fresh as they are, and of whatever is named."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from helpers.committed_modules import LAYERS
+from helpers.hive_maker import sample
+from helpers.vendoring import commit, git
+
+from generator.base.errors import GeneratorError
+from generator.builder.wire import ROOT
+from generator.generation import manifest, pipeline, unchanged
+from generator.report import report as room
+from generator.report.differences import differences
+from generator.report.report import documents
+from generator.views.regions import Regions
+
+PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
+
+
+def run(*words: str, root: Path = ROOT) -> tuple[int, list[str]]:
+    """Return the status of the command and the lines that it wrote."""
+    start = f"import sys; sys.path.insert(0, {str(root)!r}); from generator.__main__ import main; "
+    command = [sys.executable, "-P", "-c", f"{start}sys.exit(main({['report', *words]!r}))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def tar_of(layer: str) -> bytes:
+    return gzip.decompress((ROOT / manifest.blob_path(layer)).read_bytes())
+
+
+def data_of(page: str) -> dict[str, list[dict[str, object]]]:
+    """Return what the page's script reads."""
+    found = re.search(r'<script type="application/json" id="report">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data: dict[str, list[dict[str, object]]] = json.loads(found[1])
+    return data
+
+
+def test_the_report_of_the_layers_is_small_and_asks_for_nothing() -> None:
+    assert len(PAGE.encode()) < 500_000
+    without_data = re.sub(r'<script type="application/json".*?</script>', "", PAGE, flags=re.DOTALL)
+    assert not re.search(r"https?:|//[a-z]|\bsrc=|@import|url\(", without_data)
+    assert re.findall(r'href="([^"]*)"', PAGE) == ["#view-0"]
+    assert [each["name"] for each in data_of(PAGE)["subjects"]] == ["scratch", "hostprocess", "legacy"]
+
+
+def test_the_policy_lets_in_this_style_and_this_script_alone() -> None:
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', PAGE)
+    allowed = dict(part.split(" ", 1) for part in policy.replace("&#39;", "'").split("; "))
+    for directive, pattern in (
+        ("style-src", r"<style>(.*?)</style>"),
+        ("script-src", r'<script type="module">(.*?)</script>'),
+    ):
+        (text,) = re.findall(pattern, PAGE, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert allowed.pop(directive) == f"'sha256-{digest}'"
+    assert allowed.pop("require-trusted-types-for") == "'script'"
+    assert set(allowed.values()) == {"'none'"}
+    assert "default-src" in allowed
+    assert not re.search(r' style="| on\w+="', PAGE)
+
+
+def test_the_bytes_in_the_report_are_the_layers() -> None:
+    for each in data_of(PAGE)["subjects"]:
+        kept, skipped = base64.b64decode(str(each["bytes"])), each["skipped"]
+        assert isinstance(skipped, list)
+        made, at = bytearray(), 0
+        for start, length in zip(skipped[::2], skipped[1::2], strict=True):
+            size = start - len(made)
+            made += kept[at : at + size] + bytes(length)
+            at += size
+        assert made + kept[at:] == tar_of(str(each["name"]))
+
+
+@pytest.mark.usefixtures("place")
+def test_a_report_is_written_anew_and_no_other_file_is_overwritten() -> None:
+    assert run() == (0, ["wrote winscratch-report.html"])
+    assert run() == (0, ["wrote winscratch-report.html"])
+    assert Path("winscratch-report.html").read_text("utf-8") == PAGE
+    Path("mine.html").write_text("mine")
+    status, said = run("scratch", "--to", "mine.html")
+    assert (status, said) == (
+        2,
+        ["error: mine.html: no report of winscratch, so it stays; name another file with --to"],
+    )
+    assert Path("mine.html").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_browser_is_given_the_report_that_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Path("browser")
+    browser.write_text('#!/bin/sh\necho "$1" >opened\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser.absolute()} %s")
+    assert run("scratch", "--open", "--to", "a b.html") == (0, ["wrote a b.html"])
+    assert Path("opened").read_text() == f"{Path('a b.html').absolute().as_uri()}\n"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_report_shows_a_tar_a_hive_and_the_layers_of_an_image() -> None:
+    Path("layer.tar").write_bytes(tar_of("legacy"))
+    Path("hive").write_bytes(bytes(sample().data))
+    with tarfile.open("image.tar", "w") as image:
+        digest = hashlib.sha256(tar_of("legacy")).hexdigest()
+        settings = {
+            "os": "windows",
+            "architecture": "amd64",
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        }
+        listed = [{"Config": "config.json", "RepoTags": ["a:b"], "Layers": ["layer.tar"]}]
+        for name, data in (
+            ("config.json", json.dumps(settings).encode()),
+            ("layer.tar", tar_of("legacy")),
+            ("manifest.json", json.dumps(listed).encode()),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            image.addfile(info, io.BytesIO(data))
+    assert run("layer.tar", "hive", "image.tar", "--to", "all.html") == (0, ["wrote all.html"])
+    page = Path("all.html").read_text("utf-8")
+    names = [str(each["name"]) for each in data_of(page)["subjects"]]
+    assert names[:2] == ["layer.tar", "hive"]
+    assert (len(names), names[2].endswith("layer 1")) == (3, True)
+    assert f"sha256:{digest}" in page
+    assert "windows/amd64" in page
+
+
+@pytest.mark.usefixtures("place")
+def test_what_is_damaged_is_shown_up_to_the_damage_and_told() -> None:
+    Path("cut.tar").write_bytes(tar_of("scratch")[:13000])
+    Path("cut.gz").write_bytes((ROOT / manifest.blob_path("scratch")).read_bytes()[:600])
+    Path("hive").write_bytes(bytes(sample().data)[:5000])
+    for name in ("cut.tar", "cut.gz", "hive"):
+        status, said = run(name, "--to", f"{name}.html")
+        assert (status, f"wrote {name}.html" in said) == (0, True)
+        page = Path(f"{name}.html").read_text("utf-8")
+        assert '<p class="wrong">the ' in page or 'class="findings"' in page
+        assert data_of(page)["subjects"][0]["tree"]
+    for name in ("nothing", "text"):
+        Path("text").write_text("no layer")
+        status, said = run(name, "--to", "no.html")
+        assert (status, len(said), Path("no.html").exists()) == (2, 1, False)
+
+
+def test_more_than_a_browser_shows_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(room, "MAX_BYTES", 100_000)
+    with pytest.raises(GeneratorError, match=r"scratch: more than 100,000 bytes in all"):
+        room.report(ROOT, ["scratch", "legacy"] * 3, to=str(tmp_path / "x"), show=False, history=False)
+    assert not (tmp_path / "x").exists()
+
+
+def test_only_a_report_is_written_over(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    mark = '<meta name="generator" content="winscratch report">'
+    for text in (mark, f"notes about {mark}", PAGE.replace("<html", "<!-- mine -->\n<html", 1), f" {PAGE}"):
+        target.write_text(text, "utf-8")
+        with pytest.raises(GeneratorError, match="no report of winscratch"):
+            room.report(ROOT, ["scratch"], to=str(target), show=False, history=False)
+        assert target.read_text("utf-8") == text
+    target.write_text(PAGE, "utf-8")
+    room.report(ROOT, ["scratch"], to=str(target), show=False, history=False, say=lambda _: None)
+    assert target.read_text("utf-8") != PAGE
+
+
+def test_of_a_file_that_is_no_hive_the_beginning_is_shown(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        info = tarfile.TarInfo("Files/program.exe")
+        info.size = 3_000_000
+        tar.addfile(info, io.BytesIO(b"MZ" + bytes(range(1, 256)) * 12000))
+    (tmp_path / "layer.tar").write_bytes(out.getvalue())
+    target = tmp_path / "report.html"
+    room.report(ROOT, [str(tmp_path / "layer.tar")], to=str(target), show=False, history=False, say=lambda _: None)
+    assert target.stat().st_size < 120_000
+    (shown,) = data_of(target.read_text("utf-8"))["subjects"]
+    assert shown["hidden"] == [512 + 4096, 3_000_000 - 4096]
+
+
+def test_sizes_by_revision_come_from_git(tree: Path, tmp_path: Path) -> None:
+    git(tree, "init", "-q")
+    commit(tree)
+    (tree / "output/layers/legacy.tar.gz").unlink()
+    commit(tree)
+    target = tmp_path / "report.html"
+    room.report(tree, ["scratch"], to=str(target), show=False, history=True, say=lambda _: None)
+    page = target.read_text("utf-8")
+    rows = re.findall(r'<tr><th scope="row"><code>[0-9a-f]{12}</code></th><td>[\d-]+</td>(.*)</tr>', page)
+    sizes = [re.findall(r'<td class="number">([\d,]*)</td>', row) for row in rows]
+    now = [f"{(ROOT / manifest.blob_path(name)).stat().st_size:,}" for name in LAYERS]
+    assert sizes == [[size if name != "legacy" else "" for name, size in zip(LAYERS, now, strict=True)], now]
+    assert "Sizes by revision" not in PAGE
+    with pytest.raises(GeneratorError, match="--history: git has no revisions here"):
+        room.report(tmp_path, [], to=str(tmp_path / "x"), show=False, history=True)
+
+
+def test_differences_say_what_hives_of_the_same_path_hold() -> None:
+    hive = sample()
+    changed = sample()
+    changed.poke("data Alpha\\Text", 0, "<2s", b"S\0")
+    rows = {row.what: row for row in differences([Regions(bytes(hive.data)), Regions(bytes(changed.data))])}
+    assert rows["hive"].differs
+    assert rows["Alpha\\Text"].cells == ("REG_SZ: some text", "REG_SZ: Some text")
+    assert len([row for row in rows.values() if row.differs]) == 2
+    layers = {row.what: row for row in differences([Regions(tar_of("scratch")), Regions(tar_of("legacy"))])}
+    assert not layers["UtilityVM"].differs
+    assert layers["Files/Windows/System32/config/SAM"].cells[1] == "file, 0 bytes"
+
+
+def test_the_committed_documents_are_stale_as_everything_is(tree: Path) -> None:
+    def check() -> list[str]:
+        said: list[str] = []
+        pipeline.check(tree, documents, say=said.append, note=lambda _: None)
+        return said
+
+    paths = [unchanged.REPORT, *unchanged.MAPS]
+    assert all((tree / path).read_bytes() == (ROOT / path).read_bytes() for path in paths)
+    assert check() == ["fresh: every output is what its inputs make"]
+    (tree / unchanged.REPORT).unlink()
+    (tree / unchanged.MAPS[0]).write_text("<svg/>")
+    said = check()
+    assert f"stale: {unchanged.REPORT}: deleted" in said
+    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in said
+    pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
+    assert check() == ["fresh: every output is what its inputs make"]
+    style = tree / "templates/report/page.css"
+    style.write_text(style.read_text("utf-8") + "/* other */\n")
+    said = check()
+    assert f"stale: {unchanged.REPORT}: not what its sources make" in said or f"stale: {unchanged.REPORT}" in said[0]
+    assert "changed since: templates/report/page.css: changed" in said
+
+
+def test_a_script_that_would_end_its_element_is_refused(tree: Path) -> None:
+    script = tree / "templates/report/page.js"
+    script.write_text(script.read_text("utf-8") + 'const end = "</script>";\n')
+    with pytest.raises(GeneratorError, match=r"templates/report/page\.js: holds '</'"):
+        pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
+
+
+@pytest.mark.usefixtures("place")
+def test_the_documented_commands_do_what_they_say() -> None:
+    text = (ROOT / "docs/report.md").read_text("utf-8")
+    commands = re.findall(r"^\./invokew report(.*?)(?:  +#.*)?$", text, re.MULTILINE)
+    assert len(commands) == 3
+    for words in commands:
+        status, said = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
+        if "--history" in words and "git has no revisions" in said[0]:  # in a copy that is no clone
+            continue
+        assert (status, said[0].startswith("wrote ")) == (0, True), said

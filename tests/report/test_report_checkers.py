@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others' checkers and a second browser say of the report: axe, TypeScript, ESLint, Firefox."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.browser import COMMITTED, PACKAGE, SCRIPTS, chromium, node_modules, visit
+from helpers.support import need
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return node_modules(tmp_path_factory.mktemp("modules"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 640}}])
+def test_axe_finds_nothing_against_accessibility(modules: Path, settings: dict[str, Any]) -> None:
+    axe = (modules / "axe-core/axe.min.js").read_text("utf-8")
+    with chromium() as browser, visit(browser, COMMITTED, **settings) as shown:
+        shown.locator(".tour .next").click()
+        shown.fill("input[name=text]", "Element")
+        shown.click("form button")
+        for summary in shown.locator("summary").all():
+            summary.click()
+        shown.evaluate(f"() => {{ {axe}; window.axe = axe; }}")
+        found = shown.evaluate(
+            "rules => axe.run(document, {resultTypes: ['violations'], runOnly: rules}).then(r => r.violations)", RULES
+        )
+        assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
+
+
+def test_the_scripts_are_typed_and_in_style(modules: Path) -> None:
+    shutil.copytree(SCRIPTS, modules.parent / "report")
+    node = need("node")
+    settings = (PACKAGE / "tsconfig.json").read_text("utf-8").replace("../../templates/report", "./report")
+    (modules.parent / "tsconfig.json").write_text(settings)
+    for command in (
+        ["typescript/bin/tsc", "-p", "tsconfig.json"],
+        ["eslint/bin/eslint.js", "report"],
+        ["prettier/bin/prettier.cjs", "--list-different", "report"],
+    ):
+        done = subprocess.run(
+            [node, modules / command[0], *command[1:]],
+            cwd=modules.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_firefox_shows_it_too(modules: Path, tmp_path: Path) -> None:
+    program = need("firefox-esr")
+    shutil.copy(PACKAGE / "firefox.mjs", modules.parent)
+    done = subprocess.run(
+        [need("node"), modules.parent / "firefox.mjs", program, COMMITTED.as_uri()],
+        cwd=modules.parent,
+        env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "base block, bin header, key, hash leaf, value, value data\n",
+        "",
+    )
