@@ -19,8 +19,12 @@ HIVE_FILES: Final = tuple(f"{CONFIG}/{name}" for name in ("DEFAULT", "SAM", "SEC
 BCD: Final = f"{UTILITY_FILES}/EFI/Microsoft/Boot/BCD"
 _FOLDED: Final = {fold(path): path for path in (*HIVE_FILES, BCD)}
 _ON_TOP: Final = frozenset(map(fold, HIVE_FILES))
-_DELTAS: Final = fold(f"{HIVES}/")
-_DELTA: Final = fold("_Delta")
+_BELOW_HIVES: Final = fold(f"{HIVES}/")
+# All that are merged: hcsshim internal/wclayer/cim/common.go, hives. Windows keeps more files in System32/config, such
+# as BBI, COMPONENTS, DRIVERS and ELAM; it merges none of them, so that a layer on top replaces them as any file.
+_DELTAS: Final = frozenset(
+    fold(f"{HIVES}/{name}_Delta") for name in ("SYSTEM", "SOFTWARE", "SAM", "SECURITY", "DEFAULTUSER")
+)
 _MAX_HIVE: Final = 1 << 28  # bytes; SOFTWARE of a whole Windows is a third of it
 
 
@@ -76,9 +80,9 @@ def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], tell: Te
 
 def _check_other(folded: str, entry: TarEntry, tell: Tell) -> bool:
     """Return whether an entry is a hive of changes; tell of what else is below Hives."""
-    if not folded.startswith(_DELTAS):
+    if not folded.startswith(_BELOW_HIVES):
         return False
-    if entry.kind != DIRECTORY and "/" not in folded.removeprefix(_DELTAS) and folded.endswith(_DELTA):
+    if entry.kind != DIRECTORY and folded in _DELTAS:
         return True
     tell("hives-other", f"Windows does not read it from {HIVES}")
     return False

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..base.errors import brief
 from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, Hashed, most_unpacked
-from ..imageread.documents import DIGEST, LAYERS
+from ..imageread.documents import DIGEST, LAYERS, OCI
 from ..imageread.images import Layer, unpack
 from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, Untar
 from ..oci.files import facts
@@ -93,7 +93,8 @@ def _is_foreign(layer: Layer) -> bool:
 def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
     kind = layer.descriptor.media_type if layer.descriptor else None
     if kind in LAYERS and LAYERS[kind] != compression:
-        tell("", "compression", f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
+        rule = "compression" if kind.startswith(OCI) and not LAYERS[kind] else "compression-detected"
+        tell("", rule, f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
 
 
 def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told) -> None:

@@ -79,13 +79,30 @@ RULES: Final[dict[str, Rule]] = {
         "containers/image",
     ),
     "mixed-taken": _unusual(
-        "a manifest, its configuration and its layers are all of OCI's types or all of Docker's", "oci media-types"
+        "a manifest, its configuration and its layers are all of OCI's types or all of Docker's; "
+        "skopeo, podman, Docker and containerd take an OCI manifest with Docker's layers",
+        "oci media-types; skopeo 1.9.3 and podman 4.3.1, run; docker, distribution/pull_v2.go",
     ),
-    "compression": _refused("a layer is compressed as its media type says", "oci layer"),
+    "compression": _refused(
+        "a layer of OCI's type without +gzip or +zstd is not compressed: containerd does not decompress it",
+        "containerd, core/images/mediatypes.go, DiffCompression",
+    ),
+    "compression-detected": _unusual(
+        "a layer is compressed as its media type says; containerd, Docker, skopeo and podman go by the content",
+        "containerd, pkg/archive/compression; docker, distribution/xfer; containers/image, copy/compression.go",
+    ),
     "schema": _refused("the schema version is 2", "oci manifest"),
     # What the configuration says.
     "os": _refused("an image's operating system must be windows", "containerd"),
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
+    "spelling": _unusual(
+        "system and architecture are spelled as Go spells them; containerd and Docker take other spellings, too",
+        "containerd/platforms, database.go; docker, image/image_os.go",
+    ),
+    "spelling-listed": _refused(
+        "an index spells the architecture as Go does: Docker on Windows passes over any other spelling",
+        "docker, distribution/pull_v2_windows.go",
+    ),
     "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
     "platform": _refused("an index has the system and the architecture that the configuration has", "oci image-index"),
     "platform-version": _unusual(
@@ -121,7 +138,10 @@ RULES: Final[dict[str, Rule]] = {
         "a layer on top changes the registry by Hives/*_Delta; a hive in Files/Windows/System32/config has no effect",
         "ociwclayer, cim/registry.go",
     ),
-    "hives-other": _unusual("only hives of changes, Hives/*_Delta, are read from Hives", "ociwclayer, cim/common.go"),
+    "hives-other": _unusual(
+        "Windows reads only DefaultUser_Delta, Sam_Delta, Security_Delta, Software_Delta and System_Delta from Hives",
+        "ociwclayer, cim/common.go",
+    ),
     "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
     "base-slash": _refused(
         "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"
