@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What check-image says, for tests."""
+"""Run check-image on images, and return its findings."""
 
 import json
 from typing import Any
@@ -12,10 +12,16 @@ from .layouts import Layout
 
 
 def checked(*names: str) -> tuple[int, list[dict[str, Any]]]:
-    """Return the status of `check-image --json`, and what it says."""
+    """Return the status of `check-image --json`, and its records, one an image."""
     said: list[str] = []
     status = command.report(names, True, say=said.append)
     return status, json.loads("\n".join(said))
+
+
+def lines(*names: str) -> tuple[int, list[str]]:
+    """Return the status of `check-image`, and the lines that it prints."""
+    said: list[str] = []
+    return command.report(names, say=said.append), said
 
 
 def found(layout: Layout) -> dict[str, list[str]]:

@@ -4,30 +4,25 @@
 import json
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import test_check_image_documents
-import test_import_rules
 from helpers.committed_modules import LAYERS, PROJECT, registry, run
 from helpers.image_checks import checked, found
-from helpers.layouts import BCD, CONFIG, RECORDS, ROOTS, Layout, Part, base, directory, parts_of, sha256, tarred
+from helpers.layouts import CONFIG, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
+from helpers.rule_examples import EXAMPLES, rows
+from helpers.rule_layers import BASES, BROKEN, GOOD, HIVE, ON_TOP, SAM, changed, dirty, file, folders_of, link, on_top
 from helpers.support import need
 
 from generator.base.errors import GeneratorError
 from generator.hives import check
+from generator.hives.rules import Level
 from generator.imagecheck import command
 from generator.imagecheck.rules import RULES
 from generator.imageread import images
 
 TOP = [*ROOTS, directory("Files/app", **RECORDS), Part("Files/app/hello.exe", b"MZ")]
-
-
-def on_top(folder: Path, *parts: Part) -> Layout:
-    return Layout(folder, [base(), tarred([*ROOTS, *parts])])
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -92,87 +87,6 @@ def test_a_reference_that_can_be_no_typo_may_stand_alone() -> None:
     assert [images.split(name) for name in names] == [("docker", f"//{name}", "") for name in names]
 
 
-def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE, attributes: str = "1056") -> Part:
-    return Part(name, b"", kind, target, RECORDS | {"MSWINDOWS.fileattr": attributes})
-
-
-def file(name: str, **records: str) -> Part:
-    return Part(name, b"", tarfile.REGTYPE, "", RECORDS | records)
-
-
-A = directory("Files/a", **RECORDS)
-SDDL: list[tuple[Part, ...]] = [(Part("Files/x", records={"MSWINDOWS.sd": "O:XX", "atime": "0", "ctime": "0"}),)]
-BROKEN: dict[str, list[tuple[Part, ...]]] = {
-    "root": [(file("etc"),), (file("./Files/x"),), (file("files/x"),)],
-    "name": [
-        (file(f"Files/{name}"),)
-        for name in (
-            "nul",
-            "aux.txt",
-            "COM¹ .x",
-            "a.",
-            "b ",
-            "a*b",
-            "c\\d",
-            "a\x07",
-            "n" * 256,
-            "\udcff",
-            "CONIN$",
-            "a/",
-        )
-    ],
-    "stream": [(file("Files/a"), file("Files/a:stream"))],
-    "parent": [(file("Files/a/b"),), (file("Files/a"), file("Files/a/b")), (link("Files/a", "b"), file("Files/a/b"))],
-    "repeated": [(file("Files/a"), file("Files/a")), (A, A), (directory("Files/"),)],
-    "case": [(file("Files/a"), file("Files/A")), (A, file("Files/A/b")), (file("Files/größe"), file("Files/GRÖßE"))],
-    "kind": [(Part("Files/a", b"", kind),) for kind in (b"3", b"4", b"6", b"7", b"V")],
-    "whiteout": [
-        (file("Hives/.wh.x"),),
-        (file("Files/.wh..wh..opq"),),
-        (file("Files/x"), file("Files/.wh.x")),
-        (file("Files/.wh.x"), file("Files/x")),
-    ],
-    "link-target": [
-        (link("Files/x", "Files/y"), file("Files/y")),
-        (link("Files/x", ""),),
-        (link("Files/x", "a*b"),),
-        (link("Files/x", "y" * 4088),),
-        (link("Files/x", "Files/y", tarfile.LNKTYPE),),
-        (link("Files/x", "Hives/y", tarfile.LNKTYPE),),
-        (file("Files/y"), link("Files/x", "Files/./y", tarfile.LNKTYPE)),
-        (file("Files/y"), link("Files/x", "Files/y/", tarfile.LNKTYPE)),
-    ],
-    "link-kind": [(A, link("Files/x", "a")), (file("Files/a"), link("Files/x", "C:\\A", attributes="1040"))],
-    "attributes": [
-        (file("Files/x", **{"MSWINDOWS.fileattr": value}),) for value in ("0x20", "-1", "4294967296", "16", "", " 1")
-    ],
-    "descriptor": [
-        (file("Files/x", **{"MSWINDOWS.rawsd": value}),) for value in ("AQ", "AQ==", "", "ä", "A" * 80, "!!!!")
-    ]
-    + SDDL,
-    "descriptor-missing": [(Part("Files/x", records={"atime": "0", "ctime": "0"}),)],
-    "time": [
-        (file("Files/x", **{key: value}),)
-        for key, values in (
-            *dict.fromkeys(("mtime", "atime", "LIBARCHIVE.creationtime"), ("9223372037", "-9223372037")).items(),
-            ("LIBARCHIVE.creationtime", ("x", "1e3", "1.-5", "1" * 30, "")),
-        )
-        for value in values
-    ],
-    "layer": [
-        (file("Files/x", **{key: value}),)
-        for key in ("mtime", "atime", "ctime")
-        for value in ("x", "1e3", "1.-5", "1" * 30)
-    ],
-    "time-missing": [(Part("Files/x", records={"MSWINDOWS.rawsd": RECORDS["MSWINDOWS.rawsd"]}),)],
-    "time-fraction": [(file("Files/x", mtime="1700000000.05", **{"LIBARCHIVE.creationtime": "1700000000.50000000"}),)],
-    "record": [
-        (file("Files/x", **{"MSWINDOWS.xattr.a": "?"}),),
-        (file("Files/x", **{"MSWINDOWS.mountpoint": ""}),),
-    ],
-}
-
-
 @pytest.mark.parametrize(("rule", "parts"), [(rule, each) for rule, rows in BROKEN.items() for each in rows])
 def test_a_layer_on_top_that_breaks_a_rule_is_found_by_entry(
     rule: str, parts: tuple[Part, ...], tmp_path: Path
@@ -180,19 +94,6 @@ def test_a_layer_on_top_that_breaks_a_rule_is_found_by_entry(
     rules = found(on_top(tmp_path, *parts))
     assert rules.keys() == {rule}
     assert {entry.rstrip("/") for entry in rules[rule]} <= {part.name.rstrip("/") for part in parts}
-
-
-GOOD: list[tuple[Part, ...]] = [
-    (directory("Files/a/", **RECORDS), file("Files/a/b")),
-    (file("Files/x"), link("Files/y1", "Files/x", tarfile.LNKTYPE), link("Files/z1", "Files/y1", tarfile.LNKTYPE)),
-    (link("Files/yy", f"{CONFIG}/SAM", tarfile.LNKTYPE),),  # in the layer below
-    (link("Files/x", "y"), link("Files/z", "C:\\nowhere"), link("Files/u", "\\\\?\\C:\\x"), link("Files/w", "../..")),
-    (link("Files/x", "Windows", attributes="1040"),),
-    (directory("UtilityVM"), directory("UtilityVM/Files/x"), file("UtilityVM/Files/x/y")),
-    (file("Files/.wh.x"), file("Files/a/.wh.b")),
-    (file("Files/" + "ü" * 120), file("Files/🦀"), file("Files/x", mtime="-0.5"), file("Files/y", atime="1.123456789")),
-    (file("Files/x", **{"MSWINDOWS.sd": "O:BAG:BA", "MSWINDOWS.xattr.a": "YQ==", "unknown": "x", "size": "0"}),),
-]
 
 
 @pytest.mark.parametrize("parts", GOOD, ids=range(len(GOOD)))
@@ -209,61 +110,14 @@ def test_a_layer_without_hives_and_one_without_files_is_found(tmp_path: Path) ->
 # A base layer
 
 
-def without(name: str) -> list[Part]:
-    return [part for part in parts_of(base()) if part.name != name]
-
-
-def changed(which: str, **fields: Any) -> list[Part]:
-    return [part._replace(**fields) if part.name == which else part for part in parts_of(base())]
-
-
-def dirty(hive: bytes) -> bytes:
-    """Return a hive whose last write did not end: its first sequence number is ahead, its checksum right."""
-    data = bytearray(hive)
-    data[4] += 1
-    total = 0
-    for at in range(0, 508, 4):
-        total ^= int.from_bytes(data[at : at + 4], "little")
-    data[508:512] = total.to_bytes(4, "little")
-    return bytes(data)
-
-
-SAM = f"{CONFIG}/SAM"
-HIVE = next(part.data for part in parts_of(base()) if part.name == SAM)
-ON_TOP = [
-    (rule, name, data, good)
-    for rule, name in (("hive-delta", "Hives/System_Delta"), ("hive-delta", "Hives/X_DELTA"), ("hive-on-top", SAM))
-    for data, good in ((HIVE, True), (dirty(HIVE), False), (HIVE[:-1], False), (b"junk", False), (b"", False))
-]
-
-
 @pytest.mark.parametrize(("rule", "name", "data", "good"), ON_TOP)
 def test_hives_of_a_layer_on_top_are_checked(rule: str, name: str, data: bytes, good: bool, tmp_path: Path) -> None:
-    way = [directory(str(folder), **RECORDS) for folder in reversed(Path(name).parents) if len(folder.parts) > 1]
-    rules = found(on_top(tmp_path, *way, Part(name, data)))
+    rules = found(on_top(tmp_path, *folders_of(name), Part(name, data)))
     assert rules == ({} if good and rule == "hive-delta" else {rule: [name]})
 
 
 def test_a_link_is_no_hive_of_a_layer_on_top(tmp_path: Path) -> None:
     assert "hive-delta" in found(on_top(tmp_path, link("Hives/System_Delta", "x")))
-
-
-BASES: list[tuple[str, list[Part], str]] = [
-    ("hive", changed(SAM, data=b""), SAM),
-    ("hive", changed(SAM, data=b"regf"), SAM),
-    ("hive", changed(SAM, data=HIVE[:-1]), SAM),
-    ("hive", changed(SAM, data=dirty(HIVE)), SAM),
-    ("hive", changed(BCD, data=b"x"), BCD),
-    ("hive-missing", without(SAM), ""),
-    ("hive-missing", changed(SAM, name=f"{CONFIG}/sam"), ""),
-    ("hive-linked", [*parts_of(base()), link("Files/xx", SAM, tarfile.LNKTYPE)], "Files/xx"),
-    ("utility-vm", without(BCD), ""),
-    ("base-slash", changed("UtilityVM/Files", name="UtilityVM/Files/"), "UtilityVM/Files/"),
-    ("base-whiteout", [*parts_of(base()), file("Files/.wh.x")], "Files/.wh.x"),
-    ("repeated", [*parts_of(base()), file(SAM)], SAM),
-    ("parent", [*parts_of(base()), file("Files/x/y")], "Files/x/y"),
-    ("link-target", [*parts_of(base()), link("Files/y", "Files/x", tarfile.LNKTYPE)], "Files/y"),
-]
 
 
 @pytest.mark.parametrize(("rule", "parts", "entry"), BASES, ids=[f"{rule}-{at}" for at, (rule, *_) in enumerate(BASES)])
@@ -318,17 +172,14 @@ def test_the_command_is_there_at_the_door_with_its_three_statuses(tmp_path: Path
     assert status(f"{good}:latest")[0] == 0
 
 
-def test_every_rule_is_broken_by_a_test() -> None:
-    elsewhere = {"index", "bomb", "entries", "two-faces"}  # test_check_image_hostile.py, test_check_image_indexes.py
-    importers = {rule for row in test_import_rules.ROWS for rule in row.rules}
-    documents = {rule for rule, _ in test_check_image_documents.DOCUMENTS}
-    tested = {
-        *BROKEN,
-        *(rule for rule, *_ in BASES),
-        *documents,
-        "root-missing",
-        *(rule for rule, *_ in ON_TOP),
-        *elsewhere,
-        *importers,
-    }
-    assert tested == RULES.keys()
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_is_broken_by_its_smallest_example(rule: str, tmp_path: Path) -> None:
+    status, images = checked(EXAMPLES[rule](tmp_path))
+    levels = {each["rule"]: each["level"] for image in images for each in image["findings"]}
+    assert levels.get(rule) == RULES[rule].level
+    assert status == (Level.REFUSED in levels.values())
+
+
+def test_the_table_of_examples_has_the_rules_and_no_more() -> None:
+    assert EXAMPLES.keys() == RULES.keys()
+    assert [row[0] for row in rows()] == ["rule", *RULES]

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from helpers.committed_modules import registry as run_registry
 from helpers.image_checks import checked
+from helpers.image_indexes import BUILDKIT, INDEX, LINUX, MANIFEST, artifact, linux
 from helpers.layouts import OCI, Layout, base, sha256
 from helpers.support import need
-from test_check_image_indexes import BUILDKIT, INDEX, LINUX, MANIFEST, artifact, linux
 
 from generator.base.errors import GeneratorError
 from generator.imagecheck import command

@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """check-image agrees with the table of Windows' import rules, and the table with the source that it names."""
 
-import json
 import re
-import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 from helpers.image_checks import found
-from helpers.import_rules_names import LINKS, NAMES, WHITEOUTS
-from helpers.import_rules_tar import TAR
-from helpers.import_rules_windows import HIVES, RECORD, UTILITY
+from helpers.import_rules import ROWS, folder_of
 from helpers.import_sources import GO, SOURCES, Source
 from helpers.import_table import Row
 from helpers.layouts import Layout
-from helpers.support import lack, need
 
 from generator.imagecheck.rules import RULES
-
-ROWS = [*TAR, *WHITEOUTS, *LINKS, *NAMES, *UTILITY, *HIVES, *RECORD]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.oddity.replace(" ", "-"))
@@ -32,19 +24,6 @@ def test_the_table_is_of_single_oddities_and_each_source_is_used() -> None:
     assert len(oddities) == len(set(oddities)) > 150
     assert {row.source for row in ROWS} == SOURCES.keys()
     assert {rule for row in ROWS for rule in row.rules} <= RULES.keys()
-
-
-@cache
-def folder_of(module: str) -> Path:
-    """Return where the source of a module is on this machine, or of Go's own package."""
-    if module == GO:
-        done = subprocess.run([need("go"), "env", "GOROOT"], capture_output=True, text=True, check=True, timeout=60)
-        return Path(done.stdout.strip(), "src", module)
-    command = [need("go"), "mod", "download", "-json", module]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd="/")
-    if done.returncode:
-        lack(f"{module} cannot be had: {done.stdout}{done.stderr}")
-    return Path(json.loads(done.stdout)["Dir"])
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)

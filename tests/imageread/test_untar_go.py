@@ -24,7 +24,7 @@ from generator.imagecheck import records
 from generator.imagecheck.rules import RULES
 from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, Untar
 
-GO = Path(__file__).parents[1] / "go"
+GO = Path(__file__).parents[1] / "languages/go"
 MANY = int(os.environ.get("TARS", "6000"))  # tars for archive/tar
 SOME = MANY // 3  # and for go-winio, which wine runs
 SEED = int(os.environ.get("SEED", "1"))

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from helpers.import_rules import ROWS, folder_of
 from helpers.import_sources import HCSSHIM, WINIO
 from helpers.import_table import Row
 from helpers.support import lack, need
 from helpers.wine import on_windows
-from test_import_rules import ROWS, folder_of
 
 from generator.hives.rules import Level
 from generator.imagecheck.rules import RULES
