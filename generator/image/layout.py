@@ -17,7 +17,7 @@ from ..base.console import Say
 from ..base.errors import GeneratorError, brief
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
-from ..imageread.documents import REF_NAME, Descriptor
+from ..imageread.documents import REF_NAME, ContentDescriptor
 from ..imageread.references import maybe_reference
 from .assemble import Image, blob_path, docker_entry
 from .config import INDEX
@@ -164,7 +164,7 @@ def _read_index(folder: Path) -> Json:
         raise GeneratorError(f"{path}: no index of images; name another folder")
     for at, each in enumerate(manifests):
         try:
-            descriptor = msgspec.convert(each, Descriptor)
+            descriptor = msgspec.convert(each, ContentDescriptor)
         except msgspec.ValidationError as error:
             raise GeneratorError(f"{path}: manifests[{at}] is no descriptor: {error}; name another folder") from error
         if descriptor.size < 0 or not _DIGEST.fullmatch(descriptor.digest):

@@ -9,7 +9,7 @@ from ..base.console import Say, json_document
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..imageread.found import ARTIFACT
 from ..imageread.images import images
-from .image import Checked, Findings, Layers, check
+from .image import Checked, Findings, LayerChecks, check
 from .rules import RULES
 
 _MOST_PASSED: Final = 100  # lines on what is passed over
@@ -60,7 +60,7 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
 
 def _check(name: str) -> _Checks:
     """Check all images that *name* leads to; raise GeneratorError if it cannot be opened or leads to none."""
-    findings, layers = Findings(), Layers()
+    findings, layers = Findings(), LayerChecks()
     passed: list[tuple[str, str]] = []
     with images(name, findings.add, lambda where, why: passed.append((where, why))) as found:
         checked = [check(image, layers, findings) for image in found]

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from ..base.errors import brief, counted, shorten
 from ..hives.rules import Level
-from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, OCI, Config, Manifest, Platform
+from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, OCI, Config, ImagePlatform, Manifest
 from ..imageread.images import Image, Layer
-from .layer import Seen
+from .layer import CheckedLayer
 from .layer import check as check_layer
-from .rules import RULES, Finding
+from .rules import RULES, ImageFinding
 from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
@@ -34,9 +34,9 @@ class Checked(NamedTuple):
 
     name: str
     image: Image | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ImageFinding, ...]
     more: dict[tuple[str, str], int]
-    layers: tuple[Seen | None, ...]
+    layers: tuple[CheckedLayer | None, ...]
 
     @property
     def good(self) -> bool:
@@ -48,14 +48,14 @@ class Findings:
     """Findings as they come, those that are alike listed up to a number and counted beyond it."""
 
     def __init__(self) -> None:
-        self._listed: list[Finding] = []
+        self._listed: list[ImageFinding] = []
         self._alike: Counter[tuple[str, str]] = Counter()
 
     def add(self, where: str, rule: str, found: str, entry: str = "") -> None:
         """Add what was *found* to break a rule."""
         self._alike[where, rule] += 1
         if self._alike[where, rule] <= MOST[RULES[rule].level]:
-            self._listed.append(Finding(where, shorten(entry, _MOST_NAME), rule, found))
+            self._listed.append(ImageFinding(where, shorten(entry, _MOST_NAME), rule, found))
 
     def join(self, where: str, others: Checked) -> None:
         """Add what was found elsewhere as found at *where*."""
@@ -64,7 +64,7 @@ class Findings:
         for (_, rule), count in others.more.items():
             self._alike[where, rule] += count
 
-    def checked(self, name: str, image: Image | None = None, layers: tuple[Seen | None, ...] = ()) -> Checked:
+    def checked(self, name: str, image: Image | None = None, layers: tuple[CheckedLayer | None, ...] = ()) -> Checked:
         """Return what was found since the last time."""
         beyond = {key: count - MOST[RULES[key[1]].level] for key, count in self._alike.items()}
         more = {key: count for key, count in beyond.items() if count > 0}
@@ -83,16 +83,16 @@ def _told(layer: Layer) -> _Said:
     return layer.name, layer.diff_id, layer.descriptor.size, layer.descriptor.media_type
 
 
-class Layers:
+class LayerChecks:
     """The check of layers, each once however many images have it on the same ones below."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[_Said, ...], tuple[Checked, Seen | None]] = {}
+        self._known: dict[tuple[_Said, ...], tuple[Checked, CheckedLayer | None]] = {}
         self._left = _MOST_UNPACKED
 
-    def check(self, image: Image, findings: Findings) -> tuple[Seen | None, ...]:
+    def check(self, image: Image, findings: Findings) -> tuple[CheckedLayer | None, ...]:
         """Add the findings of an image's layers, from the lowest up."""
-        seen: list[Seen | None] = []
+        seen: list[CheckedLayer | None] = []
         for at, layer in enumerate(image.layers):
             key = tuple(_told(each) for each in image.layers[: at + 1])
             if self._left < 0:
@@ -108,13 +108,13 @@ class Layers:
         return tuple(seen)
 
     @staticmethod
-    def _first(layer: Layer, below: list[Tree | None]) -> tuple[Checked, Seen | None]:
+    def _first(layer: Layer, below: list[Tree | None]) -> tuple[Checked, CheckedLayer | None]:
         findings = Findings()
         seen = check_layer(layer, below, lambda entry, rule, found: findings.add("", rule, found, entry))
         return findings.checked(""), seen
 
 
-def check(image: Image, layers: Layers, findings: Findings) -> Checked:
+def check(image: Image, layers: LayerChecks, findings: Findings) -> Checked:
     """Return what is found of an image, beside what the reader of its documents has added to *findings*."""
     _check_types(image, findings)
     if image.config is not None:
@@ -193,9 +193,9 @@ def _normal(spelled: str | None) -> str:
     return _SPELLINGS.get(lowered, lowered)
 
 
-def _check_platform(where: str, platform: Platform | None, config: Config, findings: Findings) -> None:
+def _check_platform(where: str, platform: ImagePlatform | None, config: Config, findings: Findings) -> None:
     """Add where configuration and index differ; containerd goes by the index, which may leave the version out."""
-    listed = platform or Platform()
+    listed = platform or ImagePlatform()
     for version in dict.fromkeys(filter(None, (config.os_version, listed.os_version))):
         if not _VERSION.fullmatch(version):
             findings.add(where, "os-version", f"it is {brief(version)}")

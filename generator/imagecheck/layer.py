@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..base.errors import brief
-from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, Hashed, most_unpacked
+from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, HashingReader, most_unpacked
 from ..imageread.documents import DIGEST, LAYERS, OCI
 from ..imageread.images import Layer, unpack
-from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, Untar
+from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, TarReader
 from ..oci.files import facts
 from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
@@ -24,7 +24,7 @@ Told = Callable[[str, str, str], None]
 """What is told of a layer's fault: the entry's name, if one has it, the rule and what was found."""
 
 
-class Seen(NamedTuple):
+class CheckedLayer(NamedTuple):
     """What a layer was found to be: bytes of the blob and of its tar, and its paths as far as it can be read."""
 
     size: int
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
     tree: Tree | None
 
 
-def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None:
+def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> CheckedLayer | None:
     """Tell of each fault of a layer that lies on the layers *below*, of which None is one that is not known.
 
     Returns None where the blob is not there. Raises GeneratorError where this Python cannot read the compression.
@@ -47,21 +47,23 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         return None
     with blob:
         algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
-        raw = Hashed(blob, algorithm)
+        raw = HashingReader(blob, algorithm)
         if layer.descriptor is not None:
             raw.most = layer.descriptor.size
         stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
-        tar: Hashed | None = None
+        tar: HashingReader | None = None
         tree: Tree | None = Tree(base=not below)
         try:
             size = blob.seek(0, io.SEEK_END)
             blob.seek(0)
             compression, unpacked = unpack(stored, layer.name)
             _check_compression(layer, compression, tell)
-            tar = Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
+            tar = HashingReader(
+                unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256"
+            )
             tar.most = most_unpacked(size)
             stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(Untar(stream, sparse=True), below, tar.most, tell)
+            tree = _walk(TarReader(stream, sparse=True), below, tar.most, tell)
             rest = 0
             while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
@@ -75,14 +77,14 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         except BombError:
             if raw.size > raw.most:  # it is not even read whole
                 _check_blob(layer, raw, stored, tell)
-                return Seen(raw.size, tar.size if tar else 0, None)
+                return CheckedLayer(raw.size, tar.size if tar else 0, None)
             tell("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
-            return Seen(raw.size, tar.size if tar else 0, None)
+            return CheckedLayer(raw.size, tar.size if tar else 0, None)
         except (OSError, EOFError, zlib.error) as error:
             tell("", "layer", f"the blob is damaged: {error}")
             tree = None
         _check_blob(layer, raw, stored, tell)
-        return Seen(raw.size, tar.size if tar else 0, tree)
+        return CheckedLayer(raw.size, tar.size if tar else 0, tree)
 
 
 def _is_foreign(layer: Layer) -> bool:
@@ -97,7 +99,7 @@ def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
         tell("", rule, f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
 
 
-def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told) -> None:
+def _check_blob(layer: Layer, raw: HashingReader, stored: io.BufferedReader, tell: Told) -> None:
     """Read a blob to its end, and tell where it is not what its descriptor says."""
     if layer.descriptor is None:
         return
@@ -111,7 +113,7 @@ def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told
         tell("", "digest", f"the content has the digest {raw.digest}")
 
 
-def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tree | None:
+def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, told: Told) -> Tree | None:
     """Look at each entry; return the layer's paths, or None if they are too many.
 
     Raises BombError if the sparse files have more than *most* bytes.

@@ -23,7 +23,7 @@ from ..hives.rules import Level, Rule
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ImageFinding:
     """A broken rule: *where* in the image, the name of the *entry* if a layer's entry breaks it, what was *found*."""
 
     where: str

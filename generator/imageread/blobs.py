@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from ..base.errors import GeneratorError
 from ..base.folders import Folders, open_below
 from ..base.reading import NO_WAIT
-from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, Untar
+from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, TarReader
 
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
 BUFFER: Final = 1 << 18  # bytes
@@ -42,7 +42,7 @@ class Store(Protocol):
         """Close what is open."""
 
 
-class Folder:
+class FolderStore:
     """A folder, none of whose files is reached through a link below it."""
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Folder:
         self._folders.close()
 
 
-class Archive:
+class ArchiveStore:
     """A tar, not compressed, whose files are read where they are."""
 
     def __init__(self, path: Path) -> None:
@@ -90,7 +90,7 @@ class Archive:
         places: dict[str, tuple[int, int] | str] = {}
         room = _MAX_NAMES
         try:
-            for entry in Untar(self._file):
+            for entry in TarReader(self._file):
                 name = posixpath.normpath(entry.name).lstrip("/")  # to which `docker load` unpacks it
                 room -= len(name) + 64
                 if room < 0:

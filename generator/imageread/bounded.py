@@ -5,7 +5,7 @@ import hashlib
 import io
 from typing import Final
 
-from .untar import Stream
+from .untar import ByteStream
 
 CHUNK: Final = 1 << 18  # bytes
 MOST_UNPACKED: Final = 64 << 30  # bytes that a layer may unpack to
@@ -17,10 +17,10 @@ class BombError(Exception):
     """A stream has more bytes than it may have."""
 
 
-class Hashed(io.RawIOBase):
+class HashingReader(io.RawIOBase):
     """The bytes of *stream*, hashed and counted; reading raises BombError beyond *most* of them."""
 
-    def __init__(self, stream: Stream, algorithm: str = "sha256") -> None:
+    def __init__(self, stream: ByteStream, algorithm: str = "sha256") -> None:
         super().__init__()
         self._stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, MOST_UNPACKED
         self._name = algorithm

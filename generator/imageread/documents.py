@@ -40,7 +40,7 @@ class Nothing(msgspec.Struct, frozen=True):
     """An object whose fields nobody reads."""
 
 
-class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "os_features": "os.features"}):
+class ImagePlatform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "os_features": "os.features"}):
     """Which hosts an image is for."""
 
     architecture: str = ""
@@ -50,26 +50,28 @@ class Platform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", 
     variant: str = ""
 
 
-class Descriptor(msgspec.Struct, frozen=True, rename={"media_type": "mediaType", "artifact_type": "artifactType"}):
+class ContentDescriptor(
+    msgspec.Struct, frozen=True, rename={"media_type": "mediaType", "artifact_type": "artifactType"}
+):
     """A pointer to a blob, with its size in bytes."""
 
     digest: str = ""
     size: int = 0
     media_type: str | None = None
-    platform: Platform | None = None
+    platform: ImagePlatform | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str = ""
     urls: list[str] = []
     data: bytes = b""
 
 
-class ListedPlatform(Platform, frozen=True):
+class ListedPlatform(ImagePlatform, frozen=True):
     """A platform in an index, which has a field more in Docker's manifest lists."""
 
     features: tuple[str, ...] = ()
 
 
-class Listed(Descriptor, frozen=True):
+class Listed(ContentDescriptor, frozen=True):
     """A descriptor in an index."""
 
     platform: ListedPlatform | None = None
@@ -82,7 +84,7 @@ class Index(msgspec.Struct, frozen=True, rename="camel"):
     schema_version: int | None = None
     media_type: str | None = None
     artifact_type: str = ""
-    subject: Descriptor | None = None
+    subject: ContentDescriptor | None = None
     annotations: dict[str, str] | None = None
 
 
@@ -95,12 +97,12 @@ class Layout(msgspec.Struct, frozen=True, rename={"version": "imageLayoutVersion
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     """An image of one platform: its configuration and its layers, the lowest first."""
 
-    config: Descriptor = Descriptor()
-    layers: list[Descriptor] = []
+    config: ContentDescriptor = ContentDescriptor()
+    layers: list[ContentDescriptor] = []
     schema_version: int | None = None
     media_type: str | None = None
     artifact_type: str = ""
-    subject: Descriptor | None = None
+    subject: ContentDescriptor | None = None
     annotations: dict[str, str] | None = None
 
 
@@ -153,7 +155,7 @@ class RootFS(msgspec.Struct, frozen=True):
     type: str | None = None
 
 
-class History(msgspec.Struct, frozen=True):
+class LayerHistory(msgspec.Struct, frozen=True):
     """How a layer, or a setting, came about."""
 
     created: Time | None = None
@@ -171,7 +173,7 @@ class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "o
     os_version: str | None = None
     rootfs: RootFS = RootFS()
     config: Settings = Settings()
-    history: list[History] = []
+    history: list[LayerHistory] = []
     created: Time | None = None
     author: str = ""
     variant: str = ""
@@ -192,7 +194,7 @@ class Saved(msgspec.Struct, frozen=True, rename="pascal"):
     layers: list[str] = []
     repo_tags: list[str] | None = None
     parent: str = ""
-    layer_sources: dict[str, Descriptor] = {}
+    layer_sources: dict[str, ContentDescriptor] = {}
 
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
 from .blobs import Store
-from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, Descriptor, Manifest, Platform
+from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, ContentDescriptor, ImagePlatform, Manifest
 
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
 _NO_SYSTEM: Final = "unknown"  # which such a one is for; whatever else is marked, hosts take
@@ -28,7 +28,7 @@ class Layer(NamedTuple):
     """
 
     name: str
-    descriptor: Descriptor | None
+    descriptor: ContentDescriptor | None
     diff_id: str
     store: Store
     path: str
@@ -47,8 +47,8 @@ class Image(NamedTuple):
     """
 
     name: str
-    descriptor: Descriptor | None
-    platform: Platform | None
+    descriptor: ContentDescriptor | None
+    platform: ImagePlatform | None
     manifest: Manifest | None
     config: Config | None
     layers: tuple[Layer, ...]
@@ -70,17 +70,17 @@ def is_foreign(system: str | None) -> bool:
     return bool(system) and str(system).lower() != _WINDOWS
 
 
-def claims_windows(platform: Platform | None) -> bool:
+def claims_windows(platform: ImagePlatform | None) -> bool:
     """Return whether an index says that an image is for Windows."""
     return platform is not None and platform.os.lower() == _WINDOWS
 
 
-def called(what: Platform | Config) -> str:
+def called(what: ImagePlatform | Config) -> str:
     """Return a platform as containerd writes it."""
     return shorten(f"{what.os}/{what.architecture or 'unknown'}" + (f"/{what.variant}" if what.variant else ""))
 
 
-def passed_over(descriptor: Descriptor, *, windows: bool) -> str:
+def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
     """Return why an index's entry is not read, by what the index says of it; empty if it is.
 
     With *windows*, images for other systems are not read.
@@ -93,7 +93,7 @@ def passed_over(descriptor: Descriptor, *, windows: bool) -> str:
     return called(platform) if windows and platform is not None and is_foreign(platform.os) else ""
 
 
-def not_an_image(descriptor: Descriptor, manifest: Manifest, config: Config | None) -> str:
+def not_an_image(descriptor: ContentDescriptor, manifest: Manifest, config: Config | None) -> str:
     """Return what a manifest is if it is an artifact's, such as an SBOM or a signature; empty for an image's.
 
     OCI image specification 1.1, manifest.md, "Guidelines for Artifact Usage": an artifact has an artifactType, or a

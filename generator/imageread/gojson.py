@@ -63,7 +63,7 @@ class _Escaped(str):
     __slots__ = ()
 
 
-class _Object(list[tuple[str, Any]]):
+class _JsonObject(list[tuple[str, Any]]):
     """An object as its pairs, in their order."""
 
     __slots__ = ()
@@ -75,24 +75,24 @@ def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[
     Raises GoError.
     """
     reader = _Reader()
-    raw = _Parser(data.decode("utf-8", "surrogateescape")).parse()
+    raw = _JsonParser(data.decode("utf-8", "surrogateescape")).parse()
     return reader.struct(kind, raw, None, ""), {_fold(key): value for key, value in raw or ()}, reader.notes
 
 
 def decode_list(data: bytes, kind: type[_Kind]) -> tuple[list[tuple[_Kind, bytes]], list[str]]:
     """Return the elements of an array, each as a *kind* and as it is stored, with notes as decode() has them."""
-    parser = _Parser(data.decode("utf-8", "surrogateescape"), spanning=True)
+    parser = _JsonParser(data.decode("utf-8", "surrogateescape"), spanning=True)
     top = parser.parse()
     if top is None:
         return [], []
-    if not isinstance(top, list) or isinstance(top, _Object):
+    if not isinstance(top, list) or isinstance(top, _JsonObject):
         raise GoError(f"{_called(top)}, want an array")
     reader = _Reader()
     made = [reader.struct(kind, each, None, f"[{at}]") for at, each in enumerate(top)]
     return list(zip(made, parser.spans, strict=True)), reader.notes
 
 
-class _Parser:
+class _JsonParser:
     """Parses JSON without recursion; *want* is what may come next. Each element of a top-level array gets a span."""
 
     def __init__(self, text: str, *, spanning: bool = False) -> None:
@@ -140,15 +140,15 @@ class _Parser:
     def _open(self, mark: str) -> None:
         if len(self._stack) > _MAX_DEPTH:
             raise GoError(f"more than {_MAX_DEPTH:,} levels")
-        self._stack.append((_Object() if mark == "{" else [], self._key))
+        self._stack.append((_JsonObject() if mark == "{" else [], self._key))
         self._want = "key}" if mark == "{" else "value]"
 
     def _add(self, key: str, value: Any) -> None:
         if self._spanning and len(self._stack) == 2:
             self.spans.append(self._text[self._start : self._at].encode("utf-8", "surrogateescape"))
         into = self._stack[-1][0]
-        into.append((key, value) if isinstance(into, _Object) else value)
-        self._want = "end" if len(self._stack) == 1 else ",}" if isinstance(into, _Object) else ",]"
+        into.append((key, value) if isinstance(into, _JsonObject) else value)
+        self._want = "end" if len(self._stack) == 1 else ",}" if isinstance(into, _JsonObject) else ",]"
 
     def _error(self, at: int) -> GoError:
         space = _SPACE.match(self._text, at)
@@ -201,7 +201,7 @@ class _Reader:
         """Return a *kind*, with what *old* has where *raw* says nothing."""
         if raw is None:
             return kind() if old is None else old
-        if not isinstance(raw, _Object):
+        if not isinstance(raw, _JsonObject):
             raise GoError(f"{_at(where)}{_called(raw)}, want an object")
         fields, seen = _fields(kind), set[str]()
         values = {} if old is None else {each: getattr(old, each) for each in kind.__struct_fields__}
@@ -241,7 +241,7 @@ class _Reader:
             raise GoError(f"{_at(where)}{error}") from None
 
     def _list(self, form: Any, hint: Any, raw: Any, old: Any, where: str) -> Any:
-        if not isinstance(raw, list) or isinstance(raw, _Object):
+        if not isinstance(raw, list) or isinstance(raw, _JsonObject):
             raise GoError(f"{_at(where)}{_called(raw)}, want an array")
         before = old or ()
         zero = typing.cast("Callable[[], Any]", typing.get_origin(hint) or hint)
@@ -252,7 +252,7 @@ class _Reader:
         return form(made)
 
     def _map(self, hint: Any, raw: Any, old: Any, where: str) -> Any:
-        if not isinstance(raw, _Object):
+        if not isinstance(raw, _JsonObject):
             raise GoError(f"{_at(where)}{_called(raw)}, want an object")
         made = dict(old or {})
         seen = set[str]()
@@ -275,7 +275,7 @@ def _at(where: str) -> str:
 
 def _called(raw: Any) -> str:
     """Return what a value is, for an error."""
-    if isinstance(raw, _Object):
+    if isinstance(raw, _JsonObject):
         return "got an object"
     if isinstance(raw, list):
         return "got an array"
@@ -307,7 +307,7 @@ def _boolean(raw: Any) -> bool:
 
 def _bytes(raw: Any) -> bytes:
     """Return base64's text, without line ends, which Go skips; an array of bytes will do, too."""
-    if isinstance(raw, list) and not isinstance(raw, _Object):
+    if isinstance(raw, list) and not isinstance(raw, _JsonObject):
         numbers = [_integer(each) for each in raw if each is not None]
         if any(not 0 <= each < 256 for each in numbers) or any(each == "-0" for each in raw):
             raise GoError("want bytes, from 0 to 255")

@@ -18,7 +18,7 @@ _MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that co
 _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
 
 
-class Gunzip(io.RawIOBase):
+class GzipReader(io.RawIOBase):
     """What all members of the gzip file *blob* hold.
 
     Reading raises zlib.error or OSError where the file is damaged, EOFError where it ends too early. With

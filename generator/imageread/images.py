@@ -23,13 +23,13 @@ from typing import Final
 from ..base.errors import GeneratorError
 from ..base.signals import unwinding
 from . import sniff
-from .blobs import Archive, Folder, Store, beginning
+from .blobs import ArchiveStore, FolderStore, Store, beginning
 from .documents import DIGEST
 from .found import Fault, Image, Layer, Skip, refuse
-from .gunzip import Gunzip
+from .gunzip import GzipReader
 from .reader import MAX_DOCUMENTS, Reader
 from .references import reference
-from .untar import Stream
+from .untar import ByteStream
 
 __all__ = ["TRANSPORTS", "Fault", "Image", "Layer", "Skip", "images", "refuse", "split", "unpack"]
 
@@ -56,7 +56,7 @@ def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterat
             transport, path = "dir", stack.enter_context(fetched)
         else:
             _check_form(name, transport, path)
-        store: Store = Archive(Path(path)) if transport.endswith("-archive") else Folder(Path(path))
+        store: Store = ArchiveStore(Path(path)) if transport.endswith("-archive") else FolderStore(Path(path))
         stack.callback(store.close)
         reader = Reader(name, base, store, fault, flat=transport == "dir", skip=skip, room=[MAX_DOCUMENTS])
         match transport:
@@ -143,7 +143,7 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
     return GeneratorError(f"{name}: not an image: {what}; hint: {hint.format(path)}")
 
 
-def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, Stream]:
+def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:
     """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
 
     With *careful*, all that is before damage in gzip can be read.
@@ -153,9 +153,9 @@ def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) 
     start = blob.peek(4)[:4]
     compression = _MAGIC.get(start, "gzip" if start[:2] == _GZIP else "")
     if compression == "gzip":
-        return compression, Gunzip(blob, careful=careful)
+        return compression, GzipReader(blob, careful=careful)
     if compression == "zstd":
-        from .unzstd import Unzstd
+        from .unzstd import ZstdReader
 
-        return compression, Unzstd(blob)
+        return compression, ZstdReader(blob)
     return compression, blob

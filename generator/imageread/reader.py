@@ -10,17 +10,17 @@ import msgspec
 
 from ..base.errors import GeneratorError, brief, shorten
 from ..oci.blob import sha256
-from .blobs import Archive, Store
+from .blobs import ArchiveStore, Store
 from .documents import (
     DIGEST,
     INDEXES,
     REF_NAME,
     Config,
-    Descriptor,
+    ContentDescriptor,
+    ImagePlatform,
     Index,
     Layout,
     Manifest,
-    Platform,
     Saved,
     read,
     read_saved,
@@ -94,7 +94,7 @@ class Reader(NamedTuple):
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; {_listed(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; make one, or name another")
-        if isinstance(self.store, Archive):
+        if isinstance(self.store, ArchiveStore):
             self._other_face(everything, None)
         return self._gathered(wanted)
 
@@ -106,7 +106,7 @@ class Reader(NamedTuple):
         kind = quiet._document(data, Manifest, where)
         index = quiet._document(data, Index, where)
         if kind is not None and not (index is not None and index.manifests):
-            image = self._image(Descriptor(sha256(data), len(data), kind.media_type), data)
+            image = self._image(ContentDescriptor(sha256(data), len(data), kind.media_type), data)
             return [] if image is None else [image]
         return self._gathered(self._index(data, where) or [], reference[1:])
 
@@ -166,7 +166,7 @@ class Reader(NamedTuple):
             self.fault(*told)
         return Image(self.name, None, None, None, config, tuple(layers), (entry, raw or b""))
 
-    def _other_face(self, listed: Sequence[Descriptor] | None, said: list[tuple[Saved, bytes]] | None) -> None:
+    def _other_face(self, listed: Sequence[ContentDescriptor] | None, said: list[tuple[Saved, bytes]] | None) -> None:
         """Add a fault if an archive's index.json and its manifest.json for `docker load` lead to different images.
 
         Docker takes either file, by its version; None is for the one that is still to be read. Source:
@@ -194,13 +194,13 @@ class Reader(NamedTuple):
             elif all(each.startswith(_BLOBS) for each in entry.layers) and layers not in ways:
                 self.fault(where, "two-faces", f"[{at}] has other layers than index.json's image")
 
-    def _gathered(self, descriptors: Sequence[Descriptor], only: str = "") -> list[Image]:
+    def _gathered(self, descriptors: Sequence[ContentDescriptor], only: str = "") -> list[Image]:
         """Return the images that *descriptors* lead to, through indexes or not; or *only* that digest's.
 
         Each is there once for each size, type and platform that is said of it.
         """
         found: list[Image] = []
-        seen: set[tuple[str, int, str | None, Platform | None]] = set()
+        seen: set[tuple[str, int, str | None, ImagePlatform | None]] = set()
         read = 0
         todo = [(each, 1) for each in reversed(descriptors)]
         while todo:
@@ -226,7 +226,7 @@ class Reader(NamedTuple):
                 found.append(image)
         return found
 
-    def _index(self, data: bytes, where: str) -> Sequence[Descriptor] | None:
+    def _index(self, data: bytes, where: str) -> Sequence[ContentDescriptor] | None:
         """Return what an index lists, or None where it is damaged."""
         index = self._document(data, Index, where)
         if index is None:
@@ -237,7 +237,7 @@ class Reader(NamedTuple):
             self.fault(where, "media-type", f"that of an index is {brief(index.media_type)}")
         return index.manifests
 
-    def _image(self, descriptor: Descriptor, data: bytes) -> Image | None:
+    def _image(self, descriptor: ContentDescriptor, data: bytes) -> Image | None:
         """Return the image that *data*, its manifest, describes; None for one that is passed over."""
         platform = descriptor.platform
         where = self._called(descriptor.digest)
@@ -289,7 +289,7 @@ class Reader(NamedTuple):
             return (number if algorithm == "sha256" else f"{algorithm}-{number}") + ending
         return posixpath.join("blobs", algorithm, number)
 
-    def _blob(self, descriptor: Descriptor, where: str, ending: str = "") -> bytes | None:
+    def _blob(self, descriptor: ContentDescriptor, where: str, ending: str = "") -> bytes | None:
         """Return the document that *descriptor* points to, where it is as that says."""
         path = self._path(descriptor.digest, where, ending)
         data = self._read(path, where) if path else None

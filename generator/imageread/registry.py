@@ -18,7 +18,7 @@ from ..base.errors import GeneratorError, brief, shorten
 from ..base.settings import timeout
 from ..base.signals import unwinding
 from ..oci.blob import sha256
-from .documents import DIGEST, Descriptor, Index, Manifest, read
+from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
 from .found import passed_over
 from .references import reference
 
@@ -230,7 +230,7 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Decla
     return _Declared(sum(sizes.values()), manifests, images, partial)
 
 
-def _listed(skopeo: Skopeo, raw: bytes) -> tuple[Sequence[Descriptor], list[Descriptor]]:
+def _listed(skopeo: Skopeo, raw: bytes) -> tuple[Sequence[ContentDescriptor], list[ContentDescriptor]]:
     """Return the manifests and the blobs that a manifest or an index names; raises GeneratorError."""
     try:
         index, _ = read(raw, Index)

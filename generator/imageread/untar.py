@@ -24,7 +24,7 @@ _CHUNK: Final = 1 << 18  # bytes
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """What bytes are read from."""
 
     def read(self, size: int, /) -> bytes:
@@ -67,14 +67,14 @@ class TarEntry(NamedTuple):
     changed: int | None
 
 
-class Untar:
+class TarReader:
     """The entries of a tar that *stream* holds; read() returns the data of the one that came last.
 
     A sparse file is an error unless *sparse* is true; then its size and data are those of the file, with its holes.
     Raises TarError if archive/tar would refuse the tar, and whatever the stream raises.
     """
 
-    def __init__(self, stream: Stream, *, sparse: bool = False) -> None:
+    def __init__(self, stream: ByteStream, *, sparse: bool = False) -> None:
         self._stream = stream
         self._sparse = sparse
         self._at = 0  # bytes read

@@ -15,7 +15,7 @@ _OPTIONS: Final[dict[int, int]] = {
 }  # zstd/framedec.go, MaxWindowSize: 512 MiB
 
 
-class Unzstd(io.RawIOBase):
+class ZstdReader(io.RawIOBase):
     """The data in all frames of the Zstandard file *blob*; reading a damaged one raises OSError or EOFError."""
 
     def __init__(self, blob: io.BufferedReader) -> None:

@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 
-from ..imageread.documents import Config, Platform
+from ..imageread.documents import Config, ImagePlatform
 from ..oci.files import facts
 from ..security import descriptor, sddl
 
@@ -57,7 +57,7 @@ def entry_attributes(records: Mapping[str, str]) -> tuple[str, ...]:
     return tuple([*words, f"0x{rest:x}"] if rest else words)
 
 
-def image_facts(digest: str, platform: Platform | None, config: Config | None) -> Iterator[tuple[str, str]]:
+def image_facts(digest: str, platform: ImagePlatform | None, config: Config | None) -> Iterator[tuple[str, str]]:
     """Yield what is known of an image as a whole: what it is called, and what it is."""
     if digest:
         yield "manifest", digest

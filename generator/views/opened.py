@@ -19,10 +19,10 @@ from ..base.errors import GeneratorError
 from ..base.reading import NO_WAIT
 from ..hives import structures as s
 from ..imageread import images
-from ..imageread.bounded import BombError, Hashed, most_unpacked
-from ..imageread.documents import Config, Platform
-from ..imageread.gunzip import Gunzip
-from ..imageread.untar import FILE, GLOBAL, Stream, TarEntry, TarError, Untar
+from ..imageread.bounded import BombError, HashingReader, most_unpacked
+from ..imageread.documents import Config, ImagePlatform
+from ..imageread.gunzip import GzipReader
+from ..imageread.untar import FILE, GLOBAL, ByteStream, TarEntry, TarError, TarReader
 from ..oci.tar import BLOCK
 from .spool import CHUNK, Reading, Spool, Stored
 
@@ -126,7 +126,7 @@ class Image:
 
     name: str
     digest: str
-    platform: Platform | None
+    platform: ImagePlatform | None
     config: Config | None
     layers: tuple[Layer, ...]
     damage: tuple[Damage, ...]
@@ -186,7 +186,7 @@ def names(file: io.BufferedReader) -> Iterator[str]:
     if is_hive(file.peek(_HEAD)[:_HEAD]):
         return
     try:
-        for entry in Untar(file):
+        for entry in TarReader(file):
             yield entry.name
     except TarError:
         return
@@ -244,7 +244,7 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
     size = blob.seek(0, io.SEEK_END)
     blob.seek(0)
     budget.check(name, size)
-    raw = Hashed(blob)
+    raw = HashingReader(blob)
     try:
         compression, stream = _stream(name, io.BufferedReader(raw, CHUNK), damage)
         if not compression:
@@ -262,7 +262,7 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
     return Layer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
 
 
-def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, Stream]:
+def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, ByteStream]:
     """Return how *blob* is compressed, and the tar in it as a stream, which is empty if the first header is damaged."""
     try:
         return images.unpack(blob, name, careful=True)
@@ -273,12 +273,14 @@ def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[s
         return "gzip", io.BytesIO()
 
 
-def _unpacked(name: str, stream: Stream, damage: list[Damage], budget: Budget, most: int | None) -> tuple[Stored, str]:
+def _unpacked(
+    name: str, stream: ByteStream, damage: list[Damage], budget: Budget, most: int | None
+) -> tuple[Stored, str]:
     """Return what *stream* holds, up to its *damage*, and its digest if there is none.
 
     Raise BombError if it holds more than *most* bytes, which is None for a bare tar.
     """
-    start, tar = budget.spool.size, Hashed(stream)
+    start, tar = budget.spool.size, HashingReader(stream)
     tar.most = tar.most if most is None else most
     whole = False
     try:
@@ -299,15 +301,15 @@ def _unpacked(name: str, stream: Stream, damage: list[Damage], budget: Budget, m
     return Stored(budget.spool, start, size), tar.digest if whole else ""
 
 
-def _damaged(stream: Stream, message: str) -> Damage:
-    return Damage("gzip", stream.offset, message) if isinstance(stream, Gunzip) else Damage("layer", None, message)
+def _damaged(stream: ByteStream, message: str) -> Damage:
+    return Damage("gzip", stream.offset, message) if isinstance(stream, GzipReader) else Damage("layer", None, message)
 
 
 def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[TarEntry, ...]:
     """Return the entries of a *tar*, up to its *damage*."""
     entries: list[TarEntry] = []
     try:
-        for entry in Untar(Reading(tar)):
+        for entry in TarReader(Reading(tar)):
             if not budget.keep(entry):
                 raise TarError(entry.offset - BLOCK, f"its entries need more than {MAX_KEPT:,} bytes of memory")
             if entry.kind != GLOBAL:

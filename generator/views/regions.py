@@ -20,7 +20,7 @@ from ..hives.reader import Node, Visit, read
 from ..hives.reader import Reading as HiveReading
 from ..hives.spans import Part, Span, Spans, make_part
 from ..imageread import untar
-from ..imageread.untar import TarError, Untar
+from ..imageread.untar import TarError, TarReader
 from ..oci.tar import BLOCK
 from .opened import MAX_HIVE, Damage, is_hive
 from .spool import CHUNK, Reading, Stored
@@ -258,7 +258,7 @@ class Regions(Sequence[Region]):
     def _read_tar(self) -> None:
         end = 0
         try:
-            for entry in Untar(Reading(self.data)):
+            for entry in TarReader(Reading(self.data)):
                 if entry.kind != untar.GLOBAL:
                     end = self._add_told(entry, end)
         except TarError as error:

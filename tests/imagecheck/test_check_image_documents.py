@@ -16,7 +16,7 @@ from helpers.rule_documents import DOCUMENTS, TAR, ZEROS, replaced, versions
 
 from generator.base.errors import GeneratorError
 from generator.imageread import images as opened
-from generator.imageread.gunzip import Gunzip
+from generator.imageread.gunzip import GzipReader
 
 
 @pytest.mark.parametrize(("rule", "change"), DOCUMENTS, ids=[f"{rule}-{at}" for at, (rule, _) in enumerate(DOCUMENTS)])
@@ -57,7 +57,7 @@ def test_members_of_gzip_are_read_in_whatever_pieces() -> None:
     data = [b"a" * 100_000, b"", bytes(range(256)) * 50, b"b" * 300_000]
     blob = b"".join(gzip.compress(each) for each in data)
     for size in (1, 999, 30_000, 1 << 20):
-        stream = Gunzip(io.BufferedReader(io.BytesIO(blob)))
+        stream = GzipReader(io.BufferedReader(io.BytesIO(blob)))
         assert b"".join(iter(lambda: stream.read(size), b"")) == b"".join(data)  # noqa: B023 - used at once
 
 

@@ -101,13 +101,13 @@ def test_a_blob_is_read_no_further_than_its_descriptor_says(tmp_path: Path) -> N
     layout.manifest["layers"][1] |= {"digest": sha256(layout.blobs[1]), "size": 5000}
     with pytest.MonkeyPatch.context() as patch:
         read: list[int] = []
-        readinto = bounded.Hashed.readinto
+        readinto = bounded.HashingReader.readinto
 
-        def count(self: bounded.Hashed, buffer: bytearray) -> int:
+        def count(self: bounded.HashingReader, buffer: bytearray) -> int:
             read.append(len(buffer))
             return readinto(self, buffer)
 
-        patch.setattr(bounded.Hashed, "readinto", count)
+        patch.setattr(bounded.HashingReader, "readinto", count)
         status, said = check(layout.write())
     assert (status, "says 5,000 bytes, and there are more" in said) == (1, True)
     assert sum(read) < 1 << 22

@@ -16,7 +16,7 @@ import pytest
 from helpers.document_mutations import WHOLE, mutated
 from helpers.image_runs import go_tool
 
-from generator.imageread.documents import Config, Descriptor, Index, Layout, Manifest, read, read_saved
+from generator.imageread.documents import Config, ContentDescriptor, Index, Layout, Manifest, read, read_saved
 
 COUNT = 1500
 
@@ -54,7 +54,7 @@ def _decoded(kind: str, data: bytes) -> Any:
     return [[each.config, each.layers] for each, _ in read_saved(data)[0]]
 
 
-def _descriptors(found: Sequence[Descriptor]) -> list[Any]:
+def _descriptors(found: Sequence[ContentDescriptor]) -> list[Any]:
     return [[each.digest, each.size, each.media_type or ""] for each in found]
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.committed_modules import run
 from helpers.support import need
 
-from generator.imageread.untar import TarError, Untar
+from generator.imageread.untar import TarError, TarReader
 
 NAMES = ("a", "d/" + "b" * 95, "d" * 60 + "/" + "c" * 90, "e" * 300, "größe/日本/🦀", "x" * 99 + "/y")
 
@@ -50,7 +50,7 @@ def test_entries_and_data_are_those_that_python_reads(kind: int) -> None:
             )
             for each in archive
         ]
-    reader = Untar(io.BytesIO(tar))
+    reader = TarReader(io.BytesIO(tar))
     found = [
         (each.name, each.kind, each.size, each.target, each.time, b"".join(iter(lambda: reader.read(100), b"")))
         for each in reader
@@ -78,7 +78,7 @@ def test_gnu_tars_output_is_read_and_data_that_is_not_asked_for_is_skipped(tmp_p
             *(["deep"] if long else []),
         )
         with out.open("rb") as file:
-            found = {each.name: each.kind for each in Untar(file)}
+            found = {each.name: each.kind for each in TarReader(file)}
         deep = {} if not long else {"deep/": "5", f"deep/{'n' * 120}/": "5"}
         assert found == {"big": "0", "link": "2"} | deep
 
@@ -87,7 +87,7 @@ def test_numbers_in_binary_and_an_end_without_zeros_are_read() -> None:
     info = tarfile.TarInfo("x")
     info.size, info.mtime = 5, -(1 << 40)
     tar = info.tobuf(tarfile.GNU_FORMAT) + b"hello" + bytes(507)
-    (entry,) = Untar(io.BytesIO(tar))
+    (entry,) = TarReader(io.BytesIO(tar))
     assert (entry.size, entry.time) == (5, -(1 << 40))
 
 
@@ -102,7 +102,7 @@ def test_any_damage_is_a_tar_error_or_another_tar() -> None:
                 data[chance.randrange(len(data))] = chance.randrange(256)
             del data[chance.randrange(len(data)) :]
             try:
-                list(Untar(io.BytesIO(data)))
+                list(TarReader(io.BytesIO(data)))
             except TarError as error:
                 offsets.append((error.offset, len(data)))
     assert len(offsets) > 400
@@ -121,7 +121,7 @@ def test_sparse_files_of_gnu_tar_are_read_with_their_holes(version: str, tmp_pat
     tar = tmp_path / "x.tar"
     run(need("tar"), "--format=pax", f"--sparse-version={version}", "-Scf", tar, "-C", tmp_path, "sparse", "after")
     assert tar.stat().st_size < 100_000
-    reader = Untar(io.BytesIO(tar.read_bytes()), sparse=True)
+    reader = TarReader(io.BytesIO(tar.read_bytes()), sparse=True)
     found = {each.name: (each.size, b"".join(iter(reader.read, b""))) for each in reader}
     assert found == {
         name: ((tmp_path / name).stat().st_size, (tmp_path / name).read_bytes()) for name in ("sparse", "after")
@@ -137,7 +137,7 @@ def test_a_layer_of_umoci_which_lacks_its_last_padding_is_read(tmp_path: Path) -
     blobs = [path.read_bytes() for path in (tmp_path / "image/blobs/sha256").iterdir()]
     (tar,) = [gzip.decompress(blob) for blob in blobs if blob[:2] == b"\x1f\x8b"]
     for data in (tar, tar.rstrip(b"\0")):
-        reader = Untar(io.BytesIO(data))
+        reader = TarReader(io.BytesIO(data))
         found = {each.name: b"".join(iter(reader.read, b"")) for each in reader}
         assert found["Files/file"] == b"hello"
 
@@ -146,4 +146,4 @@ def test_a_sparse_file_is_refused_rather_than_read_as_it_is_stored() -> None:
     info = tarfile.TarInfo("x")
     info.pax_headers = {"GNU.sparse.major": "1"}
     with pytest.raises(TarError, match="sparse"):
-        list(Untar(io.BytesIO(info.tobuf(tarfile.PAX_FORMAT))))
+        list(TarReader(io.BytesIO(info.tobuf(tarfile.PAX_FORMAT))))

@@ -22,7 +22,7 @@ from helpers.wine import on_windows
 from generator.hives.rules import Level
 from generator.imagecheck import records
 from generator.imagecheck.rules import RULES
-from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, Untar
+from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, TarReader
 
 GO = Path(__file__).parents[1] / "languages/go"
 MANY = int(os.environ.get("TARS", "6000"))  # tars for archive/tar
@@ -52,7 +52,7 @@ REFUSED = {
 def ours(data: bytes) -> tuple[list[tuple[TarEntry, int | None]], str]:
     """Return what the reader finds in a tar, with the CRC-32 of files, and its error."""
     found: list[tuple[TarEntry, int | None]] = []
-    reader = Untar(io.BytesIO(data), sparse=True)
+    reader = TarReader(io.BytesIO(data), sparse=True)
     try:
         for entry in reader:
             found.append((entry, None))

@@ -25,7 +25,7 @@ from helpers.support import need, wait_until
 from generator.image import Options, make
 from generator.imagecheck import command
 from generator.imageread import images
-from generator.imageread.untar import Untar
+from generator.imageread.untar import TarReader
 
 pytestmark = pytest.mark.timeout(2 * image_runs.BUILDING)  # two builders at most are built in one test
 
@@ -67,7 +67,7 @@ def held(name: str) -> tuple[dict[str, Entry], dict[str, Any], int]:
         found: dict[str, Entry] = {}
         for layer in image.layers[1:]:
             with layer.open() as blob:
-                tar = Untar(images.unpack(blob)[1])
+                tar = TarReader(images.unpack(blob)[1])
                 for entry in tar:
                     data = b"".join(iter(tar.read, b""))
                     records = entry.records
