@@ -101,7 +101,9 @@ def test_each_single_bit_flipped_of_a_committed_hive_is_refused_by_its_offset_an
 
 def test_the_distinct_committed_hives_have_as_many_bits_as_are_said_to_be_flipped() -> None:
     bits = 8 * PART * len(PARTS)
-    assert f"| {bits:,} | nothing: all refused, each by its offset and structure |" in (ROOT / "README.md").read_text()
+    assert (
+        f"| {bits:,} | nothing: all refused, with offset and structure |" in (ROOT / "docs/reliability.md").read_text()
+    )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ def test_damage_is_caught_by_its_rule_and_by_no_other(mutation: Mutation) -> Non
 
 def test_every_rule_has_damage_that_only_it_catches() -> None:
     assert {mutation.rule for mutation in MUTATIONS} == set(RULES)
-    assert f"({len(RULES)} rules) | {len(MUTATIONS)} |" in (ROOT / "README.md").read_text("utf-8")
+    assert f"({len(RULES)} rules) | {len(MUTATIONS)} |" in (ROOT / "docs/reliability.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.rule}: {mutation.what}")
