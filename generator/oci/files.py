@@ -6,6 +6,7 @@ rendered from these facts, and docs/layer-on-top.md says what they mean for the 
 """
 
 import base64
+import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -121,6 +122,10 @@ class Facts(_Record, frozen=True):
             )
             for code, text in self.errors.items()
         }
+
+    def default_date(self) -> str:
+        """Return the day on which the default time is, as YYYY-MM-DD."""
+        return datetime.datetime.fromtimestamp(self.limits.default_time // 10**9, datetime.UTC).date().isoformat()
 
     def compiled(self) -> dict[str, tuple[bytes, bytes]]:
         """Return the security descriptors by name: for directories and for everything else, empty for no record."""
