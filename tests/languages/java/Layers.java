@@ -23,8 +23,9 @@ import winscratch.WindowsFiles.Times;
 import winscratch.WindowsFiles.Writer;
 
 /**
- * Makes layers on top of what it reads, and answers with their bytes: tests/helpers/layer_vectors.py has
- * the words. With "tree FOLDER PATH own|one" it writes the layer of a folder.
+ * Makes layers on top of what it reads, and answers with their bytes:
+ * tests/helpers/layer_vectors.py has the words. With "tree FOLDER PATH own|one" it writes the layer
+ * of a folder.
  */
 final class Layers {
   public static void main(String[] args) throws IOException {
