@@ -6,6 +6,7 @@ rendered from these facts, and docs/layer-on-top.md says what they mean for the 
 """
 
 import base64
+import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,7 +57,10 @@ class Kind(_Record, frozen=True):
 
 
 class Limits(_Record, frozen=True):
-    """The largest that can be: texts in UTF-16 units, times in nanoseconds from 1970, the rest in bytes or a number."""
+    """The limits of an entry: texts in UTF-16 units, times in nanoseconds since 1970, the rest in bytes or a count.
+
+    *default_time* is the time of entries for which no other is given.
+    """
 
     path: int
     parts: int
@@ -68,6 +72,7 @@ class Limits(_Record, frozen=True):
     time_step: int
     time_least: int
     time_most: int
+    default_time: int
 
 
 class Names(_Record, frozen=True):
@@ -117,6 +122,10 @@ class Facts(_Record, frozen=True):
             )
             for code, text in self.errors.items()
         }
+
+    def default_date(self) -> str:
+        """Return the day on which the default time is, as YYYY-MM-DD."""
+        return datetime.datetime.fromtimestamp(self.limits.default_time // 10**9, datetime.UTC).date().isoformat()
 
     def compiled(self) -> dict[str, tuple[bytes, bytes]]:
         """Return the security descriptors by name: for directories and for everything else, empty for no record."""

@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fcf9c8c91c26c34fa45fb701bb92c1835a476fb1267e67a83073c185ee534bcd","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:5b74ed9c93932ff89b15b7122c2182c1518f3b076fa5f240fe5fc9de2ca438a2","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -193,6 +193,7 @@ enum {
 };
 
 #define TIME_LEAST ((int64_t)(-9223372036854775800))
+#define DEFAULT_TIME ((int64_t)315619200000000000)
 #define SIZE_MOST ((uint64_t)9223372036854775807)
 
 // Where bytes go: to a buffer, as far as there is room, or to a writer, or
@@ -453,8 +454,9 @@ static int readable(const unsigned char *d, size_t size) {
 }
 
 static const char *set_times(Header *h, const Times *given) {
-  static const Times EPOCH = {0, 0, 0, 0};
-  const Times *t = given != NULL ? given : &EPOCH;
+  static const Times NONE = {DEFAULT_TIME, DEFAULT_TIME, DEFAULT_TIME,
+                             DEFAULT_TIME};
+  const Times *t = given != NULL ? given : &NONE;
   int64_t each[4];
   each[0] = t->modified;
   each[1] = t->accessed;

@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:35a34c2d197a4a25ef5f3309444445e713d5aba61f7f44bb93c122b900275933","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:2faa799f4fbb095ebe5856a540946ddb97266bc2b1eb5de19414983b8ad42a80","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -70,7 +70,7 @@ typedef struct {
   uint64_t size;       // of a file, in bytes
   uint32_t attributes;
   const windows_files_descriptor *descriptor;  // NULL for the default
-  const windows_files_times *times;  // NULL for the default
+  const windows_files_times *times;  // NULL for 1980-01-02
 } windows_files_entry;
 
 #ifdef __cplusplus
@@ -119,7 +119,7 @@ typedef struct {
 } windows_files_writer;
 
 // Starts a layer. The writer keeps names in memory, about 8 words and a quarter
-// of the name each; times and descriptor, NULL for the default, are those of
+// of the name each; times and descriptor, NULL for the defaults, are those of
 // every entry that has none of its own.
 void windows_files_start(windows_files_writer *writer,
     windows_files_output output, void *context,

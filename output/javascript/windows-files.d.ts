@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:206a8d6f838631052213d185ec67fc19dc40acee5b1bc0cdc021612f58f09e77","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:39159149bdd9e831946255ee02d3343a8d2f7a59c2b72d5e6aeb40ac45a1f489","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
 export declare const READ_ONLY = 1;
@@ -74,6 +74,9 @@ export type Code =
   | "output"
   | "memory"
   | "closed";
+
+/** The time of entries without one of their own: 1980-01-02. */
+export declare const DEFAULT_TIME: bigint;
 
 /** What a security descriptor's name stands for, as base64: for directories, for the rest. */
 export declare const DESCRIPTORS: Readonly<

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:75e0ca3c4125bcbc38b8bd2ea4f0ddadc64db8da4e309d7623ec28159b6d7c50","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:9bf803ff2256b501a8e795b1d3cfd2a473dde8ba4383f5c4d058b6dad63636e4","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -29,6 +29,9 @@ export const SYSTEM = 4;
 export const ARCHIVE = 32;
 /** None of the other attributes; by itself only. */
 export const NORMAL = 128;
+
+/** The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970. */
+export const DEFAULT_TIME = 315619200000000000n;
 
 /** What a security descriptor's name stands for, as base64: for directories, for the rest. */
 export const DESCRIPTORS = {
@@ -104,7 +107,7 @@ const KINDS = {
 };
 
 /** Returns the headers of the directories that every layer begins with. */
-export function roots(time = 0n) {
+export function roots(time = DEFAULT_TIME) {
   const times = timesOf(time, "");
   const { type, mode, own } = KINDS.directory;
   return concatenated(
@@ -136,7 +139,7 @@ export function header({
   size = 0,
   attributes = 0,
   descriptor = "users-read",
-  time = 0n,
+  time = DEFAULT_TIME,
 }) {
   if (!Object.hasOwn(KINDS, kind)) {
     throw new FilesError("kind", path);
@@ -624,7 +627,7 @@ export class Writer {
   #last = Promise.resolve();
 
   /** The time and descriptor are those of every entry that has none of its own. */
-  constructor(out, { time = 0n, descriptor = "users-read" } = {}) {
+  constructor(out, { time = DEFAULT_TIME, descriptor = "users-read" } = {}) {
     this.#start = roots(time);
     this.#time = time;
     this.#descriptor = descriptor;

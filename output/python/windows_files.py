@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:489a1d8dab89624ef4682e3edb31727dbb2558fb221496416959263b3544bb4e","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:b6798a4e232236ee1d4e677117423694648330a36bc4d2358fbb58558952c042","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -53,6 +53,9 @@ WHITEOUT = "whiteout"
 
 #: What ends a layer.
 END = bytes(1024)
+
+#: The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970.
+DEFAULT_TIME = 315_619_200_000_000_000
 
 #: What a security descriptor's name stands for, as base64: for directories, for the rest.
 DESCRIPTORS: dict[str, tuple[str, str]] = {
@@ -137,7 +140,7 @@ class FilesError(ValueError):
 # The core
 
 
-def roots(time: Time = 0) -> bytes:
+def roots(time: Time = DEFAULT_TIME) -> bytes:
     """Return the headers of the directories that every layer begins with."""
     typeflag, mode, attributes, _ = _KINDS[DIRECTORY]
     return b"".join(
@@ -154,7 +157,7 @@ def header(
     size: int = 0,
     attributes: int = 0,
     descriptor: Descriptor = "users-read",
-    time: Time = 0,
+    time: Time = DEFAULT_TIME,
 ) -> bytes:
     """Return all that stands before the data of an entry of *kind*, in blocks of 512.
 
@@ -552,7 +555,11 @@ class Writer:
     """
 
     def __init__(
-        self, out: BinaryIO, *, time: Time = 0, descriptor: Descriptor = "users-read"
+        self,
+        out: BinaryIO,
+        *,
+        time: Time = DEFAULT_TIME,
+        descriptor: Descriptor = "users-read",
     ) -> None:
         self._out = out
         self._time = time

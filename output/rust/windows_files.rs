@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:1427d4af036eca9e6eca48747469733c21cbe302382e1a073cf14d29390c63a7","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:3870d75c33f5e96a9687700158a15d0a117bbea97c97cc8549b3337e689022f3","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -90,12 +90,19 @@ pub enum Descriptor<'a> {
 }
 
 /// A file's times, in nanoseconds from 1970; Windows keeps steps of 100.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     pub modified: i64,
     pub accessed: i64,
     pub changed: i64,
     pub created: i64,
+}
+
+impl Default for Times {
+    /// Returns 1980-01-02.
+    fn default() -> Self {
+        315_619_200_000_000_000.into()
+    }
 }
 
 impl From<i64> for Times {

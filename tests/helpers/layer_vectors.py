@@ -100,11 +100,12 @@ def lines(case: Case) -> list[str]:
     """Return a case as lines: `header` or `layer`, its entries, `end`; words are separated by spaces.
 
     An entry is kind, path, target, size, attributes, descriptor and the four times. Texts are in hexadecimal digits
-    behind a colon; `=` stands for the layer's descriptor or times.
+    behind a colon; `=` stands for the layer's descriptor or times,
+    and for the language's default times where no layer has any.
     """
     if "entry" in case:
-        return ["header", _line(case["entry"], "users-read", "0"), "end"]
-    layer = f"layer {_descriptor(case.get('descriptor', 'users-read'))} {_words(case.get('time', '0'))}"
+        return ["header", _line(case["entry"], "users-read", "="), "end"]
+    layer = f"layer {_descriptor(case.get('descriptor', 'users-read'))} {_words(case.get('time', '='))}"
     return [layer, *(_line(entry, "=", "=") for entry in entries(case)), "end"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 if __name__ != "__main__":
     from .support import need
 
-FOLDER = Path(__file__).parent / "java"
+FOLDER = Path(__file__).parents[1] / "languages/java"
 LOCK = FOLDER / "jars.lock"
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
 

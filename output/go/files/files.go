@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2471dac9caa0261a38a56a9ef0ac895ffcce16f1900513161968953abc763026","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:2128bf66b3a05147c7a2c8f339ef147bd6ee123a4cc36e357dfbb9afd2a3e14f","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -82,7 +82,7 @@ const (
 	NoDescriptor Descriptor = "none"
 )
 
-// Times are a file's times; Windows keeps steps of 100 ns. One that is zero is Modified, and that is 1970.
+// Times are a file's times; Windows keeps steps of 100 ns. A zero one is Modified, and a zero Modified 1980-01-02.
 type Times struct {
 	Modified, Accessed, Changed, Created time.Time
 }
@@ -274,7 +274,7 @@ func (h *header) set(e *Entry) string {
 
 func (h *header) setTimes(t Times) bool {
 	if t.Modified.IsZero() {
-		t.Modified = time.Unix(0, 0)
+		t.Modified = time.Unix(0, 315619200000000000)
 	}
 	h.times = [4]time.Time{t.Modified, t.Accessed, t.Changed, t.Created}
 	for i := range h.times {

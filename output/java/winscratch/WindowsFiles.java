@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:86d9e746414fada3cf3c61b62c54135ec7b1bd5c9181fd24b4530c0eaa9f4887","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:3fe1cd0e1f2dadae478e59c2126cd33974d7788a23ac0903d82b1890b338e9ab","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -292,8 +292,8 @@ public final class WindowsFiles {
 
   /** A file's times; Windows keeps steps of 100 ns. */
   public static final class Times {
-    /** 1970. */
-    public static final Times START = of(Instant.EPOCH);
+    /** 1980-01-02, the time of a layer for which none is given. */
+    public static final Times START = of(Instant.ofEpochSecond(0, 315619200000000000L));
 
     final Instant modified;
     final Instant accessed;
@@ -802,7 +802,7 @@ public final class WindowsFiles {
     private boolean finished;
     private IOException failure;
 
-    /** Begins a layer of the default descriptor and the time 1970. */
+    /** Begins a layer of the default descriptor and time. */
     public Writer(OutputStream out) {
       this(out, Descriptor.USERS_READ, Times.START);
     }

@@ -59,7 +59,7 @@ internal static class Layers
             }
             else
             {
-                var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), ToTimes(first, 2));
+                var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), ToTimes(first, 2) ?? WindowsFiles.Times.Start);
                 foreach (string[] words in entries)
                 {
                     int size = words[0] == "file" ? int.Parse(words[3]) : 0;

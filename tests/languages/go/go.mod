@@ -45,7 +45,7 @@ require (
 	honnef.co/go/tools v0.7.0 // indirect
 )
 
-replace winscratch.example/layers => ../../output/go
+replace winscratch.example/layers => ../../../output/go
 
 tool (
 	github.com/google/go-containerregistry/cmd/crane

@@ -23,8 +23,9 @@ import winscratch.WindowsFiles.Times;
 import winscratch.WindowsFiles.Writer;
 
 /**
- * Makes layers on top of what it reads, and answers with their bytes: tests/helpers/layer_vectors.py has
- * the words. With "tree FOLDER PATH own|one" it writes the layer of a folder.
+ * Makes layers on top of what it reads, and answers with their bytes:
+ * tests/helpers/layer_vectors.py has the words. With "tree FOLDER PATH own|one" it writes the layer
+ * of a folder.
  */
 final class Layers {
   public static void main(String[] args) throws IOException {
@@ -60,7 +61,7 @@ final class Layers {
       if (first[0].equals("header")) {
         made.write(WindowsFiles.header(entry(entries.get(0))));
       } else {
-        Writer layer = new Writer(made, descriptor(first[1]), times(first, 2));
+        Writer layer = new Writer(made, descriptor(first[1]), times(first, 2, Times.START));
         for (String[] words : entries) {
           byte[] data = new byte[words[0].equals("file") ? Integer.parseInt(words[3]) : 0];
           Arrays.fill(data, (byte) 'x');
@@ -84,7 +85,7 @@ final class Layers {
         .size(Long.parseLong(words[3]))
         .attributes(Integer.parseUnsignedInt(words[4]))
         .descriptor(descriptor(words[5]))
-        .times(times(words, 6));
+        .times(times(words, 6, null));
   }
 
   private static byte[] ascii(String text) {
@@ -128,9 +129,9 @@ final class Layers {
     }
   }
 
-  private static Times times(String[] words, int at) {
+  private static Times times(String[] words, int at, Times otherwise) {
     if (words[at].equals("=")) {
-      return null;
+      return otherwise;
     }
     Instant[] four = new Instant[4];
     for (int i = 0; i < 4; i++) {

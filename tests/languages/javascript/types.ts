@@ -2,9 +2,9 @@
 
 // What TypeScript is told: this compiles, and each line below a ts-expect-error does not.
 
-import * as scratch from "../../output/javascript/windows-scratch.js";
-import * as hostprocess from "../../output/javascript/windows-hostprocess.js";
-import { FilesError, Writer, header, type Code, type Entry } from "../../output/javascript/windows-files.js";
+import * as scratch from "../../../output/javascript/windows-scratch.js";
+import * as hostprocess from "../../../output/javascript/windows-hostprocess.js";
+import { FilesError, Writer, header, type Code, type Entry } from "../../../output/javascript/windows-files.js";
 
 export const name: "scratch" = scratch.NAME;
 export const type: "application/vnd.oci.image.layer.v1.tar+gzip" = hostprocess.MEDIA_TYPE;

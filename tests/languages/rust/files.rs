@@ -7,7 +7,7 @@
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
-#[path = "../../output/rust/windows_files.rs"]
+#[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
 use windows_files::{append_header, Descriptor, Entry, Error, Kind, Options, Times, Tree, Writer};

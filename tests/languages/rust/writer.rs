@@ -2,7 +2,7 @@
 
 //! What the writer does beside what the cases of `tests/vectors` ask: errors that stay, outputs that fail, streams.
 
-#[path = "../../output/rust/windows_files.rs"]
+#[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
 use windows_files::{Entry, Error, Kind, Output, Writer, END};

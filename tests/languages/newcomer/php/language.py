@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PHP 8.1 and later: a module is one file, a namespace of constants and functions."""
 
-from ..errors import GeneratorError
+from ..base.errors import GeneratorError
 from .language import LAYER, Language, Options, Place, Tool, check_identifier
 
 # "List of Keywords" and "List of other reserved words", the PHP manual; PHP does not tell capitals from small letters.

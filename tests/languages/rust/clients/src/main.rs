@@ -15,9 +15,9 @@ use oci_spec::image::{
 };
 use ocipkg::distribution::Client;
 
-#[path = "../../../../output/rust/windows_files.rs"]
+#[path = "../../../../../output/rust/windows_files.rs"]
 mod windows_files;
-#[path = "../../../../output/rust/windows_hostprocess.rs"]
+#[path = "../../../../../output/rust/windows_hostprocess.rs"]
 mod windows_hostprocess;
 
 use windows_files::Writer;
