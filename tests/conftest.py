@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from helpers.counts import count
 from helpers.support import BUILDER, HANG, StandIn, wait_until
 from helpers.vendoring import commit, git
 from hypothesis import HealthCheck, settings
@@ -40,7 +41,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 # No deadline and no check of a speed: how long an example takes is the machine's business.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests", deadline=None, max_examples=count(20, 100), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 

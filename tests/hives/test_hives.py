@@ -10,6 +10,7 @@ from typing import Any
 
 import pyregf
 import pytest
+from helpers.counts import count
 from helpers.random_hives import committed_hives
 from helpers.support import need, selected
 from hypothesis import HealthCheck, given, settings
@@ -182,7 +183,7 @@ def trees(draw: st.DrawFn) -> Hive:
     return tuple(Key(path, values) for path, values in keys.items())
 
 
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count(2, 8), suppress_health_check=list(HealthCheck))
 @given(hives=st.lists(trees(), min_size=5, max_size=8))
 def test_any_hive_is_read_back_as_specified_by_four_readers(
     hives: list[Hive], tmp_path_factory: pytest.TempPathFactory

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from helpers.counts import count
 from helpers.descriptors import FIELD, Choice, random_descriptor
 from helpers.support import lack
 from winacl.dtyp.security_descriptor import SECURITY_DESCRIPTOR
@@ -51,7 +52,7 @@ def known_to_samba() -> dict[str, str]:
 def test_samba_makes_the_same_bytes_of_text_and_the_same_meaning_of_bytes() -> None:
     random, sids = Random(10), tuple(tables.SIDS[alias] for alias in known_to_samba())  # noqa: S311
     choice = Choice(SAMBA_KINDS, SAMBA_FLAGS, sids, authority_bits=32, least=1)
-    texts = [to_text(random_descriptor(random, choice)) for _ in range(2000)]
+    texts = [to_text(random_descriptor(random, choice)) for _ in range(count(300, 2_000))]
     texts = [with_numbers(text) for text in (*texts, *(field.text for field in FIELD.values()))]
     ours = [to_bytes(from_text(text)) for text in texts]
     theirs, read = samba(texts, ours)
@@ -74,7 +75,7 @@ def test_winacl_writes_a_descriptor_of_the_field_as_it_read_ours(name: str) -> N
 
 def test_winacl_finds_in_random_descriptors_what_was_put_in() -> None:
     random = Random(11)  # noqa: S311
-    for _ in range(2000):
+    for _ in range(count(300, 2_000)):
         descriptor = random_descriptor(random, Choice(WINACL_KINDS))
         found = SECURITY_DESCRIPTOR.from_bytes(to_bytes(descriptor))
         assert int(found.Control) == descriptor.control
