@@ -16,6 +16,7 @@ from helpers.counts import count
 from helpers.support import BUILDER, HANG, StandIn, wait_until
 from helpers.vendoring import commit, git
 from hypothesis import HealthCheck, settings
+from tooling import testing
 
 import generator.base.git
 from generator.base.errors import GeneratorError
@@ -23,7 +24,6 @@ from generator.builder import choose, container, native
 from generator.builder.wire import ROOT
 from generator.generation import pipeline
 from generator.languages.table import LANGUAGES
-from generator.machine import testing
 from generator.report.report import documents
 from generator.vendoring import gitignore
 

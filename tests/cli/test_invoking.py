@@ -9,9 +9,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from tooling import PROJECT
 
 from generator.base.errors import EXIT_ERROR, EXIT_OK
-from generator.machine import PROJECT
 
 START = "import sys; from generator.__main__ import tasks; sys.exit(tasks(sys.argv[1], sys.argv[2:]))"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import tooling
+from tooling import debian
 
-from generator import machine
 from generator.base import process
 from generator.builder import choose, wire
-from generator.machine import debian
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
@@ -37,7 +37,7 @@ def need(program: str) -> str:
 
 def lack(reason: str) -> NoReturn:
     """End the test for want of something outside the project: skipped, or failed in CI."""
-    if machine.in_ci():
+    if tooling.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tooling import PROJECT
 
 from generator.cli.commands import COMMANDS, told
-from generator.machine import PROJECT
 
 WORKFLOWS = [*sorted(PROJECT.glob(".github/workflows/*.yml")), PROJECT / "action.yml"]
 DOCUMENTS = [

@@ -19,9 +19,8 @@ from typing import Any
 import pytest
 from helpers.hostile_tree import SETTINGS, HostileTree
 from helpers.support import HANG, need
-
-from generator.machine import PROJECT
-from generator.machine.venv import LOCK
+from tooling import PROJECT
+from tooling.venv import LOCK
 
 # What its tasks tell is compared with what they were given.
 TASKS = """

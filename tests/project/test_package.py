@@ -35,7 +35,7 @@ PARTS = (
 )
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
-LEFT_OUT = {"generator/cli/invoke_program.py", "generator/machine"}
+LEFT_OUT = {"generator/cli/invoke_program.py"}
 ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 

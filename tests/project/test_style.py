@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from helpers.support import lack
+from tooling import checks
 
 from generator.builder.wire import ROOT
-from generator.machine import checks
 
 LEAST = 60  # seconds: less is no limit for a hang but for a slow machine
 WAITS = {"Timer", "communicate", "join", "settimeout", "set_default_timeout", "sleep", "timeout", "wait"}

@@ -13,9 +13,9 @@ import yaml
 from helpers.hostile_tree import HostileTree
 from helpers.support import lack, need
 from helpers.vendoring import git, run, write
+from tooling import PROJECT, venv
 
 from generator import VERSION
-from generator.machine import PROJECT, venv
 
 SECONDS = 500  # an environment is made, and packages are downloaded
 ACTION = PROJECT / "action.yml"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from generator.base.errors import GeneratorError
-from generator.machine import debian, testing
-from generator.machine.debian import Tool
+from tooling import debian, testing
+from tooling.debian import Tool
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.errors import GeneratorError
-from generator.machine import debian, testing, venv
+from tooling import debian, testing, venv
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.base.errors import GeneratorError
-from generator.machine import venv
+from tooling import venv
 
 # Plays pip: keeps its arguments and its settings, and puts the package where it belongs, with or without its module.
 PIP = """#!/bin/sh
