@@ -26,9 +26,7 @@ def run(words: Sequence[str]) -> int:
         raise GeneratorError(f"{words[0]}: not in a checkout of winscratch; hint: clone it, and run the command there")
     for path in (root, *(root / mark for mark in _MARKS)):
         if not _is_trusted(path):
-            raise GeneratorError(
-                f"{path}: belongs to another user, so its code is not run; hint: chown it if you trust it"
-            )
+            raise GeneratorError(f"{path}: belongs to another user, so its code is not run; hint: chown {path}")
     note(f"running the code of the checkout {root}")
     if os.name == "posix":
         program = str(root / "invokew")

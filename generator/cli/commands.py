@@ -204,7 +204,7 @@ COMMANDS = {
                 Option("plain", "print indented text, as for a pipe or a screen reader"),
                 Option(
                     "textconv",
-                    "for git diff: like --plain, without file names, and exit status 0 also for damaged input",
+                    "for git diff: like --plain, without file names; exit status 0 for damaged input",
                 ),
             ),
         ),
@@ -237,9 +237,7 @@ COMMANDS = {
             "image",
             "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
-            arguments=(
-                Argument("SRC", r"a file or folder, or SRC:DEST with its path in the image, such as C:\app", many=True),
-            ),
+            arguments=(Argument("SRC", "a file or folder; SRC:DEST for its path in the image", many=True),),
             options=(
                 Option(
                     "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True

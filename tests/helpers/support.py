@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import tooling
@@ -16,6 +17,8 @@ from tooling import debian
 
 from generator.base import process
 from generator.builder import choose, wire
+
+from . import counts
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
@@ -26,20 +29,30 @@ BUILDER = "builtin"  # the engine for tests that take any: it is always there
 
 
 def need(program: str) -> str:
-    """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
+    """Return the path of *program*; if it is missing, skip the test, but fail it under CI=true."""
     found = debian.find(program)
     if found is None:
-        lack(f"there is no {program} on this machine")
+        lack(f"{program} not found")
     if program == "go" and (reason := debian.go_is_too_old(found)):
         lack(reason)
     return found
 
 
 def lack(reason: str) -> NoReturn:
-    """End the test for want of something outside the project: skipped, or failed in CI."""
+    """Skip the test for *reason*, something missing outside the project; fail it under CI=true."""
     if tooling.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def need_package(name: str) -> Any:
+    """Import and return a module of requirements-thorough.lock; without it skip the test, but fail a thorough run."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        if counts.THOROUGH:
+            lack(f"{name} is not installed")
+        pytest.skip("needs requirements-thorough.lock; hint: ./invokew test --thorough")
 
 
 def selected(name: str) -> choose.Engine:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing upsets the reader of hives: no bytes, no damage, no size; and each ends in time and in little memory."""
 
-import importlib.util
 import random
 import resource
 import struct
@@ -16,7 +15,7 @@ import pytest
 from helpers.counts import count
 from helpers.damage import live_parts, mutate
 from helpers.hive_maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
-from helpers.support import HANG, lack
+from helpers.support import HANG, need_package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +122,7 @@ def test_damaged_hives_cost_little_memory() -> None:
             assert peak(function, damaged) < max(FLOOR, 10 * len(damaged))
 
 
+RUNS = count(2_000, 20_000)  # of the fuzzer
 PAIRS: list[tuple[str, str]] = [
     (chr(a), chr(b)) for a in range(0x4E00, 0x4E00 + 100) for b in range(0x4E00, 0x4E00 + 300)
 ]
@@ -154,16 +154,15 @@ def test_large_hives_cost_no_more_than_ten_times_their_size(name: str) -> None:
 
 
 def test_atheris_finds_no_input_that_upsets_it(tmp_path: Path) -> None:
-    if importlib.util.find_spec("atheris") is None:
-        lack("atheris is not installed")
+    need_package("atheris")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for i, hive in enumerate((make(STORE), make(SAMPLE, descriptors=DESCRIPTORS, bin_size=4096), make(Node("r")))):
         (corpus / str(i)).write_bytes(hive.data)
-    options = f"-runs=20000 -seed=1 -max_len=32768 -timeout={HANG} -rss_limit_mb=512 -print_final_stats=1".split()
+    options = f"-runs={RUNS} -seed=1 -max_len=32768 -timeout={HANG} -rss_limit_mb=512 -print_final_stats=1".split()
     # By a shell of its own: a process counts as memory of its own what the one had that started it.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
     command = [*shell, sys.executable, str(PROJECT / "tests/hives/fuzz_reader.py"), *options, "corpus"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "stat::number_of_executed_units: 20000" in done.stderr
+    assert f"stat::number_of_executed_units: {RUNS}" in done.stderr

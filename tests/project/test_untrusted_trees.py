@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that run in other people's projects execute nothing of those projects."""
 
-import importlib.util
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.hostile_tree import HostileTree
-from helpers.support import lack, need
+from helpers.support import lack, need, need_package
 from helpers.vendoring import git, run, write
 from tooling import PROJECT, venv
 
@@ -73,8 +72,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_hooks_run_nothing_of_the_repository_that_they_check(
     hook: str, toolchain: Path, place: Path, tmp_path: Path, cache: Path
 ) -> None:
-    if importlib.util.find_spec("pre_commit") is None:
-        lack("there is no pre-commit for this Python")
+    need_package("pre_commit")
     revision = git(toolchain, "rev-parse", "HEAD").strip()
     (place / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: file://{toolchain}\n  rev: {revision}\n  hooks:\n  - id: {hook}\n"
