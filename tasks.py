@@ -41,7 +41,7 @@ def verify(_: Context, engine: str = "", provenance: str = "", sbom: str = "") -
 
 
 @task(positional=["language", "layer", "dest"], help=commands.help_of("vendor"), auto_shortflags=False)
-def vendor(
+def vendor(  # noqa: PLR0913 - one parameter for each option
     _: Context,
     language: str,
     layer: str,
