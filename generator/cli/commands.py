@@ -276,4 +276,5 @@ COMMANDS = {
 def help_of(name: str) -> dict[str, str]:
     """Return the help texts of a command's arguments and options by the names of a task's parameters."""
     command = COMMANDS[name]
-    return {each.name.lower().replace("-", "_"): text_of(each.help) for each in (*command.arguments, *command.options)}
+    described: list[Argument | Option] = [*command.arguments, *command.options]
+    return {each.name.lower().replace("-", "_"): text_of(each.help) for each in described}

@@ -53,8 +53,8 @@ def run(tree: Path, door: str, *words: str) -> tuple[int, str, str]:
 def test_commands_arguments_and_options_have_help() -> None:
     for command in COMMANDS.values():
         assert command.help.endswith(".")
-        for each in (*command.arguments, *command.options):
-            assert len(text_of(each.help)) > 5, f"{command.name}: {each.name}"
+        texts = [text_of(each.help) for each in command.arguments] + [text_of(each.help) for each in command.options]
+        assert all(len(text) > 5 for text in texts), command.name
 
 
 def test_letters_of_options_are_unique_and_used() -> None:

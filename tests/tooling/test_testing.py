@@ -50,7 +50,12 @@ def test_thorough_sets_large_counts_and_installs_both_locks(
     pytest_runs: list[tuple[list[str], dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed: list[str] = []
-    monkeypatch.setattr(testing, "install", lambda *locks: installed.extend(locks) or 0)
+
+    def install(*locks: str) -> int:
+        installed.extend(locks)
+        return 0
+
+    monkeypatch.setattr(testing, "install", install)
     testing.run_tests()
     assert (installed, "WINSCRATCH_THOROUGH" in pytest_runs[-1][1]) == ([testing.QUICK], False)
     testing.run_tests(thorough=True)
