@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m generator`` in a checkout, and the installed program ``winscratch``.
+"""Entry point of ``python -m generator`` in a checkout and of the installed program ``winscratch``.
 
-The bare staleness check, which runs on every commit, does without the command line's parser.
+The plain staleness check, which runs on every commit, skips the command-line parser.
 """
 
 import sys
@@ -13,13 +13,13 @@ from .generation import unchanged
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that *arguments* name, by default those of the process; return its exit status."""
+    """Run the command in *arguments*, by default the process's own; return the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     return status_of(lambda: _run(words))
 
 
 def tasks(root: str, words: list[str]) -> int:
-    """Run Invoke for ``./invokew`` on the tasks of the checkout at *root*; return the exit status."""
+    """Run a task or command for ``./invokew`` in the checkout at *root*; return the exit status."""
 
     def run() -> int:
         from .cli import invoke_program

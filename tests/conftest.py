@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures that tests of several files start from."""
+"""Fixtures for several test files, and the summary of skipped tests."""
 
 import contextlib
 import functools
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from helpers.counts import count
 from helpers.support import BUILDER, HANG, StandIn, wait_until
 from helpers.vendoring import commit, git
 from hypothesis import HealthCheck, settings
+from tooling import testing
 
 import generator.base.git
 from generator.base.errors import GeneratorError
@@ -22,7 +24,6 @@ from generator.builder import choose, container, native
 from generator.builder.wire import ROOT
 from generator.generation import pipeline
 from generator.languages.table import LANGUAGES
-from generator.machine import testing
 from generator.report.report import documents
 from generator.vendoring import gitignore
 
@@ -30,7 +31,7 @@ PROGRAM_SECONDS = 900  # less than a test may take as a whole
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """End with one table of what was skipped, and the command that would bring it."""
+    """Print a table of skipped tests and the command that installs missing programs."""
     reports = terminalreporter.stats.get("skipped", [])
     table = testing.skipped(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
     if table:
@@ -39,14 +40,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line)
 
 
-# No deadline and no check of a speed: how long an example takes is the machine's business.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No deadline for examples: tests must pass on slow machines.
+settings.register_profile(
+    "tests", deadline=None, max_examples=count(20, 100), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _every_program_ends() -> Iterator[None]:
-    """Give each program that is run and waited for a time limit, unless the test set one; lengthen our short ones."""
+    """Give every subprocess.run() a timeout unless the test sets one; lengthen the program's short timeouts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "run", functools.partial(subprocess.run, timeout=PROGRAM_SECONDS))
         for module in (choose, container, generator.base.git, gitignore, native):
@@ -57,11 +60,11 @@ def _every_program_ends() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give programs that tests start folders of the tests' own, and no account of the user's at any registry.
+    """Give programs that tests start temporary folders of their own and no registry credentials.
 
-    HOME stays if it is set: compilers and package managers keep there what they fetched, and where from.
+    HOME stays if it is set: it holds the caches and settings of compilers and package managers.
     """
-    tmp_path_factory.getbasetemp()  # not below the folder that is removed at the end
+    tmp_path_factory.getbasetemp()  # outside of the folder that is removed at the end
     with tempfile.TemporaryDirectory(prefix="winscratch-", ignore_cleanup_errors=True) as top:
         own = Path(top)
         for name in ("docker", "home", "run", "tmp"):
@@ -89,7 +92,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".gitignore", "Dockerfile.hivex", "requirements.lock", "tasks.py"):
         shutil.copy2(ROOT / name, copy / name)
-    # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
+    # If output/ is stale, only the test of that fails, not every test that uses this copy.
     with contextlib.suppress(GeneratorError):
         pipeline.generate(copy, documents, say=lambda _: None, note=lambda _: None, engine=BUILDER)
     return copy
@@ -97,13 +100,13 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tree(_checkout: Path, tmp_path: Path) -> Path:
-    """Return a copy of this checkout that a test may change: what output/ is made from, and output/ fresh."""
+    """Return a copy of this checkout that a test may change: inputs, and a fresh output/."""
     return Path(shutil.copytree(_checkout, tmp_path / "tree"))
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty directory with a plain name, and return it."""
+    """Change to an empty directory and return it."""
     folder = tmp_path / "place"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -112,7 +115,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start from default settings, and fail the test if anything is left where temporary files go."""
+    """Unset WINSCRATCH_ variables, and fail the test if it leaves temporary files."""
     for name in ("ENGINE", "TIMEOUT", "BASE_IMAGE", "BUILD_NETWORK"):
         monkeypatch.delenv(f"WINSCRATCH_{name}", raising=False)
     temporary = tmp_path / "TMPDIR"
@@ -124,7 +127,7 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], StandIn]]:
-    """Put programs on PATH, in front; none of their processes may be left at the end."""
+    """Return a function that puts a shell script first on PATH; fail the test if its processes remain."""
     folder = tmp_path / "stand-ins"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -135,12 +138,12 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         return made[-1]
 
     yield make
-    wait_until(lambda: not any(one.processes for one in made))  # the kernel takes its time to kill
+    wait_until(lambda: not any(one.processes for one in made))  # killed processes take a while to disappear
 
 
 @pytest.fixture(scope="session")
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of winscratch as it is now, that a test may clone or use as another version."""
+    """Return a Git repository with this checkout's files, for tests to clone."""
     clone = tmp_path_factory.mktemp("winscratch")
     for name in ("LICENSES", "generator", "output", "templates"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -154,7 +157,7 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def older(toolchain: Path, tmp_path: Path) -> Path:
-    """A winscratch with other templates, so that what it makes is outdated here."""
+    """Return a winscratch with other templates, whose copies are outdated for this one."""
     root = tmp_path / "older"
     shutil.copytree(toolchain, root, ignore=shutil.ignore_patterns(".git"))
     for template in (root / "templates").rglob("module.*"):
@@ -165,9 +168,9 @@ def older(toolchain: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail the test if an engine is asked for."""
+    """Fail the test if it selects an engine."""
 
     def select(*_: object) -> NoReturn:
-        raise AssertionError("an engine was asked for")
+        raise AssertionError("an engine was selected")
 
     monkeypatch.setattr(choose, "select", select)

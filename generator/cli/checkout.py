@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that work on a checkout of winscratch, run by that checkout's own code."""
+"""Run commands that need a checkout of winscratch with that checkout's own code."""
 
 import os
 import subprocess
@@ -10,23 +10,23 @@ from pathlib import Path
 from ..base.console import note
 from ..base.errors import GeneratorError
 
-# What makes a folder a checkout of ours, and what of it is run.
+# Files that identify a checkout, and that it runs.
 _MARKS = ("invokew", "tasks.py", "generator/__main__.py", "generator/layers", "templates")
-# For a system without the shell that invokew is written for.
+# For systems without a POSIX shell, which invokew needs.
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from generator.__main__ import main; sys.exit(main())"
 
 
 def run(words: Sequence[str]) -> int:
-    """Give *words* to the checkout that the current folder is in or below, after saying so; return its exit status.
+    """Run *words* in the checkout at or above the current folder, and print its path; return its exit status.
 
-    Raises GeneratorError where there is none, and where it is another user's, whose code must not run as ours.
+    Raises GeneratorError if no checkout is found, or if it belongs to another user, whose code must not run as ours.
     """
     root = _find(Path.cwd())
     if root is None:
-        raise GeneratorError(f"{words[0]}: works in a checkout of winscratch; change to one, or clone it first")
+        raise GeneratorError(f"{words[0]}: not in a checkout of winscratch; hint: clone it, and run the command there")
     for path in (root, *(root / mark for mark in _MARKS)):
         if not _is_trusted(path):
-            raise GeneratorError(f"{path}: belongs to another user, so its code is not run; see that you trust it")
+            raise GeneratorError(f"{path}: belongs to another user, so its code is not run; hint: chown {path}")
     note(f"running the code of the checkout {root}")
     if os.name == "posix":
         program = str(root / "invokew")
@@ -40,5 +40,5 @@ def _find(folder: Path) -> Path | None:
 
 
 def _is_trusted(path: Path) -> bool:
-    """Tell whether *path* is this user's or root's, where users are told apart."""
+    """Return whether *path* belongs to this user or root; always true on Windows."""
     return os.name != "posix" or path.stat().st_uid in {os.geteuid(), 0}

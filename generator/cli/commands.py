@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of commands, with their arguments and options.
 
-One function a command, and three doors to it: ``winscratch``, which is installed, and ``python -m generator``
-in a checkout, whose parsers cli.py makes of the table; and ``./invokew``, whose tasks tasks.py makes of it.
+Three programs offer them: ``winscratch``, which is installed, ``python -m generator`` in a checkout, and ``./invokew``.
+parser.py builds their parsers from the table; tasks.py defines Invoke tasks for some of the commands.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..base.errors import GeneratorError
 from ..base.home import INSTALLED
 from . import handlers
 
 MODULE, INVOKE = "python -m generator", "./invokew"
 DOORS = (INSTALLED, MODULE, INVOKE)
-# The letter of an option is the same in all commands that have it.
+# Short options; a letter means the same option in every command.
 LETTERS = {
-    "all": "a",
     "blob": "b",
     "diff": "d",
     "dry-run": "n",
@@ -27,17 +25,16 @@ LETTERS = {
     "only": "o",
     "package": "p",
     "rebuild": "r",
-    "select": "k",
     "tar": "t",
     "update": "u",
 }
 
 
-Text = str | Callable[[], str]  # a function is called when help is asked for, and only then
+Text = str | Callable[[], str]  # a function is called only when help is printed
 
 
 class Option(NamedTuple):
-    """An option: its long name, what it does, and what its value is called, empty where it takes none."""
+    """An option: its long name, its help text, and the placeholder of its value, empty for a flag."""
 
     name: str
     help: Text
@@ -46,21 +43,21 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A word that is given by its place; *choices* are offered by completion, and refused by no parser."""
+    """A positional argument; *choices* are used for completion only."""
 
     name: str
     help: Text
-    many: bool = False  # takes any number of words, none included
+    many: bool = False  # takes any number of words, also zero
     choices: Callable[[], Iterable[str]] = tuple
 
 
-def told(text: Text) -> str:
-    """Return a help text as the user reads it."""
+def text_of(text: Text) -> str:
+    """Return a help text, calling the function that computes it."""
     return text if isinstance(text, str) else text()
 
 
 class Command(NamedTuple):
-    """A command: *run* takes the values of its arguments and options by name and returns the exit status."""
+    """A command: *run* takes its arguments and options as keywords and returns the exit status."""
 
     name: str
     help: str
@@ -68,7 +65,8 @@ class Command(NamedTuple):
     arguments: Sequence[Argument] = ()
     options: Sequence[Option] = ()
     doors: Sequence[str] = DOORS
-    checkout: bool = False  # works on a checkout, so that an installed program hands it to the checkout's own code
+    checkout: bool = False  # needs a checkout; an installed program runs the checkout's own code
+    task: bool = False  # also an Invoke task in tasks.py
 
 
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
@@ -84,39 +82,43 @@ COMMANDS = {
             handlers.generate,
             options=(
                 _ENGINE,
-                Option("force", "make everything, stale or not"),
-                Option("only", "make this one layer", "LAYER"),
-                Option("dry-run", "say what would run, and why"),
+                Option("force", "rebuild everything, stale or not"),
+                Option("only", "rebuild this layer only", "LAYER"),
+                Option("dry-run", "print what would run, and why"),
             ),
+            task=True,
             checkout=True,
         ),
         Command(
             "check-stale",
-            "Say what is stale: exit status 0 fresh, 1 stale, 2 error.",
+            "List stale outputs: exit status 0 fresh, 1 stale, 2 error.",
             handlers.check_stale,
             options=(
-                Option("json", "say it as JSON"),
-                Option("full", "make everything again in memory and compare, changed or not"),
-                Option("rebuild", "make everything again, with hives that an engine builds, and compare"),
+                Option("json", "print JSON"),
+                Option("full", "rebuild everything in memory and compare, changed or not"),
+                Option("rebuild", "rebuild everything with hives that an engine builds, and compare"),
                 _WITNESS,
             ),
+            task=True,
             checkout=True,
         ),
         Command(
             "verify",
-            "Rebuild everything from source for an auditor, compare, and print each digest.",
+            "Rebuild all outputs with an engine, compare them, and print their digests.",
             handlers.verify,
             options=(
                 _WITNESS,
-                Option("provenance", "write an in-toto statement of what was made from what to this file", "FILE"),
-                Option("sbom", "write a CycloneDX bill of the builder's packages to this file", "FILE"),
+                Option("provenance", "write an in-toto provenance statement to this file", "FILE"),
+                Option("sbom", "write a CycloneDX bill of materials of the builder to this file", "FILE"),
             ),
+            task=True,
             checkout=True,
         ),
         Command(
             "vendor",
             "Write a layer's module into another project.",
             handlers.vendor,
+            task=True,
             arguments=(
                 Argument("LANGUAGE", lambda: f"one of {', '.join(handlers.languages())}", choices=handlers.languages),
                 Argument("LAYER", "the layer, or `files` for the writer of layers on top", choices=handlers.layers),
@@ -126,86 +128,89 @@ COMMANDS = {
                 Option("package", lambda: handlers.option_help("package"), "NAME"),
                 Option("prefix", lambda: handlers.option_help("prefix"), "PREFIX"),
                 Option("compat", lambda: handlers.option_help("compat"), "INTERFACE"),
-                Option("force", "replace a file that was edited, or is not ours"),
-                Option("dry-run", "say what would be written"),
-                Option("diff", "show what would be written"),
-                Option("lock", "begin a list of the project's copies, winscratch.lock, in the current folder"),
+                Option("force", "overwrite a file that was edited, or that winscratch did not write"),
+                Option("dry-run", "print what would be written"),
+                Option("diff", "print a diff of what would be written"),
+                Option("lock", "start winscratch.lock, a list of the project's copies, in the current folder"),
             ),
         ),
         Command(
             "vendored",
-            "Say in what state the copies at and below each PATH are: exit status 0 fresh, 1 not, 2 error.",
+            "Check vendored copies at and below each PATH: exit status 0 fresh, 1 not fresh, 2 error.",
             handlers.vendored,
             arguments=(Argument("PATH", "a file or folder (default: the current folder)", many=True),),
             options=(
-                Option("json", "say it as JSON"),
-                Option("update", "make outdated copies anew"),
-                Option("force", "with --update: make edited ones anew, too"),
-                Option("lock", "with --update: begin lists of copies, winscratch.lock, and take off what is gone"),
-                Option("dry-run", "say what --update would do"),
-                Option("diff", "show what --update would write"),
-                Option("allow-none", "find it right that there is no copy at all"),
+                Option("json", "print JSON"),
+                Option("update", "rewrite outdated copies"),
+                Option("force", "with --update: overwrite edited copies, too"),
+                Option("lock", "with --update: start winscratch.lock files, and remove entries of deleted copies"),
+                Option("dry-run", "print what --update would do"),
+                Option("diff", "print a diff of what --update would write"),
+                Option("allow-none", "exit with 0 if no copy is found"),
             ),
         ),
         Command(
             "check-hive",
-            "Say whether Windows would load each registry hive FILE: exit status 0 all, 1 not, 2 error.",
+            "Check whether Windows loads each registry hive FILE: exit status 0 yes, 1 no, 2 error.",
             handlers.check_hive,
-            arguments=(Argument("FILE", "a hive", many=True),),
-            options=(Option("json", "say it as JSON"),),
+            arguments=(Argument("FILE", "a registry hive", many=True),),
+            options=(Option("json", "print JSON"),),
         ),
         Command(
             "check-image",
-            "Say whether Windows would take each image as what it says: exit status 0 all, 1 not, 2 error.",
+            "Check whether Windows accepts each image: exit status 0 yes, 1 no, 2 error.",
             handlers.check_image,
             arguments=(
                 Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
             ),
-            options=(Option("json", "say it as JSON"),),
+            options=(Option("json", "print JSON"),),
         ),
         Command(
             "layer",
-            "Write a layer, or what belongs to it, to standard output: give exactly one of the options.",
+            "Write a layer or its metadata to standard output; exactly one option is required.",
             handlers.layer,
             arguments=(Argument("NAME", "the layer", choices=handlers.layers),),
             options=(
                 Option("tar", "the layer as a tar"),
-                Option("blob", "the layer as it is pushed, a gzip-compressed tar"),
-                Option("bcd", "the layer's BCD store alone"),
+                Option("blob", "the layer as pushed: a gzip-compressed tar"),
+                Option("bcd", "only the layer's BCD store"),
                 Option("info", "name, digests and sizes as JSON"),
             ),
         ),
         Command(
             "report",
-            "Write one HTML file in which every byte of layers, images and hives can be looked at.",
+            "Write an HTML report on every byte of layers, images and hives.",
             handlers.report,
             arguments=(_SHOWN,),
             options=(
                 Option("to", "the file to write (default: winscratch-report.html)", "FILE"),
                 Option("open", "open it in a browser"),
-                Option("history", "show how large the committed layers were, by git's revisions"),
+                Option("history", "add the sizes of committed layers by git revision"),
             ),
         ),
         Command(
             "inspect",
-            "Show what is in layers, images and registry hives: exit status 0 whole, 1 damaged, 2 error.",
+            "Show the contents of layers, images and registry hives: exit status 0 intact, 1 damaged, 2 error.",
             handlers.inspect,
             arguments=(_SHOWN,),
             options=(
-                Option("path", r"show this entry alone, or key: ENTRY\KEY, in a bare hive KEY", "PATH"),
-                Option("hex", "show the bytes there with the fields of each structure; . is all", "PATH"),
-                Option("offset", "with --hex: begin at this offset, as it is shown", "BYTES"),
-                Option("length", "with --hex: show so many bytes", "BYTES"),
-                Option("reg", "print the key there as hivexregedit --export does", "PATH"),
+                Option("path", r"show only this entry or key: ENTRY\KEY, in a hive KEY", "PATH"),
+                Option("hex", "show a hex dump of PATH with the fields of each structure; . for all", "PATH"),
+                Option("offset", "with --hex: start at this offset", "BYTES"),
+                Option("length", "with --hex: show this many bytes", "BYTES"),
+                Option("reg", "print the key PATH as hivexregedit --export does", "PATH"),
                 Option("bcd", "print BCD stores as bcdedit /enum all does"),
-                Option("json", "say it as JSON, which docs/inspection.md describes"),
-                Option("plain", "indented text alone, as for a pipe or a screen reader"),
-                Option("textconv", "for git diff: plain, without names of files, and status 0 if damaged, too"),
+                Option("json", "print JSON, described in docs/inspection.md"),
+                Option("plain", "print indented text, as for a pipe or a screen reader"),
+                Option(
+                    "textconv",
+                    "for git diff: like --plain, without file names; exit status 0 for damaged input",
+                ),
             ),
         ),
         Command(
             "diff",
-            "Say how two layers, images or hives differ, meaning before bytes: exit status 0 equal, 1 not, 2 error.",
+            "Compare two layers, images or hives, meaning before bytes: exit status 0 equal, 1 different, 2 error.",
             handlers.diff,
             arguments=(
                 Argument(
@@ -216,76 +221,50 @@ COMMANDS = {
                 ),
             ),
             options=(
-                Option("json", "say it as JSON, which docs/inspection.md describes"),
-                Option("stat", "say how much differs, a line for each entry"),
-                Option("plain", "without colours, as for a pipe or a screen reader"),
+                Option("json", "print JSON, described in docs/inspection.md"),
+                Option("stat", "print the amount of changes, one line for each entry"),
+                Option("plain", "print no colours, as for a pipe or a screen reader"),
             ),
         ),
         Command(
             "sddl",
-            "Turn a security descriptor from SDDL to the base64 that layers carry, or back.",
+            "Convert a security descriptor from SDDL to the base64 form in layers, or back.",
             handlers.sddl,
             arguments=(Argument("TEXT", "the descriptor"),),
             options=(Option("decode", "from base64 to SDDL"),),
         ),
         Command(
             "image",
-            "Make a Windows image of files and folders, on a base layer, and print its reference by digest.",
+            "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
-            arguments=(Argument("SRC", r"a file or folder, as SRC[:DEST] where it goes to a path, C:\app", many=True),),
+            arguments=(Argument("SRC", "a file or folder; SRC:DEST for its path in the image", many=True),),
             options=(
                 Option(
                     "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
                 ),
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
-                Option("one-layer", "put all sources into one layer, not each into its own"),
-                Option("exclude", "leave out what this pattern of a .dockerignore names", "PATTERN", True),
-                Option("security", "who owns files and may use them: a name or SDDL (default: users-read)", "SECURITY"),
+                Option("one-layer", "put all sources into one layer instead of one each"),
+                Option("exclude", "leave out files that match this .dockerignore pattern", "PATTERN", True),
+                Option("security", "owner and permissions of files: a name or SDDL (default: users-read)", "SECURITY"),
                 Option("owner", "the same as --security", "SECURITY"),
-                Option("times", "fixed: SOURCE_DATE_EPOCH, else 1970 (default); keep: those of the sources", "TIMES"),
-                Option("entrypoint", "the program to run, such as hello.exe; given again, its arguments", "WORD", True),
-                Option("cmd", "the arguments that a user may replace", "WORD", True),
-                Option("env", "a variable of the program", "NAME=VALUE", True),
+                Option("times", "fixed: SOURCE_DATE_EPOCH, else 1970 (default); keep: the sources' mtimes", "TIMES"),
+                Option("entrypoint", "the program to run, such as hello.exe; repeat for its arguments", "WORD", True),
+                Option("cmd", "default arguments, which a user can replace", "WORD", True),
+                Option("env", "an environment variable", "NAME=VALUE", True),
                 Option("label", "a label", "NAME=VALUE", True),
                 Option("annotation", "an annotation", "NAME=VALUE", True),
-                Option("user", "who the program runs as", "USER"),
-                Option("workdir", "the folder that the program starts in; for HostProcess, one of the node", "PATH"),
-                Option("expose", "a port that the program listens to, as 80 or 53/udp", "PORT", True),
-                Option("platform", "windows/ARCH[:VERSION]; several make an index", "PLATFORM", True),
-                Option("config", "a file of TOML with any of these options", "FILE"),
+                Option("user", "the user that runs the program", "USER"),
+                Option("workdir", "the working directory; for HostProcess, a path on the node", "PATH"),
+                Option("expose", "a port that the program listens on, such as 80 or 53/udp", "PORT", True),
+                Option("platform", "windows/ARCH[:VERSION]; repeat for an index", "PLATFORM", True),
+                Option("config", "a TOML file with any of these options", "FILE"),
                 Option("compression", "fast, default, best or none", "LEVEL"),
-                Option("force", "replace an archive that exists"),
+                Option("force", "overwrite an existing archive"),
             ),
-        ),
-        Command(
-            "test",
-            "Run all tests that this machine can: exit status 0 passed, 1 not, 2 error.",
-            handlers.test,
-            options=(
-                Option("all", "install what the tests use and this machine lacks, as root or by passwordless sudo"),
-                Option("select", "pytest's -k expression", "EXPRESSION"),
-                Option("file", "a test file", "FILE", many=True),
-            ),
-            doors=(INVOKE,),
-            checkout=True,
-        ),
-        Command(
-            "lint",
-            "Run every checker and formatter over the sources: exit status 0 nothing found, 1 something, 2 error.",
-            handlers.lint,
-            doors=(INVOKE,),
-            checkout=True,
-        ),
-        Command(
-            "fix",
-            "Have the formatters and checkers fix what they can, and write the documents' generated parts.",
-            handlers.fix,
-            doors=(INVOKE,),
-            checkout=True,
         ),
         Command(
             "completion",
-            "Print what has a shell complete this program's words; give it to the shell's eval, or to fish's source.",
+            "Print a completion script; pass it to the shell's eval, or to fish's source.",
             handlers.completion,
             arguments=(Argument("SHELL", "bash, zsh or fish", choices=lambda: ("bash", "zsh", "fish")),),
             doors=(INSTALLED,),
@@ -294,19 +273,8 @@ COMMANDS = {
 }
 
 
-def split(command: Command, words: Sequence[str]) -> tuple[Command, Sequence[str], dict[str, Any]]:
-    """Divide *words* at ``--``, after which a word may begin with a dash and is an argument all the same.
-
-    Returns *command* with the arguments that are left to the words before it, those words, and the values of
-    the words after it.
-    """
-    at = words.index("--") if "--" in words else len(words)
-    after = list(words[at + 1 :])
-    arguments = command.arguments
-    if arguments and arguments[-1].many:
-        return command, words[:at], {arguments[-1].name.lower(): after}
-    left = len(arguments) - len(after)
-    if left < 0:
-        raise GeneratorError(f"{command.name}: {after[-1]}: a word too many")
-    values = {argument.name.lower(): word for argument, word in zip(arguments[left:], after, strict=True)}
-    return command._replace(arguments=arguments[:left]), words[:at], values
+def help_of(name: str) -> dict[str, str]:
+    """Return the help texts of a command's arguments and options by the names of a task's parameters."""
+    command = COMMANDS[name]
+    described: list[Argument | Option] = [*command.arguments, *command.options]
+    return {each.name.lower().replace("-", "_"): text_of(each.help) for each in described}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a shell needs to complete the words of the installed program, by argcomplete."""
+"""Shell completion of the installed program, by argcomplete."""
 
 import argparse
 
@@ -15,13 +15,13 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def script(shell: str) -> int:
-    """Print the script that has *shell* ask the program; return 0."""
+    """Print the completion script for *shell*; return 0."""
     if shell not in SHELLS:
-        raise GeneratorError(f"completion: {shell}: no such shell; use one of {', '.join(SHELLS)}")
+        raise GeneratorError(f"completion: unknown shell {shell!r}; hint: use one of {', '.join(SHELLS)}")
     say(Verbatim(shellcode([INSTALLED], shell=shell)))
     return EXIT_OK
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell that asks, and end the process."""
+    """Print the completions that the shell asks for, and exit."""
     argcomplete.autocomplete(parser, default_completer=FilesCompleter())

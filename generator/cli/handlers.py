@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each command of the table runs. What a command needs is imported when it runs: starting must cost little."""
+"""One function for each command of the table. Each imports its room when it runs, so that the program starts fast."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +60,7 @@ def check_hive(file: Sequence[str], *, json: bool) -> int:
     from ..hives import check
 
     if not file:
-        raise GeneratorError("check-hive: name the hives to check")
+        raise GeneratorError("check-hive: FILE is missing")
     return check.report(file, json)
 
 
@@ -104,26 +104,6 @@ def image(src: Sequence[str], config: str | None, **options: Any) -> int:
     from ..image import command
 
     return command.image(src, config, options)
-
-
-def test(file: Sequence[str], select: str | None, **options: bool) -> int:
-    from ..machine import testing
-
-    return testing.run_tests(files=file, select=select or "", everything=options["all"], note=console.note)
-
-
-def lint() -> int:
-    from ..machine import checks, venv
-
-    venv.ensure_test_packages(console.note)
-    return checks.lint(say=console.say, note=console.note)
-
-
-def fix() -> int:
-    from ..machine import checks, venv
-
-    venv.ensure_test_packages(console.note)
-    return checks.fix(say=console.say, note=console.note)
 
 
 def completion(shell: str) -> int:

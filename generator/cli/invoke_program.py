@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that ./invokew starts: Invoke, but for the exit statuses that have a meaning here."""
+"""The program that ./invokew starts: Invoke for tasks, argparse for the other commands of the table."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,23 +9,28 @@ from invoke.config import merge_dicts
 from invoke.exceptions import AmbiguousEnvVar, UncastableEnvVar, UnknownFileType
 
 from .. import VERSION
+from ..base.console import say
 from ..base.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, GeneratorError
+from .commands import COMMANDS, INVOKE, LETTERS
+
+# Invoke would choose other letters for the same options.
+_LONG = {f"-{letter}": f"--{name}" for name, letter in {**LETTERS, "all": "a", "help": "h", "select": "k"}.items()}
 
 
 def _checked(read: Callable[[Any], Any], path: Any) -> Any:
-    """Return Invoke's settings as *read* has them from *path*; tell in one line what of them it cannot use."""
+    """Return the Invoke settings that *read* finds in *path*; raise GeneratorError if they are invalid."""
     try:
         settings = read(path)
-        merge_dicts(Config.global_defaults(), settings)  # refuses what is no table, or has none where one belongs
+        merge_dicts(Config.global_defaults(), settings)  # raises if a value is no table and has to be one
     except FileNotFoundError:  # Invoke tries several names
         raise
     except Exception as error:  # a Python file may raise anything
-        raise GeneratorError(f"{path}: is no file of settings for Invoke: {error}; fix or remove it") from error
+        raise GeneratorError(f"{path}: invalid Invoke settings: {error}; hint: fix or remove the file") from error
     return settings
 
 
 class _Config(Config):
-    """Invoke's settings, from the user's files; the checkout has none, so that an invoke.py in it is not run."""
+    """Invoke's settings from the user's files only: an invoke.py in the checkout is not run."""
 
     def _load_yaml(self, path: Any) -> Any:
         return _checked(super()._load_yaml, path)
@@ -39,17 +44,23 @@ class _Config(Config):
         return _checked(super()._load_py, path)
 
     def load_project(self, merge: bool = True) -> None:
-        """Read nothing."""
+        """Ignore settings files in the checkout."""
 
 
 class _Program(Program):
-    """Invoke, whose status 1 for wrong use is ours for what is stale, and which has none for an interruption."""
+    """Invoke with exit status 2 for usage errors, since 1 means stale, and 130 for an interruption."""
 
     executing = False
 
     def execute(self) -> None:
         self.executing = True
         super().execute()
+
+    def list_tasks(self) -> None:
+        super().list_tasks()
+        if self.list_format == "flat":
+            others = sorted(name for name, each in COMMANDS.items() if INVOKE in each.doors and not each.task)
+            say(f"Other commands: {', '.join(others)}")
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - Invoke's
         try:
@@ -61,12 +72,24 @@ class _Program(Program):
                 raise SystemExit(EXIT_ERROR) from end
             raise
         except (AmbiguousEnvVar, UncastableEnvVar, UnknownFileType) as error:
-            raise GeneratorError(f"Invoke's settings: {error}") from error
+            raise GeneratorError(f"Invoke settings: {error}") from error
 
 
 def main(root: str, arguments: list[str]) -> int:
-    """Run Invoke on the tasks of the checkout at *root*; return 0, or raise SystemExit with another status."""
+    """Run the task or command that *arguments* name in the checkout at *root*; return 0 or raise SystemExit."""
+    words = list(arguments)
+    if words[:1] in (["-h"], ["--help"]) and len(words) > 1:  # as `COMMAND --help`
+        words = [words[1], words[0]]
+    command = COMMANDS.get(words[0]) if words else None
+    if command and INVOKE in command.doors and (not command.task or "--" in words):
+        from . import parser
+
+        return parser.main(words, INVOKE)
+    if words and not words[0].startswith("-"):
+        words = [_LONG.get(word, word) for word in words]
+        if "--help" in words:  # Invoke would read it as the first argument
+            words = ["--help", words[0]]
     names = ["invokew"]
-    program = _Program(VERSION, name="winscratch", binary="./invokew", binary_names=names, config_class=_Config)
-    program.run(["invokew", "--search-root", root, *arguments])
+    program = _Program(VERSION, name="winscratch", binary=INVOKE, binary_names=names, config_class=_Config)
+    program.run(["invokew", "--search-root", root, *words])
     return EXIT_OK

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of ``winscratch`` and ``python -m generator``, made of the table of commands."""
+"""Build argparse parsers from the table of commands, and run the command that the user names."""
 
 import argparse
 import os
@@ -10,12 +10,11 @@ from typing import Any, NoReturn
 from .. import VERSION
 from ..base import home
 from ..base.errors import GeneratorError
-from .commands import COMMANDS, LETTERS, MODULE, Command, split, told
+from .commands import COMMANDS, LETTERS, MODULE, Command, text_of
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command that *arguments* name through the door that this program is; return its exit status."""
-    program = MODULE if home.CHECKOUT else home.INSTALLED
+def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else home.INSTALLED) -> int:
+    """Run the command that *arguments* name, as *program* offers it; return its exit status."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may come next
         from . import completion
 
@@ -23,13 +22,13 @@ def main(arguments: Sequence[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None or program not in command.doors:
         _whole_parser(program).parse_args(arguments)  # prints help or version and ends, or raises the error
-        raise GeneratorError(f"the command comes first; see {program} --help")
+        raise GeneratorError(f"{arguments[0]}: the command comes first; hint: {program} --help")
     words = arguments[1:]
     if command.checkout and not home.CHECKOUT and not {"-h", "--help"} & {*words}:
         from . import checkout
 
         return checkout.run(arguments)
-    before, words, values = split(command, words)
+    before, words, values = _split(command, words)
     parser = _Parser(prog=f"{program} {command.name}", description=command.help, allow_abbrev=False)
     parser.words = words
     own = _with(parser, before)
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose error is one line, as every other; *words* are those that it is given."""
+    """A parser that raises its error as GeneratorError; *words* are its arguments."""
 
     words: Sequence[str] = ()
 
@@ -48,12 +47,12 @@ class _Parser(argparse.ArgumentParser):
             pairs = zip(self.words, self.words[1:], strict=False)
             value = next((value for word, value in pairs if word in found.groups() and value.startswith("-")), "")
             if value:
-                message += f"; a value that begins with a dash is given as {found[2]}={value}"
-        raise GeneratorError(f"{message}; see {self.prog} --help")
+                raise GeneratorError(f"{message}; hint: {found[2]}={value}")
+        raise GeneratorError(f"{message}; hint: {self.prog} --help")
 
 
 def _whole_parser(program: str) -> argparse.ArgumentParser:
-    """Return the parser of all that the door *program* leads to."""
+    """Return the parser of all commands that *program* offers."""
     whole = _Parser(
         prog=program, description="Windows base layers, and the modules that embed them.", allow_abbrev=False
     )
@@ -61,7 +60,7 @@ def _whole_parser(program: str) -> argparse.ArgumentParser:
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS.values():
         if program in command.doors:
-            shown = command.help + " Works in a checkout of winscratch." * command.checkout
+            shown = command.help + " Needs a checkout of winscratch." * command.checkout
             _with(commands.add_parser(command.name, help=shown, description=shown, allow_abbrev=False), command)
     return whole
 
@@ -70,9 +69,11 @@ def _with(parser: argparse.ArgumentParser, command: Command) -> argparse.Argumen
     """Return *parser* with the arguments and options of *command*."""
     for argument in command.arguments:
         nargs = "*" if argument.many else None
-        added = parser.add_argument(argument.name.lower(), metavar=argument.name, help=told(argument.help), nargs=nargs)
+        added = parser.add_argument(
+            argument.name.lower(), metavar=argument.name, help=text_of(argument.help), nargs=nargs
+        )
         if argument.choices is not tuple:
-            # For argcomplete. No parser refuses another word: the command's own error says more.
+            # For argcomplete only: the command's own error for an unknown word has more detail.
             added.completer = lambda choices=argument.choices, **_: list(choices())  # type: ignore[attr-defined]
     for option in command.options:
         names = [f"-{LETTERS[option.name]}"] if option.name in LETTERS else []
@@ -80,5 +81,23 @@ def _with(parser: argparse.ArgumentParser, command: Command) -> argparse.Argumen
         if option.value:
             settings = {"metavar": option.value, "action": "append" if option.many else "store"}
             settings["default"] = [] if option.many else None
-        parser.add_argument(*names, f"--{option.name}", help=told(option.help), **settings)
+        parser.add_argument(*names, f"--{option.name}", help=text_of(option.help), **settings)
     return parser
+
+
+def _split(command: Command, words: Sequence[str]) -> tuple[Command, Sequence[str], dict[str, Any]]:
+    """Split *words* at ``--``, after which words are arguments even if they start with a dash.
+
+    Returns *command* without the arguments that the words after ``--`` fill, the words before it, and the values of
+    the words after it.
+    """
+    at = words.index("--") if "--" in words else len(words)
+    after = list(words[at + 1 :])
+    arguments = command.arguments
+    if arguments and arguments[-1].many:
+        return command, words[:at], {arguments[-1].name.lower(): after}
+    left = len(arguments) - len(after)
+    if left < 0:
+        raise GeneratorError(f"{command.name}: unexpected argument {after[-1]!r}")
+    values = {argument.name.lower(): word for argument, word in zip(arguments[left:], after, strict=True)}
+    return command._replace(arguments=arguments[:left]), words[:at], values

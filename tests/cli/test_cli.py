@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from pathlib import Path
 
 import pytest
 from helpers.support import INVOKE as PLAIN_INVOKE
+from invoke import Collection
 
+import tasks
 from generator.base.home import INSTALLED
-from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE
+from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE, text_of
 
 PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.program
@@ -47,40 +50,69 @@ def run(tree: Path, door: str, *words: str) -> tuple[int, str, str]:
 # The table
 
 
-def test_every_argument_and_option_says_what_it_is_for() -> None:
+def test_commands_arguments_and_options_have_help() -> None:
     for command in COMMANDS.values():
         assert command.help.endswith(".")
-        for name, told, *_ in (*command.arguments, *command.options):
-            assert len(str(told)) > 5, f"{command.name}: {name}"
+        texts = [text_of(each.help) for each in command.arguments] + [text_of(each.help) for each in command.options]
+        assert all(len(text) > 5 for text in texts), command.name
 
 
-def test_no_letter_stands_for_two_options_and_none_for_an_option_that_is_gone() -> None:
+def test_letters_of_options_are_unique_and_used() -> None:
     assert len({*LETTERS.values()}) == len(LETTERS)
     assert not {*LETTERS.values()} & {"h", "V"}, "Invoke and argparse keep these for help and version"
     assert LETTERS.keys() <= {option.name for command in COMMANDS.values() for option in command.options}
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_help_shows_every_command_of_the_door_and_each_option_with_its_letter(door: str, tree: Path) -> None:
+def test_help_lists_commands_and_their_options(door: str, tree: Path) -> None:
     status, listed, _ = run(tree, door, "--list" if door == INVOKE else "--help")
     assert status == 0
     for command in COMMANDS.values():
-        assert (f"\n  {command.name} " in listed or f"\n    {command.name} " in listed) == (door in command.doors)
+        assert (re.search(rf"[\s,]{command.name}\b", listed) is not None) == (door in command.doors), command.name
         if door in command.doors:
             status, shown, _ = run(tree, door, command.name, "--help")
             assert status == 0
             for option in command.options:
                 assert f"--{option.name}" in shown
-                assert option.name not in LETTERS or f"-{LETTERS[option.name]}" in shown
 
 
-def test_a_command_is_behind_every_door_unless_it_says_otherwise() -> None:
-    doors = (*DOORS, INSTALLED)
-    behind = {door: {name for name, command in COMMANDS.items() if door in command.doors} for door in doors}
-    assert behind[INVOKE] - behind[MODULE] == {"test", "lint", "fix"}
-    assert behind[INSTALLED] - behind[MODULE] == {"completion"}
-    assert behind[MODULE] <= behind[INVOKE]
-    assert behind[MODULE] <= behind[INSTALLED]
+def test_every_command_but_completion_is_in_all_programs() -> None:
+    names = {door: {name for name, each in COMMANDS.items() if door in each.doors} for door in (*DOORS, INSTALLED)}
+    assert names[INVOKE] == names[MODULE] == names[INSTALLED] - {"completion"}
+
+
+# ---------------------------------------------------------------------------------------------
+# Invoke tasks
+
+TASKS = Collection.from_module(tasks).tasks
+
+
+def test_tasks_are_those_that_the_table_names_and_three_for_developers() -> None:
+    assert TASKS.keys() == {name for name, each in COMMANDS.items() if each.task} | {"test", "lint", "fix"}
+
+
+@pytest.mark.parametrize("name", sorted(TASKS.keys() & COMMANDS.keys()))
+def test_a_task_has_the_help_and_options_of_its_command(name: str) -> None:
+    command, task = COMMANDS[name], TASKS[name]
+    assert task.__doc__ == command.help
+    found = {each.name: (each.kind is not bool, each.help, each.positional) for each in task.get_arguments()}
+    wanted = {each.name: (bool(each.value), text_of(each.help), False) for each in command.options}
+    wanted |= {each.name.lower(): (True, text_of(each.help), True) for each in command.arguments}
+    assert {name.replace("_", "-"): each for name, each in found.items()} == wanted
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_plain_invoke_lists_tasks_and_shows_their_help(name: str) -> None:
+    done = subprocess.run([*PLAIN_INVOKE, "--help", name], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " ".join(done.stdout.split()).find(TASKS[name].__doc__.rstrip(".")) > 0
+
+
+@pytest.mark.parametrize("words", [("test", "--help"), ("--help", "test"), ("-h", "test"), ("test", "-h")])
+def test_help_of_a_task_comes_before_or_after_its_name(tree: Path, words: tuple[str, ...]) -> None:
+    status, shown, _ = run(tree, INVOKE, *words)
+    assert status == 0
+    assert "--thorough" in shown
 
 
 # ---------------------------------------------------------------------------------------------
@@ -152,13 +184,11 @@ def test_a_fault_of_the_program_itself_is_no_finding(door: str, tree: Path) -> N
 # Words
 
 
-@pytest.mark.parametrize("door", [*DOORS, "invoke"])
+@pytest.mark.parametrize("door", DOORS)
 def test_a_path_may_begin_with_a_dash_after_two(door: str, tree: Path) -> None:
-    command = {**DOORS, "invoke": PLAIN_INVOKE[:-2]}[door]
-
     def said(*words: str) -> list[str]:
         done = subprocess.run(
-            [*command, *words], cwd=tree, capture_output=True, text=True, check=False, env=ENVIRONMENT
+            [*DOORS[door], *words], cwd=tree, capture_output=True, text=True, check=False, env=ENVIRONMENT
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()

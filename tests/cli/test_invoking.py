@@ -9,9 +9,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from tooling import PROJECT
 
 from generator.base.errors import EXIT_ERROR, EXIT_OK
-from generator.machine import PROJECT
 
 START = "import sys; from generator.__main__ import tasks; sys.exit(tasks(sys.argv[1], sys.argv[2:]))"
 
@@ -33,7 +33,7 @@ def test_broken_settings_are_one_line_that_names_the_file(tmp_path: Path, name: 
     (tmp_path / name).write_text(text)
     done = run(tmp_path, "--list")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (EXIT_ERROR, "", 1)
-    assert done.stderr.startswith(f"error: {tmp_path / name}: is no file of settings for Invoke")
+    assert done.stderr.startswith(f"error: {tmp_path / name}: invalid Invoke settings")
 
 
 @pytest.mark.parametrize(("name", "text"), [(".invoke.yaml", ""), (".invoke.json", '{"run": {"echo": true}}')])

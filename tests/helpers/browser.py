@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Browsers that look at a report as its readers do, and what Node.js brings to check it."""
 
+from __future__ import annotations
+
 import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from generator.builder.wire import ROOT
 from generator.generation.unchanged import REPORT
 
-from .support import HANG, lack, need, wait_until
+from .support import HANG, lack, need, need_package, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
 COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/report/browser"
@@ -35,7 +40,7 @@ FLAGS = (
 def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium, without a window."""
     program = need("chromium")
-    with sync_playwright() as playwright:
+    with need_package("playwright.sync_api").sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS], timeout=1000 * HANG)
         try:
             yield browser

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from generator.machine import PROJECT
+from tooling import PROJECT
 
 OWN = ("generator", "winscratch", "tasks", "hatch_build", "pip", "setuptools", "sitecustomize", "usercustomize")
 PROGRAMS = ("bash", "cmp", "dirname", "env", "git", "mktemp", "python", "python3", "readlink", "rm")

@@ -2,6 +2,7 @@
 """The rooms that the program is divided into, as they are: which imports which, and what no room may import."""
 
 import ast
+import graphlib
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,49 @@ def room_of(module: str) -> str:
     """Return the room of a module, given relative to the package; empty for the package itself."""
     name = module.partition(".")[0]
     return "cli" if name == "__main__" else name
+
+
+def files() -> dict[str, set[str]]:
+    """Return each module of the program, relative to the package, with the modules that it imports, lazily too."""
+    paths = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in sorted(PACKAGE.rglob("*.py"))}
+    names = {".".join(parts).removesuffix("__init__").rstrip("."): path for path, parts in paths.items()}
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        package = paths[path][:-1]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+                targets = (".".join([*base, each.name]) for each in node.names)
+                imported = {target if target in names else ".".join(base) for target in targets}
+                found.setdefault(name, set()).update(imported - {name})
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the nodes of a circle in *graph*, first and last the same, or an empty list."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def upward(graph: dict[str, set[str]], floors: Iterable[Iterable[str]]) -> list[str]:
+    """Return the imports in *graph*, as `module -> module`, between rooms that do not lead down to a lower floor."""
+    height = {room: number for number, floor in enumerate(floors) for room in floor}
+    return [
+        f"{module} -> {target}"
+        for module, targets in graph.items()
+        for target in sorted(targets)
+        if (own := module.partition(".")[0]) != (other := target.partition(".")[0])
+        if own in height and other in height and height[other] <= height[own]
+    ]
+
+
+def layers() -> list[list[str]]:
+    """Return the floors of pyproject.toml's contract, from the highest down, each with its rooms."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    return [floor.split(" | ") for each in contracts if each["type"] == "layers" for floor in each["layers"]]
 
 
 def rooms() -> Rooms:

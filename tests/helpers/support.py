@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests share."""
+"""Helpers for all tests: optional programs and packages, waiting, stand-in programs."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,42 +9,54 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+import tooling
+from tooling import debian
 
-from generator import machine
 from generator.base import process
 from generator.builder import choose, wire
-from generator.machine import debian
 
-# Plain invoke on this checkout, from whatever directory.
+from . import counts
+
+# Plain Invoke on this checkout, from any directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 
-HANG = 300  # seconds after which a wait counts as hung; tests assert an order of events, never a speed
+HANG = 300  # seconds after which a wait counts as hung
 
-BUILDER = "builtin"  # the engine for tests that take any: it is always there
+BUILDER = "builtin"  # the engine for tests that work with any: always available
 
 
 def need(program: str) -> str:
-    """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
+    """Return the path of *program*; if it is missing, skip the test, but fail it under CI=true."""
     found = debian.find(program)
     if found is None:
-        lack(f"there is no {program} on this machine")
+        lack(f"{program} not found")
     if program == "go" and (reason := debian.go_is_too_old(found)):
         lack(reason)
     return found
 
 
 def lack(reason: str) -> NoReturn:
-    """End the test for want of something outside the project: skipped, or failed in CI."""
-    if machine.in_ci():
+    """Skip the test for *reason*, something missing outside the project; fail it under CI=true."""
+    if tooling.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
 
 
+def need_package(name: str) -> Any:
+    """Import and return a module of requirements-thorough.lock; without it skip the test, but fail a thorough run."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        if counts.THOROUGH:
+            lack(f"{name} is not installed")
+        pytest.skip("needs requirements-thorough.lock; hint: ./invokew test --thorough")
+
+
 def selected(name: str) -> choose.Engine:
-    """Return the engine *name*; without it end the test as lack() does."""
+    """Return the engine *name*; if it is not available, end the test as lack() does."""
     try:
         return choose.select(name, lambda _: None)
     except process.EngineError as error:
@@ -51,22 +64,22 @@ def selected(name: str) -> choose.Engine:
 
 
 def wait_until(question: Callable[[], object]) -> None:
-    """Ask *question* until its answer is true; fail after HANG seconds."""
+    """Call *question* until it returns true; fail after HANG seconds."""
     end = time.monotonic() + HANG
     while not question():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.02)
 
 
 def serve(config: Path, log: Path) -> "subprocess.Popen[bytes]":
-    """Start Debian's registry, without the variables REGISTRY_… which it would take for settings of its own."""
+    """Start Debian's registry, without REGISTRY_ variables, which would override its configuration."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with log.open("wb") as said:
         return subprocess.Popen([need("docker-registry"), "serve", config], env=env, stdout=said, stderr=said)
 
 
 def extract(archive: tarfile.TarFile, folder: Path) -> None:
-    """Unpack an *archive* of the tests' own; Python has filters from 3.11.4 on, and warns without one from 3.12 on."""
+    """Extract a trusted *archive*, with a filter if this Python has them (3.11.4); 3.12 warns without one."""
     if hasattr(tarfile, "data_filter"):
         archive.extractall(folder, filter="data")
     else:
@@ -74,7 +87,7 @@ def extract(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def group_members(group: int) -> list[int]:
-    """Return the living processes of a process group."""
+    """Return the process numbers of a process group, without zombies."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -87,7 +100,7 @@ def group_members(group: int) -> list[int]:
 
 
 class StandIn:
-    """A program of the tests' own on PATH; it notes its process number and its arguments."""
+    """A shell script on PATH that logs its process number and arguments."""
 
     def __init__(self, folder: Path, name: str, script: str) -> None:
         self.path = folder / name
@@ -101,15 +114,15 @@ class StandIn:
 
     @property
     def calls(self) -> list[str]:
-        """Its arguments, call by call."""
+        """Arguments of each call."""
         return [line.partition(" ")[2] for line in self._log.read_text().splitlines()]
 
     @property
     def hung(self) -> int:
-        """How often its script has called the shell function `hang`, which never ends."""
+        """Number of calls of the shell function `hang`, which never returns."""
         return self._hung.stat().st_size
 
     @property
     def processes(self) -> list[int]:
-        """The living ones, with their children."""
+        """Process numbers of its running processes and their children."""
         return [pid for line in self._log.read_text().splitlines() for pid in group_members(int(line.split()[0]))]

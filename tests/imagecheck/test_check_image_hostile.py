@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.counts import count
 from helpers.layouts import OCI, RECORDS, ROOTS, Layout, Part, base, directory, sha256, tarred
 from helpers.odd_layers import raw, sparse
 
@@ -321,7 +322,7 @@ def test_no_damage_to_a_file_of_a_layout_is_more_than_a_finding_or_an_error(tmp_
     files = sorted(path for path in layout.folder.rglob("*") if path.is_file() and path.name != "oci-layout")
     chance = random.Random(7)  # noqa: S311 - the same damage for everybody
     passed = 0
-    for _ in range(300):
+    for _ in range(count(60, 300)):
         path = chance.choice(files)
         whole = path.read_bytes()
         data = bytearray(whole)
@@ -347,7 +348,7 @@ def test_no_damage_inside_of_a_layer_is_more_than_a_finding(tmp_path: Path) -> N
     parts += [Part("Files/l", b"", tarfile.SYMTYPE, "a/x"), Part("Files/h", b"", tarfile.LNKTYPE, "Files/a/x")]
     whole, lowest = tarred(parts), base()
     chance = random.Random(11)  # noqa: S311 - the same damage for everybody
-    for number in range(300):
+    for number in range(count(60, 300)):
         data, other = bytearray(whole), bytearray(lowest)
         for _ in range(chance.randint(1, 4)):
             target = data if number % 4 else other

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from helpers.counts import count
 from helpers.odd_tars import Writer
 from helpers.support import need
 from helpers.wine import on_windows
@@ -25,7 +26,7 @@ from generator.imagecheck.rules import RULES
 from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, TarReader
 
 GO = Path(__file__).parents[1] / "languages/go"
-MANY = int(os.environ.get("TARS", "6000"))  # tars for archive/tar
+MANY = int(os.environ.get("TARS", "0")) or count(600, 6000)  # tars for archive/tar
 SOME = MANY // 3  # and for go-winio, which wine runs
 SEED = int(os.environ.get("SEED", "1"))
 MOST = 1 << 22  # bytes of a file that are compared, as in tests/languages/go/tars
@@ -147,12 +148,12 @@ def compare(tar: bytes, found: Any) -> str:
     return next((reason for words, reason in STRICTER.items() if words in error), f"no reason: {error} {tar!r}")
 
 
-def compare_many(seed: int, count: int, program: Path) -> Counter[str]:
+def compare_many(seed: int, number: int, program: Path) -> Counter[str]:
     writer = Writer(seed)
     found: Counter[str] = Counter()
-    while count > 0:
-        tars = [writer.tar() for _ in range(min(count, 5000))]
-        count -= len(tars)
+    while number > 0:
+        tars = [writer.tar() for _ in range(min(number, 5000))]
+        number -= len(tars)
         for tar, each in zip(tars, theirs(tars, program), strict=True):
             reason = compare(tar, each)
             assert not reason.startswith("no reason"), reason

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, registry, run
-from helpers.support import lack, need
+from helpers.support import need, need_package
 
 MODULES = [OUTPUT / f"python/windows_{layer}.py" for layer in LAYERS]
 PATH = str(OUTPUT / "python")
@@ -31,11 +31,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_mypy_finds_nothing(tmp_path: Path) -> None:
     # Without the project's own settings, as a vendoring project would run it.
     (tmp_path / "empty.ini").write_text("[mypy]\n")
+    need_package("mypy")
     cache = ["--cache-dir", str(tmp_path / "cache")]
     run(sys.executable, "-m", "mypy", "--strict", "--config-file", tmp_path / "empty.ini", *cache, *MODULES)
 
 
 def test_pyright_finds_nothing(tmp_path: Path) -> None:
+    need_package("pyright")
     need("node")  # else it would fetch one
     copies = []
     for module in MODULES:
@@ -83,13 +85,9 @@ def test_the_example_writes_a_layout_that_others_read(tmp_path: Path) -> None:
 
 
 def test_the_example_pushes_an_image_that_comes_back_the_same(address: str) -> None:
-    try:
-        import oras.client
-    except ImportError:
-        lack("there is no oras among the Python packages")
+    client = need_package("oras.client").OrasClient(insecure=True)
     target = f"{address}/python/example:latest"
     run(sys.executable, PROJECT / "examples/python/push.py", target, "--insecure", PYTHONPATH=PATH)
-    client = oras.client.OrasClient(insecure=True)
     manifest = client.get_manifest(client.get_container(target))
     pulled = client.get_blob(client.get_container(target), manifest["layers"][0]["digest"]).content
     assert pulled == (OUTPUT / "layers/scratch.tar.gz").read_bytes()

@@ -6,8 +6,9 @@ import hashlib
 import re
 from typing import NamedTuple
 
+from tooling import PROJECT
+
 from generator import VERSION
-from generator.machine import PROJECT
 
 TEXT = (PROJECT / "CHANGELOG.md").read_text("utf-8")
 HEADING = re.compile(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", re.MULTILINE)

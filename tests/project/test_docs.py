@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # run as a program from any folder
 
 from helpers import import_graph  # noqa: E402
+from invoke import Collection  # noqa: E402
 
+import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.languages.language import API, Language, Options  # noqa: E402
@@ -132,13 +134,30 @@ def devices_table() -> Iterable[list[str]]:
 
 
 def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
-    """Yield the commands that are *wanted*, with their arguments and options."""
+    """Yield the *wanted* commands of the table with their arguments and options."""
     yield ["command", "does", "options"]
-    for name, command in COMMANDS.items():
+    for command in COMMANDS.values():
         if wanted(command):
-            words = [f"`{name}`", *(f"{each.name}{'…' * each.many}" for each in command.arguments)]
-            options = (f"`--{option.name}{f' {option.value}' * bool(option.value)}`" for option in command.options)
-            yield [" ".join(words), command.help.removesuffix("."), " ".join(options)]
+            yield row_of(command)
+
+
+def row_of(command: Command) -> list[str]:
+    words = [f"`{command.name}`", *(f"{each.name}{'…' * each.many}" for each in command.arguments)]
+    options = (f"`--{option.name}{f' {option.value}' * bool(option.value)}`" for option in command.options)
+    return [" ".join(words), command.help.removesuffix("."), " ".join(options)]
+
+
+def checkout_table() -> Iterable[list[str]]:
+    """Yield the Invoke tasks that the installed program lacks, with their options."""
+    yield ["command", "does", "options"]
+    for name, task in sorted(Collection.from_module(tasks).tasks.items()):
+        command = COMMANDS.get(name)
+        if command is None:
+            values = {each.name: "" if each.kind is bool else f" {each.name.upper()}" for each in task.get_arguments()}
+            options = " ".join(f"`--{option}{value}`" for option, value in values.items())
+            yield [f"`{name}`", task.__doc__.removesuffix("."), options]
+        elif command.checkout:
+            yield row_of(command)
 
 
 TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
@@ -153,7 +172,7 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "commands": lambda: commands_table(
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
     ),
-    "checkout": lambda: commands_table(lambda command: INVOKE in command.doors and command.checkout),
+    "checkout": checkout_table,
     "rooms": import_graph.table,
     "walls": import_graph.walls,
 }

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tooling import PROJECT
 
-from generator.cli.commands import COMMANDS, told
-from generator.machine import PROJECT
+from generator.cli.commands import COMMANDS, text_of
 
 WORKFLOWS = [*sorted(PROJECT.glob(".github/workflows/*.yml")), PROJECT / "action.yml"]
 DOCUMENTS = [
@@ -207,6 +207,6 @@ def test_an_entry_point_that_no_node_starts_is_found() -> None:
 
 
 def test_the_help_of_the_image_command_shows_a_program_that_starts() -> None:
-    options = {option.name: told(option.help) for option in COMMANDS["image"].options}
+    options = {option.name: text_of(option.help) for option in COMMANDS["image"].options}
     assert "such as hello.exe" in options["entrypoint"]
     assert "of the node" in options["workdir"]

@@ -19,9 +19,7 @@ from typing import Any
 import pytest
 from helpers.hostile_tree import SETTINGS, HostileTree
 from helpers.support import HANG, need
-
-from generator.machine import PROJECT
-from generator.machine.venv import LOCK
+from tooling import PROJECT
 
 # What its tasks tell is compared with what they were given.
 TASKS = """
@@ -50,6 +48,9 @@ def fail(c):
 """
 
 
+LOCK = PROJECT / "requirements.lock"
+
+
 class Project:
     """A copy of what invokew needs, and runs of it."""
 
@@ -58,6 +59,8 @@ class Project:
         self.env = {**env}
         shutil.copytree(PROJECT / "generator", root / "generator", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(PROJECT / "invokew", root)
+        (root / "tests/tooling").mkdir(parents=True)
+        shutil.copy(PROJECT / "tests/tooling/venv.py", root / "tests/tooling")
         (root / "tasks.py").write_text(TASKS)
         (root / "requirements.lock").write_text(lock)
 
@@ -298,7 +301,7 @@ def told_once(done: subprocess.CompletedProcess[str]) -> str:
 def test_package_with_another_hash_is_refused_and_the_next_run_repairs(project: Project, small_lock: str) -> None:
     lock = project.root / "requirements.lock"
     lock.write_text(re.sub(r"sha256:\w{4}", "sha256:0000", small_lock))
-    assert re.match(r"invokew: could not install \S+/requirements.lock: .* HASHES ", told_once(project.run("tell")))
+    assert re.match(r"invokew: requirements.lock: cannot be installed: .* HASHES ", told_once(project.run("tell")))
     lock.write_text(small_lock)
     project.tell()
 
@@ -306,22 +309,23 @@ def test_package_with_another_hash_is_refused_and_the_next_run_repairs(project: 
 def test_missing_network_is_one_line(project: Project) -> None:
     # Nothing listens on the discard port.
     failed = project.run("tell", PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple")
-    assert told_once(failed).endswith("/requirements.lock: the package index cannot be reached")
+    assert told_once(failed).endswith("requirements.lock: cannot be installed: the package index cannot be reached")
 
 
-@pytest.mark.parametrize("by", ["variables", "a file"])
-def test_no_setting_of_pip_leads_the_packages_astray(project: Project, by: str) -> None:
+def test_pip_variables_that_redirect_an_installation_are_unset(project: Project) -> None:
     astray = str(project.root / "astray")
-    settings = {"target": astray, "prefix": astray, "root": astray, "dry-run": "1", "python": "/bin/false"}
-    if by == "variables":
-        project.env |= {f"PIP_{name.upper().replace('-', '_')}": value for name, value in settings.items()}
-    else:
-        project.env["PIP_CONFIG_FILE"] = str(project.root / "pip.conf")
-        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        (project.root / "pip.conf").write_text(f"[global]\n{lines}")
+    settings = {"TARGET": astray, "PREFIX": astray, "ROOT": astray, "DRY_RUN": "1", "PYTHON": "/bin/false", "USER": "1"}
+    project.env |= {f"PIP_{name}": value for name, value in settings.items()}
     project.tell()
     assert project.run("tell").stderr == ""
     assert not (project.root / "astray").exists()
+
+
+def test_a_pip_file_that_redirects_an_installation_is_one_line(project: Project) -> None:
+    (project.root / "pip.conf").write_text(f"[global]\ntarget = {project.root / 'astray'}\n")
+    error = told_once(project.run("tell", PIP_CONFIG_FILE=str(project.root / "pip.conf")))
+    assert error.startswith("invokew: requirements.lock: pip installed it elsewhere or incompletely; hint: ")
+    project.tell()
 
 
 def test_pips_file_may_say_where_packages_come_from(project: Project) -> None:
@@ -339,7 +343,7 @@ def test_a_package_without_a_wheel_is_not_built(project: Project, small_lock: st
     (project.root / "requirements.lock").write_text(small_lock + line)
     links = f"{project.env['PIP_FIND_LINKS']} {project.root / 'links'}"
     told = told_once(project.run("tell", PIP_FIND_LINKS=links))
-    assert told.endswith("No matching distribution found for some==1; only wheels are taken")
+    assert told.endswith("No matching distribution found for some==1")
     assert not (project.root / "built").exists()
 
 
@@ -385,15 +389,6 @@ def test_venv_whose_interpreter_vanished_is_made_anew(with_venv: Project) -> Non
     assert with_venv.run("tell").stderr == ""
 
 
-@pytest.mark.parametrize("gone", ["bin/invoke", "lib/*/site-packages/invoke"])
-def test_a_package_that_was_deleted_is_installed_anew(with_venv: Project, gone: str) -> None:
-    (path,) = (with_venv.root / ".venv").glob(gone)
-    path.rename(with_venv.root / "gone")
-    assert "setting up .venv" in with_venv.run("tell").stderr
-    assert path.exists()
-    assert with_venv.run("tell").stderr == ""
-
-
 def test_missing_lock_is_one_line(project: Project) -> None:
     (project.root / "requirements.lock").unlink()
     assert "requirements.lock" in told_once(project.run("tell"))
@@ -420,7 +415,7 @@ def bare_path(project: Project) -> Callable[[str], None]:
 @pytest.mark.usefixtures("bare_path")
 def test_without_python_it_says_what_to_install(project: Project) -> None:
     line = told_once(project.run("tell", program=("/bin/sh", "./invokew")))
-    assert line == "invokew: needs Python 3.11 or later: install python3 and python3-venv, or set WINSCRATCH_PYTHON"
+    assert line.startswith("invokew: Python 3.11 or later not found; hint: install python3 and python3-venv, or ")
 
 
 def test_shims_and_old_pythons_are_passed_over(with_venv: Project, bare_path: Callable[[str], None]) -> None:
@@ -430,4 +425,4 @@ def test_shims_and_old_pythons_are_passed_over(with_venv: Project, bare_path: Ca
 
 def test_unsuitable_choice_of_python_is_one_line(project: Project) -> None:
     line = told_once(project.run("tell", WINSCRATCH_PYTHON="/bin/false"))
-    assert line == "invokew: WINSCRATCH_PYTHON is not a Python 3.11 or later: /bin/false"
+    assert line == "invokew: /bin/false: not Python 3.11 or later; hint: change WINSCRATCH_PYTHON"

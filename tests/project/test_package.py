@@ -2,7 +2,6 @@
 """The package for people who have no checkout: built twice alike, installed elsewhere, and at work there."""
 
 import gzip
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.support import lack, need
+from helpers.support import lack, need, need_package
 
 from generator import VERSION, image
 from generator.base.errors import GeneratorError
@@ -35,15 +34,14 @@ PARTS = (
 )
 SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
-LEFT_OUT = {"generator/cli/invoke_program.py", "generator/machine"}
+LEFT_OUT = {"generator/cli/invoke_program.py"}
 ALSO = {"output/manifest.json", "output/python/windows_files.py"}
 
 
 def build(source: Path, target: Path, *options: str) -> Path:
     """Build the package of *source* into *target*, with the backend that the tests' environment has."""
     for module in ("build", "hatchling"):
-        if importlib.util.find_spec(module) is None:
-            lack(f"there is no {module} for this Python")
+        need_package(module)
     command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -145,8 +143,7 @@ def test_the_sdist_names_no_user_and_no_time_of_its_own(built: Path) -> None:
 
 
 def test_an_index_would_take_both(built: Path) -> None:
-    if importlib.util.find_spec("twine") is None:
-        lack("there is no twine for this Python")
+    need_package("twine")
     command: list[str | Path] = [
         sys.executable,
         "-m",
@@ -348,7 +345,7 @@ def test_a_checkouts_own_code_runs_its_commands(
     for words in (("check-stale", "--json"), ("generate", "--only", "a b", "--", "-x"), ("verify",)):
         assert winscratch(*words, cwd=below) == (1, "|".join((str(below), *words, "")), notes)
         status, said, error = winscratch(*words)
-        assert (status, said, error.startswith(f"error: {words[0]}: works in a checkout")) == (2, "", True)
+        assert (status, said, error.startswith(f"error: {words[0]}: not in a checkout")) == (2, "", True)
     assert winscratch("layer", "scratch", "--info", cwd=below)[0] == 0, "the installed program has this layer itself"
     assert place.exists()
 

@@ -102,7 +102,8 @@ def constant(file: str, pattern: str) -> int:
 def test_the_numbers_of_reliability_are_those_of_the_tests() -> None:
     hives = {data for data, _ in committed_hives().values()}
     assert cases("each bit of each distinct committed hive flipped") == 8 * sum(map(len, hives))
-    plans = constant("hives/test_layout.py", r'"WINSCRATCH_RANDOM_PLANS", "(\d+)"')
+    plans = constant("hives/test_layout.py", r"^PLANS = count\(\d+, (\d[\d_]+)\)$")
     assert cases("random hives laid out here and by hivex") == plans
-    assert cases("hives damaged at random") == constant("hives/test_reader_bounds.py", r"^BULK = (\d[\d_]+)$")
+    bulk = constant("hives/test_reader_bounds.py", r"^BULK = count\([\d_]+, (\d[\d_]+)\)$")
+    assert cases("hives damaged at random") == bulk
     assert cases("damaged hives, each found by") == len(MUTATIONS)

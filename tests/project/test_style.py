@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project's own sources before its checkers. The generated ones have tests of their own."""
+"""Checkers, sizes, names and commit subjects of the project's own sources; generated ones have their own tests."""
 
 import ast
+import json
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from helpers.support import lack
+from helpers import offenders
+from helpers.support import lack, need, need_package
+from tooling import checks
 
 from generator.builder.wire import ROOT
-from generator.machine import checks
 
-LEAST = 60  # seconds: less is no limit for a hang but for a slow machine
+LEAST = 60  # seconds: a shorter limit fails on slow machines
 WAITS = {"Timer", "communicate", "join", "settimeout", "set_default_timeout", "sleep", "timeout", "wait"}
 CLOCKS = re.compile(r"\b(monotonic|perf_counter|process_time|time)(_ns)?\(\)")
-ALLOWED = {  # what is short by intent, and why no slow machine can fail for it
+ALLOWED = {  # short waits, and why they do not fail on slow machines
     "run_seconds=1": "the engine's clock is the test's: engines.clock",
     "build_seconds=1": "the engine's clock is the test's: engines.clock",
     "sleep(0.02)": "from one question to the next",
@@ -25,19 +31,19 @@ ALLOWED = {  # what is short by intent, and why no slow machine can fail for it
 
 
 @pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.name)
-def test_sources_have_nothing_to_find(check: checks.Check) -> None:
+def test_checkers_find_nothing(check: checks.Check) -> None:
     if lacks := check.lacks():
         lack(lacks)
     assert check.findings() == "", "./invokew fix may help"
 
 
 def short(node: ast.expr) -> bool:
-    """Tell whether *node* is a number of seconds below LEAST."""
+    """Return whether *node* is a number of seconds below LEAST."""
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and 0 < node.value < LEAST
 
 
 def hurries(source: str) -> Iterator[str]:
-    """Yield the expressions of *source* that a slow machine decides: short limits, and clocks that are compared."""
+    """Yield the expressions of *source* that fail on a slow machine: short limits and compared clocks."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -72,7 +78,7 @@ def test_a_short_limit_is_found(source: str, found: str | None) -> None:
     assert list(hurries(source)) == [found] * (found is not None)
 
 
-def test_no_test_passes_or_fails_by_how_fast_the_machine_is() -> None:
+def test_no_test_depends_on_the_speed_of_the_machine() -> None:
     found = {
         f"{path.relative_to(ROOT)}: {each}"
         for path in (ROOT / "tests").rglob("*.py")
@@ -81,3 +87,54 @@ def test_no_test_passes_or_fails_by_how_fast_the_machine_is() -> None:
     }
     assert {each for each in found if each.partition(": ")[2] not in ALLOWED} == set()
     assert {each.partition(": ")[2] for each in found} == ALLOWED.keys(), "allowed, but nowhere"
+
+
+# ---------------------------------------------------------------------------------------------
+# Size and names
+
+
+@pytest.mark.parametrize("rule", offenders.RULES)
+def test_files_and_functions_are_short_and_classes_have_names_of_their_own(rule: str) -> None:
+    found, known = offenders.RULES[rule](), {*offenders.known()[rule]}
+    assert found - known == set()
+    assert known - found == set(), "fixed; run python -m helpers.offenders in tests/"
+
+
+def test_every_exception_from_ruffs_limits_is_needed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]
+    limits = {"PLR0912", "PLR0913"}
+    excepted = {(path, rule) for path, rules in settings["per-file-ignores"].items() for rule in limits & {*rules}}
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        ",".join(limits),
+        "--output-format=json",
+    ]
+    need_package("ruff")
+    for name in ("max-args", "max-branches"):
+        command += ["--config", f"lint.pylint.{name}={settings['pylint'][name]}"]
+    done = subprocess.run([*command, "generator"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = {(Path(each["filename"]).relative_to(ROOT).as_posix(), each["code"]) for each in json.loads(done.stdout)}
+    assert excepted == found
+
+
+# ---------------------------------------------------------------------------------------------
+# Commits
+
+SINCE = "5433b58"  # the rule is of this commit; its ancestors have other subjects
+SUBJECT = re.compile(r"[a-z][\w./-]*(, [a-z][\w./-]*)*: \S.*[^.]")
+
+
+def test_commit_subjects_name_a_room_and_are_short() -> None:
+    program = need("git")
+    command = [program, "log", "--no-merges", "--format=%h %s", f"{SINCE}..HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("the checkout has no history, or a short one")
+    subjects = [line.partition(" ")[2] for line in done.stdout.splitlines()]
+    subjects = [each for each in subjects if not each.startswith("Merge ")]
+    assert [each for each in subjects if len(each) > 72 or not SUBJECT.fullmatch(each)] == []

@@ -18,7 +18,7 @@ from helpers.support import lack, selected
 from generator.builder import container, wire
 from generator.builder.wire import ROOT
 
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-release.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-thorough.lock", "requirements-release.lock")
 # What venv itself brings, and what keeps it up to date.
 OF_VENV = frozenset({"pip", "setuptools", "wheel"})
 
@@ -70,9 +70,11 @@ def test_the_unrelated_hivex_is_required_by_nothing() -> None:
         assert "hivex" not in locked(lock)
 
 
-def test_both_locks_agree() -> None:
-    tools, tests = locked(LOCKS[0]), locked(LOCKS[1])
-    assert {name: tools[name] for name in tools.keys() & tests} == {name: tests[name] for name in tools.keys() & tests}
+def test_locks_that_are_installed_together_agree() -> None:
+    versions: dict[str, set[str]] = {}
+    for lock in LOCKS[:3]:
+        for name, pinned in locked(lock).items():
+            assert versions.setdefault(name, pinned) == pinned, name
 
 
 def installed() -> list[importlib.metadata.Distribution]:
@@ -83,8 +85,7 @@ def installed() -> list[importlib.metadata.Distribution]:
 
 
 def test_what_is_installed_is_what_is_locked() -> None:
-    allowed = {name: versions | locked(LOCKS[0]).get(name, set()) for name, versions in locked(LOCKS[1]).items()}
-    allowed = locked(LOCKS[0]) | allowed
+    allowed = locked(LOCKS[0]) | locked(LOCKS[1]) | locked(LOCKS[2])
     found = {name_of(d.metadata["Name"]): d.version for d in installed()}
     assert {n: v for n, v in found.items() if n not in OF_VENV and v not in allowed.get(n, ())} == {}
     assert locked(LOCKS[0]).keys() - found.keys() <= {"colorama"}  # asked for on Windows alone

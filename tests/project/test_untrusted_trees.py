@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that run in other people's projects execute nothing of those projects."""
 
-import importlib.util
 import os
 import re
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.hostile_tree import HostileTree
-from helpers.support import lack, need
+from helpers.support import lack, need, need_package
 from helpers.vendoring import git, run, write
+from tooling import PROJECT
 
 from generator import VERSION
-from generator.machine import PROJECT, venv
 
 SECONDS = 500  # an environment is made, and packages are downloaded
 ACTION = PROJECT / "action.yml"
@@ -56,11 +55,11 @@ def test_the_action_runs_nothing_of_the_tree_that_it_checks(action: Action, host
     assert (status, sorted(shown.splitlines()[:2])) == (1, found), said
 
 
-def test_the_action_keeps_those_settings_of_pip_that_invokew_keeps() -> None:
+def test_the_action_keeps_only_pip_settings_that_start_no_program() -> None:
     kept = {*re.findall(r"\bPIP_([A-Z_]+)", ACTION.read_text("utf-8"))}
     names = {name.lower().replace("_", "-") for name in kept}
     assert {"index-url", "proxy", "cert"} <= names
-    assert names <= venv.PIP_SETTINGS - {"cache-dir", "no-cache-dir", "keyring-provider"}, "these start programs"
+    assert names.isdisjoint({"cache-dir", "keyring-provider", "python", "target", "prefix", "root"})
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +72,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_hooks_run_nothing_of_the_repository_that_they_check(
     hook: str, toolchain: Path, place: Path, tmp_path: Path, cache: Path
 ) -> None:
-    if importlib.util.find_spec("pre_commit") is None:
-        lack("there is no pre-commit for this Python")
+    need_package("pre_commit")
     revision = git(toolchain, "rev-parse", "HEAD").strip()
     (place / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: file://{toolchain}\n  rev: {revision}\n  hooks:\n  - id: {hook}\n"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from helpers.support import lack
+from tooling import PROJECT, checks
 
 from generator.base.home import INSTALLED
 from generator.cli.commands import COMMANDS, INVOKE
-from generator.machine import PROJECT, checks
 
 ACTION = PROJECT / "action.yml"
 WORKFLOWS = sorted(PROJECT.glob(checks.WORKFLOWS))

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report in a browser: all of it is found by pointer, keyboard, finger and search, and by whoever reads it."""
 
+from __future__ import annotations
+
 import gzip
 import random
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from helpers.browser import COMMITTED, SCRIPTS, chromium, until, visit
 from helpers.hive_maker import Node, make, sample
 from helpers.support import wait_until
-from playwright.sync_api import Browser, Page
 
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
 from generator.report import page_data
 from generator.report.page import Subject, page
 from generator.views.regions import Regions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {

@@ -6,11 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from helpers.counts import count
 from helpers.descriptors import FIELD, Choice, random_descriptor
-from helpers.support import lack
-from winacl.dtyp.security_descriptor import SECURITY_DESCRIPTOR
+from helpers.support import lack, need_package
 
 from generator.security import tables
 from generator.security.descriptor import Ace, Acl, from_bytes, to_bytes
@@ -22,6 +23,11 @@ BY_SAMBA = Path(__file__).with_name("by_samba.py")
 SAMBA_KINDS = {"D": {"A": 0, "D": 1, "OA": 5, "OD": 6}, "S": {"AU": 2, "OU": 7}}
 SAMBA_FLAGS = 0xFF & ~tables.FLAGS["CR"]
 WINACL_KINDS = {"D": {"A": 0, "D": 1, "OA": 5, "OD": 6}, "S": {"AU": 2, "AL": 3, "OU": 7, "ML": 17}}
+
+
+def winacl_descriptor() -> Any:
+    """Return winacl's class of security descriptors."""
+    return need_package("winacl.dtyp.security_descriptor").SECURITY_DESCRIPTOR
 
 
 def with_numbers(text: str) -> str:
@@ -51,7 +57,7 @@ def known_to_samba() -> dict[str, str]:
 def test_samba_makes_the_same_bytes_of_text_and_the_same_meaning_of_bytes() -> None:
     random, sids = Random(10), tuple(tables.SIDS[alias] for alias in known_to_samba())  # noqa: S311
     choice = Choice(SAMBA_KINDS, SAMBA_FLAGS, sids, authority_bits=32, least=1)
-    texts = [to_text(random_descriptor(random, choice)) for _ in range(2000)]
+    texts = [to_text(random_descriptor(random, choice)) for _ in range(count(300, 2_000))]
     texts = [with_numbers(text) for text in (*texts, *(field.text for field in FIELD.values()))]
     ours = [to_bytes(from_text(text)) for text in texts]
     theirs, read = samba(texts, ours)
@@ -69,14 +75,14 @@ def test_samba_knows_aliases_as_the_same_sids() -> None:
 @pytest.mark.parametrize("name", FIELD)
 def test_winacl_writes_a_descriptor_of_the_field_as_it_read_ours(name: str) -> None:
     data = to_bytes(from_text(FIELD[name].text))
-    assert SECURITY_DESCRIPTOR.from_bytes(data).to_bytes() == data
+    assert winacl_descriptor().from_bytes(data).to_bytes() == data
 
 
 def test_winacl_finds_in_random_descriptors_what_was_put_in() -> None:
-    random = Random(11)  # noqa: S311
-    for _ in range(2000):
+    random, descriptors = Random(11), winacl_descriptor()  # noqa: S311
+    for _ in range(count(300, 2_000)):
         descriptor = random_descriptor(random, Choice(WINACL_KINDS))
-        found = SECURITY_DESCRIPTOR.from_bytes(to_bytes(descriptor))
+        found = descriptors.from_bytes(to_bytes(descriptor))
         assert int(found.Control) == descriptor.control
         for theirs, ours in ((found.Owner, descriptor.owner), (found.Group, descriptor.group)):
             assert (theirs and str(theirs).lower()) == (ours and str(ours).lower())

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copies watched by pre-commit and by GitHub's runner, each with winscratch installed in an environment of its own."""
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.support import lack
+import yaml
+from helpers.support import need_package
 from helpers.vendoring import commit, git, run, write
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -23,8 +23,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hook(toolchain: Path, place: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Hook:
     """Return what runs a hook on all that is in `place`, and tells its status and what it said."""
-    if importlib.util.find_spec("pre_commit") is None:
-        lack("there is no pre-commit for this Python")
+    need_package("pre_commit")
     monkeypatch.setenv("PRE_COMMIT_HOME", str(cache))
     revision = git(toolchain, "rev-parse", "HEAD").strip()
     hooks = "".join(f"  - id: winscratch-vendored{ending}\n" for ending in ("", "-update"))
@@ -81,10 +80,6 @@ def test_the_second_hook_makes_outdated_copies_anew(hook: Hook, older: Path, pla
 
 
 def test_the_github_action_runs_as_the_runner_runs_it(toolchain: Path, place: Path, tmp_path: Path) -> None:
-    if importlib.util.find_spec("yaml") is None:
-        lack("there is no PyYAML for this Python")
-    import yaml
-
     action = yaml.safe_load((toolchain / "action.yml").read_text("utf-8"))
     assert action["runs"]["using"] == "composite"
     (step,) = action["runs"]["steps"]

@@ -399,7 +399,7 @@ def test_hives_can_be_checked_many_at_once(place: Path) -> None:
     status, shown, error = run(*INVOKE, "check-hive", "a", "b")
     assert status == 1
     assert (shown + error).count("\n") >= 2
-    assert run(*INVOKE, "check-hive") == (2, "", "error: check-hive: name the hives to check\n")
+    assert run(*INVOKE, "check-hive") == (2, "", "error: check-hive: FILE is missing\n")
 
 
 @pytest.mark.program

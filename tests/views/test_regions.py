@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT
+from helpers.counts import count
 from helpers.damage import live_parts, mutate
 from helpers.hive_maker import sample
 
@@ -128,12 +129,12 @@ def test_a_damaged_tar_is_told_up_to_the_damage() -> None:
 def test_no_damage_leaves_a_byte_untold() -> None:
     chance = random.Random(12)  # noqa: S311
     whole = tar_of("legacy")
-    for _ in range(300):
+    for _ in range(count(60, 300)):
         damaged = bytearray(whole[: chance.choice([len(whole), chance.randrange(len(whole))])])
         for _ in range(chance.randrange(1, 6)):
             if damaged:
                 damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         assert_all_told(Regions(bytes(damaged)))
     hive = bytes(sample().data)
-    for _ in range(100):
+    for _ in range(count(20, 100)):
         assert_all_told(Regions(mutate(chance, hive, live_parts(hive))))

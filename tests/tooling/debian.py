@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests use beyond Python: programs, most of them in Debian's packages."""
+"""Programs that the tests use, and the Debian packages that have them."""
 
 import functools
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..base.errors import GeneratorError
-from ..languages import language
-from ..languages.table import LANGUAGES
+from generator.base.console import note
+from generator.base.errors import GeneratorError
+from generator.languages import language
+from generator.languages.table import LANGUAGES
+
 from . import PROJECT, in_ci, last_error, run
 
 GO_MODULE = PROJECT / "tests/languages/go"
 ALSO_CALLED = {"7zz": "7z"}  # from Debian 13 on
-SWITCHING_GO = (1, 21)  # the first that fetches the newer toolchain a module asks for
+SWITCHING_GO = (1, 21)  # the first version that downloads the newer toolchain that a module requires
 
 
 class Tool(language.Tool):
-    """A tool that this machine may have."""
+    """A program or file, and the Debian package that has it."""
 
     __slots__ = ()
 
     def present(self) -> bool:
-        """Tell whether this machine has the tool, from whatever source."""
+        """Return whether this machine has the tool, however it was installed."""
         return Path(self.shown_by).exists() if "/" in self.shown_by else find(self.shown_by) is not None
 
 
@@ -65,19 +67,17 @@ TOOLS = (
     *(Tool(*tool) for row in LANGUAGES.values() for tool in row.tools),
 )
 
-Say = Callable[[str], None]
-
 
 def find(program: str) -> str | None:
-    """Return the path of *program*, looked for where Debian keeps administrators' programs as well, or None."""
+    """Return the path of *program* on PATH or in Debian's sbin folders, or None."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     return shutil.which(program, path=path) or shutil.which(ALSO_CALLED.get(program, program), path=path)
 
 
 @functools.cache
 def go_is_too_old(program: str) -> str:
-    """Return why the Go *program* cannot build the tests' module, in one line, or nothing if it can."""
-    # Outside of a module, and told so, it names itself, not another that it would fetch and run.
+    """Return one line on why the Go *program* cannot build the tests' module, or an empty string if it can."""
+    # Outside of a module, with the local toolchain, it prints its own version rather than a downloaded one's.
     done = run(["env", "GOTOOLCHAIN=local", program, "version"], cwd=Path("/"))
     found = re.search(r"go version go((\d+)\.(\d+)\S*)", done.stdout)
     wanted = re.search(r"^go (\S+)", (GO_MODULE / "go.mod").read_text("utf-8"), re.MULTILINE)
@@ -85,17 +85,17 @@ def go_is_too_old(program: str) -> str:
         fetches = tuple(map(int, found.group(2, 3))) >= SWITCHING_GO
         if fetches and run([program, "version"], cwd=GO_MODULE).returncode == 0:
             return ""
-        return f"Go is {found[1]} and cannot get the {wanted[1]} that the tests' module asks for"
-    return f"{program} does not tell its version"
+        return f"go {found[1]} cannot download go {wanted[1]}, which tests/languages/go/go.mod requires"
+    return f"{program}: no version in the output of go version"
 
 
 def missing() -> list[Tool]:
-    """Return the tools that this machine lacks."""
+    """Return the tools that are missing on this machine."""
     return [tool for tool in TOOLS if not tool.present()]
 
 
 def to_install() -> list[Tool]:
-    """Return the missing tools that apt can bring, none of them too old: all of them while its lists are empty."""
+    """Return the missing tools that apt offers in a sufficient version; all missing ones if apt has no lists yet."""
     wanted = missing() if shutil.which("apt-get") else []
     versions = {tool: _version(tool) for tool in wanted}
     if not any(versions.values()):
@@ -104,58 +104,43 @@ def to_install() -> list[Tool]:
     return [tool for tool, found in versions.items() if found and run([*older, found, "lt", tool.least]).returncode]
 
 
-def ensure_tools(note: Say) -> None:
-    """Install what the tests use and this machine lacks, as root or by passwordless sudo; else raise GeneratorError.
+def ensure_tools() -> None:
+    """Install the missing tools as root or by passwordless sudo; raise GeneratorError if that fails.
 
-    What this release of Debian does not have stays away, which costs tests, except under CI=true: none
-    may be lost there.
+    Tools that this Debian release lacks stay missing and their tests are skipped, but raise under CI=true.
     """
-    wanted = to_install()
-    if wanted:
-        apt = [*_as_root(wanted), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    if to_install():
+        apt = [*_as_root(), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
         apt += ["-o", "DPkg::Lock::Timeout=300"]
-        if not all(_version(tool) for tool in missing()):
-            run([*apt, "update"])
+        run([*apt, "update"])  # outdated lists name files that are gone
         packages = [tool.package for tool in to_install()]
-        note(f"installing Debian's {', '.join(packages)}")
-        install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
-        done = run(install)
-        if done.returncode:  # lists of packages that are out of date are the usual reason
-            run([*apt, "update"])
-            done = run(install)
+        note(f"installing Debian packages: {' '.join(packages)}")
+        done = run([*apt, "install", "--yes", "--no-install-recommends", *packages])
         if done.returncode:
-            raise GeneratorError(f"{last_error(done, 'E: ')}; fix that and give: {apt_command(packages)}")
-    left = ", ".join(tool.package for tool in missing())
+            raise GeneratorError(f"apt-get: {last_error(done, 'E: ')}; hint: {apt_command(packages)}")
+    left = " ".join(tool.package for tool in missing())
     if left and in_ci():
-        raise GeneratorError(f"CI must skip no test, but lacks Debian's {left}, which apt does not bring")
+        raise GeneratorError(f"CI=true: Debian packages are missing that apt does not offer: {left}")
 
 
 def apt_command(packages: Iterable[str]) -> str:
-    """Return the command that installs *packages*, to be given by hand."""
+    """Return the shell command that installs *packages*."""
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     return shlex.join([*sudo, "apt-get", "install", "--no-install-recommends", *packages])
 
 
-def download_size(tools: Sequence[Tool]) -> int | None:
-    """Return how many bytes apt would fetch to install *tools*, or None where it cannot tell."""
-    packages = [tool.package for tool in tools]
-    done = run(["apt-get", "-qq", "--print-uris", "install", "--no-install-recommends", *packages])
-    sizes = re.findall(r"^'\S+' \S+ (\d+) ", done.stdout, re.MULTILINE)
-    return sum(map(int, sizes)) if done.returncode == 0 else None
-
-
-def _as_root(wanted: Iterable[Tool]) -> list[str]:
-    """Return what goes before a command to give it as root; raise GeneratorError if that takes a password."""
+def _as_root() -> list[str]:
+    """Return the command prefix that gives root's rights; raise GeneratorError if sudo needs a password."""
     if os.geteuid() == 0:
         return []
     if run(["sudo", "-n", "true"]).returncode == 0:
         return ["sudo", "-n"]
-    raise GeneratorError(f"needs root, to install what is missing: {apt_command(tool.package for tool in wanted)}")
+    raise GeneratorError(f"--all: needs root; hint: {apt_command(tool.package for tool in missing())}")
 
 
 def _version(tool: Tool) -> str:
-    """Return the version that apt would install of *tool*, or nothing if it knows of none."""
+    """Return the version of *tool*'s package that apt would install, or an empty string."""
     shown = run(["apt-cache", "show", "--no-all-versions", tool.package]).stdout
-    # Where there is no such package, a name such as g++ is a pattern for others.
+    # apt-cache reads an unknown name such as g++ as a pattern and shows other packages.
     found = re.search(rf"^Package: {re.escape(tool.package)}\n(?:\S.*\n)*?Version: (\S+)", shown, re.MULTILINE)
     return found[1] if found else ""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every checker and formatter that the sources are held to: one list, for ``lint``, ``fix`` and the tests.
+"""Linters, type checkers and formatters of the sources: one list for ``lint``, ``fix`` and the tests.
 
-Generated modules are not on it, except where a checker takes a whole Go module: the tests of their
-language check them.
+Generated modules are checked by the tests of their language; here only as part of a Go module.
 """
 
 import functools
@@ -11,43 +10,42 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..base.console import Verbatim
-from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
-from ..languages import language
-from ..languages.table import LANGUAGES
-from . import PROJECT, debian, last_error, run
+from generator.base.console import Verbatim, note, say
+from generator.base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
+from generator.languages import language
+from generator.languages.table import LANGUAGES
+
+from . import PROJECT, debian, last_error, run, testing
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
 TYPED = ("hatch_build.py", "tasks.py", "examples/python", "packages/build.py")
 WORKFLOWS = ".github/workflows/*.yml"
-GO_TOOLS = {  # of the versions that tests/languages/go/go.mod names
+GO_TOOLS = {  # in the versions of tests/languages/go/go.mod
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "staticcheck": "honnef.co/go/tools/cmd/staticcheck",
 }
 
-Say = Callable[[str], None]
-
 
 class Check(language.Check):
-    """A check that this machine may be able to run."""
+    """A linter, type checker or formatter with its arguments."""
 
     __slots__ = ()
 
     def lacks(self) -> str:
-        """Return why this machine cannot run the check, or nothing if it can."""
+        """Return why this machine cannot run the check, or an empty string if it can."""
         if self.program == "actionlint" and not _path("shellcheck"):
-            return "there is no shellcheck on this machine, without which actionlint passes over scripts"
+            return "shellcheck not found, which actionlint needs for scripts"
         if self.program in GO_TOOLS or self.program.startswith("go"):
             found = debian.find("go")
-            return debian.go_is_too_old(found) if found else "there is no go on this machine"
-        return "" if _path(self.program) else f"there is no {self.program} on this machine"
+            return debian.go_is_too_old(found) if found else "go not found"
+        return "" if _path(self.program) else f"{self.program} not found"
 
     def findings(self) -> str:
-        """Return what the check finds wrong, or nothing."""
+        """Run the check; return its findings, or an empty string."""
         return self._run(self.find)
 
     def fix_it(self) -> str:
-        """Fix what the check can fix; return what went wrong with that, or nothing."""
+        """Apply the check's fixes; return the error output, or an empty string."""
         return self._run(self.fix) if self.fix else ""
 
     def _run(self, arguments: tuple[str, ...]) -> str:
@@ -82,18 +80,19 @@ CHECKS = (
 )
 
 
-def lint(*, say: Say, note: Say) -> int:
-    """Run every check and say what it finds; return 0 if none finds anything, else 1."""
-    return _go_through(CHECKS, Check.findings, say, note)
+def lint() -> int:
+    """Run every check and print its findings; return 0 without findings, 1 with, 2 if packages cannot be installed."""
+    return _run_all(CHECKS, Check.findings)
 
 
-def fix(*, say: Say, note: Say) -> int:
-    """Fix what the checks can fix by themselves; return 0, or 1 if one could not."""
-    return _go_through([check for check in CHECKS if check.fix], Check.fix_it, say, note)
+def fix() -> int:
+    """Apply the fixes of all checks; return 0, 1 if one fails, 2 if packages cannot be installed."""
+    return _run_all([check for check in CHECKS if check.fix], Check.fix_it)
 
 
-def _go_through(checks: Iterable[Check], act: Callable[[Check], str], say: Say, note: Say) -> int:
-    """Do *act* on each of *checks* that this machine can run and say what it returns."""
+def _run_all(checks: Iterable[Check], act: Callable[[Check], str]) -> int:
+    if status := testing.install(testing.QUICK, testing.THOROUGH):
+        return status
     status = EXIT_OK
     for check in checks:
         note(check.name)
@@ -109,7 +108,7 @@ def _go_through(checks: Iterable[Check], act: Callable[[Check], str], say: Say, 
 
 @functools.cache
 def _path(program: str) -> str:
-    """Return the path of *program*, of the Python packages' programs or the machine's, or nothing if there is none."""
+    """Return the path of *program* in ``.venv`` or on PATH, or an empty string; build Go tools first."""
     if program == "python":
         return sys.executable
     own = Path(sys.prefix) / "bin" / program
@@ -117,5 +116,5 @@ def _path(program: str) -> str:
         command = ["go", "install", GO_TOOLS[program]]
         done = run(command, cwd=debian.GO_MODULE, env=os.environ | {"GOBIN": str(own.parent)})
         if done.returncode:
-            raise GeneratorError(f"{program} cannot be built: {last_error(done, 'go: ')}")
+            raise GeneratorError(f"{program}: go install failed: {last_error(done, 'go: ')}")
     return str(own) if own.exists() else debian.find(program) or ""
