@@ -91,7 +91,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, copy / name)
     # Where output/ waits for `generate`, the one test that says so shall fail, not each that starts from here.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, documents, say=lambda _: None, note=lambda _: None, engine=BUILDER)
+        pipeline.generate(copy, documents, pipeline.GenerateOptions(BUILDER), say=lambda _: None, note=lambda _: None)
     return copy
 
 

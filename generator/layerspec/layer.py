@@ -18,7 +18,7 @@ from ..base import toml
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.home import LAYERS
 from ..base.reading import read_file
-from ..base.toml import Place
+from ..base.toml import KeyPath
 from ..bcd import encoding
 from ..bcd.encoding import BcdObject
 from ..hives import model, value_data
@@ -112,17 +112,17 @@ def parse(name: str, raw: bytes, shown: str) -> Layer:
         record = msgspec.convert(document, _Layer)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        raise Place(shown, where.strip("`").lstrip(".") or "(top level)").error(
+        raise KeyPath(shown, where.strip("`").lstrip(".") or "(top level)").error(
             shorten(what), "CONTRIBUTING.md lists every key and its type"
         ) from error
-    place = Place(shown, "files")
+    place = KeyPath(shown, "files")
     if not record.files:
         raise place.error("the layer is empty", "name at least one file")
     check_paths([file.path for file in record.files], place)
     return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
 
 
-def _file(file: _File, place: Place) -> File:
+def _file(file: _File, place: KeyPath) -> File:
     given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
     if len(given) > 1:
         raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
@@ -138,11 +138,11 @@ def _file(file: _File, place: Place) -> File:
     return File(file.path, content)
 
 
-def _hive(record: _Hive, place: Place) -> Hive:
+def _hive(record: _Hive, place: KeyPath) -> Hive:
     """Return the hive of a table: keys by path, with the keys in between made where none names them."""
     found: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
-    places: dict[tuple[str, ...], Place] = {(): place}  # of each key: who first asks for it
-    named: dict[tuple[str, ...], Place] = {}
+    places: dict[tuple[str, ...], KeyPath] = {(): place}  # of each key: who first asks for it
+    named: dict[tuple[str, ...], KeyPath] = {}
     for index, key in enumerate(record.keys):
         at = place.at(f"keys[{index}]")
         path = tuple(key.path.split("\\")) if key.path else ()
@@ -162,7 +162,7 @@ def _hive(record: _Hive, place: Place) -> Hive:
     return tree
 
 
-def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
+def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], KeyPath]) -> None:
     """Refuse what hivex would write in a way that Windows does not accept."""
     names: dict[tuple[str, ...], dict[str, str]] = {}
     for key in tree:
@@ -198,7 +198,7 @@ def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
             seen[folded] = index
 
 
-def _value(record: _Value, place: Place) -> Value:
+def _value(record: _Value, place: KeyPath) -> Value:
     if len(record.name.encode("utf-16-le")) // 2 > MAX_VALUE_NAME or "\0" in record.name:
         raise place.at("name").error("the name cannot be stored", f"use at most {MAX_VALUE_NAME} characters, no NUL")
     if record.type not in _TYPES:
@@ -207,7 +207,7 @@ def _value(record: _Value, place: Place) -> Value:
     return Value(record.name, number, encode(record.data, place.at("data")))
 
 
-def _hex(data: Any, place: Place) -> bytes:
+def _hex(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, str):
         raise value_data.out_of_place(data, place, "use a string of hexadecimal digits")
     try:
@@ -218,7 +218,7 @@ def _hex(data: Any, place: Place) -> bytes:
         ) from error
 
 
-def _texts(data: Any, place: Place) -> bytes:
+def _texts(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, list):
         raise value_data.out_of_place(data, place, "use a list of strings")
     parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
@@ -228,16 +228,16 @@ def _texts(data: Any, place: Place) -> bytes:
     return b"".join(value_data.text(item, at) for item, at in parts) + b"\0\0"
 
 
-def _number(layout: str) -> Callable[[Any, Place], bytes]:
+def _number(layout: str) -> Callable[[Any, KeyPath], bytes]:
     bits = 8 * struct.calcsize(layout)
 
-    def encode(data: Any, place: Place) -> bytes:
+    def encode(data: Any, place: KeyPath) -> bytes:
         return struct.pack(layout, value_data.integer(data, place, bits))
 
     return encode
 
 
-_TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
+_TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     "REG_NONE": (model.REG_NONE, _hex),
     "REG_SZ": (model.REG_SZ, value_data.text),
     "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_data.text),

@@ -4,12 +4,12 @@
 from collections.abc import Sequence
 
 from ..base.errors import brief
-from ..base.toml import Place
+from ..base.toml import KeyPath
 from ..oci.files import facts
 from ..oci.tar import MAX_NAME, MAX_PREFIX, split_name
 
 
-def check_paths(paths: Sequence[str], place: Place) -> None:
+def check_paths(paths: Sequence[str], place: KeyPath) -> None:
     """Refuse paths that Windows' case-insensitive import would reject or read as something else."""
     spellings: dict[str, str] = {}  # folded path of a directory or file -> as first written
     taken: dict[str, str] = {}  # folded path of a file -> its key
@@ -42,7 +42,7 @@ def check_paths(paths: Sequence[str], place: Place) -> None:
         taken[folded] = at.key
 
 
-def _check_segment(segment: str, at: Place) -> None:
+def _check_segment(segment: str, at: KeyPath) -> None:
     names = facts().names
     stem = segment.partition(".")[0].rstrip(" ").upper()
     if segment in ("", ".", ".."):

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from generator.base.errors import GeneratorError
-from generator.base.toml import Place
+from generator.base.toml import KeyPath
 from generator.bcd import encoding, words
 from generator.bcd.encoding import BcdObject
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 
 GUID = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 BOOTMGR = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
-PLACE = Place("a.toml", "bcd")
+PLACE = KeyPath("a.toml", "bcd")
 
 
 def store(*objects: BcdObject) -> Hive:
@@ -193,6 +193,6 @@ def test_every_object_that_has_a_name_has_a_guid() -> None:
 def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
     loader = BcdObject(GUID, "osloader", {})
     manager = BcdObject("{bootmgr}", "bootmgr", {word: GUID})
-    encoding.store([manager, loader], Place("f", "bcd"))
+    encoding.store([manager, loader], KeyPath("f", "bcd"))
     with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
-        encoding.store([manager], Place("f", "bcd"))
+        encoding.store([manager], KeyPath("f", "bcd"))
