@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import islice
-from typing import TextIO
 
 from . import home
 from .errors import EXIT_ERROR, EXIT_INTERRUPTED, GeneratorError, one_line, printable
+
+TYPE_CHECKING = False  # importing typing would take a tenth of the time of the staleness check
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _PIECES = 1000  # of a JSON document, printed at once
 Say = Callable[[str], None]
@@ -108,7 +111,7 @@ def say_json(data: object) -> None:
         raise _stdout_error(error) from error
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: "TextIO | None", text: str) -> None:
     if stream is None:  # closed by the parent process
         return
     line = text if isinstance(text, Verbatim) else one_line(text)
@@ -125,7 +128,7 @@ def _stdout_error(error: OSError) -> Exception:
     return GeneratorError(f"standard output: cannot be written: {error.strerror}")
 
 
-def _discard(stream: TextIO) -> None:
+def _discard(stream: "TextIO") -> None:
     """Redirect *stream* to the null device; else Python flushes it again at exit and sets its own status."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())

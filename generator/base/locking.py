@@ -5,7 +5,7 @@ import contextlib
 import errno
 import os
 from importlib import import_module
-from typing import Any
+from types import ModuleType
 
 _LOCKS = "winscratch/locks"  # below the user's cache, on Windows
 
@@ -54,7 +54,7 @@ def close_lock(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _flock() -> Any:
+def _flock() -> ModuleType | None:
     """Return the module fcntl, or None on Windows."""
     try:
         return import_module("fcntl")

@@ -4,13 +4,10 @@
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from .errors import GeneratorError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+AnyPath = str | os.PathLike[str]
 MAX_FILE = 64 << 20  # bytes; far above any file of a project
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
 # O_NONBLOCK: opening a pipe must not wait for a writer.
@@ -20,11 +17,11 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) 
 class NotRegularError(OSError):
     """The path names a pipe, a device or a socket."""
 
-    def __init__(self, path: "Path | str") -> None:
+    def __init__(self, path: AnyPath) -> None:
         super().__init__(errno.EINVAL, "not a regular file", path)
 
 
-def open_regular(path: "Path | str", *, follow: bool = True, folder: int | None = None) -> int:
+def open_regular(path: AnyPath, *, follow: bool = True, folder: int | None = None) -> int:
     """Return a descriptor for reading the regular file at *path*, which may be relative to the descriptor *folder*.
 
     Never waits for a pipe. Raises OSError, for a symlink too unless *follow*.
@@ -39,7 +36,7 @@ def open_regular(path: "Path | str", *, follow: bool = True, folder: int | None 
     raise NotRegularError(path)
 
 
-def read_file(path: "Path | str", shown: str, limit: int = MAX_FILE, *, follow: bool = True) -> bytes:
+def read_file(path: AnyPath, shown: str, limit: int = MAX_FILE, *, follow: bool = True) -> bytes:
     """Return the content of the regular file at *path*, of at most *limit* bytes.
 
     Raises GeneratorError, which names the file *shown*, for anything else, and for a symlink unless *follow*.

@@ -26,7 +26,7 @@ NAME = ".".join(["a"] * toml.MAX_PARTS)
 
 def many(line: Callable[[int], str]) -> str:
     """Return the longest text of lines that is parsed with LIMIT, by bisection."""
-    low, high = 1, 10_000
+    low, high = 1, 30_000
     while low < high:
         middle = (low + high + 1) // 2
         try:
