@@ -94,7 +94,7 @@ def _checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, copy / name)
     # If output/ is stale, only the test of that fails, not every test that uses this copy.
     with contextlib.suppress(GeneratorError):
-        pipeline.generate(copy, documents, say=lambda _: None, note=lambda _: None, engine=BUILDER)
+        pipeline.generate(copy, documents, pipeline.GenerateOptions(BUILDER), say=lambda _: None, note=lambda _: None)
     return copy
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors, console, files, locks, signals and processes: the helpers that every room may import.
+"""Errors, console, files, git, locks and processes: the helpers that every room may import.
 
-Imports no other room. Begin with errors.py (GeneratorError), then console.py and files.py.
+Takes and returns bytes, text and paths; imports no other room. Begin with errors.py, reading.py and files.py.
 """

@@ -1,59 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands tell their user, and where: the one contract that all of them keep.
+"""Print results, progress and errors of commands, and map errors to exit statuses.
 
-Results go to standard output; progress, waiting, notices and errors go to standard error. Each line is
-flushed as it is said, so that it reaches a pipe or a log while the command still runs.
+Results go to standard output; progress, notices and errors go to standard error. Each line is flushed at once, so
+that it reaches a pipe or a log while the command still runs.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable
+from itertools import islice
 
 from . import home
 from .errors import EXIT_ERROR, EXIT_INTERRUPTED, GeneratorError, one_line, printable
 
-TYPE_CHECKING = False  # typing's own would cost the staleness check a third of its time
+TYPE_CHECKING = False  # importing typing would take a tenth of the time of the staleness check
 if TYPE_CHECKING:
     from typing import TextIO
 
-_PIECES = 1000  # of a JSON document that are printed at once
+_PIECES = 1000  # of a JSON document, printed at once
 Say = Callable[[str], None]
 
 
 class Verbatim(str):
-    """Text that is printed as it is: a document or a workflow command, which escape in their own way what is foreign.
+    """Text to print unchanged: a document or a workflow command, which is already escaped.
 
-    All other text is made fit for one line as it is printed, since it may hold the names of files.
+    Other text may contain file names, so it is reduced to one printable line.
     """
 
     __slots__ = ()
 
 
 class ReaderGoneError(Exception):
-    """Who read our standard output has gone, so that nothing is left to say; no OSError, which files may raise too."""
+    """The reader of stdout closed the pipe; no OSError, since files raise those too."""
 
 
 def say(text: str) -> None:
-    """Tell the user a result; raise ReaderGoneError or GeneratorError where standard output takes no more."""
+    """Print a result; raise ReaderGoneError or GeneratorError if stdout fails."""
     try:
         _write(sys.stdout, text)
     except OSError as error:
-        raise _unsaid(error) from error
+        raise _stdout_error(error) from error
 
 
 def say_bytes(data: bytes) -> None:
-    """Give the user *data* on standard output as it is; raise as say() does, and GeneratorError for a terminal."""
+    """Write *data* to stdout; raise as say() does, and GeneratorError for a terminal."""
     if sys.stdout is None or sys.stdout.isatty():
-        raise GeneratorError("standard output is no place for bytes: redirect it to a file or a pipe")
+        raise GeneratorError("standard output: binary data cannot go to a terminal; hint: redirect it to a file")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise _unsaid(error) from error
+        raise _stdout_error(error) from error
 
 
 def note(text: str) -> None:
-    """Tell the user of progress, waiting, or something to know; nobody need be there to read it."""
+    """Print progress or a notice to stderr; ignore a closed stderr."""
     try:
         _write(sys.stderr, text)
     except OSError:
@@ -61,7 +63,7 @@ def note(text: str) -> None:
 
 
 def status_of(command: Callable[[], int]) -> int:
-    """Return the exit status of *command*, its error told in one line: every door ends through here."""
+    """Run *command* and return its exit status; report its errors in one line. Every entry point ends here."""
     try:
         return command()
     except GeneratorError as error:
@@ -69,13 +71,13 @@ def status_of(command: Callable[[], int]) -> int:
     except ReaderGoneError:
         pass
     except ModuleNotFoundError as error:
-        note(f"error: {error.name} is not installed; {home.REMEDY}")
+        note(f"error: {error.name}: not installed; hint: {home.REMEDY}")
     except MemoryError:
-        note("error: this takes more memory than there is; free some, or raise the limit on it")
+        note("error: out of memory; hint: free some, or raise the limit")
     except KeyboardInterrupt:
-        note("interrupted; every file is whole, so give the command again to go on")
+        note("interrupted: every file is whole; hint: run the command again")
         return EXIT_INTERRUPTED
-    except Exception:  # a fault of ours, told in full; Python's own status would be 1, which means stale
+    except Exception:  # an internal error, with its traceback; Python's own status, 1, would mean stale
         import traceback
 
         traceback.print_exc()
@@ -83,39 +85,34 @@ def status_of(command: Callable[[], int]) -> int:
 
 
 def workflow_error(file: str, message: str) -> Verbatim:
-    """Return the command that has GitHub show *message* at *file*."""
+    """Return the GitHub workflow command that annotates *file* with *message*."""
     name = "".join(f"%{ord(c):02X}" if c in "%\r\n:," else c for c in file)
     return Verbatim(f"::error file={printable(name)}::{one_line(message).replace('%', '%25')}")
 
 
 def json_document(data: object) -> Verbatim:
-    """Return *data* as a JSON document that holds what it holds, and in no line what a log takes for a command.
+    """Return *data* as a JSON document that contains no CI workflow command.
 
-    Such a command starts a line in ``::``, which no line of JSON does, or is ``##[`` or ``##vso[`` anywhere: of two
-    ``#`` in turn, which only strings hold, the second is written as its code.
+    Such a command starts a line with ``::``, which JSON never does, or is ``##[`` or ``##vso[`` anywhere: in ``##``,
+    which only strings contain, the second character is written as an escape.
     """
-    import json
-
     return Verbatim(json.dumps(data, indent=2).replace("##", r"#\u0023"))
 
 
 def say_json(data: object) -> None:
-    """Print *data* as json_document() returns it, piece by piece: lists in it may be made while they are printed."""
-    from itertools import islice
-    from json import JSONEncoder
-
-    pieces = JSONEncoder(indent=2).iterencode(data)
+    """Print *data* as json_document() returns it, piece by piece, so that lists in it may be lazy."""
+    pieces = json.JSONEncoder(indent=2).iterencode(data)
     try:
         while text := "".join(islice(pieces, _PIECES)):
             if sys.stdout is not None:
                 sys.stdout.write(text.replace("##", r"#\u0023"))
         _write(sys.stdout, Verbatim())
     except OSError as error:
-        raise _unsaid(error) from error
+        raise _stdout_error(error) from error
 
 
 def _write(stream: "TextIO | None", text: str) -> None:
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # closed by the parent process
         return
     line = text if isinstance(text, Verbatim) else one_line(text)
     encoding = stream.encoding or "utf-8"
@@ -123,8 +120,8 @@ def _write(stream: "TextIO | None", text: str) -> None:
     stream.flush()
 
 
-def _unsaid(error: OSError) -> Exception:
-    """Return what to raise where standard output has failed with *error*."""
+def _stdout_error(error: OSError) -> Exception:
+    """Return the exception to raise after stdout failed with *error*."""
     _discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError()
@@ -132,7 +129,7 @@ def _unsaid(error: OSError) -> Exception:
 
 
 def _discard(stream: "TextIO") -> None:
-    """Have what *stream* still holds go nowhere; Python would try again at its end and set a status of its own."""
+    """Redirect *stream* to the null device; else Python flushes it again at exit and sets its own status."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

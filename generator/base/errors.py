@@ -1,58 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one family of errors a user sees, each as a single line. Imports nothing: the staleness check does."""
+"""The project's one family of user errors, each a single line, and escaping of untrusted text."""
+
+import re
 
 EXIT_OK = 0
 EXIT_STALE = 1
 EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
-# What continuous integrations take for a command to them: a line that starts in `::`, or `##[`, `##vso[` anywhere.
-_LOG_COMMAND = r"^\s*::|##(?=\w*\[)"
+# Text that CI systems take for a workflow command: a line that starts with `::`, or `##[`, `##vso[` anywhere.
+_LOG_COMMAND = re.compile(r"^\s*::|##(?=\w*\[)")
 
 
 class GeneratorError(Exception):
-    """Something the user can fix: the message is one line that names file, key and fix."""
+    """An error that the user can fix: one line, ``subject: problem; hint: command``."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 def one_line(text: str) -> str:
-    """Return *text* as one line that commands neither a terminal nor a CI's log: runs of ASCII's white space folded."""
+    """Return *text* as one printable line; runs of ASCII white space become one space."""
     for space in "\t\n\r\v\f":
         text = text.replace(space, " ")
     return printable(" ".join(filter(None, text.split(" "))))
 
 
 def printable(text: str) -> str:
-    """Return *text*, a line or a part of one, with tabs kept, control characters escaped and log commands broken."""
+    """Return *text*, one line or a part of one, with control characters escaped and log commands broken; keep tabs."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
-    if "::" not in text and "##" not in text:
-        return text
-    import re
-
-    return re.sub(_LOG_COMMAND, lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
+    return _LOG_COMMAND.sub(lambda command: command[0][:-1] + f"\\x{ord(command[0][-1]):02x}", text)
 
 
 def visible(text: str) -> str:
-    """Return *text*, a name from outside, with every character escaped that is not seen or changes what is."""
+    """Return *text*, an untrusted name, with every invisible character escaped, tabs too."""
     return printable(text).replace("\t", "\\t")
 
 
-def brief(data: object) -> str:
-    """Return how Python writes *data*, cut where that is long, so that an error stays one line that can be read."""
+def brief(data: object, limit: int = 80) -> str:
+    """Return the repr of *data*, cut to *limit* characters."""
     try:
-        return shorten(repr(data))
+        return shorten(repr(data), limit)
     except (ValueError, RecursionError):  # an integer beyond Python's limit of digits, lists beyond its stack
         return "the value"
 
 
-def counted(number: int, one: str) -> str:
-    """Return how many there are of *one* thing, in words."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> str:
+    """Return *number* and the *noun*, in the plural if needed, such as "2 layers"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def shorten(text: str, most: int = 80) -> str:
-    """Return *text*, cut where it is longer than *most* characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+def shorten(text: str, limit: int = 80) -> str:
+    """Return *text*, cut to *limit* characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files written whole or not at all, and the lock that keeps two runs apart."""
+"""Write files atomically, and lock a folder against other runs."""
 
 import contextlib
 import errno
@@ -25,9 +25,9 @@ LOCK_SECONDS = 600  # to wait for another run, unless WINSCRATCH_TIMEOUT says ot
 
 @contextlib.contextmanager
 def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of *folder*, waiting for whoever has it; the kernel frees it when a process dies.
+    """Hold the lock of *folder*, waiting for other runs; the kernel releases it when a process dies.
 
-    Raises GeneratorError when the wait is longer than WINSCRATCH_TIMEOUT: whoever may read a folder can hold its lock.
+    Raises GeneratorError after WINSCRATCH_TIMEOUT, since any process that can read the folder can hold its lock.
     """
     try:
         descriptor = open_lock(folder)
@@ -39,11 +39,11 @@ def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[N
         while not try_lock(descriptor, shared=shared):
             if deadline is None:
                 deadline = time.monotonic() + seconds
-                note(f"waiting for another run to end, which holds the lock of {folder}")
+                note(f"waiting for the lock of {folder}, which another run holds")
             if time.monotonic() > deadline:
                 raise GeneratorError(
-                    f"{folder}: another run holds its lock for more than {seconds} s; "
-                    "end that, or set WINSCRATCH_TIMEOUT to wait longer"
+                    f"{folder}: locked by another run for more than {seconds} s; "
+                    "hint: end that run, or set WINSCRATCH_TIMEOUT to wait longer"
                 )
             time.sleep(0.05)
         yield
@@ -54,24 +54,24 @@ def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[N
 
 
 class _Folder(NamedTuple):
-    """A folder that files are written in: open, so that no one can put another in its place, where the system can."""
+    """A folder that files are written in, kept open (not on Windows) so that it cannot be swapped."""
 
     path: str
     descriptor: int | None
 
     def name(self, name: str) -> str:
-        """Return what to call the file *name* in calls that are given the descriptor."""
+        """Return the name of the file *name* for calls that take the descriptor."""
         return name if self.descriptor is not None else os.path.join(self.path, name)
 
     def has(self, name: str) -> bool:
-        """Tell whether there is anything called *name*, a link that leads nowhere included."""
+        """Return True if *name* exists, a dangling link included."""
         with contextlib.suppress(FileNotFoundError):
             os.stat(self.name(name), dir_fd=self.descriptor, follow_symlinks=False)
             return True
         return False
 
     def take(self, path: "Path | str", name: str) -> None:
-        """Move the file at *path* here, in the place of *name*."""
+        """Move the file at *path* into this folder as *name*, replacing that."""
         os.replace(path, self.name(name), dst_dir_fd=self.descriptor)
 
     def remove(self, name: str) -> None:
@@ -87,14 +87,14 @@ def replace(
     *,
     below: "Path | None" = None,
 ) -> None:
-    """Give each file its new content: all are written beside their places first, then renamed, *last* after the rest.
+    """Write each file's new content to temporary files, then rename all of them, *last* after the rest.
 
-    *remove* names files to delete, with folders that this empties, between the others and *last*. No step of
-    the way from the folder *below* to a file may be a link; without *below*, folders are whatever their names
-    lead to. Raises GeneratorError, with every file as it was, where one cannot be written.
+    *remove* names files to delete before *last* is renamed; folders that this empties go too. No folder from *below*
+    to a file may be a link; without *below*, links are followed. Raises GeneratorError, with every file unchanged, if
+    one cannot be written.
     """
     ready: list[tuple[_Folder, str, Path]] = []
-    left = "nothing was changed"
+    state = "nothing was changed"
     path: Path | None = None
     with contextlib.ExitStack() as stack:
         folders: dict[Path, _Folder] = {}
@@ -105,7 +105,7 @@ def replace(
                 folder = folders[path.parent]
                 ready.append((folder, folder.name(f".{os.urandom(8).hex()}{TEMPORARY}"), path))
                 _write_beside(folder, ready[-1][1], path, data)
-            left = "some files were changed; fix that and give the command again"
+            state = "some files were changed; hint: fix that and run the command again"
             for folder, temporary, path in ready:
                 if path != last:
                     _rename(folder, temporary, path)
@@ -115,7 +115,7 @@ def replace(
                 if path == last:
                     _rename(folder, temporary, path)
         except OSError as error:
-            raise GeneratorError(f"{path}: cannot be written: {error.strerror}; {left}") from error
+            raise GeneratorError(f"{path}: cannot be written: {error.strerror}; {state}") from error
         finally:
             for folder, temporary, _ in ready:
                 with contextlib.suppress(OSError):
@@ -124,13 +124,13 @@ def replace(
 
 @contextlib.contextmanager
 def folder_below(path: "Path", below: "Path") -> Iterator[_Folder]:
-    """Open the folder *path* below *below*, made if need be; raises OSError if a step on the way is a link."""
+    """Open the folder *path* below *below*, created if missing; raises OSError if a folder between is a link."""
     with contextlib.ExitStack() as stack:
         yield _open_folder(path, below, stack)
 
 
 def _open_folder(path: "Path", below: "Path", stack: contextlib.ExitStack) -> _Folder:
-    """Open the folder *path*, which is *below* or lies below it, making what is not there of the way."""
+    """Open the folder *path*, which is *below* or inside it, creating missing folders."""
     below.mkdir(parents=True, exist_ok=True)
     folder = _step(_Folder("", None), str(below), stack)
     for part in path.relative_to(below).parts:
@@ -141,10 +141,10 @@ def _open_folder(path: "Path", below: "Path", stack: contextlib.ExitStack) -> _F
 
 
 def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bool = True) -> _Folder:
-    """Open the folder *name* of *folder*; raises OSError where that is a link, unless *follow*."""
+    """Open the folder *name* in *folder*; raises OSError for a link unless *follow*."""
     path, called = os.path.join(folder.path, name), folder.name(name)
     if not follow and is_link(os.stat(called, dir_fd=folder.descriptor, follow_symlinks=False)):
-        raise OSError(errno.ELOOP, "a link stands in the place of a folder", path)
+        raise OSError(errno.ELOOP, "a link in place of a folder", path)
     if not _DESCRIPTORS:
         return _Folder(path, None)
     flags = os.O_RDONLY | os.O_DIRECTORY | (0 if follow else os.O_NOFOLLOW)  # it may have become a link since
@@ -154,18 +154,18 @@ def _step(folder: _Folder, name: str, stack: contextlib.ExitStack, *, follow: bo
 
 
 def is_link(status: os.stat_result) -> bool:
-    """Tell whether *status* is of a link, or of what leads elsewhere as one on Windows, a junction among them."""
+    """Return True for a symlink or, on Windows, any reparse point such as a junction."""
     attributes = getattr(status, "st_file_attributes", 0)
     return stat.S_ISLNK(status.st_mode) or bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
 
 
 def _write_beside(folder: _Folder, temporary: str, path: "Path", data: bytes) -> None:
-    """Write *data* to a new file of *folder*, with the permissions of the file that it is to replace."""
+    """Write *data* to a new file in *folder*, with the permissions of the file that it will replace."""
     mode = None
     with contextlib.suppress(FileNotFoundError):
         found = os.stat(folder.name(path.name), dir_fd=folder.descriptor, follow_symlinks=False).st_mode
         if stat.S_ISDIR(found):
-            raise GeneratorError(f"{path}: a directory stands in the place of a file; move it away")
+            raise GeneratorError(f"{path}: a directory in place of a file; hint: move it away")
         mode = found & 0o7777 if stat.S_ISREG(found) else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | getattr(os, "O_BINARY", 0)
     with open(os.open(temporary, flags, 0o666, dir_fd=folder.descriptor), "wb") as file:
@@ -179,7 +179,7 @@ def _rename(folder: _Folder, temporary: str, path: "Path") -> None:
 
 
 def _remove(path: "Path", below: "Path") -> None:
-    """Delete a file, and its folder where that empties it."""
+    """Delete a file, and its folder if that is then empty."""
     if path.parent.is_dir():
         with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as stack:
             folder = _open_folder(path.parent, below, stack)
@@ -189,7 +189,7 @@ def _remove(path: "Path", below: "Path") -> None:
 
 
 def sweep(folder: "Path", *, deep: bool = True) -> None:
-    """Remove what a killed run left half-written in *folder* and, if *deep*, below; the lock is held, so it is dead."""
+    """Remove temporary files of killed runs from *folder* and, if *deep*, below; the caller holds the lock."""
     for temporary in (folder.rglob if deep else folder.glob)(f".*{TEMPORARY}"):
         if not temporary.is_dir() or temporary.is_symlink():
             temporary.unlink(missing_ok=True)

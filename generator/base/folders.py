@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open files in untrusted folders without following symlinks, whatever is exchanged meanwhile.
+"""Open files in untrusted folders without following symlinks, even if folders are swapped during the run.
 
-Each folder is opened by its name in its open parent (openat with O_NOFOLLOW) and must be the one that was found before,
-by the numbers of its device and inode. So no exchange of a folder for a symlink leads out of the top folder.
+Each folder is opened relative to its open parent (openat with O_NOFOLLOW) and must have the device and inode numbers
+that were found before. So swapping a folder for a symlink cannot lead out of the top folder.
 
-Windows has no openat. There a file is opened by its path first; then each folder on the way must be the one that was
-found and no link, and the path must still name the open file. That order is safe because Windows renames no folder in
-which a file is open.
+Windows lacks openat. There, a file is opened by its path; then each folder of the path must be the one found before
+and no link, and the path must still name the open file. This order is safe because Windows renames no folder that
+holds an open file.
 """
 
 import contextlib
@@ -18,24 +18,23 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from .errors import GeneratorError
-from .reading import NO_FOLLOW, NO_WAIT
+from .reading import NO_FOLLOW, NotRegularError, open_regular, too_large, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AT_FOLDER = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and os.scandir in os.supports_fd  # not on Windows
-READ = os.O_RDONLY | NO_WAIT | NO_FOLLOW | getattr(os, "O_NOCTTY", 0)
 _READ_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-_MOST_OPEN = 64  # folders; macOS gives a process 256 descriptors, unless it is told otherwise
+_MAX_OPEN = 64  # folders; macOS allows 256 descriptors by default
 _NAME_SURROGATE = 0x20000000  # bit of a reparse tag on Windows: leads to another path, as symlinks and junctions do
-_CHANGED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ESTALE, errno.ENXIO}
+_CHANGED = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ESTALE, errno.ENXIO}
 
 
 class Folder:
-    """A folder by its *name* in *parent*, or by a path, which may be a symlink, if it has no parent.
+    """A folder by its *name* in *parent*; without a parent, *name* is a path, which may be a symlink.
 
-    *identity* holds the numbers of device and inode; without it, the first opening decides. *shown* is the top folder's
-    name in errors.
+    *identity* is the device and inode number; if absent, it is recorded at the first opening. *shown* replaces the
+    top folder's name in errors.
     """
 
     __slots__ = ("_pool", "depth", "identity", "name", "parent", "shown")
@@ -49,7 +48,7 @@ class Folder:
         identity: tuple[int, int] | None = None,
         shown: str = "",
     ) -> None:
-        """Open nothing yet."""
+        """Record the folder without opening it."""
         self._pool = pool
         self.name = name
         self.parent = parent
@@ -62,12 +61,12 @@ class Folder:
         return Folder(self._pool, name, parent=self, identity=identity)
 
     def path(self, name: str = "", *, shown: bool = False) -> str:
-        """Return the path of the folder, or of *name* in it; *shown* begins with the top folder's name in errors."""
-        way = self.way()
-        parts = [way[0].shown if shown else way[0].name, *(step.name for step in way[1:])]
+        """Return the path of the folder, or of *name* in it; if *shown*, as errors show it."""
+        folders = self.from_top()
+        parts = [folders[0].shown if shown else folders[0].name, *(step.name for step in folders[1:])]
         return os.path.join(*parts, name) if name else os.path.join(*parts)
 
-    def way(self) -> list["Folder"]:
+    def from_top(self) -> list["Folder"]:
         """Return the folders from the top one to this one."""
         found = [self]
         while (parent := found[-1].parent) is not None:
@@ -75,20 +74,20 @@ class Folder:
         return found[::-1]
 
     def open(self, name: str) -> int:
-        """Return a descriptor of the file *name* for reading, without waiting for a pipe; raises OSError."""
+        """Return a descriptor for reading the regular file *name*, which is no symlink; raises OSError."""
         if AT_FOLDER:
-            return os.open(name, READ, dir_fd=self._pool.descriptor(self))
+            return open_regular(name, follow=False, folder=self._pool.descriptor(self))
         path = self.path(name)
-        opened = os.open(path, READ)
+        descriptor = open_regular(path, follow=False)
         try:
             self.check()
             status = os.lstat(path)
-            if _leads_elsewhere(status) or _identity(status) != _identity(os.fstat(opened)):
+            if _leads_elsewhere(status) or _identity(status) != _identity(os.fstat(descriptor)):
                 raise OSError(errno.ESTALE, "changed while it was opened", path)
         except BaseException:
-            os.close(opened)
+            os.close(descriptor)
             raise
-        return opened
+        return descriptor
 
     def stat(self, name: str, *, follow: bool = False) -> os.stat_result:
         """Return the status of *name*; raises OSError."""
@@ -97,14 +96,14 @@ class Folder:
         return os.stat(self.path(name), follow_symlinks=follow)
 
     def readlink(self, name: str) -> str:
-        """Return the text of the symlink *name*; raises OSError."""
+        """Return the target of the symlink *name*; raises OSError."""
         if AT_FOLDER:
             return os.readlink(name, dir_fd=self._pool.descriptor(self))
         return os.readlink(self.path(name))
 
     @contextlib.contextmanager
     def scan(self) -> "Iterator[Iterator[os.DirEntry[str]]]":
-        """List the folder; raises OSError. The `path` of an item is its name alone if AT_FOLDER."""
+        """List the folder; raises OSError. If AT_FOLDER, the `path` of an item is only its name."""
         if not AT_FOLDER:
             self.check()
         with os.scandir(self._pool.descriptor(self) if AT_FOLDER else self.path()) as listed:
@@ -113,9 +112,9 @@ class Folder:
             self.check()
 
     def check(self) -> None:
-        """Raise OSError if a folder on the way, by its path, is a link or another one than before."""
+        """Raise OSError if this folder or one above it is now a link or has been replaced."""
         path = ""
-        for step in self.way():
+        for step in self.from_top():
             path = os.path.join(path, step.name)
             status = os.lstat(path) if step.parent else os.stat(path)
             if not stat.S_ISDIR(status.st_mode) or _leads_elsewhere(status):
@@ -123,20 +122,20 @@ class Folder:
             step.verify(status)
 
     def verify(self, status: os.stat_result) -> None:
-        """Raise OSError if *status* is of another folder than before."""
+        """Raise OSError if *status* belongs to another folder than before."""
         found = _identity(status)
         if self.identity is None:
             self.identity = found
         elif self.identity != found:
-            raise OSError(errno.ESTALE, "another folder stands in its place", self.path())
+            raise OSError(errno.ESTALE, "the folder was replaced", self.path())
 
 
 class Folders:
-    """Open folders, of which the *most* recently used stay open; a context manager that closes them."""
+    """A pool of open folders that keeps the *limit* most recently used; a context manager that closes them."""
 
-    def __init__(self, most: int = _MOST_OPEN) -> None:
-        """Open nothing yet."""
-        self._most = max(most, 2)  # a folder and its parent
+    def __init__(self, limit: int = _MAX_OPEN) -> None:
+        """Start with an empty pool."""
+        self._limit = max(limit, 2)  # a folder and its parent
         self._open: OrderedDict[Folder, int] = OrderedDict()
 
     def __enter__(self) -> "Folders":
@@ -146,7 +145,7 @@ class Folders:
         self.close()
 
     def close(self) -> None:
-        """Close all; what is used afterwards is opened again."""
+        """Close all folders; a later use opens them again."""
         while self._open:
             os.close(self._open.popitem()[1])
 
@@ -155,7 +154,7 @@ class Folders:
         return Folder(self, path, identity=identity, shown=shown)
 
     def descriptor(self, folder: Folder) -> int:
-        """Return the descriptor of *folder*, opened from the nearest open folder above it; raises OSError."""
+        """Return the descriptor of *folder*, opened through its nearest open ancestor if needed; raises OSError."""
         if (known := self._open.get(folder)) is not None:
             self._open.move_to_end(folder)
             return known
@@ -171,28 +170,23 @@ class Folders:
         return self._open[folder]
 
     def _step(self, folder: Folder, parent: int | None) -> int:
-        """Open *folder* by the descriptor of its *parent*; close the one used least recently if there are too many."""
-        opened = os.open(folder.name, _READ_FOLDER | (NO_FOLLOW if folder.parent else 0), dir_fd=parent)
+        """Open *folder* relative to the descriptor *parent*; close the least recently used if too many are open."""
+        descriptor = os.open(folder.name, _READ_FOLDER | (NO_FOLLOW if folder.parent else 0), dir_fd=parent)
         try:
-            folder.verify(os.fstat(opened))
+            folder.verify(os.fstat(descriptor))
         except OSError:
-            os.close(opened)
+            os.close(descriptor)
             raise
-        self._open[folder] = opened
-        if len(self._open) > self._most:
+        self._open[folder] = descriptor
+        if len(self._open) > self._limit:
             os.close(self._open.popitem(last=False)[1])
-        return opened
-
-
-def open_file(path: str) -> int:
-    """Return a descriptor of the file at *path*, which is no symlink, without waiting for a pipe; raises OSError."""
-    return os.open(path, READ)
+        return descriptor
 
 
 def read_small(folder: Folder, name: str, limit: int) -> bytes | None:
-    """Return the content of the regular file *name* of at most *limit* bytes, or None if there is none.
+    """Return the content of the regular file *name* of at most *limit* bytes, or None if it does not exist.
 
-    Raises GeneratorError for anything else, a symlink among them, and for a file that changes meanwhile.
+    Raises GeneratorError for anything else, a symlink too, and for a file that changes during the read.
     """
     shown = folder.path(name, shown=True)
     try:
@@ -201,21 +195,20 @@ def read_small(folder: Folder, name: str, limit: int) -> bytes | None:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(found.st_mode) or _leads_elsewhere(found):
-            raise GeneratorError(f"{shown}: not a regular file; replace it with one, or remove it")
+            raise GeneratorError(f"{shown}: not a regular file; hint: replace it with one, or remove it")
         with os.fdopen(folder.open(name), "rb") as file:
-            status = os.fstat(file.fileno())
-            if _identity(status) != _identity(found) or not stat.S_ISREG(status.st_mode):
+            if _identity(os.fstat(file.fileno())) != _identity(found):
                 raise changed(shown)
             data = file.read(limit + 1)
     except OSError as error:
         raise unread(shown, error) from error
     if len(data) > limit:
-        raise GeneratorError(f"{shown}: larger than {limit:,} bytes, which no such file is")
+        raise too_large(shown, limit)
     return data
 
 
 def open_below(top: Folder, path: str) -> io.BufferedReader:
-    """Open the regular file at *path*, with slashes between its parts, below *top*; raises OSError if it is none."""
+    """Open the regular file at *path*, with slashes between its parts, below *top*; raises OSError."""
     *parents, name = path.split("/")
     if not name or {"", ".", ".."} & {*parents, name}:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -224,27 +217,25 @@ def open_below(top: Folder, path: str) -> io.BufferedReader:
         _refuse_link(folder, part)
         folder = folder.child(part)
     _refuse_link(folder, name)
-    opened = folder.open(name)
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return os.fdopen(opened, "rb")
+    return os.fdopen(folder.open(name), "rb")
 
 
 def _refuse_link(folder: Folder, name: str) -> None:
-    """Raise OSError with a hint for a link; opening refuses one that comes later."""
+    """Raise OSError with a hint if *name* is a link; opening refuses a link that is made later."""
     if _leads_elsewhere(folder.stat(name)):
-        raise OSError(errno.ELOOP, "it is a link, which is not followed; copy the folder by `cp -rL`", name)
+        raise OSError(errno.ELOOP, "symlinks are not followed; hint: copy the folder by `cp -rL`", name)
 
 
 def changed(path: str) -> GeneratorError:
-    """Return the error for a file that is not the one that was found."""
-    return GeneratorError(f"{path}: changed while the image was made; give the command again when it is still")
+    """Return the error for a file that changed after it was listed."""
+    return GeneratorError(f"{path}: changed while the image was made; hint: run again when nothing writes to it")
 
 
 def unread(path: str, error: OSError) -> GeneratorError:
-    """Return the error for a file that was found and cannot be opened or read."""
-    return changed(path) if error.errno in _CHANGED else GeneratorError(f"{path}: cannot be read: {error.strerror}")
+    """Return the error for a listed file that cannot be opened or read."""
+    if isinstance(error, NotRegularError) or error.errno in _CHANGED:
+        return changed(path)
+    return unreadable(path, error)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -252,5 +243,5 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _leads_elsewhere(status: os.stat_result) -> bool:
-    """Tell whether *status* is of a symlink, a junction or the like."""
+    """Return True for a symlink, a junction or the like."""
     return stat.S_ISLNK(status.st_mode) or bool(getattr(status, "st_reparse_tag", 0) & _NAME_SURROGATE)

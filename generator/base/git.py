@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to git about this project's own checkout. A stranger's tree is not asked about here."""
+"""Run git in this project's own checkout; not for untrusted repositories."""
 
 import os
 import subprocess
@@ -17,13 +17,13 @@ def git(
     good: tuple[int, ...] = (0,),
     environment: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Return what git says of the checkout *root*, or None where that is none, or git is not here or cannot say.
+    """Return the output of git in the checkout *root*; None without a repository or git, and if git fails.
 
-    *good* are the exit statuses of an answer; *environment* has variables to add. Nothing of the caller's environment
-    makes git look at another repository, and no hook or monitor is run.
+    *good* are the exit statuses of success; *environment* holds variables to add. The caller's GIT_ variables are
+    removed, and no hook or monitor runs.
     """
-    said = git_bytes(root, *arguments, stdin=stdin, good=good, environment=environment)
-    return None if said is None else os.fsdecode(said)
+    output = git_bytes(root, *arguments, stdin=stdin, good=good, environment=environment)
+    return None if output is None else os.fsdecode(output)
 
 
 def git_bytes(
@@ -34,7 +34,7 @@ def git_bytes(
     environment: Mapping[str, str] | None = None,
     to: IO[bytes] | None = None,
 ) -> bytes | None:
-    """Return git's output as bytes, as git() does; b"" if it is written to the file *to*."""
+    """Return git's output as bytes, otherwise like git(); b"" if the output goes to the file *to*."""
     if not (root / ".git").exists():
         return None
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system's own locks, which it frees when a process dies: flock, or Windows' locks of a file's bytes."""
+"""Locks of the operating system, which a process's end releases: flock, or byte range locks on Windows."""
 
 import contextlib
 import errno
 import os
 from importlib import import_module
-
-TYPE_CHECKING = False  # typing's own would cost the staleness check a third of its time
-if TYPE_CHECKING:
-    from typing import Any
+from types import ModuleType
 
 _LOCKS = "winscratch/locks"  # below the user's cache, on Windows
 
 
 def open_lock(folder: "os.PathLike[str] | str") -> int:
-    """Return a descriptor whose lock stands for *folder*; raises OSError.
+    """Return a descriptor to lock for *folder*; raises OSError.
 
-    That is the folder itself, so that no file is left behind and a folder that is read only will do. Windows cannot
-    lock a folder: there it is a file in the user's cache, so that it keeps one user's runs apart.
+    That is the folder itself, so nothing is left behind and a read-only folder works. Windows cannot lock folders:
+    there it is a file in the user's cache, which excludes only runs of the same user.
     """
     if _flock() is not None:
-        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe in its place would wait for a writer
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # O_DIRECTORY: a pipe would wait for a writer
     import hashlib
 
     name = os.path.normcase(os.path.realpath(folder)).encode("utf-8", "surrogatepass")
@@ -31,7 +28,7 @@ def open_lock(folder: "os.PathLike[str] | str") -> int:
 
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:
-    """Take the lock of *descriptor*, beside others if *shared* (not on Windows); tell whether it was free."""
+    """Lock *descriptor*, exclusively or *shared* (not on Windows); return False if another process holds it."""
     fcntl = _flock()
     try:
         if fcntl is not None:
@@ -48,16 +45,17 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
 
 
 def close_lock(descriptor: int) -> None:
-    """Free the lock of *descriptor* and close it."""
+    """Release the lock of *descriptor* and close it."""
     if _flock() is None:
         msvcrt = import_module("msvcrt")
-        with contextlib.suppress(OSError):  # it was not taken
+        with contextlib.suppress(OSError):  # not locked
             os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # closing alone may take Windows a while
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # after a mere close, Windows may delay the release
     os.close(descriptor)
 
 
-def _flock() -> "Any":
+def _flock() -> ModuleType | None:
+    """Return the module fcntl, or None on Windows."""
     try:
         return import_module("fcntl")
     except ImportError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run another program: feed it, read what it writes, show how long it takes, and stop it when it does not end."""
+"""Run another program with a time limit: feed stdin, read its output, show progress, kill its process group."""
 
 import contextlib
 import os
@@ -8,38 +8,38 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import GeneratorError, one_line
 from .signals import unwinding
 
 RUN_SECONDS = 60
 BUILD_SECONDS = 600
-ANSWER_SECONDS = 10  # for a daemon to answer what takes it no work
-AUTO_SECONDS = 2  # … when nobody asked for that daemon
+ANSWER_SECONDS = 10  # for a quick question to a daemon
+AUTO_SECONDS = 2  # … that the user did not choose
 PROBE_SECONDS = 5
-STOP_SECONDS = 5  # for podman to tidy up
+STOP_SECONDS = 5  # for podman to clean up
 MAX_OUTPUT = 64 << 20  # bytes a process may write
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-LATE = "; WINSCRATCH_TIMEOUT can allow it more"
+LATE = "; hint: set WINSCRATCH_TIMEOUT to wait longer"
 
 
 class EngineError(GeneratorError):
-    """An engine cannot be used, failed, or answered something else than hives."""
+    """A program could not be started, failed, or returned an unusable answer."""
 
 
 def why_it_failed(status: int, output: bytes, what: str, memory: str = "") -> str:
-    """Return one line on why a process that wrote *output* ended with a *status* other than 0."""
+    """Return one line with the reason why a process that wrote *output* ended with a *status* other than 0."""
     if status in (128 + signal.SIGKILL, -signal.SIGKILL):
         limit = f" (its limit is {memory})" if memory else ""
-        return f"{what} was killed, most likely for want of memory{limit}"
-    return telling_line(output) or f"{what} ended with status {status} and no message"
+        return f"{what} was killed, most likely out of memory{limit}"
+    return error_line(output) or f"{what} ended with status {status} and no message"
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Ended:
     err: bytes
 
 
-class Line:
-    """One line on the terminal that tells, again and again, how far a long step is; nothing where there is none."""
+class ProgressLine:
+    """A progress line for a long step on the terminal; silent without one."""
 
-    PERIOD = 0.5  # seconds from one look at the output to the next
+    PERIOD = 0.5  # seconds between updates
 
     def __init__(self, label: str, *, show_output: bool = False) -> None:
         self._label = label
@@ -62,9 +62,9 @@ class Line:
         self._progress: Progress | None = None
 
     def draw(self, output: bytes | bytearray) -> None:
-        """Show the label, the last line of *output* if that is wanted, and the time so far."""
+        """Show the label, the last line of *output* if enabled, and the elapsed time."""
         if self._progress is None:
-            from rich import console, progress  # who waits for nothing does not wait for this
+            from rich import console, progress  # slow to import
 
             columns = (progress.TextColumn("{task.description}", markup=False), progress.TimeElapsedColumn())
             terminal = console.Console(stderr=True)
@@ -72,69 +72,79 @@ class Line:
             self._progress = progress.Progress(*columns, console=terminal, transient=True, disable=silent)
             self._progress.add_task(self._label, total=None)
             self._progress.start()
-        last = [one_line(line) for line in _lines(output)[-1:]] if self._show_output else []
+        last = [one_line(line) for line in _last_lines(output)[-1:]] if self._show_output else []
         self._progress.update(self._progress.task_ids[0], description=": ".join([self._label, *last]))
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._progress is not None:
             self._progress.stop()
 
 
-def run(
-    command: list[str],
-    *,
-    what: str,
-    seconds: float,
-    hint: str = "",
-    stdin: bytes = b"",
-    merge: bool = False,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    line: Line | None = None,
-    gently: bool = False,
-) -> Ended:
-    """Run *command*, feed it *stdin* and return how it ended, within *seconds*.
+class Program(NamedTuple):
+    """A program and its limits: *args* to run within *seconds*, *what* and *hint* for its errors.
 
-    *merge* joins standard error to the output, in the order written. Raises EngineError, which
-    names *what*, when the process cannot start, writes more than MAX_OUTPUT bytes or does not end
-    in time (then with *hint*). Whatever ends the wait early stops the process and its group, at
-    once or *gently*.
+    *merge* joins stderr to stdout, in the order written. If it must be stopped, *gently* lets podman clean up first.
     """
-    deadline = time.monotonic() + seconds
+
+    args: list[str]
+    what: str
+    seconds: float
+    hint: str = ""
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    merge: bool = False
+    gently: bool = False
+
+
+def run(
+    program: Program, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
+) -> Ended:
+    """Run *program* with *stdin* and return its exit status and output.
+
+    *watch* is called at every turn and may raise to stop the process. Raises EngineError if the process cannot start,
+    writes more than MAX_OUTPUT bytes or exceeds its time. Any exception kills the process and its group.
+    """
+    deadline = time.monotonic() + program.seconds
+
+    def at_every_turn(output: bytearray) -> None:
+        if line:
+            line.draw(output)
+        if watch:
+            watch()
+
     with unwinding():
         try:
             process = subprocess.Popen(
-                command,
+                program.args,
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merge else subprocess.PIPE,
-                env=env,
-                cwd=cwd,
-                # Its own group, to be killed as one, and out of the reach of the terminal's Ctrl-C.
+                stderr=subprocess.STDOUT if program.merge else subprocess.PIPE,
+                env=program.env,
+                cwd=program.cwd,
+                # Its own group, to be killed as one, and out of reach of the terminal's Ctrl-C.
                 start_new_session=True,
             )
         except OSError as error:
-            raise EngineError(f"{what} cannot be started: {error.strerror}") from error
+            raise EngineError(f"{program.what} cannot be started: {error.strerror}") from error
         with process:
             try:
-                return _converse(process, what, deadline, stdin, line)
+                return _converse(process, program.what, deadline, stdin, at_every_turn)
             except TimeoutError as error:
-                raise EngineError(f"{what} did not end within {seconds:g} s{hint}") from error
+                raise EngineError(f"{program.what} did not end within {program.seconds:.0f} s{program.hint}") from error
             finally:
                 if process.returncode is None:
-                    _stop(process, gently)
+                    _stop(process, program.gently)
                 if line:
                     line.clear()
 
 
 def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
-    """Kill the process and its group; *gently* lets a Go program tidy up after its children first.
+    """Kill the process and its group; *gently* lets podman clean up after its children first.
 
-    An image build that podman does not end itself leaves a working container and temporary files.
-    No signal makes podman end it, but by default SIGUSR1 ends any program except one in Go, which
-    takes no notice: so the build's command dies, and podman tidies up as after any failure.
+    A killed podman leaves a working container and temporary files, and no signal makes it stop a build. But SIGUSR1
+    kills most programs and is ignored by those in Go: the build's command dies, and podman cleans up after it.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         try:
@@ -144,13 +154,22 @@ def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # Only while nobody has waited for it is its number still its own.
+            # Until wait() reaps it, its process id cannot be reused.
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _converse(process: "subprocess.Popen[bytes]", what: str, deadline: float, stdin: bytes, line: Line | None) -> Ended:
-    """Write *stdin* to the process while reading what it writes, until it ends; raise TimeoutError if it does not."""
+def _converse(
+    process: "subprocess.Popen[bytes]",
+    what: str,
+    deadline: float,
+    stdin: bytes,
+    hook: Callable[[bytearray], None],
+) -> Ended:
+    """Write *stdin* and read the output until the process ends; raise TimeoutError at the *deadline*.
+
+    The *hook* is called at every turn with the output so far.
+    """
     rest = memoryview(stdin)
     out, err = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
@@ -161,7 +180,7 @@ def _converse(process: "subprocess.Popen[bytes]", what: str, deadline: float, st
             os.set_blocking(process.stdin.fileno(), False)
             selector.register(process.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
-            for key, events in selector.select(min(_left(deadline), Line.PERIOD)):
+            for key, events in selector.select(min(_left(deadline), ProgressLine.PERIOD)):
                 if events & selectors.EVENT_WRITE and process.stdin:
                     rest = _feed(key.fd, rest)
                     if not rest:
@@ -173,8 +192,7 @@ def _converse(process: "subprocess.Popen[bytes]", what: str, deadline: float, st
                         raise EngineError(f"{what} wrote more than {MAX_OUTPUT >> 20} MiB")
                 else:
                     selector.unregister(key.fileobj)
-            if line:
-                line.draw(out)
+            hook(out)
     try:
         return Ended(process.wait(_left(deadline)), bytes(out), bytes(err))
     except subprocess.TimeoutExpired as error:
@@ -182,31 +200,31 @@ def _converse(process: "subprocess.Popen[bytes]", what: str, deadline: float, st
 
 
 def _feed(fd: int, data: memoryview) -> memoryview:
-    """Write what the pipe *fd* takes at once of *data* and return the rest; nothing is left for a closed one."""
+    """Write as much of *data* to the pipe *fd* as fits now; return the rest, nothing for a closed pipe."""
     try:
         return data[os.write(fd, data) :]
-    except BrokenPipeError:  # the exit status will say why
+    except BrokenPipeError:  # the exit status shows why
         return data[:0]
 
 
 def _left(deadline: float) -> float:
-    """Return the seconds left until *deadline*, or raise TimeoutError."""
+    """Return the seconds until *deadline*, or raise TimeoutError."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
     return left
 
 
-def _lines(output: bytes | bytearray) -> list[str]:
-    """Return the last lines of *output*, without colours, outer white space and blank lines."""
+def _last_lines(output: bytes | bytearray) -> list[str]:
+    """Return the last lines of *output* without colours, blank lines and outer white space."""
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", output[-(1 << 16) :].decode("utf-8", "replace"))
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def telling_line(output: bytes | bytearray) -> str:
-    """Return the line of *output* that says best what went wrong: apt's or another error, or else the last line."""
-    # docker ends its errors with advice on --help; BuildKit numbers and times each line.
-    lines = [re.sub(r"^#\d+ [\d.]+ ", "", line) for line in _lines(output) if not re.match(r"(Run|See) '", line)]
+def error_line(output: bytes | bytearray) -> str:
+    """Return the line of *output* that best names the error: apt's, another error, or the last line."""
+    # docker appends advice on --help to its errors; BuildKit prefixes each line with number and time.
+    lines = [re.sub(r"^#\d+ [\d.]+ ", "", line) for line in _last_lines(output) if not re.match(r"(Run|See) '", line)]
     for pattern in (r"E: ", r"(?i)(error|failed|fatal)\b", ""):
         for line in reversed(lines):
             if re.match(pattern, line):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parse TOML that may be hostile: the text is refused before tomllib if parsing it would take long or much memory.
+"""Parse untrusted TOML: reject text that would cost tomllib too much time or memory.
 
-tomllib takes time and memory by the square of a key's parts, for every key by the parts of its table's name, and some
-kilobytes for each table. So keys, tables and nesting are counted first, in one pass that takes time by the text's
-length alone. The count may be too high, as for a float in an array, but never too low.
+tomllib's cost grows with the square of a key's parts, with the parts of the table's name for each key, and by some
+kilobytes per table. So keys, tables and nesting are counted first, in one linear pass. The count may be too high, as
+for a float in an array, but never too low.
 """
 
 import re
@@ -15,13 +15,14 @@ from .errors import GeneratorError, shorten
 MAX_TEXT: Final = 1 << 20  # bytes
 MAX_PARTS: Final = 64  # of a dotted key
 MAX_DEPTH: Final = 64  # of arrays and inline tables in each other
-MAX_WORK: Final = 4_000_000  # parts of keys that tomllib walks over; a text of 1 MiB without dotted keys needs less
-_TABLE: Final = 32  # what a table or an array counts in work, for the memory that tomllib takes for its flags
-_MOST_TOLD: Final = 200  # characters of tomllib's message, which may quote a whole key
+MAX_COST: Final = 4_000_000  # key parts that tomllib visits; 1 MiB without dotted keys needs fewer
+_TABLE: Final = 32  # cost of a table or an array, for the memory that tomllib takes for its flags
+_MAX_MESSAGE: Final = 200  # characters of tomllib's message, which may quote a whole key
 
 _TOKENS: Final = re.compile(r'"""|\'\'\'|"|\'|#|[.=\n,\[\]{}]')
-# What ends a string or a comment, and escapes, which hide an end. No possessive quantifier, which Python before 3.11.5
-# matches wrongly (python/cpython#106052). Up to two quotes before the three that end a string belong to it.
+# The end of a string or a comment, or an escape, which can hide an end. No possessive quantifier:
+# Python before 3.11.5 matches it wrongly (python/cpython#106052). Up to two quotes before the
+# closing three belong to the string.
 _ENDS: Final = {
     '"""': re.compile(r'\\.|"{3,5}', re.DOTALL),
     "'''": re.compile(r"'{3,5}"),
@@ -31,83 +32,87 @@ _ENDS: Final = {
 }
 
 
-class Place(NamedTuple):
-    """Where in a specification something stands: the file and the TOML key path."""
+class KeyPath(NamedTuple):
+    """A TOML key path in a specification, such as ``files[0].path``, and the file's path as shown in errors."""
 
     file: str
     key: str = ""
 
-    def at(self, suffix: str) -> "Place":
-        """Return the place one step further in; *suffix* is a key name or an index such as ``[2]``."""
-        return Place(self.file, self.key + ("." if self.key and suffix[:1] != "[" else "") + suffix)
+    def at(self, suffix: str) -> "KeyPath":
+        """Return the path one level deeper; *suffix* is a key name or an index such as ``[2]``."""
+        return KeyPath(self.file, self.key + ("." if self.key and suffix[:1] != "[" else "") + suffix)
 
-    def error(self, wrong: str, right: str) -> GeneratorError:
-        """Return the error that says what is *wrong* here and what would be *right*."""
-        return GeneratorError(f"{self.file}: {shorten(self.key, 200)}: {wrong}; {right}")
+    def error(self, problem: str, hint: str) -> GeneratorError:
+        """Return the error for this key with the *problem* and the *hint* that fixes it."""
+        return GeneratorError(f"{self.file}: {shorten(self.key, 200)}: {problem}; hint: {hint}")
 
 
-def parse(raw: bytes, shown: str, fix: str = "") -> dict[str, Any]:
+def parse(raw: bytes, shown: str, hint: str = "") -> dict[str, Any]:
     """Return the TOML document *raw*, in UTF-8, as a dict.
 
-    Raises GeneratorError, which names the text *shown* and ends in *fix*, if it is too large, not UTF-8 or not TOML.
+    Raises GeneratorError for text that is too large, not UTF-8 or not TOML. The error names the text *shown* and
+    ends in *hint*, which replaces the default one.
     """
-    hint = f"; {fix}" if fix else ""
     if len(raw) > MAX_TEXT:
-        raise GeneratorError(f"{shown}: larger than {MAX_TEXT:,} bytes{hint}")
+        raise _error(shown, f"larger than {MAX_TEXT:,} bytes", hint)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise GeneratorError(f"{shown}: byte {error.start} is not UTF-8{hint or '; save the file as UTF-8'}") from error
+        raise _error(shown, f"byte {error.start} is not UTF-8", hint or "save the file as UTF-8") from error
     if (costly := _costly(text)) is not None:
-        at, problem = costly
+        at, problem, advice = costly
         line = text.count("\n", 0, at) + 1
-        raise GeneratorError(f"{shown}: line {line}: {problem}{hint}")
+        raise _error(shown, f"line {line}: {problem}", hint or advice)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise GeneratorError(f"{shown}: not TOML: {shorten(str(error), _MOST_TOLD)}{hint}") from error
+        raise _error(shown, f"invalid TOML: {shorten(str(error), _MAX_MESSAGE)}", hint) from error
     except (RecursionError, ValueError) as error:  # nesting beyond Python's stack, integers beyond its digits
-        problem = shorten(str(error), _MOST_TOLD)
-        raise GeneratorError(f"{shown}: not TOML: {problem}; nest less, use smaller numbers{hint}") from error
+        problem = f"invalid TOML: {shorten(str(error), _MAX_MESSAGE)}"
+        raise _error(shown, problem, hint or "nest less, use smaller numbers") from error
 
 
-def _costly(text: str) -> tuple[int, str] | None:
-    """Return where and why *text* would take tomllib too much work, or None.
+def _error(shown: str, problem: str, hint: str) -> GeneratorError:
+    return GeneratorError(f"{shown}: {problem}" + (f"; hint: {hint}" if hint else ""))
 
-    tomllib stops at the first error, so what is counted behind that does not matter.
+
+def _costly(text: str) -> tuple[int, str, str] | None:
+    """Return the position, the problem and the hint if *text* would cost tomllib too much, else None.
+
+    tomllib stops at the first error, so a wrong count after that does no harm.
     """
-    at = depth = work = 0
+    at = depth = cost = 0
     parts = most = 1  # of this key, and of any key up to here: no table has a longer name
     while found := _TOKENS.search(text, at):
         mark, at = found[0], found.end()
         if mark in _ENDS:
             end = _end(mark, text, at)
             if end is None:
-                return None  # tomllib refuses the string, and reads nothing behind it
+                return None  # tomllib refuses the string, and reads no further
             at = end
             continue
         if mark == ".":
             parts += 1
             most = max(most, parts)
             if parts > MAX_PARTS:
-                return at, f"more than {MAX_PARTS} words joined by dots; a key has far fewer"
+                return at, f"more than {MAX_PARTS} words joined by dots", "use shorter keys"
             continue
         if mark in "[{":
-            depth, work = depth + 1, work + _TABLE
+            depth, cost = depth + 1, cost + _TABLE
         elif mark in "]}":
             depth = max(depth - 1, 0)
         if mark in "=]":
-            work += parts * (most + parts)
+            cost += parts * (most + parts)
         parts = 1
         if depth > MAX_DEPTH:
-            return at, f"arrays or tables nested more than {MAX_DEPTH} deep; nest less"
-        if work > MAX_WORK:
-            return at, "more keys and tables up to here than a file needs; write fewer, or shorter keys"
+            return at, f"arrays or tables nested more than {MAX_DEPTH} deep", "nest less"
+        if cost > MAX_COST:
+            return at, "too many keys and tables up to here", "use fewer, or shorter keys"
     return None
 
 
 def _end(mark: str, text: str, at: int) -> int | None:
-    """Return where the string or comment ends that begins with *mark* before *at*, or None if it has none."""
+    """Return the end of the string or comment that *mark* opens before *at*, or None if it is unterminated."""
     while found := _ENDS[mark].search(text, at):
         if found[0] == "\n":
             return None

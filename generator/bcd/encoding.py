@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import brief
-from ..base.toml import Place
+from ..base.toml import KeyPath
 from ..hives import value_data
 from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
@@ -31,7 +31,7 @@ class BcdObject:
     elements: Mapping[str, Any]
 
 
-def store(objects: Sequence[BcdObject], place: Place) -> Hive:
+def store(objects: Sequence[BcdObject], place: KeyPath) -> Hive:
     """Return the keys and values of a BCD store that holds *objects*, in their order.
 
     Raises GeneratorError, with the TOML key path below *place*, for what a store cannot hold.
@@ -46,7 +46,7 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
     ]
     _check_count(objects, place.at("objects"))
     seen: dict[str, str] = {}
-    defaults: dict[str, Place] = {}
+    defaults: dict[str, KeyPath] = {}
     for index, item in enumerate(objects):
         at = place.at(f"objects[{index}]")
         guid = _guid(item.id, at.at("id"))
@@ -66,7 +66,7 @@ def store(objects: Sequence[BcdObject], place: Place) -> Hive:
     return tuple(keys)
 
 
-def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, Any], place: Place) -> list[Key]:
+def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, Any], place: KeyPath) -> list[Key]:
     _check_count(elements, place)
     keys = [Key(path)]
     seen: dict[int, str] = {}
@@ -83,12 +83,12 @@ def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, An
     return keys
 
 
-def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: Place) -> None:
+def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: KeyPath) -> None:
     if len(things) > MAX_SUBKEYS:
         raise place.error(f"{len(things)} are too many for one key", f"keep to {MAX_SUBKEYS}")
 
 
-def _object_type(word: str | int, place: Place) -> int:
+def _object_type(word: str | int, place: KeyPath) -> int:
     if isinstance(word, str):
         if word not in OBJECT_TYPES:
             raise place.error(
@@ -98,7 +98,7 @@ def _object_type(word: str | int, place: Place) -> int:
     return value_data.integer(word, place, 32)
 
 
-def _element_number(word: str, object_type: int, place: Place) -> int:
+def _element_number(word: str, object_type: int, place: KeyPath) -> int:
     names = {name: number for name, number in element_names(object_type).items() if number >> 24 & 0xF in _FORMATS}
     if word in names:
         return names[word]
@@ -116,7 +116,7 @@ def _element_number(word: str, object_type: int, place: Place) -> int:
     return number
 
 
-def _guid(word: Any, place: Place) -> str:
+def _guid(word: Any, place: KeyPath) -> str:
     known = WELL_KNOWN_OBJECTS.get(word, word) if isinstance(word, str) else None
     if known is None or not GUID.fullmatch(known):
         raise place.error(
@@ -125,7 +125,7 @@ def _guid(word: Any, place: Place) -> str:
     return known.lower()
 
 
-def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
+def _items(data: Any, place: KeyPath) -> list[tuple[Any, KeyPath]]:
     if not isinstance(data, list) or not data:
         raise value_data.out_of_place(data, place, "use a list of at least one item")
     return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
@@ -135,30 +135,30 @@ def _dword(name: str, number: int) -> Value:
     return Value(name, REG_DWORD, struct.pack("<I", number))
 
 
-def _encode_object(data: Any, place: Place) -> bytes:
+def _encode_object(data: Any, place: KeyPath) -> bytes:
     return value_data.stored(_guid(data, place))
 
 
-def _encode_object_list(data: Any, place: Place) -> bytes:
+def _encode_object_list(data: Any, place: KeyPath) -> bytes:
     return b"".join(_encode_object(item, at) for item, at in _items(data, place)) + b"\0\0"
 
 
-def _encode_integer(data: Any, place: Place) -> bytes:
+def _encode_integer(data: Any, place: KeyPath) -> bytes:
     return struct.pack("<Q", value_data.integer(data, place, 64))
 
 
-def _encode_boolean(data: Any, place: Place) -> bytes:
+def _encode_boolean(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, bool):
         raise value_data.out_of_place(data, place, "use true or false")
     return bytes([data])
 
 
-def _encode_integer_list(data: Any, place: Place) -> bytes:
+def _encode_integer_list(data: Any, place: KeyPath) -> bytes:
     return b"".join(_encode_integer(item, at) for item, at in _items(data, place))
 
 
 # By the element number's format bits: the value's registry type, and what turns TOML data into the value's.
-_FORMATS: dict[int, tuple[int, Callable[[Any, Place], bytes]]] = {
+_FORMATS: dict[int, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     2: (REG_SZ, value_data.text),
     3: (REG_SZ, _encode_object),
     4: (REG_MULTI_SZ, _encode_object_list),

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builders of hives: engines that make a hive's bytes from its records, and the check of what they made."""
+"""Engines that build hives, and the check of their output.
+
+Take a hive's keys and values, return the bytes of a regf file. Begin with choose.py.
+"""

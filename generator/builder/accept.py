@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a builder's answer the hive that it was asked for? It is if it has every byte of the one laid out here."""
+"""Accept a built hive only if it is byte for byte the one that this program lays out."""
 
 from bisect import bisect_left
 
@@ -10,27 +10,27 @@ from ..hives.reader import describe, read_hive
 
 
 def accept(name: str, data: bytes, wanted: Hive, builder: str) -> None:
-    """Raise GeneratorError if *data*, the hive called *name*, is not what *wanted* is laid out as.
+    """Raise GeneratorError if *data*, the hive *name*, differs from the layout of *wanted*.
 
-    The error names the *builder*, such as "engine native (hivex 1.3.23)", where and in which structure the two
-    hives differ first, and whether a reader finds the keys and values that were *wanted*.
+    The error names the *builder*, such as "engine native (hivex 1.3.23)", the offset and structure of the first
+    difference, and whether the keys and values are those *wanted*.
     """
     ours = lay_out(wanted)
     if data == ours:
         return
     same = bisect_left(range(min(len(data), len(ours))), True, key=lambda end: data[: end + 1] != ours[: end + 1])
-    structure = describe(ours, same) if same < len(ours) else "behind its end"
+    structure = describe(ours, same) if same < len(ours) else "after its end"
     try:
         kept = _by_name(read_hive(data)) == _by_name(wanted)
-        content = f"the engine's has {'the' if kept else 'other'} keys and values {'' if kept else 'than '}specified"
+        content = f"keys and values are {'as' if kept else 'not as'} specified"
     except GeneratorError as error:
-        content = f"the engine's is not sound ({error})"
+        content = f"the engine's hive is damaged: {error}"
     raise GeneratorError(
         f"{name}: {builder} and builtin make different hives, from offset 0x{same:x} on ({structure}); {content}; "
-        "neither is taken: try another engine"
+        "hint: use another engine"
     )
 
 
 def _by_name(hive: Hive) -> dict[tuple[str, ...], list[tuple[str, int, bytes]]]:
-    """Return a hive's values by key, in one order: that of keys and values in a hive is the format's."""
+    """Return a hive's values by key, sorted, since the format defines the order in a file."""
     return {key.path: sorted((v.name, v.type, v.data) for v in key.values) for key in hive}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hive builder that is always there: this process, which lays hives out as hivex does, without hivex."""
+"""Build hives in this process, laid out as hivex does, without hivex."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .wire import Built
 
 @dataclass(frozen=True)
 class BuiltinEngine:
-    """Builds hives in this process. What it builds is what other engines' hives are compared with."""
+    """Build hives in this process; other engines' hives are compared with these."""
 
     name = "builtin"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose who builds hives, docker, podman, this machine's hivex or this program, and have them built.
+"""Select an engine, docker, podman, native or builtin, and build hives with it.
 
 Settings from the environment, each optional:
 
@@ -8,7 +8,7 @@ Settings from the environment, each optional:
 - WINSCRATCH_BASE_IMAGE: the image Dockerfile.hivex starts from;
 - WINSCRATCH_BUILD_NETWORK: the network of the image build, such as host.
 
-docker's and podman's own settings (DOCKER_HOST, DOCKER_BUILDKIT, CONTAINERS_CONF, …) reach them as they are.
+The settings of docker and podman (DOCKER_HOST, DOCKER_BUILDKIT, CONTAINERS_CONF, …) apply too.
 """
 
 import os
@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from ..base.errors import counted
 from ..base.process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
 from ..base.settings import setting, timeout
 from ..hives.model import Hive
@@ -40,58 +41,57 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user calls it: docker, podman, native or builtin."""
+        """The name on the command line: docker, podman, native or builtin."""
 
     def build(self, hives: Mapping[str, Hive]) -> Built:
-        """Return *hives* as built, by id; raise EngineError when they cannot be."""
+        """Return *hives* as built, by id; raises EngineError."""
 
 
 def check_name(name: str) -> None:
-    """Raise EngineError unless *name* is one that ``--engine`` takes."""
+    """Raise EngineError unless *name* is a value of ``--engine``."""
     if name not in ENGINES:
-        raise EngineError(f"--engine: there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
+        raise EngineError(f"--engine: unknown engine {name!r}; hint: use one of {', '.join(ENGINES)}")
 
 
 def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
-    """Return the engine called *name*, or by WINSCRATCH_ENGINE, or the first that works; *say* which it is.
+    """Return the engine *name*, else WINSCRATCH_ENGINE's, else the first that works; report it through *say*.
 
-    *say* takes one line for the user at a time; the engine keeps it for later news. A *witness* is
-    to be another than this program, so that two agree on what is built. Raises EngineError when
-    the name or another setting is wrong, or when the engine cannot work.
+    The engine keeps *say* for progress. A *witness* must not be this program, so that two implementations agree.
+    Raises EngineError for an unknown name, an invalid setting or an unusable engine.
     """
     source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", setting("ENGINE") or "auto")
     if wanted not in ENGINES:
-        raise EngineError(f"{source}: there is no engine {wanted!r}; choose one of {', '.join(ENGINES)}")
+        raise EngineError(f"{source}: unknown engine {wanted!r}; hint: use one of {', '.join(ENGINES)}")
     if witness and wanted == "builtin":
-        raise EngineError(f"{source} builtin: it cannot vouch for itself; choose one of {', '.join(ENGINES[:-1])}")
+        raise EngineError(f"{source} builtin: cannot confirm its own hives; hint: use one of {', '.join(ENGINES[:-1])}")
     seconds = timeout()
     if wanted != "auto":
         try:
             return _usable(wanted, seconds, say, ANSWER_SECONDS)
         except EngineError as error:
-            raise EngineError(f"{source} {wanted}: {error}; {FIXES[wanted]}, or choose another engine") from error
+            raise EngineError(f"{source} {wanted}: {error}; hint: {FIXES[wanted]}, or use another engine") from error
     reasons = []
     for candidate in ENGINES[1:-1] if witness else ENGINES[1:]:
         try:
             return _usable(candidate, seconds, say, AUTO_SECONDS)
         except EngineError as error:
             reasons.append(f"{candidate}: {error}")
-    raise EngineError(f"no engine here can vouch for hives ({'; '.join(reasons)}); {', or '.join(FIXES.values())}")
+    raise EngineError(f"--engine: no usable engine ({'; '.join(reasons)}); hint: {', or '.join(FIXES.values())}")
 
 
 def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine:
-    """Return the engine called *name* after asking whether it works; raise EngineError with the reason if not."""
+    """Return the engine *name* after a probe; raises EngineError with the reason if it does not work."""
     if name == "builtin":
-        say("engine: builtin (hivex has no part in it)")
+        say("engine: builtin (without hivex)")
         return BuiltinEngine()
-    if not hasattr(os, "killpg"):  # nor the rest that a run which must end in time is made of
-        raise EngineError("this system is not one that engines are started on")
+    if not hasattr(os, "killpg"):  # needed for time limits
+        raise EngineError("engines are not supported on this system")
     if name == "native":
         native = NativeEngine(find_python(), run_seconds=seconds or RUN_SECONDS)
         say(f"engine: native ({native.python})")
         return native
     if shutil.which(name) is None:
-        raise EngineError(f"there is no program {name} on PATH")
+        raise EngineError(f"{name} not found on PATH")
     engine = ContainerEngine(
         name,
         say,
@@ -108,13 +108,12 @@ def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine
 
 
 def build_hives(engine: Engine, hives: Mapping[str, Hive], say: Say | None = None) -> dict[str, bytes]:
-    """Return each hive of *hives* as *engine* builds it: the bytes of a regf file by the hive's id.
+    """Return the regf file of each of *hives*, built by *engine*, by the hive's id; report progress through *say*.
 
-    *say* is told how many are being built. Raises EngineError when the engine fails, and
-    GeneratorError for a hive that is not, byte for byte, the one that was asked for.
+    Raises EngineError if the engine fails, GeneratorError if a hive's bytes differ from this program's.
     """
     if say:
-        say(f"building {len(hives)} hive{'s' * (len(hives) != 1)}")
+        say(f"building {counted(len(hives), 'hive')}")
     built = engine.build(hives)
     for name, hive in hives.items():
         version = f" (hivex {built.hivex})" if built.hivex else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hive builder run by a Python of this machine that has hivex."""
+"""Run the hive builder with a Python of this machine that has hivex."""
 
 import os
 import shutil
@@ -14,20 +14,21 @@ from ..base.process import (
     RUN_SECONDS,
     Ended,
     EngineError,
-    Line,
+    Program,
+    ProgressLine,
+    error_line,
     run,
-    telling_line,
     why_it_failed,
 )
 from ..hives.model import Hive
 from .wire import BUILDER, FOREIGN_HIVEX, NO_HIVEX, ROOT, Built, encode_request, exchange
 
-DEBIAN_PYTHON = "/usr/bin/python3"  # the one Debian's hivex module is made for
+DEBIAN_PYTHON = "/usr/bin/python3"  # the one that Debian's hivex module supports
 
 
 @dataclass(frozen=True)
 class NativeEngine:
-    """Runs the builder with a Python of this machine; *python* is its path, *run_seconds* its time limit."""
+    """Run the builder with the Python at the path *python*, for at most *run_seconds*."""
 
     python: str
     run_seconds: int = RUN_SECONDS
@@ -35,34 +36,33 @@ class NativeEngine:
     name = "native"
 
     def build(self, hives: Mapping[str, Hive]) -> Built:
-        """Return *hives* as the builder makes them; raise EngineError when it does not."""
+        """Return *hives* as built; raises EngineError."""
         return exchange(self.name, self.run, hives)
 
     def run(self, request: bytes) -> bytes:
-        """Return the builder's response to *request*, both UTF-8 JSON; raise EngineError when there is none."""
-        done = self.start(request, Line("building hives"))
+        """Return the builder's response to *request*, both UTF-8 JSON; raises EngineError."""
+        done = self.start(request, ProgressLine("building hives"))
         if done.status:
             raise EngineError(f"engine native: {why_it_failed(done.status, done.err, 'the hive builder')}")
         return done.out
 
-    def start(self, request: bytes, line: "Line | None" = None) -> "Ended":
-        """Run the builder and return how it ended; raise EngineError when it cannot start or does not end."""
-        # What the user set for other Pythons must not reach this one.
+    def start(self, request: bytes, line: ProgressLine | None = None) -> Ended:
+        """Run the builder and return its exit status and output; raises EngineError if it cannot run."""
+        # Settings for the user's Python must not reach this one.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        return run(
+        program = Program(
             [self.python, "-s", "-E", "-B", "-m", self.package.name],
             what=self.python,
             seconds=self.run_seconds,
             hint=LATE,
-            stdin=request,
             env={**env, "LC_ALL": "C.UTF-8"},
             cwd=self.package.parent,
-            line=line,
         )
+        return run(program, request, line)
 
 
 def find_python() -> str:
-    """Return the first Python that imports the registry library, as the builder itself finds it."""
+    """Return the first Python in which the builder can import hivex; raises EngineError."""
     tried = []
     for python in dict.fromkeys((sys.executable, DEBIAN_PYTHON, shutil.which("python3") or "python3")):
         try:
@@ -73,6 +73,6 @@ def find_python() -> str:
         if done.status == 0:
             return python
         if done.status == FOREIGN_HIVEX:
-            raise EngineError(telling_line(done.err) or f"{python} imports a hivex that is not the registry library")
-        tried.append(python if done.status == NO_HIVEX else f"{python}: {telling_line(done.err)}")
-    raise EngineError(f"no Python here imports hivex (tried {', '.join(tried)})")
+            raise EngineError(error_line(done.err) or f"{python} imports a hivex that is not the registry library")
+        tried.append(python if done.status == NO_HIVEX else f"{python}: {error_line(done.err)}")
+    raise EngineError(f"no Python with hivex found (tried {', '.join(tried)})")

@@ -25,7 +25,8 @@ def _documents(templates: Path, blobs: "Mapping[str, Blob]") -> dict[str, bytes]
 def generate(engine: str | None, only: str | None, **options: Any) -> int:
     from ..generation import pipeline
 
-    return pipeline.generate(ROOT, _documents, engine=engine or None, only=only or None, **options)
+    chosen = pipeline.GenerateOptions(engine=engine or None, only=only or None, **options)
+    return pipeline.generate(ROOT, _documents, chosen)
 
 
 def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) -> int:
@@ -34,7 +35,7 @@ def check_stale(engine: str | None, *, json: bool, full: bool, rebuild: bool) ->
         return EXIT_OK
     from ..generation import pipeline
 
-    return pipeline.check(ROOT, _documents, full=full, as_json=json, rebuild=rebuild, engine=engine or None)
+    return pipeline.check(ROOT, _documents, pipeline.CheckOptions(full, json, rebuild, engine or None))
 
 
 def verify(engine: str | None, **documents: str | None) -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a clone of this checkout would not have as it is here: files that git leaves out, or has other content of.
+"""Find files that a clone of this checkout would lack or have with other content.
 
-A file that changed since it was staged is no finding: work goes on. What is staged is held to be fresh, and
-checked, if the manifest is staged as it is here.
+A file that changed after it was staged is no finding, since work goes on. Staged content is compared only if the
+manifest is staged unchanged, which means that the rest should be too.
 """
 
 import os
@@ -18,15 +18,15 @@ from . import git_index
 from .manifest import IGNORED, OTHER, REMOVED, REWRITTEN, UNTRACKED, Finding, Record, Seen
 from .unchanged import MANIFEST, TRACKED
 
-_NOTE = "git cannot say what a clone would have of this checkout"
+_NOTE = "git failed, so files that a clone would lack are not reported"
 _CONFIG = "[core]\n\trepositoryFormatVersion = 0\n"
 _UNSET = ("unspecified", "unset")
 
 
 def findings(root: Path, seen: Seen, record: Record, made: Iterable[str], note: Say) -> list[Finding]:
-    """Return what a clone of *root* would not have as it is here; nothing if *root* has no ``.git``.
+    """Return a finding for each file that a clone of *root* would lack or have otherwise; none without ``.git``.
 
-    *made* are the outputs that there are to be. *note* is told once if git is needed and cannot answer.
+    *made* are the paths of all outputs. A failure of git is noted once.
     """
     folder = git_index.git_folder(str(root))
     if folder is None:
@@ -40,14 +40,14 @@ def findings(root: Path, seen: Seen, record: Record, made: Iterable[str], note: 
         return []
     staged = _is_staged(root, seen, tracked)
     found = _differing(seen, record, tracked) if staged else {}
-    said = _asked(root, folder, {*seen.ids, *made, MANIFEST}, tracked, staged=staged)
-    if said is None:
+    ignored = _ignored_or_rewritten(root, folder, {*seen.ids, *made, MANIFEST}, tracked, staged=staged)
+    if ignored is None:
         note(_NOTE)
-    return [Finding(path, why) for path, why in sorted((found | (said or {})).items())]
+    return [Finding(path, why) for path, why in sorted((found | (ignored or {})).items())]
 
 
 def _parse(listed: str) -> dict[str, bytes]:
-    """Return what ``git ls-files -s -z`` lists as git_index.read() does."""
+    """Parse the output of ``git ls-files -s -z`` to the result of git_index.read()."""
     tracked: dict[str, bytes] = {}
     for line in listed.split("\0")[:-1]:
         fields, _, path = line.partition("\t")
@@ -57,7 +57,7 @@ def _parse(listed: str) -> dict[str, bytes]:
 
 
 def _is_staged(root: Path, seen: Seen, tracked: Mapping[str, bytes]) -> bool:
-    """Return whether what git tracks is held to be fresh: the manifest is as it is here, or was left out."""
+    """Return True if staged files should be fresh: the manifest is staged unchanged, or was left out."""
     if MANIFEST not in seen.ids:
         return False
     if MANIFEST not in tracked:
@@ -66,7 +66,7 @@ def _is_staged(root: Path, seen: Seen, tracked: Mapping[str, bytes]) -> bool:
 
 
 def _differing(seen: Seen, record: Record, tracked: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the files that git does not track as they are here, each with the reason."""
+    """Return the files whose staged content differs or is missing, each with the reason."""
     recorded = {**record.inputs, **record.outputs}
     now = {**seen.inputs, **seen.outputs}
     found = {}
@@ -82,10 +82,10 @@ def _differing(seen: Seen, record: Record, tracked: Mapping[str, bytes]) -> dict
     return found
 
 
-def _asked(
+def _ignored_or_rewritten(
     root: Path, folder: str, paths: set[str], tracked: dict[str, bytes], *, staged: bool
 ) -> dict[str, str] | None:
-    """Return which of *paths* git ignores or rewrites, each with the reason; None if git cannot say."""
+    """Return those of *paths* that git ignores or rewrites, each with the reason; None if git fails."""
     found: dict[str, str] = {}
     if asked := sorted(paths - tracked.keys()):
         ignored = git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(asked), good=(0, 1))
@@ -93,14 +93,14 @@ def _asked(
             return None
         found = dict.fromkeys(ignored.split("\0")[:-1], IGNORED)
     answers: list[str | None] = []
-    if not staged:  # what git add would do; afterwards, the digests tell
+    if not staged:  # the effect of git add; once staged, the digests show it
         answers.append(_attributes(root, sorted(paths)))
     if not git_index.keeps_content(str(root), tracked):
         answers.append(_attributes_of_clone(root, folder, sorted(paths)))
-    for said in answers:
-        if said is None:
+    for answer in answers:
+        if answer is None:
             return None
-        found = dict(_rewritten(root, said)) | found
+        found = dict(_rewritten(root, answer)) | found
     return found
 
 
@@ -110,7 +110,7 @@ def _attributes(root: Path, paths: list[str], *options: str, own: Mapping[str, s
 
 
 def _attributes_of_clone(root: Path, folder: str, paths: list[str]) -> str | None:
-    """Return the attributes of *paths* by the tracked files of attributes alone, as a clone has them."""
+    """Return the attributes of *paths* in a clone, which only has the tracked .gitattributes files."""
     try:
         common = Path(folder, os.fsdecode(read_file(f"{folder}/commondir", "commondir")).strip())
     except GeneratorError:
@@ -133,9 +133,9 @@ def _attributes_of_clone(root: Path, folder: str, paths: list[str]) -> str | Non
         return _attributes(root, paths, "--cached", own=environment)
 
 
-def _rewritten(root: Path, said: str) -> Iterator[tuple[str, str]]:
-    """Yield the paths whose content the attributes change between commit and checkout, each with the reason."""
-    fields = said.split("\0")[:-1]
+def _rewritten(root: Path, answer: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths whose content git attributes change on checkout, each with the reason."""
+    fields = answer.split("\0")[:-1]
     values: dict[str, dict[str, str]] = {}
     for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
         values.setdefault(path, {})[name] = value
@@ -145,7 +145,7 @@ def _rewritten(root: Path, said: str) -> Iterator[tuple[str, str]]:
 
 
 def _rewriting(file: Path, held: Mapping[str, str]) -> str:
-    """Return the name of the attribute by which git changes *file*, whose text may have any line ends; else ""."""
+    """Return the attribute through which git rewrites *file*, other than its line ends, or ""."""
     if held["filter"] not in {*_UNSET, "set", ""}:
         return "filter"
     if held["working-tree-encoding"].upper() not in {"UNSPECIFIED", "UTF-8", "UTF8"}:

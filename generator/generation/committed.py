@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The committed layers: what is below output/layers, in a checkout or installed, as the manifest has it."""
+"""The committed layers: the blobs below output/layers, in a checkout or installed, checked against the manifest."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,17 +13,17 @@ from .manifest import blob_path
 
 
 def committed_blob(root: Path, layer: str, others: Iterable[str] = ()) -> layers.Blob:
-    """Return the committed blob of *layer*; raises GeneratorError where there is none or it is damaged.
+    """Return the committed blob of *layer*; raises GeneratorError if it is unknown, missing or damaged.
 
-    *others* are further names that the user could have meant.
+    *others* are further names that the user could have meant, for the error.
     """
     if layer not in manifest.layers(root):
-        raise GeneratorError(f"{layer}: no such layer; use one of {', '.join((*manifest.layers(root), *others))}")
+        raise GeneratorError(f"{layer}: unknown layer; hint: use one of {', '.join((*manifest.layers(root), *others))}")
     path = blob_path(layer)
     try:
         data = read_file(root / path, path)
     except GeneratorError:
         data = b""
     if unchanged.content_hash(path, data) != manifest.read(root)[0].outputs.get(path):
-        raise GeneratorError(f"{path}: missing, or not as {unchanged.MANIFEST} has it; {home.RENEW}")
+        raise GeneratorError(f"{path}: missing or not as {unchanged.MANIFEST} records it; hint: {home.RENEW}")
     return layers.read_blob(data, path)

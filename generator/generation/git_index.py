@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read git's index, the list of what the next commit has, without git: the staleness check runs on every commit.
+"""Read git's index without running git, for the quick staleness check.
 
-The format is that of git's Documentation/gitformat-index.txt, versions 2 to 4. What this cannot read, such as a
-split index or one with SHA-256, is left to git.
+Format: git's Documentation/gitformat-index.txt, versions 2 to 4. Others, such as a split index or SHA-256, are left
+to git.
 """
 
 import hashlib
@@ -11,11 +11,11 @@ import os
 from ..base.errors import GeneratorError
 from ..base.reading import read_file
 
-ATTRIBUTES = (".gitattributes", "docs/.gitattributes")  # elsewhere, a file of that name is a finding
+ATTRIBUTES = (".gitattributes", "docs/.gitattributes")  # elsewhere, such a file is a finding
 _FILES = (b"\0\0\x81\xa4", b"\0\0\x81\xed")  # modes 100644 and 100755
 _FOLDER = b"\0\0\x40\0"  # of a sparse index
 _STAGE, _EXTENDED, _LENGTH, _INTENT = 0x3000, 0x4000, 0xFFF, 0x2000  # flags
-# Attributes that change what git writes on checkout, and values of them that change no output.
+# Attributes that change content on checkout, and harmless values.
 REWRITING = ("text", "crlf", "eol", "ident", "filter", "working-tree-encoding")
 _HARMLESS = frozenset(("binary", "-text", "text=auto", "eol=lf"))
 
@@ -32,8 +32,8 @@ def git_folder(root: str) -> str | None:
 
 
 def blob_ids(data: bytes) -> tuple[bytes, ...]:
-    """Return the digests by which git calls a file's content: as it is, and with LF line ends if it has others."""
-    # One byte is sought in a tenth of the time that two take.
+    """Return git's blob ids of a file's content: unchanged and, if it has CRLF, with LF line ends."""
+    # A search for one byte takes a tenth of the time of two.
     texts = (data, data.replace(b"\r\n", b"\n")) if b"\r" in data else (data,)
     return tuple(map(_blob_id, texts))
 
@@ -45,9 +45,9 @@ def _blob_id(text: bytes) -> bytes:
 
 
 def read(folder: str, wanted: tuple[str, ...]) -> dict[str, bytes] | None:
-    """Return the digest of each tracked file whose path starts with one of *wanted*; None if that cannot be read.
+    """Return the blob id of each tracked file whose path starts with one of *wanted*; None if only git can read it.
 
-    The digest is empty for what is no regular file, is unmerged, or is only announced by ``git add -N``.
+    The id is empty for symlinks and submodules, unmerged files, and files added by ``git add -N``.
     """
     try:
         data = read_file(f"{folder}/index", "index")
@@ -82,7 +82,7 @@ def _parse(data: bytes, wanted: tuple[bytes, ...]) -> dict[str, bytes]:
             plain = mode in _FILES and not flags & _STAGE and not extended & _INTENT
             entries[os.fsdecode(path)] = data[at + 40 : at + 60] if plain else b""
         at = stop + 1 if version == 4 else at + (stop - at + 8 & ~7)
-    while at < end:  # extensions: those that matter to the entries have a name in lower case
+    while at < end:  # extensions: lower case names change the meaning of entries
         if not data[at : at + 4].isupper():
             raise ValueError
         at += 8 + int.from_bytes(data[at + 4 : at + 8], "big")
@@ -90,7 +90,7 @@ def _parse(data: bytes, wanted: tuple[bytes, ...]) -> dict[str, bytes]:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of variable width and where it ends, as git's varint.c decodes it."""
+    """Decode git's varint at *at*; return the number and the position after it."""
     number = data[at] & 127
     while data[at] & 128:
         at += 1
@@ -99,7 +99,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def keeps_content(root: str, tracked: dict[str, bytes]) -> bool:
-    """Return True if the attributes that a clone of *root* has surely change no output; False if git must say."""
+    """Return True if no attribute of a clone of *root* changes content; False if only git can decide."""
     for path in ATTRIBUTES:
         if path not in tracked:
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the committed outputs were made from, by content hash, and what differs from that."""
+"""Read the manifest, compare it with the checkout, and format findings for people and machines."""
 
 import json
 import os
@@ -17,21 +17,21 @@ from .unchanged import FORMAT, FRESH, MANIFEST
 if TYPE_CHECKING:
     from pathlib import Path
 
-STRANGE = "not made here; move it out of output/, which holds generated files only"
-# Why a clone would not have a file as it is here.
-IGNORED = "ignored by git, so that no clone has it"
-UNTRACKED = "untracked, so that no clone has it: git add it"
-OTHER = "not as git tracks it, so that a clone has other content: git add it, or take away what rewrites it"
-REMOVED = "tracked by git but not here, so that a clone has it: git rm it"
-REWRITTEN = "rewritten by git; remove this attribute:"
-BY_HAND = (STRANGE, IGNORED, UNTRACKED, OTHER, REMOVED, REWRITTEN)  # what generate does not mend
-MOST = 10  # changed inputs that are named; more tell nobody more
+STRANGE = "not generated; hint: move it out of output/"
+# Why a clone would have another file.
+IGNORED = "ignored by git, so clones lack it"
+UNTRACKED = "untracked, so clones lack it; hint: git add it"
+OTHER = "not as git tracks it, so clones have other content; hint: git add it, or remove the filter that rewrites it"
+REMOVED = "tracked by git but missing here; hint: git rm it"
+REWRITTEN = "rewritten by git; hint: remove this attribute:"
+BY_HAND = (STRANGE, IGNORED, UNTRACKED, OTHER, REMOVED, REWRITTEN)  # generate cannot fix these
+_MAX_LISTED = 10  # changed inputs
 
 
 class Seen(NamedTuple):
-    """A checkout as it is now: the content hash of each input and output by path, and what should not be there.
+    """A checkout now: the content hash of each input and output by path, and unexpected files.
 
-    *ids* are the digests that git may have of each, and of the manifest.
+    *ids* are the digests that git may store for each file, the manifest included.
     """
 
     inputs: dict[str, str]
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What the manifest says: the hash of each input and output by path, and the jinja2 version that rendered."""
+    """The manifest's content: the hash of each input and output by path, and the jinja2 version that rendered."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -49,7 +49,7 @@ class Record(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One file that is not as it should be, and why."""
+    """A file that is not as it should be, and the reason."""
 
     file: str
     reason: str
@@ -59,7 +59,7 @@ class Finding(NamedTuple):
 
 
 def look(root: "Path | str") -> Seen:
-    """Return what is below *root*; raises GeneratorError for what cannot be read, or is no file to be read at all."""
+    """Return the files below *root*; raises GeneratorError for those that cannot be read, and pipes and devices."""
     ids: unchanged.Ids = {}
     inputs, outputs, strange = unchanged.look(str(root), ids)
     return Seen(inputs, outputs, [Finding(path, why) for path, why in strange], ids)
@@ -80,7 +80,7 @@ def blob_path(layer: str) -> str:
 
 
 def read(root: "Path | str") -> tuple[Record, str]:
-    """Return what the manifest says, and what is wrong with the file (empty if nothing)."""
+    """Return the manifest's content, and the reason if it cannot be used, else ""."""
     nothing = Record({}, {}, "")
     if not os.path.lexists(f"{root}/{MANIFEST}"):
         return nothing, "missing"
@@ -96,8 +96,14 @@ def read(root: "Path | str") -> tuple[Record, str]:
     return nothing, "damaged"
 
 
+def serialize(seen: Seen, outputs: Mapping[str, str], jinja2: str) -> bytes:
+    """Return the manifest's file for the inputs *seen* and the hashes of *outputs*: sorted JSON, a line per file."""
+    document = unchanged.document(seen.inputs, outputs, jinja2)
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
 def changed(record: Record, seen: Seen) -> list[Finding]:
-    """Return the inputs that are not as the manifest has them, sorted."""
+    """Return the inputs that differ from the manifest, sorted."""
     found = []
     for path in sorted(record.inputs.keys() | seen.inputs.keys()):
         then, now = record.inputs.get(path), seen.inputs.get(path)
@@ -107,7 +113,7 @@ def changed(record: Record, seen: Seen) -> list[Finding]:
 
 
 def differing(record: Record, seen: Seen) -> list[Finding]:
-    """Return the outputs that are not as the manifest has them, sorted."""
+    """Return the outputs that differ from the manifest, sorted."""
     found = []
     for path in sorted(record.outputs.keys() | seen.outputs.keys()):
         then, now = record.outputs.get(path), seen.outputs.get(path)
@@ -118,13 +124,13 @@ def differing(record: Record, seen: Seen) -> list[Finding]:
 
 
 def report(findings: list[Finding], because: list[Finding], as_json: bool, environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that tell a person, a machine or GitHub's workflow commands what is stale.
+    """Return the lines that report stale files, as text, JSON or, in GitHub Actions, text and annotations.
 
-    *because* are the inputs that changed since the outputs were made.
+    *because* are the inputs that changed after the outputs were made.
     """
     generate = "./invokew generate"
-    made = [finding for finding in findings if not finding.reason.startswith(BY_HAND)]
-    fix = generate if made else None
+    fixable = [finding for finding in findings if not finding.reason.startswith(BY_HAND)]
+    fix = generate if fixable else None
     if as_json:
         document: dict[str, Any] = {
             "fresh": not findings,
@@ -136,12 +142,12 @@ def report(findings: list[Finding], because: list[Finding], as_json: bool, envir
     if not findings:
         return [FRESH]
     lines = [f"stale: {finding}" for finding in findings]
-    lines += [f"changed since: {finding}" for finding in because[:MOST]]
-    if len(because) > MOST:
-        lines.append(f"changed since: {len(because) - MOST} more files")
+    lines += [f"changed since: {finding}" for finding in because[:_MAX_LISTED]]
+    if len(because) > _MAX_LISTED:
+        lines.append(f"changed since: {len(because) - _MAX_LISTED} more files")
     if environment.get("GITHUB_ACTIONS") == "true":
         lines += [
-            workflow_error(finding.file, f"{finding}; run {generate}" if finding in made else str(finding))
+            workflow_error(finding.file, f"{finding}; run {generate}" if finding in fixable else str(finding))
             for finding in findings
         ]
     return [*lines, f"to fix: {fix}"] if fix else lines

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that knows the order of the stages: specification, hives, tar, blob, modules, manifest.
+"""Run the stages in order: specification, hives, tar, blob, modules, manifest.
 
-One function makes everything in memory from what it is given; ``generate`` writes the difference to what is
-committed, ``check`` names it. Every error comes before the first file is written, so it leaves the tree as it
-was. Modules of heavy stages are imported by the function that needs them: an unchanged tree needs none.
+make() makes everything in memory; ``generate`` writes the differences from the committed files, ``check-stale``
+reports them. Every error comes before the first write, so it leaves every file unchanged. Heavy modules are imported
+by the functions that need them, since an unchanged checkout needs none.
 """
 
 import os
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..base import console, files, home
 from ..base.console import Say
-from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
 from ..base.home import LAYERS
 from ..base.reading import read_file
 from . import manifest, unchanged
+from .compare import compare, is_ours
 from .manifest import Finding, Record, Seen, blob_path
 from .unchanged import MANIFEST
 
@@ -32,9 +33,9 @@ Documents = Callable[["Path", "Mapping[str, Blob]"], Mapping[str, bytes]]
 
 
 class Made(NamedTuple):
-    """Everything made anew: each output's bytes and layer (None: all layers') by path, and each layer's blob.
+    """All outputs made anew: bytes and layer (None: all layers') by path, and each layer's blob.
 
-    *new* are the layers whose committed blob could not stay.
+    *new* are the layers whose committed blob is replaced.
     """
 
     files: dict[str, bytes]
@@ -43,15 +44,58 @@ class Made(NamedTuple):
     new: list[str]
 
 
+class CheckOptions(NamedTuple):
+    """The options of ``check-stale``; *engine* is for *rebuild*, None for the first that works."""
+
+    full: bool = False
+    as_json: bool = False
+    rebuild: bool = False
+    engine: str | None = None
+
+
+class GenerateOptions(NamedTuple):
+    """The options of ``generate``; *engine* confirms new hives (None: the first that works), *only* is a layer."""
+
+    engine: str | None = None
+    force: bool = False
+    only: str | None = None
+    dry_run: bool = False
+
+
+_CHECK, _GENERATE = CheckOptions(), GenerateOptions()
+
+
+class State(NamedTuple):
+    """A locked checkout: its files, and its manifest with the reason if that cannot be used."""
+
+    root: "Path"
+    seen: Seen
+    record: Record
+    damage: str
+
+
+def read_state(root: "Path") -> State:
+    """Read the files and the manifest of the checkout *root*, whose lock the caller holds."""
+    return State(root, manifest.look(root), *manifest.read(root))
+
+
+def differences(state: State, made: Made, note: Say) -> list[Finding]:
+    """Return a finding for each file that differs from *made*, or that a clone would have otherwise."""
+    from . import clone
+
+    findings = compare(*state, made.files)
+    return findings + clone.findings(state.root, state.seen, state.record, made.files, note)
+
+
 def specified(root: "Path") -> "list[Layer]":
-    """Return the checked specification of each layer of the checkout *root*, by name."""
+    """Return the checked specification of each layer of the checkout *root*, sorted by name."""
     from ..layerspec.layer import load
 
     return [load(root / f"{LAYERS}/{name}.toml", f"{LAYERS}/{name}.toml") for name in manifest.layers(root)]
 
 
 def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
-    """Return what each hive of *layers* is to hold, by the layer's name and the hive's path."""
+    """Return the keys and values of each hive of *layers*, by the id LAYER:PATH."""
     from ..layerspec.layer import hives
 
     return {f"{layer.name}:{path}": hive for layer in layers for path, hive in hives(layer)}
@@ -60,11 +104,11 @@ def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
 def make(
     root: "Path", layers: "list[Layer]", build: Build, documents: Documents, *, force: bool = False, note: Say
 ) -> Made:
-    """Make every output of the checkout *root* in memory; writes nothing.
+    """Make every output of the checkout *root* in memory; write nothing.
 
-    *build* returns hives by id for the plans that it is given; *documents* returns the documents that show the
-    layers, by path, from the folder of templates and the blobs by name. A committed blob that unpacks to the right tar
-    stays, unless *force*: another processor's zopfli may compress the same tar otherwise.
+    *build* returns the bytes of hives by id; *documents* returns the documents about the layers, by path, from the
+    folder of templates and the blobs by name. Unless *force*, a committed blob that unpacks to the right tar stays:
+    zopfli on another processor may compress the same tar to other bytes.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -83,8 +127,8 @@ def make(
     blobs = {} if force else {name: blob for name, tar in tars.items() if (blob := _committed(root, name, tar))}
     new = [name for name in tars if name not in blobs]
     if new:
-        note(f"compressing {len(new)} layer{'s' * (len(new) != 1)}")
-    with ThreadPoolExecutor() as pool:  # zopfli takes most of a run, and lets go of Python's lock
+        note(f"compressing {counted(len(new), 'layer')}")
+    with ThreadPoolExecutor() as pool:  # zopfli takes most of the time and releases the GIL
         for name, data in zip(new, pool.map(compress, [tars[name] for name in new]), strict=True):
             blobs[name] = read_blob(data, blob_path(name))
     outputs: list[tuple[str, str | None, bytes]] = [(blob_path(name), name, blobs[name].compressed) for name in tars]
@@ -104,7 +148,7 @@ def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
         blob = read_blob(read_file(root / path, path), path)
     except GeneratorError:
         return None
-    # The header alone could carry more than the tar, and so could a stream longer than zlib's best, which zopfli beats.
+    # A header or a stream longer than zlib's best, which zopfli beats, could hide other content.
     sound = blob.tar == tar and blob.compressed.startswith(GZIP_HEADER)
     return blob if sound and len(blob.compressed) <= len(zlib.compress(tar, 9, wbits=31)) else None
 
@@ -117,242 +161,147 @@ def build_by_layout(hives: "Mapping[str, Hive]") -> dict[str, bytes]:
 
 
 def build_by(engine: "Engine", note: Say) -> Build:
-    """Return what has *engine* build hives, and refuses every one that is not as this process builds it too."""
+    """Return a function that builds hives with *engine* and refuses those that differ from this process's."""
     from ..builder import choose
 
     return lambda hives: choose.build_hives(engine, hives, note) if hives else {}
 
 
-def compare(root: "Path", seen: Seen, record: Record, damage: str, made: Made) -> list[Finding]:
-    """Return what is not as it should be: each output that is not what was *made*, and what nothing makes."""
-    findings = [Finding(MANIFEST, damage)] if damage else []
-    findings += seen.strange
-    for path, data in made.files.items():
-        found = seen.outputs.get(path)
-        if found != unchanged.content_hash(path, data):
-            findings.append(Finding(path, _why(root, path, found, record)))
-    for path in sorted(seen.outputs.keys() - made.files):
-        ours = _is_ours(root, path, seen, record)
-        findings.append(Finding(path, "left over: no layer or template makes it" if ours else manifest.STRANGE))
-    return findings
-
-
-def _why(root: "Path", path: str, found: str | None, record: Record) -> str:
-    """Say why an output is not as it was made now; *found* is its hash, None where there is no such file."""
-    if found is None:
-        if (root / path).is_dir():
-            return "a directory stands in its place"
-        return "deleted" if path in record.outputs else "not generated yet"
-    if found == record.outputs.get(path) or _is_sealed(root / path):
-        return "not what its sources make"
-    return "edited by hand, or half written"
-
-
-def _is_ours(root: "Path", path: str, seen: Seen, record: Record) -> bool:
-    """Tell whether an output that nothing makes now was made by this program."""
-    return seen.outputs[path] == record.outputs.get(path) or _is_sealed(root / path)
-
-
-def _is_sealed(file: "Path") -> bool:
-    """Tell whether a module is as some run made it."""
-    from ..languages import provenance
-
-    found = provenance.read(file.read_bytes().decode("utf-8", "surrogateescape"))
-    return found is not None and found[1]
-
-
-def _other_bytecode() -> list[Finding]:
-    """Find modules of this program that are not what their source compiles to: Python believes a time and a size."""
-    import importlib.util
-    import marshal
-    import struct
-    import sys
-    from pathlib import Path
-
-    found = []
-    for name, module in sorted(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        if name.partition(".")[0] != "generator" or spec is None or not (spec.cached and spec.origin):
-            continue
-        try:
-            cached, source = Path(spec.cached).read_bytes(), Path(spec.origin).read_bytes()
-            changed = int(Path(spec.origin).stat().st_mtime) & 0xFFFFFFFF
-        except OSError:
-            continue
-        flags, time, size = struct.unpack_from("<III", cached, 4) if len(cached) > 16 else (2, 0, 0)
-        believed = flags == 1 or (flags == 0 and (time, size) == (changed, len(source) & 0xFFFFFFFF))
-        if believed and cached[:4] == importlib.util.MAGIC_NUMBER:
-            made = compile(source, spec.origin, "exec", dont_inherit=True)
-            if marshal.loads(cached[16:]) != made:  # noqa: S302 - Python has run it already
-                path = spec.origin[spec.origin.rindex("generator") :].replace(os.sep, "/")
-                found.append(Finding(path, "Python runs other bytecode than it compiles to; remove __pycache__ there"))
-    return found
-
-
 def check(
     root: "Path | str",
     documents: Documents,
+    options: CheckOptions = _CHECK,
     *,
     say: Say = console.say,
     note: Say = console.note,
-    full: bool = False,
-    as_json: bool = False,
-    rebuild: bool = False,
-    engine: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> int:
-    """Say what is stale below *root*; return 0 if nothing is, else 1.
+    """Report stale files below *root*; return 0 if there are none, else 1.
 
-    Where nothing changed since the manifest was written, that is all there is to tell, unless *full* or CI=true.
-    Else everything is made again in memory and compared; *rebuild* has an *engine* build the hives for that.
+    If all files match the manifest, they are fresh, unless the options or CI=true ask for more. Otherwise
+    everything is made again in memory and compared.
     """
     environment = os.environ if environment is None else environment
-    if engine is not None and not rebuild:
-        raise GeneratorError("--engine: means nothing without --rebuild")
+    if options.engine is not None and not options.rebuild:
+        raise GeneratorError("--engine: needs --rebuild; hint: add --rebuild")
     from pathlib import Path
 
-    from . import clone
-
     with files.lock(root, note, shared=True):
-        seen = manifest.look(root)
-        record, damage = manifest.read(root)
-        findings: list[Finding] = []
-        outputs: Iterable[str] = ()
-        ci = environment.get("CI") == "true"
-        if rebuild or full or ci or not unchanged.is_as_recorded(str(root), *seen[:3]):
-            try:
-                findings, outputs = _made_again(
-                    Path(root), documents, seen, record, damage, engine if rebuild else "", note
-                )
-            except ModuleNotFoundError as error:
-                # Without what making needs, the manifest can tell what is stale, but not that something is fresh.
-                if rebuild or full or ci or damage or manifest.changed(record, seen):
-                    raise GeneratorError(
-                        f"{error.name} is not installed, without which nothing can be made to compare with; "
-                        f"{home.REMEDY}"
-                    ) from error
-                findings = [*seen.strange, *manifest.differing(record, seen)]
-        findings += clone.findings(Path(root), seen, record, outputs, note)
-    because = manifest.changed(record, seen) if findings and not damage else []
-    for line in manifest.report(findings, because, as_json, environment):
+        state = read_state(Path(root))
+        everything = options.rebuild or options.full or environment.get("CI") == "true"
+        findings = _findings(state, documents, options.engine if options.rebuild else "", everything, note)
+    because = manifest.changed(state.record, state.seen) if findings and not state.damage else []
+    for line in manifest.report(findings, because, options.as_json, environment):
         say(line)
     return EXIT_STALE if findings else EXIT_OK
 
 
-def _made_again(
-    root: "Path", documents: Documents, seen: Seen, record: Record, damage: str, engine: str | None, note: Say
-) -> tuple[list[Finding], Iterable[str]]:
-    """Make everything again, by *engine* (None: the first that works; empty: none); return findings and outputs."""
-    build: Build = build_by_layout
-    if engine != "":
-        from ..builder import choose
+def _findings(state: State, documents: Documents, engine: str | None, everything: bool, note: Say) -> list[Finding]:
+    """Return the findings of the check; unless *everything*, trust a manifest that matches all files.
 
-        build = build_by(choose.select(engine, note, witness=True), note)
-    made = make(root, specified(root), build, documents, note=note)
-    return compare(root, seen, record, damage, made) + _other_bytecode(), made.files
+    The hives are built by *engine* (None: the first that works; "": this process).
+    """
+    from . import clone
+
+    root, seen, record, damage = state
+    if not everything and unchanged.is_as_recorded(str(root), *seen[:3]):
+        return clone.findings(root, seen, record, (), note)
+    try:
+        build: Build = build_by_layout
+        if engine != "":
+            from ..builder import choose
+
+            build = build_by(choose.select(engine, note, witness=True), note)
+        return differences(state, make(root, specified(root), build, documents, note=note), note)
+    except ModuleNotFoundError as error:
+        # Without the packages, the manifest can prove that something is stale, but not that it is fresh.
+        if everything or damage or manifest.changed(record, seen):
+            raise GeneratorError(
+                f"{error.name}: not installed, so outputs cannot be rebuilt for comparison; hint: {home.REMEDY}"
+            ) from error
+        findings = [*seen.strange, *manifest.differing(record, seen)]
+        return findings + clone.findings(root, seen, record, (), note)
 
 
 def generate(
     root: "Path",
     documents: Documents,
+    options: GenerateOptions = _GENERATE,
     *,
     say: Say = console.say,
     note: Say = console.note,
-    engine: str | None = None,
-    force: bool = False,
-    only: str | None = None,
-    dry_run: bool = False,
 ) -> int:
-    """Bring the outputs below *root* up to date; return 0.
-
-    *only* is a layer's name. Raises GeneratorError, with every output as it was.
-    """
-    if engine is not None:
+    """Bring the outputs below *root* up to date; return 0. Raises GeneratorError, with every output unchanged."""
+    only = options.only
+    if options.engine is not None:
         from ..builder import choose
 
-        choose.check_name(engine)
+        choose.check_name(options.engine)
     with files.lock(root, note):
         if only is not None and only not in manifest.layers(root):
-            raise GeneratorError(f"--only {only}: no such layer; use one of {', '.join(manifest.layers(root))}")
-        if not dry_run:
+            raise GeneratorError(f"--only {only}: unknown layer; hint: use one of {', '.join(manifest.layers(root))}")
+        if not options.dry_run:
             files.sweep(root / "output")
             files.sweep(root / "docs", deep=False)
-        seen = manifest.look(root)
-        record, damage = manifest.read(root)
-        if not force and unchanged.is_as_recorded(str(root), *seen[:3]):
-            for line in _summary(root):
-                say(line)
-            return EXIT_OK
-        for finding in seen.strange:
-            if not finding.file.startswith(("output/", "docs/")):
-                raise GeneratorError(str(finding))
-        layers = specified(root)
-        made = make(root, layers, build_by_layout, documents, force=force, note=note)
-        chosen = [path for path, layer in made.layers.items() if only in {None, layer}]
-        if not force:
-            chosen = [p for p in chosen if unchanged.content_hash(p, made.files[p]) != seen.outputs.get(p)]
-        if dry_run:
-            from . import clone
-
-            findings = compare(root, seen, record, damage, made)
-            findings += clone.findings(root, seen, record, made.files, note)
-            for line in manifest.report(findings, [], False, {}):
-                if line.startswith("stale: "):
-                    say(line)
-            for path in chosen:
-                say(f"would write {path}")
-            return EXIT_OK
-        _have_witness(
-            [layer for layer in layers if layer.name in made.new and only in {None, layer.name}], engine, note
-        )
-        _store(root, seen, record, made, chosen, all_layers=only is None, say=say, note=note)
+        state = read_state(root)
+        if not options.force and unchanged.is_as_recorded(str(root), *state.seen[:3]):
+            lines = _summary(root)
+        else:
+            lines = _update(state, documents, options, note)
+        for line in lines:
+            say(line)
         return EXIT_OK
 
 
-def _have_witness(layers: "list[Layer]", engine: str | None, note: Say) -> None:
-    """Have an engine build the hives of *layers* as well; raises GeneratorError where it builds others."""
+def _update(state: State, documents: Documents, options: GenerateOptions, note: Say) -> list[str]:
+    """Make everything and, unless it is a dry run, write what differs; return the lines that report it."""
+    engine, force, only, dry_run = options
+    for finding in state.seen.strange:
+        if not finding.file.startswith(("output/", "docs/")):
+            raise GeneratorError(str(finding))
+    layers = specified(state.root)
+    made = make(state.root, layers, build_by_layout, documents, force=force, note=note)
+    chosen = [path for path, layer in made.layers.items() if only in {None, layer}]
+    if not force:
+        chosen = [p for p in chosen if unchanged.content_hash(p, made.files[p]) != state.seen.outputs.get(p)]
+    if dry_run:
+        stale = [f"stale: {finding}" for finding in differences(state, made, note)]
+        return stale + [f"would write {path}" for path in chosen]
+    _build_with_witness([one for one in layers if one.name in made.new and only in {None, one.name}], engine, note)
+    return _store(state, made, chosen, _removable(state, made, note) if only is None else [])
+
+
+def _build_with_witness(layers: "list[Layer]", engine: str | None, note: Say) -> None:
+    """Build the hives of *layers* with an engine as well; raises GeneratorError if its bytes differ."""
     from ..builder import choose
 
     if wanted := plans(layers):
         build_by(choose.select(engine, note), note)(wanted)
 
 
-def _store(
-    root: "Path",
-    seen: Seen,
-    record: Record,
-    made: Made,
-    chosen: list[str],
-    *,
-    all_layers: bool,
-    say: Say,
-    note: Say,
-) -> None:
-    """Write what differs, remove what is left over, and the manifest last."""
+def _store(state: State, made: Made, chosen: list[str], removed: list[str]) -> list[str]:
+    """Write the *chosen* files that differ and the manifest last, delete those *removed*; return the report."""
+    root = state.root
     hashes = {path: unchanged.content_hash(path, data) for path, data in made.files.items()}
-    writes = {root / path: made.files[path] for path in chosen if hashes[path] != seen.outputs.get(path)}
-    removed = _removable(root, seen, record, made, note) if all_layers else []
-    # What is said of outputs that were not chosen holds too: it is what they have to be, not what they are.
-    document = unchanged.document(seen.inputs, hashes, unchanged.jinja2_version() or record.jinja2)
+    writes = {root / path: made.files[path] for path in chosen if hashes[path] != state.seen.outputs.get(path)}
+    # The manifest records what all outputs should be, also those that were not chosen.
+    document = manifest.serialize(state.seen, hashes, unchanged.jinja2_version() or state.record.jinja2)
     target = root / MANIFEST
     if not target.is_file() or read_file(target, MANIFEST).replace(b"\r\n", b"\n") != document:
         writes[target] = document
     files.replace(writes, last=target, remove=[root / path for path in removed], below=root)
-    for path in removed:
-        say(f"removed {path}")
+    lines = [f"removed {path}" for path in removed]
     if chosen and not removed and writes.keys() <= {target}:
-        say(f"made {len(chosen)} file{'s' * (len(chosen) != 1)}: each is as committed")
-    for file in writes:
-        say(f"wrote {file.relative_to(root).as_posix()}")
-    if not (chosen or removed or writes):
-        say("fresh: nothing to do")
+        lines.append(f"made {counted(len(chosen), 'file')}: each is as committed")
+    lines += [f"wrote {file.relative_to(root).as_posix()}" for file in writes]
+    return lines if chosen or removed or writes else ["fresh: nothing to do"]
 
 
-def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) -> list[str]:
-    """Return the left-over files that this program made; what it did not make is named and left alone."""
+def _removable(state: State, made: Made, note: Say) -> list[str]:
+    """Return the left-over files that this program made; note the others, which stay."""
     removable = []
-    for path in sorted(seen.outputs.keys() - made.files):
-        if _is_ours(root, path, seen, record):
+    for path in sorted(state.seen.outputs.keys() - made.files.keys()):
+        if is_ours(state.root, path, state.seen, state.record):
             removable.append(path)
         else:
             note(f"{path}: {manifest.STRANGE}")
@@ -360,13 +309,13 @@ def _removable(root: "Path", seen: Seen, record: Record, made: Made, note: Say) 
 
 
 def _summary(root: "Path") -> list[str]:
-    """Return what to tell somebody whose checkout is fresh: what there is, what to do with it, how to see it made."""
+    """Return the report for a fresh checkout: the layers, how to use one, how to rebuild."""
     sizes = [f"{name} ({os.stat(f'{root}/{blob_path(name)}').st_size:,} bytes)" for name in manifest.layers(root)]  # noqa: PTH116
-    # What the table of languages says, without importing it.
+    # The same as the table of languages, which is not imported.
     languages = sorted({*os.listdir(f"{root}/templates")} - {"report"})  # noqa: PTH208
     return [
         "fresh: nothing to do",
         f"layers: {', '.join(sizes)}; as modules in {', '.join(languages)} below output/",
         "to use one: ./invokew vendor LANGUAGE LAYER DEST",
-        "to see them made, in a second or two: ./invokew generate --force",
+        "to rebuild them: ./invokew generate --force",
     ]

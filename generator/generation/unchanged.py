@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is everything as the manifest says? The quick half of the staleness check.
+"""The quick half of the staleness check: compare every file with the manifest without building anything.
 
-The manifest holds the hash of every file that takes part and of every output. Where all of them are as it says,
-nothing has changed since and nothing needs to be made to know it. This runs on every commit, so it imports next
-to nothing: typing, re and json would take as long as the rest. Hashes of text are taken with LF line ends, so
-that a checkout with CRLF is as fresh as any other.
+The manifest holds the hash of every input and of every output. If all match, the outputs are fresh. This runs on
+every commit, so it imports no heavy module, pathlib included. Text is hashed with LF line ends, so that a checkout
+with CRLF is fresh too.
 """
 
 import hashlib
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..base.errors import GeneratorError
 from ..base.home import LAYERS, TEMPORARY
@@ -26,17 +26,20 @@ FRESH = "fresh: every output is what its inputs make"
 
 _INPUT_FOLDERS = ("generator", "templates")
 _INPUT_FILES = (".gitignore", "Dockerfile.hivex", "requirements.lock")
-_DOCUMENTS = (REPORT, *MAPS)  # outputs that stand among documents
+_DOCUMENTS = (REPORT, *MAPS)  # outputs outside output/
 TRACKED = (*(f"{folder}/" for folder in (*_INPUT_FOLDERS, "output")), *_INPUT_FILES, *_DOCUMENTS, *git_index.ATTRIBUTES)
-_HALF = "left half written by a run that was killed"
-_LINK = "a symbolic link; put the file itself here"
+_HALF_WRITTEN = "left half written by a killed run"
+_LINK = "a symlink; hint: replace it with the file itself"
 
-Ids = dict[str, tuple[bytes, ...]]  # by path, the digests that git may have of a file
-Strange = list[tuple[str, str]]  # paths of files that should not be there, each with the reason
+Ids = dict[str, tuple[bytes, ...]]  # by path, the digests that git may store for a file
+Strange = list[tuple[str, str]]  # paths of unexpected files, each with the reason
 
 
 def is_fresh(root: str) -> bool:
-    """Tell whether all of the checkout *root* is as its manifest says; False also where that is not told at once."""
+    """Return True if the checkout *root* matches its manifest and git's index; False also if that takes more to know.
+
+    Raises GeneratorError for files that cannot be read.
+    """
     try:
         descriptor = open_lock(root)
     except OSError:
@@ -49,12 +52,12 @@ def is_fresh(root: str) -> bool:
 
 
 def settles(root: str) -> bool:
-    """Tell whether the bare staleness check ends here: *root* is fresh, and no CI asks for more than that."""
+    """Return True if the quick check is enough: *root* is fresh, and this is not CI, which rebuilds everything."""
     return os.environ.get("CI") != "true" and is_fresh(root)
 
 
 def _is_tracked(root: str, ids: Ids) -> bool:
-    """Return True if a clone of *root* surely has all files as they are here, or *root* has no ``.git``."""
+    """Return True if a clone of *root* is known to have the same files, or *root* has no ``.git``."""
     folder = git_index.git_folder(root)
     if folder is None:
         return True
@@ -67,37 +70,27 @@ def _is_tracked(root: str, ids: Ids) -> bool:
 
 
 def is_as_recorded(
-    root: str, inputs: dict[str, str], outputs: dict[str, str], strange: Sequence[tuple[str, str]]
+    root: str, inputs: Mapping[str, str], outputs: Mapping[str, str], strange: Sequence[tuple[str, str]]
 ) -> bool:
-    """Tell whether the manifest of *root* says what look() found, and what would render now rendered then."""
+    """Return True if the manifest of *root* records what look() found, rendered by the installed version of jinja2."""
     if strange or not os.path.lexists(f"{root}/{MANIFEST}"):
         return False
-    recorded = read_file(f"{root}/{MANIFEST}", MANIFEST).replace(b"\r\n", b"\n")
-    jinja2 = jinja2_version() or recorded.partition(b'\n "jinja2": "')[2].partition(b'"')[0].decode("utf-8", "replace")
-    return recorded == document(inputs, outputs, jinja2)
+    try:
+        recorded = json.loads(read_file(f"{root}/{MANIFEST}", MANIFEST))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(recorded, dict) and recorded == document(
+        inputs, outputs, jinja2_version() or recorded.get("jinja2", "")
+    )
 
 
-def document(inputs: dict[str, str], outputs: dict[str, str], jinja2: str) -> bytes:
-    """Return the manifest as the bytes of its file, which is JSON: sorted, with a line for each file."""
-    told = f'{{\n "format": {FORMAT},\n "inputs": {_table(inputs)},\n "jinja2": {_quoted(jinja2)},\n'
-    return f'{told} "outputs": {_table(outputs)}\n}}\n'.encode()
-
-
-def _table(texts: dict[str, str]) -> str:
-    lines = ",\n".join(f"  {_quoted(name)}: {_quoted(text)}" for name, text in sorted(texts.items()))
-    return f"{{\n{lines}\n }}" if lines else "{}"
-
-
-def _quoted(text: str) -> str:
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    import json
-
-    return json.dumps(text)
+def document(inputs: Mapping[str, str], outputs: Mapping[str, str], jinja2: str) -> dict[str, object]:
+    """Return the content of the manifest."""
+    return {"format": FORMAT, "inputs": inputs, "jinja2": jinja2, "outputs": outputs}
 
 
 def jinja2_version() -> str:
-    """Return the version of jinja2 that would render, or nothing where this Python has not all that making needs."""
+    """Return the version of jinja2 that would render, or "" if this Python lacks a package for rendering."""
     names: list[str] = []
     for folder in sys.path:
         try:
@@ -107,7 +100,7 @@ def jinja2_version() -> str:
     if not {"jinja2", "msgspec", "zopfli"} <= {*names}:
         return ""
     for name in names:
-        # Wheels spell the name as they like: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info, Jinja2-3.1.2-py3.egg-info.
+        # Spellings differ: Jinja2-3.1.2.dist-info, jinja2-3.1.6.dist-info, Jinja2-3.1.2-py3.egg-info.
         stem, _, kind = name.lower().rpartition(".")
         if stem.startswith("jinja2-") and kind in {"dist-info", "egg-info"}:
             return stem[7:].partition("-py")[0]
@@ -115,10 +108,10 @@ def jinja2_version() -> str:
 
 
 def look(root: str, ids: Ids | None = None) -> tuple[dict[str, str], dict[str, str], Strange]:
-    """Return what is below *root*: the content hash of each input and output by path, and what should not be there.
+    """Return the content hash of each input and of each output below *root* by path, and unexpected files.
 
-    *ids* is given the digests that git may have of each, and of the manifest. Raises GeneratorError for what cannot be
-    read, or is no file to be read at all.
+    Fills *ids* with the digests that git may store for each file, the manifest included. Raises GeneratorError for
+    files that cannot be read and for pipes and devices.
     """
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
@@ -134,8 +127,8 @@ def look(root: str, ids: Ids | None = None) -> tuple[dict[str, str], dict[str, s
         else:
             _walk(root, path, outputs if path == "output" else inputs, strange, ids)
     if os.path.isdir(f"{root}/docs"):
-        left = (name for name in os.listdir(f"{root}/docs") if name[0] == "." and name.endswith(TEMPORARY))
-        strange += [(f"docs/{name}", _HALF) for name in sorted(left)]
+        names = (name for name in os.listdir(f"{root}/docs") if name[0] == "." and name.endswith(TEMPORARY))
+        strange += [(f"docs/{name}", _HALF_WRITTEN) for name in sorted(names)]
     outputs.pop(MANIFEST, None)
     return inputs, outputs, strange
 
@@ -146,7 +139,7 @@ def _take(path: str, file: str, hashes: dict[str, str], ids: Ids) -> None:
 
 
 def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange, ids: Ids) -> None:
-    """Hash the files of *folder* and below; folders that are links are not entered."""
+    """Hash the files in *folder* and below; do not enter symlinks."""
     try:
         with os.scandir(f"{root}/{folder}") as scan:
             entries = list(scan)
@@ -154,37 +147,31 @@ def _walk(root: str, folder: str, hashes: dict[str, str], strange: Strange, ids:
         return
     except OSError as error:
         raise GeneratorError(f"{folder}: cannot be read: {error.strerror}") from error
-    top = folder.partition("/")[0]
     for entry in entries:
         path = f"{folder}/{entry.name}"
         is_folder = entry.is_dir(follow_symlinks=False)
-        if entry.is_symlink():
-            strange.append((path, _LINK))
-        elif entry.name == "__pycache__" and is_folder and top != "templates" and folder != LAYERS:
-            if top == "output":
-                _check_bytecode(root, path, {name.name for name in entries}, strange)
-        elif top == "output" and entry.name[0] == "." and entry.name.endswith(TEMPORARY) and not is_folder:
-            strange.append((path, _HALF))
-        elif entry.name[0] == "." or entry.name == "__pycache__":
-            strange.append((path, "a hidden file or folder; remove it, or take the dot from its name"))
-        elif folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):
-            strange.append((path, f"not a specification; {LAYERS} holds files NAME.toml alone"))
+        if entry.name == "__pycache__" and is_folder and folder != LAYERS and not folder.startswith("templates"):
+            continue
+        if reason := _strange(entry, folder, is_folder):
+            strange.append((path, reason))
         elif is_folder:
             _walk(root, path, hashes, strange, ids)
         else:
             _take(path, entry.path, hashes, ids)
 
 
-def _check_bytecode(root: str, folder: str, sources: set[str], strange: Strange) -> None:
-    """Find what is in a ``__pycache__`` beside the bytecode of *sources*, which importing a module leaves there."""
-    for name in sorted(os.listdir(f"{root}/{folder}")):
-        path = f"{folder}/{name}"
-        if os.path.islink(f"{root}/{path}"):
-            strange.append((path, _LINK))
-        elif not (name.endswith(".pyc") and name.partition(".")[0] + ".py" in sources):
-            strange.append((path, "bytecode without a source; remove it"))
-        elif read_file(f"{root}/{path}", path)[4:8] != bytes(4):  # its flags: imports leave what goes by time and size
-            strange.append((path, "bytecode that Python would run whatever its source holds; remove it"))
+def _strange(entry: "os.DirEntry[str]", folder: str, is_folder: bool) -> str:
+    """Return the reason if *entry* does not belong in *folder*, else ""."""
+    if entry.is_symlink():
+        return _LINK
+    is_output = folder.partition("/")[0] == "output"
+    if is_output and not is_folder and entry.name[0] == "." and entry.name.endswith(TEMPORARY):
+        return _HALF_WRITTEN
+    if entry.name[0] == "." or entry.name == "__pycache__":
+        return "a hidden file or folder; hint: remove it, or remove the dot from its name"
+    if folder == LAYERS and (is_folder or not entry.name.endswith(".toml")):
+        return f"not a specification; hint: keep only NAME.toml files in {LAYERS}"
+    return ""
 
 
 def content_hash(path: str, data: bytes) -> str:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For an auditor: rebuild every output from source, compare, and state what was made from what, with which tools.
+"""Rebuild every output from source, compare, and write provenance and a software bill of materials (SBOM).
 
-Nothing in what is written depends on time or place: the same inputs and tools give the same documents.
+The documents depend on no time or path: the same inputs and tools give the same documents.
 """
 
 import importlib.metadata
 import json
 import os
 import platform
-import re
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,19 +19,17 @@ from ..base import console, files
 from ..base.console import Say
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError
 from ..base.git import git
-from ..base.reading import NO_WAIT
 from ..builder import choose, container
 from ..builder.choose import Engine
 from ..builder.container import ContainerEngine
 from ..oci.blob import Blob, compress
-from . import clone, manifest, pipeline
+from . import manifest, pipeline
 from .manifest import blob_path
 from .unchanged import content_hash
 
-BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of how it is done, as SLSA asks for one
+BUILD_TYPE = "https://winscratch.example/generate/v1"  # the name of the build process, which SLSA requires
 _DPKG_QUERY = ("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture}\\n")
-_KEPT = frozenset({".git", "generator", "templates", "output"})  # no document goes into these folders
-_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+_KEPT = frozenset({".git", "generator", "templates", "output"})  # folders that take no document
 _NATIVE_PACKAGES = ("libhivex0", "libpython3-stdlib", "python3", "python3-hivex", "python3-minimal")
 
 
@@ -46,18 +43,16 @@ def verify(
     provenance: Path | None = None,
     sbom: Path | None = None,
 ) -> int:
-    """Compare every output below *root* with what its sources make; return 0 if all are equal, else 1.
+    """Rebuild every output below *root* with an engine and compare; return 0 if all are equal, else 1.
 
-    Writes the statement of *provenance* only if they are, for it would vouch for other bytes.
+    Writes the *provenance* statement only if all are equal, and the *sbom* always.
     """
     _check_targets(root, {"--provenance": provenance, "--sbom": sbom})
     builder = choose.select(engine, note, witness=True)
     with files.lock(root, note, shared=True):
-        seen = manifest.look(root)
-        record, damage = manifest.read(root)
+        state = pipeline.read_state(root)
         made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), documents, note=note)
-        findings = pipeline.compare(root, seen, record, damage, made)
-        findings += clone.findings(root, seen, record, made.files, note)
+        findings = pipeline.differences(state, made, note)
     tools = _tools(builder)
     for line in _digests(made.files, made.blobs):
         say(line)
@@ -65,18 +60,18 @@ def verify(
         say(f"{tool} {version}")
     for name, blob in made.blobs.items():
         if compress(blob.tar) != blob.compressed:
-            note(f"{blob_path(name)}: unpacks to the right tar; the zopfli here compresses that to other bytes")
+            note(f"{blob_path(name)}: the tar is right, but the installed zopfli compresses it to other bytes")
     if sbom is not None:
-        _write(sbom, "--sbom", _sbom(builder, root))
+        _write(sbom, _sbom(builder, root))
     for line in manifest.report(findings, [], False, {}):
         say(line)
     if findings:
         if provenance is not None:
-            note(f"{provenance}: not written, as the outputs are not what their sources make")
+            note(f"{provenance}: not written, since the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
         others = [*_commit(root), *_images(builder)]
-        _write(provenance, "--provenance", statement(made.files, seen.inputs, tools, builder, others))
+        _write(provenance, statement(made.files, state.seen.inputs, tools, builder, others))
     say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
 
@@ -87,7 +82,7 @@ def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
 
 
 def _tools(builder: Engine) -> dict[str, str]:
-    """Return the version of each tool that has a hand in the bytes; hivex's is the builder's own word."""
+    """Return the version of each tool that affects the bytes; hivex's as the builder reports it."""
     versions = {tool: importlib.metadata.version(tool) for tool in ("jinja2", "zopfli")}
     if isinstance(builder, ContainerEngine):
         versions[builder.name] = builder.version()
@@ -103,7 +98,7 @@ def statement(
 ) -> dict[str, object]:
     """Return an in-toto Statement v1 with a SLSA Provenance v1 predicate; text is hashed with LF line ends.
 
-    *others* are resource descriptors of what went in beside the files of *inputs*: the commit, the images.
+    *others* are resource descriptors of further inputs: the commit and the images.
     """
 
     def described(path: str, digest: str) -> dict[str, object]:
@@ -129,20 +124,20 @@ def statement(
 
 
 def _images(builder: Engine) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the image that the builder runs in, and of the one that this was made from."""
+    """Yield a resource descriptor of the builder's image and of that image's base."""
     if isinstance(builder, ContainerEngine):
         for name, identity in builder.images().items():
             yield {"name": name, "digest": {"sha256": identity.removeprefix("sha256:")}}
 
 
 def _commit(root: Path) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the commit that is checked out, where this is a checkout of git's."""
+    """Yield a resource descriptor of the checked out commit, if *root* is a git repository."""
     if done := git(root, "rev-parse", "HEAD"):
         yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
 
 
 def _sbom(builder: Engine, root: Path) -> dict[str, object]:
-    """Return a CycloneDX 1.6 bill of the Debian packages in the builder's image, or of those that stand for it."""
+    """Return a CycloneDX 1.6 SBOM of the Debian packages in the builder's image, or of this machine's equivalents."""
     if isinstance(builder, ContainerEngine):
         name, _, version = container.image_tag(container.build_context(root), builder.base).partition(":")
         written = builder.ask_image(*_DPKG_QUERY)
@@ -153,16 +148,16 @@ def _sbom(builder: Engine, root: Path) -> dict[str, object]:
         except OSError as error:
             raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]}: {error.strerror}") from error
         if done.returncode:
-            raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} fails: {done.stderr.decode(errors='replace')}")
+            raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} failed: {done.stderr.decode(errors='replace')}")
         written = done.stdout
     packages = [line.split()[1:] for line in written.decode("utf-8").splitlines() if line.startswith("installed ")]
     if not packages:
-        raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} names no packages")
+        raise GeneratorError(f"--sbom: {_DPKG_QUERY[0]} lists no packages")
     return bill(name, version, packages)
 
 
 def bill(name: str, version: str, packages: Iterable[list[str]]) -> dict[str, object]:
-    """Return the CycloneDX document of the image *name*; each package is a name, a version and an architecture."""
+    """Return the CycloneDX document of the image *name*; each package is (name, version, architecture)."""
     components = []
     for package, found, architecture in sorted(packages):
         purl = f"pkg:deb/debian/{quote(package)}@{quote(found, safe=':~')}?arch={architecture}"
@@ -178,71 +173,45 @@ def bill(name: str, version: str, packages: Iterable[list[str]]) -> dict[str, ob
 
 
 def _check_targets(root: Path, targets: Mapping[str, Path | None]) -> None:
-    """Refuse, before anything is made, to write documents where they cannot be or would replace what is needed.
+    """Refuse document paths that cannot be written or would replace needed files, before anything is made.
 
-    *targets* has each option's path. In the folders of _KEPT nothing is written at all; elsewhere in the checkout
-    no file that git tracks is replaced, or where git cannot say, none that is there.
+    *targets* has each option's path. Nothing is written into the folders of _KEPT; elsewhere in the checkout, no
+    tracked file is replaced, nor, if git fails, any existing file.
     """
     seen: dict[Path, str] = {}
     for option, path in targets.items():
         if path is None:
             continue
-        if path == Path():  # what an empty text becomes
-            raise GeneratorError(f"{option}: names no file; give it a path")
-        if not _plain(path, option):
-            continue
+        _check_target(option, path)
         real, top = path.resolve(), root.resolve()
         if not real.parent.is_dir():
-            raise GeneratorError(f"{option}: {path}: its folder does not exist; make it, or name another")
+            raise GeneratorError(f"{option}: {path}: its folder does not exist; hint: make it, or name another")
         if real in seen:
-            raise GeneratorError(f"{option}: {path}: is the file of {seen[real]} too; name another")
+            raise GeneratorError(f"{option}: {path}: the same file as {seen[real]}; hint: name another")
         seen[real] = option
         if not real.is_relative_to(top):
             continue
         inside = real.relative_to(top)
         tracked = git(root, "ls-files", "-z", "--", str(real)) if real.exists() else ""
         if inside.parts[0].lower() in _KEPT or tracked or tracked is None:
-            raise GeneratorError(f"{option}: {path}: a file of this checkout; name another")
+            raise GeneratorError(f"{option}: {path}: a file of this checkout; hint: name another")
 
 
-def _plain(path: Path, option: str) -> bool:
-    """Tell whether *path* names a file, or one that can come to be; raise GeneratorError where it names a folder."""
-    if _stream(path) is not None:
-        return False
+def _check_target(option: str, path: Path) -> None:
+    """Raise GeneratorError unless *path* names a regular file or a new one."""
+    if path == Path():  # from an empty text
+        raise GeneratorError(f"{option}: the path is empty; hint: name a file")
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return True
+        mode = stat.S_IFREG
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise GeneratorError(f"{option}: {path}: cannot be written: {why}") from error
-    if stat.S_ISDIR(mode):
-        raise GeneratorError(f"{option}: {path}: is a folder; name a file in it")
-    return stat.S_ISREG(mode)
+    # /dev/stdout may lead to a regular file, which would be replaced while it is written to.
+    if not stat.S_ISREG(mode) or str(path).startswith(("/dev/", "/proc/")):
+        raise GeneratorError(f"{option}: {path}: not a regular file; hint: name a file")
 
 
-def _stream(path: Path) -> int | None:
-    """Return the descriptor of this process that *path* names, such as 1 for /dev/stdout, or None."""
-    if os.name == "nt":
-        return None
-    found = re.fullmatch(r"/(?:dev|proc/self)/fd/([0-9]{1,9})", str(path))
-    return int(found[1]) if found else _STREAMS.get(str(path))
-
-
-def _write(path: Path, option: str, document: object) -> None:
-    """Write a document to a file, whole or not at all, or into what else stands there: a stream, a pipe, a device."""
-    data = (json.dumps(document, indent=2) + "\n").encode("ascii")
-    if _plain(path, option):
-        files.replace({path.resolve(): data})
-        return
-    stream = _stream(path)
-    try:
-        if stream is not None:  # opened anew, a file would be written from its start
-            descriptor = os.dup(stream)
-        else:
-            descriptor = os.open(path, os.O_WRONLY | NO_WAIT)  # a pipe that nobody reads must not hang this
-            os.set_blocking(descriptor, True)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise GeneratorError(f"{path}: cannot be written: {error.strerror}") from error
+def _write(path: Path, document: object) -> None:
+    files.replace({path.resolve(): (json.dumps(document, indent=2) + "\n").encode("ascii")})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program inside the container: builds registry hives with hivex from a JSON document.
+"""The program in the container: build registry hives with hivex from a JSON document.
 
-Self-contained: the standard library and hivex, Python 3.9 or later, nothing from the rest of winscratch.
+Uses only the standard library and hivex, on Python 3.9 or later. Begin with __main__.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read one JSON document on standard input, build its hives, write one JSON document on standard output.
+"""Read a JSON document from stdin, build its hives, write a JSON document to stdout.
 
 Request::
 
@@ -10,8 +10,8 @@ Parents come before their children; the root key's path is empty. Response::
 
     {"format": 1, "hivex": VERSION, "hives": {ID: {"sha256": HEX, "data": BASE64}}}
 
-Errors are one line on standard error. Exit status: 0 built, 1 failed, 3 hivex cannot be imported,
-4 the module named hivex is another project's.
+Errors are one line on stderr. Exit status: 0 built, 1 failed, 3 hivex cannot be imported, 4 the module named hivex
+belongs to another project.
 """
 
 import base64
@@ -29,7 +29,7 @@ FOREIGN_HIVEX = 4
 
 
 class RequestError(Exception):
-    """The request cannot be carried out; *status* is the exit status."""
+    """The request failed; *status* is the exit status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class RequestError(Exception):
 
 
 def load_hivex() -> Any:
-    """Return the hivex module, or fail where it is missing or unrelated to the registry."""
+    """Return the hivex module; raise RequestError if it is missing or unrelated to the registry."""
     try:
         import hivex
     except ImportError as error:
@@ -49,7 +49,7 @@ def load_hivex() -> Any:
 
 def hivex_version() -> str:
     """Return the version of the hivex library as its package manager knows it, or "unknown"."""
-    # hivex itself does not tell; the shared library's package does, and only for people to read.
+    # hivex does not export its version.
     try:
         with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as status:
             paragraphs = status.read().split("\n\n")
@@ -63,7 +63,7 @@ def hivex_version() -> str:
 
 
 def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
-    """Return the hive of *keys*: the empty hive with keys and values added in the order given."""
+    """Return the empty hive with *keys* and their values added in order."""
     # hivex opens files by name only. A memory file has a name and needs no writable file system.
     with open(os.memfd_create("hive"), "r+b") as file:
         file.write(empty_hive())
@@ -111,7 +111,7 @@ def main() -> int:
         print(f"hivebuilder: {failure}", file=sys.stderr)
         return failure.status
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        print(f"hivebuilder: the request is malformed: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"hivebuilder: invalid request: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     json.dump(response, sys.stdout)
     print()

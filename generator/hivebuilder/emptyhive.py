@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest valid hive, which hivex can edit but not create.
+"""Create the smallest valid hive, since hivex can edit hives but not create them.
 
 Layout and field names follow msuhanov/windows-registry-file-format-specification; the security
-descriptor follows [MS-DTYP] 2.4. All numbers are little-endian. Every time stamp is zero, so the
-result depends on this file alone.
+descriptor follows [MS-DTYP] 2.4. All numbers are little-endian. Every timestamp is zero, so the
+result depends only on this file.
 """
 
 import struct
@@ -25,18 +25,18 @@ USERS = (32, 545)
 def empty_hive() -> bytes:
     """Return a hive of 8,192 bytes: a root key without subkeys or values, and its security record."""
     root_offset = BIN_HEADER
-    # The root key's size does not depend on the security record's place, so a first pass finds the place.
+    # The root key's size does not depend on the security record's offset, so a first pass finds the offset.
     security_offset = root_offset + len(_root_key(0))
     cells = _root_key(security_offset) + _security_record(security_offset)
     free = PAGE - BIN_HEADER - len(cells)
     cells += struct.pack("<i", free) + bytes(free - 4)
-    # Bin header: signature, offset, size, reserved, time stamp, spare.
+    # Bin header: signature, offset, size, reserved, timestamp, spare.
     hive_bin = struct.pack("<4sIIQQI", b"hbin", 0, PAGE, 0, 0, 0) + cells
     return _base_block(root_offset, len(hive_bin)) + hive_bin
 
 
 def _base_block(root_offset: int, bins_size: int) -> bytes:
-    """Return the first page of the file, from signature to checksum and zeros from there on."""
+    """Return the first page of the file: signature to checksum, then zeros."""
     head = struct.pack(
         "<4sIIQIIIIIII",
         b"regf",
@@ -44,7 +44,7 @@ def _base_block(root_offset: int, bins_size: int) -> bytes:
         1,  # secondary sequence number, equal: nothing left to recover
         0,  # last written
         1,  # major version
-        5,  # minor version: the one that brought the `lh` leaves hivex writes
+        5,  # minor version: the first with the `lh` leaves that hivex writes
         0,  # type: a primary file
         1,  # format: direct memory load
         root_offset,
@@ -54,7 +54,7 @@ def _base_block(root_offset: int, bins_size: int) -> bytes:
     checksum = 0
     for (word,) in struct.iter_unpack("<I", head):
         checksum ^= word
-    # Windows never stores these two results: 0 becomes 1 and 0xFFFFFFFF becomes 0xFFFFFFFE.
+    # Windows never stores these two values: 0 becomes 1 and 0xFFFFFFFF becomes 0xFFFFFFFE.
     checksum = {0: 1, 0xFFFFFFFF: 0xFFFFFFFE}.get(checksum, checksum)
     return (head + struct.pack("<I", checksum)).ljust(PAGE, b"\0")
 
@@ -91,7 +91,7 @@ def _root_key(security_offset: int) -> bytes:
 
 
 def _security_record(offset: int) -> bytes:
-    """Return the allocated cell of the only security record (`sk`), a ring of one that one key uses."""
+    """Return the allocated cell of the only security record (`sk`), linked to itself and used by one key."""
     descriptor = _security_descriptor()
     return _allocated(struct.pack("<2sHIIII", b"sk", 0, offset, offset, 1, len(descriptor)) + descriptor)
 
@@ -112,7 +112,7 @@ def _security_descriptor() -> bytes:
 
 
 def _access_allowed(mask: int, sid: "tuple[int, ...]") -> bytes:
-    """Return an ACCESS_ALLOWED_ACE that subkeys inherit (CONTAINER_INHERIT_ACE)."""
+    """Return an ACCESS_ALLOWED_ACE inherited by subkeys (CONTAINER_INHERIT_ACE)."""
     body = struct.pack("<I", mask) + _sid(sid)
     return struct.pack("<BBH", 0, 2, 4 + len(body)) + body
 
@@ -123,6 +123,6 @@ def _sid(sub_authorities: "tuple[int, ...]") -> bytes:
 
 
 def _allocated(content: bytes) -> bytes:
-    """Return *content* as an allocated cell: its negated size first, padded to a multiple of 8 bytes."""
+    """Return *content* as an allocated cell: the negated size, then *content* padded to a multiple of 8 bytes."""
     size = (4 + len(content) + 7) // 8 * 8
     return struct.pack("<i", -size) + content.ljust(size - 4, b"\0")

@@ -3,7 +3,6 @@
 
 import mmap
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from ..base import console
 from ..base.console import Say, json_document
 from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from ..base.reading import open_regular
 from .base_block import MAX_LENGTH
 from .cells import Buffer
 from .kinds import not_a_hive
@@ -19,7 +19,6 @@ from .rules import Level
 from .structures import BASE
 
 _MAP_FROM: Final = 1 << 20  # bytes; a smaller file is read at once
-_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would wait for its writer
 VERDICTS: Final = {
     None: "good hive",
     Level.UNUSUAL: "hive that Windows reads",
@@ -35,9 +34,7 @@ def load(path: str | Path) -> Buffer:
     that is cut while it is mapped ends the process, as the system has it.
     """
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise GeneratorError("not a regular file")
-        with os.fdopen(os.open(path, os.O_RDONLY | _NO_WAIT), "rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > BASE + MAX_LENGTH:
                 raise GeneratorError(f"{size:,} bytes are more than the {BASE + MAX_LENGTH:,} that a hive can have")

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
-from ..base.folders import AT_FOLDER, Folder, Folders, changed, open_file, read_small, unread
+from ..base.folders import AT_FOLDER, Folder, Folders, changed, read_small, unread
+from ..base.reading import open_regular
 from ..oci.files import facts
 from . import dockerignore
 from .dockerignore import Patterns
@@ -64,7 +65,7 @@ class Entry(NamedTuple):
 
     def open(self) -> int:
         """Return a descriptor for reading; raises OSError, also if a folder on the way is another than was found."""
-        return self.folder.open(self.name) if self.folder is not None else open_file(self.name)
+        return self.folder.open(self.name) if self.folder is not None else open_regular(self.name, follow=False)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -23,12 +23,12 @@ def writer() -> Any:
     path = f"{home.ROOT}/{MODULE}"
     spec = spec_from_file_location(f"{__package__}._windows_files", path)
     if spec is None or spec.loader is None:
-        raise GeneratorError(f"{path}: no Python module; {home.RENEW}")
+        raise GeneratorError(f"{path}: no Python module; hint: {home.RENEW}")
     module = sys.modules[spec.name] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (OSError, SyntaxError) as error:
-        raise GeneratorError(f"{path}: cannot be loaded: {error}; {home.RENEW}") from error
+        raise GeneratorError(f"{path}: cannot be loaded: {error}; hint: {home.RENEW}") from error
     return module
 
 

@@ -9,14 +9,13 @@ import errno
 import io
 import os
 import posixpath
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 from ..base.errors import GeneratorError
 from ..base.folders import Folders, open_below
-from ..base.reading import NO_WAIT
+from ..base.reading import open_regular
 from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, TarReader
 
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
@@ -152,11 +151,7 @@ def beginning(path: Path) -> bytes:
 
 def _open(path: Path) -> io.BufferedReader:
     """Open a regular file; raises OSError for anything else, without waiting for it."""
-    descriptor = os.open(path, os.O_RDONLY | NO_WAIT)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(open_regular(path), "rb")
 
 
 class _Part(io.RawIOBase):

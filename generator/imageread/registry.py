@@ -3,20 +3,16 @@
 
 import contextlib
 import math
-import os
 import re
 import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
+from ..base.process import Program, run
 from ..base.settings import timeout
-from ..base.signals import unwinding
 from ..oci.blob import sha256
 from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
 from .found import passed_over
@@ -24,7 +20,6 @@ from .references import reference
 
 _INSTALL = "install it (apt-get install skopeo, dnf install skopeo, brew install skopeo), or give oci:DIR"
 _FETCHING = 3600  # seconds for an image of unknown size
-_LOOK = 0.1  # seconds from one look at what skopeo has fetched to the next
 _MAX_SAID = 1 << 22  # bytes of a manifest, as registries have it
 _MAX_MANIFESTS = 200  # that a name may lead to, those of BuildKit's attestations included
 _MAX_BLOBS = 500  # of a manifest
@@ -70,43 +65,22 @@ class Skopeo(NamedTuple):
         Raises GeneratorError where it takes too long, or the folder holds more than *most* bytes. Whatever ends the
         wait, SIGTERM too, ends skopeo.
         """
-        end = min(self.end, time.monotonic() + self.seconds)
-        with unwinding(), tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(
-                [self.program, "--insecure-policy", *words],
-                cwd=self.work,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                start_new_session=True,  # its own group, to be killed as one
-            )
-            try:
-                self._wait(process, end, most)
-            finally:
-                if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-            out.seek(0)
-            said = out.read(_MAX_SAID + 1)
-            if len(said) > _MAX_SAID:
-                raise self.error(f"the registry sends a manifest of more than {_MAX_SAID:,} bytes")
-            log.seek(max(0, log.seek(0, os.SEEK_END) - (1 << 16)))
-            told = _told(log.read())
-        return said, "" if process.returncode == 0 else told or f"skopeo ended with {process.returncode}"
+        seconds = min(self.end - time.monotonic(), self.seconds)
 
-    def _wait(self, process: "subprocess.Popen[bytes]", end: float, most: float) -> None:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK)
+        def watch() -> None:
             if most < math.inf and _size(self.work) > most:
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes that its manifests tell of")
-            if process.returncode is not None:
-                return
-            if time.monotonic() > end:
-                raise GeneratorError(
-                    f"{self.shown}: {self.host} did not answer within {self.seconds} s; see that it is well, or set "
-                    "WINSCRATCH_TIMEOUT to wait longer"
-                )
+
+        hint = f"; hint: check that {self.host} answers, or set WINSCRATCH_TIMEOUT to wait longer"
+        program = Program(
+            [self.program, "--insecure-policy", *words], f"{self.shown}: skopeo", seconds, hint, cwd=self.work
+        )
+        ended = run(program, watch=watch)
+        watch()
+        if len(ended.out) > _MAX_SAID:
+            raise self.error(f"the registry sends a manifest of more than {_MAX_SAID:,} bytes")
+        problem = _told(ended.err[-(1 << 16) :]) or f"skopeo ended with {ended.status}"
+        return ended.out, problem if ended.status else ""
 
     def ask(self, command: str, *words: str, side: str = "", most: float = math.inf) -> tuple[bytes, str, bool]:
         """Run a *command*; return its standard output, nothing or the line that says what failed, and whether in TLS.

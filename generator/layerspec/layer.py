@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A layer's specification: one TOML file, read into typed, frozen records and checked.
+"""Parse a layer's specification, a TOML file, into typed, frozen records.
 
-The shape is checked by msgspec, then the rules that Windows and the tar format set. Every refusal is
-one line: file, TOML key path, what is wrong, what would be right.
+msgspec checks the types; then the rules of Windows and the tar format are checked. Each error is one line: file,
+TOML key path, problem, hint.
 """
 
 import re
@@ -18,7 +18,7 @@ from ..base import toml
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.home import LAYERS
 from ..base.reading import read_file
-from ..base.toml import Place
+from ..base.toml import KeyPath
 from ..bcd import encoding
 from ..bcd.encoding import BcdObject
 from ..hives import model, value_data
@@ -26,7 +26,7 @@ from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names
 from .paths import check_paths
 
-MAX_SPEC = 1 << 20  # bytes; far above any real specification, far below what exhausts the machine
+MAX_SPEC = 1 << 20  # bytes; far above any real specification
 MAX_KEY_NAME = 255  # characters, "Registry element size limits", Microsoft
 MAX_VALUE_NAME = 16_383  # characters, the same
 MAX_LEVELS = 512  # the same; the root is the first
@@ -36,7 +36,7 @@ LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a layer: its path in the tar, and its bytes or the hive that will become them."""
+    """A file of a layer: its path in the tar, and its bytes or its hive."""
 
     path: str
     content: bytes | Hive
@@ -44,14 +44,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A checked specification; *files* are in the order of the TOML file."""
+    """A checked specification, with *files* in the order of the TOML file."""
 
     name: str
     files: tuple[File, ...]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table with no keys but those named."""
+    """A TOML table without unknown keys."""
 
 
 class _Value(_Record, frozen=True):
@@ -94,38 +94,40 @@ class _Layer(_Record, frozen=True):
 def load(path: Path, shown: str) -> Layer:
     """Return the checked layer of the TOML file *path*; *shown* is its path below the project's root.
 
-    Raises GeneratorError for an unreadable file and for anything that a rule refuses.
+    Raises GeneratorError for an unreadable file or an invalid specification.
     """
     name = shown.removeprefix(f"{LAYERS}/").removesuffix(".toml")
     if not LAYER_NAME.fullmatch(name) or name in refused_names():
         raise GeneratorError(
-            f"{shown}: the file's name is the layer's, and {brief(name)} cannot be one; "
-            "use 1 to 32 of a-z and 0-9, a letter first, and no name that a language refuses"
+            f"{shown}: invalid layer name {brief(name)}; "
+            "hint: name the file by 1 to 32 of a-z and 0-9, a letter first, and no reserved word of a language"
         )
     return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
 def parse(name: str, raw: bytes, shown: str) -> Layer:
-    """Return the checked layer of a TOML document in UTF-8; raises GeneratorError as load does."""
+    """Return the checked layer of the TOML document *raw*, in UTF-8; raises GeneratorError as load() does."""
     document = toml.parse(raw, shown)
     try:
         record = msgspec.convert(document, _Layer)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        raise Place(shown, where.strip("`").lstrip(".") or "(top level)").error(
+        raise KeyPath(shown, where.strip("`").lstrip(".") or "(top level)").error(
             shorten(what), "CONTRIBUTING.md lists every key and its type"
         ) from error
-    place = Place(shown, "files")
+    place = KeyPath(shown, "files")
     if not record.files:
-        raise place.error("the layer is empty", "name at least one file")
+        raise place.error("the layer has no files", "add at least one file")
     check_paths([file.path for file in record.files], place)
     return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
 
 
-def _file(file: _File, place: Place) -> File:
+def _file(file: _File, place: KeyPath) -> File:
     given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
     if len(given) > 1:
-        raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
+        raise place.at(given[1]).error(
+            f"a second content besides {given[0]}", "use at most one of bcd, hive, text, hex"
+        )
     content: bytes | Hive = b""
     if file.bcd is not None:
         content = encoding.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
@@ -138,52 +140,52 @@ def _file(file: _File, place: Place) -> File:
     return File(file.path, content)
 
 
-def _hive(record: _Hive, place: Place) -> Hive:
-    """Return the hive of a table: keys by path, with the keys in between made where none names them."""
+def _hive(record: _Hive, place: KeyPath) -> Hive:
+    """Return the hive of a table: keys by path, including parents that the table omits."""
     found: dict[tuple[str, ...], tuple[Value, ...]] = {(): ()}
-    places: dict[tuple[str, ...], Place] = {(): place}  # of each key: who first asks for it
-    named: dict[tuple[str, ...], Place] = {}
+    origins: dict[tuple[str, ...], KeyPath] = {(): place}  # where the TOML first needs each key
+    named: dict[tuple[str, ...], KeyPath] = {}
     for index, key in enumerate(record.keys):
         at = place.at(f"keys[{index}]")
         path = tuple(key.path.split("\\")) if key.path else ()
         if len(path) >= MAX_LEVELS:
             raise at.at("path").error(
-                f"the key is on level {len(path) + 1}", f"nest at most {MAX_LEVELS} levels, the root being the first"
+                f"the key is on level {len(path) + 1}", f"nest at most {MAX_LEVELS} levels, including the root"
             )
         if path in named:
-            raise at.at("path").error(f"{brief(key.path)} is the key of {named[path].key}", "name each key once")
-        named[path] = places[path] = at
+            raise at.at("path").error(f"duplicate key {brief(key.path)} of {named[path].key}", "name each key once")
+        named[path] = origins[path] = at
         for end in range(1, len(path)):
             found.setdefault(path[:end], ())
-            places.setdefault(path[:end], at)
+            origins.setdefault(path[:end], at)
         found[path] = tuple(_value(v, at.at(f"values[{i}]")) for i, v in enumerate(key.values))
-    tree = tuple(Key(path, of) for path, of in found.items())
-    _check_hive(tree, places)
-    return tree
+    hive = tuple(Key(path, values) for path, values in found.items())
+    _check_hive(hive, origins)
+    return hive
 
 
-def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
-    """Refuse what hivex would write in a way that Windows does not accept."""
+def _check_hive(hive: Hive, origins: Mapping[tuple[str, ...], KeyPath]) -> None:
+    """Refuse keys and values that hivex would write in a form that Windows does not accept."""
     names: dict[tuple[str, ...], dict[str, str]] = {}
-    for key in tree:
-        at = places[key.path]
+    for key in hive:
+        at = origins[key.path]
         if key.path:
             name = key.path[-1]
             if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
                 raise at.at("path").error(
-                    f"{brief(name)} cannot be a key's name",
+                    f"invalid key name {brief(name)}",
                     f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash",
                 )
             siblings = names.setdefault(key.path[:-1], {})
             if name.upper() in siblings:
                 raise at.at("path").error(
-                    f"{brief(name)} stands beside {brief(siblings[name.upper()])}",
-                    "spell a key one way, whatever the case",
+                    f"{brief(name)} differs from {brief(siblings[name.upper()])} in case only",
+                    "use one spelling for a key",
                 )
             siblings[name.upper()] = name
             if len(siblings) > MAX_SUBKEYS:
                 raise at.at("path").error(
-                    f"its parent has more than {MAX_SUBKEYS} subkeys", f"keep to {MAX_SUBKEYS} under one key"
+                    f"its parent has more than {MAX_SUBKEYS} subkeys", f"use at most {MAX_SUBKEYS} per key"
                 )
         seen: dict[str, int] = {}
         for index, value in enumerate(key.values):
@@ -192,52 +194,52 @@ def _check_hive(tree: Hive, places: Mapping[tuple[str, ...], Place]) -> None:
             folded = fold_name(value.name)
             if folded in seen:
                 raise spot.at("name").error(
-                    f"{brief(value.name)} is the name of values[{seen[folded]}]",
-                    "name each value once, whatever the case",
+                    f"duplicate value name {brief(value.name)} of values[{seen[folded]}]",
+                    "name each value once; case does not count",
                 )
             seen[folded] = index
 
 
-def _value(record: _Value, place: Place) -> Value:
+def _value(record: _Value, place: KeyPath) -> Value:
     if len(record.name.encode("utf-16-le")) // 2 > MAX_VALUE_NAME or "\0" in record.name:
-        raise place.at("name").error("the name cannot be stored", f"use at most {MAX_VALUE_NAME} characters, no NUL")
+        raise place.at("name").error("invalid value name", f"use at most {MAX_VALUE_NAME} characters, no NUL")
     if record.type not in _TYPES:
-        raise place.at("type").error(f"{brief(record.type)} is not a value type", f"use one of {', '.join(_TYPES)}")
+        raise place.at("type").error(f"unknown value type {brief(record.type)}", f"use one of {', '.join(_TYPES)}")
     number, encode = _TYPES[record.type]
     return Value(record.name, number, encode(record.data, place.at("data")))
 
 
-def _hex(data: Any, place: Place) -> bytes:
+def _hex(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, str):
         raise value_data.out_of_place(data, place, "use a string of hexadecimal digits")
     try:
         return bytes.fromhex(data)
     except ValueError as error:
         raise place.error(
-            "not hexadecimal", "use pairs of digits 0-9 and a-f, with white space between at will"
+            "invalid hexadecimal", "use pairs of digits 0-9 and a-f, optionally separated by white space"
         ) from error
 
 
-def _texts(data: Any, place: Place) -> bytes:
+def _texts(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, list):
         raise value_data.out_of_place(data, place, "use a list of strings")
     parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
     for item, at in parts:
         if item == "":
-            raise at.error("an empty string ends the list early", "leave it out")
+            raise at.error("an empty string would end the list", "remove it")
     return b"".join(value_data.text(item, at) for item, at in parts) + b"\0\0"
 
 
-def _number(layout: str) -> Callable[[Any, Place], bytes]:
+def _number(layout: str) -> Callable[[Any, KeyPath], bytes]:
     bits = 8 * struct.calcsize(layout)
 
-    def encode(data: Any, place: Place) -> bytes:
+    def encode(data: Any, place: KeyPath) -> bytes:
         return struct.pack(layout, value_data.integer(data, place, bits))
 
     return encode
 
 
-_TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
+_TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     "REG_NONE": (model.REG_NONE, _hex),
     "REG_SZ": (model.REG_SZ, value_data.text),
     "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_data.text),
@@ -250,7 +252,7 @@ _TYPES: dict[str, tuple[int, Callable[[Any, Place], bytes]]] = {
 
 
 def hives(layer: Layer) -> Iterator[tuple[str, Hive]]:
-    """Yield the path and content of each file of *layer* that is a hive."""
+    """Yield the path and the hive of each hive file of *layer*."""
     for file in layer.files:
         if isinstance(file.content, tuple):
             yield file.path, file.content

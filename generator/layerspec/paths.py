@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths in a layer that Windows and the tar format can hold."""
+"""Check that Windows and the tar format can hold a layer's paths."""
 
 from collections.abc import Sequence
 
 from ..base.errors import brief
-from ..base.toml import Place
+from ..base.toml import KeyPath
 from ..oci.files import facts
 from ..oci.tar import MAX_NAME, MAX_PREFIX, split_name
 
 
-def check_paths(paths: Sequence[str], place: Place) -> None:
-    """Refuse paths that Windows' case-insensitive import would reject or read as something else."""
-    spellings: dict[str, str] = {}  # folded path of a directory or file -> as first written
+def check_paths(paths: Sequence[str], place: KeyPath) -> None:
+    """Raise GeneratorError for paths that Windows' case-insensitive import rejects or reads differently."""
+    spellings: dict[str, str] = {}  # folded path of a directory or file -> first spelling
     taken: dict[str, str] = {}  # folded path of a file -> its key
     directories: set[str] = set()
     for index, path in enumerate(paths):
@@ -23,16 +23,20 @@ def check_paths(paths: Sequence[str], place: Place) -> None:
         parts = ["/".join(segments[:end]) for end in range(1, len(segments) + 1)] if fits else []
         if not fits or any(split_name(part) is None for part in parts):
             raise at.error(
-                f"{brief(path)} or a directory on its way is too long",
-                f"keep to {MAX_NAME} bytes, or {MAX_PREFIX} more in front of a slash",
+                f"{brief(path)} or one of its directories is too long",
+                f"use at most {MAX_NAME} bytes, or {MAX_PREFIX} more before a slash",
             )
         folded = path.lower()
         if folded in taken:
-            raise at.error(f"{brief(path)} is the file of {taken[folded]}", "name each file once, whatever the case")
+            raise at.error(
+                f"duplicate file {brief(path)} of {taken[folded]}", "name each file once; case does not count"
+            )
         for end, part in enumerate(parts, 1):
             first = spellings.setdefault(part.lower(), part)
             if first != part:
-                raise at.error(f"{brief(part)} is spelled {brief(first)} before", "spell a directory one way")
+                raise at.error(
+                    f"{brief(part)} differs from {brief(first)} in case only", "use one spelling for a directory"
+                )
             if end < len(segments):
                 directories.add(part.lower())
             if (end < len(segments) and part.lower() in taken) or (
@@ -42,21 +46,19 @@ def check_paths(paths: Sequence[str], place: Place) -> None:
         taken[folded] = at.key
 
 
-def _check_segment(segment: str, at: Place) -> None:
+def _check_segment(segment: str, at: KeyPath) -> None:
     names = facts().names
     stem = segment.partition(".")[0].rstrip(" ").upper()
     if segment in ("", ".", ".."):
-        raise at.error(
-            f"a segment of the path is {segment!r}", "use names between single slashes, no slash at the ends"
-        )
+        raise at.error(f"invalid path segment {segment!r}", "separate names by single slashes, without one at the ends")
     if not segment.isascii() or not segment.isprintable() or set(segment) & set(names.characters):
         raise at.error(
-            f"{brief(segment)} has a character that a name cannot have",
+            f"invalid character in {brief(segment)}",
             f"use printable ASCII without {names.characters}",
         )
     if segment[-1] in names.endings:
-        raise at.error(f"{brief(segment)} ends in {segment[-1]!r}, which Windows drops", "end it otherwise")
+        raise at.error(f"{brief(segment)} ends in {segment[-1]!r}, which Windows drops", "use another last character")
     if stem in names.devices:
-        raise at.error(f"{brief(segment)} is a device's name on Windows", "choose another")
+        raise at.error(f"{brief(segment)} is a reserved device name on Windows", "use another name")
     if segment.startswith(facts().whiteout):
-        raise at.error(f"{brief(segment)} would be a whiteout", "a base layer has nothing to hide; choose another name")
+        raise at.error(f"{brief(segment)} is a whiteout, and a base layer has nothing to hide", "use another name")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..base.console import Say
 from ..base.errors import GeneratorError
-from ..base.reading import MAX_FILE, NO_FOLLOW, NO_WAIT
+from ..base.reading import MAX_FILE, NotRegularError, open_regular, unreadable
 from ..languages.table import endings
 from . import lock_file, marks
 from .gitignore import ignored, repository
@@ -166,19 +166,24 @@ def _is_searched(name: str) -> bool:
 def _kind(path: str) -> str:
     """Return _COPY for a regular file that says winscratch made it, _TOO_LARGE if it cannot be searched, else ""."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | NO_WAIT | NO_FOLLOW)
+        descriptor = open_regular(path, follow=False)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return ""
             source = path.lower().endswith(_SOURCES)
             found = marks.search(descriptor, status.st_size, source=source)
         finally:
             os.close(descriptor)
+    except NotRegularError:
+        return ""
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOENT, errno.ENXIO}:  # since, it was deleted or replaced by a link
+        if error.errno in {
+            errno.EISDIR,
+            errno.ELOOP,
+            errno.ENOENT,
+            errno.ENXIO,
+        }:
             return ""
-        raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     if found == marks.MARKED:
         return _COPY if status.st_size <= MAX_FILE else _TOO_LARGE
     return _TOO_LARGE if found == marks.TOO_LARGE else ""

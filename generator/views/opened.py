@@ -6,8 +6,6 @@ are read as streams by the reader of images, within its limits; what they unpack
 """
 
 import io
-import os
-import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from sys import getsizeof
 from typing import Final
 
 from ..base.errors import GeneratorError
-from ..base.reading import NO_WAIT
+from ..base.reading import open_regular, unreadable
 from ..hives import structures as s
 from ..imageread import images
 from ..imageread.bounded import BombError, HashingReader, most_unpacked
@@ -144,13 +142,9 @@ def is_hive(data: bytes | Stored) -> bool:
 def regular(path: Path, shown: str) -> io.BufferedReader:
     """Open the regular file at *path*; raise GeneratorError, naming it *shown*."""
     try:
-        file: io.BufferedReader = io.BufferedReader(io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT)), 2 * _HEAD)
-    except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
-        raise GeneratorError(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
-    raise GeneratorError(f"{shown}: not a regular file; name one")
+        return io.BufferedReader(io.FileIO(open_regular(path)), 2 * _HEAD)
+    except (OSError, ValueError) as error:  # ValueError for a name with a NUL
+        raise unreadable(shown, error) from error
 
 
 def open_file(path: Path, shown: str, budget: Budget) -> Layer | HiveFile:

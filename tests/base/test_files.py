@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files are written whole or not at all, and only where they were meant to go; only regular files are read."""
+"""Atomic writes below a folder without following links, and safe reads of untrusted files."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ LIMIT = 1000
 
 @pytest.fixture(params=[True, False], ids=["by descriptor", "by path"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, to be written to as this system can and as one can that opens no folders: Windows."""
+    """An empty folder, written to through descriptors, and by path as on Windows."""
     if not request.param:
         monkeypatch.setattr(files, "_DESCRIPTORS", False)
     folder = tmp_path / "place"
@@ -31,7 +31,7 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_files_and_the_folders_on_their_way_are_made(place: Path) -> None:
+def test_replace_makes_and_removes_folders(place: Path) -> None:
     files.replace({place / "a/b/c": b"1", place / "a/d": b"2", place / "e": b"3"}, below=place)
     assert listing(place) == ["a", "a/b", "a/b/c", "a/d", "e"]
     files.replace({place / "e": b"4"}, remove=[place / "a/b/c", place / "a/gone", place / "gone/f"], below=place)
@@ -39,7 +39,7 @@ def test_files_and_the_folders_on_their_way_are_made(place: Path) -> None:
     assert (place / "e").read_bytes() == b"4"
 
 
-def test_no_name_that_can_be_told_beforehand_is_written_through(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_names_are_unpredictable_and_never_followed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = place / "victim"
     victim.write_bytes(b"mine")
     (place / ".x.winscratch-tmp").symlink_to(victim)
@@ -54,39 +54,39 @@ def test_no_name_that_can_be_told_beforehand_is_written_through(place: Path, mon
 
 
 @pytest.mark.parametrize("link", ["a", "a/b"])
-def test_a_link_on_the_way_is_no_way(link: str, place: Path, tmp_path: Path) -> None:
+def test_replace_refuses_links_in_place_of_folders(link: str, place: Path, tmp_path: Path) -> None:
     (tmp_path / "outside/b").mkdir(parents=True)
     (tmp_path / "outside/b/x").write_bytes(b"mine")
     (place / link).parent.mkdir(exist_ok=True)
     (place / link).symlink_to(tmp_path / "outside" / link.partition("/")[2])
-    pattern = r"/x: cannot be written: a link stands in the place of a folder; nothing was changed$"
+    pattern = r"/x: cannot be written: a link in place of a folder; nothing was changed$"
     with pytest.raises(GeneratorError, match=pattern):
         files.replace({place / "whole": b"", place / "a/b/x": b"new"}, below=place)
-    with pytest.raises(GeneratorError, match="a link stands in the place of a folder"):
+    with pytest.raises(GeneratorError, match="a link in place of a folder"):
         files.replace({}, remove=[place / "a/b/x"], below=place)
     assert (tmp_path / "outside/b/x").read_bytes() == b"mine"
     assert not (place / "whole").exists()
 
 
-def test_a_folder_that_becomes_a_link_while_it_is_written_in_leads_nowhere(
+def test_folder_swapped_for_a_link_during_a_write_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "place/a").mkdir(parents=True)
     (tmp_path / "outside").mkdir()
-    written = files._write_beside
+    real = os.urandom
 
-    def swap(*arguments: object) -> None:
+    def swap(size: int) -> bytes:  # for the temporary name, when the folder is open
         (tmp_path / "place/a").rename(tmp_path / "place/moved")
         (tmp_path / "place/a").symlink_to(tmp_path / "outside")
-        written(*arguments)  # type: ignore[arg-type]
+        return real(size)
 
-    monkeypatch.setattr(files, "_write_beside", swap)
+    monkeypatch.setattr(os, "urandom", swap)
     files.replace({tmp_path / "place/a/x": b"new"}, below=tmp_path / "place")
     assert listing(tmp_path / "outside") == []
     assert (tmp_path / "place/moved/x").read_bytes() == b"new"
 
 
-def test_a_link_or_a_pipe_in_the_place_of_a_file_is_replaced_itself(place: Path) -> None:
+def test_replace_replaces_links_and_pipes_themselves(place: Path) -> None:
     (place / "victim").write_bytes(b"mine")
     (place / "victim").chmod(0o600)
     (place / "link").symlink_to("victim")
@@ -96,12 +96,12 @@ def test_a_link_or_a_pipe_in_the_place_of_a_file_is_replaced_itself(place: Path)
     assert [(place / name).read_bytes() for name in ("link", "pipe")] == [b"1", b"2"]
     assert stat.S_ISREG((place / "link").lstat().st_mode)
     (place / "folder").mkdir()
-    with pytest.raises(GeneratorError, match=r"folder: a directory stands in the place of a file; move it away$"):
+    with pytest.raises(GeneratorError, match=r"folder: a directory in place of a file; hint: move it away$"):
         files.replace({place / "link": b"3", place / "folder": b"4"}, below=place)
     assert (place / "link").read_bytes() == b"1"
 
 
-def test_permissions_stay_and_the_longest_name_can_be_written(place: Path) -> None:
+def test_replace_keeps_permissions_and_takes_longest_name(place: Path) -> None:
     script, longest = place / "x", place / ("x" * 255)
     script.write_bytes(b"")
     script.chmod(0o751)
@@ -110,7 +110,7 @@ def test_permissions_stay_and_the_longest_name_can_be_written(place: Path) -> No
     assert longest.read_bytes() == b"2"
 
 
-def test_what_a_killed_run_left_is_swept_and_nothing_else(place: Path) -> None:
+def test_sweep_removes_only_temporary_files(place: Path) -> None:
     (place / "below").mkdir()
     for name in ("kept", "below/.x.winscratch-tmp", ".0123456789abcdef.winscratch-tmp", ".winscratch-tmp.kept"):
         (place / name).write_bytes(b"")
@@ -146,7 +146,7 @@ MAKE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", MAKE)
-def test_only_regular_files_within_the_limit_are_read(kind: str, tmp_path: Path) -> None:
+def test_read_file_reads_only_regular_files_within_the_limit(kind: str, tmp_path: Path) -> None:
     MAKE[kind](tmp_path / "x")
     with pytest.raises(GeneratorError, match=r"^it: (not a regular file|larger than 1,000 bytes|cannot be read: )"):
         read_file(tmp_path / "x", "it", LIMIT)

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from generator.base.errors import GeneratorError
-from generator.base.toml import Place
+from generator.base.toml import KeyPath
 from generator.bcd import encoding, words
 from generator.bcd.encoding import BcdObject
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 
 GUID = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 BOOTMGR = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
-PLACE = Place("a.toml", "bcd")
+PLACE = KeyPath("a.toml", "bcd")
 
 
 def store(*objects: BcdObject) -> Hive:
@@ -105,7 +105,9 @@ def test_a_name_stands_for_the_number_of_its_kind_of_object(kind: str | int, wor
 @pytest.mark.parametrize(("kind", "word"), [("osloader", "default"), ("bootmgr", "nx"), ("resume", "timeout")])
 def test_a_name_of_another_kind_of_object_is_refused(kind: str, word: str) -> None:
     line = refusal(BcdObject(GUID, kind, {word: 1}))
-    assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; use ")
+    assert line.startswith(
+        f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; hint: use "
+    )
 
 
 @pytest.mark.parametrize("number", ["0x11000001", "0x21000001", "0x31FFFFFF"])
@@ -119,7 +121,7 @@ def test_device_elements_are_refused(number: str) -> None:
 
 @pytest.mark.parametrize("number", ["0x10000001", "0x18000001", "0x1f000001"])
 def test_unknown_formats_are_refused(number: str) -> None:
-    assert f"element format {int(number[3], 16)} is unknown; use" in refusal(BcdObject(GUID, 1, {number: "x"}))
+    assert f"element format {int(number[3], 16)} is unknown; hint: use" in refusal(BcdObject(GUID, 1, {number: "x"}))
 
 
 @pytest.mark.parametrize("word", ["0x1200000", "0x120000001", "12000004", "0X12000004", "0x1200000g", " path"])
@@ -158,20 +160,20 @@ def test_an_item_of_a_list_is_refused_by_its_index() -> None:
 
 def test_an_element_by_name_and_number_is_refused_as_doubled() -> None:
     line = refusal(BcdObject(GUID, "osloader", {"description": "a", "0x12000004": "b"}))
-    assert "elements.0x12000004: element 0x12000004 stands already as 'description'; give each" in line
+    assert "elements.0x12000004: element 0x12000004 stands already as 'description'; hint: give each" in line
 
 
 def test_an_object_by_name_and_guid_is_refused_as_doubled() -> None:
     line = refusal(BcdObject("{bootmgr}", "bootmgr", {}), BcdObject(BOOTMGR.upper(), "bootmgr", {}))
     assert line == (
-        f"a.toml: bcd.objects[1].id: object {BOOTMGR} stands already at bcd.objects[0].id; name each object once"
+        f"a.toml: bcd.objects[1].id: object {BOOTMGR} stands already at bcd.objects[0].id; hint: name each object once"
     )
 
 
 def test_501_objects_are_refused() -> None:
     objects = [BcdObject(f"{{{n:08x}{GUID[9:]}", 1, {}) for n in range(501)]
     assert len(store(*objects[:500])) == 3 + 3 * 500
-    assert refusal(*objects) == "a.toml: bcd.objects: 501 are too many for one key; keep to 500"
+    assert refusal(*objects) == "a.toml: bcd.objects: 501 are too many for one key; hint: keep to 500"
 
 
 def test_every_name_has_a_format_that_can_be_written() -> None:
@@ -193,6 +195,8 @@ def test_every_object_that_has_a_name_has_a_guid() -> None:
 def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
     loader = BcdObject(GUID, "osloader", {})
     manager = BcdObject("{bootmgr}", "bootmgr", {word: GUID})
-    encoding.store([manager, loader], Place("f", "bcd"))
-    with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
-        encoding.store([manager], Place("f", "bcd"))
+    encoding.store([manager, loader], KeyPath("f", "bcd"))
+    with pytest.raises(
+        GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; hint: name one of"
+    ):
+        encoding.store([manager], KeyPath("f", "bcd"))

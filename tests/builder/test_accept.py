@@ -152,7 +152,7 @@ SMUGGLED: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("what", SMUGGLED)
 def test_what_keys_and_values_do_not_show_is_refused_at_its_offset(what: str) -> None:
     data, offset = SMUGGLED[what]
-    assert place(refusal(data)) == (offset, [*structures(STORE), "behind its end"][offset])
+    assert place(refusal(data)) == (offset, [*structures(STORE), "after its end"][offset])
 
 
 def test_a_refusal_names_the_field_of_the_structure() -> None:
@@ -162,10 +162,10 @@ def test_a_refusal_names_the_field_of_the_structure() -> None:
 
 
 def test_a_refusal_says_whether_a_reader_finds_the_keys_and_values_that_were_asked_for() -> None:
-    assert "; the engine's has the keys and values specified; " in refusal(edited((0x1800, b"payload")))
+    assert "; keys and values are as specified; " in refusal(edited((0x1800, b"payload")))
     renamed = (*PLAN[:-1], Key((*PLAN[-1].path[:-1], "other"), PLAN[-1].values))
     assert "; the engine's has other keys and values than specified; " in refusal(STORE, renamed)
-    assert "; the engine's is not sound (offset 0x1c: found: the file type is 1; " in refusal(edited((28, b"\1")))
+    assert "; the engine's hive is damaged: offset 0x1c: found: the file type is 1; " in refusal(edited((28, b"\1")))
 
 
 def test_the_hive_that_was_asked_for_is_accepted() -> None:

@@ -32,7 +32,7 @@ def test_an_unknown_engine_is_one_line(name: str) -> None:
 
 def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINSCRATCH_ENGINE", "lxc")
-    with pytest.raises(EngineError, match=r"^WINSCRATCH_ENGINE: there is no engine 'lxc'; choose one of auto, "):
+    with pytest.raises(EngineError, match=r"^WINSCRATCH_ENGINE: unknown engine 'lxc'; hint: use one of auto, "):
         choose.select(None, ignore)
     native()  # what is asked for goes first
 
@@ -48,7 +48,7 @@ def test_a_bad_timeout_is_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("WINSCRATCH_TIMEOUT", text)
     with pytest.raises(GeneratorError) as failure:
         choose.select("native", ignore)
-    assert message(failure) == f"WINSCRATCH_TIMEOUT is {text!r}; give it whole seconds, from 1 to 999999"
+    assert message(failure) == f"WINSCRATCH_TIMEOUT: invalid number {text!r}; hint: use whole seconds, 1 to 999999"
 
 
 def test_the_timeout_is_for_builds_and_runs(
@@ -103,11 +103,11 @@ def test_where_no_engine_is_hives_are_built_here_and_what_to_install_for_a_witne
         monkeypatch.setattr(sys if attribute == "executable" else native_engine, attribute, "/no/python")
     said: list[str] = []
     assert choose.build_hives(choose.select(None, said.append), HIVES, said.append).keys() == HIVES.keys()
-    assert said == ["engine: builtin (hivex has no part in it)", "building 2 hives"]
+    assert said == ["engine: builtin (without hivex)", "building 2 hives"]
     with pytest.raises(EngineError) as failure:
         choose.select(None, ignore, witness=True)
     line = message(failure)
-    assert line.startswith("no engine here can vouch for hives (docker: there is no program docker on PATH; podman: ")
+    assert line.startswith("--engine: no usable engine (docker: docker not found on PATH; podman: ")
     assert "error setting rlimit type 7: operation not permitted" in line
     assert line.endswith(
         "; install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install python3-hivex"
@@ -133,7 +133,7 @@ def test_docker_without_a_daemon_is_one_line(tmp_path: Path, monkeypatch: pytest
     line = message(failure)
     assert line.startswith("--engine docker: no daemon answers (")
     assert f"{tmp_path}/no.sock" in line
-    assert line.endswith("; install or start docker, or set DOCKER_HOST, or choose another engine")
+    assert line.endswith("; hint: install or start docker, or set DOCKER_HOST, or use another engine")
 
 
 def test_a_daemon_for_windows_containers_is_one_line(stand_in: Callable[[str, str], StandIn]) -> None:

@@ -170,7 +170,7 @@ def test_the_running_container_has_no_rights_to_speak_of(toy: Callable[..., Cont
         if left := containers(tag_of(running)):
             docker("kill", *left)
         thread.join()
-    assert failures == ["engine docker: the container was killed, most likely for want of memory (its limit is 512m)"]
+    assert failures == ["engine docker: the container was killed, most likely out of memory (its limit is 512m)"]
 
     assert re.fullmatch(r"/winscratch-[0-9a-f]{16}", facts["Name"])
     assert facts["Mounts"] == []
@@ -225,9 +225,7 @@ def test_the_image_can_be_built_by_buildkit(
 def test_a_container_out_of_memory_is_told_as_such(toy: Callable[..., ContainerEngine]) -> None:
     with pytest.raises(EngineError) as failure:
         toy(TOYS["eat memory"], memory="32m").run(b"")
-    assert message(failure) == (
-        "engine docker: the container was killed, most likely for want of memory (its limit is 32m)"
-    )
+    assert message(failure) == ("engine docker: the container was killed, most likely out of memory (its limit is 32m)")
 
 
 def test_a_container_past_its_time_is_removed(
@@ -243,7 +241,7 @@ def test_a_container_past_its_time_is_removed(
     clock(monkeypatch, hung)
     with pytest.raises(EngineError) as failure:
         slow.run(b"")
-    assert message(failure) == "docker run did not end within 1 s; WINSCRATCH_TIMEOUT can allow it more"
+    assert message(failure) == "docker run did not end within 1 s; hint: set WINSCRATCH_TIMEOUT to wait longer"
     assert containers(tag_of(slow)) == []
 
 
@@ -333,5 +331,5 @@ def test_the_tag_is_a_hash_of_the_images_inputs(tmp_path: Path) -> None:
 
 
 def test_a_missing_dockerfile_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"/Dockerfile\.hivex: No such file or directory; the image is built from it"):
+    with pytest.raises(EngineError, match=r"/Dockerfile\.hivex: No such file or directory; hint: restore it"):
         container.build_context(tmp_path)

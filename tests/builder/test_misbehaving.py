@@ -23,13 +23,13 @@ from generator.builder.native import NativeEngine
 
 pytestmark = pytest.mark.usefixtures("plain")
 
-UNUSABLE = "engine {name}: the hive builder's answer is unusable: "
+UNUSABLE = "engine {name}: invalid response: "
 MISBEHAVIOUR = {
-    "says nothing": ("", UNUSABLE + "it is empty"),
-    "says half": (saying(json.dumps(response())[:99]), UNUSABLE + "it is not JSON"),
-    "says a list": (saying([]), UNUSABLE + "it is not an object"),
-    "says a wrong digest": (saying(with_hive(sha256="0" * 64)), UNUSABLE + "hives.empty.sha256 is not the digest"),
-    "leaves out a hive": (saying(response(hives={})), UNUSABLE + "hives lacks empty, one key"),
+    "says nothing": ("", UNUSABLE + "empty"),
+    "says half": (saying(json.dumps(response())[:99]), UNUSABLE + "invalid JSON"),
+    "says a list": (saying([]), UNUSABLE + "response: not an object"),
+    "says a wrong digest": (saying(with_hive(sha256="0" * 64)), UNUSABLE + "hives.empty.sha256: wrong digest"),
+    "leaves out a hive": (saying(response(hives={})), UNUSABLE + "hives: missing empty, one key"),
     "adds a hive": (
         saying(response(hives={**response()["hives"], "more": {}})),
         UNUSABLE + "hives has the unknown more",
@@ -41,8 +41,8 @@ MISBEHAVIOUR = {
     ),
     "fails without a word": ("exit 1", "engine {name}: .* ended with status 1 and no message"),
     "says all and fails": (saying(response()) + "\nexit 1", "engine {name}: .* ended with status 1 and no message"),
-    "is killed": ("kill -9 $$", "engine {name}: .* was killed, most likely for want of memory"),
-    "hangs": ("sleep infinity & hang", ".* did not end within 1 s; WINSCRATCH_TIMEOUT can allow it more"),
+    "is killed": ("kill -9 $$", "engine {name}: .* was killed, most likely out of memory"),
+    "hangs": ("sleep infinity & hang", ".* did not end within 1 s; hint: set WINSCRATCH_TIMEOUT to wait longer"),
     "hangs, not reading": ("exec <&-; hang", ".* did not end within 1 s"),
     "hangs, saying no more": ("exec >&- 2>&-; hang", ".* did not end within 1 s"),
     "hangs, undying": ("trap '' TERM INT HUP; hang", ".* did not end within 1 s"),
@@ -105,7 +105,7 @@ def test_a_daemon_that_hangs_in_the_middle_is_given_up(
     with pytest.raises(EngineError, match=r"^docker run did not end within 1 s"):
         ContainerEngine("docker", said.append, run_seconds=1).run(b"")
     (name,) = re.findall(r"--name (\S+)", "\n".join(program.calls))
-    assert said == [f"the container {name} may be left behind; remove it with: docker rm --force {name}"]
+    assert said == [f"container {name}: may be left behind; hint: docker rm --force {name}"]
 
 
 def test_a_container_still_being_created_is_looked_for_again(
@@ -124,7 +124,7 @@ def test_a_podman_that_does_not_stop_its_build_is_killed(
     monkeypatch.setattr(process, "STOP_SECONDS", 0.5)
     program = stand_in("podman", "trap '' USR1; test $1 = build && hang")
     clock(monkeypatch, lambda: program.hung)
-    with pytest.raises(EngineError, match=r"^podman build did not end within 1 s; WINSCRATCH_TIMEOUT can"):
+    with pytest.raises(EngineError, match=r"^podman build did not end within 1 s; hint: set WINSCRATCH_TIMEOUT"):
         ContainerEngine("podman", ignore, build_seconds=1).run(b"")
 
 

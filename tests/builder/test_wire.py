@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("plain")
         (response(hives={"empty": [], "one key": []}), "hives.empty is not an object"),
         (with_hive(more=1), "hives.empty has the unknown more"),
         (with_hive(sha256=1), "hives.empty.sha256 is not a string"),
-        (with_hive(sha256=hashlib.sha256(b"regf").hexdigest().upper()), "hives.empty.sha256 is not the digest"),
+        (with_hive(sha256=hashlib.sha256(b"regf").hexdigest().upper()), "hives.empty.sha256: wrong digest"),
         (with_hive(data=None), "hives.empty.data is not a string"),
         (with_hive(data="cmVnZg"), "hives.empty.data is not base64"),
         (with_hive(data="cmVn\nZg=="), "hives.empty.data is not base64"),
@@ -54,7 +54,7 @@ def test_a_response_of_another_shape_is_refused(document: object, expected: str)
 
 
 def test_a_response_that_is_not_utf8_is_refused() -> None:
-    with pytest.raises(EngineError, match=r"^it is not JSON"):
+    with pytest.raises(EngineError, match=r"^invalid JSON"):
         wire.decode_response(json.dumps(response()).encode("utf-16"), HIVES)
 
 

@@ -139,7 +139,7 @@ def test_the_status_is_0_fresh_1_stale_and_2_wrong_use(door: str, tree: Path) ->
     for words in wrong:
         status, said, notes = run(tree, door, *words)
         assert (status, said, notes.count("\n")) == (2, "", 1), words
-    assert "nosuch: no such layer" in run(tree, door, "layer", "nosuch")[2]
+    assert "nosuch: unknown layer" in run(tree, door, "layer", "nosuch")[2]
     assert "give exactly one of --tar, --blob, --bcd and --info" in run(tree, door, "layer", "scratch")[2]
     (tree / "output/go/go.mod").unlink()
     for words in (("check-stale",), ("check-stale", "--json")):

@@ -57,5 +57,5 @@ def test_a_package_that_lost_a_module_is_told_with_a_fix_that_works(tmp_path: Pa
     code = f"import sys; sys.path.append(sys.argv[1]); {START}"
     command = [str(tree / ".venv/bin/python"), "-I", "-c", code, str(tree), "check-stale", "--full"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    fix = f"remove {tree}/.venv and give the command again by ./invokew"
-    assert (done.returncode, done.stderr) == (EXIT_ERROR, f"error: invoke is not installed; {fix}\n")
+    fix = f"remove {tree}/.venv and run ./invokew again"
+    assert (done.returncode, done.stderr) == (EXIT_ERROR, f"error: invoke: not installed; hint: {fix}\n")

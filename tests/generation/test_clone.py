@@ -222,7 +222,7 @@ def test_without_git_the_index_is_read_and_a_line_says_what_is_not_known(
     (clone / ".git/index").write_bytes(b"DIRC" + bytes(40))
     noted: list[str] = []
     assert pipeline.check(clone, documents, say=silent, note=noted.append, environment={}) == EXIT_OK
-    assert noted == ["git cannot say what a clone would have of this checkout"]
+    assert noted == ["git failed, so files that a clone would lack are not reported"]
 
 
 def test_a_damaged_index_is_read_by_nobody(clone: Path) -> None:

@@ -334,7 +334,7 @@ def test_a_directory_in_the_place_of_an_output_is_named(path: str, stale: Path) 
         with pytest.raises(GeneratorError, match="Is a directory"):
             check(stale)
     else:
-        assert f"stale: {path}: a directory stands in its place" in check(stale)[1]
+        assert f"stale: {path}: a directory in its place" in check(stale)[1]
 
 
 @pytest.mark.parametrize("path", ["output", "output/python", "output/layers"])
@@ -397,7 +397,7 @@ def test_a_lock_held_by_a_dead_process_holds_nobody_up(stale: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
         holder.kill()
-    assert "waiting for another run to end" not in generate(stale)
+    assert "waiting for the lock" not in generate(stale)
     assert check(stale)[0] == 0
 
 

@@ -200,7 +200,7 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
     assert pipeline.generate(tree, documents, say=second.append, note=note) == EXIT_OK
     run.join()
     assert written(first) == modules(*LAYERS, language="go")
-    assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
+    assert noted == [f"waiting for the lock of {tree}, which another run holds"]
     assert second[0] == NOTHING
 
 
@@ -208,9 +208,12 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
 def test_a_lock_that_somebody_keeps_is_given_up(tree: Path, monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
     monkeypatch.setenv("WINSCRATCH_TIMEOUT", seconds)
     noted: list[str] = []
-    with files.lock(tree, silent), pytest.raises(GeneratorError, match="holds its lock for more than 1 s; end that"):
+    with (
+        files.lock(tree, silent),
+        pytest.raises(GeneratorError, match="locked by another run for more than 1 s; hint: end that"),
+    ):
         pipeline.check(tree, documents, say=silent, note=noted.append, environment={})
-    assert noted == [f"waiting for another run to end, which holds the lock of {tree}"]
+    assert noted == [f"waiting for the lock of {tree}, which another run holds"]
 
 
 def test_a_check_beside_a_check_does_not_wait(tree: Path) -> None:
@@ -235,7 +238,7 @@ def test_only_makes_one_layer_and_leaves_the_rest_stale(tree: Path) -> None:
 
 
 def test_only_refuses_a_layer_that_there_is_not(tree: Path) -> None:
-    with pytest.raises(GeneratorError, match="--only no: no such layer; use one of hostprocess, legacy, scratch"):
+    with pytest.raises(GeneratorError, match="--only no: unknown layer; hint: use one of hostprocess, legacy, scratch"):
         generate(tree, only="no")
 
 
@@ -265,7 +268,7 @@ def test_a_dry_run_refuses_a_wrong_specification(tree: Path) -> None:
 
 
 def test_an_engine_that_there_is_not_is_refused_where_none_is_needed(tree: Path) -> None:
-    with pytest.raises(GeneratorError, match=r"^--engine: there is no engine 'foo'"):
+    with pytest.raises(GeneratorError, match=r"^--engine: unknown engine 'foo'"):
         generate(tree, engine="foo")
 
 
@@ -317,7 +320,7 @@ def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
         )
         return done.returncode, done.stdout, done.stderr
 
-    needs = r"error: \w+ is not installed, without which .*; \./invokew installs it\n"
+    needs = r"error: \w+: not installed, so outputs .*; hint: run \./invokew, which installs it\n"
     status, shown, said = run(CI="true")
     assert (status, shown) == (EXIT_ERROR, "")
     assert re.fullmatch(needs, said)

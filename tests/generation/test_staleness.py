@@ -142,7 +142,7 @@ def test_a_template_is_rendered_where_there_is_no_engine_and_no_hivex(tree: Path
     edit(tree / "generator/layers/scratch.toml", '"winscratch"', '"other"')
     done = run()
     assert done.returncode == EXIT_ERROR
-    assert "\nerror: WINSCRATCH_ENGINE docker: there is no program docker on PATH; install or " in done.stderr
+    assert "\nerror: WINSCRATCH_ENGINE docker: docker not found on PATH; hint: install or " in done.stderr
 
 
 @pytest.mark.program
@@ -150,7 +150,10 @@ def test_a_library_that_is_not_installed_is_one_line(tree: Path) -> None:
     (tree / "jinja2.py").write_text("raise ModuleNotFoundError(name='jinja2')")
     (tree / "output/go/go.mod").unlink()
     done = subprocess.run([*PROGRAM, "generate"], cwd=tree, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (EXIT_ERROR, "error: jinja2 is not installed; ./invokew installs it\n")
+    assert (done.returncode, done.stderr) == (
+        EXIT_ERROR,
+        "error: jinja2: not installed; hint: run ./invokew, which installs it\n",
+    )
 
 
 @pytest.mark.usefixtures("no_engine")
@@ -275,9 +278,9 @@ def test_a_directory_in_the_place_of_an_output_is_named_and_left_alone(tree: Pat
     path = "output/c/windows_scratch.h"
     (tree / path).unlink()
     (tree / path).mkdir()
-    assert check(tree) == [f"stale: {path}: a directory stands in its place"]
+    assert check(tree) == [f"stale: {path}: a directory in its place"]
     before = snapshot(tree)
-    with pytest.raises(GeneratorError, match=r"windows_scratch\.h: a directory stands in the place of a file; move it"):
+    with pytest.raises(GeneratorError, match=r"windows_scratch\.h: a directory in place of a file; hint: move it"):
         generate(tree)
     assert snapshot(tree) == before
 
@@ -314,7 +317,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
     assert json.loads(manifest.report(finding, [], True, {})[0])["fix"] is None
     noted: list[str] = []
     generate(tree, note=noted.append)
-    assert "output/notes.txt: not made here; move it out of output/" in noted[-1]
+    assert "output/notes.txt: not generated; hint: move it out of output/" in noted[-1]
     assert stranger.read_text() == "mine"
 
 
@@ -322,7 +325,7 @@ def test_a_stranger_in_output_is_named_and_left_alone(tree: Path) -> None:
 def test_what_a_killed_run_left_half_written_goes(tree: Path) -> None:
     left = tree / f"output/go/.go.mod{TEMPORARY}"
     left.write_text("half")
-    assert check(tree) == [f"stale: output/go/{left.name}: left half written by a run that was killed"]
+    assert check(tree) == [f"stale: output/go/{left.name}: left half written by a killed run"]
     assert generate(tree)[0] == NOTHING
     assert not left.exists()
 
@@ -339,9 +342,9 @@ def test_a_link_in_the_place_of_a_file_or_folder_is_a_finding(tree: Path, path: 
     real = tree.parent / "elsewhere"
     (tree / path).rename(real)
     (tree / path).symlink_to(real)
-    assert f"stale: {path}: a symbolic link; put the file itself here" in check(tree)
+    assert f"stale: {path}: a symlink; hint: replace it with the file itself" in check(tree)
     if not path.startswith("output/"):
-        with pytest.raises(GeneratorError, match=f"^{path}: a symbolic link"):
+        with pytest.raises(GeneratorError, match=f"^{path}: a symlink"):
             generate(tree)
 
 
@@ -372,7 +375,7 @@ def test_a_link_in_the_place_of_an_output_becomes_the_output(tree: Path) -> None
         ("templates/go/__pycache__/module.go.jinja", "a hidden file or folder"),
         (f"templates/go/.x{TEMPORARY}", "a hidden file or folder"),
         (f"output/.x{TEMPORARY}/payload", "a hidden file or folder"),
-        (f"output/go/.x{TEMPORARY}", "left half written by a run that was killed"),
+        (f"output/go/.x{TEMPORARY}", "left half written by a killed run"),
     ],
 )
 def test_what_does_not_belong_there_is_a_finding(tree: Path, path: str, why: str) -> None:
@@ -452,7 +455,7 @@ def test_a_run_never_writes_through_a_link_that_leads_elsewhere(tree: Path) -> N
     (elsewhere / "windows_scratch.py").write_text("mine")
     shutil.rmtree(tree / "output/python")
     (tree / "output/python").symlink_to(elsewhere)
-    with pytest.raises(GeneratorError, match="a link stands in the place of a folder"):
+    with pytest.raises(GeneratorError, match="a link in place of a folder"):
         generate(tree)
     assert [path.name for path in elsewhere.iterdir()] == ["windows_scratch.py"]
     assert (elsewhere / "windows_scratch.py").read_text() == "mine"
@@ -463,7 +466,7 @@ def test_an_output_that_git_ignores_is_a_finding(tree: Path) -> None:
     (tree / "generator/layers/build.toml").write_text(FOURTH)
     subprocess.run([need("git"), "init", "-q", tree], check=True)
     (tree / ".gitignore").write_text("build/\n")
-    assert "stale: output/go/build/build.go: ignored by git, so that no clone has it" in check(tree)
+    assert "stale: output/go/build/build.go: ignored by git, so clones lack it" in check(tree)
     (tree / ".gitignore").write_text("/build/\n")
     assert not [line for line in check(tree) if "ignored" in line]
     (tree / ".gitignore").write_text("manifest.json\nbuild.toml\n")
@@ -476,4 +479,4 @@ def test_a_git_that_cannot_say_what_it_ignores_is_told(tree: Path) -> None:
     (tree / ".git").write_text("gitdir: nowhere\n")
     noted: list[str] = []
     assert pipeline.check(tree, documents, say=silent, note=noted.append, full=True, environment={}) == EXIT_OK
-    assert noted == ["git cannot say what a clone would have of this checkout"]
+    assert noted == ["git failed, so files that a clone would lack are not reported"]

@@ -185,16 +185,16 @@ def test_a_place_that_no_document_can_have_is_told_in_a_line_before_anything_is_
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "link").symlink_to("p.json")
     for wrong, said in (
-        ({"provenance": Path()}, "--provenance: names no file; give it a path"),
-        ({"sbom": tmp_path / "no/s.json"}, "--sbom: .*: its folder does not exist; make it, or name another"),
-        ({"sbom": tmp_path}, "--sbom: .*: is a folder; name a file in it"),
+        ({"provenance": Path()}, "--provenance: the path is empty; hint: name a file"),
+        ({"sbom": tmp_path / "no/s.json"}, "--sbom: .*: its folder does not exist; hint: make it, or name another"),
+        ({"sbom": tmp_path}, "--sbom: .*: not a regular file; hint: name a file"),
         (
             {"provenance": tmp_path / "loop"},
             "--provenance: .*loop: cannot be written: Too many levels of .*",
         ),
         (
             {"provenance": tmp_path / "p.json", "sbom": tmp_path / "link"},
-            "--sbom: .*: is the file of --provenance too; name another",
+            "--sbom: .*: the same file as --provenance; hint: name another",
         ),
     ):
         with pytest.raises(GeneratorError) as caught:
@@ -211,7 +211,7 @@ def test_nothing_is_written_where_the_checkout_keeps_what_it_needs(
     own = shutil.copytree(tree, tmp_path / "own")
     subprocess.run([need("git"), "init", "-q"], cwd=own, check=True)
     before = (own / path).read_bytes() if (own / path).exists() else None
-    with pytest.raises(GeneratorError, match="a file of this checkout; name another"):
+    with pytest.raises(GeneratorError, match="a file of this checkout; hint: name another"):
         audit(own, provenance=own / path)
     assert ((own / path).read_bytes() if (own / path).exists() else None) == before
 
@@ -284,7 +284,7 @@ def test_a_file_of_the_checkout_is_never_written_over(tree: Path, audit: Audit, 
     (own.parent / "link.json").unlink(missing_ok=True)
     (own.parent / "link.json").symlink_to(own / path)
     for target in (own / path, own.parent / "link.json"):
-        with pytest.raises(GeneratorError, match="a file of this checkout; name another"):
+        with pytest.raises(GeneratorError, match="a file of this checkout; hint: name another"):
             audit(own, provenance=target)
     assert (own / path).read_bytes() == before
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of staleness and of generating share: runs on a copy of this checkout, and what they say."""
+"""Run ``generate`` and ``check-stale`` on a copy of this checkout, and collect the printed lines."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
+from generator.base.console import Say
 from generator.base.errors import EXIT_OK, EXIT_STALE
 from generator.generation import manifest, pipeline, unchanged
 from generator.languages.table import committed
@@ -26,13 +27,14 @@ PROGRAM = [sys.executable, "-B", "-m", "invoke"]
 
 
 def silent(_: str) -> None:
-    """Say nothing."""
+    """Discard a line."""
 
 
 def check(tree: Path, *, full: bool = False) -> list[str]:
-    """Return what the staleness check says; its status must go with that."""
+    """Return the findings of the staleness check after checking its exit status and the line on the fix."""
     said: list[str] = []
-    status = pipeline.check(tree, documents, say=said.append, note=silent, full=full, environment={})
+    options = pipeline.CheckOptions(full=full)
+    status = pipeline.check(tree, documents, options, say=said.append, note=silent, environment={})
     assert status == (EXIT_OK if said == FRESH else EXIT_STALE)
     if said == FRESH or all(any(f": {why}" in line for why in manifest.BY_HAND) for line in said):
         return said
@@ -40,21 +42,21 @@ def check(tree: Path, *, full: bool = False) -> list[str]:
     return said[:-1]
 
 
-def generate(tree: Path, **options: Any) -> list[str]:
-    """Run the pipeline on *tree*; return what it said of what it did."""
+def generate(tree: Path, note: Say = silent, **options: Any) -> list[str]:
+    """Run ``generate`` on *tree* with the *options* of GenerateOptions; return the printed lines."""
     said: list[str] = []
-    given: dict[str, Any] = {"note": silent, "engine": BUILDER} | options
-    assert pipeline.generate(tree, documents, say=said.append, **given) == EXIT_OK
+    given = pipeline.GenerateOptions(BUILDER)._replace(**options)
+    assert pipeline.generate(tree, documents, given, say=said.append, note=note) == EXIT_OK
     return said
 
 
 def written(said: list[str]) -> set[str]:
-    """Return the files that *said* tells were written, but the manifest."""
+    """Return the files that *said* reports as written, except the manifest."""
     return {line.removeprefix("wrote ") for line in said if line.startswith("wrote ")} - {unchanged.MANIFEST}
 
 
 def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:
-    """Return content, time and inode of every file of *tree*."""
+    """Return content, mtime and inode of every file of *tree*, by path."""
     return {
         path.relative_to(tree).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
         for path in tree.rglob("*")
@@ -63,26 +65,28 @@ def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:
 
 
 def outputs(tree: Path) -> dict[str, bytes]:
+    """Return the content of every file below output/, by path."""
     return {path: data for path, (data, _, _) in snapshot(tree).items() if path.startswith("output/")}
 
 
 def modules(*layers: str, language: str = "") -> set[str]:
-    """Return the paths of the modules of *layers*, of one *language* or of all."""
+    """Return the paths of the modules of *layers*, of one *language* or all."""
     return {f"output/{row.path}" for row in committed(layers) if row.name in layers and language in {"", row.language}}
 
 
 def everything() -> set[str]:
-    """Return the paths of all outputs but the manifest."""
+    """Return the paths of all outputs except the manifest."""
     modules_of_all = {f"output/{row.path}" for row in committed(LAYERS)}
     return {manifest.blob_path(name) for name in LAYERS} | modules_of_all | shown_documents(*LAYERS)
 
 
 def shown_documents(*layers: str) -> set[str]:
-    """Return the paths of the documents that show *layers*."""
+    """Return the paths of the documents about *layers*."""
     return {unchanged.REPORT, *(unchanged.MAPS if report.SHOWN in layers else ())}
 
 
 def edit(path: Path, old: str, new: str) -> None:
+    """Replace *old*, which must occur, by *new* in a file."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small checkouts for tests that change them: this program, and layers that are quick to make."""
+"""Small checkouts for tests that change them: this program, with layers that are quick to build."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ _IGNORED = shutil.ignore_patterns("__pycache__", ".*", "layers")
 
 
 def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
-    """Return a new checkout below *folder*, its outputs not made yet."""
+    """Make a checkout in *folder*, without outputs, and return it."""
     for name in ("generator", "templates"):
         shutil.copytree(ROOT / name, folder / name, ignore=_IGNORED)
     for name in (".gitignore", "Dockerfile.hivex", "requirements.lock"):
@@ -38,20 +38,21 @@ def small_checkout(folder: Path, layers: dict[str, str] | None = None) -> Path:
 
 
 def generate(root: Path, *, force: bool = False) -> list[str]:
-    """Run the pipeline on *root* ; return what it said."""
+    """Run ``generate`` on *root*; return the printed lines."""
     said: list[str] = []
-    pipeline.generate(root, documents, say=said.append, note=said.append, engine=BUILDER, force=force)
+    options = pipeline.GenerateOptions(BUILDER, force)
+    pipeline.generate(root, documents, options, say=said.append, note=said.append)
     return said
 
 
 def check(root: Path) -> tuple[int, list[str]]:
-    """Return the status of the staleness check and what it said."""
+    """Return the exit status of ``check-stale`` and the printed lines."""
     said: list[str] = []
     return pipeline.check(root, documents, say=said.append, note=said.append, environment={}), said
 
 
 def outputs(root: Path, *, temporary: bool = False) -> dict[str, bytes]:
-    """Return every file below output/ and docs/ by path; if *temporary*, also what a dead run left half-written."""
+    """Return every file below output/ and docs/ by path; if *temporary*, also temporary files of killed runs."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for folder in ("output", "docs")

@@ -60,7 +60,7 @@ def test_a_dockerignore_that_is_no_regular_file_is_refused(
     folder = fill(tmp_path / "in", ["x"])
     KINDS[kind](folder / ".dockerignore")
     line = refused(tmp_path / "out", folder)
-    assert line == f"{folder}/.dockerignore: not a regular file; replace it with one, or remove it"
+    assert line == f"{folder}/.dockerignore: not a regular file; hint: replace it with one, or remove it"
 
 
 def test_a_dockerignore_that_turns_into_something_else_is_refused(

@@ -144,7 +144,7 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
     ("options", "why"),
     [
         ({"to": ()}, "--to"),
-        ({"layer": "nanoserver"}, "nanoserver: no such layer; use one of hostprocess, legacy, scratch"),
+        ({"layer": "nanoserver"}, "nanoserver: unknown layer; hint: use one of hostprocess, legacy, scratch"),
         ({"platform": (AMD64, AMD64)}, "twice"),
         ({"platform": ("linux/amd64",)}, "--platform"),
         ({"expose": ("0",)}, "--expose 0"),

@@ -192,7 +192,7 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
     "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
     "Docker's": (damaged(manifest_json=b'[{"RepoTags":1}]'), "manifest.json"),
 }
-LINKS = {"blobs": ("/tmp", "a link stands in the place of a folder"), "index.json": ("/dev/null", "index.json")}
+LINKS = {"blobs": ("/tmp", "a link in place of a folder"), "index.json": ("/dev/null", "index.json")}
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -248,7 +248,7 @@ def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path, monke
 
     monkeypatch.setattr("os.read", reading)
     line = refused(tmp_path / "out", folder)
-    assert line == f"{folder}/b: changed while the image was made; give the command again when it is still"
+    assert line == f"{folder}/b: changed while the image was made; hint: run again when nothing writes to it"
 
 
 def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from generator.imageread.images import images
 SECRET = b"from outside the source"
 FILES = ["a/b/c/f", "a/b/f", "a/f", "f"]
 NAMES = {"in", "a", "b", "c", "f", ".dockerignore"}
-CHANGED = "changed while the image was made; give the command again when it is still"
+CHANGED = "changed while the image was made; hint: run again when nothing writes to it"
 REAL = {"openat": True, "paths, as on Windows": False}
 
 

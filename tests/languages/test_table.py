@@ -90,11 +90,11 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
         "error: broken: no toy: the language reserves that word; use --package"
     ]
     assert invoke("vendor", "toy", "nano", "x.toy")[1] == [
-        f"error: nano: no such layer; use one of {', '.join([*LAYERS, 'facts'])}"
+        f"error: nano: unknown layer; hint: use one of {', '.join([*LAYERS, 'facts'])}"
     ]
     others = [*LAYERS, *(kind for kind in LANGUAGES["python"].modules if kind != LAYER)]
     assert invoke("vendor", "python", "facts", "x.py")[1] == [
-        f"error: facts: no such layer; use one of {', '.join(others)}"
+        f"error: facts: unknown layer; hint: use one of {', '.join(others)}"
     ]
     for help_text in (invoke("--help", "vendor")[1], generator(toy, "vendor", "--help")[1]):
         shown = " ".join(" ".join(help_text).split())

@@ -270,9 +270,8 @@ def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[
     (blob,) = python.parents[1].glob("lib/*/site-packages/winscratch/output/layers/legacy.tar.gz")
     data = blob.read_bytes()
     blob.write_bytes(data[:-1])
-    error = (
-        "error: output/layers/legacy.tar.gz: missing, or not as output/manifest.json has it; install winscratch anew\n"
-    )
+    problem = "output/layers/legacy.tar.gz: missing or not as output/manifest.json records it"
+    error = f"error: {problem}; hint: reinstall winscratch\n"
     assert winscratch("layer", "legacy", "--tar") == (2, "", error)
     blob.write_bytes(data)
     assert winscratch("layer", "legacy", "--info")[0] == 0

@@ -124,7 +124,7 @@ def test_a_lock_there_is_a_file_in_the_users_cache_that_a_dead_run_leaves_free(p
         with subprocess.Popen(command, env=environment, text=True, **pipes) as second:  # type: ignore[call-overload]
             limits = threading.Timer(60, second.kill)
             limits.start()
-            assert second.stderr.readline() == "waiting for another run to end, which holds the lock of d\n"
+            assert second.stderr.readline() == "waiting for the lock of d, which another run holds\n"
             assert list((place / "d").iterdir()) == []
             first.send_signal(signal.SIGKILL)
             said, notes = second.communicate()

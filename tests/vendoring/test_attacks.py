@@ -270,7 +270,7 @@ def test_a_large_file_that_says_it_is_a_copy_is_reported_beside_others() -> None
             os.truncate(name, size)
     large = "not checked: too large for a copy"
     assert states() == {"x.py": large, "y.py": large, "y": large, "fresh.py": "fresh"}
-    with pytest.raises(GeneratorError, match=r"^x\.py: larger than 67,108,864 bytes, which no such file is$"):
+    with pytest.raises(GeneratorError, match=r"^x\.py: larger than 67,108,864 bytes$"):
         states("x.py")
 
 
@@ -318,7 +318,7 @@ def test_a_folder_that_becomes_a_link_before_the_copy_is_written_leads_nowhere(
         replace(*arguments, **options)
 
     monkeypatch.setattr(files, "replace", swap)
-    with pytest.raises(GeneratorError, match="a link stands in the place of a folder; nothing was changed"):
+    with pytest.raises(GeneratorError, match="a link in place of a folder; nothing was changed"):
         states("tree", update=True)
     assert (outside / "x.py").read_bytes() == before
     assert [path.name for path in outside.iterdir()] == ["x.py"]

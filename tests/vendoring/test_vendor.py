@@ -263,8 +263,8 @@ def test_an_empty_destination_is_refused(place: Path) -> None:
 
 def test_an_unknown_layer_is_refused() -> None:
     names = [*LAYERS, *(kind for kind in LANGUAGES["go"].modules if kind != LAYER)]
-    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(names)}"
-    assert "no such layer" in refused("go", ".", name="../layers/scratch")
+    assert refused("go", ".", name="nano") == f"nano: unknown layer; hint: use one of {', '.join(names)}"
+    assert "unknown layer" in refused("go", ".", name="../layers/scratch")
 
 
 @pytest.mark.parametrize("name", ["base_windows.go", "a_b_arm64.go", "_x.go", ".x.go", "x_linux_test.go"])
@@ -408,7 +408,7 @@ def test_two_runs_wait_for_each_other() -> None:
         timer.cancel()
         still_waits = run.poll() is None
         written = listing("d")
-    assert (said, still_waits, written) == (b"waiting for another run to end, which holds the lock of d\n", True, [])
+    assert (said, still_waits, written) == (b"waiting for the lock of d, which another run holds\n", True, [])
     assert run.communicate() == (b"wrote d/windows_scratch.go\n", b"")
     assert run.returncode == 0
 
