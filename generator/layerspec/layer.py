@@ -20,7 +20,7 @@ from ..base.home import LAYERS
 from ..base.reading import read_file
 from ..base.toml import Place
 from ..bcd import encoding
-from ..bcd.encoding import BcdObject
+from ..bcd.encoding import ObjectSpec
 from ..hives import model, value_data
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names
@@ -128,7 +128,7 @@ def _file(file: _File, place: Place) -> File:
         raise place.at(given[1]).error(f"the file has {given[0]} already", "give at most one of bcd, hive, text, hex")
     content: bytes | Hive = b""
     if file.bcd is not None:
-        content = encoding.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
+        content = encoding.store([ObjectSpec(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
     elif file.hive is not None:
         content = _hive(file.hive, place.at("hive"))
     elif file.text is not None:
