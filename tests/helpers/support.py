@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +17,8 @@ from generator import machine
 from generator.base import process
 from generator.builder import choose, wire
 from generator.machine import debian
+
+from . import counts
 
 # Plain invoke on this checkout, from whatever directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
@@ -40,6 +43,16 @@ def lack(reason: str) -> NoReturn:
     if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def need_package(name: str) -> Any:
+    """Import and return a module of requirements-thorough.lock; without it skip the test, but fail a thorough run."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        if counts.THOROUGH:
+            lack(f"{name} is not installed")
+        pytest.skip("needs requirements-thorough.lock; hint: ./invokew test --thorough")
 
 
 def selected(name: str) -> choose.Engine:

@@ -8,14 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyregf
 import pytest
+from helpers.counts import count
 from helpers.random_hives import committed_hives
-from helpers.support import need, selected
+from helpers.support import need, need_package, selected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from regipy.registry import RegistryHive
-from Registry import Registry
 
 from generator.builder import choose
 from generator.hives import model as hive_types
@@ -70,7 +68,7 @@ def by_regipy(path: Path) -> Found:
         assert len(found) == key.values_count
         return {("" if v.name == "(default)" else v.name, getattr(hive_types, v.value_type), b"") for v in found}
 
-    root = RegistryHive(str(path)).root
+    root = need_package("regipy.registry").RegistryHive(str(path)).root
     return walk(root, lambda key: list(key.iter_subkeys()) if key.subkey_count else [], values)
 
 
@@ -78,11 +76,11 @@ def by_python_registry(path: Path) -> Found:
     def values(key: Any) -> set[tuple[str, int, bytes]]:
         return {("" if v.name() == "(default)" else v.name(), v.value_type(), v.raw_data()) for v in key.values()}
 
-    return walk(Registry.Registry(str(path)).root(), lambda key: key.subkeys(), values)
+    return walk(need_package("Registry.Registry").Registry(str(path)).root(), lambda key: key.subkeys(), values)
 
 
 def by_libregf(path: Path) -> Found:
-    file = pyregf.file()
+    file = need_package("pyregf").file()
     file.open(str(path))
     try:
         return walk(
@@ -182,7 +180,7 @@ def trees(draw: st.DrawFn) -> Hive:
     return tuple(Key(path, values) for path, values in keys.items())
 
 
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count(2, 8), suppress_health_check=list(HealthCheck))
 @given(hives=st.lists(trees(), min_size=5, max_size=8))
 def test_any_hive_is_read_back_as_specified_by_four_readers(
     hives: list[Hive], tmp_path_factory: pytest.TempPathFactory

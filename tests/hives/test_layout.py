@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hives that are laid out here have every byte of those that hivex writes."""
 
-import os
 from itertools import permutations
 
 import pytest
+from helpers.counts import count
 from helpers.random_hives import assert_laid_out_alike, assert_seeds_laid_out_alike, committed_hives
 from helpers.support import selected
 
@@ -13,7 +13,7 @@ from generator.hivebuilder import emptyhive
 from generator.hives.layout import empty_hive, lay_out
 from generator.hives.model import MAX_DATA, MAX_SUBKEYS, REG_BINARY, REG_DWORD, Hive, Key, Value
 
-PLANS = int(os.environ.get("WINSCRATCH_RANDOM_PLANS", "5000"))
+PLANS = count(300, 5_000)
 
 
 @pytest.fixture(params=["native", "docker"])

@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 import pytest
+from helpers.counts import count
 from helpers.damage import live_parts, mutate
 from helpers.hive_maker import SEGMENT, STORE, make, sample, seal
 from helpers.mutations import MUTATIONS
@@ -34,7 +35,7 @@ from generator.hives.reader import Level
 from generator.hives.rules import RULES
 
 LIBRARY = os.environ.get("WINSCRATCH_OFFREG", "")
-DAMAGED = 2000
+DAMAGED = count(300, 2000)
 MINOR_UNKNOWN = 6  # a hive's minor version that offreg 6.2 refuses
 
 

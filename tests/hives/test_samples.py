@@ -10,8 +10,8 @@ import lzma
 import os
 from pathlib import Path
 
-import pyregf
 import pytest
+from helpers.support import need_package
 
 from generator.hives.reader import Level, read
 
@@ -87,7 +87,7 @@ def test_a_sample_is_what_its_makers_say(name: str) -> None:
 def test_a_sample_is_read_in_whole_as_another_reader_does(tmp_path: Path, name: str) -> None:
     reading = read(sample_hive(name), keys=True)
     (tmp_path / "hive").write_bytes(sample_hive(name))
-    file = pyregf.file()
+    file = need_package("pyregf").file()
     file.open(str(tmp_path / "hive"))
     keys, values, stack = 0, 0, [file.get_root_key()]
     while stack:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from helpers import hive_maker as made
+from helpers.counts import count
 from helpers.damage import live_parts, mutate
 from helpers.hive_maker import BASE, BIG, DESCRIPTORS, SAMPLE, SEGMENT, Node, make, sample
 from helpers.random_hives import committed_hives
@@ -174,7 +175,7 @@ def test_every_byte_of_a_damaged_hive_is_told() -> None:
     chance = random.Random(2)  # noqa: S311
     data = bytes(sample().data)
     parts = live_parts(data)
-    for _ in range(300):
+    for _ in range(count(50, 300)):
         assert_all_told(mutate(chance, data, parts))
 
 
