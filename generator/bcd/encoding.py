@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base.errors import brief
 from ..base.toml import Place
-from ..hives import value_data
+from ..hives import value_encoding
 from ..hives.model import MAX_SUBKEYS, REG_DWORD, REG_SZ, Hive, Key, Value
 from .formats import GUID, REGISTRY_TYPES, Format, format_of
 from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
@@ -38,7 +38,7 @@ def store(objects: Sequence[ObjectSpec], place: Place) -> Hive:
         Key(()),
         Key(
             ("Description",),
-            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_data.stored("BCD00000000"))),
+            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_encoding.stored("BCD00000000"))),
         ),
         Key(("Objects",)),
     ]
@@ -76,7 +76,7 @@ def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, An
         seen[number] = word
         form = format_of(number)
         stored = _ENCODERS[form](data, at)
-        value_data.check_size(stored, at)
+        value_encoding.check_size(stored, at)
         keys.append(Key((*path, f"{number:08x}"), (Value("Element", REGISTRY_TYPES[form], stored),)))
     return keys
 
@@ -93,7 +93,7 @@ def _object_type(word: str | int, place: Place) -> int:
                 f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
             )
         return OBJECT_TYPES[word]
-    return value_data.integer(word, place, 32)
+    return value_encoding.integer(word, place, 32)
 
 
 def _element_number(word: str, object_type: int, place: Place) -> int:
@@ -126,7 +126,7 @@ def _guid(word: Any, place: Place) -> str:
 
 def _items(data: Any, place: Place) -> list[tuple[Any, Place]]:
     if not isinstance(data, list) or not data:
-        raise value_data.out_of_place(data, place, "use a list of at least one item")
+        raise value_encoding.out_of_place(data, place, "use a list of at least one item")
     return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
 
 
@@ -135,7 +135,7 @@ def _dword(name: str, number: int) -> Value:
 
 
 def _encode_object(data: Any, place: Place) -> bytes:
-    return value_data.stored(_guid(data, place))
+    return value_encoding.stored(_guid(data, place))
 
 
 def _encode_object_list(data: Any, place: Place) -> bytes:
@@ -143,12 +143,12 @@ def _encode_object_list(data: Any, place: Place) -> bytes:
 
 
 def _encode_integer(data: Any, place: Place) -> bytes:
-    return struct.pack("<Q", value_data.integer(data, place, 64))
+    return struct.pack("<Q", value_encoding.integer(data, place, 64))
 
 
 def _encode_boolean(data: Any, place: Place) -> bytes:
     if not isinstance(data, bool):
-        raise value_data.out_of_place(data, place, "use true or false")
+        raise value_encoding.out_of_place(data, place, "use true or false")
     return bytes([data])
 
 
@@ -157,7 +157,7 @@ def _encode_integer_list(data: Any, place: Place) -> bytes:
 
 
 _ENCODERS: dict[int, Callable[[Any, Place], bytes]] = {
-    Format.STRING: value_data.text,
+    Format.STRING: value_encoding.text,
     Format.OBJECT: _encode_object,
     Format.OBJECT_LIST: _encode_object_list,
     Format.INTEGER: _encode_integer,

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from ..hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value
-from ..hives.value_text import type_name
+from ..hives.value_decoding import type_name
 
 ElementValue = str | int | bool | tuple[str, ...] | tuple[int, ...] | bytes
 
