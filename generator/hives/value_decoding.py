@@ -32,7 +32,7 @@ def type_name(kind: int) -> str:
 
 
 def decode_value(value: Value) -> Decoded:
-    """Return a value's data decoded by its type, texts without their final NUL; the bytes if they do not fit the type."""
+    """Return a value's data decoded by its type, texts without their final NUL; bytes if they do not fit it."""
     data = value.data
     if value.type in _NUMBERS:
         size, order = _NUMBERS[value.type]
