@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Final, NoReturn
 
 from . import structures as s
-from .rules import Finding, HiveError, Level
+from .rules import HiveError, HiveFinding, Level
 
 Buffer = bytes | mmap.mmap
 
@@ -52,7 +52,7 @@ class Walk:
         self.data = data
         self.strict = strict
         self.keep = keep  # return keys and values, not only findings
-        self.findings: list[Finding] = []
+        self.findings: list[HiveFinding] = []
         self.refusals = 0
         self.alike: Counter[str] = Counter()  # number of findings by each rule of level unusual
         self.key_count = self.value_count = 0
@@ -67,7 +67,7 @@ class Walk:
 
     def fault(self, offset: int, rule: str, found: str, allowed: str = "") -> None:
         """Record a broken rule."""
-        finding = Finding(offset, rule, found, allowed)
+        finding = HiveFinding(offset, rule, found, allowed)
         if self.strict:
             raise HiveError(finding)
         if finding.level == Level.UNUSUAL:

@@ -23,10 +23,21 @@ from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
 from .model import Hive, Key, Value, fold_name
-from .rules import Finding, HiveError, Level
+from .rules import HiveError, HiveFinding, Level
 from .spans import Spans
 
-__all__ = ["Finding", "HiveError", "Level", "Node", "Reading", "Visit", "check_hive", "describe", "read", "read_hive"]
+__all__ = [
+    "HiveError",
+    "HiveFinding",
+    "Level",
+    "Node",
+    "Reading",
+    "Visit",
+    "check_hive",
+    "describe",
+    "read",
+    "read_hive",
+]
 
 _MAX_LEVELS: Final = 512
 _SECURITY_AT: Final = s.KEY.offsets["security record"]
@@ -44,7 +55,7 @@ class Reading:
     hive: Hive
     key_count: int
     value_count: int
-    findings: tuple[Finding, ...]
+    findings: tuple[HiveFinding, ...]
     more: Mapping[str, int]
     spans: Spans | None
 
@@ -110,7 +121,7 @@ def read_hive(data: Buffer) -> Hive:
     return tuple(_keys(walk))
 
 
-def check_hive(data: Buffer) -> list[Finding]:
+def check_hive(data: Buffer) -> list[HiveFinding]:
     """Return the findings of a hive; parts that are unreadable because of damage are not checked."""
     return list(read(data).findings)
 

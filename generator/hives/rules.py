@@ -38,7 +38,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HiveFinding:
     """A broken rule: *offset* in bytes from the start of the file, *rule* a name in RULES, what was *found* there.
 
     *allowed* is the valid value for this place; if it is empty, the message has the rule's text.
@@ -65,7 +65,7 @@ class Finding:
 class HiveError(GeneratorError):
     """A hive breaks a rule; *offset* is in bytes from the start of the file, *rule* a name in RULES."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: HiveFinding) -> None:
         super().__init__(finding.message)
         self.offset = finding.offset
         self.rule = finding.rule
