@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BCD words (objects and their elements) to the registry keys and values that store them.
+"""Encode BCD objects and their elements as the registry keys and values of a store.
 
-bcd_words.py has the words and their numbers.
-The two root values are those that bcdedit writes into a new store, as collected by buildpacks/imgutil.
+words.py has the names and their numbers, formats.py the registry types. The two root values are those that bcdedit
+writes into a new store, as collected by buildpacks/imgutil.
 """
 
 import difflib
@@ -14,33 +14,31 @@ from typing import Any
 
 from ..base.errors import brief
 from ..base.toml import KeyPath
-from ..hives import value_data
-from ..hives.model import MAX_SUBKEYS, REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
+from ..hives import value_encoding
+from ..hives.model import MAX_SUBKEYS, REG_DWORD, REG_SZ, Hive, Key, Value
+from .formats import GUID, REGISTRY_TYPES, Format, format_of
 from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
-
-GUID = re.compile(r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}", re.ASCII | re.IGNORECASE)
-FORMAT_DEVICE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class BcdObject:
-    """One object of a store: a GUID or a well-known name, a type, and elements by name or number."""
+class ObjectSpec:
+    """An object to encode: a GUID or a well-known name, a type, and elements by name or number."""
 
     id: str
     type: str | int
     elements: Mapping[str, Any]
 
 
-def store(objects: Sequence[BcdObject], place: KeyPath) -> Hive:
+def store(objects: Sequence[ObjectSpec], place: KeyPath) -> Hive:
     """Return the keys and values of a BCD store that holds *objects*, in their order.
 
-    Raises GeneratorError, with the TOML key path below *place*, for what a store cannot hold.
+    Raises GeneratorError, with the TOML key path below *place*, if a store cannot hold them.
     """
     keys = [
         Key(()),
         Key(
             ("Description",),
-            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_data.stored("BCD00000000"))),
+            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_encoding.stored("BCD00000000"))),
         ),
         Key(("Objects",)),
     ]
@@ -76,14 +74,14 @@ def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, An
         if number in seen:
             raise at.error(f"element 0x{number:08x} stands already as {brief(seen[number])}", "give each element once")
         seen[number] = word
-        kind, encode = _FORMATS[number >> 24 & 0xF]
-        stored = encode(data, at)
-        value_data.check_size(stored, at)
-        keys.append(Key((*path, f"{number:08x}"), (Value("Element", kind, stored),)))
+        form = format_of(number)
+        stored = _ENCODERS[form](data, at)
+        value_encoding.check_size(stored, at)
+        keys.append(Key((*path, f"{number:08x}"), (Value("Element", REGISTRY_TYPES[form], stored),)))
     return keys
 
 
-def _check_count(things: Sequence[BcdObject] | Mapping[str, Any], place: KeyPath) -> None:
+def _check_count(things: Sequence[ObjectSpec] | Mapping[str, Any], place: KeyPath) -> None:
     if len(things) > MAX_SUBKEYS:
         raise place.error(f"{len(things)} are too many for one key", f"keep to {MAX_SUBKEYS}")
 
@@ -95,11 +93,11 @@ def _object_type(word: str | int, place: KeyPath) -> int:
                 f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
             )
         return OBJECT_TYPES[word]
-    return value_data.integer(word, place, 32)
+    return value_encoding.integer(word, place, 32)
 
 
 def _element_number(word: str, object_type: int, place: KeyPath) -> int:
-    names = {name: number for name, number in element_names(object_type).items() if number >> 24 & 0xF in _FORMATS}
+    names = {name: number for name, number in element_names(object_type).items() if format_of(number) in _ENCODERS}
     if word in names:
         return names[word]
     if not re.fullmatch(r"0x[0-9a-fA-F]{8}", word):
@@ -109,10 +107,11 @@ def _element_number(word: str, object_type: int, place: KeyPath) -> int:
             f"use a name listed in generator/bcd/words.py, such as {near}, or a number 0xCFSSSSSS",
         )
     number = int(word, 16)
-    if number >> 24 & 0xF == FORMAT_DEVICE:
+    form = format_of(number)
+    if form == Format.DEVICE:
         raise place.error("device elements are not supported", "use an element of another format, 0xC2… to 0xC7…")
-    if number >> 24 & 0xF not in _FORMATS:
-        raise place.error(f"element format {number >> 24 & 0xF} is unknown", "use a format from 2 to 7, 0xC2… to 0xC7…")
+    if form not in _ENCODERS:
+        raise place.error(f"element format {form} is unknown", "use a format from 2 to 7, 0xC2… to 0xC7…")
     return number
 
 
@@ -127,7 +126,7 @@ def _guid(word: Any, place: KeyPath) -> str:
 
 def _items(data: Any, place: KeyPath) -> list[tuple[Any, KeyPath]]:
     if not isinstance(data, list) or not data:
-        raise value_data.out_of_place(data, place, "use a list of at least one item")
+        raise value_encoding.out_of_place(data, place, "use a list of at least one item")
     return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
 
 
@@ -136,7 +135,7 @@ def _dword(name: str, number: int) -> Value:
 
 
 def _encode_object(data: Any, place: KeyPath) -> bytes:
-    return value_data.stored(_guid(data, place))
+    return value_encoding.stored(_guid(data, place))
 
 
 def _encode_object_list(data: Any, place: KeyPath) -> bytes:
@@ -144,12 +143,12 @@ def _encode_object_list(data: Any, place: KeyPath) -> bytes:
 
 
 def _encode_integer(data: Any, place: KeyPath) -> bytes:
-    return struct.pack("<Q", value_data.integer(data, place, 64))
+    return struct.pack("<Q", value_encoding.integer(data, place, 64))
 
 
 def _encode_boolean(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, bool):
-        raise value_data.out_of_place(data, place, "use true or false")
+        raise value_encoding.out_of_place(data, place, "use true or false")
     return bytes([data])
 
 
@@ -157,12 +156,11 @@ def _encode_integer_list(data: Any, place: KeyPath) -> bytes:
     return b"".join(_encode_integer(item, at) for item, at in _items(data, place))
 
 
-# By the element number's format bits: the value's registry type, and what turns TOML data into the value's.
-_FORMATS: dict[int, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
-    2: (REG_SZ, value_data.text),
-    3: (REG_SZ, _encode_object),
-    4: (REG_MULTI_SZ, _encode_object_list),
-    5: (REG_BINARY, _encode_integer),
-    6: (REG_BINARY, _encode_boolean),
-    7: (REG_BINARY, _encode_integer_list),
+_ENCODERS: dict[int, Callable[[Any, KeyPath], bytes]] = {
+    Format.STRING: value_encoding.text,
+    Format.OBJECT: _encode_object,
+    Format.OBJECT_LIST: _encode_object_list,
+    Format.INTEGER: _encode_integer,
+    Format.BOOLEAN: _encode_boolean,
+    Format.INTEGER_LIST: _encode_integer_list,
 }

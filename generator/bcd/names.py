@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What bcdedit would call the keys and values of a hive."""
 
-from typing import Final
-
 from ..hives.cells import Buffer
 from ..hives.model import Value
 from ..hives.reader import Node, read
 from . import decoding
-
-_STORE_SIZE: Final = 4 << 20  # bytes; a larger hive is not read twice to see whether it is a BCD store
 
 
 class Notes:
@@ -17,7 +13,7 @@ class Notes:
     def __init__(self, data: Buffer) -> None:
         """Look into the hive *data*."""
         store = None
-        if len(data) <= _STORE_SIZE and data.find(b"Objects") >= 0:
+        if len(data) <= decoding.MAX_STORE and data.find(b"Objects") >= 0:
             store = decoding.read_store(read(data, keys=True).hive)
         self._objects = {each.guid: each for each in store or ()}
         self._elements = {

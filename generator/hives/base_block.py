@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The base block: what a hive's file begins with, and how long the bins behind it are."""
+"""Check the base block, the first 4,096 bytes of a hive, and the length of the bins behind it."""
 
 import struct
 from functools import reduce
@@ -9,7 +9,7 @@ from typing import Final
 from . import structures as s
 from .cells import EnoughError, Walk
 
-MAX_LENGTH: Final = s.VOLATILE  # bytes of bins that pointers can lead into
+MAX_LENGTH: Final = s.VOLATILE  # bytes of bins that pointers can address
 _AT: Final = s.BASE_BLOCK.offsets
 _WORDS = struct.Struct("<127I")
 
@@ -21,7 +21,7 @@ def checksum(data: bytes) -> int:
 
 
 def read_base(walk: Walk) -> tuple[int, int]:
-    """Check the base block and return the pointer to the root key, and the one behind what the file holds of bins."""
+    """Check the base block; return the pointers to the root key and to the end of the bins in the file."""
     size = len(walk.data)
     if size < s.BASE + s.PAGE:
         if (begins := walk.data[:4]) != b"regf"[: len(begins)]:
@@ -63,7 +63,7 @@ def read_base(walk: Walk) -> tuple[int, int]:
 
 
 def _read_length(walk: Walk, length: int, held: int) -> int:
-    """Check the bins' *length* by what the file holds; return the pointer behind the last bin that is there."""
+    """Check the bins' *length* against the *held* bytes in the file; return the pointer behind the last whole bin."""
     at = _AT["length of the bins"]
     pages = held // s.PAGE * s.PAGE
     if length % s.PAGE or not 0 < length <= MAX_LENGTH:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all of the reader shares: the file, the map of its cells, who owns which of them, and what was found wrong.
+"""State shared by all parts of the reader: the file, the map of its cells, their owners, and the findings.
 
-The map has one byte for eight bytes of the bins. A cell that is taken is given to one owner: the map then holds what
-kind of structure it is, so that the map is, at no further cost, the record of where each structure of the hive lies.
+The map has one byte for eight bytes of the bins. A cell in use is given to one owner, and its byte in the map becomes
+the kind of its structure. So the map also records, at no further cost, where each structure of the hive lies.
 """
 
 import mmap
@@ -12,19 +12,19 @@ from collections import Counter
 from typing import Final, NoReturn
 
 from . import structures as s
-from .rules import Finding, HiveError, Level
+from .rules import HiveError, HiveFinding, Level
 
 Buffer = bytes | mmap.mmap
 
-MAX_FINDINGS: Final = 100  # of those that make Windows refuse a hive; a hive of rubbish has no end of them
-MAX_ALIKE: Final = 10  # findings by one rule that Windows does not mind; more of them are counted
+MAX_FINDINGS: Final = 100  # by refusing rules; a hive of random bytes would have no end of them
+MAX_ALIKE: Final = 10  # findings by one rule of level unusual that are listed; more are counted
 
 _SIZE = struct.Struct("<i")
 _FREE: Final = s.KINDS.index(s.FREE)
 _USED: Final = s.KINDS.index(s.USED)
 _BIN: Final = s.KINDS.index(s.BIN)
 _FIRST_OWNED: Final = _BIN + 1
-# The rule that a cell breaks which does not hold what its pointer is for.
+# The rule that is broken if the signature of a cell does not fit the pointer to it.
 _SIGNATURE_RULES: Final = {
     s.KEY: "key-signature",
     s.VALUE: "value-signature",
@@ -39,35 +39,35 @@ _BYTES: Final = frozenset({s.DATA, s.SEGMENT_DATA, s.CLASS})
 
 
 class EnoughError(Exception):
-    """The walk cannot go on, or there are findings enough."""
+    """The walk cannot continue, or has reached the maximum of findings."""
 
 
 class Walk:
-    """One reading of one hive: what its parts need to know of each other.
+    """State of one reading of one hive.
 
-    Strict, it raises HiveError at the first finding, else it gathers them.
+    A strict walk raises HiveError at the first finding; others collect the findings.
     """
 
     def __init__(self, data: Buffer, *, strict: bool, keep: bool, owners: bool) -> None:
         self.data = data
         self.strict = strict
-        self.keep = keep  # keys and values are wanted, not only what is wrong with them
-        self.findings: list[Finding] = []
+        self.keep = keep  # return keys and values, not only findings
+        self.findings: list[HiveFinding] = []
         self.refusals = 0
-        self.alike: Counter[str] = Counter()  # findings by each rule that Windows does not mind
+        self.alike: Counter[str] = Counter()  # number of findings by each rule of level unusual
         self.key_count = self.value_count = 0
         self.minor = 0
-        self.length = 0  # of the bins, in bytes, as the base block has it
-        self.known = 0  # the pointer up to which cells could be told
+        self.length = 0  # of the bins, in bytes, by the base block
+        self.known = 0  # the pointer at which the map of cells ends
         self.cells = bytearray()
-        self.owners = array("I") if owners else None  # for each byte of the map, where the pointer to it is
+        self.owners = array("I") if owners else None  # for each byte of the map, the offset of the pointer to it
         self.users: dict[int, int] = {}  # pointer to a security record: number of keys that use it
-        self.descriptors: dict[int, bytes] = {}  # pointer to a security record: what is in it
-        self.whole = True  # no part of the tree had to be skipped
+        self.descriptors: dict[int, bytes] = {}  # pointer to a security record: its descriptor
+        self.whole = True  # no part of the tree was skipped
 
     def fault(self, offset: int, rule: str, found: str, allowed: str = "") -> None:
-        """Take note of a broken rule."""
-        finding = Finding(offset, rule, found, allowed)
+        """Record a broken rule."""
+        finding = HiveFinding(offset, rule, found, allowed)
         if self.strict:
             raise HiveError(finding)
         if finding.level == Level.UNUSUAL:
@@ -80,19 +80,19 @@ class Walk:
             raise EnoughError
 
     def stop(self, offset: int, rule: str, found: str) -> NoReturn:
-        """Take note of a fault behind which nothing can be told."""
+        """Record a broken rule and end the walk."""
         self.fault(offset, rule, found)
         raise EnoughError
 
     def largest(self, rule: str, at: int, known: int, found: int) -> None:
-        """Check one of the fields by which a key knows the largest of what is below it, in bytes."""
+        """Check a key's field for the largest name or data below it, in bytes."""
         if found > known:
             self.fault(at, rule, f"the largest found has {found:,} bytes and the largest known {known:,}")
 
     def take(self, pointer: int, field: int, kind: int) -> tuple[int, int] | None:
-        """Give a cell to its owner; return where its content starts and ends in the file, or None if it has none.
+        """Give a cell to its owner; return the start and end of its content in the file, or None if it is invalid.
 
-        *field* is where in the file the pointer is, *kind* what it should lead to, an index into KINDS.
+        *field* is the offset of the pointer in the file, *kind* the expected structure, an index into KINDS.
         """
         index = pointer >> 3
         if pointer & 7 or index >= len(self.cells) or self.cells[index] != _USED:
@@ -123,16 +123,16 @@ class Walk:
         elif state == _FREE:
             self.fault(field, "pointer-free", f"{named}, a free cell")
         elif self.known <= pointer < self.length:
-            pass  # into what could not be told, which has its own finding
+            pass  # into the part without a map, which has its own finding
         elif pointer & s.VOLATILE and pointer != s.NIL:
             self.fault(field, "pointer-volatile", named)
         else:
             self.fault(field, "pointer-cell", named)
 
     def map_cells(self, end: int) -> None:
-        """Check all bins and map their cells; *end* is the pointer behind what the file holds."""
+        """Check all bins and map their cells; *end* is the pointer behind the last bin in the file."""
         data = self.data
-        self.cells = bytearray(end >> 3)  # costs memory only where there are cells
+        self.cells = bytearray(end >> 3)  # memory is committed only for pages with cells
         start = 0
         while start < end:
             at = s.BASE + start
@@ -161,7 +161,7 @@ class Walk:
             self.owners = array("I", [0]) * len(self.cells)
 
     def _map_bin(self, pointer: int, stop: int, end: int) -> int:
-        """Map the cells from *pointer* up to *stop* and return where that had to end."""
+        """Map the cells from *pointer* up to *stop*; return *stop*, or the pointer to the first invalid cell."""
         data, cells, size_at = self.data, self.cells, _SIZE.unpack_from
         while pointer < stop:
             if pointer >= end:
@@ -180,7 +180,7 @@ class Walk:
         return stop
 
     def leaks(self) -> None:
-        """Find the cells in use that nothing led to."""
+        """Record the cells in use without an owner."""
         at = self.cells.find(_USED)
         while at >= 0:
             self.fault(at * 8 + s.BASE, "cell-leak", "nothing points to this cell in use")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of any registry hive: a line for each finding, and one that says what Windows would make of the hive."""
+"""The command `check-hive`: print a line for each finding in a hive, and a verdict: would Windows load it?"""
 
 import mmap
 import os
@@ -10,10 +10,10 @@ from typing import Final
 from ..base import console
 from ..base.console import Say, json_document
 from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from ..base.file_kinds import HEAD, HIVE, file_kind
 from ..base.reading import open_regular
 from .base_block import MAX_LENGTH
 from .cells import Buffer
-from .kinds import not_a_hive
 from .reader import Reading, read
 from .rules import Level
 from .structures import BASE
@@ -30,8 +30,8 @@ VERDICTS: Final = {
 def load(path: str | Path) -> Buffer:
     """Return the content of the file at *path*, mapped into memory if it is large.
 
-    Raise GeneratorError with the reason if it is no regular file, cannot be read, or is larger than any hive. A file
-    that is cut while it is mapped ends the process, as the system has it.
+    Raise GeneratorError with the reason if it is not a regular file, cannot be read, or is larger than any hive. If a
+    mapped file is truncated meanwhile, the system ends the process.
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
@@ -42,9 +42,9 @@ def load(path: str | Path) -> Buffer:
                 try:
                     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 except (OSError, ValueError):
-                    pass  # not every file system can
+                    pass  # the file system does not support it
             return file.read(BASE + MAX_LENGTH)
-    except (OSError, ValueError) as error:  # of a name with a NUL, a ValueError
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise GeneratorError(getattr(error, "strerror", None) or str(error)) from error
 
 
@@ -56,25 +56,27 @@ def report(
     say: Say = console.say,
     note: Say = console.note,
 ) -> int:
-    """Say what is found in each hive, and what Windows would make of it.
+    """Print the findings and the verdict for each hive in *paths*, or all as one JSON document (*as_json*).
 
-    Return 0, or 1 if Windows would refuse or repair one, or 2 for a file that cannot be read or is known not to be a
-    hive. A hive that needs its log is as good as refused if it comes without (*with_log*), as in an image.
+    Return 0, or 1 if Windows would refuse or repair a hive, or 2 if a file cannot be read or is of another known kind.
+    Without *with_log*, as in an image, a hive that needs its log counts as refused.
     """
     status = EXIT_OK
     records: list[dict[str, object]] = []
     for path in paths:
+        problem = ""
         try:
             data = load(path)
-            said = problem = not_a_hive(data)
+            kind = file_kind(bytes(data[:HEAD]))
+            if kind is not None and kind != HIVE:
+                problem = shown = f"not a hive: {kind.name}; hint: {kind.hive_hint.format(path)}"
         except GeneratorError as error:
-            problem = str(error)
-            said = f"cannot be read: {error}"
+            problem, shown = str(error), f"cannot be read: {error}"
         if problem:
             status = EXIT_ERROR
             records.append({"path": str(path), "good": False, "error": problem})
             if not as_json:
-                note(f"{path}: {said}")
+                note(f"{path}: {shown}")
             continue
         reading = read(data)
         good = reading.level not in ({Level.REFUSED} if with_log else {Level.REFUSED, Level.DIRTY})
@@ -101,6 +103,6 @@ def _record(reading: Reading, size: int) -> dict[str, object]:
 
 
 def findings(reading: Reading) -> dict[str, object]:
-    """Return what is wrong with a hive as a JSON document has it."""
+    """Return the findings of a hive as the values of a JSON document."""
     found = [{"offset": f.offset, "rule": f.rule, "level": f.level, "message": f.message} for f in reading.findings]
     return {"findings": found, "more": dict(reading.more)}

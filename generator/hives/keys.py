@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A key: its record and what that leads to, from its class name to its subkeys."""
+"""Check and read a key: its record, class name, security record, values and subkeys."""
 
 from typing import Final
 
@@ -15,16 +15,16 @@ _CLASS: Final = s.KINDS.index(s.CLASS)
 _SECURITY: Final = s.KINDS.index(s.SECURITY)
 _ROOT_MASK: Final = s.KEY_HIVE_ENTRY | s.KEY_NO_DELETE | s.KEY_COMPRESSED
 _ROOT_FLAGS: Final = {_ROOT_MASK, s.KEY_COMPRESSED}  # of the mask; the second as Windows' offline library writes them
-# Volatile, mount point, what Windows XP's 32-bit programs left, and what is not known.
+# Volatile, mount point, flags of Windows XP's 32-bit programs, and unknown ones.
 _UNUSUAL_FLAGS: Final = 0xFC00 | s.KEY_VOLATILE | s.KEY_HIVE_EXIT
 _ACCESS_BITS: Final = 3
 _TARGET_SIZES: Final = range(6, 0x10000, 2)  # bytes of a link's value
 
 
 def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...], tuple[int, ...], list[Head]]:
-    """Check the key at *at*, *parent* being None for the root; return its values, if wanted, and its subkeys.
+    """Check the key at *at*; return its values, if the walk keeps them, their offsets, and the subkeys' heads.
 
-    Between the two stands where the values' records are.
+    *parent* is the pointer to the parent, None for the root.
     """
     (
         _, flags, _, access, layer, layer_spare, parent_pointer, subkey_count, volatile_count, subkeys_pointer,
@@ -56,7 +56,7 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
 
 
 def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
-    """Check the *flags* of a key, which are at *at*, but not what a symbolic link must have."""
+    """Check the *flags* of a key at *at*; _link() checks symbolic links."""
     broken = {
         "root-flags": root and flags & _ROOT_MASK not in _ROOT_FLAGS,
         "root-symlink": root and flags & s.KEY_SYM_LINK,
@@ -69,7 +69,7 @@ def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
 
 
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
-    """Check the key at *at*, which is a symbolic link, by its number of subkeys and of values and those read."""
+    """Check the symbolic link at *at*: its number of *subkeys*, its *count* of values, and the *values* read."""
     shown = [f"{value.name[:60]!a} of type {value.type}, {len(value.data):,} bytes" for value in values[:3]]
     found = f"a link has {subkeys:,} subkeys and {count:,} values: {'; '.join(shown) or 'none'}"
     if count > 1 or any(not _is_target(value) for value in values):
@@ -79,7 +79,7 @@ def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ..
 
 
 def _is_target(value: Value) -> bool:
-    """Return whether a value can hold what a symbolic link leads to."""
+    """Return whether a value can be the target of a symbolic link."""
     return (value.name, value.type) == ("SymbolicLinkValue", REG_LINK) and len(value.data) in _TARGET_SIZES
 
 
@@ -105,7 +105,7 @@ def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
 
 
 def _use_security(walk: Walk, pointer: int, field: int) -> None:
-    """Count one more key that uses a security record, and check the record when it is met first."""
+    """Count one more key that uses a security record, and check the record at its first use."""
     if pointer not in walk.users:
         walk.users[pointer] = 0
         _read_security(walk, pointer, field)
@@ -113,7 +113,7 @@ def _use_security(walk: Walk, pointer: int, field: int) -> None:
 
 
 def _read_security(walk: Walk, pointer: int, field: int) -> bool:
-    """Take the cell of a security record and check its descriptor; return whether the record can be read."""
+    """Take the cell of a security record and check its descriptor; return False if the record is unreadable."""
     cell = walk.take(pointer, field, _SECURITY)
     if cell is None:
         return False
@@ -136,7 +136,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> bool:
 
 
 def check_ring(walk: Walk) -> None:
-    """Walk the ring of security records and compare it with what keys use; needs a tree read in whole."""
+    """Walk the ring of security records and compare it with the keys' use of them; needs a completely read tree."""
 
     def record(pointer: int) -> tuple[int, int, int]:
         _, _, forward, backward, references, _ = s.SECURITY.unpacker.unpack_from(walk.data, pointer + s.BASE + 4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lists of a key's subkeys: one leaf, or an index root over several."""
+"""Check and read the subkeys list of a key: one leaf, or an index root over several."""
 
 import struct
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ _MAX_NAME: Final = 255  # characters
 
 
 class Head(NamedTuple):
-    """What a parent needs to know of a subkey: where its record is, its name, the length of its class name in bytes."""
+    """The head of a subkey, for its parent: the record's offset, the name, the length of the class name in bytes."""
 
     at: int
     name: str
@@ -29,7 +29,7 @@ class Head(NamedTuple):
 
 
 class _Leaf(NamedTuple):
-    """A leaf of a subkeys list: its kind, where its entries start, how many there are."""
+    """A leaf of a subkeys list: its kind, the offset of its entries and their number."""
 
     kind: s.Structure
     start: int
@@ -37,7 +37,7 @@ class _Leaf(NamedTuple):
 
 
 def read_head(walk: Walk, pointer: int, field: int) -> Head | None:
-    """Take a key's cell and return what its parent needs to know of it; *field* is where the pointer is."""
+    """Take a key's cell and return its head; *field* is the offset of the pointer to it."""
     cell = walk.take(pointer, field, _KEY)
     if cell is None:
         return None
@@ -105,7 +105,7 @@ def read_subkeys(walk: Walk, at: int, count: int, pointer: int, max_name: int, m
 
 
 def _leaves(walk: Walk, pointer: int, field: int) -> tuple[list[_Leaf], bool]:
-    """Take the cells of a subkeys list; return its leaves, and whether that is all of them."""
+    """Take the cells of a subkeys list; return its readable leaves, and whether those are all."""
     found = _leaf(walk, pointer, field)
     if found is None:
         return [], False
@@ -123,7 +123,7 @@ def _leaves(walk: Walk, pointer: int, field: int) -> tuple[list[_Leaf], bool]:
 
 
 def _leaf(walk: Walk, pointer: int, field: int) -> _Leaf | None:
-    """Take the cell of one list record and return what it is."""
+    """Take the cell of one list record and return it as a leaf, or None if it is invalid."""
     cell = walk.take(pointer, field, _SUBKEYS)
     if cell is None:
         return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry hive's content as plain records: what a specification asks for and what a reader finds.
+"""A registry hive's content as plain records, as a specification requests it and as a reader returns it.
 
-A hive is a tuple of keys in which every parent stands before its children and the root, whose path
-is empty, stands first. Flat records, not a tree, because 512 levels would exhaust Python's stack.
+A hive is a tuple of keys: the root, whose path is empty, is first, and each parent comes before its children. The
+records are flat, not nested, because 512 levels would exhaust Python's stack.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ REG_LINK = 6
 REG_MULTI_SZ = 7
 REG_QWORD = 11
 
-# What a hive is kept to, beyond what Windows allows.
+# Limits of this project, stricter than Windows' own.
 MAX_SUBKEYS = 500  # hivex writes one leaf a key, where Windows splits lists that outgrow a page
 MAX_DATA = 16_344  # bytes; longer data needs big-data records, which hivex does not write
 
@@ -48,9 +48,8 @@ EMPTY_HIVE: Hive = (Key(()),)
 def fold_name(name: str) -> str:
     """Return *name* as Windows compares it: upper case, one UTF-16 unit for one.
 
-    A letter whose capital belongs to another letter (the micro sign, the dotless i) is left alone, as
-    Windows' table does. Exact for Latin-1, nearly so beyond: there, each version of Windows and of Unicode
-    knows more pairs of letters.
+    A letter whose capital belongs to another letter (the micro sign, the dotless i) stays, as in Windows' table.
+    Exact for Latin-1 and nearly so for other letters: each version of Windows and of Unicode adds pairs of letters.
     """
     return name.upper() if name.isascii() else "".join(map(_capital, name))
 

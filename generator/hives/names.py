@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names of keys and values: how a hive stores them, and how Windows sorts, hashes and compares them."""
+"""Read the names of keys and values; sort, hash and compare them as Windows does."""
 
 import struct
 
@@ -11,7 +11,7 @@ from .model import fold_name
 def read_name(walk: Walk, kind: str, at: int, length: int, compressed: bool) -> str:
     """Return the name of a key or a value (*kind*), *length* bytes long.
 
-    Windows takes any UTF-16 units for a name, so half of a surrogate pair stays what it is.
+    Windows accepts any UTF-16 units in a name, so half of a surrogate pair is kept.
     """
     raw = walk.data[at : at + length]
     if compressed:
@@ -25,12 +25,12 @@ def read_name(walk: Walk, kind: str, at: int, length: int, compressed: bool) -> 
 
 
 def sort_key(name: str) -> bytes:
-    """Return what Windows sorts *name* by: its UTF-16 units in upper case, big-endian so that bytes compare alike."""
+    """Return Windows' sort key for *name*: its UTF-16 units in upper case, big-endian so that bytes compare alike."""
     return fold_name(name).encode("utf-16-be", "surrogatepass")
 
 
 def name_hash(key: bytes) -> int:
-    """Return the hash that an `lh` entry holds, from the name's sort key."""
+    """Return the hash in an `lh` entry for a name with the sort key *key*."""
     value = 0
     for unit in struct.unpack(f">{len(key) // 2}H", key):
         value = (value * 37 + unit) & 0xFFFFFFFF
@@ -38,7 +38,7 @@ def name_hash(key: bytes) -> int:
 
 
 def name_hint(name: str) -> bytes:
-    """Return what an `lf` entry begins with: the name's first four characters, or one zero if not all are Latin-1."""
+    """Return the hint in an `lf` entry: the name's first four characters, or one zero if not all are Latin-1."""
     try:
         return name[:4].encode("latin-1").ljust(4, b"\0")
     except UnicodeEncodeError:
@@ -46,7 +46,7 @@ def name_hint(name: str) -> bytes:
 
 
 def check_mark(walk: Walk, leaf: s.Structure, at: int, name: str, key: bytes) -> None:
-    """Check what an entry of a hash or fast leaf holds beside its pointer, at *at*; *key* is the name's sort key."""
+    """Check the hash or hint at *at* in an entry of a *leaf*; *key* is the name's sort key."""
     mark = walk.data[at : at + 4]
     if leaf is s.HASH_LEAF:
         right = name_hash(key)

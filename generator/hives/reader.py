@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of registry hives (primary files of the "regf" format): what is in one, is it sound, and what is each byte?
+"""Read and check registry hives, primary files of the "regf" format: keys, values, findings, and spans of bytes.
 
-One walk accounts for every cell of a hive: each is free or used by exactly one owner, security records apart. It asks
-for what Windows' loader and msuhanov's specification ask for, and for the tidiness of a hive that was made, not lived
-in; RULES says which is which. It knows nothing of how hives are built.
+One walk accounts for every cell of a hive: each is free or has exactly one owner, except security records. It checks
+the rules of Windows' loader and of msuhanov's specification, and the tidiness of a newly made hive; RULES has the
+source of each. It shares no code with the layout.
 
 Offsets in findings count bytes from the start of the file; offsets inside a hive, here called pointers, count from the
-first bin, which starts at 0x1000. The walk's parts: base (the base block), cells (bins, cells and their owners), keys,
-lists (of subkeys), values, names.
+first bin, which starts at 0x1000. The walk's parts: base_block, cells (bins, cells and their owners), keys, lists (of
+subkeys), values, names.
 """
 
 import contextlib
@@ -23,10 +23,21 @@ from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
 from .model import Hive, Key, Value, fold_name
-from .rules import Finding, HiveError, Level
+from .rules import HiveError, HiveFinding, Level
 from .spans import Spans
 
-__all__ = ["Finding", "HiveError", "Level", "Node", "Reading", "Visit", "check_hive", "describe", "read", "read_hive"]
+__all__ = [
+    "HiveError",
+    "HiveFinding",
+    "Level",
+    "Node",
+    "Reading",
+    "Visit",
+    "check_hive",
+    "describe",
+    "read",
+    "read_hive",
+]
 
 _MAX_LEVELS: Final = 512
 _SECURITY_AT: Final = s.KEY.offsets["security record"]
@@ -35,31 +46,31 @@ _WRITTEN_AT: Final = s.KEY.offsets["last written"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a hive holds and what is wrong with it.
+    """The content and the findings of a hive.
 
-    *hive* is empty unless keys were asked for, *spans* None unless they were. *more* counts, by rule, findings that
-    Windows does not mind and that are too many to be listed.
+    *hive* is empty unless keys were requested, *spans* None unless spans were. *more* counts, by rule, the findings of
+    level unusual beyond those that are listed.
     """
 
     hive: Hive
     key_count: int
     value_count: int
-    findings: tuple[Finding, ...]
+    findings: tuple[HiveFinding, ...]
     more: Mapping[str, int]
     spans: Spans | None
 
     @property
     def level(self) -> Level | None:
-        """The worst that follows from the findings, or None if there are none."""
+        """The worst level of the findings, or None without findings."""
         found = {finding.level for finding in self.findings}
         return next((level for level in Level if level in found), None)
 
 
 class Node(NamedTuple):
-    """A key as it is met: its path, its values, and where in the file its own record is and those of its values.
+    """A key of a walk: its path and values, the offset in the file of its record and, in *places*, of its values'.
 
-    *descriptor* says who may do what with the key, *written* when it was last changed, in units of 100 ns since 1601.
-    *subkeys* is how many follow, *last* whether the key is the last of its parent's.
+    *descriptor* is its security descriptor, *written* the time of its last change, in units of 100 ns since 1601.
+    *subkeys* is the number of subkeys that follow, *last* whether the key is the last subkey of its parent.
     """
 
     path: tuple[str, ...]
@@ -73,16 +84,16 @@ class Node(NamedTuple):
 
 
 class Visit:
-    """A hive that is read key by key, as far as it can be read, without waiting for its end."""
+    """A lazy reading of a hive, key by key up to its damage."""
 
     def __init__(self, data: Buffer, *, spans: bool = False) -> None:
-        """Begin with *data*; take note of *spans* if asked for."""
+        """Begin to read *data*; record *spans* if requested."""
         self._walk = Walk(data, strict=False, keep=True, owners=spans)
 
     def nodes(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
-        """Yield the keys, each parent before its subkeys, this one time.
+        """Yield the keys, each parent before its subkeys; can be called once.
 
-        With *path*, in any case, go straight to that key: yield it with what is below, after those on the way, and
+        With *path*, in any case, go straight to that key: yield the keys on the way, the key and those below it, and
         read nothing else.
         """
         with contextlib.suppress(EnoughError):
@@ -93,11 +104,11 @@ class Visit:
         return list(self.bounded(path))
 
     def bounded(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
-        """Yield what kept() returns."""
+        """Yield the keys that kept() returns."""
         return _bounded(self._walk, self.nodes(path))
 
     def reading(self) -> Reading:
-        """Return what was found until now, but for the keys themselves."""
+        """Return the result so far, without the keys."""
         walk = self._walk
         more = {rule: count - MAX_ALIKE for rule, count in walk.alike.items() if count > MAX_ALIKE}
         found = Spans(walk) if walk.owners is not None else None
@@ -110,15 +121,15 @@ def read_hive(data: Buffer) -> Hive:
     return tuple(_keys(walk))
 
 
-def check_hive(data: Buffer) -> list[Finding]:
-    """Return what is wrong with a hive, leaving out what cannot be told behind a fault."""
+def check_hive(data: Buffer) -> list[HiveFinding]:
+    """Return the findings of a hive; parts that are unreadable because of damage are not checked."""
     return list(read(data).findings)
 
 
 def read(data: Buffer, *, keys: bool = False, spans: bool = False) -> Reading:
-    """Read a hive as far as it can be read, damaged or not; keep its *keys* and *spans* if asked for.
+    """Read a hive, damaged or not, as far as it is readable; return its *keys* and *spans* if requested.
 
-    Raise GeneratorError if keys are asked for whose paths need far more memory than the hive.
+    Raise GeneratorError if *keys* are requested and their paths need far more memory than the hive.
     """
     walk = Walk(data, strict=False, keep=keys, owners=spans)
     hive: list[Key] = []
@@ -130,7 +141,7 @@ def read(data: Buffer, *, keys: bool = False, spans: bool = False) -> Reading:
 
 
 def describe(data: Buffer, offset: int) -> str:
-    """Return which structure and field of a hive the byte at *offset* of the file belongs to, in words."""
+    """Return the names of the structure and the field of the byte at *offset* in a hive's file."""
     walk = Walk(data, strict=False, keep=False, owners=True)
     with contextlib.suppress(EnoughError):
         deque(_run(walk), 0)
@@ -139,7 +150,7 @@ def describe(data: Buffer, offset: int) -> str:
 
 
 def _keys(walk: Walk) -> Iterator[Key]:
-    """Yield all keys as they are kept, their paths as long as those need not far more memory than the hive."""
+    """Yield all keys as records; raise GeneratorError if the paths need far more memory than the hive."""
     return (Key(node.path, node.values) for node in _bounded(walk, _run(walk)))
 
 
@@ -167,9 +178,9 @@ def _run(walk: Walk, path: tuple[str, ...] = ()) -> Iterator[Node]:
 
 
 def _tree(walk: Walk, root: int, path: tuple[str, ...]) -> Iterator[Node]:
-    """Walk all keys; a stack of our own, for Python's is shallower than a hive."""
+    """Yield all keys; with a stack of our own, because a hive can be deeper than Python's."""
     head = read_head(walk, root, s.BASE_BLOCK.offsets["root key"])
-    # For each key still to be read: where its record is, its parent's pointer, its level, name and being the last.
+    # For each key to be read: the offset of its record, its parent's pointer, its level, its name, whether it is last.
     stack: list[tuple[int, int | None, int, str, bool]] = [(head.at, None, 1, "", True)] if head else []
     here: list[str] = []  # the path of the key that was read last
     while stack:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that a hive is checked by, each with its source and with what follows for a hive that breaks it.
+"""The rules for hives, each with its source and the level of a hive that breaks it.
 
 Sources named in RULES:
   regf       msuhanov/windows-registry-file-format-specification, by section
@@ -21,16 +21,16 @@ from ..base.errors import GeneratorError
 
 
 class Level(StrEnum):
-    """What follows for a hive, or for an image, that breaks a rule."""
+    """The consequence for a hive or an image that breaks a rule."""
 
-    REFUSED = "refused"  # Windows or a client refuses or repairs it, or the bytes mean nothing, or not what is said
-    DIRTY = "dirty"  # a hive is valid with its transaction log, which Windows applies first
-    UNUSUAL = "unusual"  # no source says that Windows minds, but this project would not write it
+    REFUSED = "refused"  # Windows or a client refuses, repairs or misreads it
+    DIRTY = "dirty"  # the hive is valid with its transaction log, which Windows applies first
+    UNUSUAL = "unusual"  # Windows accepts it by all known sources, but probably not as intended
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a sound hive or image keeps to, who says so, and what follows where it does not."""
+    """A rule for hives or images: its text, the level if it is broken, and its source."""
 
     text: str
     level: Level
@@ -38,10 +38,10 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HiveFinding:
     """A broken rule: *offset* in bytes from the start of the file, *rule* a name in RULES, what was *found* there.
 
-    *allowed* is what would be right in this place; without it the rule's own text says so.
+    *allowed* is the valid value for this place; if it is empty, the message has the rule's text.
     """
 
     offset: int
@@ -51,12 +51,12 @@ class Finding:
 
     @property
     def level(self) -> Level:
-        """What follows for the hive."""
+        """The level of the broken rule."""
         return RULES[self.rule].level
 
     @property
     def message(self) -> str:
-        """One line that says where, what was found and what is allowed, by which rule and source."""
+        """One line: the offset, what was found, what is allowed, the rule and its source."""
         rule = RULES[self.rule]
         allowed = self.allowed or rule.text
         return f"offset 0x{self.offset:x}: found: {self.found}; allowed: {allowed} ({self.rule}; {rule.source})"
@@ -65,7 +65,7 @@ class Finding:
 class HiveError(GeneratorError):
     """A hive breaks a rule; *offset* is in bytes from the start of the file, *rule* a name in RULES."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: HiveFinding) -> None:
         super().__init__(finding.message)
         self.offset = finding.offset
         self.rule = finding.rule

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every byte of a hive, told: which structure it belongs to, which field of that, and what the field says.
+"""Assign every byte of a hive to a structure and a field, and decode the fields.
 
-The reader's map of cells already holds where each structure begins and of which kind it is. A span is one structure;
-spans follow each other without gaps from the first byte of the file to the last. What a span's fields are and say is
-worked out from the table of structures when somebody asks.
+The reader's map of cells already holds the start and the kind of each structure. A span is one structure; spans follow
+each other without gaps from the first byte of the file to the last. Fields are decoded from the table of structures on
+demand.
 """
 
 import datetime
@@ -27,7 +27,7 @@ _SHORT: Final = 16  # bytes that a text shows of data
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A structure in the file: where it is, in bytes, and where in the file the pointer is that leads to it, or 0."""
+    """A structure in the file: its offset and length in bytes, and the offset of the pointer to it, or 0."""
 
     offset: int
     length: int
@@ -37,9 +37,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A field of a span: where in the file it is, in bytes, and what it holds, an integer or bytes.
+    """A field of a span: its offset and size in the file in bytes, and its value, an integer or bytes.
 
-    *text* is how to read that; it may hold any character that a hive can.
+    *text* is the value decoded; it may contain any character that a hive can hold.
     """
 
     field: s.Field
@@ -53,7 +53,7 @@ class Spans(Sequence[Span]):
     """The spans of a hive in the order of the file, kept in packed arrays: 9 bytes for each."""
 
     def __init__(self, walk: Walk) -> None:
-        """Take the spans from a walk that has ended and has taken note of owners."""
+        """Take the spans from a finished walk that recorded owners."""
         self._data: Buffer = walk.data
         size, cells = len(walk.data), walk.cells
         held = size if walk.length == 0 else min(size, s.BASE + walk.length)
@@ -87,22 +87,22 @@ class Spans(Sequence[Span]):
         return Span(at, end - at, s.KINDS[self._kinds[index]], self._owners[index])
 
     def at(self, offset: int) -> Span:
-        """Return the span that the byte at *offset* of the file belongs to; raise IndexError if there is none."""
+        """Return the span of the byte at *offset* in the file; raise IndexError if the offset is outside the file."""
         if not 0 <= offset < len(self._data):
             raise IndexError(offset)
         return self[self.index_at(offset)]
 
     def index_at(self, offset: int) -> int:
-        """Return the number of the span that the byte at *offset* of the file belongs to."""
+        """Return the index of the span of the byte at *offset* in the file."""
         return bisect_right(self._offsets, offset) - 1
 
     def locate(self, offset: int) -> tuple[Span, Part]:
-        """Return the span and the field that the byte at *offset* of the file belongs to."""
+        """Return the span and the field of the byte at *offset* in the file."""
         span = self.at(offset)
         return span, next(part for part in self.parts(span) if offset < part.offset + part.size)
 
     def parts(self, span: Span) -> Iterator[Part]:
-        """Yield what *span* consists of, from its first byte to its last, as far as its own fields are inside it."""
+        """Yield the fields of *span* that fit into it, from its first byte to its last, then its unused rest."""
         at, end = span.offset, span.offset + span.length
         for field in self._fields(span):
             size = field.size
@@ -115,10 +115,10 @@ class Spans(Sequence[Span]):
             yield make_part(replace(UNUSED, code=f"{end - at}s"), self._data, at)
 
     def shape(self, span: Span) -> tuple[int, bool, bool]:
-        """Return what the fields of *span* depend on.
+        """Return what determines the fields of *span*.
 
-        That is how often what follows its fields comes, or how many bytes of it; whether data is in place of a pointer
-        to it; and whether a name is in Latin-1.
+        That is the number of entries in its tail, or of bytes; whether the record holds the data in place of a pointer;
+        and whether its name is in Latin-1.
         """
         kind = span.structure
         in_place = kind is s.VALUE and bool((self._number(span, "data size") or 0) & s.INLINE)
@@ -142,7 +142,7 @@ class Spans(Sequence[Span]):
             yield from kind.tail.fields
 
     def _count(self, span: Span, name: str) -> int:
-        """Return what field *name* says of *span*: its own, or that of the next structure above it which has one."""
+        """Return the number in field *name* of *span*, or of the nearest structure above it that has the field."""
         above, entry = span, 0
         while (found := self._number(above, name)) is None:
             if above.owner == 0:
@@ -164,7 +164,7 @@ class Spans(Sequence[Span]):
 
 
 def make_part(field: s.Field, data: Buffer, at: int) -> Part:
-    """Return what *field* holds that begins at byte *at* of *data*."""
+    """Return the decoded *field* at byte *at* of *data*."""
     raw = data[at : at + field.size]
     value: int | bytes = raw
     if not field.code.endswith("s"):
@@ -190,7 +190,7 @@ def _text(field: s.Field, value: int | bytes) -> str:
 
 
 def time_text(ticks: int) -> str:
-    """Return a time that counts units of 100 ns since 1601 as ISO 8601 has it, or nothing where Python cannot."""
+    """Return *ticks* of 100 ns since 1601 as an ISO 8601 time; an empty string for 0 or beyond datetime's range."""
     try:
         return (_SINCE + datetime.timedelta(microseconds=ticks // 10)).isoformat() if ticks else ""
     except OverflowError:

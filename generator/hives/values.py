@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values of a key: a list of pointers, a record for each, and the data of those that are longer than four bytes."""
+"""Check and read the values of a key: a list of pointers, a record for each, and data beyond four bytes."""
 
 import struct
 from typing import Final
@@ -28,9 +28,9 @@ _SIZES: Final = {REG_DWORD: 4, REG_DWORD_BIG_ENDIAN: 4, REG_QWORD: 8}  # bytes
 def read_values(
     walk: Walk, at: int, count: int, pointer: int, max_name: int, max_data: int, keep: bool
 ) -> tuple[tuple[Value, ...], tuple[int, ...]]:
-    """Check the values of the key at *at*; return those that can be told, in order, and where their records are.
+    """Check the values of the key at *at*; return the readable ones in order, and the offsets of their records.
 
-    Return none if not to *keep*.
+    Return empty tuples unless *keep*.
     """
     if count == 0:
         if pointer != s.NIL:
@@ -73,9 +73,9 @@ def read_values(
 
 
 def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes] | None:
-    """Take a value's cells; return where its record is, its name, the bytes of that in UTF-16, type, size and data.
+    """Take a value's cells; return its record's offset, name, the name's bytes in UTF-16, type, size and data.
 
-    Return None if it cannot be told. The data is empty if not to *keep*.
+    Return None if the value is unreadable. The data is empty unless *keep*.
     """
     cell = walk.take(pointer, field, _VALUE)
     if cell is None:
@@ -119,7 +119,7 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
 
 
 def _no_value(walk: Walk, at: int, room: int) -> None:
-    """Say why what is at *at*, in a cell that holds *room* bytes, is no value."""
+    """Record why the cell at *at*, which holds *room* bytes, is not a value."""
     walk.whole = False
     if (begins := walk.data[at : at + 2]) != b"vk":
         walk.fault(at, "value-signature", f"the value begins with {begins!r}")
@@ -128,7 +128,7 @@ def _no_value(walk: Walk, at: int, room: int) -> None:
 
 
 def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
-    """Take the cells of *size* bytes of data of the value at *at*; return it, if to *keep*, or None."""
+    """Take the cells of the data of the value at *at*, *size* bytes; return it, empty unless *keep*, or None."""
     big = size > s.SEGMENT and walk.minor > 3
     cell = walk.take(pointer, at + _DATA_AT, _BIG if big else _DATA)
     if cell is None:
@@ -144,7 +144,7 @@ def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | N
 
 
 def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes | None:
-    """Return *size* bytes of data from the segments of the `db` record at *at*, or None if they cannot be had."""
+    """Return *size* bytes of data from the segments of the `db` record at *at*, or None if they are unreadable."""
     fields, pointer_at = s.BIG_DATA.unpacker, s.BIG_DATA.offsets["segments list"]
     kind, count, pointer = fields.unpack_from(walk.data, at) if end - at >= fields.size else (b"", 0, 0)
     if kind != b"db":

@@ -3,9 +3,11 @@
 
 import posixpath
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from ..base.errors import brief
+from ..bcd import decoding
 from ..hives import reader
 from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
@@ -25,6 +27,7 @@ _BELOW_HIVES: Final = fold(f"{HIVES}/")
 _DELTAS: Final = frozenset(
     fold(f"{HIVES}/{name}_Delta") for name in ("SYSTEM", "SOFTWARE", "SAM", "SECURITY", "DEFAULTUSER")
 )
+_MAX_PROBLEMS: Final = 20  # of a BCD store that are reported
 _MAX_HIVE: Final = 1 << 28  # bytes; SOFTWARE of a whole Windows is a third of it
 
 
@@ -49,8 +52,7 @@ class Base:
             tell("hive-linked", f"it is a link to {brief(entry.target)}")
         elif wanted == path:
             self._seen.add(path)
-            if wrong := _hive(entry.size, read):
-                tell("hive", wrong)
+            _check_hive(entry.size, read, "hive", tell, is_store=path == BCD)
 
     def end(self, tell: Tell) -> None:
         """Tell of what the layer lacks."""
@@ -70,8 +72,8 @@ def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], tell: Te
     if _check_other(folded, entry, tell):
         if entry.kind != FILE:
             tell("hive-delta", f"it is a link to {brief(entry.target)}")
-        elif wrong := _hive(entry.size, read):
-            tell("hive-delta", wrong)
+        else:
+            _check_hive(entry.size, read, "hive-delta", tell)
     elif folded in _ON_TOP and entry.kind != DIRECTORY:
         if entry.kind == HARD_LINK:
             tell("hive-linked", f"it is a link to {brief(entry.target)}")
@@ -88,13 +90,21 @@ def _check_other(folded: str, entry: TarEntry, tell: Tell) -> bool:
     return False
 
 
-def _hive(size: int, read: Callable[[], bytes]) -> str | None:
-    """Return what is wrong with a hive that comes without its log, or None."""
+def _check_hive(size: int, read: Callable[[], bytes], rule: str, tell: Tell, *, is_store: bool = False) -> None:
+    """Check a hive of *size* bytes that comes without its log, by *rule*, and as a BCD store if *is_store*."""
     if size == 0:
-        return "the hive is empty, on which Windows can build nothing (0x3f1)"
+        tell(rule, "the hive is empty, on which Windows can build nothing (0x3f1)")
+        return
     if size > _MAX_HIVE:
-        return f"{size:,} bytes are more than the {_MAX_HIVE:,} that a layer's hive can have"
+        tell(rule, f"{size:,} bytes are more than the {_MAX_HIVE:,} that a layer's hive can have")
+        return
     data = b"".join(iter(read, b""))
-    found = reader.read(data).findings
+    is_store &= size <= decoding.MAX_STORE
+    reading = reader.read(data, keys=is_store)
+    found = reading.findings
     worst = next((each for level in (Level.REFUSED, Level.DIRTY) for each in found if each.level == level), None)
-    return f"the hive is {worst.level}: {worst.message}" if worst else None
+    if worst:
+        tell(rule, f"the hive is {worst.level}: {worst.message}")
+    elif is_store:
+        for problem in islice(decoding.problems(decoding.read_store(reading.hive) or ()), _MAX_PROBLEMS):
+            tell("bcd-type", problem)

@@ -143,6 +143,11 @@ RULES: Final[dict[str, Rule]] = {
         "ociwclayer, cim/common.go",
     ),
     "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
+    "bcd-type": _unusual(
+        "a BCD store's types and elements have the registry types and sizes that Windows reads; it ignores others or "
+        "fails on them",
+        "ReactOS boot/environ/lib/misc/bcd.c",
+    ),
     "base-slash": _refused(
         "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"
     ),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..base.errors import GeneratorError
+from ..base.file_kinds import HEAD
 from ..base.folders import Folders, open_below
 from ..base.reading import open_regular
 from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, TarReader
@@ -144,9 +145,9 @@ class ArchiveStore:
 
 
 def beginning(path: Path) -> bytes:
-    """Return the first 4,096 bytes of a regular file; raises OSError."""
+    """Return the first bytes of a regular file, enough to know its kind; raises OSError."""
     with _open(path) as file:
-        return file.read(4096)
+        return file.read(HEAD)
 
 
 def _open(path: Path) -> io.BufferedReader:

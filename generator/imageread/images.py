@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from ..base.errors import GeneratorError
+from ..base.file_kinds import IMAGE_FORMS, TAR, file_kind
 from ..base.signals import unwinding
-from . import sniff
 from .blobs import ArchiveStore, FolderStore, Store, beginning
 from .documents import DIGEST
 from .found import Fault, Image, Layer, Skip, refuse
@@ -124,8 +124,7 @@ def _check_form(name: str, transport: str, path: str) -> None:
     """Raise GeneratorError for a file in the place of a folder, or for one that is no archive."""
     with contextlib.suppress(OSError):
         start = beginning(Path(path))
-        what, _ = sniff.describe(start)
-        if not transport.endswith("-archive") or (start and what not in {sniff.TAR, sniff.UNKNOWN}):
+        if not transport.endswith("-archive") or file_kind(start) not in {TAR, None}:
             raise _not_an_image(name, path, start)
 
 
@@ -137,10 +136,14 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
             form = next((form for form, file in forms.items() if (Path(path) / file).exists()), "")
             hint = f"hint: {form}{path}" if form else f"give {_FORMS}"
             return GeneratorError(f"{name}: not an image: a folder; {hint}")
-        what, hint = sniff.describe(beginning(Path(path)) if start is None else start)
+        if start is None:
+            start = beginning(Path(path))
     except OSError as error:
         return GeneratorError(f"{name}: cannot be read: {error.strerror}")
-    return GeneratorError(f"{name}: not an image: {what}; hint: {hint.format(path)}")
+    kind = file_kind(start)
+    what = kind.name if kind else "an unknown file" if start else "an empty file"
+    hint = kind.image_hint.format(path) if kind else IMAGE_FORMS
+    return GeneratorError(f"{name}: not an image: {what}; hint: {hint}")
 
 
 def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:

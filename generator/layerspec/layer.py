@@ -20,8 +20,8 @@ from ..base.home import LAYERS
 from ..base.reading import read_file
 from ..base.toml import KeyPath
 from ..bcd import encoding
-from ..bcd.encoding import BcdObject
-from ..hives import model, value_data
+from ..bcd.encoding import ObjectSpec
+from ..hives import model, value_encoding
 from ..hives.model import MAX_SUBKEYS, Hive, Key, Value, fold_name
 from ..languages.table import refused_names
 from .paths import check_paths
@@ -130,7 +130,7 @@ def _file(file: _File, place: KeyPath) -> File:
         )
     content: bytes | Hive = b""
     if file.bcd is not None:
-        content = encoding.store([BcdObject(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
+        content = encoding.store([ObjectSpec(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
     elif file.hive is not None:
         content = _hive(file.hive, place.at("hive"))
     elif file.text is not None:
@@ -190,7 +190,7 @@ def _check_hive(hive: Hive, origins: Mapping[tuple[str, ...], KeyPath]) -> None:
         seen: dict[str, int] = {}
         for index, value in enumerate(key.values):
             spot = at.at(f"values[{index}]")
-            value_data.check_size(value.data, spot.at("data"))
+            value_encoding.check_size(value.data, spot.at("data"))
             folded = fold_name(value.name)
             if folded in seen:
                 raise spot.at("name").error(
@@ -211,7 +211,7 @@ def _value(record: _Value, place: KeyPath) -> Value:
 
 def _hex(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, str):
-        raise value_data.out_of_place(data, place, "use a string of hexadecimal digits")
+        raise value_encoding.out_of_place(data, place, "use a string of hexadecimal digits")
     try:
         return bytes.fromhex(data)
     except ValueError as error:
@@ -222,27 +222,27 @@ def _hex(data: Any, place: KeyPath) -> bytes:
 
 def _texts(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, list):
-        raise value_data.out_of_place(data, place, "use a list of strings")
+        raise value_encoding.out_of_place(data, place, "use a list of strings")
     parts = [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
     for item, at in parts:
         if item == "":
-            raise at.error("an empty string would end the list", "remove it")
-    return b"".join(value_data.text(item, at) for item, at in parts) + b"\0\0"
+            raise at.error("an empty string ends the list early", "leave it out")
+    return b"".join(value_encoding.text(item, at) for item, at in parts) + b"\0\0"
 
 
 def _number(layout: str) -> Callable[[Any, KeyPath], bytes]:
     bits = 8 * struct.calcsize(layout)
 
     def encode(data: Any, place: KeyPath) -> bytes:
-        return struct.pack(layout, value_data.integer(data, place, bits))
+        return struct.pack(layout, value_encoding.integer(data, place, bits))
 
     return encode
 
 
 _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     "REG_NONE": (model.REG_NONE, _hex),
-    "REG_SZ": (model.REG_SZ, value_data.text),
-    "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_data.text),
+    "REG_SZ": (model.REG_SZ, value_encoding.text),
+    "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_encoding.text),
     "REG_BINARY": (model.REG_BINARY, _hex),
     "REG_DWORD": (model.REG_DWORD, _number("<I")),
     "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, _number(">I")),

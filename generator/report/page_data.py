@@ -18,7 +18,7 @@ from ..hives import spans as fields
 from ..hives import structures as s
 from ..hives.model import Value
 from ..hives.reader import Node as Key
-from ..hives.value_text import decoded, type_name
+from ..hives.value_decoding import decode_value, type_name
 from ..imageread import untar
 from ..oci.tar import BLOCK
 from ..views.entry_text import descriptor_text, entry_attributes, entry_descriptor
@@ -173,7 +173,7 @@ def shortened(text: str) -> str:
 
 def value_text(value: Value) -> str:
     """Return type and data of a value in words."""
-    data = decoded(value)
+    data = decode_value(value)
     if isinstance(data, bytes):
         text = data[:MOST_BYTES].hex(" ") + (f" … ({len(data):,} bytes)" if len(data) > MOST_BYTES else "")
     elif isinstance(data, int):

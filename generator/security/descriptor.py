@@ -112,7 +112,7 @@ class Acl:
 
 
 @dataclass(frozen=True, slots=True)
-class Descriptor:
+class SecurityDescriptor:
     """A security descriptor. Two are equal if they say the same, in whatever order their parts are stored.
 
     *order* is that order, by the letters that SDDL has for the parts. *resource_manager* is a byte of the header
@@ -128,7 +128,7 @@ class Descriptor:
     order: str = field(default="OGSD", compare=False)  # the default is that of Windows' conversion from text
 
 
-def from_bytes(data: bytes) -> Descriptor:
+def from_bytes(data: bytes) -> SecurityDescriptor:
     """Return the descriptor that *data* is, from its first byte to its last; raise DescriptorError if it is none."""
 
     def refuse(offset: int, rule: str, message: str) -> None:
@@ -143,7 +143,7 @@ def from_bytes(data: bytes) -> Descriptor:
     return found
 
 
-def to_bytes(descriptor: Descriptor) -> bytes:
+def to_bytes(descriptor: SecurityDescriptor) -> bytes:
     """Return *descriptor* as bytes; raise DescriptorError if its records contradict each other or do not fit."""
     try:
         data = _laid_out(descriptor)
@@ -165,10 +165,10 @@ def check(data: bytes, at: int, size: int, fault: Fault) -> None:
 # Reading: what is told of faults goes to *fault*, which may raise; what can be read is returned.
 
 
-def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> Descriptor:
+def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescriptor:
     if size < _HEADER.size:
         fault(at, "sd-header", f"the descriptor has {size} bytes")
-        return Descriptor()
+        return SecurityDescriptor()
     revision, manager, word, *parts = _HEADER.unpack_from(data, at)
     control, end = Control(word), at + size
     if revision != 1 or not control & Control.SELF_RELATIVE:
@@ -192,7 +192,7 @@ def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> Descriptor:
     if sacl and control & Control.SACL_PRESENT and _inside(at, size, 12, sacl, fault):
         audit = _acl(data, at + sacl, end, fault)
     order = "".join(sorted("OGSD", key=dict(zip("OGSD", parts, strict=True)).__getitem__))
-    return Descriptor(owner_sid, group_sid, access, audit, control, manager, order)
+    return SecurityDescriptor(owner_sid, group_sid, access, audit, control, manager, order)
 
 
 def _inside(at: int, size: int, field_at: int, part: int, fault: Fault) -> bool:
@@ -254,7 +254,7 @@ def _ace(data: bytes, at: int, end: int, fault: Fault) -> Ace | OpaqueAce | None
 # Writing.
 
 
-def _laid_out(descriptor: Descriptor) -> bytes:
+def _laid_out(descriptor: SecurityDescriptor) -> bytes:
     parts = {
         "O": _sid_bytes(descriptor.owner) if descriptor.owner else b"",
         "G": _sid_bytes(descriptor.group) if descriptor.group else b"",

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from . import tables
-from .descriptor import OBJECT, Ace, Acl, Control, Descriptor, OpaqueAce, Sid, ace_bytes
+from .descriptor import OBJECT, Ace, Acl, Control, OpaqueAce, SecurityDescriptor, Sid, ace_bytes
 
 _PART: Final = re.compile(r"([OGDS]):")
 _SID: Final = re.compile(r"S-1-(0x[0-9A-Fa-f]+|[0-9]+)((?:-[0-9]+)+)")
@@ -52,7 +52,7 @@ class SddlError(ValueError):
         self.position = position
 
 
-def from_text(text: str) -> Descriptor:
+def from_text(text: str) -> SecurityDescriptor:
     """Return the descriptor that *text* says; raise SddlError at the first character that makes no sense."""
     sids: dict[str, Sid] = {}
     lists: dict[str, Acl | None] = {}
@@ -70,10 +70,10 @@ def from_text(text: str) -> Descriptor:
         else:
             lists[name], flags, at = _acl(name, text, part.end())
             control |= flags
-    return Descriptor(sids.get("O"), sids.get("G"), lists.get("D"), lists.get("S"), control)
+    return SecurityDescriptor(sids.get("O"), sids.get("G"), lists.get("D"), lists.get("S"), control)
 
 
-def to_text(descriptor: Descriptor) -> str:
+def to_text(descriptor: SecurityDescriptor) -> str:
     """Return *descriptor* as SDDL; raise ValueError if it says what SDDL has no words for.
 
     Windows leaves out what is no access rule: who was put in by default, the resource manager's byte, unused room.

@@ -12,7 +12,7 @@ from ..hives import structures as s
 from ..hives.model import Value
 from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
-from ..hives.value_text import type_name
+from ..hives.value_decoding import type_name
 from ..imageread.untar import FILE, TarEntry
 from ..oci.blob import sha256
 from ..oci.tar import BLOCK

@@ -11,7 +11,7 @@ from ..hives.check import findings
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
-from ..hives.value_text import decoded, type_name
+from ..hives.value_decoding import decode_value, type_name
 from ..imageread.untar import FILE, TarEntry
 from ..oci.blob import sha256
 from . import entry_text
@@ -143,7 +143,7 @@ def _key(node: Node, descriptors: entry_text.Descriptors) -> dict[str, Any]:
 
 
 def _value(value: Value, at: int) -> dict[str, Any]:
-    data = decoded(value)
+    data = decode_value(value)
     return {
         "name": value.name,
         "offset": at,

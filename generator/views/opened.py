@@ -14,6 +14,7 @@ from sys import getsizeof
 from typing import Final
 
 from ..base.errors import GeneratorError
+from ..base.file_kinds import GZIP, HIVE, TAR, ZSTD, file_kind
 from ..base.reading import open_regular, unreadable
 from ..hives import structures as s
 from ..imageread import images
@@ -156,7 +157,8 @@ def open_file(path: Path, shown: str, budget: Budget) -> Layer | HiveFile:
 def open_data(name: str, file: io.BufferedReader, budget: Budget) -> Layer | HiveFile:
     """Return the layer or hive in *file*; raise GeneratorError if it is neither, or cannot be read."""
     try:
-        if is_hive(file.peek(_HEAD)[:_HEAD]):
+        head = file.peek(_HEAD)[:_HEAD]
+        if is_hive(head):
             data = file.read(min(MAX_HIVE, budget.left) + 1)
             budget.spend(name, len(data))
             if len(data) > MAX_HIVE:
@@ -169,6 +171,11 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> Layer | Hiv
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
             raise GeneratorError(f"{name}: a hive that is compressed; give it as it is: gzip -dc {name}")
+        kind = file_kind(head)
+        if kind not in {HIVE, TAR, GZIP, ZSTD, None}:
+            raise GeneratorError(
+                f"{name}: neither a layer nor a hive: {kind.name}; hint: {kind.hive_hint.format(name)}"
+            )
         raise GeneratorError(
             f"{name}: neither a layer, which is a tar, bare or compressed by gzip or zstd, nor a registry hive"
         )

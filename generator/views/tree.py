@@ -11,7 +11,7 @@ from ..hives.check import VERDICTS
 from ..hives.model import Value
 from ..hives.reader import Visit
 from ..hives.rules import Level
-from ..hives.value_text import decoded, type_name
+from ..hives.value_decoding import decode_value, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from . import entry_text
 from .entry_path import Place, absent
@@ -158,7 +158,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
 
 def value_text(value: Value) -> str:
     """Return what a line shows of a value's data."""
-    data = decoded(value)
+    data = decode_value(value)
     if isinstance(data, int):
         return f"0x{data:0{2 * len(value.data)}x} ({data:,})"
     if isinstance(data, bytes):

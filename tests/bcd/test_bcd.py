@@ -8,8 +8,8 @@ import pytest
 
 from generator.base.errors import GeneratorError
 from generator.base.toml import KeyPath
-from generator.bcd import encoding, words
-from generator.bcd.encoding import BcdObject
+from generator.bcd import encoding, formats, words
+from generator.bcd.encoding import ObjectSpec
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Hive, Key, Value
 
 GUID = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
@@ -17,20 +17,20 @@ BOOTMGR = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
 PLACE = KeyPath("a.toml", "bcd")
 
 
-def store(*objects: BcdObject) -> Hive:
+def store(*objects: ObjectSpec) -> Hive:
     return encoding.store(objects, PLACE)
 
 
 def element(word: str, data: Any, kind: str | int = 0x10200003) -> tuple[str, Value]:
     """Return the key name and the value that an element of an object of type *kind* becomes."""
-    *_, key = store(BcdObject(GUID, kind, {word: data}))
+    *_, key = store(ObjectSpec(GUID, kind, {word: data}))
     assert key.path[:-1] == ("Objects", GUID, "Elements")
     (value,) = key.values
     assert value.name == "Element"
     return key.path[-1], value
 
 
-def refusal(*objects: BcdObject) -> str:
+def refusal(*objects: ObjectSpec) -> str:
     with pytest.raises(GeneratorError) as refused:
         store(*objects)
     return str(refused.value)
@@ -42,7 +42,8 @@ def wide(text: str) -> bytes:
 
 def test_the_store_of_the_field_is_the_keys_and_values_of_the_field() -> None:
     found = store(
-        BcdObject(GUID, "osloader", {"description": "winscratch"}), BcdObject("{bootmgr}", "bootmgr", {"default": GUID})
+        ObjectSpec(GUID, "osloader", {"description": "winscratch"}),
+        ObjectSpec("{bootmgr}", "bootmgr", {"default": GUID}),
     )
     assert found == (
         Key(()),
@@ -104,15 +105,13 @@ def test_a_name_stands_for_the_number_of_its_kind_of_object(kind: str | int, wor
 
 @pytest.mark.parametrize(("kind", "word"), [("osloader", "default"), ("bootmgr", "nx"), ("resume", "timeout")])
 def test_a_name_of_another_kind_of_object_is_refused(kind: str, word: str) -> None:
-    line = refusal(BcdObject(GUID, kind, {word: 1}))
-    assert line.startswith(
-        f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; hint: use "
-    )
+    line = refusal(ObjectSpec(GUID, kind, {word: 1}))
+    assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; use ")
 
 
 @pytest.mark.parametrize("number", ["0x11000001", "0x21000001", "0x31FFFFFF"])
 def test_device_elements_are_refused(number: str) -> None:
-    line = refusal(BcdObject(GUID, "osloader", {number: "x"}))
+    line = refusal(ObjectSpec(GUID, "osloader", {number: "x"}))
     assert line == (
         f"a.toml: bcd.objects[0].elements.{number}: device elements are not supported; "
         "use an element of another format, 0xC2… to 0xC7…"
@@ -121,12 +120,12 @@ def test_device_elements_are_refused(number: str) -> None:
 
 @pytest.mark.parametrize("number", ["0x10000001", "0x18000001", "0x1f000001"])
 def test_unknown_formats_are_refused(number: str) -> None:
-    assert f"element format {int(number[3], 16)} is unknown; hint: use" in refusal(BcdObject(GUID, 1, {number: "x"}))
+    assert f"element format {int(number[3], 16)} is unknown; use" in refusal(ObjectSpec(GUID, 1, {number: "x"}))
 
 
 @pytest.mark.parametrize("word", ["0x1200000", "0x120000001", "12000004", "0X12000004", "0x1200000g", " path"])
 def test_a_number_is_eight_digits_after_0x(word: str) -> None:
-    assert "is not an element of this object" in refusal(BcdObject(GUID, 1, {word: "x"}))
+    assert "is not an element of this object" in refusal(ObjectSpec(GUID, 1, {word: "x"}))
 
 
 @pytest.mark.parametrize(
@@ -148,30 +147,30 @@ def test_a_number_is_eight_digits_after_0x(word: str) -> None:
     ],
 )
 def test_data_of_another_format_is_refused(word: str, data: Any, mend: str) -> None:
-    line = refusal(BcdObject(GUID, "osloader", {word: data}))
+    line = refusal(ObjectSpec(GUID, "osloader", {word: data}))
     assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: ")
     assert f"; {mend}" in line
 
 
 def test_an_item_of_a_list_is_refused_by_its_index() -> None:
-    assert ".0x14000001[1]: 'x' is not" in refusal(BcdObject(GUID, 1, {"0x14000001": [GUID, "x"]}))
-    assert ".0x17000001[0]: -1 is out" in refusal(BcdObject(GUID, 1, {"0x17000001": [-1]}))
+    assert ".0x14000001[1]: 'x' is not" in refusal(ObjectSpec(GUID, 1, {"0x14000001": [GUID, "x"]}))
+    assert ".0x17000001[0]: -1 is out" in refusal(ObjectSpec(GUID, 1, {"0x17000001": [-1]}))
 
 
 def test_an_element_by_name_and_number_is_refused_as_doubled() -> None:
-    line = refusal(BcdObject(GUID, "osloader", {"description": "a", "0x12000004": "b"}))
-    assert "elements.0x12000004: element 0x12000004 stands already as 'description'; hint: give each" in line
+    line = refusal(ObjectSpec(GUID, "osloader", {"description": "a", "0x12000004": "b"}))
+    assert "elements.0x12000004: element 0x12000004 stands already as 'description'; give each" in line
 
 
 def test_an_object_by_name_and_guid_is_refused_as_doubled() -> None:
-    line = refusal(BcdObject("{bootmgr}", "bootmgr", {}), BcdObject(BOOTMGR.upper(), "bootmgr", {}))
+    line = refusal(ObjectSpec("{bootmgr}", "bootmgr", {}), ObjectSpec(BOOTMGR.upper(), "bootmgr", {}))
     assert line == (
         f"a.toml: bcd.objects[1].id: object {BOOTMGR} stands already at bcd.objects[0].id; hint: name each object once"
     )
 
 
 def test_501_objects_are_refused() -> None:
-    objects = [BcdObject(f"{{{n:08x}{GUID[9:]}", 1, {}) for n in range(501)]
+    objects = [ObjectSpec(f"{{{n:08x}{GUID[9:]}", 1, {}) for n in range(501)]
     assert len(store(*objects[:500])) == 3 + 3 * 500
     assert refusal(*objects) == "a.toml: bcd.objects: 501 are too many for one key; hint: keep to 500"
 
@@ -179,24 +178,22 @@ def test_501_objects_are_refused() -> None:
 def test_every_name_has_a_format_that_can_be_written() -> None:
     tables = [words.LIBRARY_ELEMENTS, *words.ELEMENTS_BY_OBJECT.values()]
     forms = {number >> 24 & 0xF for table in tables for number in table.values()}
-    assert forms - {encoding.FORMAT_DEVICE} == {2, 3, 4, 5, 6, 7}
+    assert forms - {formats.Format.DEVICE} == {2, 3, 4, 5, 6, 7}
 
 
 def test_a_device_has_a_name_for_readers_and_cannot_be_written() -> None:
     assert words.element_names(words.OS_LOADER)["osdevice"] == 0x21000001
-    assert "'osdevice' is not an element of this object" in refusal(BcdObject(GUID, "osloader", {"osdevice": "boot"}))
+    assert "'osdevice' is not an element of this object" in refusal(ObjectSpec(GUID, "osloader", {"osdevice": "boot"}))
 
 
 def test_every_object_that_has_a_name_has_a_guid() -> None:
-    assert all(encoding.GUID.fullmatch(guid) and guid == guid.lower() for guid in words.WELL_KNOWN_OBJECTS.values())
+    assert all(formats.GUID.fullmatch(guid) and guid == guid.lower() for guid in words.WELL_KNOWN_OBJECTS.values())
 
 
 @pytest.mark.parametrize("word", ["default", "0x23000003"])
 def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
-    loader = BcdObject(GUID, "osloader", {})
-    manager = BcdObject("{bootmgr}", "bootmgr", {word: GUID})
+    loader = ObjectSpec(GUID, "osloader", {})
+    manager = ObjectSpec("{bootmgr}", "bootmgr", {word: GUID})
     encoding.store([manager, loader], KeyPath("f", "bcd"))
-    with pytest.raises(
-        GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; hint: name one of"
-    ):
+    with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
         encoding.store([manager], KeyPath("f", "bcd"))

@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from generator.security.descriptor import OBJECT, Ace, Acl, Control, Descriptor, Sid
+from generator.security.descriptor import OBJECT, Ace, Acl, Control, SecurityDescriptor, Sid
 from generator.security.tables import KINDS, SIDS
 
 _LIST_FLAGS = {"D": (0x1000, 0x0100, 0x0400), "S": (0x2000, 0x0200, 0x0800)}  # protected, to be inherited, inherited
@@ -63,7 +63,7 @@ class Choice(NamedTuple):
 ANY = Choice()
 
 
-def random_descriptor(random: Random, choice: Choice = ANY) -> Descriptor:
+def random_descriptor(random: Random, choice: Choice = ANY) -> SecurityDescriptor:
     """Return a descriptor that SDDL can say."""
     control = Control.SELF_RELATIVE
     lists: dict[str, Acl | None] = {"D": None, "S": None}
@@ -72,7 +72,7 @@ def random_descriptor(random: Random, choice: Choice = ANY) -> Descriptor:
             lists[name] = _acl(random, list(choice.kinds[name].values()), choice)
             control |= present | sum(flag for flag in _LIST_FLAGS[name] if random.random() < 0.3)
     owner, group = (_sid(random, choice) if random.random() < 0.9 else None for _ in "OG")
-    return Descriptor(owner, group, lists["D"], lists["S"], control)
+    return SecurityDescriptor(owner, group, lists["D"], lists["S"], control)
 
 
 def _acl(random: Random, kinds: list[int], choice: Choice) -> Acl:

@@ -6,9 +6,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from generator.hives.model import REG_BINARY, REG_LINK, REG_NONE, REG_SZ, Value
+from generator.hives.model import REG_NONE, REG_SZ, Value
 
-from .hive_maker import BASE, BIG, DESCRIPTORS, NIL, SEGMENT, Made, Node, chain, lone, make, sample
+from .hive_changes import (
+    big_data_in_one_cell,
+    cut_segment,
+    empty_leaf,
+    exchange_data_and_security,
+    lengthen_class,
+    link_of,
+    long_segments_list,
+    nested_roots,
+    oversize_key,
+    poke_second_bin,
+    redirect,
+    shorten_entry,
+    swap,
+    tiny_key,
+    tiny_value,
+    two_pairs,
+    two_rings,
+    with_checksum,
+)
+from .hive_maker import BASE, BIG, DESCRIPTORS, NIL, Made, Node, chain, lone, make, sample
 
 
 @dataclass(frozen=True)
@@ -45,138 +65,14 @@ def _made(rule: str, what: str, base: Callable[[], Made]) -> Mutation:
     return Mutation(rule, what, lambda: base().seal())
 
 
-def _swap(made: Made, label: str, first: int, second: int, size: int) -> None:
-    start = made.at[label]
-    data = made.data
-    one = data[start + first : start + first + size]
-    data[start + first : start + first + size] = data[start + second : start + second + size]
-    data[start + second : start + second + size] = one
-
-
-def _second_bin(made: Made, offset: int, form: str, number: Any) -> None:
-    made.poke("", BASE + made.peek("", BASE + 8, "<I") + offset, form, number)
-
-
-def _point(made: Made, label: str, offset: int, to: str) -> None:
-    made.poke(label, offset, "<I", made.pointer(to))
-
-
-def _resize(made: Made, label: str, size: int) -> None:
-    """Say that big data has *size* bytes, and that the key knows."""
-    made.poke(f"value {label}", 4, "<I", size)
-    made.poke(f"key {label.rpartition(chr(92))[0]}", 64, "<I", size)
-
-
-def _long_class(made: Made) -> None:
-    made.poke("key Classy", 74, "<H", 30)
-    made.poke("key ", 56, "<I", 30)
-
-
-def _data_for_security(made: Made) -> None:
-    """Exchange the pointers to data and to a security record."""
-    data, security = made.pointer("data Alpha\\Text"), made.pointer("sk 1")
-    made.poke("key Alpha", 44, "<I", data)
-    made.poke("value Alpha\\Text", 8, "<I", security)
-
-
-def _cut_segment(made: Made, number: int) -> None:
-    """Make the cell of a data segment as small as a cell that is too small can be close to it."""
-    label = f"segment Alpha\\Big {number}"
-    size = -made.peek(label, -4, "<i")
-    made.poke(label, -4, "<i", 8 - size)
-    made.poke(label, size - 12, "<i", 8)  # a free cell
-
-
-def _big_list(made: Made) -> None:
-    _resize(made, "Alpha\\Big", 9 * SEGMENT)
-    made.poke("big Alpha\\Big", 2, "<H", 9)
-
-
-def _oversize() -> Made:
-    """Make a hive with a key in a cell that is larger than a key can be."""
-    made = lone(Node("x" * 255), leaf="li")
-    free = made.at["free"] - 4
-    at = made.at["key " + "x" * 255] - 4
-    size = made.peek("", free, "<i")
-    # The key's cell moves to the start of the free cell and takes 1,128 bytes of it.
-    made.data[free : free + 340] = made.data[at : at + 340]
-    made.poke("", free, "<i", -1128)
-    made.poke("", free + 1128, "<i", size - 1128)
-    made.poke("", at, "<i", -made.peek("", at, "<i"))
-    made.poke("list ", 4, "<I", free - BASE)
-    return made
-
-
-def _two_rings() -> Made:
-    made = make(Node("root", subkeys=(Node("a", security=1),)), descriptors=DESCRIPTORS[:2])
-    for label in ("sk 0", "sk 1"):
-        made.poke(label, 4, "<II", made.pointer(label), made.pointer(label))
-    return made
-
-
-def _nested() -> Made:
-    made = sample()
-    made.poke("list alphabet 0", 0, "<2s", b"ri")
-    return made
-
-
-def _empty_leaf() -> Made:
-    """Make a hive with an ri list whose second leaf has no entries."""
-    made = lone(Node("a"), Node("b"), Node("c"), Node("d"), leaf="ri")
-    made.poke("list  1", 2, "<H", 0)
-    made.poke("key ", 20, "<I", 2)
-    for label in ("key c", "key d"):
-        made.poke(label, -4, "<i", 88)
-    made.poke("sk 0", 12, "<I", 3)
-    return made
-
-
-def _checksum(offset: int) -> bytes:
-    """Return the sample with its checksum 0, or changed by *offset*."""
-    made = sample()
-    made.poke("", 508, "<I", (made.peek("", 508, "<I") + offset) if offset else 0)
-    return bytes(made.data)
-
-
-def _plain_big() -> Made:
-    """Make a hive of minor version 3, where all data is in one cell, and say that it is of version 5."""
-    made = make(Node("root", values=(Value("big", REG_BINARY, bytes(SEGMENT + 1)),)), minor=3)
-    made.poke("", 24, "<I", 5)
-    return made
-
-
-def _short_entry(made: Made) -> None:
-    made.poke("sk 2", 120, "<H", 1)  # the SACL has but one entry
-    made.poke("sk 2", 126, "<H", 8)
-
-
-def _link_of(size: int) -> Made:
-    return lone(Node("Link", values=(Value("SymbolicLinkValue", REG_LINK, b"\\" * size),), flags=0x10))
-
-
-def _tiny_key(made: Made) -> None:
-    _point(made, "list ", 4, "data Alpha\\Text")
-    made.poke("data Alpha\\Text", 0, "<2s", b"nk")
-
-
-def _tiny_value(made: Made) -> None:
-    _point(made, "values index\\b", 0, "data index\\b\\Long")
-    made.poke("data index\\b\\Long", 0, "<2s", b"vk")
-
-
-def _pair() -> Made:
-    """Make a hive of a root with two keys, each of which has one below it, in lists without hashes."""
-    return lone(*(Node(name, subkeys=(Node("x"),), leaf="li") for name in "ab"))
-
-
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("file-size", "an empty file", lambda: b""),
     Mutation("file-size", "a base block alone", lambda: bytes(sample().data[:BASE])),
     Mutation("file-size", "half a page of bins", lambda: bytes(lone().data[:6144])),
     _poke("base-signature", "no regf", "", 0, "<4s", b"REGF"),
     Mutation("base-signature", "a small file of another kind", lambda: b"[a]\n"),
-    Mutation("base-checksum", "a checksum off by one", lambda: _checksum(1)),
-    Mutation("base-checksum", "a checksum of 0", lambda: _checksum(0)),
+    Mutation("base-checksum", "a checksum off by one", lambda: with_checksum(1)),
+    Mutation("base-checksum", "a checksum of 0", lambda: with_checksum(0)),
     _poke("base-sequence", "an unfinished write", "", 4, "<I", 8),
     _poke("base-major", "major version 2", "", 20, "<I", 2),
     _damage("base-minor", "minor version 2", lone, lambda made: made.poke("", 24, "<I", 2)),
@@ -197,8 +93,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _damage("file-rest", "a sector too many", sample, lambda made: made.data.extend(bytes(512))),
     _damage("file-rest", "room for bins to come, with remains", sample, lambda made: made.data.extend(b"hbin" * 4096)),
     _damage("file-length", "a page too few", sample, lambda made: made.data.__delitem__(slice(-4096, None))),
-    _damage("bin-signature", "hbon", sample, lambda made: _second_bin(made, 0, "<4s", b"hbon")),
-    _damage("bin-offset", "the offset of another", sample, lambda made: _second_bin(made, 4, "<I", 0)),
+    _damage("bin-signature", "hbon", sample, lambda made: poke_second_bin(made, 0, "<4s", b"hbon")),
+    _damage("bin-offset", "the offset of another", sample, lambda made: poke_second_bin(made, 4, "<I", 0)),
     _poke("bin-size", "no size", "", BASE + 8, "<I", 0),
     _poke("bin-size", "a page and a half", "", BASE + 8, "<I", 6144),
     _poke("bin-size", "beyond the end", "", BASE + 8, "<I", 0x100000),
@@ -215,9 +111,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda made: made.poke("values Alpha", 0, "<I", made.peek("values Alpha", 4, "<I")),
     ),
     _damage(
-        "cell-shared", "a class name that is a key", sample, lambda made: _point(made, "key Classy", 48, "key Alpha")
+        "cell-shared", "a class name that is a key", sample, lambda made: redirect(made, "key Classy", 48, "key Alpha")
     ),
-    _damage("cell-kind", "a values list that is a key", sample, lambda made: _point(made, "key Alpha", 40, "key fast")),
+    _damage(
+        "cell-kind", "a values list that is a key", sample, lambda made: redirect(made, "key Alpha", 40, "key fast")
+    ),
     _damage(
         "cell-leak", "a cell in use", sample, lambda made: made.poke("free", -4, "<i", -made.peek("free", -4, "<i"))
     ),
@@ -240,17 +138,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("pointer-cell", "segments nowhere", "big Alpha\\Big", 4, "<I", 0),
     _poke("pointer-cell", "a segment nowhere", "segments Alpha\\Big", 4, "<I", 0),
     _poke("pointer-cell", "the ring of security records leads nowhere", "sk 0", 4, "<I", NIL),
-    _damage("pointer-free", "a free cell", sample, lambda made: _point(made, "value Alpha\\Text", 8, "free")),
+    _damage("pointer-free", "a free cell", sample, lambda made: redirect(made, "value Alpha\\Text", 8, "free")),
     _set("pointer-volatile", "a volatile value", "values Alpha", 0, 0x80000000),
     _set("pointer-volatile", "a volatile security record", "key Alpha", 44, 0x80000000),
     _poke("key-signature", "no nk", "key Alpha", 0, "<2s", b"NK"),
-    _damage("key-signature", "the root is a value", sample, lambda made: _point(made, "", 36, "value \\")),
-    _damage("key-shared", "a key below itself", sample, lambda made: _point(made, "list alphabet 0", 4, "key ")),
-    _damage("key-shared", "a key listed twice", _pair, lambda made: _point(made, "list ", 12, "key a")),
-    _damage("key-shared", "a list of two keys", _pair, lambda made: _point(made, "key b", 28, "list a")),
+    _damage("key-signature", "the root is a value", sample, lambda made: redirect(made, "", 36, "value \\")),
+    _damage("key-shared", "a key below itself", sample, lambda made: redirect(made, "list alphabet 0", 4, "key ")),
+    _damage("key-shared", "a key listed twice", two_pairs, lambda made: redirect(made, "list ", 12, "key a")),
+    _damage("key-shared", "a list of two keys", two_pairs, lambda made: redirect(made, "key b", 28, "list a")),
     _poke("key-size", "a name longer than its cell", "key Alpha", 72, "<H", 17),
-    _damage("key-size", "a cell too small for a key", sample, _tiny_key),
-    _made("key-oversize", "a cell of 1,124 bytes", _oversize),
+    _damage("key-size", "a cell too small for a key", sample, tiny_key),
+    _made("key-oversize", "a cell of 1,124 bytes", oversize_key),
     *(_set("key-flags", f"flag 0x{flag:x}", "key Alpha", 2, flag) for flag in (1, 2, 0x400, 0x1000, 0x8000)),
     _set("key-flags", "a root that is a mount point", "key ", 2, 2),
     _set("key-predefined", "a handle of Windows", "key Alpha", 2, 0x40),
@@ -264,7 +162,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("root-flags", "a root that may be deleted", "key ", 2, "<H", 0x24),
     _poke("root-flags", "a root with a name in UTF-16", "key ", 2, "<H", 0x0C),
     _set("root-symlink", "a root that links elsewhere", "key ", 2, 0x10),
-    _damage("key-parent", "its sibling", sample, lambda made: _point(made, "key Alpha", 16, "key fast")),
+    _damage("key-parent", "its sibling", sample, lambda made: redirect(made, "key Alpha", 16, "key fast")),
     _poke("key-parent", "nowhere", "key fast\\a", 16, "<I", NIL),
     _damage(
         "key-name-empty", "no name", lambda: lone(Node("x"), leaf="li"), lambda made: made.poke("key x", 72, "<H", 0)
@@ -292,13 +190,13 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("key-volatile-list", "a volatile list", "key Alpha", 32, "<I", 0x80000020),
     _poke("key-volatile-list", "what boot loaders leave", "key Alpha", 32, "<I", 0xBAADF00D),
     _poke("key-class", "an odd length", "key Classy", 74, "<H", 13),
-    _damage("key-class-size", "longer than its cell", sample, _long_class),
+    _damage("key-class-size", "longer than its cell", sample, lengthen_class),
     _poke("key-class", "a pointer without a length", "key Classy", 74, "<H", 0),
     _set("key-symlink", "an ordinary key", "key index\\b", 2, 0x10),
     _set("key-symlink", "a key with five values", "key Alpha", 2, 0x10),
     _set("key-symlink-target", "a key with subkeys", "key index", 2, 0x10),
     _set("key-symlink-target", "a key with nothing", "key é", 2, 0x10),
-    *(_made("key-symlink", f"a link of {size:,} bytes", partial(_link_of, size)) for size in (0, 4, 7, 0x10000)),
+    *(_made("key-symlink", f"a link of {size:,} bytes", partial(link_of, size)) for size in (0, 4, 7, 0x10000)),
     _poke("key-symlink", "a link of another type", "value Link\\SymbolicLinkValue", 12, "<I", REG_SZ),
     _poke("key-max-name", "one byte too few", "key ", 52, "<H", 2 * len("alphabet") - 1),
     _poke("key-max-name", "nothing but the flags of virtualization", "key ", 52, "<I", 0xFFFF0000),
@@ -310,20 +208,20 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("list-nil", "a subkeys list of 0 entries", "key index", 20, "<I", 0),
     _poke("list-nil", "a values list of 0 entries", "key Alpha", 36, "<I", 0),
     _poke("list-signature", "no list", "list index", 0, "<2s", b"lI"),
-    _damage("list-signature", "a key", sample, lambda made: _point(made, "list alphabet", 4, "key alphabet\\sub0")),
+    _damage("list-signature", "a key", sample, lambda made: redirect(made, "list alphabet", 4, "key alphabet\\sub0")),
     _made("list-version", "hashes before Windows XP", lambda: lone(Node("a"), minor=4)),
     _poke("list-size", "more subkeys than fit", "list fast", 2, "<H", 4),
     _poke("list-size", "more leaves than fit", "list alphabet", 2, "<H", 5),
     _poke("list-size", "more values than fit", "key Alpha", 36, "<I", 6),
     _poke("list-size", "values beyond counting", "key Alpha", 36, "<I", 0x40000001),
-    _damage("list-size", "more segments than fit", sample, _big_list),
-    _made("list-empty", "a leaf of an ri list", _empty_leaf),
-    _made("list-nested", "an ri list of ri lists", _nested),
+    _damage("list-size", "more segments than fit", sample, long_segments_list),
+    _made("list-empty", "a leaf of an ri list", empty_leaf),
+    _made("list-nested", "an ri list of ri lists", nested_roots),
     _poke("subkey-count", "one too few", "key fast", 20, "<I", 2),
     _poke("subkey-count", "one too many", "key fast", 20, "<I", 4),
     _poke("subkey-count", "one too many over two leaves", "key alphabet", 20, "<I", 6),
-    _damage("subkey-order", "two subkeys swapped", sample, lambda made: _swap(made, "list fast", 4, 12, 8)),
-    _damage("subkey-order", "two leaves swapped", sample, lambda made: _swap(made, "list alphabet", 4, 8, 4)),
+    _damage("subkey-order", "two subkeys swapped", sample, lambda made: swap(made, "list fast", 4, 12, 8)),
+    _damage("subkey-order", "two leaves swapped", sample, lambda made: swap(made, "list alphabet", 4, 8, 4)),
     _made("subkey-order", "sorted by small letters", lambda: lone(Node("a_b"), Node("ab"))),
     _made("subkey-order", "sorted by code points", lambda: lone(Node("\uff5e"), Node("\U00010400"), leaf="li")),
     _made("subkey-duplicate", "names that differ in case", lambda: lone(Node("same"), Node("SAME"))),
@@ -335,7 +233,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("subkey-hint", "a hint beyond Latin-1", "list fast", 24, "<4s", b"?meg"),
     _poke("value-signature", "no vk", "value Alpha\\Text", 0, "<2s", b"VK"),
     _poke("value-size", "a name longer than its cell", "value Alpha\\Text", 2, "<H", 9),
-    _damage("value-size", "a cell too small for a value", sample, _tiny_value),
+    _damage("value-size", "a cell too small for a value", sample, tiny_value),
     _set("value-flags", "a tombstone", "value Alpha\\Text", 16, 2),
     _made(
         "value-name-length",
@@ -368,16 +266,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("value-empty", "a cell of data", "value Alpha\\Text", 4, "<I", 0),
     _poke("value-data", "more data than fits", "value Alpha\\Text", 4, "<I", 21),
     _poke("big-signature", "no db", "big Alpha\\Big", 0, "<2s", b"DB"),
-    _made("big-signature", "one cell of 16,345 bytes", _plain_big),
+    _made("big-signature", "one cell of 16,345 bytes", big_data_in_one_cell),
     _poke("big-count", "one segment too few", "big Alpha\\Big", 2, "<H", 1),
     _poke("big-count", "one segment too many", "big Alpha\\Big", 2, "<H", 3),
-    _damage("big-segment", "a cell of less than the most", sample, lambda made: _cut_segment(made, 0)),
-    _damage("big-segment", "the last one in a cell of less", sample, lambda made: _cut_segment(made, 1)),
+    _damage("big-segment", "a cell of less than the most", sample, lambda made: cut_segment(made, 0)),
+    _damage("big-segment", "the last one in a cell of less", sample, lambda made: cut_segment(made, 1)),
     _poke("sk-signature", "no sk", "sk 1", 0, "<2s", b"SK"),
-    _damage("sk-signature", "data", sample, _data_for_security),
+    _damage("sk-signature", "data", sample, exchange_data_and_security),
     _poke("sk-size", "a descriptor longer than its cell", "sk 1", 16, "<I", 200),
     _poke("sk-ring", "not back", "sk 1", 8, "<I", 0),
-    _made("sk-ring", "two rings", _two_rings),
+    _made("sk-ring", "two rings", two_rings),
     _damage(
         "sk-ring", "forward into the middle", sample, lambda made: made.poke("sk 2", 4, "<I", made.pointer("sk 1"))
     ),
@@ -406,5 +304,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     _poke("sd-ace", "an entry of 0 bytes", "sk 0", 78, "<H", 0),
     _poke("sd-ace", "an entry beside the grid", "sk 0", 78, "<H", 22),
     _poke("sd-ace", "an entry beyond its list", "sk 0", 78, "<H", 44),
-    _damage("sd-sid", "an entry too short for its SID", sample, _short_entry),
+    _damage("sd-sid", "an entry too short for its SID", sample, shorten_entry),
 )

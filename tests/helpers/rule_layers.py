@@ -130,12 +130,16 @@ ON_TOP = [
 ]
 
 
+STORE = next(part.data for part in parts_of(base()) if part.name == BCD)
+TYPE = STORE.rindex(b"vk\7\0") + 12  # the registry type of the last element
+
 BASES: list[tuple[str, list[Part], str]] = [
     ("hive", changed(SAM, data=b""), SAM),
     ("hive", changed(SAM, data=b"regf"), SAM),
     ("hive", changed(SAM, data=HIVE[:-1]), SAM),
     ("hive", changed(SAM, data=dirty(HIVE)), SAM),
     ("hive", changed(BCD, data=b"x"), BCD),
+    ("bcd-type", changed(BCD, data=STORE[:TYPE] + b"\3" + STORE[TYPE + 1 :]), BCD),
     ("hive-missing", without(SAM), ""),
     ("hive-missing", changed(SAM, name=f"{CONFIG}/sam"), ""),
     ("hive-linked", [*parts_of(base()), link("Files/xx", SAM, tarfile.LNKTYPE)], "Files/xx"),

@@ -124,7 +124,7 @@ def test_damaged_hives_cost_little_memory() -> None:
 
 RUNS = count(2_000, 20_000)  # of the fuzzer
 PAIRS: list[tuple[str, str]] = [
-    (chr(a), chr(b)) for a in range(0x4E00, 0x4E00 + 100) for b in range(0x4E00, 0x4E00 + 300)
+    (chr(a), chr(b)) for a in range(0x4E00, 0x4E00 + 100) for b in range(0x4E00, 0x4E00 + count(80, 300))
 ]
 LARGE: dict[str, Callable[[], Made]] = {
     "keys of two letters": lambda: make(Node("r", subkeys=[Node(f"{a}{b}") for a, b in PAIRS], leaf="li")),
@@ -138,7 +138,7 @@ LARGE: dict[str, Callable[[], Made]] = {
 
 def with_cells(size: int) -> Made:
     """Make a hive of one bin that is full of cells of *size* bytes, which is negative for cells in use."""
-    hive = make(Node("r"), bin_size=4 << 20)
+    hive = make(Node("r"), bin_size=count(1 << 20, 4 << 20))
     at = hive.at["free"] - 4
     hive.data[at:] = (struct.pack("<i", size) + bytes(abs(size) - 4)) * ((len(hive.data) - at) // abs(size))
     hive.seal()

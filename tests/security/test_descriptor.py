@@ -15,9 +15,9 @@ from generator.security.descriptor import (
     Ace,
     Acl,
     Control,
-    Descriptor,
     DescriptorError,
     OpaqueAce,
+    SecurityDescriptor,
     Sid,
     check,
     from_bytes,
@@ -79,12 +79,14 @@ def test_damaged_bytes_are_refused_at_a_place_inside_them_or_come_back_as_they_a
         Ace(15, 64, 0x100, USERS, GUID, GUID, b"artx"),  # conditional, for objects
         OpaqueAce(4, 0, bytes(32)),  # compound, which nothing writes any more
         OpaqueAce(99, 255, b""),
-        OpaqueAce(5, 0, struct.pack("<II", 1, 1 << 31) + to_bytes(Descriptor(owner=USERS))[20:]),  # unknown flag
+        OpaqueAce(
+            5, 0, struct.pack("<II", 1, 1 << 31) + to_bytes(SecurityDescriptor(owner=USERS))[20:]
+        ),  # unknown flag
     ],
     ids=repr,
 )
 def test_an_entry_without_a_form_in_sddl_is_kept_as_it_is(ace: Ace | OpaqueAce) -> None:
-    descriptor = Descriptor(dacl=Acl((ace,), revision=4), control=LISTED)
+    descriptor = SecurityDescriptor(dacl=Acl((ace,), revision=4), control=LISTED)
     again = from_bytes(to_bytes(descriptor))
     assert again == descriptor
     assert again.dacl is not None
@@ -96,7 +98,7 @@ def test_a_descriptor_as_windows_registry_stores_it_comes_back_in_that_order() -
     plain = from_text("O:BAG:SYD:AI(A;CI;KA;;;BA)S:(AU;SA;KA;;;WD)")
     assert plain.dacl is not None
     roomy = Acl(plain.dacl.aces, slack=bytes(12))
-    stored = to_bytes(Descriptor(plain.owner, plain.group, roomy, plain.sacl, plain.control, order="SDOG"))
+    stored = to_bytes(SecurityDescriptor(plain.owner, plain.group, roomy, plain.sacl, plain.control, order="SDOG"))
     owner, group, sacl, dacl = struct.unpack_from("<4I", stored, 4)
     assert 20 == sacl < dacl < owner < group
     again = from_bytes(stored)
@@ -106,7 +108,7 @@ def test_a_descriptor_as_windows_registry_stores_it_comes_back_in_that_order() -
 
 def test_equal_descriptors_say_the_same_in_whatever_order_they_are_stored() -> None:
     one, other = from_text("O:BAG:SYD:"), from_text("O:BAG:SYD:P")
-    assert one == Descriptor(one.owner, one.group, one.dacl, None, one.control, order="DOGS") != other
+    assert one == SecurityDescriptor(one.owner, one.group, one.dacl, None, one.control, order="DOGS") != other
 
 
 def test_the_descriptor_of_the_hives_built_here_is_read_and_says_what_is_meant() -> None:
@@ -162,33 +164,33 @@ def test_a_check_inside_a_larger_block_counts_from_its_start_and_goes_on_behind_
 
 
 def test_what_a_hive_must_have_and_a_layer_need_not_is_told_by_the_check_alone() -> None:
-    data = to_bytes(Descriptor())
+    data = to_bytes(SecurityDescriptor())
     found: list[str] = []
     check(data, 0, len(data), lambda _at, rule, _message: found.append(rule))
     assert found == ["sd-owner", "sd-group"]
-    announced = to_bytes(Descriptor(control=Control.SELF_RELATIVE | Control.DACL_PRESENT))
+    announced = to_bytes(SecurityDescriptor(control=Control.SELF_RELATIVE | Control.DACL_PRESENT))
     check(announced, 0, len(announced), lambda _at, rule, _message: found.append(rule))
     assert found[2:] == ["sd-owner", "sd-group", "sd-dacl"]
-    assert from_bytes(data) == Descriptor()
+    assert from_bytes(data) == SecurityDescriptor()
 
 
 @pytest.mark.parametrize(
     "descriptor",
     [
-        Descriptor(owner=Sid(1 << 48, (1,))),
-        Descriptor(owner=Sid(5, (1 << 32,))),
-        Descriptor(owner=Sid(5, tuple(range(16)))),
-        Descriptor(control=Control(0)),  # not self-relative
-        Descriptor(dacl=Acl(())),  # a list that the flags do not announce
-        Descriptor(owner=USERS, order="GSD"),
-        Descriptor(dacl=Acl((), revision=3), control=LISTED),
-        Descriptor(dacl=Acl((), slack=b"odd"), control=LISTED),
-        Descriptor(dacl=Acl((Ace(0, 0, 1 << 32, USERS),)), control=LISTED),
-        Descriptor(dacl=Acl((Ace(0, 0, 0, USERS, object_type=GUID),)), control=LISTED),  # not an object entry
-        Descriptor(dacl=Acl((Ace(0, 0, 0, USERS),) * 3000), control=LISTED),  # above 65,535 bytes
+        SecurityDescriptor(owner=Sid(1 << 48, (1,))),
+        SecurityDescriptor(owner=Sid(5, (1 << 32,))),
+        SecurityDescriptor(owner=Sid(5, tuple(range(16)))),
+        SecurityDescriptor(control=Control(0)),  # not self-relative
+        SecurityDescriptor(dacl=Acl(())),  # a list that the flags do not announce
+        SecurityDescriptor(owner=USERS, order="GSD"),
+        SecurityDescriptor(dacl=Acl((), revision=3), control=LISTED),
+        SecurityDescriptor(dacl=Acl((), slack=b"odd"), control=LISTED),
+        SecurityDescriptor(dacl=Acl((Ace(0, 0, 1 << 32, USERS),)), control=LISTED),
+        SecurityDescriptor(dacl=Acl((Ace(0, 0, 0, USERS, object_type=GUID),)), control=LISTED),  # not an object entry
+        SecurityDescriptor(dacl=Acl((Ace(0, 0, 0, USERS),) * 3000), control=LISTED),  # above 65,535 bytes
     ],
     ids=lambda descriptor: repr(descriptor)[:80],
 )
-def test_records_that_cannot_be_a_descriptor_are_refused(descriptor: Descriptor) -> None:
+def test_records_that_cannot_be_a_descriptor_are_refused(descriptor: SecurityDescriptor) -> None:
     with pytest.raises(DescriptorError):
         to_bytes(descriptor)

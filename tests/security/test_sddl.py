@@ -4,7 +4,7 @@
 import pytest
 
 from generator.security import tables
-from generator.security.descriptor import Ace, Acl, Control, Descriptor, OpaqueAce, Sid, from_bytes, to_bytes
+from generator.security.descriptor import Ace, Acl, Control, OpaqueAce, SecurityDescriptor, Sid, from_bytes, to_bytes
 from generator.security.sddl import SddlError, from_text, to_text
 
 # What Windows' ConvertSecurityDescriptorToStringSecurityDescriptor writes, from Wine's tests of it and [MS-DTYP].
@@ -128,10 +128,10 @@ def test_no_word_stands_for_two_things() -> None:
 @pytest.mark.parametrize(
     ("descriptor", "message"),
     [
-        (Descriptor(owner=Sid(5, ())), "the SID S-1-5 has no sub-authority, and SDDL no form for that"),
+        (SecurityDescriptor(owner=Sid(5, ())), "the SID S-1-5 has no sub-authority, and SDDL no form for that"),
         *(
             (
-                Descriptor(dacl=Acl((ace,)), control=Control.SELF_RELATIVE | Control.DACL_PRESENT),
+                SecurityDescriptor(dacl=Acl((ace,)), control=Control.SELF_RELATIVE | Control.DACL_PRESENT),
                 f"D: has an entry of type {ace.kind} that SDDL's plain entries have no form for",
             )
             for ace in (
@@ -143,7 +143,7 @@ def test_no_word_stands_for_two_things() -> None:
         ),
     ],
 )
-def test_what_sddl_cannot_say_is_refused(descriptor: Descriptor, message: str) -> None:
+def test_what_sddl_cannot_say_is_refused(descriptor: SecurityDescriptor, message: str) -> None:
     with pytest.raises(ValueError, match="SDDL") as caught:
         to_text(descriptor)
     assert str(caught.value) == message
@@ -152,4 +152,4 @@ def test_what_sddl_cannot_say_is_refused(descriptor: Descriptor, message: str) -
 def test_what_is_no_access_rule_is_left_out_as_windows_leaves_it_out() -> None:
     plain = from_text("O:BAG:SYD:(A;;FA;;;BA)")
     defaulted = plain.control | Control.OWNER_DEFAULTED | Control.DACL_DEFAULTED | Control.RM_CONTROL_VALID
-    assert to_text(Descriptor(plain.owner, plain.group, plain.dacl, None, defaulted, 3)) == to_text(plain)
+    assert to_text(SecurityDescriptor(plain.owner, plain.group, plain.dacl, None, defaulted, 3)) == to_text(plain)

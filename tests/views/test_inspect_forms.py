@@ -183,7 +183,7 @@ RAMDISK = (3).to_bytes(4, "little") + bytes(36) + device(6, GPT)[16:] + text("\\
         ("15000014", (115200).to_bytes(8, "little"), "baudrate                115200"),
         ("17000077", (0x15000075).to_bytes(8, "little"), "allowedinmemorysettings 0x15000075"),
         ("46000010", b"\0", "custom:46000010         No"),
-        ("26000022", b"\1\2", "winpe                   0102"),
+        ("26000022", b"\1\2", "winpe                   0102  [a REG_BINARY of 2 bytes; Windows reads 1 byte]"),
         ("11000001", device(5, bytes(8)), "device                  boot"),
         ("21000001", device(6, GPT), f"osdevice                partition={PART}"),
         ("21000001", device(6, MBR), "osdevice                partition=0x100000 of disk 0x0000abcd"),
@@ -192,7 +192,11 @@ RAMDISK = (3).to_bytes(4, "little") + bytes(36) + device(6, GPT)[16:] + text("\\
             device(0, RAMDISK, bytes(range(16))),
             f"device                  ramdisk=[{PART}]\\a.wim,{{03020100-0504-0706-0809-0a0b0c0d0e0f}}",
         ),
-        ("11000001", b"\1\2", "device                  0102"),
+        (
+            "11000001",
+            b"\1\2",
+            "device                  0102  [a REG_BINARY of 2 bytes; Windows reads a device with its own size]",
+        ),
     ],
 )
 def test_an_element_is_as_bcdedit_prints_it(number: str, data: bytes, shown: str, tmp_path: Path) -> None:

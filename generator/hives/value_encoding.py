@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What turns TOML data into a registry value's data, whoever's words ask for it: a hive's or a BCD store's.
+"""Encode TOML data as a registry value's data, for the hives and the BCD stores of a layer specification.
 
-Each refuses, with the TOML key path, what the value cannot hold.
+Each function raises GeneratorError with the TOML key path for data that the value cannot hold.
 """
 
 from typing import Any
@@ -17,25 +17,25 @@ def stored(text: str) -> bytes:
 
 
 def text(data: Any, place: KeyPath) -> bytes:
-    """Return a TOML string as REG_SZ stores it; raises GeneratorError for anything else and for a NUL inside."""
+    """Return a TOML string as REG_SZ stores it; raise GeneratorError for another type or a NUL in the string."""
     if not isinstance(data, str) or "\0" in data:
         raise out_of_place(data, place, "use a string without NUL")
     return stored(data)
 
 
 def integer(data: Any, place: KeyPath, bits: int) -> int:
-    """Return a TOML integer that *bits* bits hold without a sign; raises GeneratorError for anything else."""
+    """Return a TOML integer that fits into *bits* bits, unsigned; raise GeneratorError for anything else."""
     if type(data) is not int or not 0 <= data < 1 << bits:
         raise out_of_place(data, place, f"use an integer from 0 to 2^{bits} - 1")
     return data
 
 
 def check_size(data: bytes, place: KeyPath) -> None:
-    """Raise GeneratorError for a value's data that hivex would store in a way Windows does not read."""
+    """Raise GeneratorError for data so large that hivex would store it in a way Windows does not read."""
     if len(data) > MAX_DATA:
         raise place.error(f"{len(data)} bytes are too many", f"store at most {MAX_DATA} bytes")
 
 
 def out_of_place(data: Any, place: KeyPath, right: str) -> GeneratorError:
-    """Return the error for *data* of another kind than what is *right* at *place*."""
+    """Return the error for *data* of the wrong kind at *place*; *right* is the hint."""
     return place.error(f"{brief(data)} is out of place", right)

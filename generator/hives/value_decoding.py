@@ -27,12 +27,12 @@ _NUMBERS: Final[Mapping[int, tuple[int, str]]] = {
 
 
 def type_name(kind: int) -> str:
-    """Return a value's type as Windows calls it, or its number where Windows has no name."""
+    """Return Windows' name for a registry type, or its number if Windows has no name."""
     return VALUE_TYPES.get(kind, f"0x{kind:x}")
 
 
-def decoded(value: Value) -> Decoded:
-    """Return a value's data as its type says, without the NUL that ends a text; the bytes where they do not fit it."""
+def decode_value(value: Value) -> Decoded:
+    """Return a value's data decoded by its type, texts without their final NUL; bytes if they do not fit it."""
     data = value.data
     if value.type in _NUMBERS:
         size, order = _NUMBERS[value.type]
