@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of a Windows image, whatever made it: would Windows take it, and does it keep to its own digests?"""
+"""Check Windows images by the rules of Windows' importers, of container clients and of OCI.
+
+Takes names of images, and prints a line a finding, or JSON; the exit status says whether an image is refused.
+Begin with rules.py, which has every rule with its source, then image.py.
+"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Windows asks of hives: those of a base layer and its BCD store, and what a layer on top changes in them."""
+"""Check the hives and the BCD store of a base layer, and the delta hives of a layer on top."""
 
 import posixpath
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from ..hives import reader
 from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
 from .names import fold
-from .records import Tell
+from .records import EntryFault
 from .tree import FILES, HIVES, UTILITY_VM
 from .utility import UTILITY_FILES
 
@@ -22,81 +22,81 @@ BCD: Final = f"{UTILITY_FILES}/EFI/Microsoft/Boot/BCD"
 _FOLDED: Final = {fold(path): path for path in (*HIVE_FILES, BCD)}
 _ON_TOP: Final = frozenset(map(fold, HIVE_FILES))
 _BELOW_HIVES: Final = fold(f"{HIVES}/")
-# All that are merged: hcsshim internal/wclayer/cim/common.go, hives. Windows keeps more files in System32/config, such
-# as BBI, COMPONENTS, DRIVERS and ELAM; it merges none of them, so that a layer on top replaces them as any file.
+# All that Windows merges: hcsshim internal/wclayer/cim/common.go, hives. System32/config has more
+# hives, such as BBI, COMPONENTS, DRIVERS and ELAM; Windows merges none, and a layer on top replaces them as files.
 _DELTAS: Final = frozenset(
     fold(f"{HIVES}/{name}_Delta") for name in ("SYSTEM", "SOFTWARE", "SAM", "SECURITY", "DEFAULTUSER")
 )
 _MAX_PROBLEMS: Final = 20  # of a BCD store that are reported
-_MAX_HIVE: Final = 1 << 28  # bytes; SOFTWARE of a whole Windows is a third of it
+_MAX_HIVE: Final = 1 << 28  # bytes, three times SOFTWARE of Windows Server
 
 
 class Base:
-    """What has been seen of a base layer."""
+    """Checks a base layer, entry by entry."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
         self._utility = False
 
-    def add(self, entry: TarEntry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
-        """Look at an entry; *path* is its name without slashes at the end, and *read* gives its data in pieces."""
-        _check_other(fold(path), entry, tell)
+    def add(self, entry: TarEntry, path: str, read: Callable[[], bytes], fault: EntryFault) -> None:
+        """Check an entry; *path* is its name without trailing slashes, and *read* returns its data in pieces."""
+        _check_other(fold(path), entry, fault)
         if entry.kind == DIRECTORY:
             self._utility |= path == UTILITY_FILES
             if entry.name != path and path in {UTILITY_VM, UTILITY_FILES}:
-                tell("base-slash", f"the name is {brief(entry.name)}")
+                fault("base-slash", f"the name is {brief(entry.name)}")
             return
         wanted = _FOLDED.get(fold(path))
         linked = entry.kind == HARD_LINK and fold(posixpath.normpath(entry.target)) in _FOLDED
         if linked or (wanted is not None and entry.kind != FILE):
-            tell("hive-linked", f"it is a link to {brief(entry.target)}")
+            fault("hive-linked", f"it is a link to {brief(entry.target)}")
         elif wanted == path:
             self._seen.add(path)
-            _check_hive(entry.size, read, "hive", tell, is_store=path == BCD)
+            _check_hive(entry.size, read, "hive", fault, is_store=path == BCD)
 
-    def end(self, tell: Tell) -> None:
-        """Tell of what the layer lacks."""
+    def end(self, fault: EntryFault) -> None:
+        """Report missing files."""
         if lacking := [posixpath.basename(path) for path in HIVE_FILES if path not in self._seen]:
-            tell("hive-missing", f"{CONFIG} has no {', '.join(lacking)}")
+            fault("hive-missing", f"{CONFIG} has no {', '.join(lacking)}")
         if self._utility and BCD not in self._seen:
-            tell("utility-vm", f"there is {UTILITY_FILES} and no {BCD}")
+            fault("utility-vm", f"{UTILITY_FILES} has no {BCD}")
 
 
-def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
-    """Look at an entry of a layer on top, as Base.add does: is it a hive of changes, or in the place of a hive?
+def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], fault: EntryFault) -> None:
+    """Check whether an entry of a layer on top is a valid delta hive, or replaces a hive; arguments as for Base.add.
 
-    Windows merges ``Hives/System_Delta`` and the like with the hives of the layer below: hcsshim's
-    internal/wclayer/cim/registry.go loads both.
+    Windows merges ``Hives/System_Delta`` and the other deltas with the hives of the layer below. Source: hcsshim
+    internal/wclayer/cim/registry.go.
     """
     folded = fold(path)
-    if _check_other(folded, entry, tell):
+    if _check_other(folded, entry, fault):
         if entry.kind != FILE:
-            tell("hive-delta", f"it is a link to {brief(entry.target)}")
+            fault("hive-delta", f"it is a link to {brief(entry.target)}")
         else:
-            _check_hive(entry.size, read, "hive-delta", tell)
+            _check_hive(entry.size, read, "hive-delta", fault)
     elif folded in _ON_TOP and entry.kind != DIRECTORY:
         if entry.kind == HARD_LINK:
-            tell("hive-linked", f"it is a link to {brief(entry.target)}")
-        tell("hive-on-top", f"{posixpath.basename(path)} is in the place of a base layer's hive")
+            fault("hive-linked", f"it is a link to {brief(entry.target)}")
+        fault("hive-on-top", f"{posixpath.basename(path)} replaces a hive of the base layer")
 
 
-def _check_other(folded: str, entry: TarEntry, tell: Tell) -> bool:
-    """Return whether an entry is a hive of changes; tell of what else is below Hives."""
+def _check_other(folded: str, entry: TarEntry, fault: EntryFault) -> bool:
+    """Return whether an entry is a delta hive; report anything else below Hives."""
     if not folded.startswith(_BELOW_HIVES):
         return False
     if entry.kind != DIRECTORY and folded in _DELTAS:
         return True
-    tell("hives-other", f"Windows does not read it from {HIVES}")
+    fault("hives-other", f"Windows does not read it from {HIVES}")
     return False
 
 
-def _check_hive(size: int, read: Callable[[], bytes], rule: str, tell: Tell, *, is_store: bool = False) -> None:
-    """Check a hive of *size* bytes that comes without its log, by *rule*, and as a BCD store if *is_store*."""
+def _check_hive(size: int, read: Callable[[], bytes], rule: str, fault: EntryFault, *, is_store: bool = False) -> None:
+    """Check a hive of *size* bytes that has no transaction log, by *rule*, and as a BCD store if *is_store*."""
     if size == 0:
-        tell(rule, "the hive is empty, on which Windows can build nothing (0x3f1)")
+        fault(rule, "the hive is empty; layers built on Windows fail to load on it (0x3f1)")
         return
     if size > _MAX_HIVE:
-        tell(rule, f"{size:,} bytes are more than the {_MAX_HIVE:,} that a layer's hive can have")
+        fault(rule, f"{size:,} bytes; a hive of a layer has at most {_MAX_HIVE:,}")
         return
     data = b"".join(iter(read, b""))
     is_store &= size <= decoding.MAX_STORE
@@ -104,7 +104,7 @@ def _check_hive(size: int, read: Callable[[], bytes], rule: str, tell: Tell, *, 
     found = reading.findings
     worst = next((each for level in (Level.REFUSED, Level.DIRTY) for each in found if each.level == level), None)
     if worst:
-        tell(rule, f"the hive is {worst.level}: {worst.message}")
+        fault(rule, f"the hive is {worst.level}: {worst.message}")
     elif is_store:
         for problem in islice(decoding.problems(decoding.read_store(reading.hive) or ()), _MAX_PROBLEMS):
-            tell("bcd-type", problem)
+            fault("bcd-type", problem)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `check-image`: a line for each finding, and one that says what would become of the image."""
+"""The command `check-image`: a line for each finding, and a verdict for each image."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -12,13 +12,13 @@ from ..imageread.images import images
 from .image import Checked, Findings, LayerChecks, check
 from .rules import RULES
 
-_MOST_PASSED: Final = 100  # lines on what is passed over
+_MOST_PASSED: Final = 100  # lines for entries that are passed over
 
 
 class _Checks(NamedTuple):
-    """What was found of all that one name leads to: its images, and what was passed over, with the reason.
+    """Results for all images of one name; *passed* has each entry that was passed over, with the reason.
 
-    *bare* is for a name without an image for Windows, which is one finding and has no verdict of its own.
+    *bare*: the name has no Windows image, which is reported as one finding without a verdict.
     """
 
     images: list[Checked]
@@ -27,13 +27,13 @@ class _Checks(NamedTuple):
 
 
 def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say, note: Say = console.note) -> int:
-    """Report what is found in each image; return 0, or 1 if Windows or a client would refuse or misread one.
+    """Print the findings of each image; return 0, or 1 if Windows or a client would refuse or misread one.
 
-    A name that cannot be opened does not keep the others from being checked: its error is reported to *note*, that of
-    the last such name is raised as GeneratorError at the end.
+    All names are checked even if some cannot be opened. Their errors go to *note*, except the last one, which is
+    raised as GeneratorError at the end.
     """
     if not names:
-        raise GeneratorError("check-image: name the images to check, such as oci:DIR")
+        raise GeneratorError("check-image: an image is required; hint: winscratch check-image oci:DIR")
     everything: list[_Checks] = []
     records: list[dict[str, Any]] = []
     errors: list[GeneratorError] = []
@@ -59,7 +59,7 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
 
 
 def _check(name: str) -> _Checks:
-    """Check all images that *name* leads to; raise GeneratorError if it cannot be opened or leads to none."""
+    """Check all images of *name*; raise GeneratorError if it cannot be opened or has no image."""
     findings, layers = Findings(), LayerChecks()
     passed: list[tuple[str, str]] = []
     with images(name, findings.add, lambda where, why: passed.append((where, why))) as found:
@@ -72,7 +72,7 @@ def _check(name: str) -> _Checks:
     alone = findings.checked(name)
     if alone.good:
         kinds = f", only {passed[0][1]}" if passed else ""
-        raise GeneratorError(f"{name}: leads to no image{kinds}; name another")
+        raise GeneratorError(f"{name}: leads to no image{kinds}; hint: name another")
     return _Checks([alone], [], bare=bool(systems) and len(alone.findings) == 1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of an image: what its documents say, of each other and of the layers, and then each layer."""
+"""Check an image: its documents against each other and against the layers, then each layer."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from .rules import RULES, ImageFinding
 from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
-_MOST_UNPACKED: Final = 256 << 30  # bytes of all layers that are looked at, those of several images together
+_MOST_UNPACKED: Final = 256 << 30  # bytes of all layers that are checked, of all images together
 _MOST_NAME: Final = 1000  # characters of an entry's name in a finding
 _ARCHITECTURES: Final = frozenset({"amd64", "arm64", "arm", "386"})
 _SPELLINGS: Final = {  # github.com/containerd/platforms database.go, normalizeArch
@@ -30,7 +30,7 @@ _VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){2,3}")
 
 
 class Checked(NamedTuple):
-    """What the check found of an image; *more* counts, by place and rule, findings beyond those that are listed."""
+    """The findings of an image; *more* counts, by place and rule, findings that are not listed."""
 
     name: str
     image: Image | None
@@ -40,32 +40,32 @@ class Checked(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Tell whether Windows and clients take the image as what it says."""
+        """Return whether Windows and clients accept the image and read it as intended."""
         return all(finding.level != Level.REFUSED for finding in self.findings)
 
 
 class Findings:
-    """Findings as they come, those that are alike listed up to a number and counted beyond it."""
+    """Collects findings; lists those of one rule and place up to a limit, and counts the rest."""
 
     def __init__(self) -> None:
         self._listed: list[ImageFinding] = []
         self._alike: Counter[tuple[str, str]] = Counter()
 
     def add(self, where: str, rule: str, found: str, entry: str = "") -> None:
-        """Add what was *found* to break a rule."""
+        """Add a finding: *found* breaks *rule*."""
         self._alike[where, rule] += 1
         if self._alike[where, rule] <= MOST[RULES[rule].level]:
             self._listed.append(ImageFinding(where, shorten(entry, _MOST_NAME), rule, found))
 
     def join(self, where: str, others: Checked) -> None:
-        """Add what was found elsewhere as found at *where*."""
+        """Add the findings of *others* as findings at *where*."""
         for each in others.findings:
             self.add(where, each.rule, each.found, each.entry)
         for (_, rule), count in others.more.items():
             self._alike[where, rule] += count
 
     def checked(self, name: str, image: Image | None = None, layers: tuple[CheckedLayer | None, ...] = ()) -> Checked:
-        """Return what was found since the last time."""
+        """Return the findings since the last call."""
         beyond = {key: count - MOST[RULES[key[1]].level] for key, count in self._alike.items()}
         more = {key: count for key, count in beyond.items() if count > 0}
         found = tuple(self._listed)
@@ -73,37 +73,39 @@ class Findings:
         return Checked(name, image, found, more, layers)
 
 
-_Said = tuple[str, str, int | None, str | None]  # of a layer: name, diff ID, size in bytes, media type
+_Claims = tuple[str, str, int | None, str | None]  # of a layer: name, diff ID, size in bytes, media type
 
 
-def _told(layer: Layer) -> _Said:
-    """Return all that an image says of a layer, and that its check compares with the blob."""
+def _claims(layer: Layer) -> _Claims:
+    """Return the claims of an image about a layer that the check compares with the blob."""
     if layer.descriptor is None:
         return layer.name, layer.diff_id, None, None
     return layer.name, layer.diff_id, layer.descriptor.size, layer.descriptor.media_type
 
 
 class LayerChecks:
-    """The check of layers, each once however many images have it on the same ones below."""
+    """Checks layers; caches results by the stack of layers below."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[_Said, ...], tuple[Checked, CheckedLayer | None]] = {}
+        self._known: dict[tuple[_Claims, ...], tuple[Checked, CheckedLayer | None]] = {}
         self._left = _MOST_UNPACKED
 
     def check(self, image: Image, findings: Findings) -> tuple[CheckedLayer | None, ...]:
         """Add the findings of an image's layers, from the lowest up."""
         seen: list[CheckedLayer | None] = []
         for at, layer in enumerate(image.layers):
-            key = tuple(_told(each) for each in image.layers[: at + 1])
+            key = tuple(_claims(each) for each in image.layers[: at + 1])
             if self._left < 0:
-                findings.add(f"{image.name}: layers[{at}]", "bomb", "it is not looked at: those before were too large")
+                findings.add(
+                    f"{image.name}: layers[{at}]", "bomb", "it is not checked: the layers before it are too large"
+                )
                 seen.append(None)
                 continue
             if key not in self._known:
                 self._known[key] = self._first(layer, [each.tree if each else None for each in seen])
                 self._left -= unpacked.unpacked if (unpacked := self._known[key][1]) else 0
-            told, found = self._known[key]
-            findings.join(f"{image.name}: layers[{at}]", told)
+            checked, found = self._known[key]
+            findings.join(f"{image.name}: layers[{at}]", checked)
             seen.append(found)
         return tuple(seen)
 
@@ -115,7 +117,7 @@ class LayerChecks:
 
 
 def check(image: Image, layers: LayerChecks, findings: Findings) -> Checked:
-    """Return what is found of an image, beside what the reader of its documents has added to *findings*."""
+    """Return the findings of an image, with those that the reader of its documents added to *findings*."""
     _check_types(image, findings)
     if image.config is not None:
         _check_config(image, image.config, findings)
@@ -132,7 +134,9 @@ def _check_types(image: Image, findings: Findings) -> None:
         findings.add(image.name, "schema", f"the schema version is {manifest.schema_version}")
     declared = image.descriptor.media_type if image.descriptor else None
     if manifest.media_type and declared and manifest.media_type != declared:
-        findings.add(image.name, "media-type", f"it is {brief(manifest.media_type)}, and called {brief(declared)}")
+        findings.add(
+            image.name, "media-type", f"it is {brief(manifest.media_type)}, and the descriptor says {brief(declared)}"
+        )
     for what, kind, known in (
         ("the manifest", manifest.media_type or declared, MANIFESTS),
         ("the configuration", manifest.config.media_type, CONFIGS),
@@ -146,7 +150,7 @@ def _check_types(image: Image, findings: Findings) -> None:
 
 
 def _check_family(name: str, manifest: Manifest, kind: str | None, findings: Findings) -> None:
-    """Add where a manifest's types are neither all OCI's nor all Docker's; one without a type goes by its config."""
+    """Report a manifest that mixes OCI's and Docker's types; the configuration's type stands in for a missing one."""
     known = {*MANIFESTS, *CONFIGS, *LAYERS}
     first = next((each for each in (kind, manifest.config.media_type) if each in known), None)
     if first is None:
@@ -179,12 +183,12 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
         )
     for at, each in enumerate(ids):
         if not DIGEST.fullmatch(each):
-            findings.add(where, "rootfs", f"diff_ids[{at}] is {brief(each)}, which is no digest")
+            findings.add(where, "rootfs", f"diff_ids[{at}] is {brief(each)}, not a digest")
     if config.history:
         made = sum(not each.empty_layer for each in config.history)
         if made != len(image.layers):
-            said = f"it tells of {counted(made, 'layer')}, and the image has {counted(len(image.layers), 'layer')}"
-            findings.add(where, "history", said)
+            difference = f"it has {counted(made, 'layer')}, and the image has {counted(len(image.layers), 'layer')}"
+            findings.add(where, "history", difference)
 
 
 def _normal(spelled: str | None) -> str:
@@ -194,7 +198,7 @@ def _normal(spelled: str | None) -> str:
 
 
 def _check_platform(where: str, platform: ImagePlatform | None, config: Config, findings: Findings) -> None:
-    """Add where configuration and index differ; containerd goes by the index, which may leave the version out."""
+    """Report differences between configuration and index; containerd uses the index, where the version is optional."""
     listed = platform or ImagePlatform()
     for version in dict.fromkeys(filter(None, (config.os_version, listed.os_version))):
         if not _VERSION.fullmatch(version):
@@ -205,7 +209,7 @@ def _check_platform(where: str, platform: ImagePlatform | None, config: Config, 
             findings.add(where, "platform", f"{key} is {brief(own)}, and the index says {brief(other)}")
         for spelled, rule in ((own, "spelling"), (other, "spelling" if key == "os" else "spelling-listed")):
             if spelled and spelled != _normal(spelled) and _normal(spelled) in {*_ARCHITECTURES, "windows"}:
-                findings.add(where, rule, f"{key} is {brief(spelled)}, where {_normal(spelled)} is meant")
+                findings.add(where, rule, f"{key} is {brief(spelled)}; allowed: {_normal(spelled)}")
     if config.os_version and listed.os_version and listed.os_version != config.os_version:
-        said = f"os.version is {brief(config.os_version)}, and the index says {brief(listed.os_version)}"
-        findings.add(where, "platform-version", said)
+        difference = f"os.version is {brief(config.os_version)}, and the index says {brief(listed.os_version)}"
+        findings.add(where, "platform-version", difference)

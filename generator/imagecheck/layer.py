@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of a layer: one pass over its blob that hashes it, unpacks it, hashes that, and looks at each entry."""
+"""Check a layer in one pass: hash the blob, decompress it, hash the tar, and check each entry."""
 
 import contextlib
 import io
@@ -15,35 +15,35 @@ from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, Tar
 from ..oci.files import facts
 from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
-from .records import Tell
+from .records import EntryFault
 from .records import check as check_records
 from .tree import FILES, HIVES, KINDS, UTILITY_VM, TooManyError, Tree
 from .utility import Clone
 
-Told = Callable[[str, str, str], None]
-"""What is told of a layer's fault: the entry's name, if one has it, the rule and what was found."""
+LayerFault = Callable[[str, str, str], None]
+"""Callback for a fault of a layer: the name of the entry, or nothing, the rule, and what was found."""
 
 
 class CheckedLayer(NamedTuple):
-    """What a layer was found to be: bytes of the blob and of its tar, and its paths as far as it can be read."""
+    """Sizes of a layer's blob and of its tar, in bytes, and its paths; None if it cannot be read."""
 
     size: int
     unpacked: int
     tree: Tree | None
 
 
-def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> CheckedLayer | None:
-    """Tell of each fault of a layer that lies on the layers *below*, of which None is one that is not known.
+def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> CheckedLayer | None:
+    """Report each fault of a layer on the layers *below*, where None is one that could not be read.
 
-    Returns None where the blob is not there. Raises GeneratorError where this Python cannot read the compression.
+    Returns None if the blob is missing.
     """
-    if not layer.path:  # its digest is none, as was told
+    if not layer.path:  # the reader has reported its digest
         return None
     try:
         blob = layer.open()
     except OSError as error:
         absent = isinstance(error, FileNotFoundError) and _is_foreign(layer)
-        tell("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
+        fault("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
         return None
     with blob:
         algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
@@ -57,33 +57,33 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> CheckedLaye
             size = blob.seek(0, io.SEEK_END)
             blob.seek(0)
             compression, unpacked = unpack(stored, layer.name)
-            _check_compression(layer, compression, tell)
+            _check_compression(layer, compression, fault)
             tar = HashingReader(
                 unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256"
             )
             tar.most = most_unpacked(size)
             stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(TarReader(stream, sparse=True), below, tar.most, tell)
+            tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault)
             rest = 0
             while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
             if rest:
-                tell("", "rest", f"{rest:,} bytes follow the end of the tar")
+                fault("", "rest", f"{rest:,} bytes follow the end of the tar")
             if tar.digest != layer.diff_id and layer.diff_id:
-                tell("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
+                fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
         except TarError as error:
-            tell(error.entry, "layer", f"{error}, at byte {error.offset:,}")
+            fault(error.entry, "layer", f"{error}, at byte {error.offset:,}")
             tree = None
         except BombError:
-            if raw.size > raw.most:  # it is not even read whole
-                _check_blob(layer, raw, stored, tell)
+            if raw.size > raw.most:  # the blob was not read to its end
+                _check_blob(layer, raw, stored, fault)
                 return CheckedLayer(raw.size, tar.size if tar else 0, None)
-            tell("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
+            fault("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
             return CheckedLayer(raw.size, tar.size if tar else 0, None)
         except (OSError, EOFError, zlib.error) as error:
-            tell("", "layer", f"the blob is damaged: {error}")
+            fault("", "layer", f"the blob is damaged: {error}")
             tree = None
-        _check_blob(layer, raw, stored, tell)
+        _check_blob(layer, raw, stored, fault)
         return CheckedLayer(raw.size, tar.size if tar else 0, tree)
 
 
@@ -92,29 +92,29 @@ def _is_foreign(layer: Layer) -> bool:
     return "foreign" in kind or "nondistributable" in kind
 
 
-def _check_compression(layer: Layer, compression: str, tell: Told) -> None:
+def _check_compression(layer: Layer, compression: str, fault: LayerFault) -> None:
     kind = layer.descriptor.media_type if layer.descriptor else None
     if kind in LAYERS and LAYERS[kind] != compression:
         rule = "compression" if kind.startswith(OCI) and not LAYERS[kind] else "compression-detected"
-        tell("", rule, f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
+        fault("", rule, f"the media type is {kind}, and the blob is {compression or 'a plain tar'}")
 
 
-def _check_blob(layer: Layer, raw: HashingReader, stored: io.BufferedReader, tell: Told) -> None:
-    """Read a blob to its end, and tell where it is not what its descriptor says."""
+def _check_blob(layer: Layer, raw: HashingReader, stored: io.BufferedReader, fault: LayerFault) -> None:
+    """Read a blob to its end, and report a size or digest other than its descriptor's."""
     if layer.descriptor is None:
         return
-    with contextlib.suppress(BombError):  # more than the descriptor says, whatever follows
+    with contextlib.suppress(BombError):  # more than the descriptor says
         while stored.read(CHUNK):
             pass
     if raw.size != layer.descriptor.size:
         more = "more" if raw.size > layer.descriptor.size else f"{raw.size:,}"
-        tell("", "size", f"the descriptor says {layer.descriptor.size:,} bytes, and there are {more}")
+        fault("", "size", f"the descriptor says {layer.descriptor.size:,} bytes, and there are {more}")
     elif raw.digest != layer.descriptor.digest:
-        tell("", "digest", f"the content has the digest {raw.digest}")
+        fault("", "digest", f"the content has the digest {raw.digest}")
 
 
-def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, told: Told) -> Tree | None:
-    """Look at each entry; return the layer's paths, or None if they are too many.
+def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, layer_fault: LayerFault) -> Tree | None:
+    """Check each entry; return the layer's paths, or None if they are too many.
 
     Raises BombError if the sparse files have more than *most* bytes.
     """
@@ -125,43 +125,43 @@ def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, told: Told) -
         if most < 0:
             raise BombError
 
-        def tell(rule: str, found: str, name: str = entry.name) -> None:
-            told(name, rule, found)
+        def fault(rule: str, found: str, name: str = entry.name) -> None:
+            layer_fault(name, rule, found)
 
         path = entry.name.rstrip("/")
         removes = path.rpartition("/")[2].startswith(facts().whiteout)
-        if entry.kind not in KINDS and not removes:  # hcsshim asks for the name of a whiteout alone
-            tell("kind", f"tar's type is {entry.kind!r}")
+        if entry.kind not in KINDS and not removes:  # hcsshim takes any type for a whiteout
+            fault("kind", f"tar's type is {entry.kind!r}")
             continue
         if entry.kind != DIRECTORY and not removes and path != entry.name:
-            tell("name", "it ends in a slash, and is no directory's")
+            fault("name", "it ends in a slash, and the entry is not a directory")
         if clone is not None and f"{path}/".startswith(f"{UTILITY_VM}/"):
-            clone.add(entry, path, tell)
+            clone.add(entry, path, fault)
         try:
-            makes = tree.add(entry, path, tell)
+            makes = tree.add(entry, path, fault)
         except TooManyError:
-            told("", "entries", f"there are more behind {len(tree):,}")
+            layer_fault("", "entries", f"there are more than {len(tree):,}")
             return None
         if makes:
-            _look(entry, path, tree, below, clone, tell)
+            _look(entry, path, tree, below, clone, fault)
         if base is not None:
-            base.add(entry, path, tar.read, tell)
+            base.add(entry, path, tar.read, fault)
         elif makes:
-            check_on_top(entry, path, tar.read, tell)
+            check_on_top(entry, path, tar.read, fault)
     if base is not None:
-        base.end(lambda rule, found: told("", rule, found))
+        base.end(lambda rule, found: layer_fault("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
-        told("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+        layer_fault("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
     return tree
 
 
 def _look(
-    entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell
+    entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, fault: EntryFault
 ) -> None:
-    """Tell of what is wrong with an entry that is no whiteout."""
+    """Check links and records of an entry other than a whiteout."""
     if entry.kind == HARD_LINK:
-        check_hard(entry, tree, below, clone, tell)
+        check_hard(entry, tree, below, clone, fault)
         return
-    attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), tell)
+    attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), fault)
     if entry.kind == SYMBOLIC_LINK:
-        check_symbolic(entry, path, attributes, tree, below, tell)
+        check_symbolic(entry, path, attributes, tree, below, fault)

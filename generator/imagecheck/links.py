@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links in a layer: does each lead on Windows where it says?"""
+"""Check that the targets of links in a layer exist and can be stored on Windows."""
 
 import posixpath
 from collections.abc import Sequence
@@ -8,58 +8,60 @@ from ..base.errors import brief
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
 from ..oci.files import facts
 from .names import fold, units
-from .records import Tell
+from .records import EntryFault
 from .tree import FILES, UTILITY_VM, Tree
 from .utility import Clone
 
 _FILE_KINDS = frozenset({FILE, HARD_LINK})
 
 
-def check_hard(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
-    """Tell whether a hard link's target is in the layer before it, or in one *below*; None is one that is not known.
+def check_hard(
+    entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, fault: EntryFault
+) -> None:
+    """Check that a hard link's target comes before it in the layer, or is in a layer *below*; None is an unknown one.
 
-    A layer on top has a *clone*, which may have targets in UtilityVM.
+    A layer on top has a *clone*, which may hold targets in UtilityVM.
     """
     part = entry.name.rpartition("/")[2]
     if wrong := _wrong_target(entry, tree, below, clone):
-        tell("link-target", wrong)
+        fault("link-target", wrong)
     elif units(part) == 1:
-        tell("link-name", f"the name of the hard link is {brief(part)}")
+        fault("link-name", f"the name of the hard link is {brief(part)}")
 
 
 def _wrong_target(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str | None:
-    """Return what is wrong with a hard link's target, or None."""
+    """Return the fault of a hard link's target, or None."""
     target = posixpath.normpath(entry.target)
     kept = (f"{FILES}/", f"{UTILITY_VM}/{FILES}/")
     here = tree.kind(target) in _FILE_KINDS and (clone is None or tree.spelled(target))
     itself = fold(target) == fold(entry.name)
     if clone is not None and not (target.startswith(kept) and entry.name.startswith(kept)):
-        wrong = f"a hard link leads to {brief(entry.target)}: both are below {FILES}"
+        wrong = f"the hard link leads to {brief(entry.target)}; both must be below {FILES}"
     elif target != entry.target:
-        wrong = f"a hard link leads to {brief(entry.target)}, where {brief(target)} is meant"
+        wrong = f"the hard link leads to {brief(entry.target)}; allowed: {brief(target)}"
     elif here and not itself:
         many = tree.names(target) > facts().limits.names
         wrong = f"{brief(target)} has more than {facts().limits.names:,} names" if many else ""
     elif clone is not None and target.startswith(UTILITY_VM):
         there = clone.made and not itself and clone.kind(target) in {*_FILE_KINDS, ""}
-        wrong = "" if there else f"there is no file {brief(target)} for a hard link in the utility VM"
+        wrong = "" if there else f"the target {brief(target)} of a hard link in the utility VM is missing"
     elif not any(layer is None or layer.kind(target) in _FILE_KINDS for layer in below):
-        wrong = f"there is no file {brief(target)} for a hard link before it"
+        wrong = f"the target {brief(target)} of the hard link is not a file before it"
     else:
         wrong = ""
     return wrong or None
 
 
 def check_symbolic(
-    entry: TarEntry, path: str, attributes: int, tree: Tree, below: Sequence[Tree | None], tell: Tell
+    entry: TarEntry, path: str, attributes: int, tree: Tree, below: Sequence[Tree | None], fault: EntryFault
 ) -> None:
-    """Tell whether a symbolic link's target is one that Windows can hold, and of the kind that the link is of."""
+    """Check that Windows can store a symbolic link's target, and that its kind is the link's."""
     limits, names = facts().limits, facts().names
     if not entry.target or units(entry.target) > limits.target:
-        tell("link-target", f"the target has {units(entry.target):,} UTF-16 units, of {limits.target:,} at most")
+        fault("link-target", f"the target has {units(entry.target):,} UTF-16 units, of {limits.target:,} at most")
         return
     if bad := set(names.target_characters).intersection(entry.target):
-        tell("link-target", f"the target {brief(entry.target)} has {brief(min(bad))}")
+        fault("link-target", f"the target {brief(entry.target)} has {brief(min(bad))}")
         return
     target = entry.target.replace("\\", "/")
     known = [tree, *(layer for layer in below if layer is not None)]
@@ -67,20 +69,20 @@ def check_symbolic(
     if f"{target}/".startswith(f"{FILES}/"):
         meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
         if not any(layer.kind(posixpath.join(folder, target)) for layer in known):
-            tell(
+            fault(
                 "link-target",
-                f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is no folder",
+                f"the target is {brief(entry.target)}; allowed: {brief(meant)}, without {FILES}",
             )
             return
     kind = _kind(target, folder, known)
     is_directory = bool(attributes & facts().attributes.directory)
     if kind is not None and (kind == DIRECTORY) != is_directory:
-        what = "a directory" if kind == DIRECTORY else "no directory"
-        tell("link-kind", f"the target {brief(entry.target)} is {what}, and the link's attributes are {attributes}")
+        what = "a directory" if kind == DIRECTORY else "not a directory"
+        fault("link-kind", f"the target {brief(entry.target)} is {what}, and the link's attributes are {attributes}")
 
 
 def _kind(target: str, folder: str, known: Sequence[Tree]) -> str | None:
-    """Return what is at a link's *target*, if that is in the image."""
+    """Return the kind of the entry at a link's *target*, or None if it is not in the image."""
     if fold(target[:2]) == "C:":
         path = f"{FILES}/{target[2:].lstrip('/')}"
     elif target.startswith("//"):

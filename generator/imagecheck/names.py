@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names as Windows has them: which it can have, and which it finds equal."""
+"""Windows' rules for file names: which are valid, and which are equal."""
 
 from functools import cache
 
@@ -19,17 +19,17 @@ def _never() -> frozenset[str]:
 
 
 def fold(text: str) -> str:
-    """Return *text* with each character as its capital, by which NTFS compares names."""
+    """Return *text* in upper case as NTFS compares names."""
     return text.upper() if text.isascii() else text.translate(_capitals())
 
 
 def units(text: str) -> int:
-    """Return how many UTF-16 units *text* has."""
+    """Return the number of UTF-16 units in *text*."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def wrong(part: str) -> str | None:
-    """Return what keeps *part* of a path from being a name on Windows, or None."""
+    """Return why *part* of a path is not a valid name on Windows, or None."""
     known = facts()
     bad = _never().intersection(part)
     if part in {"", ".", ".."}:
@@ -41,7 +41,7 @@ def wrong(part: str) -> str | None:
     elif part[-1] in known.names.endings:
         reason = f"the name ends in {part[-1]!r}, which Windows drops"
     elif fold(part.partition(".")[0].rstrip(" ")) in known.names.devices:
-        reason = "the name is that of a device"
+        reason = "the name is a device's"
     elif units(part) > known.limits.part:
         reason = f"the name is longer than {known.limits.part} UTF-16 units"
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PAX records that Windows reads of an entry: are they of a form that it reads, and do they say what is meant?"""
+"""Check the PAX records that Windows reads: attributes, security descriptors, times and extended attributes."""
 
 import base64
 import re
@@ -13,65 +13,65 @@ from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from ..security import descriptor, sddl
 
-Tell = Callable[[str, str], None]
-"""What is told of an entry's fault: the rule and what was found."""
+EntryFault = Callable[[str, str], None]
+"""Callback for a fault of an entry: the rule, and what was found."""
 
 _UNSIGNED: Final = re.compile("0*([0-9]{1,10})")
 _BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _SDDL: Final = "MSWINDOWS.sd"
 _XATTR: Final = "MSWINDOWS.xattr."
 _MOUNT_POINT: Final = "MSWINDOWS.mountpoint"
-_MOST: Final = 1 << 17  # characters of a value that is taken apart
+_MOST: Final = 1 << 17  # characters of a value that are parsed
 _MOST_XATTR_NAME: Final = 255  # bytes, and those of a value: go-winio ea.go, FILE_FULL_EA_INFORMATION
 _MOST_XATTR: Final = 65_535
 
 
-def check(entry: TarEntry, on_top: bool, tell: Tell) -> int:
-    """Tell of each record of *entry* that is wrong; return the entry's attributes as Windows has them.
+def check(entry: TarEntry, on_top: bool, fault: EntryFault) -> int:
+    """Report invalid records of *entry*; return the entry's attributes on Windows.
 
-    What is below Files in a layer *on_top* is asked for records that a base layer does without.
+    *on_top*: the entry is below Files in a layer on top, and needs records that a base layer does without.
     """
     records = entry.records
-    _times(entry, tell)
-    _descriptor(records, tell)
+    _times(entry, fault)
+    _descriptor(records, fault)
     if on_top:
-        _lacking(entry, tell)
+        _lacking(entry, fault)
     for key, value in records.items():
         if key.startswith(_XATTR) and (wrong := _wrong_xattr(key.removeprefix(_XATTR), value)):
-            tell("record", f"{brief(key)} is {brief(value)}: {wrong}")
+            fault("record", f"{brief(key)} is {brief(value)}: {wrong}")
     if _MOUNT_POINT in records and entry.kind != SYMBOLIC_LINK:
-        tell("record", f"{_MOUNT_POINT} is on an entry that is no symbolic link")
-    return _attributes(entry, tell)
+        fault("record", f"{_MOUNT_POINT} is on an entry other than a symbolic link")
+    return _attributes(entry, fault)
 
 
 def has_security_or_xattrs(entry: TarEntry) -> bool:
-    """Return whether Windows would be handed a security descriptor or extended attributes of *entry*."""
+    """Return whether *entry* has a security descriptor or extended attributes."""
     records = entry.records
     descriptor_of = records.get(facts().records.descriptor, records.get(_SDDL))
     return bool(descriptor_of) or any(key.startswith(_XATTR) for key in records)
 
 
 def _wrong_xattr(name: str, value: str) -> str | None:
-    """Return what keeps Windows from having an extended attribute, or None."""
+    """Return the fault of an extended attribute, or None."""
     data = _decoded(value)
     if data is None:
-        return "no padded base64"
+        return "not padded base64"
     if len(name.encode("utf-8", "surrogateescape")) > _MOST_XATTR_NAME:
         return f"the name has more than {_MOST_XATTR_NAME} bytes"
     return f"the value has {len(data):,} bytes" if len(data) > _MOST_XATTR else None
 
 
-def _lacking(entry: TarEntry, tell: Tell) -> None:
-    """Tell of what Windows fills in where a layer on top does not say it."""
+def _lacking(entry: TarEntry, fault: EntryFault) -> None:
+    """Report missing records that Windows fills in."""
     if lost := [key for key, time in (("atime", entry.accessed), ("ctime", entry.changed)) if time is None]:
-        tell("time-missing", f"there is no {' and no '.join(lost)}")
+        fault("time-missing", f"{' and '.join(lost)} missing")
     key = facts().records.descriptor
     if entry.kind != DIRECTORY and key not in entry.records and _SDDL not in entry.records:
-        tell("descriptor-missing", f"there is no {key}")
+        fault("descriptor-missing", f"{key} is missing")
 
 
 def attributes(entry: TarEntry) -> int | None:
-    """Return the attributes that Windows gives an entry, or None if their record is invalid."""
+    """Return the attributes of an entry on Windows, or None if their record is invalid."""
     known = facts()
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
     text = entry.records.get(known.records.attributes)
@@ -81,15 +81,15 @@ def attributes(entry: TarEntry) -> int | None:
     return int(found[1]) if found and int(found[1]) < 1 << 32 else None
 
 
-def _attributes(entry: TarEntry, tell: Tell) -> int:
+def _attributes(entry: TarEntry, fault: EntryFault) -> int:
     known = facts()
     number = attributes(entry)
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
     if number is None:
-        tell("attributes", f"{known.records.attributes} is {brief(entry.records[known.records.attributes])}")
+        fault("attributes", f"{known.records.attributes} is {brief(entry.records[known.records.attributes])}")
         return implied
     if entry.kind != SYMBOLIC_LINK and bool(number & known.attributes.directory) != (entry.kind == DIRECTORY):
-        tell("attributes", f"{known.records.attributes} is {number} for a {_kind(entry)}")
+        fault("attributes", f"{known.records.attributes} is {number} for a {_kind(entry)}")
     return number | implied
 
 
@@ -97,24 +97,24 @@ def _kind(entry: TarEntry) -> str:
     return "directory" if entry.kind == DIRECTORY else "file"
 
 
-def _descriptor(records: Mapping[str, str], tell: Tell) -> None:
+def _descriptor(records: Mapping[str, str], fault: EntryFault) -> None:
     key = facts().records.descriptor
     if (text := records.get(key)) is not None:
         if wrong := _wrong_descriptor(text):
-            tell("descriptor", f"{key} is {brief(text)}: {wrong}")
+            fault("descriptor", f"{key} is {brief(text)}: {wrong}")
     elif (text := records.get(_SDDL)) is not None:
         try:
             sddl.from_text(text[:_MOST])
         except sddl.SddlError as error:
-            tell("descriptor", f"{_SDDL} is {brief(text)}: at character {error.position + 1}: {error}")
+            fault("descriptor", f"{_SDDL} is {brief(text)}: at character {error.position + 1}: {error}")
 
 
 @lru_cache(maxsize=32)  # most entries have one of a few
 def _wrong_descriptor(text: str) -> str | None:
-    """Return the first fault of a descriptor in base64, but not of parts that only a hive's must have, or None."""
+    """Return the first fault of a security descriptor in base64, or None; parts that only hives need may be absent."""
     data = _decoded(text)
     if data is None:
-        return "no padded base64"
+        return "not padded base64"
     if len(data) > facts().limits.descriptor:
         return f"the descriptor has {len(data):,} bytes"
     faults: list[str] = []
@@ -128,31 +128,31 @@ def _wrong_descriptor(text: str) -> str | None:
 
 
 def _decoded(text: str) -> bytes | None:
-    """Return what base64 encodes as Go reads it, which skips the ends of lines; None if it is invalid."""
+    """Decode base64 as Go does, which skips line ends; return None if it is invalid."""
     text = text.translate({10: None, 13: None}) if "\n" in text or "\r" in text else text
     return base64.b64decode(text) if _BASE64.fullmatch(text) else None
 
 
-def _times(entry: TarEntry, tell: Tell) -> None:
+def _times(entry: TarEntry, fault: EntryFault) -> None:
     key = facts().records.created
     text = entry.records.get(key)
     created = None if text is None else pax.time(text)
     if text is not None and created is None:
-        tell("time", f"{key} is {brief(text)}")
+        fault("time", f"{key} is {brief(text)}")
         return
     limits = facts().limits
     for name, time in (("mtime", entry.modified), ("atime", entry.accessed), ("ctime", entry.changed), (key, created)):
         if time is not None and not limits.time_least <= time <= limits.time_most:
-            tell("time", f"{name} is {brief(entry.records.get(name) or str(time // 10**9))}, which is out of range")
+            fault("time", f"{name} is {brief(entry.records.get(name) or str(time // 10**9))}, which is out of range")
             return
     if text:
-        _fraction(entry.records.get("mtime") or str(entry.time), text, tell)
+        _fraction(entry.records.get("mtime") or str(entry.time), text, fault)
 
 
-def _fraction(modified: str, created: str, tell: Tell) -> None:
-    """Tell of a creation time that is the time of modification less the zeros after the point, as builders write it."""
+def _fraction(modified: str, created: str, fault: EntryFault) -> None:
+    """Report a creation time that is the mtime without the zeros after the point, as some builders write it."""
     seconds, _, fraction = created.partition(".")
     whole, _, wanted = modified.partition(".")
     bare = wanted.ljust(9, "0").lstrip("0")
     if fraction and seconds == whole and wanted.startswith("0") and fraction == bare:
-        tell("time-fraction", f"{facts().records.created} is {created}, where {modified} is meant")
+        fault("time-fraction", f"{facts().records.created} is {created}; allowed: {modified}")

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that an image is checked by, each with its source and with what follows for an image that breaks it.
+"""The rules of check-image, each with its source and its level.
 
 Sources named in RULES:
   oci         OCI image specification 1.1, by document
   backuptar   github.com/microsoft/go-winio backuptar/tar.go: how Windows reads an entry of a layer
   ociwclayer  github.com/microsoft/hcsshim pkg/ociwclayer and internal/wclayer: how Windows imports a layer
-  archive/tar Go's standard library, which both read tars with
-  encoding/json  Go's standard library, with which clients read the documents
+  archive/tar Go's standard library, the tar reader of both
+  encoding/json  Go's standard library, the JSON reader of all clients
   image-spec  github.com/opencontainers/image-spec and github.com/moby/docker-image-spec: clients' types of documents
-  containers/image  github.com/containers/image, which skopeo and podman read images with
-  docker load  github.com/moby/moby and github.com/containerd/containerd: which file of an archive is taken
-  containerd  github.com/containerd/platforms: which hosts take an image
+  containers/image  github.com/containers/image, the library of skopeo and podman
+  docker      github.com/moby/moby v28, by file; docker load: which file of an archive it takes
+  containerd  github.com/containerd/containerd v2, and github.com/containerd/platforms: which hosts take an image
   naming      Microsoft, "Naming Files, Paths, and Namespaces"
   MS-DTYP     Microsoft, "Windows data types": SECURITY_DESCRIPTOR
   winscratch  a rule of this project's own
@@ -24,7 +24,7 @@ from ..hives.rules import Level, Rule
 
 @dataclass(frozen=True, slots=True)
 class ImageFinding:
-    """A broken rule: *where* in the image, the name of the *entry* if a layer's entry breaks it, what was *found*."""
+    """A broken rule: *where* in the image, the name of the layer's *entry* if there is one, what was *found*."""
 
     where: str
     entry: str
@@ -33,12 +33,12 @@ class ImageFinding:
 
     @property
     def level(self) -> Level:
-        """What follows for the image."""
+        """The level of the rule."""
         return RULES[self.rule].level
 
     @property
     def message(self) -> str:
-        """What was found, what would be right, by which rule and source."""
+        """What was found, and the rule with its name and source."""
         rule = RULES[self.rule]
         return f"{self.found}; {rule.text} ({self.rule}; {rule.source})"
 
@@ -58,24 +58,22 @@ RULES: Final[dict[str, Rule]] = {
         "encoding/json; image-spec",
     ),
     "keys": _unusual(
-        "no key is there twice, or spelled in another case: Go takes it all the same, and of several the last",
+        "each key appears once, in its own case; Go takes other cases too, and the last of several",
         "encoding/json",
     ),
     "two-faces": _refused(
         "an archive has each file once, and its index.json and manifest.json lead to the same images", "docker load"
     ),
     "layout": _refused("a layout has the file oci-layout, of version 1.0.0", "oci image-layout"),
-    "index": _refused("an index leads to its images directly, or through few others", "winscratch"),
-    "blob": _refused("every blob is there, as a file of its own", "oci image-layout"),
-    "blob-foreign": _unusual(
-        "a blob that may not be passed on may be absent; what is absent is not checked", "oci layer"
-    ),
-    "digest": _refused("a blob's content has the digest that it is called by", "oci descriptor"),
+    "index": _refused("an index leads to its images directly, or through a few other indexes", "winscratch"),
+    "blob": _refused("every blob exists, as a regular file", "oci image-layout"),
+    "blob-foreign": _unusual("a nondistributable blob may be missing; a missing blob is not checked", "oci layer"),
+    "digest": _refused("a blob's content has the digest in its descriptor", "oci descriptor"),
     "size": _refused("a descriptor has the blob's size", "oci descriptor"),
-    "media-type": _refused("a media type is one that OCI or Docker define for this place", "oci media-types"),
+    "media-type": _refused("a media type is one that OCI or Docker defines for this field", "oci media-types"),
     "mixed": _refused(
-        "Docker's manifest has layers of Docker's types, and OCI's has OCI's configuration: skopeo and podman refuse "
-        "any other, though containerd takes it",
+        "a Docker manifest has layers of Docker's types, and an OCI manifest has OCI's configuration; skopeo and "
+        "podman refuse others, though containerd takes them",
         "containers/image",
     ),
     "mixed-taken": _unusual(
@@ -92,7 +90,7 @@ RULES: Final[dict[str, Rule]] = {
         "containerd, pkg/archive/compression; docker, distribution/xfer; containers/image, copy/compression.go",
     ),
     "schema": _refused("the schema version is 2", "oci manifest"),
-    # What the configuration says.
+    # The configuration.
     "os": _refused("an image's operating system must be windows", "containerd"),
     "architecture": _refused("the architecture is amd64, arm64, arm or 386", "oci config"),
     "spelling": _unusual(
@@ -103,17 +101,14 @@ RULES: Final[dict[str, Rule]] = {
         "an index spells the architecture as Go does: Docker on Windows passes over any other spelling",
         "docker, distribution/pull_v2_windows.go",
     ),
-    "os-version": _refused("the version of Windows is three or four numbers, or nothing for every host", "containerd"),
-    "platform": _refused("an index has the system and the architecture that the configuration has", "oci image-index"),
+    "os-version": _refused("os.version is three or four numbers, or missing for any host", "containerd"),
+    "platform": _refused("index and configuration have the same operating system and architecture", "oci image-index"),
     "platform-version": _unusual(
-        "an index has the os.version that the configuration has: containerd goes by the index, "
-        "Docker by the configuration too",
+        "index and configuration have the same os.version; containerd uses the index, Docker the configuration too",
         "containerd; docker",
     ),
-    "rootfs": _refused(
-        "the configuration's rootfs has the type layers, and a diff ID for each layer, and no more", "oci config"
-    ),
-    "history": _unusual("history has an entry for each layer, beside those that are marked as empty", "oci config"),
+    "rootfs": _refused("the configuration's rootfs has the type layers, and one diff ID for each layer", "oci config"),
+    "history": _unusual("history has one entry for each layer, besides those marked as empty", "oci config"),
     "diff-id": _refused("a diff ID is the digest of the layer's tar, uncompressed", "oci config"),
     "layers": _refused("an image has a base layer, and 500 layers at most", "ociwclayer; winscratch"),
     # A layer as a tar.
@@ -123,13 +118,13 @@ RULES: Final[dict[str, Rule]] = {
         "winscratch",
     ),
     "entries": _refused("a layer has at most 1,000,000 paths, of 67,108,864 characters together", "winscratch"),
-    "rest": _unusual("a layer ends with its tar"),
+    "rest": _unusual("nothing follows the end of a layer's tar"),
     # A base layer.
-    "hive": _refused("a base layer's hives are valid without a log, of which a layer has none", "ociwclayer"),
+    "hive": _refused("a base layer's hives are valid without a transaction log; a layer has none", "ociwclayer"),
     "hive-missing": _refused(
-        "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, spelled so, as files", "ociwclayer"
+        "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, in capitals, as files", "ociwclayer"
     ),
-    "hive-linked": _refused("no hive has a second name, or is one, for Windows writes to it", "ociwclayer"),
+    "hive-linked": _refused("a hive is not a link, and no link leads to it, since Windows writes to it", "ociwclayer"),
     "hive-delta": _refused(
         "Hives/NAME_Delta in a layer on top is a hive, valid without a log; Windows merges it with the one below",
         "ociwclayer, cim/registry.go",
@@ -142,57 +137,67 @@ RULES: Final[dict[str, Rule]] = {
         "Windows reads only DefaultUser_Delta, Sam_Delta, Security_Delta, Software_Delta and System_Delta from Hives",
         "ociwclayer, cim/common.go",
     ),
-    "utility-vm": _refused("a base layer with UtilityVM/Files has its BCD store, spelled so, as a file", "ociwclayer"),
+    "utility-vm": _refused(
+        "a base layer with UtilityVM/Files has its BCD store, in this case, as a file", "ociwclayer"
+    ),
     "bcd-type": _unusual(
-        "a BCD store's types and elements have the registry types and sizes that Windows reads; it ignores others or "
-        "fails on them",
+        "the elements of a BCD store have the registry types and sizes that Windows reads",
         "ReactOS boot/environ/lib/misc/bcd.c",
     ),
     "base-slash": _refused(
-        "in a base layer, names of directories end in no slash, or are not recognised", "ociwclayer"
+        "in a base layer, UtilityVM and UtilityVM/Files have no trailing slash; Windows ignores others", "ociwclayer"
     ),
-    "base-whiteout": _refused("a base layer removes nothing: there is nothing below it", "ociwclayer"),
+    "base-whiteout": _refused("a base layer has no whiteouts; it has no layer below", "ociwclayer"),
     # Any layer.
     "root": _refused(
-        "everything is below Files, Hives or UtilityVM, spelled so; Windows sees nothing else", "ociwclayer"
+        "all paths are below Files, Hives or UtilityVM, in this case; Windows ignores others", "ociwclayer"
     ),
     "root-missing": _refused("a layer on top has the directories Hives and Files", "ociwclayer"),
-    "name": _refused("a name is one that Windows can have", "naming"),
+    "name": _refused("a name is valid on Windows", "naming"),
     "stream": _unusual("importers differ on streams of a file", "backuptar"),
     "parent": _refused("a directory comes before what it holds", "ociwclayer"),
-    "repeated": _refused("no path is there twice", "ociwclayer; oci layer"),
-    "case": _refused("names differ by more than their case", "ociwclayer"),
+    "repeated": _refused("each path appears once", "ociwclayer; oci layer"),
+    "case": _refused("names in a directory differ in more than case", "ociwclayer"),
     "kind": _refused(
         "an entry is a file (tar's type 0), a directory (5), a hard link (1) or a symbolic link (2)", "backuptar"
     ),
-    "whiteout": _refused("a whiteout is below Files and removes one name, which the layer does not hold", "ociwclayer"),
-    "link-target": _refused("a link leads where it says on Windows, too", "backuptar; ociwclayer"),
-    "link-kind": _refused(
-        "a symbolic link to a directory has the attribute 16, and one to a file has not", "backuptar"
+    "whiteout": _refused(
+        "a whiteout is below Files and removes one name, which the layer itself does not have", "ociwclayer"
     ),
-    "attributes": _refused("MSWINDOWS.fileattr is a decimal number of 32 bits that fits the kind", "backuptar"),
+    "link-target": _refused("the target of a link exists, and Windows can store it", "backuptar; ociwclayer"),
+    "link-kind": _refused(
+        "a symbolic link has the attribute 16 if its target is a directory, and only then", "backuptar"
+    ),
+    "attributes": _refused(
+        "MSWINDOWS.fileattr is a decimal number of 32 bits that fits the type of the entry", "backuptar"
+    ),
     "descriptor": _refused("MSWINDOWS.rawsd is a security descriptor in base64, MSWINDOWS.sd in SDDL", "MS-DTYP"),
-    "descriptor-missing": _unusual("what has no security descriptor inherits one, which may let nobody run it"),
-    "time": _refused("a time is seconds from 1970, and a fraction, from 1677-09-21 to 2262-04-11", "backuptar"),
-    "time-missing": _unusual("without atime and ctime, Windows is told 1754-08-30", "backuptar"),
-    "time-fraction": _unusual("a fraction's zeros stand after the point: .05 is not .5", "backuptar"),
-    "record": _refused("an extended attribute or a mount point is of a form that Windows reads", "backuptar"),
-    # What Windows' importers do with some names.
+    "descriptor-missing": _unusual(
+        "an entry without a security descriptor inherits one, which may deny users to run it"
+    ),
+    "time": _refused(
+        "a time is in seconds since 1970, with a fraction if any, from 1677-09-21 to 2262-04-11", "backuptar"
+    ),
+    "time-missing": _unusual("without atime and ctime, Windows sets 1754-08-30", "backuptar"),
+    "time-fraction": _unusual("a fraction keeps its leading zeros; .05 is not .5", "backuptar"),
+    "record": _refused("an extended attribute or a mount point has a form that Windows reads", "backuptar"),
+    # Names that Windows' importers treat specially.
     "utility-vm-on-top": _refused(
-        "UtilityVM in a layer on top is a bare directory spelled so, comes before what is in it, on a layer that has "
-        "one, and has nothing but UtilityVM/Files in it",
+        "UtilityVM in a layer on top is a directory without records or trailing slash, comes before its entries, has "
+        "only UtilityVM/Files in it, and lies on a layer that has one",
         "ociwclayer, legacy.go",
     ),
     "placeholder": _refused(
-        "NAME.$wcidirs$ is what Windows makes beside each directory NAME of a layer on top", "ociwclayer, legacy.go"
+        "no entry is called NAME.$wcidirs$, which Windows makes beside each directory NAME of a layer on top",
+        "ociwclayer, legacy.go",
     ),
     "placeholder-name": _unusual(
-        "NAME.$wcidirs$ is what Windows keeps about a directory NAME, and leaves out of what it exports",
+        "no entry is called NAME.$wcidirs$, where Windows keeps facts of a directory NAME; it does not export it",
         "ociwclayer, legacy.go",
     ),
     "link-name": _unusual(
-        "the name of a hard link has two UTF-16 units at least: NT wants 24 bytes, and hcsshim sends 22 for one",
+        "the name of a hard link has at least two UTF-16 units; NT wants 24 bytes, and hcsshim sends 22 for one",
         "ociwclayer, safefile/safeopen.go",
     ),
-    "files-twice": _unusual("what is in Files of a layer is in C:\\ of a container, so Files/Files is C:\\Files"),
+    "files-twice": _unusual("Files of a layer becomes C:\\ of a container, so that Files/Files is C:\\Files"),
 }

@@ -1,59 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paths of a layer as Windows would make them, one after the other: is each new, and is its directory there?"""
+"""Check a layer's paths in their order: each is new, its name is valid, and its directory comes before it."""
 
 from ..base.errors import brief
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from .names import fold, units, wrong
-from .records import Tell, attributes
+from .records import EntryFault, attributes
 
-WHITEOUT = "whiteout"  # the kind of an entry that removes something
+WHITEOUT = "whiteout"  # the kind of a path that the layer removes
 ROOTS = HIVES, FILES, UTILITY_VM = (*facts().roots, "UtilityVM")
-"""The directories in which everything is; the first two are those that a layer on top has."""
+"""Top directories of a layer; a layer on top must have the first two."""
 
 _TWICE = fold(f"{FILES}/{FILES}")
-_DEEPEST = 64  # directories on the way to a file of a utility VM that are looked at; Windows' has 12
+_DEEPEST = 64  # levels of directories checked in a utility VM; Windows' has 12
 _MAX_ENTRIES = 1_000_000
 _MAX_NAMES = 1 << 26  # characters
-_OPAQUE = ".wh..opq"  # behind the mark: what Linux has for a directory that hides all below it
-_PLACEHOLDER = ".$wcidirs$"  # what hcsshim's legacy.go appends for a file beside each directory of a layer on top
+_OPAQUE = ".wh..opq"  # an opaque directory's name on Linux, without the prefix
+_PLACEHOLDER = ".$wcidirs$"  # suffix of the file that hcsshim's legacy.go makes beside each directory of a layer on top
 _MOST_PATH = 32_766  # UTF-16 units: hcsshim's internal/winapi/utils.go takes 32,767 with the NUL at the end
 
 
 class TooManyError(Exception):
-    """A layer has more entries, or longer names, than any layer needs."""
+    """A layer has too many entries, or too long names."""
 
 
 class Tree:
-    """The paths of a layer; *base* where there is no layer below it."""
+    """The paths of a layer; *base* if it has no layer below."""
 
     def __init__(self, base: bool) -> None:
         self._base = base
-        self._found: dict[str, tuple[str, str]] = {}  # by folded path: the path, and the kind of what is there
-        self._names: dict[str, int] = {}  # of each file that has hard links, how many it has
+        self._found: dict[str, tuple[str, str]] = {}  # by folded path: the path and its kind
+        self._names: dict[str, int] = {}  # of each file that has hard links, the number of its names
         self._links: set[str] = set()  # folded paths of symbolic links to directories
-        self._filled: set[str] = set()  # folded paths of directories in UtilityVM that have something in them
+        self._filled: set[str] = set()  # folded paths of directories in UtilityVM that are not empty
         self._room = _MAX_NAMES
         self._last = ""
         self.has_utility_vm = self._removes_in_vm = False
 
     def __len__(self) -> int:
-        """Return how many paths there are."""
+        """Return the number of paths."""
         return len(self._found)
 
     def kind(self, path: str) -> str | None:
-        """Return what is at *path*, however that is spelled, or None."""
+        """Return the kind of *path* in any case, or None."""
         found = self._found.get(fold(path))
         return found[1] if found else None
 
     def spelled(self, path: str) -> bool:
-        """Tell whether there is a path spelled so."""
+        """Return whether the layer has *path* in just this case."""
         return self._found.get(fold(path), ("",))[0] == path
 
-    def add(self, entry: TarEntry, path: str, tell: Tell) -> bool:
-        """Add an entry, whose *path* is its name without slashes at the end; tell of what is wrong about it.
+    def add(self, entry: TarEntry, path: str, fault: EntryFault) -> bool:
+        """Add an entry and report its faults; *path* is its name without trailing slashes.
 
-        Returns whether it is one that makes something of its own, as whiteouts and streams do not.
+        Returns False for whiteouts and alternate data streams.
         """
         parent, slash, part = path.rpartition("/")
         removes = part.startswith(facts().whiteout)
@@ -62,34 +62,34 @@ class Tree:
         self._room -= len(path)
         if self._room < 0 or len(self._found) >= _MAX_ENTRIES:
             raise TooManyError
-        if self._is_stream(entry, path, tell):
+        if self._is_stream(entry, path, fault):
             return False
         if removes:
             part = part.removeprefix(facts().whiteout)
             path = f"{parent}{slash}{part}"
-            self._check_whiteout(entry, parent, part, tell)
+            self._check_whiteout(entry, parent, part, fault)
         if path.partition("/")[0] not in ROOTS:
-            tell("root", f"{brief(path)} is outside of {', '.join(ROOTS)}")
+            fault("root", f"{brief(path)} is outside of {', '.join(ROOTS)}")
         elif kind not in {DIRECTORY, WHITEOUT} and path in ROOTS and not self._in_clone(path):
-            tell("root", f"{path} is no directory")
+            fault("root", f"{path} is not a directory")
         else:
-            self._check_name(parent, part, path, tell)
+            self._check_name(parent, part, path, fault)
             if slash and not removes:
-                self._check_parent(parent, tell)
-                self._check_special(path, kind, is_folder, tell)
+                self._check_parent(parent, fault)
+                self._check_special(path, kind, is_folder, fault)
         folded = fold(path)
         here = self._found.get(folded)
         if here is None:
             self._found[folded] = (path, kind)
         elif WHITEOUT in {kind, here[1]} and kind != here[1]:
-            tell("whiteout", f"the layer both removes and holds {brief(here[0])}")
+            fault("whiteout", f"the layer both removes and has {brief(here[0])}")
         elif not self._in_clone(path):
-            tell("repeated" if here[0] == path else "case", f"{brief(here[0])} is in the layer already")
+            fault("repeated" if here[0] == path else "case", f"{brief(here[0])} is in the layer already")
         self._last = entry.name if kind in {FILE, DIRECTORY, SYMBOLIC_LINK} else ""
         return not removes
 
     def hides(self, path: str) -> bool:
-        """Return whether the layer removes a directory on the way to *path* in UtilityVM."""
+        """Return whether the layer removes a parent directory of *path* in UtilityVM."""
         at = path.find("/")
         for _ in range(_DEEPEST if self._removes_in_vm else 0):
             if at < 0 or self.kind(path[:at]) == WHITEOUT:
@@ -98,94 +98,94 @@ class Tree:
         return False
 
     def is_filled(self, path: str) -> bool:
-        """Return whether the layer has something in the directory *path* of UtilityVM."""
+        """Return whether the layer has entries in the directory *path* of UtilityVM."""
         return fold(path) in self._filled
 
     def names(self, target: str) -> int:
-        """Count one more name of the file at *target*, and return how many it has now."""
+        """Count one more name of the file at *target*, and return their number."""
         self._names[target] = self._names.get(target, 1) + 1
         return self._names[target]
 
-    def _is_stream(self, entry: TarEntry, path: str, tell: Tell) -> bool:
-        """Tell whether the entry is one more stream of the file right before it, as Windows writes them."""
+    def _is_stream(self, entry: TarEntry, path: str, fault: EntryFault) -> bool:
+        """Return whether the entry is an alternate data stream of the file right before it."""
         if entry.kind == FILE and self._last and path.startswith(f"{self._last}:"):
             stream = path.removeprefix(f"{self._last}:").removesuffix(":$DATA")
             if not stream or set("/\\:").intersection(stream):
-                tell("name", f"{brief(stream)} is no name of a stream")
-            tell("stream", f"it is a stream of {brief(self._last)}")
+                fault("name", f"{brief(stream)} is not a valid name of a stream")
+            fault("stream", f"it is a stream of {brief(self._last)}")
             return True
         return False
 
-    def _check_name(self, parent: str, part: str, path: str, tell: Tell) -> None:
+    def _check_name(self, parent: str, part: str, path: str, fault: EntryFault) -> None:
         known = self._found.get(fold(parent))
         parts = [part] if known and known[0] == parent else path.split("/")
         reason = next(filter(None, map(wrong, parts)), None)
         if reason:
-            tell("name", reason)
+            fault("name", reason)
         elif len(path) > _MOST_PATH // 2 and units(path) > _MOST_PATH:
-            tell("name", f"the path is longer than {_MOST_PATH:,} UTF-16 units")
+            fault("name", f"the path is longer than {_MOST_PATH:,} UTF-16 units")
 
-    def _check_parent(self, parent: str, tell: Tell) -> None:
+    def _check_parent(self, parent: str, fault: EntryFault) -> None:
         folded = fold(parent)
         known = self._found.get(folded)
         if known is None:
-            self._found[folded] = (parent, DIRECTORY)  # so that it is told once
+            self._found[folded] = (parent, DIRECTORY)  # report it once
             if not self._in_clone(parent):
-                tell("parent", f"{brief(parent)} is not in the layer, or comes later")
+                fault("parent", f"{brief(parent)} is missing, or comes later")
         elif known[1] == WHITEOUT:
-            tell("whiteout", f"the layer removes {brief(known[0])}, and holds something in it")
+            fault("whiteout", f"the layer removes {brief(known[0])}, and has entries in it")
         elif known[1] != DIRECTORY:
-            tell("parent", f"{brief(known[0])} is no directory")
+            fault("parent", f"{brief(known[0])} is not a directory")
         elif known[0] != parent:
-            tell("case", f"{brief(parent)} is spelled {brief(known[0])} before")
+            fault("case", f"{brief(parent)} is {brief(known[0])} before")
 
-    def _check_special(self, path: str, kind: str, is_folder: bool, tell: Tell) -> None:
-        """Check what is new in a directory for names that importers read otherwise."""
+    def _check_special(self, path: str, kind: str, is_folder: bool, fault: EntryFault) -> None:
+        """Check a new path for names that importers treat specially."""
         folded = fold(path)
         if path.startswith(f"{UTILITY_VM}/"):
             self.has_utility_vm = True
             self._filled.add(folded.rpartition("/")[0])
         elif not self._base:
-            self._check_placeholder(path, folded, kind, is_folder, tell)
+            self._check_placeholder(path, folded, kind, is_folder, fault)
         if folded == _TWICE:
-            tell("files-twice", f"{brief(path)} is C:\\{FILES} in a container")
+            fault("files-twice", f"{brief(path)} is C:\\{FILES} in a container")
 
-    def _check_placeholder(self, path: str, folded: str, kind: str, is_folder: bool, tell: Tell) -> None:
+    def _check_placeholder(self, path: str, folded: str, kind: str, is_folder: bool, fault: EntryFault) -> None:
         mark = fold(_PLACEHOLDER)
         if is_folder:
             if kind == SYMBOLIC_LINK:
                 self._links.add(folded)
             own = units(path.rpartition("/")[2]) + len(mark)
             if own > facts().limits.part or (len(path) > _MOST_PATH // 3 and units(path) + len(mark) > _MOST_PATH):
-                tell("name", f"with {_PLACEHOLDER} behind it, as Windows imports a directory, the name is too long")
+                fault("name", f"the name is too long with the {_PLACEHOLDER} that Windows appends")
             elif self._found.get(folded + mark, ("", WHITEOUT))[1] not in {WHITEOUT, HARD_LINK}:
-                tell("placeholder", f"{brief(path + _PLACEHOLDER)} is in the layer already")
+                fault("placeholder", f"{brief(path + _PLACEHOLDER)} is in the layer already")
         if folded.endswith(mark) and kind != HARD_LINK:
             owner = folded.removesuffix(mark)
             if owner in self._links or self._found.get(owner, ("", ""))[1] == DIRECTORY:
-                tell("placeholder", f"the directory {brief(path[: -len(mark)])} is in the layer already")
+                fault("placeholder", f"the directory {brief(path[: -len(mark)])} is in the layer already")
             else:
-                tell("placeholder-name", f"the name ends in {_PLACEHOLDER}")
+                fault("placeholder-name", f"the name ends in {_PLACEHOLDER}")
 
-    def _check_whiteout(self, entry: TarEntry, parent: str, part: str, tell: Tell) -> None:
+    def _check_whiteout(self, entry: TarEntry, parent: str, part: str, fault: EntryFault) -> None:
         if self._base:
-            tell("base-whiteout", f"it removes {brief(part)}")
+            fault("base-whiteout", f"it removes {brief(part)}")
         elif part == _OPAQUE or not part:
-            tell("whiteout", "it hides a whole directory, for which Windows has no form")
+            fault("whiteout", "it hides a whole directory, which Windows cannot do")
         elif not (f"{parent}/".startswith((f"{FILES}/", f"{UTILITY_VM}/{FILES}/"))):
-            tell("whiteout", f"it removes something outside of {FILES}")
+            fault("whiteout", f"it removes something outside of {FILES}")
         elif entry.name.endswith("/"):
-            tell("whiteout", f"its name ends in a slash, for which Windows removes {brief(part)} in it")
+            fault("whiteout", f"its name ends in a slash, so that Windows removes {brief(part)} in it")
         elif parent.startswith(UTILITY_VM):
             self.has_utility_vm = self._removes_in_vm = True
 
     def _in_clone(self, path: str) -> bool:
-        """Tell whether *path* is in the utility VM of a layer on top, which starts as a copy of the one below."""
+        """Return whether *path* is in the utility VM of a layer on top, which starts as a copy of the one below."""
         return not self._base and f"{path}/".startswith(f"{UTILITY_VM}/")
 
 
 def is_directory(entry: TarEntry) -> bool:
-    """Return whether Windows makes a directory of an entry, as it does of a symbolic link to one."""
+    """Return whether Windows makes a directory of an entry; it does so for a symbolic link with that attribute."""
     if entry.kind != SYMBOLIC_LINK:
         return entry.kind == DIRECTORY
     return bool((attributes(entry) or 0) & facts().attributes.directory)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an image's files are: in a folder or in a tar archive, each found by its path and read in pieces.
+"""Stores of an image's files: a folder or a tar archive; files are opened by path and read as streams.
 
-What a folder or an archive holds is hostile: no link leads out, nothing but regular files is opened, and an archive's
-list of files stays small.
+Both are untrusted: links never lead outside, only regular files are opened, and an archive's file list is limited.
 """
 
 import errno
@@ -21,29 +20,29 @@ from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, TarReader
 
 _MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
 BUFFER: Final = 1 << 18  # bytes
-_MOST_FOLDERS: Final = 4  # that stay open: blobs/sha256 in a layout
+_MOST_FOLDERS: Final = 4  # that stay open, such as blobs/sha256
 _DOCUMENTS: Final = frozenset({"index.json", "manifest.json", "oci-layout"})
 _MAX_HOPS: Final = 8  # links on the way to a file in an archive; `docker save` had one
 
 
 class Store(Protocol):
-    """Files by their paths, which have slashes between their parts."""
+    """Files by their paths, with slashes."""
 
     def open(self, path: str) -> io.BufferedReader:
-        """Open a file; raises FileNotFoundError where there is none, and OSError where it is none to read."""
+        """Open a file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
 
     def has(self, path: str) -> bool:
         """Return whether there is a file at *path*."""
 
     def another(self, path: str) -> str:
-        """Return what else a file is called in an archive that has it more than once; empty if it has not."""
+        """Return a second name of a file that an archive has more than once, or nothing."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all folders and files of the store."""
 
 
 class FolderStore:
-    """A folder, none of whose files is reached through a link below it."""
+    """A folder; symbolic links in it are not followed."""
 
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
@@ -59,8 +58,8 @@ class FolderStore:
         """Return whether there is a file at *path*."""
         return os.path.lexists(self._path / path)
 
-    def another(self, path: str) -> str:  # noqa: ARG002 - a folder has each name once
-        """Return nothing."""
+    def another(self, path: str) -> str:  # noqa: ARG002
+        """Return nothing; a folder has each name once."""
         return ""
 
     def close(self) -> None:
@@ -69,10 +68,10 @@ class FolderStore:
 
 
 class ArchiveStore:
-    """A tar, not compressed, whose files are read where they are."""
+    """An uncompressed tar; files are read in place."""
 
     def __init__(self, path: Path) -> None:
-        """Read the list of files; raises GeneratorError where that cannot be done."""
+        """Read the list of files; raises GeneratorError if the archive cannot be read."""
         try:
             self._file = _open(path)
         except OSError as error:
@@ -80,38 +79,38 @@ class ArchiveStore:
         self._first: dict[str, str] = {}
         self._twice: dict[str, str] = {}
         try:
-            self._places = self._listed(path)
+            self._files = self._listed(path)
         except BaseException:
             self._file.close()
             raise
 
     def _listed(self, path: Path) -> Mapping[str, tuple[int, int] | str]:
         """Return offset and size of each file in bytes, and the target of each link."""
-        places: dict[str, tuple[int, int] | str] = {}
+        files: dict[str, tuple[int, int] | str] = {}
         room = _MAX_NAMES
         try:
             for entry in TarReader(self._file):
-                name = posixpath.normpath(entry.name).lstrip("/")  # to which `docker load` unpacks it
+                name = posixpath.normpath(entry.name).lstrip("/")  # where `docker load` unpacks it
                 room -= len(name) + 64
                 if room < 0:
-                    raise GeneratorError(f"{path}: the archive has more files than an image needs")
+                    raise GeneratorError(f"{path}: the archive has too many files for an image")
                 if entry.kind in {FILE, SYMBOLIC_LINK, HARD_LINK}:
                     self._see(name, entry.name)
                 if entry.kind == FILE:
-                    places[name] = (entry.offset, entry.size)
+                    files[name] = (entry.offset, entry.size)
                 elif entry.kind == SYMBOLIC_LINK:
-                    places[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry.target))
+                    files[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry.target))
                 elif entry.kind == HARD_LINK:
-                    places[name] = posixpath.normpath(entry.target)
+                    files[name] = posixpath.normpath(entry.target)
         except TarError as error:
             raise GeneratorError(
                 f"{path}: not an archive that can be read: {error}, at byte {error.offset:,}; "
-                "give a tar that is whole, and not compressed"
+                "hint: give a complete, uncompressed tar"
             ) from error
-        return places
+        return files
 
     def _see(self, name: str, spelled: str) -> None:
-        """Note a file that is there already, or a document that differs from one in case only, as disks have it."""
+        """Note a file that the archive already has; documents also in other case, as on disks without case."""
         lowered = name.lower()
         key = lowered if lowered in _DOCUMENTS else name
         if key in self._first:
@@ -120,10 +119,10 @@ class ArchiveStore:
 
     def has(self, path: str) -> bool:
         """Return whether there is a file at *path*."""
-        return posixpath.normpath(path) in self._places
+        return posixpath.normpath(path) in self._files
 
     def another(self, path: str) -> str:
-        """Return what else a file is called that is there more than once."""
+        """Return a second name of a file, or nothing."""
         return self._twice.get(posixpath.normpath(path), "")
 
     def open(self, path: str) -> io.BufferedReader:
@@ -132,7 +131,7 @@ class ArchiveStore:
         for _ in range(_MAX_HOPS):
             if not isinstance(found, str):
                 break
-            found = self._places.get(found)
+            found = self._files.get(found)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, "the archive has no such file")
         if isinstance(found, str):

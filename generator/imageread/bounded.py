@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Streams of blobs that are hashed as they are read, and that end where a decompression bomb begins."""
+"""Readers that hash a stream while it is read, and stop at decompression bombs."""
 
 import hashlib
 import io
@@ -9,16 +9,16 @@ from .untar import ByteStream
 
 CHUNK: Final = 1 << 18  # bytes
 MOST_UNPACKED: Final = 64 << 30  # bytes that a layer may unpack to
-_FREE: Final = 1 << 30  # bytes that any layer may unpack to
-_RATIO: Final = 200  # bytes that a byte of a larger one may unpack to; of whole Windows it is 2.5
+_FREE: Final = 1 << 30  # bytes that a layer of any size may unpack to
+_RATIO: Final = 200  # unpacked bytes for each byte of a larger blob; 2.5 for Windows Server
 
 
 class BombError(Exception):
-    """A stream has more bytes than it may have."""
+    """A stream exceeds its limit."""
 
 
 class HashingReader(io.RawIOBase):
-    """The bytes of *stream*, hashed and counted; reading raises BombError beyond *most* of them."""
+    """Reads *stream*, hashing and counting bytes; reading raises BombError beyond *most* bytes."""
 
     def __init__(self, stream: ByteStream, algorithm: str = "sha256") -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class HashingReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         self._hash.update(data)
@@ -41,10 +41,10 @@ class HashingReader(io.RawIOBase):
 
     @property
     def digest(self) -> str:
-        """The digest of the bytes read, as OCI writes it."""
+        """The digest of the bytes read so far, such as sha256:…."""
         return f"{self._name}:{self._hash.hexdigest()}"
 
 
 def most_unpacked(size: int) -> int:
-    """Return how many bytes a layer may unpack to whose blob has *size* bytes, whatever its descriptor says."""
+    """Return the limit of unpacked bytes for a blob of *size* bytes."""
     return min(MOST_UNPACKED, max(_FREE, _RATIO * size))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON documents of an image: every field that a client decodes, with its type.
+"""The JSON documents of an image, with every field that clients decode.
 
-A client refuses a document if any field has another type, whether it uses that field or not. Sources:
+Clients refuse a document if any field has another type, even one that they do not use. Sources:
 github.com/opencontainers/image-spec v1.1.1, specs-go/v1; github.com/moby/docker-image-spec v1.3.1, specs-go/v1;
 github.com/distribution/distribution manifest/manifestlist (features); github.com/moby/moby v28 api/types/container
-Config, image.V1Image (container, docker_version …), image/tarexport. Not taken from there is V1Image's "Size", which no
-release that stores images in containerd decodes.
+Config, image.V1Image (container, docker_version …), image/tarexport. V1Image's "Size" is left out: releases that store
+images in containerd do not decode it.
 """
 
 import re
@@ -20,7 +20,7 @@ DOCKER: Final = "application/vnd.docker."
 INDEXES: Final = (f"{OCI}index.v1+json", f"{DOCKER}distribution.manifest.list.v2+json")
 MANIFESTS: Final = (f"{OCI}manifest.v1+json", f"{DOCKER}distribution.manifest.v2+json")
 CONFIGS: Final = (f"{OCI}config.v1+json", f"{DOCKER}container.image.v1+json")
-LAYERS: Final = {  # and how the tar is compressed
+LAYERS: Final = {  # with the compression of the tar
     f"{OCI}layer.v1.tar": "",
     f"{OCI}layer.v1.tar+gzip": "gzip",
     f"{OCI}layer.v1.tar+zstd": "zstd",
@@ -33,15 +33,15 @@ LAYERS: Final = {  # and how the tar is compressed
     f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": "gzip",
 }
 REF_NAME: Final = "org.opencontainers.image.ref.name"
-DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # those that clients know
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # the algorithms of clients
 
 
 class Nothing(msgspec.Struct, frozen=True):
-    """An object whose fields nobody reads."""
+    """An object whose fields are not read."""
 
 
 class ImagePlatform(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "os_features": "os.features"}):
-    """Which hosts an image is for."""
+    """The platform of an image."""
 
     architecture: str = ""
     os: str = ""
@@ -66,7 +66,7 @@ class ContentDescriptor(
 
 
 class ListedPlatform(ImagePlatform, frozen=True):
-    """A platform in an index, which has a field more in Docker's manifest lists."""
+    """A platform in an index; Docker's manifest lists have one more field."""
 
     features: tuple[str, ...] = ()
 
@@ -78,7 +78,7 @@ class Listed(ContentDescriptor, frozen=True):
 
 
 class Index(msgspec.Struct, frozen=True, rename="camel"):
-    """A list of manifests: of an image's platforms, or of what a layout holds."""
+    """A list of manifests: the platforms of an image, or the images of a layout."""
 
     manifests: list[Listed] = []
     schema_version: int | None = None
@@ -89,13 +89,13 @@ class Index(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Layout(msgspec.Struct, frozen=True, rename={"version": "imageLayoutVersion"}):
-    """The file oci-layout, which makes a folder or an archive a layout."""
+    """The file oci-layout, the marker of a layout."""
 
     version: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
-    """An image of one platform: its configuration and its layers, the lowest first."""
+    """A manifest: the configuration and the layers of an image for one platform, lowest layer first."""
 
     config: ContentDescriptor = ContentDescriptor()
     layers: list[ContentDescriptor] = []
@@ -107,7 +107,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
-    """How Docker finds out whether a container still works; times are in nanoseconds."""
+    """Docker's health check of a container; times are in nanoseconds."""
 
     test: list[str] = []
     interval: int = 0
@@ -118,7 +118,7 @@ class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class Settings(msgspec.Struct, frozen=True, rename="pascal"):
-    """How an image's program is started."""
+    """Settings for containers of an image."""
 
     user: str | None = None
     entrypoint: list[str] | None = None
@@ -149,14 +149,14 @@ class Settings(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class RootFS(msgspec.Struct, frozen=True):
-    """The digests of the layers' tars, uncompressed, the lowest first."""
+    """The diff IDs: digests of the layers' uncompressed tars, lowest first."""
 
     diff_ids: list[str] | None = None
     type: str | None = None
 
 
 class LayerHistory(msgspec.Struct, frozen=True):
-    """How a layer, or a setting, came about."""
+    """The build step of a layer or a setting."""
 
     created: Time | None = None
     created_by: str | None = None
@@ -188,7 +188,7 @@ class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "o
 
 
 class Saved(msgspec.Struct, frozen=True, rename="pascal"):
-    """An image in the manifest.json of an archive that `docker load` takes; texts are paths in the archive."""
+    """An image in the manifest.json of an archive for `docker load`; values are paths in the archive."""
 
     config: str = ""
     layers: list[str] = []
@@ -199,7 +199,7 @@ class Saved(msgspec.Struct, frozen=True, rename="pascal"):
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 # github.com/containerd/containerd images/image.go, validateMediaType; github.com/containers/image internal/manifest,
-# ValidateUnambiguousManifestFormat, which takes null for absent, and alone asks for history.
+# ValidateUnambiguousManifestFormat, which treats null as absent, and which alone checks history.
 _OTHERS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     Manifest: ("manifests", "fslayers", "history"),
     Index: ("config", "layers", "fslayers", "history"),
@@ -207,9 +207,9 @@ _OTHERS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
 
 
 def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str, str]]]:
-    """Return a document, and what is strange about it: rules, and what was found.
+    """Return a document as a *kind*, and faults as pairs of a rule and what was found.
 
-    Raises ValueError with the reason if clients refuse the document as it stands.
+    Raises ValueError with the reason if clients refuse to decode the document.
     """
     document, keys, notes = decode(data, kind)
     found = [("keys", note) for note in notes]
@@ -217,11 +217,11 @@ def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str,
         (key for key in _OTHERS.get(kind, ()) if key in keys and (key != "history" or keys[key] is not None)), None
     )
     if other is not None:
-        found.append(("document", f"it has {other}, which no {kind.__name__.lower()} has"))
+        found.append(("document", f"it has {other}, which belongs to another kind of document"))
     return document, found
 
 
 def read_saved(data: bytes) -> tuple[list[tuple[Saved, bytes]], list[tuple[str, str]]]:
-    """Return the entries of a manifest.json for `docker load`, each also as stored, and what is strange; as read()."""
+    """Return the entries of a manifest.json for `docker load`, decoded and as stored, and faults as read() does."""
     entries, notes = decode_list(data, Saved)
     return entries, [("keys", note) for note in notes]

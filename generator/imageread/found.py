@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images as they are found, and how to tell one for Windows from an artifact or an image for another system."""
+"""Records of images and layers, and tests for artifacts and for images of other operating systems."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
 from .blobs import Store
-from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, ContentDescriptor, ImagePlatform, Manifest
+from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, ContentDescriptor, ImagePlatform, Manifest, Saved
 
-_ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit marks what is no image but tells of one
-_NO_SYSTEM: Final = "unknown"  # which such a one is for; whatever else is marked, hosts take
+_ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit's mark of an attestation
+_NO_SYSTEM: Final = "unknown"  # the system of attestations; hosts take a marked image for any other system
 _WINDOWS: Final = "windows"
 ARTIFACT: Final = "artifact of"
+_BLOBS: Final = "blobs/sha256/"
 
 Fault = Callable[[str, str, str], None]
-"""Callback for a fault: where it is, the rule that is broken, and what was found."""
+"""Callback for a fault: its place, the broken rule, and what was found."""
 
 Skip = Callable[[str, str], None]
-"""Callback for an entry that is passed over: its name, and what it is instead of a Windows image."""
+"""Callback for an entry that is passed over: its name, and its kind."""
 
 
 class Layer(NamedTuple):
-    """A layer as an image names it: by *descriptor*, which an archive for `docker load` lacks, and *diff_id*.
+    """A layer of an image; *descriptor* is None in an archive for `docker load`.
 
-    *name* is its digest, or its path in such an archive; *diff_id* is empty where the configuration has none for it.
+    *name* is its digest, or its path in such an archive; *diff_id* is empty if the configuration has none for it.
     """
 
     name: str
@@ -34,16 +35,16 @@ class Layer(NamedTuple):
     path: str
 
     def open(self) -> io.BufferedReader:
-        """Open the blob as it is stored; raises OSError where it cannot be read."""
+        """Open the blob as stored; raises OSError if it cannot be read."""
         return self.store.open(self.path)
 
 
 class Image(NamedTuple):
-    """An image of one platform; *name* is what to call it, *platform* what the index says that it is for, if any.
+    """An image of one platform; *name* leads to it alone, *platform* is the index's, if any.
 
-    *manifest* and *descriptor*, which points to it, are absent in an archive for `docker load`. A document that is
-    damaged is None, too, and a fault was told. *raw* is manifest and configuration as they are stored, empty where they
-    cannot be read; in an archive for `docker load`, the first is what its manifest.json says of the image.
+    *descriptor* points to *manifest*; both are None in an archive for `docker load`. A damaged document is None too,
+    after a fault. *raw* is manifest and configuration as stored, empty if unreadable; in an archive for
+    `docker load`, the first is the image's entry in manifest.json.
     """
 
     name: str
@@ -55,35 +56,50 @@ class Image(NamedTuple):
     raw: tuple[bytes, bytes] = (b"", b"")
 
 
+def two_faces(images: Iterable[Image], entries: Iterable[tuple[Saved, str]]) -> Iterator[str]:
+    """Yield each entry of a manifest.json, given with the digest of its configuration, that differs from *images*."""
+    known: dict[str, list[list[str]]] = {}
+    for image in images:
+        if image.manifest is not None:
+            layers = [each.digest for each in image.manifest.layers]
+            known.setdefault(image.manifest.config.digest, []).append(layers)
+    for at, (entry, digest) in enumerate(entries):
+        layers = [f"sha256:{each.removeprefix(_BLOBS)}" for each in entry.layers]
+        if digest not in known:
+            yield f"[{at}] is an image that index.json does not lead to"
+        elif all(each.startswith(_BLOBS) for each in entry.layers) and layers not in known[digest]:
+            yield f"[{at}] has other layers than index.json's image"
+
+
 def refuse(where: str, rule: str, found: str) -> None:
     """Raise GeneratorError for a fault, for callers that need an intact image."""
     raise GeneratorError(f"{where}: {found} ({rule})")
 
 
 def diff_ids(config: Config | None) -> list[str]:
-    """Return the diff IDs that a configuration has, if there is one."""
+    """Return the diff IDs of a configuration, or nothing."""
     return (config.rootfs.diff_ids if config else None) or []
 
 
 def is_foreign(system: str | None) -> bool:
-    """Return whether an operating system is known and is not Windows, in whatever case, as for containerd/platforms."""
+    """Return whether an operating system is given and is not Windows, in any case, as containerd/platforms does."""
     return bool(system) and str(system).lower() != _WINDOWS
 
 
 def claims_windows(platform: ImagePlatform | None) -> bool:
-    """Return whether an index says that an image is for Windows."""
+    """Return whether a platform is Windows."""
     return platform is not None and platform.os.lower() == _WINDOWS
 
 
 def called(what: ImagePlatform | Config) -> str:
-    """Return a platform as containerd writes it."""
+    """Return a platform in containerd's spelling."""
     return shorten(f"{what.os}/{what.architecture or 'unknown'}" + (f"/{what.variant}" if what.variant else ""))
 
 
 def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
-    """Return why an index's entry is not read, by what the index says of it; empty if it is.
+    """Return why an index's entry is passed over, or nothing if it is to be read.
 
-    With *windows*, images for other systems are not read.
+    *windows*: images for other systems are passed over.
     """
     platform, kind = descriptor.platform, descriptor.media_type
     if platform is not None and _ATTESTATION in (descriptor.annotations or {}) and platform.os == _NO_SYSTEM:
@@ -94,11 +110,11 @@ def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
 
 
 def not_an_image(descriptor: ContentDescriptor, manifest: Manifest, config: Config | None) -> str:
-    """Return what a manifest is if it is an artifact's, such as an SBOM or a signature; empty for an image's.
+    """Return the kind of an artifact, such as an SBOM or a signature, or nothing for an image.
 
     OCI image specification 1.1, manifest.md, "Guidelines for Artifact Usage": an artifact has an artifactType, or a
-    configuration of a type of its own. Signatures of cosign have an image's configuration that is for no system, and
-    layers of a type of their own.
+    configuration of another type. Signatures of cosign have an image's configuration without a system, and layers of
+    another type.
     """
     own_layers = bool(manifest.layers) and not any(each.media_type in LAYERS for each in manifest.layers)
     if manifest.config.media_type in CONFIGS and not own_layers:

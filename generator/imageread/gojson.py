@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON read as Go's encoding/json reads it, with which all clients of registries read an image's documents.
+"""JSON decoder that follows Go's encoding/json, the decoder of all registry clients.
 
 Decode a document into a msgspec.Struct by Go's rules: field names match in any case, the last of several values
 counts, null leaves a field as it is, and unknown fields are skipped. Python's own JSON readers differ: they stop at
@@ -24,7 +24,7 @@ import msgspec
 from ..base.errors import brief, shorten
 
 _MAX_DEPTH: Final = 10_000  # scanner.go, maxNestingDepth
-_MOST_NOTES: Final = 100  # after which a document is strange enough
+_MOST_NOTES: Final = 100  # notes that are kept
 _TOKEN: Final = re.compile(
     r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+)"'
     r"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)|(true|false|null))"
@@ -42,35 +42,35 @@ _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
 class GoError(ValueError):
-    """A document that Go refuses; the message says where and why."""
+    """A document that Go refuses; the message has the field and the reason."""
 
 
 class Time(str):
-    """A time as RFC 3339 has it, with a zone."""
+    """An RFC 3339 time with a zone."""
 
     __slots__ = ()
 
 
 class _Number(str):
-    """A number as it is spelled."""
+    """A number as spelled in the document."""
 
     __slots__ = ()
 
 
 class _Escaped(str):
-    """A string that was spelled with escapes, which time.Time does not read."""
+    """A string with escapes, which time.Time refuses."""
 
     __slots__ = ()
 
 
 class _JsonObject(list[tuple[str, Any]]):
-    """An object as its pairs, in their order."""
+    """An object as pairs in their order."""
 
     __slots__ = ()
 
 
 def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[str]]:
-    """Return the document *data* as a *kind*, its own keys, folded, and what other readers may read otherwise.
+    """Return the document *data* as a *kind*, its folded keys, and notes on keys that other readers read otherwise.
 
     Raises GoError.
     """
@@ -80,7 +80,7 @@ def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[
 
 
 def decode_list(data: bytes, kind: type[_Kind]) -> tuple[list[tuple[_Kind, bytes]], list[str]]:
-    """Return the elements of an array, each as a *kind* and as it is stored, with notes as decode() has them."""
+    """Return the elements of an array, each as a *kind* and as stored, with notes as from decode()."""
     parser = _JsonParser(data.decode("utf-8", "surrogateescape"), spanning=True)
     top = parser.parse()
     if top is None:
@@ -93,7 +93,7 @@ def decode_list(data: bytes, kind: type[_Kind]) -> tuple[list[tuple[_Kind, bytes
 
 
 class _JsonParser:
-    """Parses JSON without recursion; *want* is what may come next. Each element of a top-level array gets a span."""
+    """Parses JSON without recursion; with *spanning*, records the text of each element of a top-level array."""
 
     def __init__(self, text: str, *, spanning: bool = False) -> None:
         self._spanning = spanning
@@ -165,7 +165,7 @@ def _literal(quoted: str | None, number: str | None, word: str | None) -> Any:
 
 
 def _string(quoted: str) -> str:
-    """Return the text of a JSON string, each part that is no Unicode replaced as Go does."""
+    """Return the text of a JSON string, with invalid Unicode replaced as Go does."""
     if "\\" in quoted:
         return _Escaped(_NOT_UNICODE.sub("\ufffd", json.loads(f'"{quoted}"')))
     return quoted if quoted.isascii() else _NOT_UNICODE.sub("\ufffd", quoted)
@@ -192,13 +192,13 @@ def _fold(key: str) -> str:
 
 
 class _Reader:
-    """Puts parsed JSON into Structs; *notes* are of keys that another reader may take otherwise."""
+    """Converts parsed JSON to Structs; *notes* list keys that another reader may read differently."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def struct(self, kind: type[_Kind], raw: Any, old: _Kind | None, where: str) -> _Kind:
-        """Return a *kind*, with what *old* has where *raw* says nothing."""
+        """Return a *kind* of the object *raw*; fields that it lacks keep their values in *old*."""
         if raw is None:
             return kind() if old is None else old
         if not isinstance(raw, _JsonObject):
@@ -212,7 +212,7 @@ class _Reader:
             if key != field.name:
                 self._note(f"{brief(key)} is read as {field.name}")
             if field.name in seen:
-                self._note(f"{field.name} is there twice, and the last one counts")
+                self._note(f"{field.name} appears twice, and the last one counts")
             seen.add(field.name)
             made = self._value(field.hint, value, values.get(field.attribute), f"{where}.{field.name}")
             if made is None:
@@ -226,7 +226,7 @@ class _Reader:
         pointer = typing.get_origin(hint) is types.UnionType
         wanted = next(each for each in typing.get_args(hint) if each is not types.NoneType) if pointer else hint
         form = typing.get_origin(wanted) or wanted
-        if raw is None:  # empties what Go has nil for, and leaves the rest as it is
+        if raw is None:  # sets nil where Go has it, and leaves other types unchanged
             nil = form in {list, tuple, dict, bytes, Time} or (pointer and issubclass(form, msgspec.Struct))
             return None if nil else old
         if form in {list, tuple}:
@@ -258,7 +258,7 @@ class _Reader:
         seen = set[str]()
         for key, each in raw:
             if key in seen:
-                self._note(f"{brief(key)} is there twice, and the last one counts")
+                self._note(f"{brief(key)} appears twice, and the last one counts")
             seen.add(key)
             value = self._value(hint, each, None, f"{where}[{brief(key)}]")
             made[str(key)] = hint() if value is None else value
@@ -274,7 +274,7 @@ def _at(where: str) -> str:
 
 
 def _called(raw: Any) -> str:
-    """Return what a value is, for an error."""
+    """Return the type and text of a value, for an error."""
     if isinstance(raw, _JsonObject):
         return "got an object"
     if isinstance(raw, list):
@@ -306,7 +306,7 @@ def _boolean(raw: Any) -> bool:
 
 
 def _bytes(raw: Any) -> bytes:
-    """Return base64's text, without line ends, which Go skips; an array of bytes will do, too."""
+    """Return base64 text without line ends, which Go skips, or an array's bytes."""
     if isinstance(raw, list) and not isinstance(raw, _JsonObject):
         numbers = [_integer(each) for each in raw if each is not None]
         if any(not 0 <= each < 256 for each in numbers) or any(each == "-0" for each in raw):

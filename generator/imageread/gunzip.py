@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of gzip (RFC 1952) that takes what Go's compress/gzip takes, with which containerd and Docker read layers.
+"""Reader of gzip (RFC 1952) that accepts what Go's compress/gzip does, the reader of containerd and Docker.
 
-Python's gzip does not check a header's own checksum, and passes over zeros behind the last member; zlib refuses flags
+Python's gzip does not check a header's own checksum, and ignores zeros after the last member; zlib refuses flags
 that RFC 1952 reserves, which Go ignores.
 """
 
@@ -10,23 +10,23 @@ import zlib
 from typing import Final
 
 _CHUNK: Final = 1 << 18  # bytes
-_FIRST: Final = 1 << 9  # bytes that are unpacked at first, lest many small members cost much
-_CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of what is in a header
-_PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without anything
-_CAREFUL: Final = 1 << 16  # bytes that are unpacked at once before the damage in them is looked for
-_MAX_TEXT: Final = 512  # bytes of a name or comment, its zero included, that compress/gzip reads
-_MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header that is read
+_FIRST: Final = 1 << 9  # bytes of a first step, so that many small members stay cheap
+_CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of a header
+_PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without optional fields
+_CAREFUL: Final = 1 << 16  # bytes of a step with *careful*
+_MAX_TEXT: Final = 512  # bytes of a name or comment, with its NUL, that compress/gzip reads
+_MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header
 
 
 class GzipReader(io.RawIOBase):
-    """What all members of the gzip file *blob* hold.
+    """The data in all members of the gzip file *blob*.
 
-    Reading raises zlib.error or OSError where the file is damaged, EOFError where it ends too early. With
-    *careful*, all bytes before the damage are read first, which takes longer.
+    Reading raises zlib.error or OSError if the file is damaged, EOFError if it ends too early. With *careful*, all
+    bytes before the damage are returned first, which is slower.
     """
 
     def __init__(self, blob: io.BufferedReader, *, careful: bool = False) -> None:
-        """Begin at the place where *blob* is."""
+        """Begin at the position of *blob*."""
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
@@ -35,16 +35,16 @@ class GzipReader(io.RawIOBase):
 
     @property
     def offset(self) -> int:
-        """How many bytes of the gzip file were unpacked."""
+        """Bytes of the gzip file that were decompressed."""
         return self._before + self._at
 
     def readable(self) -> bool:
-        """Tell that this can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
-        if self._begins:  # not earlier, so that whoever opens a damaged file can say so as they read it
+        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
+        if self._begins:  # not in __init__, so that a damaged header is an error of reading
             self._member = None if self._ended() else self._begun()
             self._begins = False
         while self._member is not None and len(buffer):
@@ -59,7 +59,7 @@ class GzipReader(io.RawIOBase):
             except zlib.error:
                 if spare is None:
                     raise
-                # None of these bytes was unpacked: take them one by one.
+                # None of these bytes was decompressed: try them one by one.
                 self._member, self._careful, self._step, self._most = spare, False, 1, 1
                 continue
             left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
@@ -73,14 +73,14 @@ class GzipReader(io.RawIOBase):
         return 0
 
     def _ended(self) -> bool:
-        """Tell whether nothing is left, after reading on where nothing is at hand."""
+        """Return whether the file has ended; reads on if the buffer is empty."""
         if self._at >= len(self._data):
             self._before += len(self._data)
             self._data, self._at = self._blob.read(_CHUNK), 0
         return not self._data
 
     def _begun(self) -> "zlib._Decompress":
-        """Return what unpacks the member that begins here, once its header is read as compress/gzip reads one."""
+        """Read the header of the next member as compress/gzip does; return its decompressor."""
         if len(self._data) - self._at < _MAX_HEADER:
             self._before += self._at
             self._data, self._at = self._data[self._at :] + self._blob.read(_CHUNK), 0
@@ -106,6 +106,6 @@ class GzipReader(io.RawIOBase):
         if len(self._data) < at:
             raise EOFError("gzip ends too early")
         self._at = at
-        member = zlib.decompressobj(wbits=31)  # which checks what is unpacked, too
+        member = zlib.decompressobj(wbits=31)  # which also checks the CRC-32
         member.decompress(_PLAIN)
         return member

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images that exist, opened for reading: OCI layouts, archives, and through skopeo what registries hold.
+"""Open images for reading: OCI layouts, archives, and images in registries through skopeo.
 
 Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
 ``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
-In the place of ``:REF`` there may be ``@DIGEST``, as the command ``image`` prints it. REF may stand
-alone if it has a slash, or is a name with a digest.
+``@DIGEST`` may replace ``:REF``, as the command ``image`` prints it. REF may stand alone if it has a slash, or is a
+name with a digest.
 
-What is read is hostile: documents have a largest size, their digests and sizes are checked before anything is believed,
-and layers come as streams.
+Images are untrusted: the size of documents is limited, their digests and sizes are checked before use, and layers are
+read as streams.
 """
 
 import contextlib
@@ -37,15 +37,15 @@ TRANSPORTS: Final = ("oci", "oci-archive", "docker-archive", "dir", "docker")
 _FORMS: Final = ", ".join(f"{each}:{'//REF' if each == 'docker' else '…'}" for each in TRANSPORTS)
 _GZIP: Final = b"\x1f\x8b"
 _MAGIC: Final = {bytes([low, 0x2A, 0x4D, 0x18]): "zstd" for low in range(0x50, 0x60)} | {b"\x28\xb5\x2f\xfd": "zstd"}
-"""How Zstandard begins: by a frame, or by one to skip. Source: github.com/containerd/containerd archive/compression."""
+"""First bytes of Zstandard frames. Source: github.com/containerd/containerd archive/compression."""
 
 
 @contextlib.contextmanager
 def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterator[list[Image]]:
-    """Open the images called *name*, one a platform; artifacts are passed over. Raises GeneratorError.
+    """Open the images called *name*, one for each platform, without artifacts. Raises GeneratorError.
 
-    What is damaged is reported to *fault*, and left out. With *skip*, images for other systems than Windows are passed
-    over without a look at what an index leads to, and *skip* is called for each of those, and each artifact.
+    Damaged parts are reported to *fault*, and left out. With *skip*, images for other systems than Windows are passed
+    over unread; *skip* is called for each of them and for each artifact.
     """
     with contextlib.ExitStack() as stack:
         transport, path, which = split(name)
@@ -71,7 +71,7 @@ def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterat
 
 @contextlib.contextmanager
 def _fetched(name: str, *, windows: bool) -> Iterator[str]:
-    """Have skopeo copy an image, unchanged, from a registry to a temporary folder; yield the folder."""
+    """Copy an image unchanged from a registry to a temporary folder with skopeo; yield the folder."""
     from . import registry
 
     with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
@@ -83,26 +83,26 @@ def _fetched(name: str, *, windows: bool) -> Iterator[str]:
 def split(name: str) -> tuple[str, str, str]:
     """Return transport, path and reference, which may be empty or a digest behind ``@``.
 
-    Raises GeneratorError for what is no name.
+    Raises GeneratorError for an invalid name.
     """
     transport, divided, rest = name.partition(":")
     if transport not in TRANSPORTS and not _exists(name):
         found = None
         with contextlib.suppress(GeneratorError):
             found = reference(name, name)
-        # A single word, with a tag or not, is sooner a wrong transport or a layer than an image of Docker Hub's.
+        # A single word, with a tag or not, is more likely a mistyped transport or a layer than an image of Docker Hub.
         if found is not None and ("/" in found.name or (found.digest and not found.tag)):
             return "docker", f"//{name}", ""
-        what = f"no such transport as {transport}" if divided else "no image"
+        what = f"unknown transport {transport}" if divided else "not an image"
         hub = f", or docker://{name} for Docker Hub's" if found is not None else ""
-        raise GeneratorError(f"{name}: {what}; give {_FORMS}{hub}")
+        raise GeneratorError(f"{name}: {what}; hint: give {_FORMS}{hub}")
     if transport not in TRANSPORTS:
         raise _not_an_image(name, name)
     if not rest or "\0" in rest:
-        raise GeneratorError(f"{name}: no image; give {_FORMS}")
+        raise GeneratorError(f"{name}: not an image; hint: give {_FORMS}")
     if transport == "docker":
         if not rest.startswith("//"):
-            raise GeneratorError(f"{name}: a registry's image is spelled docker://REF")
+            raise GeneratorError(f"{name}: // is missing; hint: docker://REF")
         return transport, rest, ""
     digested = re.fullmatch(rf"(.+)(@(?:{DIGEST.pattern}))", rest, re.DOTALL)
     if digested is not None:
@@ -113,7 +113,7 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def _exists(name: str) -> bool:
-    """Return whether there is a file or folder; none has a name that is too long, or has a NUL."""
+    """Return whether a file or folder exists; no file has a name that is too long, or has a NUL."""
     try:
         return Path(name).exists()
     except (OSError, ValueError):
@@ -121,7 +121,7 @@ def _exists(name: str) -> bool:
 
 
 def _check_form(name: str, transport: str, path: str) -> None:
-    """Raise GeneratorError for a file in the place of a folder, or for one that is no archive."""
+    """Raise GeneratorError for a file instead of a folder, or for a file that is not an archive."""
     with contextlib.suppress(OSError):
         start = beginning(Path(path))
         if not transport.endswith("-archive") or file_kind(start) not in {TAR, None}:
@@ -129,7 +129,7 @@ def _check_form(name: str, transport: str, path: str) -> None:
 
 
 def _not_an_image(name: str, path: str, start: bytes | None = None) -> GeneratorError:
-    """Return the error for what is no image: a folder, or a file with what it is by its first bytes."""
+    """Return the error for a path that is not an image: a folder, or a file of another kind."""
     try:
         if Path(path).is_dir():
             forms = {"oci:": "oci-layout", "dir:": "manifest.json"}
@@ -147,11 +147,10 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
 
 
 def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:
-    """Return how a layer's *blob* is compressed, by its first bytes, and the tar in it as a stream.
+    """Return the compression of a layer's *blob*, by its first bytes, and its tar as a stream.
 
-    With *careful*, all that is before damage in gzip can be read.
-
-    Reading raises OSError, EOFError or zlib.error if the blob is damaged.
+    With *careful*, all bytes before damage in gzip are read. Reading raises OSError, EOFError or zlib.error if the blob
+    is damaged.
     """
     start = blob.peek(4)[:4]
     compression = _MAGIC.get(start, "gzip" if start[:2] == _GZIP else "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PAX records, and the numbers and times in them, as Go's archive/tar reads them (strconv.go, reader.go).
+"""Parse PAX records, and their numbers and times, as Go's archive/tar does (strconv.go, reader.go).
 
 Go is more liberal than POSIX: numbers may have a plus sign and zeros before them, values may be any bytes.
 """
@@ -16,7 +16,7 @@ _LEAST: Final = 5  # bytes of a record
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _TIME: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]*))?")
 _DIGITS: Final = 19  # of the largest number of 64 bits
-_SHORT: Final = 40  # characters of what is worth keeping
+_SHORT: Final = 40  # characters of a time that is cached
 
 
 def records(data: bytes) -> dict[str, str]:

@@ -15,12 +15,12 @@ _FIELD: Final = re.compile("(?:^|,)([^,]*)")
 
 
 class SparseMap:
-    """Where the stored data of a file belong: *name* and *size* are the file's own, *stored* counts bytes of data."""
+    """The map of a sparse file's data; *name* and *size* are the file's, *stored* is the number of stored bytes."""
 
     def __init__(self, records: Mapping[str, str], name: str, size: int, read: Callable[[int], bytes]) -> None:
-        """Read the map, which format 1.0 has before the data; *read* returns exactly as many bytes, or raises.
+        """Read the map, which format 1.0 stores before the data; *read* returns exactly so many bytes, or raises.
 
-        Raises ValueError if it is invalid, or of a format that archive/tar takes for an ordinary file.
+        Raises ValueError if it is invalid, or has a format that archive/tar reads as an ordinary file.
         """
         version = tuple(records.get(SPARSE + key, "") for key in ("major", "minor"))
         before_data = version == ("1", "0")
@@ -30,15 +30,15 @@ class SparseMap:
         real = records.get(f"{SPARSE}size") or records.get(f"{SPARSE}realsize")
         found = integer(real) if real else size
         if found is None or found < 0:
-            raise ValueError("the size of a sparse file is no number that a file can have")
+            raise ValueError("the size of a sparse file is invalid")
         self.size = found
         self._map = _stored(read) if before_data else _recorded(records)
         self._check()
         self.stored = sum(self._map[1::2])
-        self._next = 0  # the pair that is not behind
+        self._next = 0  # the pair at or after the position
 
     def at(self, here: int, most: int) -> tuple[bool, int]:
-        """Return whether there are data at *here*, which never decreases, and for how many bytes, *most* at most."""
+        """Return whether *here*, which never decreases, has data, and for how many bytes, up to *most*."""
         while self._next < len(self._map):
             start, size = self._map[self._next], self._map[self._next + 1]
             if here < start:
@@ -60,7 +60,7 @@ class SparseMap:
 def _number(text: str) -> int:
     found = integer(text)
     if found is None:
-        raise ValueError("the map of a sparse file has no number where one belongs")
+        raise ValueError("the map of a sparse file has an invalid number")
     return found
 
 
@@ -69,7 +69,7 @@ def _recorded(records: Mapping[str, str]) -> "array[int]":
     text = records.get(f"{SPARSE}map", "")
     found = array("q", (_number(each[1]) for each in _FIELD.finditer(text) if text))
     if _number(records.get(f"{SPARSE}numblocks", "")) * 2 != len(found):
-        raise ValueError("the map of a sparse file has another length than it says")
+        raise ValueError("the map of a sparse file does not have the length in its header")
     return found
 
 
@@ -89,7 +89,7 @@ def _stored(read: Callable[[int], bytes]) -> "array[int]":
 
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[str]:
-    """Yield lines of blocks, of which no more are read than are asked for."""
+    """Yield lines; blocks are read only as needed."""
     rest = b""
     for _ in range(_MOST // BLOCK):
         *lines, rest = (rest + read(BLOCK)).split(b"\n")

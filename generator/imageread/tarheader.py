@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The header block of a tar's entry, as Go's archive/tar reads it (readHeader in reader.go, format.go).
+"""Parse header blocks of a tar as Go's archive/tar does (readHeader in reader.go, format.go).
 
 Formats: V7, USTAR and PAX (any version after the magic), GNU, and star, which has a shorter prefix and two times.
 """
@@ -66,18 +66,18 @@ def _kept(fields: bytes, width: int) -> int:
 
 
 def _check_sum(block: bytes) -> None:
-    wanted, stored = sum(block) - sum(block[148:156]) + 8 * 32, _octal(block[148:156])  # it counts as blanks itself
+    wanted, stored = sum(block) - sum(block[148:156]) + 8 * 32, _octal(block[148:156])  # its own field counts as blanks
     if stored == wanted:
         return
     signed = wanted - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
     if stored != signed:
-        raise ValueError("no header of a tar: its checksum is wrong")
+        raise ValueError("not a tar header: its checksum is wrong")
 
 
 def _gnu(block: bytes) -> tuple[bytes, int | None, int | None]:
-    """Return the prefix and the times of GNU's format, which has times where others have a prefix.
+    """Return the prefix and the times of GNU's format, which stores times in the bytes of the prefix.
 
-    Go's writer of before 2017 put a prefix there: where the times are invalid, ASCII text is one.
+    Go's writer before 2017 put a prefix there: if the times are invalid, ASCII text is one.
     """
     try:
         accessed, changed = (number(field) if field[0] else None for field in (block[345:357], block[357:369]))
@@ -104,7 +104,7 @@ def _octal(field: bytes) -> int:
     if not digits.isdigit():
         digits = digits.partition(b"\0")[0] or b"0"
     if not digits.isdigit() or b"8" in digits or b"9" in digits:
-        raise ValueError("no header of a tar: a number is not octal")
+        raise ValueError("not a tar header: a number is not octal")
     return int(digits, 8)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of any tar, entry by entry from a stream, for untrusted ones: no tar makes it hold much memory.
+"""Reader of untrusted tars, entry by entry from a stream, in little memory.
 
-It accepts, refuses and reads what Go's archive/tar does, with which Windows, containerd and most builders read layers.
-Python's tarfile takes slashes off the names of directories, which Windows does not, reads a PAX header of any size at
-once, and takes a broken header for the end.
+It follows Go's archive/tar, the reader of Windows' importers, containerd and most builders. Python's tarfile strips
+trailing slashes from names of directories, which Windows does not, reads a PAX header of any size at once, and takes
+a broken header for the end.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,29 +16,29 @@ from .tarheader import Header
 
 MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, as archive/tar has it
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
-GLOBAL: Final = "g"  # PAX records for all that follow, which archive/tar returns as an entry
+GLOBAL: Final = "g"  # PAX records for all later entries; archive/tar returns it as an entry
 _OLD_FILE, _OLD_SPARSE = "\0", "S"
-_BEFORE: Final = frozenset("xgLK")  # kinds that are about another entry
+_BEFORE: Final = frozenset("xgLK")  # kinds of headers for the next entry
 _WITHOUT_DATA: Final = frozenset("123456")
 _CHUNK: Final = 1 << 18  # bytes
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
 class ByteStream(Protocol):
-    """What bytes are read from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to *size* bytes, none at the end only."""
+        """Return up to *size* bytes, nothing only at the end."""
 
     def seek(self, offset: int, whence: int, /) -> int:
-        """Go *offset* bytes on, where *whence* is 1 and the stream is seekable."""
+        """Skip *offset* bytes; *whence* is 1, and the stream is seekable."""
 
     def seekable(self) -> bool:
-        """Tell whether the stream can seek."""
+        """Return whether the stream can seek."""
 
 
 class TarError(ValueError):
-    """A tar cannot be read on; *offset* counts bytes from its start, *entry* is the name of the entry, if known."""
+    """A damaged tar; *offset* is in bytes from its start, *entry* is the name of the entry, if known."""
 
     def __init__(self, offset: int, message: str, entry: str = "") -> None:
         super().__init__(message)
@@ -47,11 +47,11 @@ class TarError(ValueError):
 
 
 class TarEntry(NamedTuple):
-    """An entry of a tar: *kind* is tar's type, *name* and *target* are as they stand there, slashes at ends included.
+    """An entry of a tar: *kind* is tar's type; *name* and *target* are as stored, with trailing slashes.
 
-    Text that is not UTF-8 has surrogates for its bytes. *time* is the time of modification of the header, in seconds
-    from 1970; *records* are the PAX records. *offset* counts bytes from the start of the tar to the entry's data.
-    *modified*, *accessed* and *changed* are what header and records say together, in nanoseconds from 1970, or None.
+    Text that is not UTF-8 has surrogates for its bytes. *time* is the mtime of the header, in seconds from 1970;
+    *records* are the PAX records. *offset* is that of the entry's data, in bytes from the start of the tar.
+    *modified*, *accessed* and *changed* combine header and records, in nanoseconds from 1970; None if missing.
     """
 
     name: str
@@ -68,23 +68,23 @@ class TarEntry(NamedTuple):
 
 
 class TarReader:
-    """The entries of a tar that *stream* holds; read() returns the data of the one that came last.
+    """Iterates over the entries of the tar in *stream*; read() returns data of the current entry.
 
-    A sparse file is an error unless *sparse* is true; then its size and data are those of the file, with its holes.
-    Raises TarError if archive/tar would refuse the tar, and whatever the stream raises.
+    A sparse file is an error unless *sparse* is true; then its size and data are the file's, with holes as zeros.
+    Raises TarError if archive/tar would refuse the tar, and errors of the stream.
     """
 
     def __init__(self, stream: ByteStream, *, sparse: bool = False) -> None:
         self._stream = stream
         self._sparse = sparse
         self._at = 0  # bytes read
-        self._end = 0  # where the stored data of the entry end
-        self._padding = 0  # bytes between those and the next header
-        self._map: SparseMap | None = None  # of the entry, if it is sparse,
-        self._read = 0  # and how many bytes of its data were read
+        self._end = 0  # end of the entry's stored data
+        self._padding = 0  # bytes between the data and the next header
+        self._map: SparseMap | None = None  # of the entry, if it is sparse
+        self._read = 0  # bytes of its data that were read
 
     def __iter__(self) -> Iterator[TarEntry]:
-        """Yield the entries in their order, up to two blocks of zeros or the end of the stream."""
+        """Yield the entries in order, up to two blocks of zeros or the end of the stream."""
         records, long = _NOTHING, dict[str, str]()
         while (header := self._header()) is not None:
             if header.kind in _BEFORE:
@@ -105,11 +105,11 @@ class TarReader:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the entry that came last is a sparse file, which can be larger than the tar."""
+        """Whether the current entry is a sparse file, which can be larger than the tar."""
         return self._map is not None
 
     def read(self, size: int = _CHUNK) -> bytes:
-        """Return up to *size* bytes of the data of the entry that came last, and nothing at their end."""
+        """Return up to *size* bytes of the current entry's data, and nothing at the end."""
         size = min(size, _CHUNK)
         if self._map is None:
             return self._exactly(min(size, self._end - self._at))
@@ -120,11 +120,11 @@ class TarReader:
     def _header(self) -> Header | None:
         """Return the next header, or None at the end."""
         if len(self._up_to(self._padding)) < self._padding or not (block := self._up_to(BLOCK)):
-            return None  # archive/tar, too, does without what fills the last block
+            return None  # archive/tar does not need the last padding either
         if not any(block):
             following = self._up_to(BLOCK)
             if any(following):
-                raise TarError(self._at, "a header follows one block of zeros, where the end has two")
+                raise TarError(self._at, "a header follows one block of zeros; the end has two")
             if len(block) == BLOCK and len(following) in {0, BLOCK}:
                 return None
             block = b""
@@ -136,9 +136,11 @@ class TarReader:
             raise TarError(self._at - BLOCK, str(error)) from error
 
     def _special(self, header: Header) -> bytes:
-        """Return the data of a header that is about another entry."""
+        """Return the data of a header for the next entry."""
         if not 0 <= header.size <= MAX_HEADER:
-            raise TarError(self._at - BLOCK, f"a header of {header.size:,} bytes is more than archive/tar reads")
+            raise TarError(
+                self._at - BLOCK, f"a header of {header.size:,} bytes; archive/tar reads {MAX_HEADER:,} at most"
+            )
         data = self._exactly(header.size)
         self._end, self._padding, self._map = self._at, -header.size % BLOCK, None
         return data
@@ -172,7 +174,7 @@ class TarReader:
         )
 
     def _sparse_map(self, name: str, kind: str, size: int, records: Mapping[str, str]) -> SparseMap:
-        """Return the map of a sparse file, read from the start of its data where that is in them."""
+        """Return the map of a sparse file, in its records or at the start of its data."""
         if not self._sparse or kind == _OLD_SPARSE or kind in _WITHOUT_DATA:
             raise ValueError("a sparse file, which no layer has")
 
@@ -184,7 +186,7 @@ class TarReader:
         self._read = 0
         found = SparseMap(records, name, size, read)
         if kind == FILE and found.stored != self._end - self._at:
-            raise ValueError("a sparse file has not as much data as its map says")
+            raise ValueError("a sparse file does not have as much data as its map")
         return found
 
     def _exactly(self, size: int) -> bytes:
@@ -213,8 +215,8 @@ class TarReader:
         if size > _CHUNK and self._stream.seekable():
             try:
                 self._stream.seek(size - 1, 1)
-                last = self._stream.read(1)  # which must be there
-            except (OSError, OverflowError, ValueError) as error:  # no file can be so large
+                last = self._stream.read(1)  # which must exist
+            except (OSError, OverflowError, ValueError) as error:  # too large for any file
                 raise TarError(self._at, "the tar ends too early") from error
             if not last:
                 raise TarError(self._at, "the tar ends too early")
@@ -225,11 +227,11 @@ class TarReader:
 
 
 def _size(header: Header, kind: str, records: Mapping[str, str]) -> int:
-    """Return how many bytes of data are stored for an entry; raises ValueError."""
+    """Return the number of bytes stored for an entry; raises ValueError."""
     text = records.get("size")
     size = pax.integer(text) if text else header.size
     if size is None:
-        raise ValueError("the PAX record size is no number of 64 bits")
+        raise ValueError("the PAX record size is not a number of 64 bits")
     if header.kind not in _WITHOUT_DATA and header.size < 0:
         raise ValueError("a size is negative")
     if kind in _WITHOUT_DATA:
@@ -246,7 +248,7 @@ def _times(header: Header, records: Mapping[str, str]) -> tuple[int, int | None,
         return modified, accessed, changed
     for key in ("uid", "gid"):
         if (text := records.get(key)) and pax.integer(text) is None:
-            raise ValueError(f"the PAX record {key} is no number of 64 bits")
+            raise ValueError(f"the PAX record {key} is not a number of 64 bits")
     if text := records.get("mtime"):
         modified = _time("mtime", text)
     if text := records.get("atime"):
@@ -259,5 +261,5 @@ def _times(header: Header, records: Mapping[str, str]) -> tuple[int, int | None,
 def _time(key: str, text: str) -> int:
     time = pax.time(text)
     if time is None:
-        raise ValueError(f"the PAX record {key} is no time")
+        raise ValueError(f"the PAX record {key} is not a time")
     return time

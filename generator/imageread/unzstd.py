@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of Zstandard (RFC 8878) that takes what github.com/klauspost/compress takes, as containerd and Docker do."""
+"""Reader of Zstandard (RFC 8878) with the limits of github.com/klauspost/compress, as in containerd and Docker."""
 
 import io
 import sys
@@ -28,7 +28,7 @@ class ZstdReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Read up to as many bytes as *buffer* has; return how many, 0 at the end only."""
+        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
         try:
             return self._file.readinto(buffer)
         except zstd.ZstdError as error:

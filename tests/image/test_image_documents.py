@@ -169,7 +169,7 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
         ({"source": (r"hello.exe:D:\x",)}, "D:"),
         ({"source": ("hello.exe:/con.txt",)}, "device"),
         ({"to": ("oci:" + "a" * 300,)}, "File name too long"),
-        ({"to": ("oci:\ud800",)}, "no such transport"),
+        ({"to": ("oci:\ud800",)}, "unknown transport"),
         ({"source": ("\ud800",)}, "no source"),
         ({"source": (".",), "to": ("oci:conf/out",)}, "conf/out: lies in ."),
         ({"source": (".",), "to": ("oci-archive:o.tar",)}, "lies in ."),

@@ -386,7 +386,7 @@ def test_a_registry_that_gives_another_image_is_found_out(misbehaving: Start, fo
             return True
         return False
 
-    assert "the registry gives sha256:" in refused(folder, misbehaving(fault).host, tmp_path)
+    assert "the registry returns sha256:" in refused(folder, misbehaving(fault).host, tmp_path)
 
 
 def test_what_a_registry_says_commands_no_terminal(misbehaving: Start, folder: Path, tmp_path: Path) -> None:

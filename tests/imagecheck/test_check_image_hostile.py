@@ -161,7 +161,7 @@ def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, mon
     status, said = check(Layout(tmp_path, [base(), top, top, top]).write())
     assert status == 1
     assert [line.count("(bomb; ") for line in said.splitlines()] == [1, 1, 0]
-    assert ": layers[3]: refused: it is not looked at" in said
+    assert ": layers[3]: refused: it is not checked" in said
 
 
 def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) ->
     layout.manifest["layers"] *= 20_000
     status, said = check(layout.write())
     assert status == 1
-    assert "there are 20,000, of which the first 500 are looked at" in said
+    assert "there are 20,000, of which the first 500 are checked" in said
 
 
 def zstd_layout(folder: Path, data: bytes) -> str:
@@ -216,7 +216,7 @@ def test_more_paths_than_any_layer_has_end_the_walk(tmp_path: Path, monkeypatch:
     layout = Layout(tmp_path, [base(), tarred([*ROOTS, *(Part(f"Files/{at}") for at in range(200))])])
     status, said = check(layout.write())
     assert status == 1
-    assert "there are more behind 100; " in said
+    assert "there are more than 100; " in said
 
 
 def test_a_path_of_many_parts_costs_no_more_than_its_length(tmp_path: Path) -> None:

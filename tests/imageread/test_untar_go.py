@@ -45,8 +45,8 @@ STRICTER = {
 REFUSED = {
     r"fileattr is \d+ for a (file|directory)$": "Windows would make a file of a directory, or the reverse",
     r"is out of range$": "FILETIME, or Go's nanoseconds, do not hold it: Windows would be told another time",
-    r"rawsd is .*: (?!no padded base64)": "the bytes are no security descriptor, which Windows refuses later",
-    r"mountpoint is on an entry that is no symbolic link$": "go-winio ignores it, and no mount point is made",
+    r"rawsd is .*: (?!not padded base64)": "the bytes are no security descriptor, which Windows refuses later",
+    r"mountpoint is on an entry other than a symbolic link$": "go-winio ignores it, and no mount point is made",
 }
 
 

@@ -75,7 +75,7 @@ def test_a_tar_is_shown_up_to_a_header_that_is_wrong(tmp_path: Path) -> None:
     at = TAR.index(b"Files/Windows/System32\0")
     (tmp_path / "layer").write_bytes(TAR[:at] + b"X" + TAR[at + 1 :])
     (found,) = document("inspect", tmp_path / "layer", status=1)["opened"]
-    assert found["damage"] == [{"part": "tar", "offset": at, "message": "no header of a tar: its checksum is wrong"}]
+    assert found["damage"] == [{"part": "tar", "offset": at, "message": "not a tar header: its checksum is wrong"}]
     assert [entry["path"] for entry in found["entries"]][-1] == "Files/Windows"
 
 
