@@ -14,7 +14,7 @@ from ..base.reading import MAX_FILE, NO_FOLLOW, NO_WAIT
 from ..languages.table import endings
 from . import lock_file, marks
 from .gitignore import ignored, repository
-from .lock_file import Entry
+from .lock_file import LockEntry
 
 # Endings of text that is no source code. Files that end in anything else are searched.
 _TEXTS = """
@@ -50,14 +50,14 @@ class Search:
 
     files: dict[Path, Found] = field(default_factory=dict)
     unchecked: list[Found] = field(default_factory=list)
-    entries: dict[Path, dict[str, Entry]] = field(default_factory=dict)
+    entries: dict[Path, dict[str, LockEntry]] = field(default_factory=dict)
     folders: dict[Path, str] = field(default_factory=dict)
 
     def list_of(self, real: Path) -> Path | None:
         """Return the folder of the list that is to have the file *real*: the nearest above it."""
         return next((folder for folder in real.parents if folder in self.entries), None)
 
-    def listed(self, real: Path) -> Entry | None:
+    def listed(self, real: Path) -> LockEntry | None:
         """Return what is listed of the file *real*."""
         folder = self.list_of(real)
         return self.entries[folder].get(real.relative_to(folder).as_posix()) if folder is not None else None

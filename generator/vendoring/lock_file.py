@@ -30,7 +30,7 @@ format = {FORMAT}
 """
 
 
-class Entry(NamedTuple):
+class LockEntry(NamedTuple):
     """What a listed copy is of."""
 
     language: str
@@ -43,7 +43,7 @@ def shown(folder: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def read(folder: Path) -> dict[str, Entry]:
+def read(folder: Path) -> dict[str, LockEntry]:
     """Return the entries of the list in *folder* by path, none where there is no list.
 
     Raises GeneratorError that names the list, the path and the fix where it is not as it should be.
@@ -62,14 +62,14 @@ def read(folder: Path) -> dict[str, Entry]:
     return {name: _entry(name, held, f"{path}: copies.{brief(name)}", fix) for name, held in copies.items()}
 
 
-def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
+def _entry(name: str, held: Any, where: str, fix: str) -> LockEntry:
     if not _is_plain(name):
         raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
-    if not isinstance(held, dict) or held.keys() != set(Entry._fields):
+    if not isinstance(held, dict) or held.keys() != set(LockEntry._fields):
         raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
     if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
         raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
-    return Entry(**held)
+    return LockEntry(**held)
 
 
 def _is_plain(path: str) -> bool:
@@ -104,7 +104,7 @@ def nearest(folder: Path) -> Path | None:
     return next((path for path in within if os.path.lexists(path / NAME)), None)
 
 
-def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ()) -> Change:
+def change(folder: Path, add: Mapping[str, LockEntry], remove: Collection[str] = ()) -> Change:
     """Return what becomes of the list in *folder* by *add*, and by taking off the paths *remove*."""
     path = shown(folder)
     old = read_file(path, str(path), toml.MAX_TEXT, follow=False).decode("utf-8") if os.path.lexists(path) else None
@@ -112,7 +112,9 @@ def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ())
     return Change(path, old, text({**entries, **add}))
 
 
-def write(folder: Path, add: Mapping[str, Entry], note: Callable[[str], None], remove: Collection[str] = ()) -> Change:
+def write(
+    folder: Path, add: Mapping[str, LockEntry], note: Callable[[str], None], remove: Collection[str] = ()
+) -> Change:
     """Write the list in *folder* with such a change, if it is needed; return the change."""
     with files.lock(folder, note):
         made = change(folder, add, remove)
@@ -121,7 +123,7 @@ def write(folder: Path, add: Mapping[str, Entry], note: Callable[[str], None], r
         return made
 
 
-def text(entries: Mapping[str, Entry]) -> str:
+def text(entries: Mapping[str, LockEntry]) -> str:
     """Return the list as the text of its file."""
     lines = (
         f"{_quoted(path)} = {{ language = {_quoted(entry.language)}, layer = {_quoted(entry.layer)} }}\n"

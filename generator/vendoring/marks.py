@@ -4,6 +4,9 @@
 import codecs
 import os
 import re
+from pathlib import Path
+
+from ..base.reading import read_file
 
 _WORD = b"winscratch"
 # The word as UTF-16 and UTF-32 have it, in either byte order: without the zeros around it.
@@ -68,6 +71,11 @@ def _is_binary(head: bytes) -> bool:
     # In UTF-16, much of either every even or every odd byte is 0.
     few, many = sorted((head[::2].count(0), head[1::2].count(0)))
     return (few * 16 > many or many * 16 < len(head)) and not any(word in head for word in _WIDE_WORDS)
+
+
+def read_text(path: Path, shown: str, *, follow: bool = True) -> str:
+    """Return the text of the file at *path* as decode() does; raises GeneratorError, naming it *shown*, if unreadable."""
+    return decode(read_file(path, shown, follow=follow))
 
 
 def decode(data: bytes) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from .. import VERSION
 from ..base.errors import GeneratorError, shorten
-from ..base.reading import read_file
 from ..generation import manifest
 from ..languages import provenance
 from ..languages.language import LAYER
@@ -74,8 +73,8 @@ class Catalogue:
 
 
 def read(file: Found) -> str:
-    """Return the text of a copy as marks.decode() does; raises GeneratorError if unreadable."""
-    return marks.decode(read_file(file.real, file.path, follow=False))
+    """Return the text of a copy; raises GeneratorError if it cannot be read."""
+    return marks.read_text(file.real, file.path, follow=False)
 
 
 def check_copy(file: Found, catalogue: Catalogue) -> Copy:

@@ -11,7 +11,6 @@ from pathlib import Path
 from ..base import console, files
 from ..base.console import Say
 from ..base.errors import EXIT_OK, GeneratorError
-from ..base.reading import read_file
 from ..generation.committed import committed_blob
 from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
@@ -19,8 +18,8 @@ from ..languages.table import LANGUAGES
 from ..oci import blob as layers
 from . import lock_file
 from .change import Change
-from .lock_file import Entry
-from .marks import decode
+from .lock_file import LockEntry
+from .marks import read_text
 
 
 def vendor(
@@ -61,7 +60,7 @@ def vendor(
         options = _options(language, layer, stem, targets, wishes)
         _check_alone(targets.values(), language, options)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
-        holder, entries = _entries(targets.values(), Entry(language, layer), lock)
+        holder, entries = _entries(targets.values(), LockEntry(language, layer), lock)
         listed = [lock_file.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
             changes = _changes(made)
@@ -89,7 +88,7 @@ def vendor(
     return EXIT_OK
 
 
-def _entries(targets: Iterable[Path], entry: Entry, begin: bool) -> tuple[Path | None, dict[str, Entry]]:
+def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Path | None, dict[str, LockEntry]]:
     """Return the folder of the list that is to have the *targets*, None where there is none, and their entries."""
     reals = [Path(os.path.realpath(path)) for path in targets]
     holder = lock_file.nearest(reals[0].parent) or (Path.cwd() if begin else None)
@@ -175,9 +174,9 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 
 
 def _text(path: Path) -> str | None:
-    """Return the text of a file as marks.decode() does, None where there is none."""
+    """Return the text of a file, or None if the file does not exist."""
     if path.is_file():
-        return decode(read_file(path, str(path)))
+        return read_text(path, str(path))
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None

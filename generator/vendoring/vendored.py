@@ -14,7 +14,7 @@ from .find import Found, Search, find
 from .findings import may_be_forced, report
 from .pairs import complete
 from .state import EDITED, FRESH, MISSING, NO_COPY, UNCHECKED, UNLISTED, Catalogue, Copy, check_copy
-from .update import Work, missing, update_copies, update_lists
+from .update import UpdateOptions, missing, update_copies, update_lists
 
 
 def check(
@@ -55,9 +55,9 @@ def check(
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
         # JSON is one document, alone on standard output.
-        work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
-        copies = update_copies(copies, work)
-        update_lists(copies, search, work, begin=lock)
+        options = UpdateOptions(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
+        copies = update_copies(copies, options)
+        update_lists(copies, search, options, begin=lock)
         if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
             note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
     copies += [Copy(file, "", "", UNCHECKED, "too large for a copy") for file in search.unchecked]

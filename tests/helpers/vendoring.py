@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.languages import provenance
 from generator.languages.language import Options
@@ -39,6 +42,25 @@ def write(
 ) -> None:
     """Write a copy of the layer *name* that the winscratch in *root* makes."""
     vendor.vendor(root, language, name, destination, say=(lambda _: None) if said is None else said.append, **options)
+
+
+def written(language: str, name: str, destination: str, **options: str | bool | None) -> list[str]:
+    """Write a copy of the layer *name* of this checkout; return the lines that vendor prints."""
+    said: list[str] = []
+    assert vendor.vendor(ROOT, language, name, destination, say=said.append, **options) == 0  # type: ignore[arg-type]
+    return said
+
+
+def refused(language: str, destination: str, name: str = "scratch", **options: str | bool | None) -> str:
+    """Return the error with which vendor refuses to write a copy."""
+    with pytest.raises(GeneratorError) as caught:
+        written(language, name, destination, **options)
+    return str(caught.value)
+
+
+def listing(folder: str = ".") -> list[str]:
+    """Return the names of the files in a folder, sorted."""
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def states(*paths: str, notes: list[str] | None = None, **options: Any) -> dict[str, str]:
