@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:5b74ed9c93932ff89b15b7122c2182c1518f3b076fa5f240fe5fc9de2ca438a2","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:4c41718604e08b242b54dc790a21d9f02a9997a1e54ecdc6fc0a62cdfb1b10dc","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -27,8 +27,8 @@ static const char *const REASONS[][2] = {
   {"ending", "a part of the path ends in a dot or space, which Windows drops"},
   {"device", "a part of the path is the name of a device"},
   {"marker", "a part of the path begins with .wh., which marks what a layer removes"},
-  {"part-long", "a part of the path is longer than 255 UTF-16 units"},
-  {"path-long", "the path is longer than 32,767 UTF-16 units"},
+  {"part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"},
+  {"path-long", "the path is longer than 32,756 UTF-16 units"},
   {"parts", "the path has more than 1,024 parts"},
   {"target", "only a link has a target"},
   {"target-empty", "the link has no target"},
@@ -177,9 +177,10 @@ const Descriptor windows_files_none = {
 enum {
   CONTROLS = 32,
   LONGEST_DEVICE = 7,
-  MAX_PATH_UNITS = 32767,
+  MAX_PATH_UNITS = 32756,
   MAX_PARTS = 1024,
   MAX_PART_UNITS = 255,
+  MAX_DIRECTORY_UNITS = 245,
   MAX_TARGET_UNITS = 4087,
   MAX_NAMES = 1024,
   MAX_DESCRIPTOR = 65535,
@@ -367,7 +368,7 @@ static int is(Text t, const char *other) {
   return t.size == strlen(other) && memcmp(t.at, other, t.size) == 0;
 }
 
-static const char *check_part(Text part) {
+static const char *check_part(Text part, size_t most) {
   size_t units;
   if (part.size == 0 || is(part, ".") || is(part, ".."))
     return "part";
@@ -378,13 +379,13 @@ static const char *check_part(Text part) {
   if (part.size >= strlen(WHITEOUT) &&
       memcmp(part.at, WHITEOUT, strlen(WHITEOUT)) == 0)
     return "marker";
-  if (part.size <= MAX_PART_UNITS) // no unit is of less than a byte
+  if (part.size <= most) // no unit is of less than a byte
     return NULL;
   check_text(part, "", &units);
-  return units > MAX_PART_UNITS ? "part-long" : NULL;
+  return units > most ? "part-long" : NULL;
 }
 
-static const char *check_path(Text path) {
+static const char *check_path(Text path, int directory) {
   size_t units, parts = 1;
   int more = 1;
   const char *error = check_text(path, CHARACTERS, &units);
@@ -396,8 +397,11 @@ static const char *check_path(Text path) {
     parts += path.at[i] == '/';
   if (error == NULL && parts > MAX_PARTS)
     return "parts";
-  while (more && error == NULL)
-    error = check_part(cut(&path, &more));
+  while (more && error == NULL) {
+    Text part = cut(&path, &more);
+    error = check_part(part, more || directory ? MAX_DIRECTORY_UNITS
+                                               : MAX_PART_UNITS);
+  }
   return error;
 }
 
@@ -501,7 +505,8 @@ static const char *set(Header *h, const Entry *e, Text path) {
   if (e->kind < 0 || e->kind >= KINDS)
     return "kind";
   h->kind = e->kind;
-  if ((error = check_path(path)) != NULL)
+  error = check_path(path, (FACTS[e->kind].attributes & DIRECTORY_BIT) != 0);
+  if (error != NULL)
     return error;
   while (base > 0 && path.at[base - 1] != '/')
     base--;
@@ -511,7 +516,7 @@ static const char *set(Header *h, const Entry *e, Text path) {
   if (e->kind == WHITEOUT_KIND)
     h->name.part[IN_MARK] = whole(WHITEOUT);
   if (e->kind == HARD_LINK_KIND) {
-    error = check_path(target);
+    error = check_path(target, 0);
     h->link.part[IN_ROOT] = whole(ROOT);
   } else if (FACTS[e->kind].type == '2')
     error = check_target(target);

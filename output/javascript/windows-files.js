@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9bf803ff2256b501a8e795b1d3cfd2a473dde8ba4383f5c4d058b6dad63636e4","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:58666377e66007522eba27de72f0838a02163afba0aaeb85bd9b8dad7bd488ac","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -60,8 +60,8 @@ export const REASONS = {
   ending: "a part of the path ends in a dot or space, which Windows drops",
   device: "a part of the path is the name of a device",
   marker: "a part of the path begins with .wh., which marks what a layer removes",
-  "part-long": "a part of the path is longer than 255 UTF-16 units",
-  "path-long": "the path is longer than 32,767 UTF-16 units",
+  "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+  "path-long": "the path is longer than 32,756 UTF-16 units",
   parts: "the path has more than 1,024 parts",
   target: "only a link has a target",
   "target-empty": "the link has no target",
@@ -145,7 +145,7 @@ export function header({
     throw new FilesError("kind", path);
   }
   const { type, mode, own, standard } = KINDS[kind];
-  checkPath(path, path);
+  checkPath(path, path, (own & 16) !== 0);
   if (kind === "hard-link") {
     checkPath(target, path);
   } else if (type === "2") {
@@ -334,7 +334,7 @@ function concatenated(parts) {
 // ------------------------------------------------------------------------------------
 // What Windows cannot hold
 
-function checkPath(text, path) {
+function checkPath(text, path, directory = false) {
   if (text === "") {
     throw new FilesError("empty", path);
   }
@@ -342,15 +342,16 @@ function checkPath(text, path) {
   if (hasRefused(text, '<>:"|?*\\')) {
     throw new FilesError("character", path);
   }
-  if (text.length > 32761) {
+  if (text.length > 32750) {
     throw new FilesError("path-long", path);
   }
   const parts = text.split("/");
   if (parts.length > 1024) {
     throw new FilesError("parts", path);
   }
-  for (const part of parts) {
-    const wrong = wrongWith(part);
+  for (const [at, part] of parts.entries()) {
+    const above = directory || at < parts.length - 1;
+    const wrong = wrongWith(part, above ? 245 : 255);
     if (wrong !== "") {
       throw new FilesError(wrong, path);
     }
@@ -358,7 +359,7 @@ function checkPath(text, path) {
 }
 
 /** Returns the code of what is wrong with a part of a path, or nothing. */
-function wrongWith(part) {
+function wrongWith(part, most) {
   if (part === "" || part === "." || part === "..") {
     return "part";
   }
@@ -372,7 +373,7 @@ function wrongWith(part) {
   if (part.startsWith(".wh.")) {
     return "marker";
   }
-  return part.length > 255 ? "part-long" : "";
+  return part.length > most ? "part-long" : "";
 }
 
 function checkTarget(text, path) {

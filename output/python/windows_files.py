@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:b6798a4e232236ee1d4e677117423694648330a36bc4d2358fbb58558952c042","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:2feca0f60e8f6d13c6658452f2dc1803f0f49050f7107b16ed12ccdeecb5ae3c","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -86,8 +86,8 @@ REASONS: dict[str, str] = {
     "ending": "a part of the path ends in a dot or space, which Windows drops",
     "device": "a part of the path is the name of a device",
     "marker": "a part of the path begins with .wh., which marks what a layer removes",
-    "part-long": "a part of the path is longer than 255 UTF-16 units",
-    "path-long": "the path is longer than 32,767 UTF-16 units",
+    "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+    "path-long": "the path is longer than 32,756 UTF-16 units",
     "parts": "the path has more than 1,024 parts",
     "target": "only a link has a target",
     "target-empty": "the link has no target",
@@ -167,7 +167,7 @@ def header(
     if kind not in _KINDS:
         raise FilesError("kind", path)
     typeflag, mode, always, default = _KINDS[kind]
-    _check_path(path, path)
+    _check_path(path, path, bool(always and always & 16))
     name = "Files/" + path
     if kind == HARD_LINK:
         _check_path(target, path)
@@ -415,7 +415,7 @@ def _part(part: str) -> tuple[str, str]:
     return folded, wrong
 
 
-def _check_path(text: str, path: str) -> None:
+def _check_path(text: str, path: str, directory: bool = False) -> None:
     if not text:
         raise FilesError("empty", path)
     try:
@@ -424,12 +424,16 @@ def _check_path(text: str, path: str) -> None:
         raise FilesError("unicode", path) from None
     if _CHARACTERS.search(text):
         raise FilesError("character", path)
-    if units > 32761:
+    if units > 32750:
         raise FilesError("path-long", path)
     if text.count("/") >= 1024:
         raise FilesError("parts", path)
-    for part in text.split("/"):
+    parts = text.split("/")
+    directories = len(parts) if directory else len(parts) - 1
+    for number, part in enumerate(parts):
         wrong = _part(part)[1]
+        if not wrong and number < directories and len(part) > 122:
+            wrong = "part-long" if _units(part) > 245 else ""
         if wrong:
             raise FilesError(wrong, path)
 

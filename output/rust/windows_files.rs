@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3870d75c33f5e96a9687700158a15d0a117bbea97c97cc8549b3337e689022f3","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:a2aa1bb7e04f1fcc257c3b10887ab6feb45c873876ae6f4ae87b153c1101af84","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -221,8 +221,8 @@ const REASONS: &[(&str, &str)] = &[
     ("ending", "a part of the path ends in a dot or space, which Windows drops"),
     ("device", "a part of the path is the name of a device"),
     ("marker", "a part of the path begins with .wh., which marks what a layer removes"),
-    ("part-long", "a part of the path is longer than 255 UTF-16 units"),
-    ("path-long", "the path is longer than 32,767 UTF-16 units"),
+    ("part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
+    ("path-long", "the path is longer than 32,756 UTF-16 units"),
     ("parts", "the path has more than 1,024 parts"),
     ("target", "only a link has a target"),
     ("target-empty", "the link has no target"),
@@ -336,10 +336,10 @@ impl Header {
     /// Checks an entry; returns the code of what is wrong.
     fn of(entry: &Entry<'_>) -> Result<Self, &'static str> {
         let facts = entry.kind.facts();
-        check_path(entry.path)?;
+        check_path(entry.path, facts.own.unwrap_or(0) & 16 != 0)?;
         let mut link = entry.target.to_owned();
         if entry.kind == Kind::HardLink {
-            check_path(entry.target)?;
+            check_path(entry.target, false)?;
             link.insert_str(0, "Files/");
         } else if facts.typeflag == b'2' {
             check_target(entry.target)?;
@@ -526,21 +526,26 @@ fn put_octal(field: &mut [u8], number: u64) {
 // ------------------------------------------------------------------------------------
 // What Windows cannot hold
 
-fn check_path(path: &str) -> Result<(), &'static str> {
+fn check_path(path: &str, directory: bool) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("empty");
     }
     let units = check_text(path, "<>:\"|?*\\").ok_or("character")?;
-    if units > 32761 {
+    if units > 32750 {
         return Err("path-long");
     }
     if path.matches('/').count() >= 1024 {
         return Err("parts");
     }
-    path.split('/').try_for_each(check_part)
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let directory = directory || parts.peek().is_some();
+        check_part(part, if directory { 245 } else { 255 })?;
+    }
+    Ok(())
 }
 
-fn check_part(part: &str) -> Result<(), &'static str> {
+fn check_part(part: &str, most: usize) -> Result<(), &'static str> {
     if matches!(part, "" | "." | "..") {
         return Err("part");
     }
@@ -554,7 +559,7 @@ fn check_part(part: &str) -> Result<(), &'static str> {
     if part.starts_with(".wh.") {
         return Err("marker");
     }
-    if part.encode_utf16().count() > 255 {
+    if part.encode_utf16().count() > most {
         return Err("part-long");
     }
     Ok(())

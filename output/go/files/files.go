@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2128bf66b3a05147c7a2c8f339ef147bd6ee123a4cc36e357dfbb9afd2a3e14f","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:0400de8bae5d52ec0383e46ebdab286f1ce6b83808c4d8e19e5dc259d0ea21e9","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -117,8 +117,8 @@ var reasons = map[string]string{
 	"ending":           "a part of the path ends in a dot or space, which Windows drops",
 	"device":           "a part of the path is the name of a device",
 	"marker":           "a part of the path begins with .wh., which marks what a layer removes",
-	"part-long":        "a part of the path is longer than 255 UTF-16 units",
-	"path-long":        "the path is longer than 32,767 UTF-16 units",
+	"part-long":        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+	"path-long":        "the path is longer than 32,756 UTF-16 units",
 	"parts":            "the path has more than 1,024 parts",
 	"target":           "only a link has a target",
 	"target-empty":     "the link has no target",
@@ -225,14 +225,14 @@ func (h *header) set(e *Entry) string {
 		return "kind"
 	}
 	h.kind = &kinds[e.Kind]
-	if code := checkPath(e.Path); code != "" {
+	if code := checkPath(e.Path, h.kind.attributes&16 != 0); code != "" {
 		return code
 	}
 	slash := strings.LastIndexByte(e.Path, '/') + 1
 	h.name = parts{"Files/", e.Path[:slash], "", e.Path[slash:]}
 	switch {
 	case e.Kind == HardLink:
-		if code := checkPath(e.Target); code != "" {
+		if code := checkPath(e.Target, false); code != "" {
 			return code
 		}
 		h.link = parts{root: "Files/", base: e.Target}
@@ -470,8 +470,8 @@ func putOctal(field []byte, number int64) {
 	}
 }
 
-// checkPath returns the code of what is wrong with a path, or nothing.
-func checkPath(text string) string {
+// checkPath returns the code of what is wrong with a path, or nothing; its last part may be a directory's.
+func checkPath(text string, directory bool) string {
 	if text == "" {
 		return "empty"
 	}
@@ -479,7 +479,7 @@ func checkPath(text string) string {
 	switch {
 	case code != "":
 		return code
-	case units > 32761:
+	case units > 32750:
 		return "path-long"
 	case strings.Count(text, "/") >= 1024:
 		return "parts"
@@ -498,8 +498,12 @@ func checkPath(text string) string {
 		if strings.HasPrefix(part, ".wh.") {
 			return "marker"
 		}
-		if len(part) > 255 {
-			if units, _ := checkText(part, ""); units > 255 {
+		most := 255
+		if more || directory {
+			most = 245
+		}
+		if len(part) > most {
+			if units, _ := checkText(part, ""); units > most {
 				return "part-long"
 			}
 		}

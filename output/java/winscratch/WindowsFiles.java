@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3fe1cd0e1f2dadae478e59c2126cd33974d7788a23ac0903d82b1890b338e9ab","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:52e68ef208806ebb8e27a49dde84aedf6dd8504415f47b9659313bb2c35a756e","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -122,10 +122,10 @@ public final class WindowsFiles {
     MARKER("a part of the path begins with .wh., which marks what a layer removes"),
 
     /** Code {@code part-long}. */
-    PART_LONG("a part of the path is longer than 255 UTF-16 units"),
+    PART_LONG("a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
 
     /** Code {@code path-long}. */
-    PATH_LONG("the path is longer than 32,767 UTF-16 units"),
+    PATH_LONG("the path is longer than 32,756 UTF-16 units"),
 
     /** Code {@code parts}. */
     PARTS("the path has more than 1,024 parts"),
@@ -393,10 +393,10 @@ public final class WindowsFiles {
   }
 
   private static byte[] header(Entry e, Descriptor descriptor, Times times) throws FilesException {
-    Rules.checkPath(e.path, e.path);
+    Rules.checkPath(e.path, e.path, e.kind.always > 0 && (e.kind.always & 16) != 0);
     String target = e.target;
     if (e.kind == Kind.HARD_LINK) {
-      Rules.checkPath(target, e.path);
+      Rules.checkPath(target, e.path, false);
       target = "Files/" + target;
     } else if (e.kind.type == '2') {
       Rules.checkTarget(target, e.path);
@@ -593,19 +593,21 @@ public final class WindowsFiles {
                     + " LPT5 LPT6 LPT7 LPT8 LPT9 LPT\u00b9 LPT\u00b2 LPT\u00b3")
                 .split(" "));
 
-    static void checkPath(String text, String path) throws FilesException {
+    static void checkPath(String text, String path, boolean directory) throws FilesException {
       if (text.isEmpty()) {
         throw new FilesException(Reason.EMPTY, path);
       }
       checkText(text, CHARACTERS, Reason.CHARACTER, path);
-      if (text.length() > 32761) {
+      if (text.length() > 32750) {
         throw new FilesException(Reason.PATH_LONG, path);
       }
       if (text.chars().filter(c -> c == '/').count() >= 1024) {
         throw new FilesException(Reason.PARTS, path);
       }
-      for (String part : text.split("/", -1)) {
-        Reason wrong = wrong(part);
+      String[] parts = text.split("/", -1);
+      for (int i = 0; i < parts.length; i++) {
+        boolean above = directory || i < parts.length - 1;
+        Reason wrong = wrong(parts[i], above ? 245 : 255);
         if (wrong != null) {
           throw new FilesException(wrong, path);
         }
@@ -613,7 +615,7 @@ public final class WindowsFiles {
     }
 
     /** Returns what is wrong with a part of a path, or null. */
-    private static Reason wrong(String part) {
+    private static Reason wrong(String part, int most) {
       if (part.isEmpty() || part.equals(".") || part.equals("..")) {
         return Reason.PART;
       }
@@ -630,7 +632,7 @@ public final class WindowsFiles {
       if (part.startsWith(".wh.")) {
         return Reason.MARKER;
       }
-      return part.length() > 255 ? Reason.PART_LONG : null;
+      return part.length() > most ? Reason.PART_LONG : null;
     }
 
     static void checkTarget(String text, String path) throws FilesException {
