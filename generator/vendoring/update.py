@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making copies anew, and keeping the lists of them."""
+"""Regenerate copies, and keep lock files up to date."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ from .state import (
 
 @dataclass(frozen=True, slots=True)
 class UpdateOptions:
-    """How to go about it: replace edited copies too or not, write or only say and show, and to whom."""
+    """Options of an update: whether to replace edited copies, to write, to show diffs, and where to print."""
 
     catalogue: Catalogue
     force: bool
@@ -39,14 +39,14 @@ class UpdateOptions:
     diff: bool = False
 
     def show(self, change: Change) -> None:
-        """Show how a file would change, if that is asked for."""
+        """Print the diff of a change, if diffs are wanted."""
         if self.diff:
             for line in change.diff():
                 self.say(line)
 
 
 def update_copies(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
-    """Make anew what is outdated or half missing, and the other half with it; return *copies* as they are then."""
+    """Regenerate outdated copies and copies with a missing file; return *copies* with their new states."""
     results: list[Copy] = []
     groups: dict[tuple[Path, str], list[Copy]] = {}
     for copy in copies:
@@ -66,7 +66,7 @@ def _may_write(copy: Copy, options: UpdateOptions) -> bool:
 
 
 def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
-    """Write anew what is not fresh of the files of one copy, all or none, and return them as they are then."""
+    """Regenerate all files of one copy that are not fresh, or none; return them with their new states."""
     folder = copies[0].file.real.parent
     with files.lock(folder, options.note) if options.write else contextlib.nullcontext():
         if options.write:
@@ -74,7 +74,7 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
             copies = [_again(copy, options.catalogue) for copy in copies]
         kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, options)]
         if kept:
-            # Half of a pair would not fit the other half.
+            # One file of a pair would not fit the other.
             reason = f"not updated, for {kept[0].path} is: {kept[0].state}"
             return [copy if copy in kept or copy.state == FRESH else _with(copy, reason) for copy in copies]
         changed = [copy for copy in copies if copy.state != FRESH]
@@ -89,7 +89,7 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
 
 
 def _again(copy: Copy, catalogue: Catalogue) -> Copy:
-    """Return *copy* as it is now that no other run writes."""
+    """Return *copy* checked again, while no other run writes."""
     if copy.state == UNPAIRED or (copy.state == MISSING and not os.path.lexists(copy.file.real)):
         return copy
     return check_copy(copy.file, catalogue)
@@ -106,7 +106,7 @@ def _change(copy: Copy, catalogue: Catalogue) -> Change:
 
 
 def update_lists(copies: list[Copy], search: Search, options: UpdateOptions, *, begin: bool) -> None:
-    """List what is there, in the lists that there are; *begin* new ones where none is, and take off what is gone."""
+    """Add the copies to their lock files; with *begin*, create lock files and drop entries of removed copies."""
     if begin:
         for folder in search.folders:
             if folder not in search.entries and search.list_of(folder) is None:
@@ -130,7 +130,7 @@ def update_lists(copies: list[Copy], search: Search, options: UpdateOptions, *, 
 
 
 def missing(folder: Path, search: Search) -> list[tuple[str, LockEntry]]:
-    """Return what the list in *folder* has below the folders that were looked through, and was not found there."""
+    """Return the entries of the lock file in *folder* whose files the search should have found and did not."""
     there = search.files.keys() | {file.real for file in search.unchecked}
     return [
         (name, entry)
