@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4c41718604e08b242b54dc790a21d9f02a9997a1e54ecdc6fc0a62cdfb1b10dc","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:a21cd88f47ed1f7463a0b12dccc21162a2dec629faff1fb5323b10121b29b97c","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -266,7 +266,7 @@ typedef struct {
 } Header;
 
 // ---------------------------------------------------------------------------
-// What Windows cannot hold
+// The rules for entries
 
 // Takes one character off a text; returns what no character is for bytes that
 // are not UTF-8.
@@ -335,7 +335,7 @@ static int is_device(Text part) {
   return 0;
 }
 
-// Counts UTF-16 units; returns the code of what is wrong with a text, or NULL.
+// Counts UTF-16 units; returns an error code for an invalid text, or NULL.
 // Bytes that are not UTF-8 come before characters that are refused.
 static const char *check_text(Text t, const char *refused, size_t *units) {
   const char *error = NULL;
@@ -435,8 +435,8 @@ static int list_readable(const unsigned char *list, size_t room) {
   return 1;
 }
 
-// Tells whether a security descriptor is self-relative, and its parts are whole
-// and in it.
+// Returns whether a security descriptor is self-relative, and all of its parts
+// are inside.
 static int readable(const unsigned char *d, size_t size) {
   if (size < 20 || size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
     return 0;
@@ -595,7 +595,7 @@ static int64_t seconds_of(int64_t time) {
   return time / 1000000000 - (time % 1000000000 < 0);
 }
 
-// Puts a time in seconds, with as much of a fraction as there is.
+// Puts a time in decimal seconds, without trailing zeros.
 static void put_time(Sink *sink, const char *key, int64_t time) {
   char digits[24], line[40];
   uint64_t distance = time < 0 ? -(uint64_t)time : (uint64_t)time;
@@ -661,7 +661,7 @@ static void put_records(Sink *sink, const Header *h) {
     put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with what is ASCII in a path; returns how much there is.
+// Fills 100 bytes with the ASCII characters of a path; returns their number.
 static size_t fill_ascii(unsigned char *field, const Path *path) {
   size_t count = 0;
   for (int i = 0; i < PARTS; i++)
@@ -871,7 +871,7 @@ static const char *find_original(Writer *w, Text target, uint32_t *original) {
   return ++w->memory[*original + NAMES] > MAX_NAMES ? "names" : NULL;
 }
 
-// Says why a name cannot be there already, or NULL where it can.
+// Returns the error code for a name that exists, or NULL if it may.
 static const char *check_met(int met, int kind, int last) {
   int removes = kind == WHITEOUT_KIND || met == WHITEOUT_KIND;
   if (met == UNWRITTEN_KIND)
@@ -883,7 +883,7 @@ static const char *check_met(int met, int kind, int last) {
   return met == WHITEOUT_KIND ? "whiteout" : "parent";
 }
 
-// Takes in an entry; written becomes how much of its path has a header.
+// Adds an entry; written becomes the length of its path that has a header.
 static const char *place(Writer *w, const Entry *e, size_t *written) {
   Text rest = whole(e->path);
   uint32_t parent = 0, original = 0, *branch;
@@ -991,7 +991,7 @@ static const char *end(Writer *w) {
 }
 
 // ---------------------------------------------------------------------------
-// What the header declares
+// The functions of the header
 
 // clang-format off
 const char *windows_files_reason(const char *error) {

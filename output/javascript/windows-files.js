@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:58666377e66007522eba27de72f0838a02163afba0aaeb85bd9b8dad7bd488ac","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:e74d1a74fb3824052f24b7d32246035904167ae9defe516cbd597a470ab70607","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -13,13 +13,13 @@
  *     await layer.addDirectory("app/data");
  *     await layer.close();
  *
- * Paths are below C:\, with a slash between parts. Missing parents are written. Whatever
- * Windows could not hold is a FilesError before a byte of that entry is written. The same
+ * Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
+ * Windows would refuse throws FilesError before a byte of it is written. The same
  * calls give the same bytes on every machine and in every language that has this writer.
  *
- * Below the writer is a core that neither reads nor writes: roots() and header() return an
- * entry's header, padding() what follows its data, end() what ends a layer. It does not
- * know what came before: whether a path is there already, and whether its parents are.
+ * Below the writer is a core without I/O: roots() and header() return headers, padding()
+ * the padding behind data, end() the end of a layer. It does not check whether a path is
+ * in the layer already, or whether its parents are.
  */
 
 /** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
@@ -27,13 +27,13 @@ export const READ_ONLY = 1;
 export const HIDDEN = 2;
 export const SYSTEM = 4;
 export const ARCHIVE = 32;
-/** None of the other attributes; by itself only. */
+/** No other attribute; not to be combined. */
 export const NORMAL = 128;
 
 /** The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970. */
 export const DEFAULT_TIME = 315619200000000000n;
 
-/** What a security descriptor's name stands for, as base64: for directories, for the rest. */
+/** The security descriptors by name, as base64: for directories, for the rest. */
 export const DESCRIPTORS = {
   "users-read": [
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
@@ -50,7 +50,7 @@ export const DESCRIPTORS = {
   none: ["", ""],
 };
 
-/** What each code of a FilesError says. */
+/** The message of each code of a FilesError. */
 // prettier-ignore
 export const REASONS = {
   empty: "the path is empty",
@@ -84,7 +84,7 @@ export const REASONS = {
   closed: "the layer is at its end",
 };
 
-/** Why something cannot be in a layer: code is a key of REASONS, path as given. */
+/** An entry that Windows would refuse: code is a key of REASONS, path as given. */
 export class FilesError extends Error {
   constructor(code, path) {
     super(`${JSON.stringify(path)}: ${REASONS[code]}`);
@@ -127,7 +127,7 @@ export function roots(time = DEFAULT_TIME) {
 }
 
 /**
- * Returns all that stands before an entry's data, in blocks of 512.
+ * Returns an entry's headers, in blocks of 512 bytes.
  *
  * The target is a symbolic link's text, or a hard link's path; the size is in bytes. Hard
  * links and whiteouts have no descriptor. Throws FilesError.
@@ -256,7 +256,7 @@ function record(key, value) {
   return `${bytes + digits}${data}`;
 }
 
-/** Returns a time in seconds, with as much of a fraction as there is. */
+/** Returns a time in decimal seconds, without trailing zeros. */
 function decimal(time) {
   const distance = time < 0n ? -time : time;
   const fraction = String(distance % SECOND).padStart(9, "0");
@@ -272,7 +272,7 @@ function ascii(text) {
   return text.replace(/\P{ASCII}+/gu, "");
 }
 
-/** Returns at most 100 bytes of what is ASCII in a text, with a NUL for a slash at the end. */
+/** Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end. */
 function field(text) {
   const whole = ascii(text);
   const cut = whole.slice(0, 100);
@@ -332,7 +332,7 @@ function concatenated(parts) {
 }
 
 // ------------------------------------------------------------------------------------
-// What Windows cannot hold
+// The rules for entries
 
 function checkPath(text, path, directory = false) {
   if (text === "") {
@@ -358,7 +358,7 @@ function checkPath(text, path, directory = false) {
   }
 }
 
-/** Returns the code of what is wrong with a part of a path, or nothing. */
+/** Returns the error code of an invalid part of a path, or "". */
 function wrongWith(part, most) {
   if (part === "" || part === "." || part === "..") {
     return "part";
@@ -515,7 +515,7 @@ function capitalsOf(digits) {
   return found;
 }
 
-/** Returns whole steps of the four times. */
+/** Returns the four times rounded down to steps. */
 function timesOf(time, path) {
   const step = (one) => {
     if (typeof one !== "bigint") {
@@ -637,7 +637,7 @@ export class Writer {
 
   /**
    * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Say the size where that does not tell how long it is.
+   * another. Give the size if its length is unknown.
    */
   add(path, data, options = {}) {
     return this.#next(async () => {

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0400de8bae5d52ec0383e46ebdab286f1ce6b83808c4d8e19e5dc259d0ea21e9","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:8a5fdb9dfa0fcbf8939eb6eee0723ba93bccad3e897acf2d3eae4f2a4393e185","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -60,7 +60,7 @@ const (
 	// Archive is one of Windows' attributes.
 	Archive = 32
 
-	// Normal is none of the others, and stands by itself.
+	// Normal is no other attribute, and is not combined.
 	Normal = 128
 )
 
@@ -87,7 +87,7 @@ type Times struct {
 	Modified, Accessed, Changed, Created time.Time
 }
 
-// Entry is what stands in a layer by one path.
+// Entry is an entry of a layer.
 type Entry struct {
 	Kind       Kind
 	Path       string
@@ -98,7 +98,7 @@ type Entry struct {
 	Times      Times
 }
 
-// Error is why something cannot be in a layer. Its code is the same in every language.
+// Error reports an entry that Windows would refuse. Its code is the same in every language.
 type Error struct {
 	Code string
 	Path string
@@ -219,7 +219,7 @@ type header struct {
 	times      [4]time.Time
 }
 
-// set checks an entry and takes it over; it returns the code of what is wrong, or nothing.
+// set checks an entry and stores it; it returns an error code, or "".
 func (h *header) set(e *Entry) string {
 	if int(e.Kind) >= len(kinds) {
 		return "kind"
@@ -415,7 +415,7 @@ func appendBlock(buf []byte, name *parts, pax bool) []byte {
 	return append(buf, block[:]...)
 }
 
-// putASCII fills field with what is ASCII in a path, and returns how much there is.
+// putASCII fills field with the ASCII characters of a path, and returns their number.
 func putASCII(field []byte, p *parts) int {
 	count := 0
 	for _, text := range [...]string{p.root, p.parent, p.mark, p.base} {
@@ -470,7 +470,7 @@ func putOctal(field []byte, number int64) {
 	}
 }
 
-// checkPath returns the code of what is wrong with a path, or nothing; its last part may be a directory's.
+// checkPath returns the error code of an invalid path, or ""; directory says that its last part is one.
 func checkPath(text string, directory bool) string {
 	if text == "" {
 		return "empty"
@@ -511,7 +511,7 @@ func checkPath(text string, directory bool) string {
 	return ""
 }
 
-// checkTarget returns the code of what is wrong with a symbolic link's text, or nothing.
+// checkTarget returns the error code of an invalid symlink target, or "".
 func checkTarget(text string) string {
 	units, code := checkText(text, "<>\"|*")
 	switch {
@@ -525,7 +525,7 @@ func checkTarget(text string) string {
 	return code
 }
 
-// readable tells whether a security descriptor is self-relative, and its parts are whole and in it.
+// readable reports whether a security descriptor is self-relative, and all of its parts are inside.
 func readable(d string) bool {
 	if len(d) < 20 || len(d) > 65535 || d[0] != 1 || d[3]&0x80 == 0 {
 		return false
@@ -709,7 +709,7 @@ type place struct {
 	folded string
 }
 
-// node is what is there; a hard link has its file's number.
+// node is an entry in the layer; a hard link has its file's number.
 type node struct {
 	name   string
 	kind   Kind
@@ -794,7 +794,7 @@ func (w *Writer) Write(data []byte) (int, error) {
 // Tree is how AddFS writes what it finds.
 type Tree struct {
 	Descriptor Descriptor
-	OwnTimes   bool // each entry has its own time of modification, for all four times
+	OwnTimes   bool // each file's mtime becomes all four times of its entry
 }
 
 // AddFS writes a file system as the directory path, or as C:\ where that is empty.
@@ -954,7 +954,7 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 	return first, ""
 }
 
-// original returns the number of the file that a hard link is to, with its names counted, or the code of what is wrong.
+// original returns the number of a hard link's file, counting the link as one more name, or an error code.
 func (w *Writer) original(target string) (uint32, string) {
 	known, ok := w.find(target)
 	if !ok || known.kind != File && known.kind != HardLink {
@@ -969,7 +969,7 @@ func (w *Writer) original(target string) (uint32, string) {
 	return known.number, ""
 }
 
-// find returns what is in the layer by a path that is spelled so.
+// find returns the node of a path, case-sensitively.
 func (w *Writer) find(path string) (known node, ok bool) {
 	for more := true; more; {
 		var name string

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:52e68ef208806ebb8e27a49dde84aedf6dd8504415f47b9659313bb2c35a756e","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:06110eb3dde4f4908ba9a3311d9bb668445684e4771e15438862b44a2efafb9b","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -60,7 +60,7 @@ public final class WindowsFiles {
   /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int ARCHIVE = 32;
 
-  /** None of the other attributes; by itself only. */
+  /** No other attribute; not to be combined. */
   public static final int NORMAL = 128;
 
   private WindowsFiles() {}
@@ -98,7 +98,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** Why something cannot be in a layer. The codes are the same in every language. */
+  /** Why Windows would refuse an entry. The codes are the same in every language. */
   public enum Reason {
     /** Code {@code empty}. */
     EMPTY("the path is empty"),
@@ -317,7 +317,7 @@ public final class WindowsFiles {
       return new Times(modified, accessed, changed, created);
     }
 
-    /** Returns whole steps of the four times; it throws where one is out of range. */
+    /** Returns the four times rounded down to steps; throws if one is out of range. */
     Times rounded(String path) throws FilesException {
       Instant[] four = {modified, accessed, changed, created};
       for (int i = 0; i < four.length; i++) {
@@ -330,7 +330,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** What stands in a layer by one path. Its methods change it, and return it. */
+  /** An entry of a layer. Its methods change it, and return it. */
   public static final class Entry {
     final Kind kind;
     final String path;
@@ -387,7 +387,7 @@ public final class WindowsFiles {
     return core.out.toByteArray();
   }
 
-  /** Returns all that stands before an entry's data, in blocks of 512. */
+  /** Returns an entry's headers, in blocks of 512 bytes. */
   public static byte[] header(Entry entry) throws FilesException {
     return header(entry, Descriptor.USERS_READ, Times.START);
   }
@@ -525,7 +525,7 @@ public final class WindowsFiles {
       }
     }
 
-    /** Fills in at most 100 bytes of what is ASCII, with a NUL where that is cut at a slash. */
+    /** Writes the first 100 ASCII bytes, with a NUL if they end in a slash. */
     private static void field(byte[] block, int at, String text) {
       byte[] data = ascii(text);
       System.arraycopy(data, 0, block, at, Math.min(data.length, 100));
@@ -546,7 +546,7 @@ public final class WindowsFiles {
       records.writeBytes(data);
     }
 
-    /** Returns a time in seconds, with as much of a fraction as there is. */
+    /** Returns a time in decimal seconds, without trailing zeros. */
     private static String decimal(Instant time) {
       long seconds = time.getEpochSecond();
       int fraction = time.getNano();
@@ -570,7 +570,7 @@ public final class WindowsFiles {
       return text.chars().allMatch(c -> c < 0x80);
     }
 
-    /** Returns what is ASCII in a text. */
+    /** Returns the ASCII characters of a text. */
     private static byte[] ascii(String text) {
       ByteArrayOutputStream found = new ByteArrayOutputStream(text.length());
       text.chars().filter(c -> c < 0x80).forEach(found::write);
@@ -578,7 +578,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** What Windows cannot hold. */
+  /** The rules for paths, targets, times and descriptors. */
   private static final class Rules {
     static final Instant FIRST = Instant.ofEpochSecond(0, -9223372036854775800L);
     static final Instant LAST = Instant.ofEpochSecond(0, 9223372036854775800L);
@@ -614,7 +614,7 @@ public final class WindowsFiles {
       }
     }
 
-    /** Returns what is wrong with a part of a path, or null. */
+    /** Returns why a part of a path is invalid, or null. */
     private static Reason wrong(String part, int most) {
       if (part.isEmpty() || part.equals(".") || part.equals("..")) {
         return Reason.PART;
@@ -847,7 +847,7 @@ public final class WindowsFiles {
      * right behind it. Links stay links, attributes are the default, and a directory that is in the
      * layer already is left as it is.
      *
-     * @param ownTimes whether each entry has its own time of modification, for all four times
+     * @param ownTimes whether each file's mtime becomes all four times of its entry
      */
     public void addTree(String path, Path folder, Descriptor descriptor, boolean ownTimes)
         throws IOException {
@@ -989,7 +989,7 @@ public final class WindowsFiles {
       return known != null && known.kind == Kind.DIRECTORY;
     }
 
-    /** Returns what is in the layer by a path that is spelled so, or null. */
+    /** Returns the node of a path, case-sensitively, or null. */
     private Node find(String path) {
       Node known = top;
       for (String name : path.split("/", -1)) {
