@@ -64,7 +64,7 @@ def listing(folder: str = ".") -> list[str]:
 
 
 def states(*paths: str, notes: list[str] | None = None, **options: Any) -> dict[str, str]:
-    """Return the state of each copy at and below *paths*, with its detail; what is noted goes to *notes*."""
+    """Return the state and detail of each copy at and below *paths*; append notes to *notes*."""
     said: list[str] = []
     note = (lambda _: None) if notes is None else notes.append
     status = vendored.check(
@@ -82,14 +82,14 @@ def each(*options: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> tuple[int, list[str]]:
-    """Return the status of the check of *paths* and what it says to a person."""
+    """Return the exit status of the check of *paths* and its text report."""
     said: list[str] = []
     status = vendored.check(ROOT, paths or (".",), as_json=False, say=said.append, environment=environment, **options)
     return status, said
 
 
 def options_of(path: Path | str) -> Options:
-    """Return the names that an unedited copy records of itself."""
+    """Return the options in the provenance line of an unedited copy."""
     found = provenance.read(Path(path).read_text("utf-8"))
     assert found is not None
     assert found[1], "not intact"

@@ -26,7 +26,7 @@ def compiled(compiler: str, folder: Path, *words: str | Path, layers: str | Path
 
 
 def dump(compiler: str, folder: Path) -> Path:
-    """Return the program that writes what the modules of layers hold."""
+    """Compile the program that writes the data of every layer's module to files."""
     layers = committed()
     lines = [f'#[path = "{MODULES}/windows_{name}.rs"]\nmod {name};' for name in LAYERS]
     lines.append("fn layers() -> Vec<Row> {\n    vec![")
@@ -43,7 +43,7 @@ def dump(compiler: str, folder: Path) -> Path:
 
 
 def files(compiler: str, folder: Path) -> Path:
-    """Return the program that asks the writer of layers on top."""
+    """Compile the program that answers the cases of layer_vectors."""
     return compiled(compiler, folder, "-C", "opt-level=1", *STD, PROJECT / "tests/languages/rust/files.rs")
 
 
@@ -63,7 +63,7 @@ def _image(folder: Path) -> Command:
 
 
 def can_ask(case: dict[str, Any]) -> bool:
-    """Tell whether Rust can be asked: its texts are Unicode, and its times nanoseconds in 64 bits."""
+    """Return whether Rust can represent a case: its texts are Unicode, and its times nanoseconds in 64 bits."""
     for entry in layer_vectors.entries(case):
         for key in ("path", "target"):
             try:
