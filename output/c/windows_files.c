@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a21cd88f47ed1f7463a0b12dccc21162a2dec629faff1fb5323b10121b29b97c","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:fae4a00e4fea3709cb964fc2fc56fe35babc628d4f67d24bfbf02e71efe3ee0f","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -674,7 +674,7 @@ static size_t fill_ascii(unsigned char *field, const Path *path) {
   return count;
 }
 
-// Does so, but puts a NUL where a path was cut at a slash.
+// Does so, but replaces a slash at the cut by a NUL.
 static void fill_field(unsigned char *field, const Path *path) {
   size_t end = 99;
   if (fill_ascii(field, path) > 100 && field[end] == '/') {
@@ -684,7 +684,7 @@ static void fill_field(unsigned char *field, const Path *path) {
   }
 }
 
-// Fills a field with octal digits: those of 0, where there are too few.
+// Fills a field with octal digits: zeros if the number needs more.
 static void fill_octal(unsigned char *field, int digits, uint64_t number) {
   if (number >> (3 * digits) != 0)
     number = 0;

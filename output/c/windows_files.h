@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a7b4e434d80ac15e2fab53a3e0211a7a7dc12fc32068ba1908891bf25721f9e0","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:bacdba20dfaf10b245c8398864ef2217d4ac6ac8841a7f02e0aa3f271102c4e0","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -46,7 +46,7 @@ typedef struct {
 } windows_files_times;
 
 // A security descriptor: base64 for directories and for the rest, empty for no
-// record; or, where raw is not NULL, size bytes in self-relative form.
+// record; or, if raw is not NULL, size bytes in self-relative form.
 typedef struct {
   const char *directory, *other;
   const void *raw;

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e74d1a74fb3824052f24b7d32246035904167ae9defe516cbd597a470ab70607","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:ccd2c81ad9db8be5ee4f72c0ca719465700e0a6b4e8946eeceb7888a48516d7b","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -314,7 +314,7 @@ function put(out, at, text) {
   }
 }
 
-/** Returns octal digits: those of 0, where there are too few. */
+/** Returns octal digits: zeros if the number needs more. */
 function octal(number, digits) {
   const text = number.toString(8).padStart(digits, "0");
   return number < 0 || text.length > digits ? "0".repeat(digits) : text;
@@ -389,7 +389,7 @@ function checkTarget(text, path) {
   }
 }
 
-/** Throws where a text has half of a pair of surrogates. */
+/** Throws if a text has a lone surrogate. */
 function checkUnicode(text, path) {
   if (/\p{Surrogate}/u.test(text)) {
     throw new FilesError("unicode", path);
@@ -539,7 +539,7 @@ function timesOf(time, path) {
   };
 }
 
-/** Returns a descriptor in base64, or nothing where there is to be none. */
+/** Returns a descriptor in base64, or "" for none. */
 function securityOf(descriptor, directory, path) {
   if (typeof descriptor === "string") {
     if (!Object.hasOwn(DESCRIPTORS, descriptor)) {

@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:01b339ef6a9b62acbf1ebf73dd04e6dc681de90c019068047c542c1e87bae33b","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:82c8081c05c768f16e49ca83a36fd19bc13345f268236df5b2a1e4eba42450a2","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -661,7 +661,7 @@ class Writer:
         descriptor: Descriptor | None = None,
         own_times: bool = False,
     ) -> None:
-        """Write *folder* as the directory *path*, or as C:\\ where that is empty.
+        """Write *folder* as the directory *path*, or as C:\\ if *path* is empty.
 
         The names in a directory come in the order of their UTF-8, and what a directory
         holds right behind it. Links stay links, attributes are the default, and a
@@ -799,7 +799,7 @@ class Writer:
         self._put(padding(size))
 
     def _put(self, data: bytes) -> None:
-        """Write all of *data*; a raw file may take less of it at a time."""
+        """Write all of *data*: a raw file may write less than it is given."""
         if self._start:
             data = self._start + data
             self._start = b""
@@ -816,7 +816,7 @@ def _utf8(name: str) -> bytes:
 
 
 def _rest(data: BinaryIO, path: str) -> int:
-    """Return how many bytes *data* has from where it stands."""
+    """Return the number of bytes of *data* from its position on."""
     try:
         here = data.tell()
         end = data.seek(0, os.SEEK_END)

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ba886f340d38c4ea3d8fbb2b99189e6c9a96e813eb01cc7a0ad31b0ee6fc2434","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:d2f255c1b76311254dd9a929f15b72e8ca342e0baf7334fcb8e0bd2b70b87771","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -277,7 +277,7 @@ pub fn append_roots(out: &mut Vec<u8>, times: Times) -> Result<(), Error> {
     Ok(())
 }
 
-/// Appends all that stands before an entry's data, in blocks of 512.
+/// Appends an entry's headers, in blocks of 512 bytes.
 ///
 /// # Errors
 ///
@@ -513,7 +513,7 @@ fn push_block(
     out.extend_from_slice(&block);
 }
 
-/// Fills a field with octal digits: those of 0, where there are too few.
+/// Fills a field with octal digits: zeros if the number needs more.
 fn put_octal(field: &mut [u8], number: u64) {
     let fits = number >> (3 * field.len()) == 0;
     let mut left = if fits { number } else { 0 };
@@ -676,7 +676,7 @@ fn rounded(times: Times) -> Result<Times, &'static str> {
 }
 
 impl Descriptor<'_> {
-    /// Returns a descriptor in base64, or nothing where there is to be none.
+    /// Returns a descriptor in base64, or "" for none.
     fn encoded(self, directory: bool) -> Result<String, &'static str> {
         let (directories, others) = match self {
             Self::Raw(data) if is_readable(data) => return Ok(base64(data)),

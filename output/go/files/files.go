@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8a5fdb9dfa0fcbf8939eb6eee0723ba93bccad3e897acf2d3eae4f2a4393e185","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:c282b660254dc2ca91ff3022497a35bc9f1a057ec31c99aafeffe3c652157f84","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -154,7 +154,7 @@ func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	return buf, nil
 }
 
-// AppendHeader appends all that stands before an entry's data, in blocks of 512. With an error, an *Error,
+// AppendHeader appends an entry's headers, in blocks of 512 bytes. With an error, an *Error,
 // nothing is appended.
 func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	var h header
@@ -383,7 +383,7 @@ func appendRecord(buf []byte, key string, value []byte) []byte {
 	return append(append(appendKey(buf, key, len(value)), value...), '\n')
 }
 
-// appendKey appends what stands before a record's value: the length of it all, and the key.
+// appendKey appends the start of a record: its length and its key.
 func appendKey(buf []byte, key string, value int) []byte {
 	size := len(key) + value + 3
 	size += digits(size + digits(size))
@@ -431,7 +431,7 @@ func putASCII(field []byte, p *parts) int {
 	return count
 }
 
-// putField does as putASCII, but puts a NUL where a path was cut at a slash.
+// putField does the same as putASCII, but replaces a slash at the cut by a NUL.
 func putField(field []byte, p *parts) {
 	count := putASCII(field, p)
 	if end := len(field) - 1; count > len(field) && field[end] == '/' {
@@ -459,7 +459,7 @@ func finish(block []byte, mode, size, seconds int64, typeflag byte) {
 	block[155] = ' '
 }
 
-// putOctal fills field with octal digits: of 0, where there are too few for number.
+// putOctal fills field with octal digits: zeros if number needs more.
 func putOctal(field []byte, number int64) {
 	if number < 0 || number>>(3*len(field)) != 0 {
 		number = 0
@@ -797,7 +797,7 @@ type Tree struct {
 	OwnTimes   bool // each file's mtime becomes all four times of its entry
 }
 
-// AddFS writes a file system as the directory path, or as C:\ where that is empty.
+// AddFS writes a file system as the directory path, or as C:\ if path is empty.
 //
 // The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. Links stay links
 // (the file system must have the method ReadLink, as that of os.DirFS has since Go 1.25), and a directory that is in the

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:06110eb3dde4f4908ba9a3311d9bb668445684e4771e15438862b44a2efafb9b","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:4dc6618132e3039cc62643ac00aca522f15f0dc07718e449ea8cf05c73d2503e","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -516,7 +516,7 @@ public final class WindowsFiles {
       out.writeBytes(block);
     }
 
-    /** Fills in octal digits: of 0, where there are too few for the number. */
+    /** Writes octal digits: zeros if the number needs more. */
     private static void octal(byte[] block, int at, int digits, long number) {
       long rest = number < 0 || number >> 3 * digits != 0 ? 0 : number;
       for (int i = at + digits - 1; i >= at; i--) {
@@ -835,13 +835,13 @@ public final class WindowsFiles {
           });
     }
 
-    /** Writes a folder as the directory at that path, or as C:\ where that is empty. */
+    /** Writes a folder as the directory at path, or as C:\ if path is empty. */
     public void addTree(String path, Path folder) throws IOException {
       addTree(path, folder, descriptor, false);
     }
 
     /**
-     * Writes a folder as the directory at that path, or as C:\ where that is empty.
+     * Writes a folder as the directory at path, or as C:\ if path is empty.
      *
      * <p>The names in a directory come in the order of their UTF-8, and what a directory holds
      * right behind it. Links stay links, attributes are the default, and a directory that is in the
@@ -936,7 +936,7 @@ public final class WindowsFiles {
       put(header);
     }
 
-    /** Takes in an entry; returns where in its path the parents begin that have no header yet. */
+    /** Adds an entry; returns the offset in its path of the first parent without a header. */
     private int place(Entry entry) throws FilesException {
       Node original = entry.kind == Kind.HARD_LINK ? original(entry) : null;
       Node parent = top;
