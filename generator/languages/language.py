@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a language is to this program: one record, and the rules for names that languages share.
+"""Define the record of a language, and the rules for names that languages share.
 
 Standard library only, and little of it: the staleness check reads the table of languages.
 """
@@ -35,7 +35,7 @@ API = (
 
 
 class Options(NamedTuple):
-    """How a module is named where it goes.
+    """The names that a module has at its destination.
 
     *package* is the name that its language knows it by, or its file's without the ending; *prefix* goes
     before its exported names; *compat* is empty or names an interface to imitate.
@@ -47,10 +47,10 @@ class Options(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a copy goes: into *folder*, as a file named *stem* and the language's ending.
+    """The destination of a copy: *folder*, and *stem*, its file name without the ending.
 
-    *name* is the layer's, or the kind of a module that embeds none. *package* is what the user asks for
-    and *recorded* what the copy that is there says of itself, None where they do not.
+    *name* is the layer's, or the kind of a module that embeds none. *package* is the requested package and
+    *recorded* the names in the existing copy's provenance line; each may be None.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """A Debian package, what shows that it is there (a program, or a file's path), and the version it must have."""
+    """A Debian package, the program or file that shows that it is installed, and the lowest version."""
 
     package: str
     shown_by: str
@@ -69,10 +69,10 @@ class Tool(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A program and its arguments that find what is wrong in sources, and those that fix it, where it can.
+    """A program with the arguments that check sources, and those that fix them, if it can.
 
     A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
-    writes nothing when all is well, and ends with 0 when it is not.
+    exits with 0 in any case, and prints something only if it finds a fault.
     """
 
     name: str
@@ -84,25 +84,24 @@ class Check(NamedTuple):
 
 
 def windows_name(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
-    """Return the name of a copy's file, without the ending, where the user names a directory alone."""
+    """Return the name of a copy's file, without the ending, for a destination that is a directory."""
     return f"windows_{name}"
 
 
 class Language(NamedTuple):
-    """A language that modules are rendered to. All that is known of it stands in its file and its templates' folder.
+    """A language that modules are rendered to, defined by one file here and one folder of templates.
 
     *comment* starts a line comment. *modules* maps each kind of module to the templates of its files and
     their paths below ``output/``, and *shared* does so for files that go with all of them; in a path
-    ``{name}`` is the layer's or the kind's. *takes* says for each option of ``vendor`` what it names, and
-    *compat* which interfaces can be imitated; *follow* says where names come from that no option gives.
+    ``{name}`` is the layer's or the kind's. *takes* maps each option of ``vendor`` to the thing that it names;
+    *compat* lists interfaces that can be imitated; *follow* describes the default names.
     *committed* returns the options of the committed module of that name, *placed* those of a copy for its
-    place, *stem* the name of its file in a directory; *check* raises GeneratorError for options that the
-    language does not allow. *refused* are names that a layer cannot have for this language's sake.
+    destination, *stem* the name of its file in a directory; *check* raises GeneratorError for options that the
+    language does not allow. *refused* are names that this language does not allow for layers.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
-    capitals. *formatter* is a command that says nothing, with status 0, where files are laid out right; empty
-    where there is none to be had.
-    *alike* are endings of files, grouped by what is the same to projects in this language.
-    *tools* are what its tests use, *checks* what its sources in tests and examples are held to.
+    capitals. *formatter* is a command that prints nothing and exits with 0 for well-formatted files, or empty.
+    *alike* are groups of file endings that mean the same in this language.
+    *tools* are the packages of its tests, *checks* the linters of its sources in tests and examples.
     """
 
     comment: str
@@ -123,15 +122,15 @@ class Language(NamedTuple):
     checks: tuple[Check, ...] = ()
 
     def kind(self, name: str) -> str:
-        """Return the kind of the module that *name* asks for: a layer's, unless another kind has that name."""
+        """Return the kind of the module *name*: LAYER, unless *name* is another kind."""
         return name if name in self.modules else LAYER
 
     def endings(self, name: str) -> dict[str, str]:
-        """Return what each file of a module ends in, by template."""
+        """Return the ending of each file of a module, by template."""
         return {template: ending(template) for template, _ in self.modules[self.kind(name)]}
 
     def endings_like(self, ending: str) -> tuple[str, ...]:
-        """Return what projects may have a file end in that a module has end in *ending*, that first."""
+        """Return the endings that mean the same as *ending*, that one first."""
         return next((group for group in self.alike if ending in group), (ending,))
 
     def check_options(self, options: Options) -> None:
@@ -143,12 +142,12 @@ class Language(NamedTuple):
 
 
 def ending(template: str) -> str:
-    """Return what a template's file ends in: ``.d.ts`` for ``module.d.ts.jinja``."""
+    """Return the ending of a template's file: ``.d.ts`` for ``module.d.ts.jinja``."""
     return "." + template.removesuffix(".jinja").partition(".")[2]
 
 
 def after_comments(text: str, start: int = 0) -> int:
-    """Return where the white space and comments, /* */ and //, that *start* in *text* end; in time by their length."""
+    """Return the end of the white space and comments (/* */ and //) at *start* in *text*, in linear time."""
     while True:
         space = _SPACE.match(text, start)
         start = space.end() if space else start
@@ -160,7 +159,7 @@ def after_comments(text: str, start: int = 0) -> int:
 
 
 def check_identifier(what: str, name: str, reserved: frozenset[str], fix: str) -> None:
-    """Raise GeneratorError unless *name* is one of ASCII letters, digits and _ that is not *reserved*."""
+    """Raise GeneratorError unless *name* consists of ASCII letters, digits and _ and is not *reserved*."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise GeneratorError(f"{name or '(empty)'}: no {what}: letters, digits and _ only, no digit first; {fix}")
     if name in reserved:

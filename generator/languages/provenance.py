@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one line of a module that says how to make it again, and whether anyone touched it since.
+"""Write and read the provenance line, which records how a module was made and a hash of its text.
 
 The line is ``winscratch:`` and a JSON object without white space, so that no formatter breaks it. Its
-``body`` is the SHA-256 of the whole file, in UTF-8 with LF line ends, taken while that digest's own
-digits are zeros. Standard library only: checking a copy needs nothing else.
+``body`` is the SHA-256 of the whole file, in UTF-8 with LF line endings, with the digits of the digest itself
+set to zeros. Standard library only, for the check of copies.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 from .language import Options
 from .table import mark
 
-MAX_FIELD = 300  # characters of what a line holds, each longer than any real one; reports show it
+MAX_FIELD = 300  # characters of a field: longer than any real one; reports show fields
 MAX_VERSION = 32  # characters
 UNSEALED = "sha256:" + "0" * 64
 _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
@@ -23,7 +23,7 @@ _MARK = re.compile(mark() + r"(\{[^\r\n]*)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a module was made from, by which version.
+    """The inputs of a module, and the version that made it.
 
     *layer* is the layer's name, or the kind of a module that embeds none, whose *digest* and *diff_id* are empty.
     """
@@ -37,18 +37,18 @@ class Provenance:
     version: str
 
     def line(self) -> str:
-        """Return the line's text, without a comment mark and not yet sealed."""
+        """Return the line, without a comment mark and not yet sealed."""
         fields = asdict(self) | {"options": self.options._asdict(), "body": UNSEALED}
         return "winscratch:" + json.dumps(fields, separators=(",", ":"), sort_keys=True)
 
 
 def seal(text: str) -> str:
-    """Return a freshly rendered module with its body's digest filled in."""
+    """Return a rendered module with the digest of its text filled in."""
     return text.replace(UNSEALED, _digest(text), 1)
 
 
 def read(text: str) -> tuple[Provenance, bool] | None:
-    """Return the provenance in a module and whether the file is as it was made, or None if it has none."""
+    """Return a module's provenance and whether its text is unedited, or None if it has no valid provenance line."""
     fields = recorded(text)
     if not fields:
         return None
@@ -64,7 +64,7 @@ def read(text: str) -> tuple[Provenance, bool] | None:
 
 
 def recorded(text: str) -> dict[str, Any] | None:
-    """Return what a module's line holds, unchecked: nothing where it is damaged, None where there is no such line."""
+    """Return the unchecked fields of a module's provenance line: empty if damaged, None if there is no line."""
     match = _MARK.search(text)
     if match is None:
         return None
@@ -76,10 +76,10 @@ def recorded(text: str) -> dict[str, Any] | None:
 
 
 def is_made_alike(text: str, now: str) -> bool:
-    """Tell whether a module's *text* is what is made *now*, line ends and version apart.
+    """Return whether a module's *text* equals the one rendered *now*, line endings and version apart.
 
-    Its line must stand where it stands now, and say the same in the same form, but for the version that made it
-    and the digest that goes with that.
+    The provenance lines must be at the same place and equal in every byte, apart from the version and the digest
+    that depends on it.
     """
     parts = [_MARK.split(each.replace("\r\n", "\n"), maxsplit=1) for each in (text, now)]
     lines = [recorded(each) or {} for each in (text, now)]

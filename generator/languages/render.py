@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A blob to source modules: the Jinja environment, the literal filters, and the provenance line.
+"""Render source modules from a blob: the Jinja environment, the literal filters, and the provenance line.
 
 Rendering is a pure function of the blob, the template and the options; it needs no engine.
 """
@@ -23,7 +23,7 @@ from .table import LANGUAGES, committed
 
 
 def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, str | None, bytes]]:
-    """Yield path, layer (None: not one layer's) and content of each output that *templates* make of *blobs*."""
+    """Yield path, layer (None if not of one layer) and content of each output rendered from *templates* and *blobs*."""
     for row in committed(blobs):
         folder = templates / row.language
         if row.kind:
@@ -35,10 +35,10 @@ def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, s
 
 
 def module(folder: Path, file: str, name: str, blob: Blob | None, options: Options) -> str:
-    """Return the module that template *file* of *folder* makes of *blob*, sealed; the folder's name is the language's.
+    """Return the sealed module rendered from template *file* of *folder* and *blob*; *folder* is the language's.
 
     *name* is the layer's, or the kind of a module that embeds none: then *blob* is None, and the template
-    sees the facts about layers on top in its place. Raises GeneratorError that names template and line.
+    gets the facts about layers on top instead. Raises GeneratorError that names template and line.
     """
     digests = (blob.digest, blob.diff_id) if blob else ("", "")
     provenance = Provenance(name, folder.name, file, options, *digests, VERSION)
@@ -83,12 +83,12 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
         raise GeneratorError(f"templates/{folder.name}/{where}: there is no template {error.name}") from error
     except jinja2.TemplateSyntaxError as error:
         raise GeneratorError(f"templates/{folder.name}/{error.name}: line {error.lineno}: {error.message}") from error
-    except Exception as error:  # a template can raise whatever its expressions can
+    except Exception as error:  # an expression in a template can raise anything
         raise GeneratorError(f"templates/{folder.name}/{_failing_line(error, template)}: {error}") from error
 
 
 def _failing_line(error: BaseException, template: str) -> str:
-    """Return the template and, where it came to run, the line that raised *error*, which Jinja puts in tracebacks."""
+    """Return the template and, if it ran, the line that raised *error*, which Jinja puts in the traceback."""
     where = template
     trace = error.__traceback__
     while trace is not None:

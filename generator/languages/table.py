@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The languages that are here: one file in this folder and one folder of templates each, and nothing else anywhere.
+"""Discover the languages: each is one file in this folder and one folder of templates.
 
-Standard library only, and little of it: the staleness check reads this table.
+Standard library only, and little of it, for the staleness check.
 """
 
 import os
@@ -17,10 +17,10 @@ _NO_LANGUAGES = frozenset(("__init__", "language", "literals", "provenance", "re
 
 
 class Committed(NamedTuple):
-    """One file below ``output/`` that a template makes: its path there, and what it is rendered with.
+    """One file below ``output/`` that is rendered from a template: its path there, and the inputs.
 
-    *name* is the layer's, or the kind's where that is not LAYER; *kind* and *name* are empty for a file
-    that goes with all of a language's modules.
+    *name* is the layer's, or the kind if that is not LAYER; *kind* and *name* are empty for a file
+    that all modules of a language share.
     """
 
     path: str
@@ -31,7 +31,7 @@ class Committed(NamedTuple):
 
 
 def _discover() -> dict[str, Language]:
-    """Return the language of each file in this folder that is one, by the file's name, sorted."""
+    """Return the languages in this folder by file name, sorted."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib would cost as much as the check
     names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208
     found: dict[str, Language] = {}
@@ -48,17 +48,17 @@ LANGUAGES = _discover()
 
 
 def kinds() -> list[str]:
-    """Return the kinds of modules that some language has beside a layer's, sorted."""
+    """Return the kinds of modules that embed no layer, in any language, sorted."""
     return sorted({kind for language in LANGUAGES.values() for kind in language.modules} - {LAYER})
 
 
 def refused_names() -> frozenset[str]:
-    """Return the names that a layer cannot have: those of other kinds of modules, and what a language refuses."""
+    """Return the names that a layer cannot have: the kinds of modules, and those that a language refuses."""
     return frozenset(kinds()).union(*(language.refused for language in LANGUAGES.values()))
 
 
 def endings() -> tuple[str, ...]:
-    """Return what the files of modules end in, also by other names that projects give them, sorted."""
+    """Return the endings of the files of modules, including those that mean the same, sorted."""
     return tuple(
         sorted(
             {
@@ -73,18 +73,18 @@ def endings() -> tuple[str, ...]:
 
 
 def option_help(option: str) -> str:
-    """Return what an *option* of ``vendor`` names in each language that takes it, in one line."""
+    """Return the help text of an *option* of ``vendor``: its meaning in each language that takes it."""
     return "; ".join(f"{name}: {row.takes[option]}" for name, row in LANGUAGES.items() if option in row.takes)
 
 
 def mark() -> str:
-    """Return the regular expression of what stands before the JSON in the line that every module bears."""
+    """Return the regular expression for the start of a provenance line, up to its JSON."""
     comments = sorted({language.comment for language in LANGUAGES.values()})
     return f"^(?:{'|'.join(map(re.escape, comments))}) winscratch:"
 
 
 def committed(layers: Iterable[str]) -> Iterator[Committed]:
-    """Yield every file below ``output/`` that a template makes, for the *layers* of that name."""
+    """Yield every file below ``output/`` that is rendered from a template, for *layers*."""
     names = list(layers)
     for key, language in LANGUAGES.items():
         for template, path in language.shared:

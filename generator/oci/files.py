@@ -65,6 +65,7 @@ class Limits(_Record, frozen=True):
     path: int
     parts: int
     part: int
+    directory: int
     target: int
     names: int
     descriptor: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of modules in other projects: write, find, check and update them.
+"""Write, find, check and update copies of modules in other projects.
 
-Takes committed blobs and templates, writes files elsewhere. Begin with vendor.py, then state.py.
+Takes committed blobs and templates; writes files into other projects. Begin with vendor.py, then state.py.
 """

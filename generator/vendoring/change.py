@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to become of one file."""
+"""A file's current and new text, and the difference between them."""
 
 import difflib
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from ..base.console import Verbatim
 from ..base.errors import printable
 from ..languages import provenance
 
-_MAX_DIFF = 1 << 20  # characters; a longer file is none of ours, and comparing it would take minutes
+_MAX_DIFF = 1 << 20  # characters; no module is longer, and comparing such files would take minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one file holds, None where there is none, and what it is to hold."""
+    """A file's path, its current text (None if the file does not exist) and its new text."""
 
     path: Path
     old: str | None
@@ -23,19 +23,19 @@ class Change:
 
     @property
     def needed(self) -> bool:
-        """Tell whether the file differs by more than line ends."""
+        """Return whether the file differs by more than line endings."""
         return self.old is None or self.old.replace("\r\n", "\n") != self.new
 
     @property
     def allowed(self) -> bool:
-        """Tell whether no person's work is lost: there is no file, or it is one of ours as it was made."""
+        """Return whether writing loses no manual edit: the file is missing, or a module as generated."""
         if self.old is None:
             return True
         found = provenance.read(self.old)
         return found is not None and found[1]
 
     def diff(self) -> Iterator[str]:
-        """Yield the lines of a unified diff from the file as it is to what it is to hold."""
+        """Yield the lines of a unified diff from the current text to the new one."""
         if len(self.old or "") > _MAX_DIFF:
             yield f"{self.path}: too large to compare"
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where copies of our modules are: a walk over files and folders for what says that winscratch made it."""
+"""Find copies of modules: walk files and folders for the line that every module bears."""
 
 import errno
 import os
@@ -14,17 +14,17 @@ from ..base.reading import MAX_FILE, NotRegularError, open_regular, unreadable
 from ..languages.table import endings
 from . import lock_file, marks
 from .gitignore import ignored, repository
-from .lock_file import Entry
+from .lock_file import LockEntry
 
-# Endings of text that is no source code. Files that end in anything else are searched.
+# Endings of text files that are not source code. All other files are searched.
 _TEXTS = """
     adoc asciidoc bak csv diff htm html json json5 jsonl license lock log map markdown md mdx ndjson orig patch rej rst
     rtf svg tex toml tsv txt xhtml xml yaml yml
 """
 _SKIPPED = frozenset(_TEXTS.split())
-_COPY, _LINK, _LIST, _TOO_LARGE = "copy", "symlink", "list", "too large"  # what a walk finds
+_COPY, _LINK, _LIST, _TOO_LARGE = "copy", "symlink", "list", "too large"  # kinds of files that the walk yields
 _ENDINGS = endings()
-# Endings of source code, in which a mark may be anywhere; a file too large to search is reported.
+# Endings of source code, which is searched to its end; a file too large to search is reported.
 _SOURCES = (*_ENDINGS, ".pyw", ".pyi", ".csx", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".m", ".mm")
 
 
@@ -32,7 +32,7 @@ _SOURCES = (*_ENDINGS, ".pyw", ".pyi", ".csx", ".cjs", ".jsx", ".ts", ".mts", ".
 class Found:
     """A file to check: *path* as the user knows it, *real* without links, *below* the folder that was named.
 
-    Of a file that was named itself, *below* is the folder that it stands in.
+    For a file that was named itself, *below* is its parent folder.
     """
 
     path: str
@@ -42,40 +42,39 @@ class Found:
 
 @dataclass(slots=True)
 class Search:
-    """What was found: files that may be copies, by their real paths, and what lists of copies hold, by their folders.
+    """The result of a search: possible copies by their real paths, and the entries of lock files by their folders.
 
-    *unchecked* are files too large to be checked. *folders* maps the real paths of the folders that were looked
-    through to what the user calls them.
+    *unchecked* are files too large to be checked. *folders* maps the real paths of the searched
+    folders to the paths that the user gave.
     """
 
     files: dict[Path, Found] = field(default_factory=dict)
     unchecked: list[Found] = field(default_factory=list)
-    entries: dict[Path, dict[str, Entry]] = field(default_factory=dict)
+    entries: dict[Path, dict[str, LockEntry]] = field(default_factory=dict)
     folders: dict[Path, str] = field(default_factory=dict)
 
     def list_of(self, real: Path) -> Path | None:
-        """Return the folder of the list that is to have the file *real*: the nearest above it."""
+        """Return the folder of the nearest lock file above the file *real*, or None."""
         return next((folder for folder in real.parents if folder in self.entries), None)
 
-    def listed(self, real: Path) -> Entry | None:
-        """Return what is listed of the file *real*."""
+    def listed(self, real: Path) -> LockEntry | None:
+        """Return the lock file's entry for the file *real*, or None."""
         folder = self.list_of(real)
         return self.entries[folder].get(real.relative_to(folder).as_posix()) if folder is not None else None
 
 
 def stem(name: str) -> str:
-    """Return the name of a copy's file without its ending, which may be in capitals."""
+    """Return a file name without the ending of its language, in upper or lower case."""
     length = max((len(ending) for ending in _ENDINGS if name.lower().endswith(ending)), default=0)
     return name[: len(name) - length]
 
 
 def find(paths: Iterable[str], note: Say) -> Search:
-    """Return the files that are named by *paths*, and those in folders among them that say they are copies.
+    """Return the files in *paths*, and the copies below the folders in *paths*.
 
-    In a git checkout what git ignores is left out, unless it is named itself or listed, and so are other
-    repositories in it. Symlinks are followed only if *paths* names them, and only regular files are read; *note* is
-    given those that lead from a folder to a copy elsewhere. Raises GeneratorError for a path that is not there or
-    cannot be read.
+    In a git checkout, ignored files are left out unless named or listed, and so are nested repositories.
+    Symlinks are followed only if *paths* names them, and only regular files are read; *note* gets
+    a line for each symlink to a copy outside the folder. Raises GeneratorError if a path is missing or unreadable.
     """
     search = Search()
     for path in paths:
@@ -97,7 +96,7 @@ def _add_list(folder: Path | None, search: Search) -> None:
 
 
 def _look_through(path: str, real: Path, search: Search, note: Say) -> None:
-    """Add what is found below the folder *path* to *search*."""
+    """Add the copies and lock files below the folder *path* to *search*."""
     root = repository(real)
     found = {real / inner: (inner, kind) for inner, kind in _walk(path, in_repository=root is not None)}
     left_out = ignored(root, found, note) if root is not None else set()
@@ -118,7 +117,7 @@ def _look_through(path: str, real: Path, search: Search, note: Say) -> None:
 
 
 def _note_link(link: Path, shown: str, folder: Path, note: Say) -> None:
-    """Report the symlink *link* if it leads to a copy, or to a folder, that is not below *folder*."""
+    """Report the symlink *link* if its target is a copy or a folder outside *folder*."""
     target = Path(os.path.realpath(link))
     if target.is_relative_to(folder):
         return
@@ -126,12 +125,12 @@ def _note_link(link: Path, shown: str, folder: Path, note: Say) -> None:
         mode = os.stat(target).st_mode
         if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and _kind(str(target))):
             note(f"{shown}: a symlink to {target}, which is not checked; name it to have it checked")
-    except (OSError, GeneratorError):  # dangling, or not ours to read
+    except (OSError, GeneratorError):  # dangling, or unreadable
         return
 
 
 def _walk(path: str, *, in_repository: bool) -> Iterator[tuple[str, str]]:
-    """Yield what is of interest below the folder *path*: its path relative to that, and its kind."""
+    """Yield the relative path and the kind of each copy, symlink and lock file below the folder *path*."""
     folders = [""]
     while folders:
         inner = folders.pop()
@@ -141,7 +140,7 @@ def _walk(path: str, *, in_repository: bool) -> Iterator[tuple[str, str]]:
         except OSError as error:
             raise GeneratorError(f"{error.filename}: cannot be read: {error.strerror}") from error
         if in_repository and inner and any(entry.name == ".git" for entry in entries):
-            continue  # a submodule, or another repository: it has an owner of its own
+            continue  # a submodule or another repository, which is checked on its own
         for entry in entries:
             kind = ""
             if entry.is_dir(follow_symlinks=False):
@@ -158,13 +157,13 @@ def _walk(path: str, *, in_repository: bool) -> Iterator[tuple[str, str]]:
 
 
 def _is_searched(name: str) -> bool:
-    """Return whether a file of that name may be source code."""
+    """Return whether a file named *name* may be source code."""
     _, dot, ending = name.rpartition(".")
     return not dot or ending.lower() not in _SKIPPED
 
 
 def _kind(path: str) -> str:
-    """Return _COPY for a regular file that says winscratch made it, _TOO_LARGE if it cannot be searched, else ""."""
+    """Return _COPY for a regular file with a module's line, _TOO_LARGE if it cannot be searched, else ""."""
     try:
         descriptor = open_regular(path, follow=False)
         try:
@@ -176,12 +175,7 @@ def _kind(path: str) -> str:
     except NotRegularError:
         return ""
     except OSError as error:
-        if error.errno in {
-            errno.EISDIR,
-            errno.ELOOP,
-            errno.ENOENT,
-            errno.ENXIO,
-        }:
+        if error.errno in {errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENXIO}:  # deleted or replaced meanwhile
             return ""
         raise unreadable(path, error) from error
     if found == marks.MARKED:

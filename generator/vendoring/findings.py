@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of copies: to a person, to a machine, and in the workflow commands of GitHub's runner."""
+"""Report the states of copies as text, as JSON, and as workflow commands of GitHub Actions."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from .state import EDITED, FRESH, MISSING, NEWER, NO_COPY, OUTDATED, UNCHECKED, 
 
 Is = Callable[[Copy], bool]
 _UNLIST = f"or take it off the list: {PROGRAM} vendored --update --lock PATH"
-# What to do about copies of which the first is true; PATH stands for the paths that were given.
+# The fix for copies for which the predicate is true; PATH stands for the paths on the command line.
 _FIXES: tuple[tuple[Is, str], ...] = (
     (
         lambda copy: copy.state in {OUTDATED, UNLISTED} or (copy.state == MISSING and copy.made_from is not None),
@@ -36,7 +36,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
 
 
 def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the lines that tell of *copies*, which were found by *paths*."""
+    """Yield the report on *copies*, found by searching *paths*, line by line."""
     if as_json:
         keys = ("path", "layer", "language", "state", "detail")
         yield json_document([{key: getattr(copy, key) for key in keys} for copy in copies])
@@ -59,12 +59,12 @@ def report(copies: list[Copy], paths: Sequence[str], as_json: bool, environment:
 
 
 def may_be_forced(copy: Copy) -> bool:
-    """Tell whether --force would make an edited copy anew."""
+    """Return whether --force regenerates an edited copy."""
     return copy.made_from is not None and copy.renewable
 
 
 def _bring_back(missing: list[Copy]) -> Iterator[str]:
-    """Yield the command that writes each copy that is listed and *missing*: one for all files of a copy."""
+    """Yield the commands that restore the *missing* copies: one for all files of a copy."""
     commands: dict[object, tuple[str, str, str]] = {}
     for copy in missing:
         words = (copy.language, copy.layer, _argument(copy.path))
@@ -74,5 +74,5 @@ def _bring_back(missing: list[Copy]) -> Iterator[str]:
 
 
 def _argument(path: str) -> str:
-    """Return *path* as one that no program takes for an option."""
+    """Return *path* in a form that no program parses as an option."""
     return f"./{path}" if path.startswith("-") else path

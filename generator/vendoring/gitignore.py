@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files git ignores, asked in a repository of our own making.
+"""Find out which files git ignores, without running git in an untrusted repository.
 
-The tree may be a stranger's, and git in a stranger's repository does what its settings say: it runs their
-programs and fetches what is missing. So git never sees that repository: it is given an empty one, with a copy
-of the list of tracked files (the index) and of the ignore files in it, and nothing else.
+git obeys a repository's settings: it runs programs that they name and fetches missing objects. So git runs in an
+empty temporary repository that holds copies of the index and of the ignore files, and nothing else.
 """
 
 import os
@@ -18,7 +17,7 @@ from ..base.reading import read_file
 
 _MAX_RULES = 1 << 20  # bytes of an ignore file or a gitfile
 _MAX_INDEX = 1 << 29  # bytes; about four million files
-_SECONDS = 20  # some patterns take git's matcher for ever
+_SECONDS = 20  # some patterns take git's matcher exponential time
 _CONFIG = """[core]
 \trepositoryFormatVersion = 0
 \tfsmonitor = false
@@ -29,20 +28,20 @@ _CONFIG = """[core]
 
 
 def repository(folder: Path) -> Path | None:
-    """Return the innermost folder that holds ``.git``, of *folder* and those above it; None where none does."""
+    """Return the innermost folder at or above *folder* that holds ``.git``, or None."""
     return next((above for above in (folder, *folder.parents) if os.path.lexists(above / ".git")), None)
 
 
 def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> set[Path]:
-    """Return those of *paths* that git ignores in the repository *root*: none, and a note, where it cannot say.
+    """Return the *paths* that git ignores in the repository *root*; none, with a note, if git cannot be asked.
 
-    All are absolute and below *root*, and no link leads to them. What git tracks it does not ignore.
+    The paths are absolute, below *root* and without symlinks. Tracked files are never ignored.
     """
     asked = {path.relative_to(root): path for path in paths}
     if not asked:
         return set()
     git = shutil.which("git")
-    if git is None or not Path(git).is_absolute():  # by a relative name, one may be found that lies in the tree
+    if git is None or not Path(git).is_absolute():  # a relative path could lead to a program in the searched tree
         note(f"{root}: git is not installed, so what it would ignore is checked too")
         return set()
     try:
@@ -57,7 +56,7 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
 
 
 def _ask(git: str, folder: Path, names: Iterable[Path]) -> list[Path]:
-    """Return those of *names* that the repository which _prepare() made ignores."""
+    """Return the *names* that are ignored in the repository made by _prepare()."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     own = {
         "GIT_DIR": str(folder / "git"),
@@ -82,7 +81,7 @@ def _ask(git: str, folder: Path, names: Iterable[Path]) -> list[Path]:
 
 
 def _prepare(folder: Path, root: Path, names: Iterable[Path]) -> None:
-    """Make a repository in *folder* that has of the one in *root* the index and the rules that matter to *names*."""
+    """Make a repository in *folder* with the index of *root* and the ignore files that apply to *names*."""
     git, tree = folder / "git", folder / "tree"
     for path in (git / "objects", git / "refs", git / "info", tree):
         path.mkdir(parents=True)
@@ -96,7 +95,7 @@ def _prepare(folder: Path, root: Path, names: Iterable[Path]) -> None:
 
 
 def _copy(source: Path, target: Path, most: int) -> None:
-    """Copy a regular file; what is none, or too large, is as if it were not there."""
+    """Copy a regular file of at most *most* bytes; skip anything else."""
     try:
         data = read_file(source, str(source), most, follow=False)
     except GeneratorError:
@@ -106,7 +105,7 @@ def _copy(source: Path, target: Path, most: int) -> None:
 
 
 def _git_folders(root: Path) -> tuple[Path, Path]:
-    """Return where git keeps the index and what all work trees share; ``.git`` may be a file that says where."""
+    """Return the git directory, which has the index, and the one that all work trees share; ``.git`` may be a file."""
     own = root / ".git"
     if not own.is_dir():
         own = root / _line(own).removeprefix("gitdir:").strip()

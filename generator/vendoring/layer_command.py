@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A committed layer, or what belongs to it, on standard output."""
+"""Write a committed layer, its blob, BCD store or digests to standard output."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from ..oci.blob import MEDIA_TYPE, Blob
 def show(root: Path, name: str, parts: Sequence[str]) -> int:
     """Write tar, blob, bcd or info of layer *name*, the one of *parts*, to standard output; return 0.
 
-    Raises GeneratorError where there is no such layer, or it has no such part, for *parts* of any other number, and for
-    bytes on a terminal.
+    Raises GeneratorError if the layer is unknown or lacks the part, if *parts* has not exactly one item, and if bytes
+    would go to a terminal.
     """
     blob = committed_blob(root, name)
     if len(parts) != 1:
@@ -34,7 +34,7 @@ def show(root: Path, name: str, parts: Sequence[str]) -> int:
 
 
 def _info(name: str, blob: Blob) -> dict[str, object]:
-    """Return what a module's own --info tells."""
+    """Return the same fields as the --info option of a Python module."""
     return {
         "name": name,
         "mediaType": MEDIA_TYPE,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``winscratch.lock``: the list of a project's copies, so that one that was removed is missed.
+"""Read and write ``winscratch.lock``, the lock file that lists a project's copies, so that missing ones are found.
 
-It is TOML, in UTF-8: ``format = 1``, then below ``[copies]`` one line a copy, sorted, so that branches merge line
-by line: its path, relative to the list and with /, and what it is of. Paths in it are names to compare with
-and nothing more: no file is opened for being listed.
+It is TOML in UTF-8: ``format = 1``, then below ``[copies]`` one sorted line for each copy, so that branches merge line
+by line: the path relative to the lock file, with slashes, and the copy's language and layer. Paths are only compared:
+no file is opened because it is listed.
 """
 
 import json
@@ -20,8 +20,8 @@ from .gitignore import repository
 
 NAME = "winscratch.lock"
 FORMAT = 1
-_DOTS = 64  # in a path: more than any has
-_LONGEST = 4096  # characters of a path: Linux takes no longer one
+_DOTS = 64  # in a path; a limit against hostile files
+_LONGEST = 4096  # characters of a path: Linux's limit
 _WORD = 64  # characters of the name of a language or a layer
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
 format = {FORMAT}
@@ -30,23 +30,23 @@ format = {FORMAT}
 """
 
 
-class Entry(NamedTuple):
-    """What a listed copy is of."""
+class LockEntry(NamedTuple):
+    """The language and the layer of a listed copy."""
 
     language: str
     layer: str
 
 
 def shown(folder: Path) -> Path:
-    """Return the path of the list in *folder*, relative to where the user is if it is there or below."""
+    """Return the path of the lock file in *folder*, relative to the working directory if below it."""
     path, here = folder / NAME, Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def read(folder: Path) -> dict[str, Entry]:
-    """Return the entries of the list in *folder* by path, none where there is no list.
+def read(folder: Path) -> dict[str, LockEntry]:
+    """Return the entries of the lock file in *folder* by path; none if the file does not exist.
 
-    Raises GeneratorError that names the list, the path and the fix where it is not as it should be.
+    Raises GeneratorError, naming the lock file, the path and the fix, if the file is invalid.
     """
     path = shown(folder)
     if not os.path.lexists(path):
@@ -62,25 +62,25 @@ def read(folder: Path) -> dict[str, Entry]:
     return {name: _entry(name, held, f"{path}: copies.{brief(name)}", fix) for name, held in copies.items()}
 
 
-def _entry(name: str, held: Any, where: str, fix: str) -> Entry:
+def _entry(name: str, held: Any, where: str, fix: str) -> LockEntry:
     if not _is_plain(name):
         raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
-    if not isinstance(held, dict) or held.keys() != set(Entry._fields):
+    if not isinstance(held, dict) or held.keys() != set(LockEntry._fields):
         raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
     if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
         raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
-    return Entry(**held)
+    return LockEntry(**held)
 
 
 def _is_plain(path: str) -> bool:
-    """Tell whether *path* is relative, leads nowhere but down, and is the same on every system; within the limits."""
+    """Return whether *path* is relative, has no .. in it, is valid on every system, and is within the limits."""
     if len(path) > _LONGEST or path.count(".") > _DOTS:
         return False
     return path.isprintable() and "\\" not in path and ":" not in path and not {"", ".", ".."} & {*path.split("/")}
 
 
 def name_of(path: Path, folder: Path) -> str:
-    """Return what a list in *folder* calls the file *path*; raises GeneratorError where it cannot be listed."""
+    """Return the file *path* as a lock file in *folder* spells it; raises GeneratorError if it cannot be listed."""
     try:
         name = path.relative_to(folder).as_posix()
     except ValueError as error:
@@ -93,10 +93,10 @@ def name_of(path: Path, folder: Path) -> str:
 
 
 def nearest(folder: Path) -> Path | None:
-    """Return the folder of the list that is for what is in *folder*: the first that holds one, from there upwards.
+    """Return the first folder that holds a lock file, from *folder* upwards, or None.
 
-    Upwards no further than the repository's root, outside of one the working directory: what lies above has
-    another owner.
+    The search ends at the repository's root, outside of a repository at the working directory: folders above may
+    belong to others.
     """
     above = [folder, *folder.parents]
     top = repository(folder) or Path.cwd()
@@ -104,16 +104,18 @@ def nearest(folder: Path) -> Path | None:
     return next((path for path in within if os.path.lexists(path / NAME)), None)
 
 
-def change(folder: Path, add: Mapping[str, Entry], remove: Collection[str] = ()) -> Change:
-    """Return what becomes of the list in *folder* by *add*, and by taking off the paths *remove*."""
+def change(folder: Path, add: Mapping[str, LockEntry], remove: Collection[str] = ()) -> Change:
+    """Return the change of the lock file in *folder* that adds *add* and removes the paths *remove*."""
     path = shown(folder)
     old = read_file(path, str(path), toml.MAX_TEXT, follow=False).decode("utf-8") if os.path.lexists(path) else None
     entries = {name: entry for name, entry in read(folder).items() if name not in remove}
     return Change(path, old, text({**entries, **add}))
 
 
-def write(folder: Path, add: Mapping[str, Entry], note: Callable[[str], None], remove: Collection[str] = ()) -> Change:
-    """Write the list in *folder* with such a change, if it is needed; return the change."""
+def write(
+    folder: Path, add: Mapping[str, LockEntry], note: Callable[[str], None], remove: Collection[str] = ()
+) -> Change:
+    """Make that change to the lock file in *folder*, if needed; return the change."""
     with files.lock(folder, note):
         made = change(folder, add, remove)
         if made.needed:
@@ -121,8 +123,8 @@ def write(folder: Path, add: Mapping[str, Entry], note: Callable[[str], None], r
         return made
 
 
-def text(entries: Mapping[str, Entry]) -> str:
-    """Return the list as the text of its file."""
+def text(entries: Mapping[str, LockEntry]) -> str:
+    """Return the text of a lock file with *entries*."""
     lines = (
         f"{_quoted(path)} = {{ language = {_quoted(entry.language)}, layer = {_quoted(entry.layer)} }}\n"
         for path, entry in sorted(entries.items())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies that are more than one file, as in C a header and a source file: whether all of one copy are there."""
+"""Check copies of more than one file, such as a C header and its source file, for missing files."""
 
 import os
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from .state import FRESH, MISSING, OUTDATED, UNPAIRED, Catalogue, Copy, check_co
 
 
 def complete(copies: list[Copy], catalogue: Catalogue) -> list[Copy]:
-    """Return *copies* with the files that belong to them but were not named, those too that are not there, sorted.
+    """Return *copies* with the other files of each copy, missing ones included, sorted by path.
 
-    The other half of a copy is anywhere among *copies*, or else beside it.
+    The other file of a pair is anywhere among *copies*, or else beside the first.
     """
     results = {copy.file.real: copy for copy in copies}
     halves = {_identity(copy.made_from) for copy in copies if copy.made_from is not None}
@@ -31,7 +31,7 @@ def _identity(made_from: Provenance) -> tuple[object, ...]:
 
 
 def _others(copy: Copy) -> Iterator[tuple[str, Provenance]]:
-    """Yield what each other file of a copy ends in, and what it is made from."""
+    """Yield the ending and the provenance of each other file of a copy."""
     made_from, language = copy.made_from, LANGUAGES.get(copy.language)
     endings = language.endings(copy.layer) if language is not None else {}
     if made_from is not None and made_from.file in endings:
@@ -39,12 +39,12 @@ def _others(copy: Copy) -> Iterator[tuple[str, Provenance]]:
 
 
 def _beside(copy: Copy, ending: str, half: Provenance, catalogue: Catalogue) -> Iterator[Copy]:
-    """Yield the file that ends in *ending* and stands or is to stand beside *copy*, or *copy* if another does."""
+    """Yield the file beside *copy* that ends in *ending*, or as missing, or *copy* as unpaired if it does not fit."""
     alike = LANGUAGES[copy.language].endings_like(ending)
     siblings = [_sibling(copy.file, spelt) for spelt in (*alike, *map(str.upper, alike))]
     there = [file for file in siblings if os.path.lexists(file.real)]
     for file in there:
-        # A link will do, but what it leads to is not this copy's to write.
+        # A symlink is accepted, but its target is not written.
         real = Path(os.path.realpath(file.real))
         found = check_copy(replace(file, real=real), catalogue)
         if found.made_from is not None and _identity(found.made_from) == _identity(half):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of one copy: fresh, or what is wrong with it.
+"""Determine the state of one copy: fresh, outdated, edited and so on.
 
-A copy is fresh if it is what rendering makes now with the copy's own options, its line and line ends apart. The
-line, which names the version that made it, tells only what a copy that is not fresh is.
+A copy is fresh if rendering it now with its own options gives the same text, provenance line and line endings
+apart. The provenance line decides only between the states of a copy that is not fresh.
 """
 
 import re
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from .. import VERSION
 from ..base.errors import GeneratorError, shorten
-from ..base.reading import read_file
 from ..generation import manifest
 from ..languages import provenance
 from ..languages.language import LAYER
@@ -27,11 +26,11 @@ UNCHECKED = "not checked"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy and its state, and what brought that about.
+    """A copy, its state and the reason for it.
 
-    *layer* and *language* are empty where the copy's line is missing or damaged; *made_from* is None then too,
-    and of a copy that is listed but not there. *renewable* is false of an edited copy that cannot be made anew
-    from its line, not even by force.
+    *layer* and *language* are empty if the provenance line is missing or damaged; *made_from* is None then too,
+    and for a copy that is listed but missing. *renewable* is false for an edited copy that not even --force can
+    regenerate from its provenance line.
     """
 
     file: Found
@@ -44,7 +43,7 @@ class Copy:
 
     @property
     def path(self) -> str:
-        """Return the copy's path as the user knows it."""
+        """Return the copy's path as the user gave it."""
         return self.file.path
 
     def __str__(self) -> str:
@@ -53,7 +52,7 @@ class Copy:
 
 
 class Catalogue:
-    """What copies are compared with; each blob is read once, and only if a copy needs it."""
+    """The layers, blobs and templates that copies are compared with; each blob is read once, when needed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -61,25 +60,25 @@ class Catalogue:
         self._blobs: dict[tuple[str, str], Blob | None] = {}
 
     def blob(self, language: str, layer: str) -> Blob | None:
-        """Return the committed blob that a module embeds, if any; raises GeneratorError where it is damaged."""
+        """Return the committed blob that a module embeds, if any; raises GeneratorError if the blob is damaged."""
         key = language, layer
         if key not in self._blobs:
             self._blobs[key] = vendor.embedded(self.root, language, layer)
         return self._blobs[key]
 
     def render(self, made_from: provenance.Provenance) -> str:
-        """Return the copy as it would be made now, with its own options, which have been checked."""
+        """Return the text of the copy rendered now with its own options, which must have been checked."""
         language, layer = made_from.language, made_from.layer
         return vendor.render(self.root, language, layer, made_from.file, made_from.options, self.blob(language, layer))
 
 
 def read(file: Found) -> str:
-    """Return the text of a copy as marks.decode() does; raises GeneratorError if unreadable."""
-    return marks.decode(read_file(file.real, file.path, follow=False))
+    """Return the text of a copy; raises GeneratorError if it cannot be read."""
+    return marks.read_text(file.real, file.path, follow=False)
 
 
 def check_copy(file: Found, catalogue: Catalogue) -> Copy:
-    """Return the copy that *file* is and its state; raises GeneratorError if it cannot be read."""
+    """Return the copy in *file* and its state; raises GeneratorError if it cannot be read."""
     text = read(file)
     fields = provenance.recorded(text)
     if fields is None:
@@ -89,11 +88,11 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
     newer = f"made by {shorten(version)}, this is {VERSION}" if isinstance(version, str) and is_newer(version) else ""
     found = provenance.read(text)
     if found is None:
-        # A later version may record what this one does not know.
+        # A later version may record more fields.
         return Copy(file, "", "", NEWER if newer else EDITED, newer or "its winscratch line is damaged")
     made_from, intact = found
     state, detail = _state(text, made_from, intact, newer, catalogue)
-    renewable = state != EDITED or not detail  # the detail says what stands in the way
+    renewable = state != EDITED or not detail  # the detail says why it cannot be regenerated
     if state == EDITED and not detail and marks.is_reencoded(text):
         detail = "not UTF-8, or with a byte order mark"
     return Copy(file, made_from.layer, made_from.language, state, detail, made_from, renewable)
@@ -102,7 +101,7 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
 def _state(
     text: str, made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue
 ) -> tuple[str, str]:
-    """Return state and detail: the text decides whether a copy is fresh, its line what it is otherwise."""
+    """Return state and detail: the text decides whether a copy is fresh, else its provenance line does."""
     now = ""
     if is_known(made_from, catalogue):
         try:
@@ -124,7 +123,7 @@ def _state(
 
 
 def is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
-    """Tell whether this winscratch has the layer, the language and the template that a copy was made from."""
+    """Return whether this winscratch has the layer, the language and the template of a copy."""
     language = LANGUAGES.get(made_from.language)
     if language is None or made_from.file not in language.endings(made_from.layer):
         return False
@@ -132,7 +131,7 @@ def is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
 
 
 def _unknown(made_from: provenance.Provenance) -> str:
-    """Say what this winscratch has not of what a copy was made from, which is_known() denies."""
+    """Return which of language, template and layer is unknown, for a copy that is_known() refuses."""
     language = LANGUAGES.get(made_from.language)
     if language is None:
         return f"there is no language {made_from.language}"
@@ -142,7 +141,7 @@ def _unknown(made_from: provenance.Provenance) -> str:
 
 
 def is_newer(version: str) -> bool:
-    """Tell whether *version* is after this one; one that is not numbers and dots is of a time to come."""
+    """Return whether *version* is later than this one; anything but numbers and dots counts as later."""
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", version):
         return True
     return [int(part) for part in version.split(".")] > [int(part) for part in VERSION.split(".")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making copies anew, and keeping the lists of them."""
+"""Regenerate copies, and keep lock files up to date."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from ..base.console import Say
 from . import lock_file
 from .change import Change
 from .find import Search, stem
-from .lock_file import Entry
+from .lock_file import LockEntry
 from .state import (
     EDITED,
     FRESH,
@@ -28,8 +28,8 @@ from .state import (
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """How to go about it: replace edited copies too or not, write or only say and show, and to whom."""
+class UpdateOptions:
+    """Options of an update: whether to replace edited copies, to write, to show diffs, and where to print."""
 
     catalogue: Catalogue
     force: bool
@@ -39,57 +39,57 @@ class Work:
     diff: bool = False
 
     def show(self, change: Change) -> None:
-        """Show how a file would change, if that is asked for."""
+        """Print the diff of a change, if diffs are wanted."""
         if self.diff:
             for line in change.diff():
                 self.say(line)
 
 
-def update_copies(copies: list[Copy], work: Work) -> list[Copy]:
-    """Make anew what is outdated or half missing, and the other half with it; return *copies* as they are then."""
+def update_copies(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
+    """Regenerate outdated copies and copies with a missing file; return *copies* with their new states."""
     results: list[Copy] = []
     groups: dict[tuple[Path, str], list[Copy]] = {}
     for copy in copies:
         groups.setdefault((copy.file.real.with_name(stem(copy.file.real.name)), copy.language), []).append(copy)
     for group in groups.values():
-        results += _make(group, work) if any(_may_write(copy, work) for copy in group) else group
+        results += _make(group, options) if any(_may_write(copy, options) for copy in group) else group
     return sorted(results, key=lambda copy: copy.path)
 
 
-def _may_write(copy: Copy, work: Work) -> bool:
+def _may_write(copy: Copy, options: UpdateOptions) -> bool:
     made_from = copy.made_from
     if made_from is None or not copy.renewable:
         return False
-    if not is_known(made_from, work.catalogue) or is_newer(made_from.version):
+    if not is_known(made_from, options.catalogue) or is_newer(made_from.version):
         return False
-    return copy.state in {OUTDATED, MISSING} or (copy.state == EDITED and work.force)
+    return copy.state in {OUTDATED, MISSING} or (copy.state == EDITED and options.force)
 
 
-def _make(copies: list[Copy], work: Work) -> list[Copy]:
-    """Write anew what is not fresh of the files of one copy, all or none, and return them as they are then."""
+def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
+    """Regenerate all files of one copy that are not fresh, or none; return them with their new states."""
     folder = copies[0].file.real.parent
-    with files.lock(folder, work.note) if work.write else contextlib.nullcontext():
-        if work.write:
+    with files.lock(folder, options.note) if options.write else contextlib.nullcontext():
+        if options.write:
             files.sweep(folder, deep=False)
-            copies = [_again(copy, work.catalogue) for copy in copies]
-        kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, work)]
+            copies = [_again(copy, options.catalogue) for copy in copies]
+        kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, options)]
         if kept:
-            # Half of a pair would not fit the other half.
+            # One file of a pair would not fit the other.
             reason = f"not updated, for {kept[0].path} is: {kept[0].state}"
             return [copy if copy in kept or copy.state == FRESH else _with(copy, reason) for copy in copies]
         changed = [copy for copy in copies if copy.state != FRESH]
-        changes = {copy.file.real: _change(copy, work.catalogue) for copy in changed}
-        if work.write:
+        changes = {copy.file.real: _change(copy, options.catalogue) for copy in changed}
+        if options.write:
             written = {real: change.new.encode("utf-8") for real, change in changes.items()}
             files.replace(written, below=copies[0].file.below)
             return [replace(copy, state=FRESH, detail="updated") if copy in changed else copy for copy in copies]
     for change in changes.values():
-        work.show(change)
+        options.show(change)
     return [_with(copy, "would be updated") if copy in changed else copy for copy in copies]
 
 
 def _again(copy: Copy, catalogue: Catalogue) -> Copy:
-    """Return *copy* as it is now that no other run writes."""
+    """Return *copy* checked again, while no other run writes."""
     if copy.state == UNPAIRED or (copy.state == MISSING and not os.path.lexists(copy.file.real)):
         return copy
     return check_copy(copy.file, catalogue)
@@ -105,8 +105,8 @@ def _change(copy: Copy, catalogue: Catalogue) -> Change:
     return Change(Path(copy.path), old, catalogue.render(copy.made_from))
 
 
-def update_lists(copies: list[Copy], search: Search, work: Work, *, begin: bool) -> None:
-    """List what is there, in the lists that there are; *begin* new ones where none is, and take off what is gone."""
+def update_lists(copies: list[Copy], search: Search, options: UpdateOptions, *, begin: bool) -> None:
+    """Add the copies to their lock files; with *begin*, create lock files and drop entries of removed copies."""
     if begin:
         for folder in search.folders:
             if folder not in search.entries and search.list_of(folder) is None:
@@ -114,23 +114,23 @@ def update_lists(copies: list[Copy], search: Search, work: Work, *, begin: bool)
     for folder in search.entries:
         there = [copy for copy in copies if copy.made_from and search.list_of(copy.file.real) == folder]
         add = {
-            lock_file.name_of(copy.file.real, folder): Entry(copy.language, copy.layer)
+            lock_file.name_of(copy.file.real, folder): LockEntry(copy.language, copy.layer)
             for copy in there
             if copy.state != MISSING
         }
         gone = {name for name, _ in missing(folder, search)} if begin else set()
-        if work.write:
-            change = lock_file.write(folder, add, work.note, gone)
+        if options.write:
+            change = lock_file.write(folder, add, options.note, gone)
             search.entries[folder] = lock_file.read(folder)
         else:
             change = lock_file.change(folder, add, gone)
-            work.show(change)
-        if change.needed and not work.diff:
-            work.say(f"{'wrote' if work.write else 'would write'} {change.path}")
+            options.show(change)
+        if change.needed and not options.diff:
+            options.say(f"{'wrote' if options.write else 'would write'} {change.path}")
 
 
-def missing(folder: Path, search: Search) -> list[tuple[str, Entry]]:
-    """Return what the list in *folder* has below the folders that were looked through, and was not found there."""
+def missing(folder: Path, search: Search) -> list[tuple[str, LockEntry]]:
+    """Return the entries of the lock file in *folder* whose files the search should have found and did not."""
     there = search.files.keys() | {file.real for file in search.unchecked}
     return [
         (name, entry)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One copy of a module, made for the place it goes to: its names, its files, and what must not be overwritten.
+"""Write one copy of a module: choose its names for the destination, render it, and protect existing files.
 
-Only rendering needs more than the standard library, and imports it then.
+Only rendering needs packages beyond the standard library; they are imported then.
 """
 
 import os
@@ -11,7 +11,6 @@ from pathlib import Path
 from ..base import console, files
 from ..base.console import Say
 from ..base.errors import EXIT_OK, GeneratorError
-from ..base.reading import read_file
 from ..generation.committed import committed_blob
 from ..languages import provenance
 from ..languages.language import LAYER, Options, Place
@@ -19,8 +18,8 @@ from ..languages.table import LANGUAGES
 from ..oci import blob as layers
 from . import lock_file
 from .change import Change
-from .lock_file import Entry
-from .marks import decode
+from .lock_file import LockEntry
+from .marks import read_text
 
 
 def vendor(
@@ -41,11 +40,11 @@ def vendor(
 ) -> int:
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
-    *layer* may be the name of a kind of module that embeds no layer, where the language has that kind.
-    Names that are None come from the copy that is there, else from the destination. *dry_run* says what
-    would be written and *diff* shows it; neither writes. The copy is listed in the project's list of copies
-    where it has one; *lock* begins one in the working directory. Raises GeneratorError, with nothing written,
-    for a name the language does not allow and for a file that is not ours or was edited, unless *force*.
+    *layer* may also be a kind of module that embeds no layer, such as ``files``. Names that are None come from the
+    existing copy, else from the destination. *dry_run* prints the files that would be written and *diff* their
+    differences; neither writes. The copy is added to the project's lock file if there is one; *lock* creates one in
+    the working directory. Raises GeneratorError, with nothing written, if the language does not allow a name, and
+    unless *force* if a file was edited or is not a module.
     """
     if language not in LANGUAGES:
         raise GeneratorError(f"{language}: no such language; use one of {', '.join(LANGUAGES)}")
@@ -61,7 +60,7 @@ def vendor(
         options = _options(language, layer, stem, targets, wishes)
         _check_alone(targets.values(), language, options)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
-        holder, entries = _entries(targets.values(), Entry(language, layer), lock)
+        holder, entries = _entries(targets.values(), LockEntry(language, layer), lock)
         listed = [lock_file.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
             changes = _changes(made)
@@ -89,15 +88,15 @@ def vendor(
     return EXIT_OK
 
 
-def _entries(targets: Iterable[Path], entry: Entry, begin: bool) -> tuple[Path | None, dict[str, Entry]]:
-    """Return the folder of the list that is to have the *targets*, None where there is none, and their entries."""
+def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Path | None, dict[str, LockEntry]]:
+    """Return the folder of the lock file for *targets*, or None, and their entries."""
     reals = [Path(os.path.realpath(path)) for path in targets]
     holder = lock_file.nearest(reals[0].parent) or (Path.cwd() if begin else None)
     return holder, {lock_file.name_of(real, holder): entry for real in reals} if holder is not None else {}
 
 
 def _check_alone(targets: Collection[Path], language: str, options: Options) -> None:
-    """Refuse to put the names of another package beside a copy that has them: they could not be told apart."""
+    """Refuse a second copy with the names of *compat* in one package: its names would clash with the first's."""
     if not options.compat:
         return
     first = next(iter(targets))
@@ -111,7 +110,7 @@ def _check_alone(targets: Collection[Path], language: str, options: Options) -> 
 
 
 def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
-    """Return what the module *name* of *language* embeds: a layer's blob, or None where it is of another kind."""
+    """Return the blob that the module *name* of *language* embeds, or None if it embeds no layer."""
     row = LANGUAGES[language]
     if row.kind(name) != LAYER:
         return None
@@ -119,21 +118,21 @@ def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
 
 
 def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
-    """Return the text of the module that template *file* makes of *blob*."""
-    from ..languages import render as renderer  # Jinja: what only looks for copies does without
+    """Return the text of the module rendered from template *file* and *blob*."""
+    from ..languages import render as renderer  # imports Jinja, which a search for copies does not need
 
     return renderer.module(root / "templates" / language, file, layer, blob, options)
 
 
 def write(changes: list[Change]) -> None:
-    """Write what differs, all or nothing; a link stays one, and the file it leads to is written."""
+    """Write the files that differ, all or none; for a symlink, write its target."""
     files.replace(
         {Path(os.path.realpath(change.path)): change.new.encode("utf-8") for change in changes if change.needed}
     )
 
 
 def _targets(language: str, name: str, destination: str, package: str | None) -> tuple[str, dict[str, Path]]:
-    """Return the name, without its ending, and the path of the file that each template makes for *destination*."""
+    """Return the file name without its ending, and the path of each template's file for *destination*."""
     row = LANGUAGES[language]
     endings = row.endings(name)
     path = Path(destination)
@@ -153,7 +152,7 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
 def _options(
     language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
 ) -> Options:
-    """Return the names to use: those wished for, else those of the copy that is there, else ones for the place."""
+    """Return the names to use: the requested ones, else those of the existing copy, else the destination's."""
     row = LANGUAGES[language]
     folder = next(iter(targets.values())).parent
     options = row.placed(Place(name, folder, stem, wishes["package"], _recorded(language, targets)))
@@ -175,16 +174,16 @@ def _changes(made: Mapping[Path, str]) -> list[Change]:
 
 
 def _text(path: Path) -> str | None:
-    """Return the text of a file as marks.decode() does, None where there is none."""
+    """Return the text of a file, or None if the file does not exist."""
     if path.is_file():
-        return decode(read_file(path, str(path)))
+        return read_text(path, str(path))
     if path.exists():
         raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
     return None
 
 
 def _refuse(changes: list[Change], force: bool, say: Say) -> None:
-    """Refuse, after showing how they differ, to replace files that are not ours or were edited."""
+    """Refuse to replace files that are not modules or were edited, after printing the differences."""
     refused = [change for change in changes if change.needed and not change.allowed]
     if force or not refused:
         return

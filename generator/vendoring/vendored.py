@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The copies of our modules in other projects: whether each is fresh, and making them so."""
+"""Check copies of modules in other projects, and update them."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from .find import Found, Search, find
 from .findings import may_be_forced, report
 from .pairs import complete
 from .state import EDITED, FRESH, MISSING, NO_COPY, UNCHECKED, UNLISTED, Catalogue, Copy, check_copy
-from .update import Work, missing, update_copies, update_lists
+from .update import UpdateOptions, missing, update_copies, update_lists
 
 
 def check(
@@ -32,13 +32,12 @@ def check(
     allow_none: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> int:
-    """Say in what state the copies at and below *paths* are; return 0 if all are fresh, else 1.
+    """Print the state of each copy at and below *paths*; return 0 if all are fresh, else 1.
 
-    *update* makes outdated copies anew first, with *force* those too that were edited, and keeps the lists of
-    copies that there are; with *lock* it begins one in each folder of *paths* that has none, and takes off what
-    is gone. *dry_run* says what that would write and *diff* shows it; neither writes. Raises GeneratorError
-    for a path that is not there, for what cannot be read or written, and where there is nothing to check,
-    unless *allow_none*.
+    *update* first regenerates outdated copies, with *force* edited ones too, and updates existing lock files; with
+    *lock* it creates one in each folder of *paths* that has none, and drops entries of removed copies. *dry_run*
+    prints which files that would write and *diff* their differences; neither writes. Raises GeneratorError if a path
+    is missing, if a file cannot be read or written, and unless *allow_none* if there is no copy.
     """
     for option, given in (("--force", force), ("--lock", lock)):
         if given and not (update or dry_run or diff):
@@ -55,9 +54,9 @@ def check(
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
         # JSON is one document, alone on standard output.
-        work = Work(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
-        copies = update_copies(copies, work)
-        update_lists(copies, search, work, begin=lock)
+        options = UpdateOptions(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
+        copies = update_copies(copies, options)
+        update_lists(copies, search, options, begin=lock)
         if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
             note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
     copies += [Copy(file, "", "", UNCHECKED, "too large for a copy") for file in search.unchecked]
@@ -68,9 +67,9 @@ def check(
 
 
 def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:
-    """Yield *copies*, those as not listed that are fresh but not on the list that is there for them.
+    """Yield *copies*; a fresh one that its lock file does not list becomes UNLISTED.
 
-    What looks like no copy is one, and edited, if it is listed.
+    A listed file that does not look like a copy becomes EDITED.
     """
     for copy in copies:
         holder, entry = search.list_of(copy.file.real), search.listed(copy.file.real)
@@ -84,7 +83,7 @@ def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:
 
 
 def _missing(search: Search) -> Iterator[Copy]:
-    """Yield what is on a list and not there."""
+    """Yield the copies that are listed but missing."""
     for folder in search.entries:
         for name, entry in missing(folder, search):
             real = folder / name

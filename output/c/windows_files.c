@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:5b74ed9c93932ff89b15b7122c2182c1518f3b076fa5f240fe5fc9de2ca438a2","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:fae4a00e4fea3709cb964fc2fc56fe35babc628d4f67d24bfbf02e71efe3ee0f","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -27,8 +27,8 @@ static const char *const REASONS[][2] = {
   {"ending", "a part of the path ends in a dot or space, which Windows drops"},
   {"device", "a part of the path is the name of a device"},
   {"marker", "a part of the path begins with .wh., which marks what a layer removes"},
-  {"part-long", "a part of the path is longer than 255 UTF-16 units"},
-  {"path-long", "the path is longer than 32,767 UTF-16 units"},
+  {"part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"},
+  {"path-long", "the path is longer than 32,756 UTF-16 units"},
   {"parts", "the path has more than 1,024 parts"},
   {"target", "only a link has a target"},
   {"target-empty", "the link has no target"},
@@ -177,9 +177,10 @@ const Descriptor windows_files_none = {
 enum {
   CONTROLS = 32,
   LONGEST_DEVICE = 7,
-  MAX_PATH_UNITS = 32767,
+  MAX_PATH_UNITS = 32756,
   MAX_PARTS = 1024,
   MAX_PART_UNITS = 255,
+  MAX_DIRECTORY_UNITS = 245,
   MAX_TARGET_UNITS = 4087,
   MAX_NAMES = 1024,
   MAX_DESCRIPTOR = 65535,
@@ -265,7 +266,7 @@ typedef struct {
 } Header;
 
 // ---------------------------------------------------------------------------
-// What Windows cannot hold
+// The rules for entries
 
 // Takes one character off a text; returns what no character is for bytes that
 // are not UTF-8.
@@ -334,7 +335,7 @@ static int is_device(Text part) {
   return 0;
 }
 
-// Counts UTF-16 units; returns the code of what is wrong with a text, or NULL.
+// Counts UTF-16 units; returns an error code for an invalid text, or NULL.
 // Bytes that are not UTF-8 come before characters that are refused.
 static const char *check_text(Text t, const char *refused, size_t *units) {
   const char *error = NULL;
@@ -367,7 +368,7 @@ static int is(Text t, const char *other) {
   return t.size == strlen(other) && memcmp(t.at, other, t.size) == 0;
 }
 
-static const char *check_part(Text part) {
+static const char *check_part(Text part, size_t most) {
   size_t units;
   if (part.size == 0 || is(part, ".") || is(part, ".."))
     return "part";
@@ -378,13 +379,13 @@ static const char *check_part(Text part) {
   if (part.size >= strlen(WHITEOUT) &&
       memcmp(part.at, WHITEOUT, strlen(WHITEOUT)) == 0)
     return "marker";
-  if (part.size <= MAX_PART_UNITS) // no unit is of less than a byte
+  if (part.size <= most) // no unit is of less than a byte
     return NULL;
   check_text(part, "", &units);
-  return units > MAX_PART_UNITS ? "part-long" : NULL;
+  return units > most ? "part-long" : NULL;
 }
 
-static const char *check_path(Text path) {
+static const char *check_path(Text path, int directory) {
   size_t units, parts = 1;
   int more = 1;
   const char *error = check_text(path, CHARACTERS, &units);
@@ -396,8 +397,11 @@ static const char *check_path(Text path) {
     parts += path.at[i] == '/';
   if (error == NULL && parts > MAX_PARTS)
     return "parts";
-  while (more && error == NULL)
-    error = check_part(cut(&path, &more));
+  while (more && error == NULL) {
+    Text part = cut(&path, &more);
+    error = check_part(part, more || directory ? MAX_DIRECTORY_UNITS
+                                               : MAX_PART_UNITS);
+  }
   return error;
 }
 
@@ -431,8 +435,8 @@ static int list_readable(const unsigned char *list, size_t room) {
   return 1;
 }
 
-// Tells whether a security descriptor is self-relative, and its parts are whole
-// and in it.
+// Returns whether a security descriptor is self-relative, and all of its parts
+// are inside.
 static int readable(const unsigned char *d, size_t size) {
   if (size < 20 || size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
     return 0;
@@ -501,7 +505,8 @@ static const char *set(Header *h, const Entry *e, Text path) {
   if (e->kind < 0 || e->kind >= KINDS)
     return "kind";
   h->kind = e->kind;
-  if ((error = check_path(path)) != NULL)
+  error = check_path(path, (FACTS[e->kind].attributes & DIRECTORY_BIT) != 0);
+  if (error != NULL)
     return error;
   while (base > 0 && path.at[base - 1] != '/')
     base--;
@@ -511,7 +516,7 @@ static const char *set(Header *h, const Entry *e, Text path) {
   if (e->kind == WHITEOUT_KIND)
     h->name.part[IN_MARK] = whole(WHITEOUT);
   if (e->kind == HARD_LINK_KIND) {
-    error = check_path(target);
+    error = check_path(target, 0);
     h->link.part[IN_ROOT] = whole(ROOT);
   } else if (FACTS[e->kind].type == '2')
     error = check_target(target);
@@ -590,7 +595,7 @@ static int64_t seconds_of(int64_t time) {
   return time / 1000000000 - (time % 1000000000 < 0);
 }
 
-// Puts a time in seconds, with as much of a fraction as there is.
+// Puts a time in decimal seconds, without trailing zeros.
 static void put_time(Sink *sink, const char *key, int64_t time) {
   char digits[24], line[40];
   uint64_t distance = time < 0 ? -(uint64_t)time : (uint64_t)time;
@@ -656,7 +661,7 @@ static void put_records(Sink *sink, const Header *h) {
     put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with what is ASCII in a path; returns how much there is.
+// Fills 100 bytes with the ASCII characters of a path; returns their number.
 static size_t fill_ascii(unsigned char *field, const Path *path) {
   size_t count = 0;
   for (int i = 0; i < PARTS; i++)
@@ -669,7 +674,7 @@ static size_t fill_ascii(unsigned char *field, const Path *path) {
   return count;
 }
 
-// Does so, but puts a NUL where a path was cut at a slash.
+// Does so, but replaces a slash at the cut by a NUL.
 static void fill_field(unsigned char *field, const Path *path) {
   size_t end = 99;
   if (fill_ascii(field, path) > 100 && field[end] == '/') {
@@ -679,7 +684,7 @@ static void fill_field(unsigned char *field, const Path *path) {
   }
 }
 
-// Fills a field with octal digits: those of 0, where there are too few.
+// Fills a field with octal digits: zeros if the number needs more.
 static void fill_octal(unsigned char *field, int digits, uint64_t number) {
   if (number >> (3 * digits) != 0)
     number = 0;
@@ -866,7 +871,7 @@ static const char *find_original(Writer *w, Text target, uint32_t *original) {
   return ++w->memory[*original + NAMES] > MAX_NAMES ? "names" : NULL;
 }
 
-// Says why a name cannot be there already, or NULL where it can.
+// Returns the error code for a name that exists, or NULL if it may.
 static const char *check_met(int met, int kind, int last) {
   int removes = kind == WHITEOUT_KIND || met == WHITEOUT_KIND;
   if (met == UNWRITTEN_KIND)
@@ -878,7 +883,7 @@ static const char *check_met(int met, int kind, int last) {
   return met == WHITEOUT_KIND ? "whiteout" : "parent";
 }
 
-// Takes in an entry; written becomes how much of its path has a header.
+// Adds an entry; written becomes the length of its path that has a header.
 static const char *place(Writer *w, const Entry *e, size_t *written) {
   Text rest = whole(e->path);
   uint32_t parent = 0, original = 0, *branch;
@@ -986,7 +991,7 @@ static const char *end(Writer *w) {
 }
 
 // ---------------------------------------------------------------------------
-// What the header declares
+// The functions of the header
 
 // clang-format off
 const char *windows_files_reason(const char *error) {

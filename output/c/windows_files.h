@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2faa799f4fbb095ebe5856a540946ddb97266bc2b1eb5de19414983b8ad42a80","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:bacdba20dfaf10b245c8398864ef2217d4ac6ac8841a7f02e0aa3f271102c4e0","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -33,7 +33,7 @@ enum {
 };
 
 // Attributes, to be combined; 0 is the default: ARCHIVE for files and links to
-// files. NORMAL is none of the others, and stands by itself.
+// files. NORMAL is no other attribute, and is not combined.
 #define WINDOWS_FILES_READ_ONLY 1
 #define WINDOWS_FILES_HIDDEN 2
 #define WINDOWS_FILES_SYSTEM 4
@@ -46,7 +46,7 @@ typedef struct {
 } windows_files_times;
 
 // A security descriptor: base64 for directories and for the rest, empty for no
-// record; or, where raw is not NULL, size bytes in self-relative form.
+// record; or, if raw is not NULL, size bytes in self-relative form.
 typedef struct {
   const char *directory, *other;
   const void *raw;
@@ -62,7 +62,7 @@ extern const windows_files_descriptor windows_files_admin_owned;
 // No descriptor: an entry inherits one.
 extern const windows_files_descriptor windows_files_none;
 
-// What stands in a layer by one path. Texts are UTF-8.
+// An entry of a layer. Texts are UTF-8.
 typedef struct {
   int kind;
   const char *path;    // below C:\, with a slash between parts
@@ -77,7 +77,7 @@ typedef struct {
 extern "C" {
 #endif
 
-// What a code says, behind a path.
+// Returns the message of an error code, which follows a path.
 const char *windows_files_reason(const char *error);
 
 // The core. It does not know what came before: whether a path is there
@@ -102,7 +102,7 @@ size_t windows_files_padding(uint64_t size);
 // Takes size bytes of data; returns 0 if it could.
 typedef int (*windows_files_output)(void *context, const void *data, size_t size);
 
-// Its members are its own.
+// Its members are private.
 typedef struct {
   windows_files_output output;
   void *context;

@@ -3,14 +3,14 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:39159149bdd9e831946255ee02d3343a8d2f7a59c2b72d5e6aeb40ac45a1f489","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:d486d96475dda034132945beca82bf98a1ad4063b206d52b8fb018adecaa9939","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
 export declare const READ_ONLY = 1;
 export declare const HIDDEN = 2;
 export declare const SYSTEM = 4;
 export declare const ARCHIVE = 32;
-/** None of the other attributes; by itself only. */
+/** No other attribute; not to be combined. */
 export declare const NORMAL = 128;
 
 /** What an entry is. */
@@ -78,29 +78,29 @@ export type Code =
 /** The time of entries without one of their own: 1980-01-02. */
 export declare const DEFAULT_TIME: bigint;
 
-/** What a security descriptor's name stands for, as base64: for directories, for the rest. */
+/** The security descriptors by name, as base64: for directories, for the rest. */
 export declare const DESCRIPTORS: Readonly<
   Record<DescriptorName, readonly [string, string]>
 >;
 
-/** What each code of a FilesError says. */
+/** The message of each code of a FilesError. */
 export declare const REASONS: Readonly<Record<Code, string>>;
 
-/** Why something cannot be in a layer: code is a key of REASONS, path as given. */
+/** An entry that Windows would refuse: code is a key of REASONS, path as given. */
 export declare class FilesError extends Error {
   constructor(code: Code, path: string);
   readonly code: Code;
   readonly path: string;
 }
 
-/** What an entry can have beside its path. */
+/** The optional properties of an entry. */
 export interface Options {
   attributes?: number | undefined;
   descriptor?: Descriptor | undefined;
   time?: Time | undefined;
 }
 
-/** What stands in a layer by one path. */
+/** An entry of a layer. */
 export interface Entry extends Options {
   kind: Kind;
   path: string;
@@ -114,7 +114,7 @@ export interface Entry extends Options {
 export declare function roots(time?: Time): Uint8Array<ArrayBuffer>;
 
 /**
- * Returns all that stands before an entry's data, in blocks of 512.
+ * Returns an entry's headers, in blocks of 512 bytes.
  *
  * Hard links and whiteouts have no descriptor. Throws FilesError.
  */
@@ -142,7 +142,7 @@ export declare class Writer {
 
   /**
    * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Say the size where that does not tell how long it is.
+   * another. Give the size if its length is unknown.
    */
   add(
     path: string,

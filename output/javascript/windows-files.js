@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9bf803ff2256b501a8e795b1d3cfd2a473dde8ba4383f5c4d058b6dad63636e4","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:ccd2c81ad9db8be5ee4f72c0ca719465700e0a6b4e8946eeceb7888a48516d7b","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.1.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -13,13 +13,13 @@
  *     await layer.addDirectory("app/data");
  *     await layer.close();
  *
- * Paths are below C:\, with a slash between parts. Missing parents are written. Whatever
- * Windows could not hold is a FilesError before a byte of that entry is written. The same
+ * Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
+ * Windows would refuse throws FilesError before a byte of it is written. The same
  * calls give the same bytes on every machine and in every language that has this writer.
  *
- * Below the writer is a core that neither reads nor writes: roots() and header() return an
- * entry's header, padding() what follows its data, end() what ends a layer. It does not
- * know what came before: whether a path is there already, and whether its parents are.
+ * Below the writer is a core without I/O: roots() and header() return headers, padding()
+ * the padding behind data, end() the end of a layer. It does not check whether a path is
+ * in the layer already, or whether its parents are.
  */
 
 /** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
@@ -27,13 +27,13 @@ export const READ_ONLY = 1;
 export const HIDDEN = 2;
 export const SYSTEM = 4;
 export const ARCHIVE = 32;
-/** None of the other attributes; by itself only. */
+/** No other attribute; not to be combined. */
 export const NORMAL = 128;
 
 /** The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970. */
 export const DEFAULT_TIME = 315619200000000000n;
 
-/** What a security descriptor's name stands for, as base64: for directories, for the rest. */
+/** The security descriptors by name, as base64: for directories, for the rest. */
 export const DESCRIPTORS = {
   "users-read": [
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
@@ -50,7 +50,7 @@ export const DESCRIPTORS = {
   none: ["", ""],
 };
 
-/** What each code of a FilesError says. */
+/** The message of each code of a FilesError. */
 // prettier-ignore
 export const REASONS = {
   empty: "the path is empty",
@@ -60,8 +60,8 @@ export const REASONS = {
   ending: "a part of the path ends in a dot or space, which Windows drops",
   device: "a part of the path is the name of a device",
   marker: "a part of the path begins with .wh., which marks what a layer removes",
-  "part-long": "a part of the path is longer than 255 UTF-16 units",
-  "path-long": "the path is longer than 32,767 UTF-16 units",
+  "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+  "path-long": "the path is longer than 32,756 UTF-16 units",
   parts: "the path has more than 1,024 parts",
   target: "only a link has a target",
   "target-empty": "the link has no target",
@@ -84,7 +84,7 @@ export const REASONS = {
   closed: "the layer is at its end",
 };
 
-/** Why something cannot be in a layer: code is a key of REASONS, path as given. */
+/** An entry that Windows would refuse: code is a key of REASONS, path as given. */
 export class FilesError extends Error {
   constructor(code, path) {
     super(`${JSON.stringify(path)}: ${REASONS[code]}`);
@@ -127,7 +127,7 @@ export function roots(time = DEFAULT_TIME) {
 }
 
 /**
- * Returns all that stands before an entry's data, in blocks of 512.
+ * Returns an entry's headers, in blocks of 512 bytes.
  *
  * The target is a symbolic link's text, or a hard link's path; the size is in bytes. Hard
  * links and whiteouts have no descriptor. Throws FilesError.
@@ -145,7 +145,7 @@ export function header({
     throw new FilesError("kind", path);
   }
   const { type, mode, own, standard } = KINDS[kind];
-  checkPath(path, path);
+  checkPath(path, path, (own & 16) !== 0);
   if (kind === "hard-link") {
     checkPath(target, path);
   } else if (type === "2") {
@@ -256,7 +256,7 @@ function record(key, value) {
   return `${bytes + digits}${data}`;
 }
 
-/** Returns a time in seconds, with as much of a fraction as there is. */
+/** Returns a time in decimal seconds, without trailing zeros. */
 function decimal(time) {
   const distance = time < 0n ? -time : time;
   const fraction = String(distance % SECOND).padStart(9, "0");
@@ -272,7 +272,7 @@ function ascii(text) {
   return text.replace(/\P{ASCII}+/gu, "");
 }
 
-/** Returns at most 100 bytes of what is ASCII in a text, with a NUL for a slash at the end. */
+/** Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end. */
 function field(text) {
   const whole = ascii(text);
   const cut = whole.slice(0, 100);
@@ -314,7 +314,7 @@ function put(out, at, text) {
   }
 }
 
-/** Returns octal digits: those of 0, where there are too few. */
+/** Returns octal digits: zeros if the number needs more. */
 function octal(number, digits) {
   const text = number.toString(8).padStart(digits, "0");
   return number < 0 || text.length > digits ? "0".repeat(digits) : text;
@@ -332,9 +332,9 @@ function concatenated(parts) {
 }
 
 // ------------------------------------------------------------------------------------
-// What Windows cannot hold
+// The rules for entries
 
-function checkPath(text, path) {
+function checkPath(text, path, directory = false) {
   if (text === "") {
     throw new FilesError("empty", path);
   }
@@ -342,23 +342,24 @@ function checkPath(text, path) {
   if (hasRefused(text, '<>:"|?*\\')) {
     throw new FilesError("character", path);
   }
-  if (text.length > 32761) {
+  if (text.length > 32750) {
     throw new FilesError("path-long", path);
   }
   const parts = text.split("/");
   if (parts.length > 1024) {
     throw new FilesError("parts", path);
   }
-  for (const part of parts) {
-    const wrong = wrongWith(part);
+  for (const [at, part] of parts.entries()) {
+    const above = directory || at < parts.length - 1;
+    const wrong = wrongWith(part, above ? 245 : 255);
     if (wrong !== "") {
       throw new FilesError(wrong, path);
     }
   }
 }
 
-/** Returns the code of what is wrong with a part of a path, or nothing. */
-function wrongWith(part) {
+/** Returns the error code of an invalid part of a path, or "". */
+function wrongWith(part, most) {
   if (part === "" || part === "." || part === "..") {
     return "part";
   }
@@ -372,7 +373,7 @@ function wrongWith(part) {
   if (part.startsWith(".wh.")) {
     return "marker";
   }
-  return part.length > 255 ? "part-long" : "";
+  return part.length > most ? "part-long" : "";
 }
 
 function checkTarget(text, path) {
@@ -388,7 +389,7 @@ function checkTarget(text, path) {
   }
 }
 
-/** Throws where a text has half of a pair of surrogates. */
+/** Throws if a text has a lone surrogate. */
 function checkUnicode(text, path) {
   if (/\p{Surrogate}/u.test(text)) {
     throw new FilesError("unicode", path);
@@ -514,7 +515,7 @@ function capitalsOf(digits) {
   return found;
 }
 
-/** Returns whole steps of the four times. */
+/** Returns the four times rounded down to steps. */
 function timesOf(time, path) {
   const step = (one) => {
     if (typeof one !== "bigint") {
@@ -538,7 +539,7 @@ function timesOf(time, path) {
   };
 }
 
-/** Returns a descriptor in base64, or nothing where there is to be none. */
+/** Returns a descriptor in base64, or "" for none. */
 function securityOf(descriptor, directory, path) {
   if (typeof descriptor === "string") {
     if (!Object.hasOwn(DESCRIPTORS, descriptor)) {
@@ -636,7 +637,7 @@ export class Writer {
 
   /**
    * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Say the size where that does not tell how long it is.
+   * another. Give the size if its length is unknown.
    */
   add(path, data, options = {}) {
     return this.#next(async () => {

@@ -3,20 +3,20 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:b6798a4e232236ee1d4e677117423694648330a36bc4d2358fbb58558952c042","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:82c8081c05c768f16e49ca83a36fd19bc13345f268236df5b2a1e4eba42450a2","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
         layer.add("app/hello.exe", program)
         layer.add_tree("app/data", "./data")
 
-Paths are below C:\\, with a slash between parts. Missing parents are written. Whatever
-Windows could not hold is a FilesError before a byte of that entry is written. The same
+Paths are below C:\\, with a slash between parts. Missing parents are written. An entry that
+Windows would refuse raises FilesError before a byte of it is written. The same
 calls give the same bytes on every machine and in every language that has this writer.
 
-Below the writer is a core that neither reads nor writes: roots() and header() return an
-entry's header, padding() what follows its data, END what ends a layer. It does not know
-what came before: whether a path is there already, and whether its parents are.
+Below the writer is a core without I/O: roots() and header() return headers, padding()
+the padding behind data, END the end of a layer. It does not check whether a path is in
+the layer already, or whether its parents are.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ READ_ONLY = 1
 HIDDEN = 2
 SYSTEM = 4
 ARCHIVE = 32
-#: None of the other attributes; by itself only.
+#: No other attribute; not to be combined.
 NORMAL = 128
 
 FILE = "file"
@@ -51,13 +51,13 @@ DIRECTORY_LINK = "directory-link"
 HARD_LINK = "hard-link"
 WHITEOUT = "whiteout"
 
-#: What ends a layer.
+#: The end of a layer.
 END = bytes(1024)
 
 #: The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970.
 DEFAULT_TIME = 315_619_200_000_000_000
 
-#: What a security descriptor's name stands for, as base64: for directories, for the rest.
+#: The security descriptors by name, as base64: for directories, for the rest.
 DESCRIPTORS: dict[str, tuple[str, str]] = {
     "users-read": (
         "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
@@ -77,7 +77,7 @@ DESCRIPTORS: dict[str, tuple[str, str]] = {
     ),
 }
 
-#: What each code of a FilesError says.
+#: The message of each code of a FilesError.
 REASONS: dict[str, str] = {
     "empty": "the path is empty",
     "unicode": "the text is not valid Unicode",
@@ -86,8 +86,8 @@ REASONS: dict[str, str] = {
     "ending": "a part of the path ends in a dot or space, which Windows drops",
     "device": "a part of the path is the name of a device",
     "marker": "a part of the path begins with .wh., which marks what a layer removes",
-    "part-long": "a part of the path is longer than 255 UTF-16 units",
-    "path-long": "the path is longer than 32,767 UTF-16 units",
+    "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+    "path-long": "the path is longer than 32,756 UTF-16 units",
     "parts": "the path has more than 1,024 parts",
     "target": "only a link has a target",
     "target-empty": "the link has no target",
@@ -127,7 +127,7 @@ Descriptor = Union[str, bytes]
 
 
 class FilesError(ValueError):
-    """Why something cannot be in a layer: *code* is a key of REASONS, *path* as given."""
+    """An entry that Windows would refuse: *code* is a key of REASONS, *path* as given."""
 
     def __init__(self, code: str, path: str) -> None:
         shown = path if len(path) <= 200 else path[:199] + "…"
@@ -159,7 +159,7 @@ def header(
     descriptor: Descriptor = "users-read",
     time: Time = DEFAULT_TIME,
 ) -> bytes:
-    """Return all that stands before the data of an entry of *kind*, in blocks of 512.
+    """Return the headers of an entry of *kind*, in blocks of 512 bytes.
 
     *target* is a symbolic link's text, or a hard link's path; *size* is in bytes. Hard
     links and whiteouts have no descriptor. Raises FilesError.
@@ -167,7 +167,7 @@ def header(
     if kind not in _KINDS:
         raise FilesError("kind", path)
     typeflag, mode, always, default = _KINDS[kind]
-    _check_path(path, path)
+    _check_path(path, path, bool(always and always & 16))
     name = "Files/" + path
     if kind == HARD_LINK:
         _check_path(target, path)
@@ -194,7 +194,7 @@ def header(
 
 
 def padding(size: int) -> bytes:
-    """Return what follows *size* bytes of data."""
+    """Return the padding that follows *size* bytes of data."""
     return bytes(-size % 512)
 
 
@@ -269,7 +269,7 @@ def _record(key: str, value: str) -> bytes:
 
 
 def _decimal(time: int) -> str:
-    """Return a time in seconds, with as much of a fraction as there is."""
+    """Return a time in decimal seconds, without trailing zeros."""
     seconds, fraction = divmod(time, 1_000_000_000)
     if not fraction:
         return str(seconds)
@@ -279,7 +279,7 @@ def _decimal(time: int) -> str:
 
 
 def _field(text: str) -> bytes:
-    """Return at most 100 bytes of what is ASCII in *text*, with a NUL for a slash at the end."""
+    """Return the first 100 ASCII bytes of *text*, with a NUL for a slash at the end."""
     data = text.encode("ascii", "ignore")
     if len(data) > 100 and data[99:100] == b"/":
         end = len(data[:99].rstrip(b"/"))
@@ -314,7 +314,7 @@ def _block(
 
 
 # ------------------------------------------------------------------------------------
-# What Windows cannot hold
+# The rules for entries
 
 _CONTROLS = "".join(map(chr, range(32)))
 _CHARACTERS = re.compile("[" + re.escape(_CONTROLS + '<>:"|?*\\') + "]")
@@ -393,13 +393,13 @@ def _fold(name: str) -> str:
 
 
 def _units(text: str) -> int:
-    """Return how many UTF-16 units *text* has; raises UnicodeEncodeError."""
+    """Return the number of UTF-16 units of *text*; raises UnicodeEncodeError."""
     return len(text.encode("utf-16-le")) // 2
 
 
 @functools.lru_cache(maxsize=1024)
 def _part(part: str) -> tuple[str, str]:
-    """Return a part of a path folded, and the code of what is wrong with it, if anything."""
+    """Return a part of a path folded, and its error code, or ""."""
     folded = _fold(part)
     wrong = ""
     if part in ("", ".", ".."):
@@ -415,7 +415,7 @@ def _part(part: str) -> tuple[str, str]:
     return folded, wrong
 
 
-def _check_path(text: str, path: str) -> None:
+def _check_path(text: str, path: str, directory: bool = False) -> None:
     if not text:
         raise FilesError("empty", path)
     try:
@@ -424,12 +424,16 @@ def _check_path(text: str, path: str) -> None:
         raise FilesError("unicode", path) from None
     if _CHARACTERS.search(text):
         raise FilesError("character", path)
-    if units > 32761:
+    if units > 32750:
         raise FilesError("path-long", path)
     if text.count("/") >= 1024:
         raise FilesError("parts", path)
-    for part in text.split("/"):
+    parts = text.split("/")
+    directories = len(parts) if directory else len(parts) - 1
+    for number, part in enumerate(parts):
         wrong = _part(part)[1]
+        if not wrong and number < directories and len(part) > 122:
+            wrong = "part-long" if _units(part) > 245 else ""
         if wrong:
             raise FilesError(wrong, path)
 
@@ -449,7 +453,7 @@ def _check_target(text: str, path: str) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _rounded(time: tuple[int, ...]) -> Times | None:
-    """Return whole steps of the four times, or None where one is out of range."""
+    """Return the four times rounded down to steps, or None if one is out of range."""
     whole = Times(*[one - one % 100 for one in time])
     least, most = -9223372036854775800, 9223372036854775800
     return whole if least <= min(whole) and max(whole) <= most else None
@@ -467,7 +471,7 @@ def _times(time: Time, path: str) -> Times:
 
 
 def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
-    """Return a descriptor in base64, or nothing where there is to be none."""
+    """Return a descriptor in base64, or "" for none."""
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
@@ -482,7 +486,7 @@ def _number(data: bytes, at: int, size: int) -> int:
 
 
 def _readable(data: bytes) -> bool:
-    """Tell whether a descriptor is self-relative, and its parts are whole and in it."""
+    """Return whether a descriptor is self-relative, and all of its parts are inside."""
     size = len(data)
     if not 20 <= size <= 65535 or data[0] != 1 or not data[3] & 0x80:
         return False
@@ -595,7 +599,7 @@ class Writer:
     ) -> None:
         """Write a file: bytes, or the rest of a binary file.
 
-        Say *size* where *data* is a stream that cannot tell how long it is.
+        Give *size* if *data* is a stream that cannot seek.
         """
         if isinstance(data, (bytes, bytearray, memoryview)):
             data = bytes(data)
@@ -657,7 +661,7 @@ class Writer:
         descriptor: Descriptor | None = None,
         own_times: bool = False,
     ) -> None:
-        """Write *folder* as the directory *path*, or as C:\\ where that is empty.
+        """Write *folder* as the directory *path*, or as C:\\ if *path* is empty.
 
         The names in a directory come in the order of their UTF-8, and what a directory
         holds right behind it. Links stay links, attributes are the default, and a
@@ -772,7 +776,7 @@ class Writer:
         return known.number
 
     def _find(self, path: str) -> _Known | None:
-        """Return what is known by *path*, spelled so, or None."""
+        """Return the node of *path*, case-sensitively, or None."""
         known = None
         parent = 0
         for part in path.split("/"):
@@ -795,7 +799,7 @@ class Writer:
         self._put(padding(size))
 
     def _put(self, data: bytes) -> None:
-        """Write all of *data*; a raw file may take less of it at a time."""
+        """Write all of *data*: a raw file may write less than it is given."""
         if self._start:
             data = self._start + data
             self._start = b""
@@ -812,7 +816,7 @@ def _utf8(name: str) -> bytes:
 
 
 def _rest(data: BinaryIO, path: str) -> int:
-    """Return how many bytes *data* has from where it stands."""
+    """Return the number of bytes of *data* from its position on."""
     try:
         here = data.tell()
         end = data.seek(0, os.SEEK_END)

@@ -4,10 +4,10 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:d32e19ac927e9ac093747051055b0f86a48cc53f897e5e2d703ab4df7f15283c","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:eba72dfe8aafd91d6a9ca87d1d77f1a6f8c62e5adb8f0a5568c7c5346f0cbb81","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
-As a program: python windows_hostprocess.py > layer.tar (--help tells the rest).
+As a program: python windows_hostprocess.py > layer.tar (see --help).
 """
 
 from __future__ import annotations

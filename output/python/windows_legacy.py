@@ -4,10 +4,10 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:ab61cc98234261d370735105c7a84a7b2ee0d8c3d48645d9caa74897076b7676","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:a59c9345c6ca723deb66c45d7efdf5442800274034eb3cca0692168b1d45eadc","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
-As a program: python windows_legacy.py > layer.tar (--help tells the rest).
+As a program: python windows_legacy.py > layer.tar (see --help).
 """
 
 from __future__ import annotations

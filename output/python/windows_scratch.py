@@ -4,10 +4,10 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:85240c2806e10c3620ab3888032b6139f77564283db01dd69ffa5cd11b6ef81f","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:dffbf862c47460516216425ab15b16f58b2d849d4745627585ee2232f27ad229","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
-As a program: python windows_scratch.py > layer.tar (--help tells the rest).
+As a program: python windows_scratch.py > layer.tar (see --help).
 """
 
 from __future__ import annotations

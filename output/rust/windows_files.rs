@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3870d75c33f5e96a9687700158a15d0a117bbea97c97cc8549b3337e689022f3","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:d2f255c1b76311254dd9a929f15b72e8ca342e0baf7334fcb8e0bd2b70b87771","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -67,10 +67,10 @@ pub const SYSTEM: u32 = 4;
 /// An attribute, to be combined; 0 is the default: this one for files and links to files.
 pub const ARCHIVE: u32 = 32;
 
-/// None of the other attributes; by itself only.
+/// No other attribute; not to be combined.
 pub const NORMAL: u32 = 128;
 
-/// What ends a layer.
+/// The end of a layer.
 pub const END: [u8; 1024] = [0; 1024];
 
 /// A security descriptor.
@@ -117,7 +117,7 @@ impl From<i64> for Times {
     }
 }
 
-/// What stands in a layer by one path.
+/// An entry of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     pub kind: Kind,
@@ -153,9 +153,9 @@ impl<'a> Entry<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Why something cannot be in a layer, by a code that is the same in every language.
+    /// An entry that Windows would refuse, by a code that is the same in every language.
     Refused { code: &'static str, path: String },
-    /// What the system said of a path; without one, of what the layer is written to.
+    /// An I/O error, with the path, or with "" for the layer's output.
     #[cfg(feature = "std")]
     Io {
         path: String,
@@ -221,8 +221,8 @@ const REASONS: &[(&str, &str)] = &[
     ("ending", "a part of the path ends in a dot or space, which Windows drops"),
     ("device", "a part of the path is the name of a device"),
     ("marker", "a part of the path begins with .wh., which marks what a layer removes"),
-    ("part-long", "a part of the path is longer than 255 UTF-16 units"),
-    ("path-long", "the path is longer than 32,767 UTF-16 units"),
+    ("part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
+    ("path-long", "the path is longer than 32,756 UTF-16 units"),
     ("parts", "the path has more than 1,024 parts"),
     ("target", "only a link has a target"),
     ("target-empty", "the link has no target"),
@@ -277,7 +277,7 @@ pub fn append_roots(out: &mut Vec<u8>, times: Times) -> Result<(), Error> {
     Ok(())
 }
 
-/// Appends all that stands before an entry's data, in blocks of 512.
+/// Appends an entry's headers, in blocks of 512 bytes.
 ///
 /// # Errors
 ///
@@ -288,7 +288,7 @@ pub fn append_header(out: &mut Vec<u8>, entry: &Entry<'_>) -> Result<(), Error> 
     Ok(())
 }
 
-/// Returns what follows `size` bytes of data.
+/// Returns the padding that follows `size` bytes of data.
 #[must_use]
 #[allow(clippy::cast_possible_truncation)] // it is below 512
 pub fn padding(size: u64) -> &'static [u8] {
@@ -297,7 +297,7 @@ pub fn padding(size: u64) -> &'static [u8] {
 
 static ZEROS: [u8; 512] = [0; 512];
 
-/// What is known of a kind; where it has a file of its own, the attributes that are always there.
+/// The properties of a kind; `own` has the attributes that are always set, if it has any.
 #[derive(Clone, Copy)]
 struct Facts {
     typeflag: u8,
@@ -333,13 +333,13 @@ struct Header {
 }
 
 impl Header {
-    /// Checks an entry; returns the code of what is wrong.
+    /// Checks an entry; returns an error code if it is invalid.
     fn of(entry: &Entry<'_>) -> Result<Self, &'static str> {
         let facts = entry.kind.facts();
-        check_path(entry.path)?;
+        check_path(entry.path, facts.own.unwrap_or(0) & 16 != 0)?;
         let mut link = entry.target.to_owned();
         if entry.kind == Kind::HardLink {
-            check_path(entry.target)?;
+            check_path(entry.target, false)?;
             link.insert_str(0, "Files/");
         } else if facts.typeflag == b'2' {
             check_target(entry.target)?;
@@ -453,7 +453,7 @@ fn push_record(out: &mut Vec<u8>, key: &str, value: &str) {
     out.extend_from_slice(record.as_bytes());
 }
 
-/// Returns a time in seconds, with as much of a fraction as there is.
+/// Returns a time in decimal seconds, without trailing zeros.
 fn decimal(time: i64) -> String {
     let distance = time.unsigned_abs();
     let sign = if time < 0 { "-" } else { "" };
@@ -462,7 +462,7 @@ fn decimal(time: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Fills a field with what is ASCII in a text; returns how much there is.
+/// Fills a field with the ASCII characters of a text; returns their number.
 fn put_ascii(field: &mut [u8; 100], text: &str) -> usize {
     let mut count = 0;
     for byte in text.bytes().filter(u8::is_ascii) {
@@ -474,7 +474,7 @@ fn put_ascii(field: &mut [u8; 100], text: &str) -> usize {
     count
 }
 
-/// Returns at most 100 bytes of what is ASCII in a text, with a NUL for a slash at the end.
+/// Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end.
 fn field(text: &str) -> [u8; 100] {
     let mut field = [0; 100];
     if put_ascii(&mut field, text) > 100 && field[99] == b'/' {
@@ -513,7 +513,7 @@ fn push_block(
     out.extend_from_slice(&block);
 }
 
-/// Fills a field with octal digits: those of 0, where there are too few.
+/// Fills a field with octal digits: zeros if the number needs more.
 fn put_octal(field: &mut [u8], number: u64) {
     let fits = number >> (3 * field.len()) == 0;
     let mut left = if fits { number } else { 0 };
@@ -524,23 +524,28 @@ fn put_octal(field: &mut [u8], number: u64) {
 }
 
 // ------------------------------------------------------------------------------------
-// What Windows cannot hold
+// The rules for entries
 
-fn check_path(path: &str) -> Result<(), &'static str> {
+fn check_path(path: &str, directory: bool) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("empty");
     }
     let units = check_text(path, "<>:\"|?*\\").ok_or("character")?;
-    if units > 32761 {
+    if units > 32750 {
         return Err("path-long");
     }
     if path.matches('/').count() >= 1024 {
         return Err("parts");
     }
-    path.split('/').try_for_each(check_part)
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let directory = directory || parts.peek().is_some();
+        check_part(part, if directory { 245 } else { 255 })?;
+    }
+    Ok(())
 }
 
-fn check_part(part: &str) -> Result<(), &'static str> {
+fn check_part(part: &str, most: usize) -> Result<(), &'static str> {
     if matches!(part, "" | "." | "..") {
         return Err("part");
     }
@@ -554,7 +559,7 @@ fn check_part(part: &str) -> Result<(), &'static str> {
     if part.starts_with(".wh.") {
         return Err("marker");
     }
-    if part.encode_utf16().count() > 255 {
+    if part.encode_utf16().count() > most {
         return Err("part-long");
     }
     Ok(())
@@ -571,7 +576,7 @@ fn check_target(target: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Returns how many UTF-16 units a text has, or nothing if it has a character that is refused.
+/// Returns the number of UTF-16 units of a text, or None if it has an invalid character.
 fn check_text(text: &str, refused: &str) -> Option<usize> {
     let bad = |c| c < '\u{20}' || refused.contains(c);
     if text.contains(bad) {
@@ -654,7 +659,7 @@ static RUNS: [[u16; 4]; 165] = [
     [0xff41, 0xff5a, 1, 0xff21],
 ];
 
-/// Returns whole steps of the four times.
+/// Returns the four times rounded down to steps.
 fn rounded(times: Times) -> Result<Times, &'static str> {
     let step = |time: i64| {
         if time < -9_223_372_036_854_775_800 {
@@ -671,7 +676,7 @@ fn rounded(times: Times) -> Result<Times, &'static str> {
 }
 
 impl Descriptor<'_> {
-    /// Returns a descriptor in base64, or nothing where there is to be none.
+    /// Returns a descriptor in base64, or "" for none.
     fn encoded(self, directory: bool) -> Result<String, &'static str> {
         let (directories, others) = match self {
             Self::Raw(data) if is_readable(data) => return Ok(base64(data)),
@@ -1066,7 +1071,7 @@ impl<'a, W: Output> Writer<'a, W> {
         Ok(number)
     }
 
-    /// Returns what is in the layer by a path that is spelled so.
+    /// Returns the node of a path, case-sensitively.
     fn find(&self, path: &str) -> Option<&Node> {
         let mut found = None;
         let mut parent = 0;
@@ -1103,7 +1108,7 @@ impl Node {
 pub struct Tree<'a> {
     /// `None` for the layer's.
     pub descriptor: Option<Descriptor<'a>>,
-    /// Each entry has its own time of modification, for all four times.
+    /// Whether each file's mtime becomes all four times of its entry.
     pub own_times: bool,
 }
 
@@ -1233,7 +1238,7 @@ fn text_of(text: &std::path::Path, path: &str) -> Result<String, Error> {
     known.ok_or_else(|| Error::new("unicode", path))
 }
 
-/// Returns a time in nanoseconds from 1970, where it has so few.
+/// Returns a time in nanoseconds from 1970, or None if out of range.
 #[cfg(feature = "std")]
 fn nanoseconds(time: std::time::SystemTime) -> Option<i64> {
     match time.duration_since(std::time::UNIX_EPOCH) {

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:45a129feb60d02a1779e3760871bb20dfc4dbd63ed7eaab02d1d015759d307b2","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:2466881fbaee317cd0e8e644002368cab21d4605374b97c1ed54c771c2345fd8","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!
@@ -47,7 +47,7 @@ pub fn verify() -> Result<(), &'static str> {
     Ok(())
 }
 
-#[inline] // not compiled where it is not used
+#[inline] // not compiled unless used
 fn has_digest(data: &[u8], digest: &str) -> bool {
     let stated = digest.strip_prefix("sha256:").unwrap_or_default();
     let mut words = sha256(data).into_iter();

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:75a970888b9fc800b4fc265472ed08ed8f894556fd6d16939e560d19131bae7b","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:0f251ce94f84cc3dfc0a6f539364b3a1075338a477ada7dcb7d0c015c3380b3c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!
@@ -53,7 +53,7 @@ pub fn verify() -> Result<(), &'static str> {
     Ok(())
 }
 
-#[inline] // not compiled where it is not used
+#[inline] // not compiled unless used
 fn has_digest(data: &[u8], digest: &str) -> bool {
     let stated = digest.strip_prefix("sha256:").unwrap_or_default();
     let mut words = sha256(data).into_iter();

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b6bcb9197c2a884ebeadf1a2394dac853454c2e2b9caef67142771e323f38468","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:cd3d5e0917a6b70c0d47807553c84f40691891e0cefbe9dc19007cd18beaa837","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.1.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!
@@ -53,7 +53,7 @@ pub fn verify() -> Result<(), &'static str> {
     Ok(())
 }
 
-#[inline] // not compiled where it is not used
+#[inline] // not compiled unless used
 fn has_digest(data: &[u8], digest: &str) -> bool {
     let stated = digest.strip_prefix("sha256:").unwrap_or_default();
     let mut words = sha256(data).into_iter();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the generated modules share: what the modules must carry, and a registry to push it to."""
+"""Helpers for tests of the generated modules: the digests of their data, and a registry to push it to."""
 
 import contextlib
 import gzip
@@ -47,7 +47,7 @@ def dumped(folder: Path) -> dict[str, str]:
 
 
 def write_layers_h(folder: Path) -> None:
-    """Write the header that tells tests/languages/c/dump.c which layers there are."""
+    """Write layers.h, which lists the layers for tests/languages/c/dump.c."""
     layers = committed()
     lines = [f'#include "windows_{name}.h"' for name in LAYERS]
     listed = [f"LAYER({name}, {name.upper()})" for name in LAYERS]
@@ -76,7 +76,7 @@ def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def run(*command: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
-    """Run *command*, which must succeed, and return what it wrote; on failure the test shows all of it."""
+    """Run *command*, which must succeed; return its output, which a failing test shows."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the writers of layers on top are held to: the cases of tests/vectors, and how each language runs them.
+"""Run the test vectors of tests/vectors on the writers of layers on top in each language.
 
 docs/layer-on-top.md describes the files. Run as a program, with the project's root in PYTHONPATH, this fills in what
 the Python module makes of each case; the tests then say whether the other languages and Go's archive/tar agree.
@@ -19,7 +19,7 @@ from generator.builder.wire import ROOT
 
 VECTORS = ROOT / "tests/vectors"
 MODULES = ROOT / "output/python"
-SHOWN = 3072  # bytes: what is longer is only hashed
+SHOWN = 3072  # bytes: longer results are only hashed
 
 Case = dict[str, Any]
 
@@ -238,7 +238,7 @@ def _sid_owned(chance: random.Random) -> str:
 
 
 def filled(case: Case, made: Made) -> Case:
-    """Return a case with what is *made* of it."""
+    """Return a case with its result filled in."""
     asked = {key: value for key, value in case.items() if key not in {"error", "length", "sha256", "bytes"}}
     if isinstance(made, Refused):
         return asked | {"error": {"code": made.code, "entry": made.entry}}
@@ -248,7 +248,7 @@ def filled(case: Case, made: Made) -> Case:
 
 
 def _runs(data: bytes) -> dict[str, str]:
-    """Return what is not zero, by offset, in hexadecimal digits; eight zeros end a run."""
+    """Return the nonzero runs of *data* by offset, in hexadecimal digits; eight zeros end a run."""
     from generator.languages.literals import runs
 
     return {str(run.offset): run.data.hex() for run in runs(data) if run.data}

@@ -34,9 +34,9 @@ def jars() -> str:
 
 
 def _jars(program: str) -> list[str]:
-    with tempfile.NamedTemporaryFile() as told:
-        maven(program, "-f", FOLDER / "pom.xml", CLASSPATH, f"-Dmdep.outputFile={told.name}")
-        return Path(told.name).read_text("utf-8").split(":")
+    with tempfile.NamedTemporaryFile() as classpath:
+        maven(program, "-f", FOLDER / "pom.xml", CLASSPATH, f"-Dmdep.outputFile={classpath.name}")
+        return Path(classpath.name).read_text("utf-8").split(":")
 
 
 def _lines(paths: list[str]) -> str:

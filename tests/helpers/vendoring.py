@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.languages import provenance
 from generator.languages.language import Options
@@ -41,8 +44,27 @@ def write(
     vendor.vendor(root, language, name, destination, say=(lambda _: None) if said is None else said.append, **options)
 
 
+def written(language: str, name: str, destination: str, **options: str | bool | None) -> list[str]:
+    """Write a copy of the layer *name* of this checkout; return the lines that vendor prints."""
+    said: list[str] = []
+    assert vendor.vendor(ROOT, language, name, destination, say=said.append, **options) == 0  # type: ignore[arg-type]
+    return said
+
+
+def refused(language: str, destination: str, name: str = "scratch", **options: str | bool | None) -> str:
+    """Return the error with which vendor refuses to write a copy."""
+    with pytest.raises(GeneratorError) as caught:
+        written(language, name, destination, **options)
+    return str(caught.value)
+
+
+def listing(folder: str = ".") -> list[str]:
+    """Return the names of the files in a folder, sorted."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
 def states(*paths: str, notes: list[str] | None = None, **options: Any) -> dict[str, str]:
-    """Return the state of each copy at and below *paths*, with its detail; what is noted goes to *notes*."""
+    """Return the state and detail of each copy at and below *paths*; append notes to *notes*."""
     said: list[str] = []
     note = (lambda _: None) if notes is None else notes.append
     status = vendored.check(
@@ -60,14 +82,14 @@ def each(*options: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> tuple[int, list[str]]:
-    """Return the status of the check of *paths* and what it says to a person."""
+    """Return the exit status of the check of *paths* and its text report."""
     said: list[str] = []
     status = vendored.check(ROOT, paths or (".",), as_json=False, say=said.append, environment=environment, **options)
     return status, said
 
 
 def options_of(path: Path | str) -> Options:
-    """Return the names that an unedited copy records of itself."""
+    """Return the options in the provenance line of an unedited copy."""
     found = provenance.read(Path(path).read_text("utf-8"))
     assert found is not None
     assert found[1], "not intact"

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Java and C#, whose files are named as the classes in them: names that follow from the place, and those refused."""
 
+import functools
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.committed_modules import OUTPUT, PROJECT, run
 from helpers.support import need
-from languages.programs import USERS, csharp, java
+from languages.programs import USERS, Command, csharp, java
 
 from generator.base.errors import GeneratorError
 from generator.languages import provenance
@@ -159,23 +161,33 @@ ONLY = {
 }
 
 
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Command]:
+    """Return a function that returns the command of the program that brings errors about, compiled once a language."""
+
+    @functools.cache
+    def command(language: str) -> Command:
+        folder = tmp_path_factory.mktemp(language)
+        if language == "csharp":
+            return csharp.compiled(folder, PROJECT / "tests/languages/csharp/Faults.cs")
+        return [*java.JAVA, "-cp", java.compiled(folder, PROJECT / "tests/languages/java/Faults.java"), "Faults"]
+
+    return command
+
+
 @pytest.mark.parametrize("language", ENDINGS)
-def test_after_an_error_nothing_more_is_written_and_it_comes_again(language: str, tmp_path: Path) -> None:
+def test_after_an_error_nothing_more_is_written_and_it_comes_again(
+    language: str, faults: Callable[[str], Command], tmp_path: Path
+) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder/pipe")
-    if language == "java":
-        classes = java.compiled(tmp_path, PROJECT / "tests/languages/java/Faults.java")
-        command = [*java.JAVA, "-cp", classes, "Faults"]
-    else:
-        command = csharp.compiled(tmp_path, PROJECT / "tests/languages/csharp/Faults.cs")
-    assert run(*command, tmp_path / "folder") == FAULTS.format(**ONLY[language], long="x" * 200)
+    assert run(*faults(language), tmp_path / "folder") == FAULTS.format(**ONLY[language], long="x" * 200)
 
 
-def test_a_name_that_is_no_text_is_refused_by_java(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_refused_by_java(faults: Callable[[str], Command], tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / os.fsdecode(b"\xff")).write_bytes(b"")
-    classes = java.compiled(tmp_path, PROJECT / "tests/languages/java/Faults.java")
-    said = run(*java.JAVA, "-cp", classes, "Faults", tmp_path / "folder")
+    said = run(*faults("java"), tmp_path / "folder")
     assert "\na pipe: unicode 0 again 0\n" in said
 
 

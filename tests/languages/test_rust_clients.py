@@ -20,7 +20,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     version = re.match(r"rustc (\d+)\.(\d+)", run(need("rustc"), "--version"))
     if version is None or (int(version[1]), int(version[2])) < FLOOR:
         lack(f"rustc is older than the clients' crates ask for: {FLOOR[0]}.{FLOOR[1]}, as Debian's rustc-web is newer")
-    return rust.built(tmp_path_factory.mktemp("clients"), "tests/languages/rust/clients") / "clients"
+    return rust.built(tmp_path_factory.mktemp("clients"), "tests/languages/rust/clients", "clients")
 
 
 def test_what_rust_pushes_skopeo_reads_and_node_pulls(client: Path, tmp_path: Path) -> None:

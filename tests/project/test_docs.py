@@ -118,6 +118,7 @@ def limits_table() -> Iterable[list[str]]:
         ("UTF-16 units of `Files/` and a path", 7, limits.path),
         ("parts of a path", 1, limits.parts),
         ("UTF-16 units of a part", 1, limits.part),
+        ("UTF-16 units of a directory's part", 1, limits.directory),
         ("UTF-16 units of a symbolic link's target", 1, limits.target),
         ("names of a file", 1, limits.names),
         ("bytes of a security descriptor", 20, limits.descriptor),

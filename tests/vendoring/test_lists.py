@@ -309,6 +309,8 @@ def test_lists_of_two_branches_merge_line_by_line(place: Path) -> None:
 
 
 def test_a_list_is_read_as_it_was_written() -> None:
-    made = {name: lock_file.Entry("c", 'a"b') for name in ('"', "'", "a b", "ü/日本.py", "#", "a.b", "=", "[x]", "{}")}
+    made = {
+        name: lock_file.LockEntry("c", 'a"b') for name in ('"', "'", "a b", "ü/日本.py", "#", "a.b", "=", "[x]", "{}")
+    }
     LIST.write_text(lock_file.text(made), "utf-8")
     assert lock_file.read(Path.cwd()) == made

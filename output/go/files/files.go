@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2128bf66b3a05147c7a2c8f339ef147bd6ee123a4cc36e357dfbb9afd2a3e14f","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:c282b660254dc2ca91ff3022497a35bc9f1a057ec31c99aafeffe3c652157f84","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -60,7 +60,7 @@ const (
 	// Archive is one of Windows' attributes.
 	Archive = 32
 
-	// Normal is none of the others, and stands by itself.
+	// Normal is no other attribute, and is not combined.
 	Normal = 128
 )
 
@@ -87,7 +87,7 @@ type Times struct {
 	Modified, Accessed, Changed, Created time.Time
 }
 
-// Entry is what stands in a layer by one path.
+// Entry is an entry of a layer.
 type Entry struct {
 	Kind       Kind
 	Path       string
@@ -98,7 +98,7 @@ type Entry struct {
 	Times      Times
 }
 
-// Error is why something cannot be in a layer. Its code is the same in every language.
+// Error reports an entry that Windows would refuse. Its code is the same in every language.
 type Error struct {
 	Code string
 	Path string
@@ -117,8 +117,8 @@ var reasons = map[string]string{
 	"ending":           "a part of the path ends in a dot or space, which Windows drops",
 	"device":           "a part of the path is the name of a device",
 	"marker":           "a part of the path begins with .wh., which marks what a layer removes",
-	"part-long":        "a part of the path is longer than 255 UTF-16 units",
-	"path-long":        "the path is longer than 32,767 UTF-16 units",
+	"part-long":        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+	"path-long":        "the path is longer than 32,756 UTF-16 units",
 	"parts":            "the path has more than 1,024 parts",
 	"target":           "only a link has a target",
 	"target-empty":     "the link has no target",
@@ -154,7 +154,7 @@ func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	return buf, nil
 }
 
-// AppendHeader appends all that stands before an entry's data, in blocks of 512. With an error, an *Error,
+// AppendHeader appends an entry's headers, in blocks of 512 bytes. With an error, an *Error,
 // nothing is appended.
 func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	var h header
@@ -219,20 +219,20 @@ type header struct {
 	times      [4]time.Time
 }
 
-// set checks an entry and takes it over; it returns the code of what is wrong, or nothing.
+// set checks an entry and stores it; it returns an error code, or "".
 func (h *header) set(e *Entry) string {
 	if int(e.Kind) >= len(kinds) {
 		return "kind"
 	}
 	h.kind = &kinds[e.Kind]
-	if code := checkPath(e.Path); code != "" {
+	if code := checkPath(e.Path, h.kind.attributes&16 != 0); code != "" {
 		return code
 	}
 	slash := strings.LastIndexByte(e.Path, '/') + 1
 	h.name = parts{"Files/", e.Path[:slash], "", e.Path[slash:]}
 	switch {
 	case e.Kind == HardLink:
-		if code := checkPath(e.Target); code != "" {
+		if code := checkPath(e.Target, false); code != "" {
 			return code
 		}
 		h.link = parts{root: "Files/", base: e.Target}
@@ -383,7 +383,7 @@ func appendRecord(buf []byte, key string, value []byte) []byte {
 	return append(append(appendKey(buf, key, len(value)), value...), '\n')
 }
 
-// appendKey appends what stands before a record's value: the length of it all, and the key.
+// appendKey appends the start of a record: its length and its key.
 func appendKey(buf []byte, key string, value int) []byte {
 	size := len(key) + value + 3
 	size += digits(size + digits(size))
@@ -415,7 +415,7 @@ func appendBlock(buf []byte, name *parts, pax bool) []byte {
 	return append(buf, block[:]...)
 }
 
-// putASCII fills field with what is ASCII in a path, and returns how much there is.
+// putASCII fills field with the ASCII characters of a path, and returns their number.
 func putASCII(field []byte, p *parts) int {
 	count := 0
 	for _, text := range [...]string{p.root, p.parent, p.mark, p.base} {
@@ -431,7 +431,7 @@ func putASCII(field []byte, p *parts) int {
 	return count
 }
 
-// putField does as putASCII, but puts a NUL where a path was cut at a slash.
+// putField does the same as putASCII, but replaces a slash at the cut by a NUL.
 func putField(field []byte, p *parts) {
 	count := putASCII(field, p)
 	if end := len(field) - 1; count > len(field) && field[end] == '/' {
@@ -459,7 +459,7 @@ func finish(block []byte, mode, size, seconds int64, typeflag byte) {
 	block[155] = ' '
 }
 
-// putOctal fills field with octal digits: of 0, where there are too few for number.
+// putOctal fills field with octal digits: zeros if number needs more.
 func putOctal(field []byte, number int64) {
 	if number < 0 || number>>(3*len(field)) != 0 {
 		number = 0
@@ -470,8 +470,8 @@ func putOctal(field []byte, number int64) {
 	}
 }
 
-// checkPath returns the code of what is wrong with a path, or nothing.
-func checkPath(text string) string {
+// checkPath returns the error code of an invalid path, or ""; directory says that its last part is one.
+func checkPath(text string, directory bool) string {
 	if text == "" {
 		return "empty"
 	}
@@ -479,7 +479,7 @@ func checkPath(text string) string {
 	switch {
 	case code != "":
 		return code
-	case units > 32761:
+	case units > 32750:
 		return "path-long"
 	case strings.Count(text, "/") >= 1024:
 		return "parts"
@@ -498,8 +498,12 @@ func checkPath(text string) string {
 		if strings.HasPrefix(part, ".wh.") {
 			return "marker"
 		}
-		if len(part) > 255 {
-			if units, _ := checkText(part, ""); units > 255 {
+		most := 255
+		if more || directory {
+			most = 245
+		}
+		if len(part) > most {
+			if units, _ := checkText(part, ""); units > most {
 				return "part-long"
 			}
 		}
@@ -507,7 +511,7 @@ func checkPath(text string) string {
 	return ""
 }
 
-// checkTarget returns the code of what is wrong with a symbolic link's text, or nothing.
+// checkTarget returns the error code of an invalid symlink target, or "".
 func checkTarget(text string) string {
 	units, code := checkText(text, "<>\"|*")
 	switch {
@@ -521,7 +525,7 @@ func checkTarget(text string) string {
 	return code
 }
 
-// readable tells whether a security descriptor is self-relative, and its parts are whole and in it.
+// readable reports whether a security descriptor is self-relative, and all of its parts are inside.
 func readable(d string) bool {
 	if len(d) < 20 || len(d) > 65535 || d[0] != 1 || d[3]&0x80 == 0 {
 		return false
@@ -705,7 +709,7 @@ type place struct {
 	folded string
 }
 
-// node is what is there; a hard link has its file's number.
+// node is an entry in the layer; a hard link has its file's number.
 type node struct {
 	name   string
 	kind   Kind
@@ -790,10 +794,10 @@ func (w *Writer) Write(data []byte) (int, error) {
 // Tree is how AddFS writes what it finds.
 type Tree struct {
 	Descriptor Descriptor
-	OwnTimes   bool // each entry has its own time of modification, for all four times
+	OwnTimes   bool // each file's mtime becomes all four times of its entry
 }
 
-// AddFS writes a file system as the directory path, or as C:\ where that is empty.
+// AddFS writes a file system as the directory path, or as C:\ if path is empty.
 //
 // The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. Links stay links
 // (the file system must have the method ReadLink, as that of os.DirFS has since Go 1.25), and a directory that is in the
@@ -950,7 +954,7 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 	return first, ""
 }
 
-// original returns the number of the file that a hard link is to, with its names counted, or the code of what is wrong.
+// original returns the number of a hard link's file, counting the link as one more name, or an error code.
 func (w *Writer) original(target string) (uint32, string) {
 	known, ok := w.find(target)
 	if !ok || known.kind != File && known.kind != HardLink {
@@ -965,7 +969,7 @@ func (w *Writer) original(target string) (uint32, string) {
 	return known.number, ""
 }
 
-// find returns what is in the layer by a path that is spelled so.
+// find returns the node of a path, case-sensitively.
 func (w *Writer) find(path string) (known node, ok bool) {
 	for more := true; more; {
 		var name string

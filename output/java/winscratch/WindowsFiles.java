@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3fe1cd0e1f2dadae478e59c2126cd33974d7788a23ac0903d82b1890b338e9ab","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:4dc6618132e3039cc62643ac00aca522f15f0dc07718e449ea8cf05c73d2503e","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -60,7 +60,7 @@ public final class WindowsFiles {
   /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
   public static final int ARCHIVE = 32;
 
-  /** None of the other attributes; by itself only. */
+  /** No other attribute; not to be combined. */
   public static final int NORMAL = 128;
 
   private WindowsFiles() {}
@@ -98,7 +98,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** Why something cannot be in a layer. The codes are the same in every language. */
+  /** Why Windows would refuse an entry. The codes are the same in every language. */
   public enum Reason {
     /** Code {@code empty}. */
     EMPTY("the path is empty"),
@@ -122,10 +122,10 @@ public final class WindowsFiles {
     MARKER("a part of the path begins with .wh., which marks what a layer removes"),
 
     /** Code {@code part-long}. */
-    PART_LONG("a part of the path is longer than 255 UTF-16 units"),
+    PART_LONG("a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
 
     /** Code {@code path-long}. */
-    PATH_LONG("the path is longer than 32,767 UTF-16 units"),
+    PATH_LONG("the path is longer than 32,756 UTF-16 units"),
 
     /** Code {@code parts}. */
     PARTS("the path has more than 1,024 parts"),
@@ -317,7 +317,7 @@ public final class WindowsFiles {
       return new Times(modified, accessed, changed, created);
     }
 
-    /** Returns whole steps of the four times; it throws where one is out of range. */
+    /** Returns the four times rounded down to steps; throws if one is out of range. */
     Times rounded(String path) throws FilesException {
       Instant[] four = {modified, accessed, changed, created};
       for (int i = 0; i < four.length; i++) {
@@ -330,7 +330,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** What stands in a layer by one path. Its methods change it, and return it. */
+  /** An entry of a layer. Its methods change it, and return it. */
   public static final class Entry {
     final Kind kind;
     final String path;
@@ -387,16 +387,16 @@ public final class WindowsFiles {
     return core.out.toByteArray();
   }
 
-  /** Returns all that stands before an entry's data, in blocks of 512. */
+  /** Returns an entry's headers, in blocks of 512 bytes. */
   public static byte[] header(Entry entry) throws FilesException {
     return header(entry, Descriptor.USERS_READ, Times.START);
   }
 
   private static byte[] header(Entry e, Descriptor descriptor, Times times) throws FilesException {
-    Rules.checkPath(e.path, e.path);
+    Rules.checkPath(e.path, e.path, e.kind.always > 0 && (e.kind.always & 16) != 0);
     String target = e.target;
     if (e.kind == Kind.HARD_LINK) {
-      Rules.checkPath(target, e.path);
+      Rules.checkPath(target, e.path, false);
       target = "Files/" + target;
     } else if (e.kind.type == '2') {
       Rules.checkTarget(target, e.path);
@@ -516,7 +516,7 @@ public final class WindowsFiles {
       out.writeBytes(block);
     }
 
-    /** Fills in octal digits: of 0, where there are too few for the number. */
+    /** Writes octal digits: zeros if the number needs more. */
     private static void octal(byte[] block, int at, int digits, long number) {
       long rest = number < 0 || number >> 3 * digits != 0 ? 0 : number;
       for (int i = at + digits - 1; i >= at; i--) {
@@ -525,7 +525,7 @@ public final class WindowsFiles {
       }
     }
 
-    /** Fills in at most 100 bytes of what is ASCII, with a NUL where that is cut at a slash. */
+    /** Writes the first 100 ASCII bytes, with a NUL if they end in a slash. */
     private static void field(byte[] block, int at, String text) {
       byte[] data = ascii(text);
       System.arraycopy(data, 0, block, at, Math.min(data.length, 100));
@@ -546,7 +546,7 @@ public final class WindowsFiles {
       records.writeBytes(data);
     }
 
-    /** Returns a time in seconds, with as much of a fraction as there is. */
+    /** Returns a time in decimal seconds, without trailing zeros. */
     private static String decimal(Instant time) {
       long seconds = time.getEpochSecond();
       int fraction = time.getNano();
@@ -570,7 +570,7 @@ public final class WindowsFiles {
       return text.chars().allMatch(c -> c < 0x80);
     }
 
-    /** Returns what is ASCII in a text. */
+    /** Returns the ASCII characters of a text. */
     private static byte[] ascii(String text) {
       ByteArrayOutputStream found = new ByteArrayOutputStream(text.length());
       text.chars().filter(c -> c < 0x80).forEach(found::write);
@@ -578,7 +578,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** What Windows cannot hold. */
+  /** The rules for paths, targets, times and descriptors. */
   private static final class Rules {
     static final Instant FIRST = Instant.ofEpochSecond(0, -9223372036854775800L);
     static final Instant LAST = Instant.ofEpochSecond(0, 9223372036854775800L);
@@ -593,27 +593,29 @@ public final class WindowsFiles {
                     + " LPT5 LPT6 LPT7 LPT8 LPT9 LPT\u00b9 LPT\u00b2 LPT\u00b3")
                 .split(" "));
 
-    static void checkPath(String text, String path) throws FilesException {
+    static void checkPath(String text, String path, boolean directory) throws FilesException {
       if (text.isEmpty()) {
         throw new FilesException(Reason.EMPTY, path);
       }
       checkText(text, CHARACTERS, Reason.CHARACTER, path);
-      if (text.length() > 32761) {
+      if (text.length() > 32750) {
         throw new FilesException(Reason.PATH_LONG, path);
       }
       if (text.chars().filter(c -> c == '/').count() >= 1024) {
         throw new FilesException(Reason.PARTS, path);
       }
-      for (String part : text.split("/", -1)) {
-        Reason wrong = wrong(part);
+      String[] parts = text.split("/", -1);
+      for (int i = 0; i < parts.length; i++) {
+        boolean above = directory || i < parts.length - 1;
+        Reason wrong = wrong(parts[i], above ? 245 : 255);
         if (wrong != null) {
           throw new FilesException(wrong, path);
         }
       }
     }
 
-    /** Returns what is wrong with a part of a path, or null. */
-    private static Reason wrong(String part) {
+    /** Returns why a part of a path is invalid, or null. */
+    private static Reason wrong(String part, int most) {
       if (part.isEmpty() || part.equals(".") || part.equals("..")) {
         return Reason.PART;
       }
@@ -630,7 +632,7 @@ public final class WindowsFiles {
       if (part.startsWith(".wh.")) {
         return Reason.MARKER;
       }
-      return part.length() > 255 ? Reason.PART_LONG : null;
+      return part.length() > most ? Reason.PART_LONG : null;
     }
 
     static void checkTarget(String text, String path) throws FilesException {
@@ -833,19 +835,19 @@ public final class WindowsFiles {
           });
     }
 
-    /** Writes a folder as the directory at that path, or as C:\ where that is empty. */
+    /** Writes a folder as the directory at path, or as C:\ if path is empty. */
     public void addTree(String path, Path folder) throws IOException {
       addTree(path, folder, descriptor, false);
     }
 
     /**
-     * Writes a folder as the directory at that path, or as C:\ where that is empty.
+     * Writes a folder as the directory at path, or as C:\ if path is empty.
      *
      * <p>The names in a directory come in the order of their UTF-8, and what a directory holds
      * right behind it. Links stay links, attributes are the default, and a directory that is in the
      * layer already is left as it is.
      *
-     * @param ownTimes whether each entry has its own time of modification, for all four times
+     * @param ownTimes whether each file's mtime becomes all four times of its entry
      */
     public void addTree(String path, Path folder, Descriptor descriptor, boolean ownTimes)
         throws IOException {
@@ -934,7 +936,7 @@ public final class WindowsFiles {
       put(header);
     }
 
-    /** Takes in an entry; returns where in its path the parents begin that have no header yet. */
+    /** Adds an entry; returns the offset in its path of the first parent without a header. */
     private int place(Entry entry) throws FilesException {
       Node original = entry.kind == Kind.HARD_LINK ? original(entry) : null;
       Node parent = top;
@@ -987,7 +989,7 @@ public final class WindowsFiles {
       return known != null && known.kind == Kind.DIRECTORY;
     }
 
-    /** Returns what is in the layer by a path that is spelled so, or null. */
+    /** Returns the node of a path, case-sensitively, or null. */
     private Node find(String path) {
       Node known = top;
       for (String name : path.split("/", -1)) {

@@ -22,7 +22,7 @@ func code(t *testing.T, err error) string {
 	t.Helper()
 	var refused *files.Error
 	if !errors.As(err, &refused) {
-		t.Fatalf("%v is no *files.Error", err)
+		t.Fatalf("%v: not a *files.Error", err)
 	}
 	return refused.Code
 }

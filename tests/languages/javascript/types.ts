@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What TypeScript is told: this compiles, and each line below a ts-expect-error does not.
+// Types: this file compiles, and each line below a ts-expect-error does not.
 
 import * as scratch from "../../../output/javascript/windows-scratch.js";
 import * as hostprocess from "../../../output/javascript/windows-hostprocess.js";

@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 const { FilesError, Writer, end, header } = await import(process.env.MODULE);
 
-/** Returns a writer, and what tells the bytes that it has written. */
+/** Returns a writer, and a function that returns the bytes it has written. */
 function made(options) {
     const chunks = [];
     const layer = new Writer(new WritableStream({ write: (chunk) => void chunks.push(chunk) }), options);

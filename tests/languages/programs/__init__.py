@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of every language know of each: how its modules can be named, and its programs that use them.
+"""Test programs of each language: options for its modules, and commands that use them.
 
 One file in this folder for a language, by its name, that defines USER. Nothing else in the tests that all languages
 share names a language, but where one has something that others have not.
@@ -26,18 +26,18 @@ def found(name: str) -> Command:
 
 
 def nothing(_: object) -> Command:
-    """Fail, for a language that has no writer of layers on top, which nobody asks."""
+    """Fail: the language has no writer of layers on top."""
     raise NotImplementedError
 
 
 def every(_: object) -> bool:
-    """Tell that a program can be asked every case."""
+    """Return True: the program can represent every case."""
     return True
 
 
 class User(NamedTuple):
-    """What there is in one language. Each function builds a program below a folder, where it needs one, and ends the
-    test where this machine cannot.
+    """The test programs of one language. Each function builds a program below a folder, if needed, and skips the
+    test if a compiler is missing.
 
     *options* are names for modules, of awkward length where lines would break. *dump* runs a program that writes what
     every committed layer's module holds into a folder: ``NAME.tar``, ``NAME.tar.gz`` and, where there is one,

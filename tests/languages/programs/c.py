@@ -19,18 +19,18 @@ PREFIX = "p" + "_2345678" * 5 + "_234567"  # 48 characters
 
 
 def compiled(compiler: str, folder: Path, *words: str | Path) -> Path:
-    """Return the program that *words*, flags and sources, give; it may be one for Windows."""
+    """Compile the flags and sources *words*; return the program, which may be one for Windows."""
     run(need(compiler), *WARNINGS, "-I", MODULES, *words, "-o", folder / "program.exe")
     return folder / "program.exe"
 
 
 def files(compiler: str, folder: Path, *flags: str) -> Path:
-    """Return the program that asks the writer of layers on top."""
+    """Compile the program that answers the cases of layer_vectors."""
     return compiled(compiler, folder, *flags, PROJECT / "tests/languages/c/files.c", MODULES / "windows_files.c")
 
 
 def dump(compiler: str, folder: Path, *flags: str) -> Path:
-    """Return the program that writes what the modules of layers hold."""
+    """Compile the program that writes the data of every layer's module to files."""
     write_layers_h(folder)
     return compiled(
         compiler, folder, "-I", folder, *flags, PROJECT / "tests/languages/c/dump.c", *sorted(MODULES.glob("*.c"))
@@ -49,7 +49,7 @@ def _image(folder: Path) -> Command:
 
 
 def can_ask(case: dict[str, Any]) -> bool:
-    """Tell whether C can be asked: its times are nanoseconds in 64 bits."""
+    """Return whether C can represent a case: its times are nanoseconds in 64 bits."""
     times = [case.get("time", "0"), *(entry.get("time", "0") for entry in layer_vectors.entries(case))]
     return all(abs(time) < 1 << 63 for each in times for time in layer_vectors.times(each))
 

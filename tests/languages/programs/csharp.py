@@ -21,7 +21,7 @@ def compiled(folder: Path, *sources: Path) -> Command:
     """Return the command of the program that *sources* and the modules give."""
     if not POSIX.exists():
         lack("there is no libmono-posix4.0-cil on this machine")
-    documented = f"-doc:{folder}/program.xml"  # where what is public has no comment, this warns
+    documented = f"-doc:{folder}/program.xml"  # warns of public members without a comment
     references = ("-r:Mono.Posix", "-r:System.Numerics")
     run(need("mcs"), *STRICT, documented, *references, f"-out:{folder}/program.exe", *MODULES, *sources)
     return ["env", "LC_ALL=C.UTF-8", need("mono"), folder / "program.exe"]

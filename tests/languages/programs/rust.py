@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rust in the tests that all languages share."""
 
-import os
-import subprocess
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def compiled(compiler: str, folder: Path, *words: str | Path, layers: str | Path
 
 
 def dump(compiler: str, folder: Path) -> Path:
-    """Return the program that writes what the modules of layers hold."""
+    """Compile the program that writes the data of every layer's module to files."""
     layers = committed()
     lines = [f'#[path = "{MODULES}/windows_{name}.rs"]\nmod {name};' for name in LAYERS]
     lines.append("fn layers() -> Vec<Row> {\n    vec![")
@@ -43,35 +43,27 @@ def dump(compiler: str, folder: Path) -> Path:
 
 
 def files(compiler: str, folder: Path) -> Path:
-    """Return the program that asks the writer of layers on top."""
-    return compiled(compiler, folder, "-O", *STD, PROJECT / "tests/languages/rust/files.rs")
+    """Compile the program that answers the cases of layer_vectors."""
+    return compiled(compiler, folder, "-C", "opt-level=1", *STD, PROJECT / "tests/languages/rust/files.rs")
 
 
-def built(folder: Path, package: str) -> Path:
-    """Return where the programs are of a *package* of this project, made with the crates that its lock names."""
-    manifest = PROJECT / package / "Cargo.toml"
-    command: Command = [
-        need("cargo"),
-        "build",
-        "--locked",
-        "--quiet",
-        "--manifest-path",
-        manifest,
-        "--target-dir",
-        folder,
-    ]
-    environment = os.environ | {"CARGO_INCREMENTAL": "0"}  # nothing is built twice
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "debug"
+def built(folder: Path, package: str, program: str) -> Path:
+    """Return a *program* of a *package* of this project, built with the crates that its lock names.
+
+    What cargo builds stays beside Python's packages, so that each crate is built once.
+    """
+    command: Command = [need("cargo"), "build", "--locked", "--quiet"]
+    command += ["--manifest-path", PROJECT / package / "Cargo.toml", "--target-dir", Path(sys.prefix, "cargo")]
+    run(*command, CARGO_INCREMENTAL="0", CARGO_PROFILE_DEV_DEBUG="0")
+    return Path(shutil.copy(Path(sys.prefix, "cargo/debug", program), folder))
 
 
 def _image(folder: Path) -> Command:
-    return [built(folder, "examples/rust") / "image"]
+    return [built(folder, "examples/rust", "image")]
 
 
 def can_ask(case: dict[str, Any]) -> bool:
-    """Tell whether Rust can be asked: its texts are Unicode, and its times nanoseconds in 64 bits."""
+    """Return whether Rust can represent a case: its texts are Unicode, and its times nanoseconds in 64 bits."""
     for entry in layer_vectors.entries(case):
         for key in ("path", "target"):
             try:
