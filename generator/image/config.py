@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..base.errors import GeneratorError, shorten
 from ..imageread.references import Platform
 from ..oci.blob import sha256
+from ..runtime import paths
 from .model import Blob
 from .options import Options
 from .sources import place
@@ -112,6 +113,9 @@ def port(text: str) -> str:
 
 def folder(text: str) -> str:
     r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
+    path = paths.parse(text)
+    if path.anchor == "mount":
+        return paths.mounted(place(path.inside, "--workdir"))
     if re.match(r"[A-Za-z]:[^\\/]", text):
         raise GeneratorError(rf"--workdir {shorten(text)}: a drive is followed by \; give a path as C:\app")
     return "C:\\" + place(text, "--workdir").replace("/", "\\")

@@ -21,6 +21,17 @@ else:
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
 
 
+class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source with fields of its own: a table ``[[source]]`` in ``--config``'s file.
+
+    *path* is the file or directory, *to* its path in the image as DEST, and *platform* the only one that it is for.
+    """
+
+    path: Words
+    to: str = ""
+    platform: str = ""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     r"""All that can be asked of an image; each is the option of the same name, and a key of ``--config``'s file.
 
@@ -31,7 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     of a program at the image's root, or ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``.
     """
 
-    source: tuple[Words, ...] = ()
+    source: tuple[Words | SourceTable, ...] = ()
     to: tuple[str, ...] = ()
     layer: str = "hostprocess"
     one_layer: bool = False
