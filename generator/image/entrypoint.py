@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ..base.console import Say
+from ..base.errors import shorten
 from ..imageread.references import Platform
 from ..runtime import paths, settings, start
 from ..runtime.model import Base, File, Settings
@@ -80,7 +81,8 @@ def settle(options: Options, platform: Platform, entries: Sequence[Entry], note:
     problems += settings.check(asked, files, base) if base == "hostprocess" else ()
     for each in problems:
         hint = f"; hint: {each.hint}" if each.hint else ""
-        note(f"{'' if each.rule == _ON_NODE else 'warning: '}{each.subject}: {each.found}{hint}")
+        start_of = "" if each.rule == _ON_NODE else "warning: "
+        note(f"{start_of}--{each.option} {shorten(each.value)}: {each.found}{hint}")
     return options
 
 

@@ -17,6 +17,7 @@ from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import Tell
 from .records import check as check_records
+from .start import Programs
 from .tree import FILES, HIVES, KINDS, UTILITY_VM, TooManyError, Tree
 from .utility import Clone
 
@@ -30,6 +31,7 @@ class Seen(NamedTuple):
     size: int
     unpacked: int
     tree: Tree | None
+    programs: Programs
 
 
 def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None:
@@ -53,6 +55,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
         tar: Hashed | None = None
         tree: Tree | None = Tree(base=not below)
+        programs = Programs()
         try:
             size = blob.seek(0, io.SEEK_END)
             blob.seek(0)
@@ -61,7 +64,7 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
             tar = Hashed(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
             tar.most = most_unpacked(size)
             stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(Untar(stream, sparse=True), below, tar.most, tell)
+            tree = _walk(Untar(stream, sparse=True), below, tar.most, tell, programs)
             rest = 0
             while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
@@ -75,14 +78,14 @@ def check(layer: Layer, below: Sequence[Tree | None], tell: Told) -> Seen | None
         except BombError:
             if raw.size > raw.most:  # it is not even read whole
                 _check_blob(layer, raw, stored, tell)
-                return Seen(raw.size, tar.size if tar else 0, None)
+                return Seen(raw.size, tar.size if tar else 0, None, programs)
             tell("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
-            return Seen(raw.size, tar.size if tar else 0, None)
+            return Seen(raw.size, tar.size if tar else 0, None, programs)
         except (OSError, EOFError, zlib.error) as error:
             tell("", "layer", f"the blob is damaged: {error}")
             tree = None
         _check_blob(layer, raw, stored, tell)
-        return Seen(raw.size, tar.size if tar else 0, tree)
+        return Seen(raw.size, tar.size if tar else 0, tree, programs)
 
 
 def _is_foreign(layer: Layer) -> bool:
@@ -110,8 +113,8 @@ def _check_blob(layer: Layer, raw: Hashed, stored: io.BufferedReader, tell: Told
         tell("", "digest", f"the content has the digest {raw.digest}")
 
 
-def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tree | None:
-    """Look at each entry; return the layer's paths, or None if they are too many.
+def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told, programs: Programs) -> Tree | None:
+    """Look at each entry, and add it to *programs*; return the layer's paths, or None if they are too many.
 
     Raises BombError if the sparse files have more than *most* bytes.
     """
@@ -145,6 +148,8 @@ def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tr
             base.add(entry, path, tar.read, tell)
         elif makes:
             check_on_top(entry, path, tar.read, tell)
+        if makes:
+            programs.add(path, entry.kind, entry.target, tar.read)
     if base is not None:
         base.end(lambda rule, found: told("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:

@@ -27,11 +27,18 @@ Rule = Literal[
 ]
 
 
+Option = Literal["entrypoint", "cmd", "env", "user", "workdir"]
+
+
 class Problem(NamedTuple):
-    """A broken rule: *subject* is the setting, *found* the problem, *hint* how to fix it, which may be empty."""
+    """A broken rule: *option* names the setting by the option of `image`, *value* is its value or a part of it.
+
+    *found* is the problem, *hint* how to fix it, which may be empty.
+    """
 
     rule: Rule
-    subject: str
+    option: Option
+    value: str
     found: str
     hint: str = ""
 
@@ -74,6 +81,11 @@ class Settings(NamedTuple):
     user: str = ""
     architecture: str = "amd64"
     raw: bool = False  # ArgsEscaped: the first word is a command line
+
+    @property
+    def option(self) -> Option:
+        """The setting that has the program."""
+        return "entrypoint" if self.entrypoint else "cmd"
 
     @property
     def words(self) -> tuple[str, ...]:

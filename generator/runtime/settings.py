@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..base.errors import shorten
 from . import paths
-from .model import Base, Files, Problem, Settings
+from .model import Base, Files, Option, Problem, Settings
 from .paths import MOUNT, mounted
 
 _REFERENCE = re.compile(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%;=\s]+%|\$(?!env:CONTAINER_SANDBOX_MOUNT_POINT)\{?\w+")
@@ -28,34 +28,33 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
     yield from _user(settings.user, base)
     if base == "hostprocess":
         yield from _workdir(settings.workdir, files)
-        yield from _interpreted(settings.words)
+        yield from _interpreted(settings)
         yield from _paths_of_image(settings, files)
     if "" in settings.words[1:]:
-        yield Problem("argument-empty", "--cmd" if "" in settings.cmd else "--entrypoint", "an argument is empty")
+        yield Problem("argument-empty", "cmd" if "" in settings.cmd else "entrypoint", "", "an argument is empty")
 
 
 def _variables(settings: Settings, base: Base) -> Iterator[Problem]:
     hint = _NODE_PATH if base == "hostprocess" else _IMAGE_PATH
     seen: dict[str, str] = {}
     for name, value in settings.env:
-        subject = f"--env {shorten(name)}"
         if (other := seen.setdefault(name.upper(), name)) != name:
-            yield Problem("env-twice", subject, f"Windows takes {shorten(other)} for the same variable", "keep one")
+            yield Problem("env-twice", "env", name, f"Windows takes {shorten(other)} for the same variable", "keep one")
         is_path = name.upper() == "PATH"
         if found := (_REFERENCE if is_path else _PATH_REFERENCE).search(value):
-            yield Problem("env-path", subject, f"{found[0]} is not expanded", hint if is_path else "")
+            yield Problem("env-path", "env", name, f"{found[0]} is not expanded", hint if is_path else "")
         elif is_path and _LINUX.search(value):
-            yield Problem("env-path", subject, f"{shorten(value)}: paths of Linux", hint)
+            yield Problem("env-path", "env", name, f"{shorten(value)}: paths of Linux", hint)
         elif is_path and not re.search(r"[\\/]Windows(?:[\\/;]|$)", value, re.IGNORECASE):
-            yield Problem("env-path", subject, f"{shorten(value)}: has no directory of Windows", hint)
+            yield Problem("env-path", "env", name, f"{shorten(value)}: has no directory of Windows", hint)
 
 
 def _user(user: str, base: Base) -> Iterator[Problem]:
     if base == "hostprocess" and user.lower() in {"containeruser", "containeradministrator"}:
-        found = f"{user} exists in isolated containers only; the pod's runAsUserName names the account"
-        yield Problem("user", "--user", found, "leave it out")
+        found = "exists in isolated containers only; the pod's runAsUserName names the account"
+        yield Problem("user", "user", user, found, "leave it out")
     elif _UID.fullmatch(user):
-        yield Problem("user", "--user", f"{shorten(user)}: a user of Linux", r"give a Windows account, or leave it out")
+        yield Problem("user", "user", user, "a user of Linux", r"give a Windows account, or leave it out")
 
 
 def _workdir(workdir: str, files: Files) -> Iterator[Problem]:
@@ -64,33 +63,38 @@ def _workdir(workdir: str, files: Files) -> Iterator[Problem]:
         return
     inside = files.directory(path.inside) if path.anchor in {"drive", "bound"} else None
     if inside is not None:
-        found = f"{workdir}: the node's directory, or the image's, depending on the node"
-        yield Problem("workdir", "--workdir", found, f"--workdir '{mounted(inside)}'")
+        found = "the node's directory, or the image's, depending on the node"
+        yield Problem("workdir", "workdir", workdir, found, f"--workdir '{mounted(inside)}'")
     elif not paths.fold(f"{path.inside}/").startswith("WINDOWS/"):
-        yield Problem("workdir", "--workdir", f"{workdir}: a directory of the node, made there if it is missing")
+        found = "a directory of the node, made there if it is missing"
+        yield Problem("workdir", "workdir", workdir, found)
 
 
-def _interpreted(words: tuple[str, ...]) -> Iterator[Problem]:
+def _interpreted(settings: Settings) -> Iterator[Problem]:
     """Yield the arguments that cmd changes; those with spaces are quoted, in which it leaves ``& | < > ^`` alone."""
-    for word in words[1:]:
+    for option, word in _arguments(settings):
         characters = set(re.findall(r'"' if re.search(r"\s", word) else r'[&|<>^"]', word))
         characters |= set(re.findall(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%]+%", word))
         if characters:
-            yield Problem(
-                "arguments", "--entrypoint", f"{shorten(word)}: cmd interprets {' '.join(sorted(characters))}"
-            )
+            yield Problem("arguments", option, word, f"cmd interprets {' '.join(sorted(characters))}")
+
+
+def _arguments(settings: Settings) -> list[tuple[Option, str]]:
+    """Return the arguments, each with its setting."""
+    words: list[tuple[Option, str]] = [("entrypoint", word) for word in settings.entrypoint]
+    return [*words, *(("cmd", word) for word in settings.cmd)][1:]
 
 
 def _paths_of_image(settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield arguments and variables with a path of the image, which is the node's on HostProcess."""
-    named = [("argument", word) for word in settings.words[1:]]
-    named += [(f"--env {shorten(name)}", part) for name, value in settings.env for part in value.split(";")]
-    for subject, text in named:
+    named: list[tuple[Option, str, str]] = [(option, word, word) for option, word in _arguments(settings)]
+    named += [("env", name, part) for name, value in settings.env for part in value.split(";")]
+    for option, value, text in named:
         for match in _PATHS.finditer(text):
             path = paths.parse(match[0].strip())
             inside = path.inside if path.anchor == "drive" else ""
             file = files.file(inside) if inside else None
             spelled = file.path if file else (files.directory(inside) if inside else None)
             if spelled:
-                found = f"{shorten(match[0])}: the node's path on HostProcess, not the image's"
-                yield Problem("path-of-image", subject, found, f"give {mounted(spelled)}")
+                found = f"{shorten(match[0])} is the node's path on HostProcess, not the image's"
+                yield Problem("path-of-image", option, value, found, f"give {mounted(spelled)}")

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import paths
-from .model import Base, File, Files, Problem, Settings
+from .model import Base, File, Files, Option, Problem, Settings
 from .paths import join, mounted
 from .programs import Program
 
-NODES = ("bind filters", "containerd 1.7's first releases", "Server 2019")
+NODES = ("nodes with bind filters", "the first releases of containerd 1.7", "Server 2019")
 _BOUND, _FIRST, _PLAIN = NODES
 _ENDINGS = ("", ".exe", ".com", ".bat", ".cmd")  # hcsshim's PATHEXT
 _OF_NODE = frozenset(
@@ -115,13 +115,13 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
     if not settings.words:
         return
     word = settings.words[0]
-    subject = "--entrypoint" if settings.entrypoint else "--cmd"
+    option = settings.option
     if base == "bare":
         yield Problem(
-            "no-windows", subject, "the base layer has no Windows, so no program starts", "--layer hostprocess"
+            "no-windows", option, word, "the base layer has no Windows, so no program starts", "--layer hostprocess"
         )
         return
-    if wrong := _never(word, subject):
+    if wrong := _never(word, option):
         yield wrong
         return
     if base == "windows" and paths.parse(word).anchor not in {"mount", "cmd"}:
@@ -129,63 +129,63 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
             return
         file = _in_windows(word, settings, files)
         if file is None and _missing(word, settings, files):
-            yield Problem("program", subject, f"{word}: not found in the image", "give a path of the image")
+            yield Problem("program", option, word, "not found in the image", "give a path of the image")
     else:
         found = search(settings, files)
         file = found.file
         if not found.everywhere:
-            yield from _elsewhere(found, subject, settings, files)
-        yield from _quotes(settings, subject)
+            yield from _elsewhere(found, option, settings, files)
+        yield from _quotes(settings, option)
     if file is not None and file.program is not None:
-        yield from _content(file.path, file.program, settings.architecture, subject, wow64=_has_wow64(files, base))
+        yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
 
 
-def _never(word: str, subject: str) -> Problem | None:
+def _never(word: str, option: Option) -> Problem | None:
     """Return why *word* is no program, whatever the image has."""
     if not word.strip():
-        return Problem("program", subject, "the program is empty", "--entrypoint run.exe")
+        return Problem("program", option, word, "the program is empty", "--entrypoint run.exe")
     if re.match(r'\s*\[\s*"', word):
-        return Problem("program", subject, f"{word}: a JSON array in one word", f"{subject} once for each word")
+        return Problem("program", option, word, "a JSON array in one word", f"--{option} once for each word")
     if word.lower().endswith(".ps1"):
         hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
-        return Problem("program-kind", subject, f"{word}: a PowerShell script is not a program", hint)
+        return Problem("program-kind", option, word, "a PowerShell script is not a program", hint)
     if re.match(r"/(?:usr/(?:local/)?)?s?bin/", word):
-        return Problem("program", subject, f"{word}: a path of Linux", "--entrypoint run.exe")
+        return Problem("program", option, word, "a path of Linux", "--entrypoint run.exe")
     return None
 
 
-def _elsewhere(found: Search, subject: str, settings: Settings, files: Files) -> Iterator[Problem]:
+def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield why some nodes, or all, do not find the program in the image, unless it is the node's own."""
     word, path = found.word, paths.parse(found.word)
     file = meant(word, settings.workdir, files)
     if found.file is not None:
         lacking = ", ".join(node for node, each in found.found.items() if each is None)
         stored = file.path if file and file.path else found.file.path
-        yield Problem("program-some", subject, f"{word}: not found with {lacking}", f"{subject} '{mounted(stored)}'")
+        yield Problem("program-some", option, word, f"not found on {lacking}", f"--{option} '{mounted(stored)}'")
     elif file is not None:
         why = "the node's own path on HostProcess" if path.anchor == "drive" else "not found by any node"
-        yield Problem("program", subject, f"{word}: {why}", f"{subject} '{mounted(file.path)}'")
+        yield Problem("program", option, word, why, f"--{option} '{mounted(file.path)}'")
     elif not files.complete:
         return
     elif path.anchor in {"mount", "cmd", "bound"} or (path.anchor == "relative" and re.search(r"[\\/]", word)):
-        yield Problem("program", subject, f"{word}: not found in the image", "give a path of the image")
+        yield Problem("program", option, word, "not found in the image", "give a path of the image")
     elif path.anchor == "relative":
-        yield from _bare(word, subject, files)
+        yield from _bare(word, option, files)
     elif word.startswith("/"):
-        yield Problem("program", subject, f"{word}: not found in the image, and not a path that cmd starts")
+        yield Problem("program", option, word, "not found in the image, and not a path that cmd starts")
     elif not paths.fold(f"{path.inside}/").startswith(_WINDOWS):
-        yield Problem("program-node", subject, f"{word}: not in the image; each node must have it")
+        yield Problem("program-node", option, word, "not in the image; each node must have it")
 
 
-def _bare(word: str, subject: str, files: Files) -> Iterator[Problem]:
+def _bare(word: str, option: Option, files: Files) -> Iterator[Problem]:
     if word.lower().removesuffix(".exe") in _OF_NODE:
         return
     other = next(filter(None, (files.named(word + ending) for ending in _ENDINGS)), None)
     if other is not None:
-        found = f"{word}: not in the working directory, the image's root or PATH; the image has it in another directory"
-        yield Problem("program-some", subject, found, f"{subject} '{mounted(other)}'")
+        found = "not in the working directory, the image's root or PATH, but in another directory of the image"
+        yield Problem("program-some", option, word, found, f"--{option} '{mounted(other)}'")
     else:
-        yield Problem("program-node", subject, f"{word}: not in the image; each node must have it in PATH")
+        yield Problem("program-node", option, word, "not in the image; each node must have it in PATH")
 
 
 def _in_windows(word: str, settings: Settings, files: Files) -> File | None:
@@ -211,19 +211,19 @@ def _missing(word: str, settings: Settings, files: Files) -> bool:
     return path.anchor == "drive" or bool(re.search(r"[\\/]", word)) or settings.path is not None
 
 
-def _quotes(settings: Settings, subject: str) -> Iterator[Problem]:
+def _quotes(settings: Settings, option: Option) -> Iterator[Problem]:
     """Yield if cmd would strip the quotes around the program's path: `cmd /?`, more than two quotes."""
     word, *arguments = settings.words
     if re.search(r"\s", word) and any(not each or re.search(r'[\s"]', each) for each in arguments):
-        found = f"{word}: cmd strips the quotes around a path with spaces if an argument is quoted, too"
-        yield Problem("program-quotes", subject, found, "give the program a path without spaces")
+        found = "cmd strips the quotes around a path with spaces if an argument is quoted, too"
+        yield Problem("program-quotes", option, word, found, "give the program a path without spaces")
 
 
 def _has_wow64(files: Files, base: Base) -> bool:
     return base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
 
 
-def _content(path: str, program: Program, architecture: str, subject: str, *, wow64: bool) -> Iterator[Problem]:
+def _content(path: str, program: Program, architecture: str, option: Option, *, wow64: bool) -> Iterator[Problem]:
     """Yield why Windows cannot run the file, by its first bytes."""
     if path.lower().endswith((".bat", ".cmd")):
         return
@@ -231,13 +231,13 @@ def _content(path: str, program: Program, architecture: str, subject: str, *, wo
     build = f"build it for windows/{architecture}"
     match program.kind:
         case "elf":
-            yield Problem("program-kind", subject, f"{shown}: an ELF file, which is a program of Linux", build)
+            yield Problem("program-kind", option, shown, "an ELF file, which is a program of Linux", build)
         case "script":
-            yield Problem("program-kind", subject, f"{shown}: begins with #!, which Windows does not run")
+            yield Problem("program-kind", option, shown, "begins with #!, which Windows does not run")
         case "mz" | "other":
-            yield Problem("program-header", subject, f"{shown}: no PE header, so Windows does not run it", build)
+            yield Problem("program-header", option, shown, "no PE header, so Windows does not run it", build)
         case "pe" if program.machine not in {"", architecture}:
             if program.machine == "386" and architecture == "amd64" and wow64:
                 return
-            found = f"{shown}: a program for {program.machine}, in an image for {architecture}"
-            yield Problem("program-machine", subject, found, build)
+            found = f"a program for {program.machine}, in an image for {architecture}"
+            yield Problem("program-machine", option, shown, found, build)
