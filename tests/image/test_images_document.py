@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import PROJECT
+from helpers.programs import pe
 
 DOCUMENT = PROJECT / "docs/images.md"
 BLOCKS = re.findall(
@@ -25,7 +26,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m generator "$@"\n')
     program.chmod(0o755)
-    (folder / "hello.exe").write_bytes(b"MZ")
+    (folder / "hello.exe").write_bytes(pe())
     (folder / "installer.msi").write_bytes(b"msi")
     path = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
     said = {}
