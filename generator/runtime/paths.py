@@ -66,3 +66,8 @@ def mounted(inside: str) -> str:
 def fold(path: str) -> str:
     """Return *path* in capitals, by which Windows compares names."""
     return path.translate(facts().capitals())
+
+
+def is_windows(inside: str) -> bool:
+    r"""Return whether a path is ``C:\Windows`` or below it, which every node has."""
+    return f"{fold(inside)}/".startswith("WINDOWS/")

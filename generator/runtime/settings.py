@@ -59,13 +59,13 @@ def _user(user: str, base: Base) -> Iterator[Problem]:
 
 def _workdir(workdir: str, files: Files) -> Iterator[Problem]:
     path = paths.parse(workdir)
-    if not workdir or path.anchor == "mount":
+    if not workdir or path.anchor == "mount" or (path.anchor == "drive" and paths.is_windows(path.inside)):
         return
     inside = files.directory(path.inside) if path.anchor in {"drive", "bound"} else None
     if inside is not None:
         found = "the node's directory, or the image's, depending on the node"
         yield Problem("workdir", "workdir", workdir, found, f"--workdir '{mounted(inside)}'")
-    elif not paths.fold(f"{path.inside}/").startswith("WINDOWS/"):
+    else:
         found = "a directory of the node, made there if it is missing"
         yield Problem("workdir", "workdir", workdir, found)
 
@@ -92,7 +92,7 @@ def _paths_of_image(settings: Settings, files: Files) -> Iterator[Problem]:
     for option, value, text in named:
         for match in _PATHS.finditer(text):
             path = paths.parse(match[0].strip())
-            inside = path.inside if path.anchor == "drive" else ""
+            inside = path.inside if path.anchor == "drive" and not paths.is_windows(path.inside) else ""
             file = files.file(inside) if inside else None
             spelled = file.path if file else (files.directory(inside) if inside else None)
             if spelled:

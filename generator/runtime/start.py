@@ -27,7 +27,6 @@ _ENDINGS = ("", ".exe", ".com", ".bat", ".cmd")  # hcsshim's PATHEXT
 _OF_NODE = frozenset(
     ["cmd", "cscript", "dotnet", "msiexec", "netsh", "powershell", "pwsh", "reg", "rundll32", "sc", "wscript"]
 )
-_WINDOWS = "WINDOWS/"
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
 
@@ -173,7 +172,7 @@ def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) 
         yield from _bare(word, option, files)
     elif word.startswith("/"):
         yield Problem("program", option, word, "not found in the image, and not a path that cmd starts")
-    elif not paths.fold(f"{path.inside}/").startswith(_WINDOWS):
+    elif path.anchor != "drive" or not paths.is_windows(path.inside):
         yield Problem("program-node", option, word, "not in the image; each node must have it")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import test_check_image_documents
+import test_check_image_start
 import test_import_rules
 from helpers.committed_modules import LAYERS, PROJECT, registry, run
 from helpers.image_checks import checked, found
@@ -330,5 +331,6 @@ def test_every_rule_is_broken_by_a_test() -> None:
         *(rule for rule, *_ in ON_TOP),
         *elsewhere,
         *importers,
+        *test_check_image_start.RULES,
     }
     assert tested == RULES.keys()

@@ -15,6 +15,7 @@ from helpers.support import need
 from helpers.wine import on_windows
 
 from generator.imagecheck import command
+from generator.runtime.programs import HEAD, Program, identify
 
 EXAMPLE = PROJECT / "examples/hostprocess"
 
@@ -46,6 +47,7 @@ def test_the_image_is_good(made: tuple[Path, str]) -> None:
     assert command.report([f"oci:{made[0]}/image:latest"], say=said.append) == 0
     assert "good image, windows/amd64, 2 layers" in said[-1]
     assert len(said) == 1
+    assert identify((made[0] / "hello.exe").read_bytes()[:HEAD]) == Program("pe", "amd64")  # as Go's linker writes it
 
 
 def test_its_program_starts_from_the_unpacked_image(made: tuple[Path, str], tmp_path: Path) -> None:

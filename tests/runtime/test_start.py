@@ -50,6 +50,7 @@ IMAGE = Files(
         "app/old.exe": pe(I386),
         "app/do.ps1": b"exit",
         "conf/a.toml": b"",
+        "Windows/System32/config/SYSTEM": b"regf",  # of the base layer
     }
 )
 
@@ -217,7 +218,7 @@ def test_words_with_spaces() -> None:
         (Settings(user="NT AUTHORITY\\SYSTEM"), []),
         (Settings(workdir="C:\\app"), ["workdir"]),
         (Settings(workdir="C:\\data"), ["workdir"]),
-        (Settings(workdir="C:\\Windows\\Temp"), []),
+        (Settings(workdir="C:\\Windows\\System32"), []),
         (Settings(workdir=f"{MOUNT}\\app"), []),
     ],
 )
