@@ -232,7 +232,9 @@ COMMANDS = {
             "image",
             "Make a Windows image of files and folders, on a base layer, and print its reference by digest.",
             handlers.image,
-            arguments=(Argument("SRC", r"a file or folder, as SRC[:DEST] where it goes to a path, C:\app", many=True),),
+            arguments=(
+                Argument("SRC", r"a file or folder, as SRC[:DEST][@PLATFORM], with a path such as C:\app", many=True),
+            ),
             options=(
                 Option(
                     "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
@@ -249,7 +251,11 @@ COMMANDS = {
                 Option("label", "a label", "NAME=VALUE", True),
                 Option("annotation", "an annotation", "NAME=VALUE", True),
                 Option("user", "who the program runs as", "USER"),
-                Option("workdir", "the folder that the program starts in; for HostProcess, one of the node", "PATH"),
+                Option(
+                    "workdir",
+                    "the directory that the program starts in; for HostProcess, of the image or of the node",
+                    "PATH",
+                ),
                 Option("expose", "a port that the program listens to, as 80 or 53/udp", "PORT", True),
                 Option("platform", "windows/ARCH[:VERSION]; several make an index", "PLATFORM", True),
                 Option("config", "a file of TOML with any of these options", "FILE"),

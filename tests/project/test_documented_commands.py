@@ -164,6 +164,7 @@ def programs(text: str) -> Iterator[str]:
     """Yield the programs that *text* starts in HostProcess containers: all but those on the other base layers."""
     text = re.sub(r"\\\n\s*", " ", text)
     text = re.sub(r"^.*--layer (scratch|legacy)\b.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"(--entrypoint[ =]\S+)(?:\s+--entrypoint[ =](?:'[^']*'|\S+))+", r"\1", text)  # the rest: arguments
     for match in PROGRAM.finditer(text):
         yield next(filter(None, match.groups())).replace("\\\\", "\\")
 
@@ -215,6 +216,7 @@ def test_an_entry_point_that_no_node_starts_is_found() -> None:
     for text in ("--entrypoint hello.exe", r"--entrypoint '%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe'"):
         (program,) = programs(text)
         assert starts_on_every_node(program), text
+    assert [*programs("--entrypoint powershell --entrypoint=-File --entrypoint 'x.ps1'")] == ["powershell"]
     shown = [program for path in DOCUMENTS for program in programs(path.read_text("utf-8"))]
     assert len(shown) > 6
     assert any(program.startswith("%") for program in shown)
