@@ -289,7 +289,7 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
         ({"env": ["A"]}, "--env A: no NAME=VALUE"),
         ({"label": ["=x"]}, "--label"),
         ({"times": "never"}, "times: invalid value 'never'; hint: one of fixed, keep"),
-        ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
+        ({"compression": "most"}, "compression: invalid value 'most'; hint: one of fast, default, best, none"),
         ({"owner": "user-owned", "security": "none"}, "--owner"),
     ],
 )

@@ -4,12 +4,14 @@
 import re
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from helpers.image_checks import checked, found
 from helpers.layouts import BCD, RECORDS, ROOTS, Layout, Part, base, directory, parts_of, tarred
 from helpers.programs import ARM64, I386, pe
+
+from generator.runtime.model import Rule
 
 MOUNT = "%CONTAINER_SANDBOX_MOUNT_POINT%"
 APP = [
@@ -64,7 +66,10 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("workdir", {"WorkingDir": "C:\\app"}),
 ]
 NO_WINDOWS = "no-windows"
-RULES = {rule for rule, _ in WRONG} | {NO_WINDOWS}
+
+
+def test_every_rule_of_starting_is_broken_here() -> None:
+    assert {rule for rule, _ in WRONG} | {NO_WINDOWS} == {*get_args(Rule)} - {"program-node"}
 
 
 @pytest.mark.parametrize(("rule", "settings"), WRONG)
