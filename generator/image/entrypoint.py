@@ -16,8 +16,8 @@ from ..runtime.programs import HEAD, Program, identify
 from .options import Options
 from .sources import Entry
 
-HOSTPROCESS = "hostprocess"
-_ON_NODE = "program-node"  # the one rule that is no fault: the user may mean it
+_WITHOUT_WINDOWS = ("scratch", "legacy")
+_ON_NODE = "program-node"  # not a fault: the user may mean it
 
 
 class Planned:
@@ -72,7 +72,7 @@ def settle(options: Options, platform: Platform, entries: Sequence[Entry], note:
     unless every node finds it as it is.
     """
     files = Planned(entries)
-    base: Base = "hostprocess" if options.layer == HOSTPROCESS else "bare"
+    base: Base = "bare" if options.layer in _WITHOUT_WINDOWS else "hostprocess"
     if base == "hostprocess":
         options = _stored_workdir(options, files, note)
         options = _stored_program(options, platform, files, note)

@@ -18,7 +18,11 @@ from .tree import FILES, WHITEOUT, Tree
 _WINDOWS: Final = tuple(f"{FILES}/Windows/System32/{name}" for name in ("ntdll.dll", "kernel32.dll", "cmd.exe"))
 _BELOW: Final = fold(f"{FILES}/")
 _FIELDS: Final = {"entrypoint": "Entrypoint", "cmd": "Cmd", "env": "Env", "user": "User", "workdir": "WorkingDir"}
-_ON_NODE: Final = "program-node"  # no fault: the program may be the node's
+_ON_NODE: Final = "program-node"  # not a fault: the program may be the node's
+_MOST_LOOKUPS: Final = 100_000  # of paths in layers, for one image
+_MOST_NAMED: Final = 10_000  # programs of a layer in which a name is looked for
+_MOST_PATH: Final = 1024  # characters; Windows starts programs by paths of 260
+_MOST_VARIABLES: Final = 1 << 16  # characters of all variables
 
 Tell = Callable[[str, str], None]
 
@@ -49,6 +53,8 @@ class Programs:
     def named(self, name: str) -> str | None:
         """Return the folded path of a program called *name*, or None."""
         end = f"/{fold(name)}"
+        if len(self._kinds) > _MOST_NAMED:
+            return None
         return next((path for path in self._kinds if f"/{path}".endswith(end)), None)
 
 
@@ -58,6 +64,7 @@ class _Layered:
     def __init__(self, layers: Sequence[tuple[Tree, Programs] | None]) -> None:
         self._layers = [each for each in layers if each is not None]
         self.complete = len(self._layers) == len(layers)
+        self._lookups = 0
 
     def file(self, path: str) -> File | None:
         found = self._find(path)
@@ -76,17 +83,21 @@ class _Layered:
     def _find(self, path: str) -> tuple[str, Programs] | None:
         """Return the kind of the highest entry at *path*; a link on the way counts as a link there."""
         whole = f"{FILES}/{path}".rstrip("/")
-        above = [whole[:at] for at in range(len(FILES) + 1, len(whole)) if whole[at] == "/"]
+        if len(whole) > _MOST_PATH:
+            return None
         for tree, programs in reversed(self._layers):
             kind = tree.kind(whole)
+            at = whole.find("/")
+            while kind is None and at >= 0 and (above := tree.kind(whole[:at])) is not None:
+                kind = None if above == DIRECTORY else above
+                at = whole.find("/", at + 1)
+                self._lookups += 1
+            self._lookups += 1
+            if self._lookups > _MOST_LOOKUPS:
+                self.complete = False
+                return None
             if kind is not None:
                 return None if kind == WHITEOUT else (kind, programs)
-            for each in above:
-                kind = tree.kind(each)
-                if kind == WHITEOUT:
-                    return None
-                if kind not in {None, DIRECTORY}:
-                    return str(kind), programs
         return None
 
 
@@ -95,11 +106,18 @@ def check(config: Config, layers: Sequence[tuple[Tree, Programs] | None], tell: 
     asked = config.config
     if not layers:
         return
-    variables = tuple((name, value) for name, _, value in (each.partition("=") for each in asked.env or ()))
+    variables: list[tuple[str, str]] = []
+    room = _MOST_VARIABLES
+    for each in asked.env or ():
+        room -= len(each)
+        if room < 0:
+            break
+        name, _, value = each.partition("=")
+        variables.append((name, value))
     found = Settings(
         tuple(asked.entrypoint or ()),
         tuple(asked.cmd or ()),
-        variables,
+        tuple(variables),
         asked.working_dir or "",
         asked.user or "",
         config.architecture or "",

@@ -12,6 +12,7 @@ from ..base.errors import shorten
 from . import paths
 from .model import Base, Files, Option, Problem, Settings
 from .paths import MOUNT, mounted
+from .start import MOST
 
 _REFERENCE = re.compile(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%;=\s]+%|\$(?!env:CONTAINER_SANDBOX_MOUNT_POINT)\{?\w+")
 _PATH_REFERENCE = re.compile(r"%PATH%|\$\{?PATH\b|\$env:PATH\b", re.IGNORECASE)
@@ -82,7 +83,8 @@ def _interpreted(settings: Settings) -> Iterator[Problem]:
 def _arguments(settings: Settings) -> list[tuple[Option, str]]:
     """Return the arguments, each with its setting."""
     words: list[tuple[Option, str]] = [("entrypoint", word) for word in settings.entrypoint]
-    return [*words, *(("cmd", word) for word in settings.cmd)][1:]
+    words += [("cmd", word) for word in settings.cmd]
+    return words[1:] if sum(len(word) for _, word in words) <= MOST else []
 
 
 def _paths_of_image(settings: Settings, files: Files) -> Iterator[Problem]:

@@ -27,6 +27,8 @@ _ENDINGS = ("", ".exe", ".com", ".bat", ".cmd")  # hcsshim's PATHEXT
 _OF_NODE = frozenset(
     ["cmd", "cscript", "dotnet", "msiexec", "netsh", "powershell", "pwsh", "reg", "rundll32", "sc", "wscript"]
 )
+_LINUX = re.compile(r"/(?:usr/(?:local/)?)?s?bin/")
+MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
 
@@ -120,12 +122,12 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
             "no-windows", option, word, "the base layer has no Windows, so no program starts", "--layer hostprocess"
         )
         return
-    if wrong := _never(word, option):
+    if settings.raw and re.search(r'[\s"]', word):  # a command line
+        return
+    if wrong := _never(settings, files):
         yield wrong
         return
     if base == "windows" and paths.parse(word).anchor not in {"mount", "cmd"}:
-        if settings.raw and re.search(r'[\s"]', word):
-            return
         file = _in_windows(word, settings, files)
         if file is None and _missing(word, settings, files):
             yield Problem("program", option, word, "not found in the image", "give a path of the image")
@@ -139,8 +141,11 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
         yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
 
 
-def _never(word: str, option: Option) -> Problem | None:
-    """Return why *word* is no program, whatever the image has."""
+def _never(settings: Settings, files: Files) -> Problem | None:
+    """Return why Windows cannot start the first word, wherever it looks, or None."""
+    word, option = settings.words[0], settings.option
+    if sum(map(len, settings.words)) > MOST:
+        return Problem("program", option, word, f"a command line of more than {MOST:,} characters")
     if not word.strip():
         return Problem("program", option, word, "the program is empty", "--entrypoint run.exe")
     if re.match(r'\s*\[\s*"', word):
@@ -148,7 +153,7 @@ def _never(word: str, option: Option) -> Problem | None:
     if word.lower().endswith(".ps1"):
         hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
         return Problem("program-kind", option, word, "a PowerShell script is not a program", hint)
-    if re.match(r"/(?:usr/(?:local/)?)?s?bin/", word):
+    if _LINUX.match(word) and files.complete and meant(word, "", files) is None:
         return Problem("program", option, word, "a path of Linux", "--entrypoint run.exe")
     return None
 
@@ -166,12 +171,21 @@ def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) 
         yield Problem("program", option, word, why, f"--{option} '{mounted(file.path)}'")
     elif not files.complete:
         return
-    elif path.anchor in {"mount", "cmd", "bound"} or (path.anchor == "relative" and re.search(r"[\\/]", word)):
+    elif path.anchor == "relative" and re.search(r"\s", word):
+        text = "one word, for which some nodes search as for the name of a program"
+        yield Problem("program-some", option, word, text, f"--{option} once for each word")
+    elif path.anchor in {"mount", "cmd", "bound"}:
         yield Problem("program", option, word, "not found in the image", "give a path of the image")
+    elif path.anchor == "relative" and re.search(r"[\\/]", word):
+        if _workdir(settings.workdir, _BOUND) is not None:
+            yield Problem("program", option, word, "not found in the image", "give a path of the image")
+        else:
+            yield Problem("program-node", option, word, "not in the image; the node's working directory must have it")
     elif path.anchor == "relative":
         yield from _bare(word, option, files)
-    elif word.startswith("/"):
-        yield Problem("program", option, word, "not found in the image, and not a path that cmd starts")
+    elif "/" in word:
+        backslashes = word.replace("/", "\\")
+        yield Problem("program-some", option, word, "cmd takes / for a switch", f"--{option} '{backslashes}'")
     elif path.anchor != "drive" or not paths.is_windows(path.inside):
         yield Problem("program-node", option, word, "not in the image; each node must have it")
 

@@ -10,6 +10,7 @@ import pytest
 from helpers.image_checks import checked, found
 from helpers.layouts import BCD, RECORDS, ROOTS, Layout, Part, base, directory, parts_of, tarred
 from helpers.programs import ARM64, I386, pe
+from helpers.support import HANG
 
 from generator.runtime.model import Rule
 
@@ -156,3 +157,16 @@ def test_a_finding_names_the_field_and_its_value(tmp_path: Path) -> None:
     assert (status, more, finding["rule"], finding["level"]) == (1, [], "program", "refused")
     assert re.search(r": config$", finding["where"])
     assert finding["found"] == "Entrypoint C:\\app\\run.exe: the node's own path on HostProcess"
+
+
+@pytest.mark.timeout(HANG)
+def test_settings_of_any_size_are_checked_at_once(tmp_path: Path) -> None:
+    deep = "a/" * 1_000_000 + "run.exe"
+    broken = rules(
+        tmp_path,
+        [base("hostprocess"), tarred(APP)],
+        Entrypoint=[f"{MOUNT}/{deep}", *["/app/run.exe"] * 10_000],
+        Env=[f"A={deep}", *["B=/app/run.exe;/app;"] * 10_000],
+        WorkingDir=deep,
+    )
+    assert "program" in broken

@@ -158,7 +158,8 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         ("nosuch.exe", ["program-node"]),
         ("C:\\app\\run.exe", ["program"]),
         ("/app/run.exe", ["program"]),
-        ("/nosuch/run.exe", ["program"]),
+        ("/nosuch/run.exe", ["program-some"]),  # Server 2019 may have it
+        ("C:/Windows/System32/ping.exe", ["program-some"]),
         ("/bin/sh", ["program"]),
         ("/usr/local/bin/x", ["program"]),
         ("nosuch\\run.exe", ["program"]),
@@ -197,6 +198,10 @@ def test_words_with_spaces() -> None:
     assert rules(Settings(("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("", "run.exe"))) == ["program"]
     assert rules(Settings((), ("run.exe", ""))) == ["argument-empty"]
+    assert rules(Settings(("powershell -File x.ps1 -Now",))) == ["program-some"]
+    assert rules(Settings(("powershell -File x.ps1",), raw=True)) == []
+    assert rules(Settings(("run.exe", "a&" * 20_000))) == ["program"]
+    assert rules(Settings(("bin\\run.exe",), workdir="C:\\data")) == ["program-node", "workdir"]
 
 
 @pytest.mark.parametrize(
