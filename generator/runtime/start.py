@@ -150,6 +150,8 @@ def _never(settings: Settings, files: Files) -> Problem | None:
         return Problem("program", option, word, "the program is empty", "--entrypoint run.exe")
     if re.match(r'\s*\[\s*"', word):
         return Problem("program", option, word, "a JSON array in one word", f"--{option} once for each word")
+    if '"' in word:
+        return Problem("program", option, word, "a quote, which no name on Windows has", "leave out the quotes")
     if word.lower().endswith(".ps1"):
         hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
         return Problem("program-kind", option, word, "a PowerShell script is not a program", hint)

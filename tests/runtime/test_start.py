@@ -197,6 +197,7 @@ def test_words_with_spaces() -> None:
     assert rules(Settings(("run.exe",), ("a b %OS%",))) == ["arguments"]
     assert rules(Settings(("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("", "run.exe"))) == ["program"]
+    assert rules(Settings(('"run.exe"',))) == ["program"]
     assert rules(Settings((), ("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("powershell -File x.ps1 -Now",))) == ["program-some"]
     assert rules(Settings(("powershell -File x.ps1",), raw=True)) == []
