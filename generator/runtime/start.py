@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import paths
-from .model import Base, File, Files, Option, Problem, Settings
+from .model import Base, File, Files, Option, Problem, Rule, Settings
 from .paths import join, mounted
 from .programs import Program
 
@@ -144,20 +144,24 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
 def _never(settings: Settings, files: Files) -> Problem | None:
     """Return why Windows cannot start the first word, wherever it looks, or None."""
     word, option = settings.words[0], settings.option
+    rule: Rule = "program"
+    hint = "--entrypoint run.exe"
     if sum(map(len, settings.words)) > MOST:
-        return Problem("program", option, word, f"a command line of more than {MOST:,} characters")
-    if not word.strip():
-        return Problem("program", option, word, "the program is empty", "--entrypoint run.exe")
-    if re.match(r'\s*\[\s*"', word):
-        return Problem("program", option, word, "a JSON array in one word", f"--{option} once for each word")
-    if '"' in word:
-        return Problem("program", option, word, "a quote, which no name on Windows has", "leave out the quotes")
-    if word.lower().endswith(".ps1"):
+        found, hint = f"a command line of more than {MOST:,} characters", ""
+    elif not word.strip():
+        found = "the program is empty"
+    elif re.match(r'\s*\[\s*"', word):
+        found, hint = "a JSON array in one word", f"--{option} once for each word"
+    elif '"' in word:
+        found, hint = "a quote, which no name on Windows has", "leave out the quotes"
+    elif word.lower().endswith(".ps1"):
+        rule, found = "program-kind", "a PowerShell script is not a program"
         hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
-        return Problem("program-kind", option, word, "a PowerShell script is not a program", hint)
-    if _LINUX.match(word) and files.complete and meant(word, "", files) is None:
-        return Problem("program", option, word, "a path of Linux", "--entrypoint run.exe")
-    return None
+    elif _LINUX.match(word) and files.complete and meant(word, "", files) is None:
+        found = "a path of Linux"
+    else:
+        return None
+    return Problem(rule, option, word, found, hint)
 
 
 def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
