@@ -237,7 +237,9 @@ COMMANDS = {
             "image",
             "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
-            arguments=(Argument("SRC", "a file or folder; SRC:DEST for its path in the image", many=True),),
+            arguments=(
+                Argument("SRC", "a file or folder; SRC[:DEST][@PLATFORM] for its path and platform", many=True),
+            ),
             options=(
                 Option(
                     "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
@@ -254,7 +256,7 @@ COMMANDS = {
                 Option("label", "a label", "NAME=VALUE", True),
                 Option("annotation", "an annotation", "NAME=VALUE", True),
                 Option("user", "the user that runs the program", "USER"),
-                Option("workdir", "the working directory; for HostProcess, a path on the node", "PATH"),
+                Option("workdir", "the working directory; for HostProcess, of the image or of the node", "PATH"),
                 Option("expose", "a port that the program listens on, such as 80 or 53/udp", "PORT", True),
                 Option("platform", "windows/ARCH[:VERSION]; repeat for an index", "PLATFORM", True),
                 Option("config", "a TOML file with any of these options", "FILE"),

@@ -12,7 +12,7 @@ Whatever a user can fix is raised as GeneratorError, whose message is one line.
 """
 
 from ..base.errors import GeneratorError
-from .options import Options
+from .options import Options, SourceTable
 from .produce import Made, make
 
-__all__ = ["GeneratorError", "Made", "Options", "make"]
+__all__ = ["GeneratorError", "Made", "Options", "SourceTable", "make"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers and options to an image: every document of it, and what Docker's list says of it. Nothing here is written."""
+"""Make the documents of an image from its layers and options, without writing anything."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ class Variant(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image: *top* is its index, or its manifest where it has one platform, and names it by its digest.
+    """An image: *top* is its index, or its manifest if it has one platform; its digest is the image's.
 
-    *documents* holds every JSON document, *top* last; *variants* one image a platform.
+    *documents* holds every JSON document, *top* last; *variants* one image for each platform.
     """
 
     top: Document
@@ -35,20 +35,28 @@ class Image(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """The layers of an image: a base layer and those on top, with what the history says of each of those."""
+    """The layers of an image: a base layer, and those on top, each with its text in the history."""
 
     base: Blob
     above: tuple[tuple[Blob, str], ...] = ()
 
 
-def assemble(options: Options, layers: Layers, platforms: Sequence[Platform], time: int) -> Image:
-    """Return the image of *layers* for *platforms*, made at *time* in seconds from 1970; raises GeneratorError."""
-    history = [(layers.base, f"winscratch image --layer {options.layer}"), *layers.above]
-    blobs = tuple(blob for blob, _ in history)
+class PlatformImage(NamedTuple):
+    """An image for one platform before its documents are made: its layers, and the options that it is started by."""
+
+    platform: Platform
+    options: Options
+    layers: Layers
+
+
+def assemble(images: Sequence[PlatformImage], time: int) -> Image:
+    """Return the image of all platforms, made at *time* in seconds since 1970; raises GeneratorError."""
     documents: list[Document] = []
     variants: list[Variant] = []
     manifests: list[Document] = []
-    for platform in platforms:
+    for platform, options, layers in images:
+        history = [(layers.base, f"winscratch image --layer {options.layer}"), *layers.above]
+        blobs = tuple(blob for blob, _ in history)
         base = _base_digest(options.layer, layers.base, platform) if layers.above else ""
         made = config.configuration(options, platform, history, time)
         manifests.append(config.manifest(made, blobs, config.annotations(options, base)))
@@ -56,16 +64,17 @@ def assemble(options: Options, layers: Layers, platforms: Sequence[Platform], ti
         variants.append(Variant(made, blobs))
     top = manifests[0]
     if len(manifests) > 1:
-        top = config.index(list(zip(manifests, platforms, strict=True)), config.annotations(options, ""))
+        platforms = [each.platform for each in images]
+        top = config.index(list(zip(manifests, platforms, strict=True)), config.annotations(images[0].options, ""))
         documents.append(top)
     return Image(top, tuple(documents), tuple(variants))
 
 
 def docker_entry(image: Image, tags: Sequence[str]) -> dict[str, Any]:
-    """Return what Docker's ``manifest.json`` says of *image* in a layout.
+    """Return the entry of Docker's ``manifest.json`` for *image* in a layout.
 
-    It is of the first platform alone: where Docker goes by this list, it loads all that is in it, and ends at an
-    image that is for a newer Windows than its own.
+    It lists the first platform only: a Docker that reads this file loads every entry, and fails at an image for a
+    newer Windows than its own.
     """
     variant = image.variants[0]
     return {
@@ -76,11 +85,11 @@ def docker_entry(image: Image, tags: Sequence[str]) -> dict[str, Any]:
 
 
 def blob_path(digest: str) -> str:
-    """Return where a layout has the blob of *digest*: OCI image layout specification, blobs."""
+    """Return the path of a blob in a layout: OCI image layout specification, blobs."""
     return f"blobs/{digest.replace(':', '/')}"
 
 
 def _base_digest(layer: str, base: Blob, platform: Platform) -> str:
-    """Return the digest of the image that is the base layer alone, as it is made without any option but the layer."""
-    alone = assemble(Options(layer=layer), Layers(base), [Platform(platform.architecture)], 0)
-    return alone.top.digest
+    """Return the digest of the base layer's image, as it is made without other options."""
+    alone = PlatformImage(Platform(platform.architecture), Options(layer=layer), Layers(base))
+    return assemble([alone], 0).top.digest

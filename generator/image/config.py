@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON documents of an image: its configuration and its manifest, as OCI's image specification 1.1 has them.
+"""The JSON documents of an image: configuration, manifest and index of the OCI image specification 1.1.
 
-Docker reads the same configuration: of what the specification leaves to it, nothing is used.
+Docker reads the same configuration; none of its own fields are used.
 """
 
 import datetime
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..base.errors import GeneratorError, shorten
 from ..imageread.references import Platform
 from ..oci.blob import sha256
+from ..runtime import paths
 from .model import Blob
 from .options import Options
 from .sources import place
@@ -28,7 +29,7 @@ Json = dict[str, Any]
 
 
 class Document(NamedTuple):
-    """A JSON document that a layout holds as a blob, and the media type that a descriptor gives it."""
+    """A JSON document, stored as a blob, and its media type."""
 
     data: bytes
     media_type: str
@@ -40,27 +41,27 @@ class Document(NamedTuple):
 
     @property
     def descriptor(self) -> Json:
-        """What points at it from an index or a manifest."""
+        """Its descriptor for an index or a manifest."""
         return descriptor(self.media_type, self.digest, len(self.data))
 
 
 def descriptor(media_type: str, digest: str, size: int) -> Json:
-    """Return a descriptor of OCI's: what points at a blob of *size* bytes."""
+    """Return the OCI descriptor of a blob of *size* bytes."""
     return {"mediaType": media_type, "digest": digest, "size": size}
 
 
 def document(content: Mapping[str, Any], media_type: str) -> Document:
-    """Return *content* as a document, whose bytes depend on it alone."""
+    """Return *content* as a document; its bytes depend on the content only."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     try:
         return Document(text.encode("utf-8"), media_type)
     except UnicodeEncodeError as error:
         wrong = error.object[error.start : error.end]
-        raise GeneratorError(f"the image's configuration: {wrong!r} is no Unicode; leave it out") from error
+        raise GeneratorError(f"the image's configuration: {wrong!r} invalid Unicode; hint: leave it out") from error
 
 
 def configuration(options: Options, platform: Platform, layers: Sequence[tuple[Blob, str]], time: int) -> Document:
-    """Return the configuration of an image of *layers*, each with what its history says, made at *time*."""
+    """Return the configuration of an image of *layers*, each with its text in the history, made at *time*."""
     created = timestamp(time)
     content: Json = {"created": created, "architecture": platform.architecture, "os": "windows"}
     if platform.version:
@@ -88,7 +89,7 @@ def index(manifests: Sequence[tuple[Document, Platform]], annotations: Mapping[s
 
 
 def running(options: Options) -> Json:
-    """Return how an image is run: the ``config`` object of its configuration; raises GeneratorError."""
+    """Return the ``config`` object of an image's configuration; raises GeneratorError."""
     env = _variables(options.env)
     found: Json = {
         "User": options.user,
@@ -106,25 +107,31 @@ def port(text: str) -> str:
     """Return a port with its protocol, ``80/tcp``; raises GeneratorError."""
     found = _PORT.fullmatch(text)
     if found is None or not 1 <= int(found[1]) <= 65535:
-        raise GeneratorError(f"--expose {shorten(text)}: no port; give 1 to 65535, with /tcp, /udp or /sctp if need be")
+        raise GeneratorError(f"--expose {shorten(text)}: invalid port; hint: 1 to 65535, and /tcp, /udp or /sctp")
     return f"{int(found[1])}/{found[2] or 'tcp'}"
 
 
 def folder(text: str) -> str:
-    r"""Return a folder as Windows has it, ``C:\app`` for ``/app`` and ``app`` too; raises GeneratorError."""
+    r"""Return a directory as Windows spells it: ``C:\app`` for ``/app`` and ``app``; raises GeneratorError.
+
+    A directory below the mount point stays there.
+    """
+    path = paths.parse(text)
+    if path.anchor == "mount":
+        return paths.mounted(place(path.inside, "--workdir"))
     if re.match(r"[A-Za-z]:[^\\/]", text):
-        raise GeneratorError(rf"--workdir {shorten(text)}: a drive is followed by \; give a path as C:\app")
+        raise GeneratorError(rf"--workdir {shorten(text)}: no \ after the drive; hint: a path such as C:\app")
     return "C:\\" + place(text, "--workdir").replace("/", "\\")
 
 
 def timestamp(seconds: int) -> str:
-    """Return a time, in seconds from 1970, as RFC 3339 has it."""
+    """Return a time in seconds since 1970 as RFC 3339."""
     time = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=seconds)
     return time.strftime(f"{time.year:04}-%m-%dT%H:%M:%SZ")
 
 
 def annotations(options: Options, base: str) -> dict[str, str]:
-    """Return an image's annotations: its title, the digest of the image *base* below it if any, then the user's."""
+    """Return an image's annotations: title, digest of the base image *base* if any, and the user's."""
     program = next(iter((*options.entrypoint, *options.cmd)), "")
     title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
     known = {name: value for name, value in ((TITLE, title), (BASE_DIGEST, base)) if value}
@@ -145,17 +152,19 @@ def _annotated(content: Json, annotations: Mapping[str, str]) -> Json:
 
 
 def _variables(env: Mapping[str, str]) -> Mapping[str, str]:
-    """Return *env*; raises GeneratorError for names that Windows, which knows no case, takes for one or for none."""
+    """Return *env*; raises GeneratorError for invalid names and names that differ by case only."""
     seen: dict[str, str] = {}
     for name in _named("env", env):
         if "=" in name or "\0" in name + env[name]:
-            raise GeneratorError(f"--env {shorten(name)}: no name of a variable; leave out = and zero bytes")
+            raise GeneratorError(f"--env {shorten(name)}: invalid name or value; hint: leave out = and zero bytes")
         if seen.setdefault(name.upper(), name) != name:
-            raise GeneratorError(f"--env {shorten(name)}: Windows takes {seen[name.upper()]} for the same; give one")
+            raise GeneratorError(
+                f"--env {shorten(name)}: Windows takes {seen[name.upper()]} for the same; hint: give one"
+            )
     return env
 
 
 def _named(option: str, pairs: Mapping[str, str]) -> Mapping[str, str]:
     if "" in pairs:
-        raise GeneratorError(f"--{option}: a name is empty; give NAME=VALUE")
+        raise GeneratorError(f"--{option}: a name is empty; hint: --{option} NAME=VALUE")
     return pairs

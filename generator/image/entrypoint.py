@@ -1,34 +1,114 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that an image starts: is it in the image, or must the node have it?"""
+"""Apply the rules of generator/runtime to an image that is made: store a program that every node finds, and warn."""
 
-import re
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 
-from ..oci.files import facts
+import msgspec
 
-_MOUNT = "hpc/"  # where containerd has a HostProcess container's files on the node: hcsshim internal/jobcontainers
-_NAMED = re.compile(r"(?:%CONTAINER_SANDBOX_MOUNT_POINT%|\$env:CONTAINER_SANDBOX_MOUNT_POINT)/", re.IGNORECASE)
+from ..base.console import Say
+from ..base.errors import shorten
+from ..imageread.references import Platform
+from ..runtime import paths, settings, start
+from ..runtime.model import Base, File, Settings
+from ..runtime.paths import mounted
+from ..runtime.programs import HEAD, Program, identify
+from .options import Options
+from .sources import Entry
+
+_WITHOUT_WINDOWS = ("scratch", "legacy")
+_ON_NODE = "program-node"  # not a fault: the user may mean it
 
 
-def is_there(program: str, workdir: str, paths: Iterable[str]) -> bool:
-    r"""Tell whether one of *paths*, of files below C: with slashes between their parts, can be *program*.
+class Planned:
+    """The files of an image before its layers are written, as the rules ask for them."""
 
-    A relative program is looked for in *workdir* (``C:\app`` or ``/app``, empty for C: itself) and in C: itself, and
-    one that is a name alone in every folder, since PATH may name that. Windows adds ``.exe`` to a name.
+    complete = True
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._files: dict[str, Entry] = {}
+        self._directories = {"": ""}
+        for entry in entries:
+            if entry.kind not in {"directory", "directory-link"}:
+                self._files[paths.fold(entry.path)] = entry
+            path = entry.path if entry.kind == "directory" else entry.path.rpartition("/")[0]
+            while path and (folded := paths.fold(path)) not in self._directories:
+                self._directories[folded] = path
+                path = path.rpartition("/")[0]
+
+    def file(self, path: str) -> File | None:
+        """Return the file at *path*; only its first bytes are read."""
+        entry = self._files.get(paths.fold(path))
+        return File(entry.path, _program(entry)) if entry else None
+
+    def directory(self, path: str) -> str | None:
+        """Return the directory at *path*; the root is one if the image has any file."""
+        return self._directories.get(paths.fold(path)) if self._files else None
+
+    def named(self, name: str) -> str | None:
+        """Return the path of a file called *name* in any directory, or None."""
+        folded = f"/{paths.fold(name)}"
+        return next((entry.path for key, entry in self._files.items() if f"/{key}".endswith(folded)), None)
+
+
+def _program(entry: Entry) -> Program | None:
+    """Return what a file is, or None if it is a link or cannot be read, which the layer's writer reports."""
+    if entry.kind != "file":
+        return None
+    try:
+        opened = entry.open()
+        try:
+            return identify(os.read(opened, HEAD))
+        finally:
+            os.close(opened)
+    except OSError:
+        return None
+
+
+def settle(options: Options, platform: Platform, entries: Sequence[Entry], note: Say) -> Options:
+    r"""Return *options* with a program and a working directory that every node finds, and note what will not start.
+
+    On HostProcess, a program of the image in any spelling becomes ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``,
+    unless every node finds it as it is.
     """
-    given = _NAMED.sub("/", _plain(program))
-    relative = given.removeprefix("./")
-    if given.startswith("/"):
-        wanted = {given, given.removeprefix(f"/{_MOUNT}".upper())}
-    else:
-        wanted = {relative, f"{_plain(workdir).rstrip('/')}/{relative}"}
-    ends = {"", ".EXE"}
-    names = {name.strip("/") + end for name in wanted for end in ends}
-    alone = {relative + end for end in ends} if "/" not in relative else set()
-    return any(path in names or path.rpartition("/")[2] in alone for path in map(_plain, paths))
+    files = Planned(entries)
+    base: Base = "bare" if options.layer in _WITHOUT_WINDOWS else "hostprocess"
+    if base == "hostprocess":
+        options = _stored_workdir(options, files, note)
+        options = _stored_program(options, platform, files, note)
+    asked = _settings(options, platform)
+    problems = [*start.check(asked, files, base)]
+    problems += settings.check(asked, files, base) if base == "hostprocess" else ()
+    for each in problems:
+        hint = f"; hint: {each.hint}" if each.hint else ""
+        start_of = "" if each.rule == _ON_NODE else "warning: "
+        note(f"{start_of}--{each.option} {shorten(each.value)}: {each.found}{hint}")
+    return options
 
 
-def _plain(path: str) -> str:
-    """Return a path in capitals, by which Windows compares, with slashes and without the drive C."""
-    path = path.translate(facts().capitals()).replace("\\", "/")
-    return path[2:] if path.startswith("C:/") else path
+def _settings(options: Options, platform: Platform) -> Settings:
+    env = tuple(options.env.items())
+    return Settings(options.entrypoint, options.cmd, env, options.workdir, options.user, platform.architecture)
+
+
+def _stored_workdir(options: Options, files: Planned, note: Say) -> Options:
+    path = paths.parse(options.workdir)
+    inside = files.directory(path.inside) if path.anchor in {"drive", "bound", "relative", "cmd"} else None
+    if not options.workdir or inside is None:
+        return options
+    stored = mounted(inside)
+    note(f"--workdir {options.workdir}: stored as {stored}; a path without it is the node's directory")
+    return msgspec.structs.replace(options, workdir=stored)
+
+
+def _stored_program(options: Options, platform: Platform, files: Planned, note: Say) -> Options:
+    key = "entrypoint" if options.entrypoint else "cmd"
+    words: tuple[str, ...] = getattr(options, key)
+    if not words or start.search(_settings(options, platform), files).everywhere:
+        return options
+    file = start.meant(words[0], options.workdir, files)
+    if file is None or file.path.lower().endswith(".ps1"):
+        return options
+    stored = mounted(file.path)
+    note(f"--{key} {words[0]}: stored as {stored}; not every node finds the other spelling")
+    return msgspec.structs.replace(options, **{key: (stored, *words[1:])})

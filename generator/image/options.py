@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an image is made of, as the command line, a file of TOML or a program says it."""
+"""The options of an image, from the command line, a TOML file or Python."""
 
 import os
 from collections.abc import Mapping
@@ -21,17 +21,28 @@ else:
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    r"""All that can be asked of an image; each is the option of the same name, and a key of ``--config``'s file.
+class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source with fields of its own: a table ``[[source]]`` in ``--config``'s file.
 
-    *source* holds files and folders as ``SRC[:DEST]``, which may be an os.PathLike, *to* where the image goes, as
-    containers-transports(5) spells it. *platform* holds ``windows/amd64:10.0.20348`` and the like: none makes an
-    image for Windows of any version, several an index. *expose* holds ports, ``80`` or ``53/udp``; *workdir* is a
-    path, ``C:\app``. For HostProcess that path is the node's: leave it empty. Then *entrypoint* begins with the name
-    of a program at the image's root, or ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``.
+    *path* is the file or directory, *to* its path in the image as DEST, and *platform* the only one that it is for.
     """
 
-    source: tuple[Words, ...] = ()
+    path: Words
+    to: str = ""
+    platform: str = ""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    r"""The options of an image; each is the option of the same name, and a key of ``--config``'s file.
+
+    *source* holds files and directories as ``SRC[:DEST][@PLATFORM]``, os.PathLike or SourceTable, *to* destinations as
+    in containers-transports(5). *platform* holds ``windows/amd64:10.0.20348`` and the like: without any, the image is
+    for every version of Windows; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
+    program and a *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the
+    node's.
+    """
+
+    source: tuple[Words | SourceTable, ...] = ()
     to: tuple[str, ...] = ()
     layer: str = "hostprocess"
     one_layer: bool = False
@@ -57,19 +68,19 @@ _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
 def read(path: Path) -> Options:
-    """Return the options of a file of TOML; raises GeneratorError that names it and the key."""
+    """Return the options of a TOML file; raises GeneratorError that names the file and the key."""
     document = toml.parse(read_file(path, str(path), toml.MAX_TEXT), str(path), _KEYS)
     try:
         return msgspec.convert(document, Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"{path}: {_told(error)}; {_KEYS}") from error
+        raise GeneratorError(f"{path}: {_problem(error)}; {_KEYS}") from error
 
 
 def given(words: dict[str, Any], config: Path | None) -> Options:
-    """Return the options that a command line gives, as *words* by name, over those of the file *config*.
+    """Return the options of a command line, *words* by name, merged with those of the file *config*.
 
-    An option that was given stands in the place of the file's; variables, labels and annotations are added to
-    the file's, by name. Raises GeneratorError.
+    Command-line options override the file's; variables, labels and annotations are merged by name. Raises
+    GeneratorError.
     """
     base = read(config) if config is not None else Options()
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items() if value}
@@ -78,45 +89,54 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
             values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
     owner = values.pop("owner", None)
     if owner is not None and values.setdefault("security", owner) != owner:
-        raise GeneratorError("--owner: is another name of --security; give one of them")
+        raise GeneratorError("--owner: another name of --security; hint: give one of them")
     return msgspec.structs.replace(base, **values)
 
 
 def checked(options: Options) -> Options:
-    """Return *options*, each of its type, lists as tuples; raises GeneratorError where one is not."""
+    """Return *options* with their types checked and lists as tuples; raises GeneratorError."""
     values = {field.encode_name: getattr(options, field.name) for field in msgspec.structs.fields(Options)}
     if isinstance(options.source, (tuple, list)):
-        values["source"] = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in options.source]
+        values["source"] = [_text(each) for each in options.source]
     try:
         return msgspec.convert(values, Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"image: {_told(error)}") from error
+        raise GeneratorError(f"image: {_problem(error)}") from error
 
 
-def _told(error: msgspec.ValidationError) -> str:
-    """Return what is wrong with a value, after its key, and the values that there are where they are few."""
+def _text(source: object) -> object:
+    """Return a source, or a table's path, as text if it is an os.PathLike."""
+    if isinstance(source, SourceTable):
+        return {"path": _text(source.path), "to": source.to, "platform": source.platform}
+    return os.fspath(source) if isinstance(source, os.PathLike) else source
+
+
+def _problem(error: msgspec.ValidationError) -> str:
+    """Return an error's text as ``KEY: problem``, with the valid values if they are few."""
     said, _, place = str(error).partition(" - at `$")
     key = place.strip(".`")
-    said = said.replace("Invalid enum value", "there is no", 1)
+    said = said.replace("Invalid enum value", "invalid value", 1)
     wanted = _VALUES.get(key, ())
-    return f"{key and f'{key}: '}{shorten(said, 200)}" + (f"; give one of {', '.join(wanted)}" if wanted else "")
+    return f"{key and f'{key}: '}{shorten(said, 200)}" + (f"; hint: one of {', '.join(wanted)}" if wanted else "")
 
 
 def epoch(environment: Mapping[str, str] = os.environ) -> int:
-    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset.
+    """Return SOURCE_DATE_EPOCH in seconds since 1970, the time of everything in an image, or 0 if it is unset.
 
-    Raises GeneratorError for what is no time that a layer can hold.
+    Raises GeneratorError for a time that a layer cannot hold.
     """
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):
-        raise GeneratorError(f"SOURCE_DATE_EPOCH is {brief(text)}; give it whole seconds from 1970, or unset it")
+        raise GeneratorError(
+            f"SOURCE_DATE_EPOCH: {brief(text)} is not whole seconds since 1970; hint: unset SOURCE_DATE_EPOCH"
+        )
     return int(text)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise GeneratorError(f"--{option} {text}: give NAME=VALUE")
+        raise GeneratorError(f"--{option} {text}: no NAME=VALUE; hint: --{option} NAME=VALUE")
     return name, value

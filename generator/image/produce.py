@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image from its options to every place that it goes to."""
+"""Make an image of its options and write it to every destination."""
 
 import itertools
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base import console, home
 from ..base.console import Say
-from ..base.errors import GeneratorError, one_line, shorten
+from ..base.errors import GeneratorError, one_line
 from ..generation.committed import committed_blob
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform, Reference
 from . import archive, config, layout, push
-from .assemble import Image, Layers, assemble
-from .entrypoint import is_there
+from .assemble import Image, Layers, PlatformImage, assemble
+from .entrypoint import settle
 from .layers import make_layers
 from .model import GZIP, Blob, LayerOptions, Source
 from .options import Options, checked, epoch
 from .progress import Progress, hidden
-from .source_name import source as parse_source
-from .sources import place, refuse_inside
+from .source_name import is_for, parse_source
+from .sources import Entry, place, refuse_inside
 from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
-RUNS_NONE = ("scratch", "legacy")  # layers that are there to be built upon or to hold files
 
 
 class Made(NamedTuple):
@@ -36,59 +35,45 @@ class Made(NamedTuple):
     references: tuple[str, ...]
 
 
+class _Request(NamedTuple):
+    """Options, parsed: *sources* with the platform that each is for, or None for all; *time* in seconds from 1970."""
+
+    options: Options
+    destinations: list[Destination]
+    sources: list[tuple[Source, Platform | None]]
+    platforms: list[Platform]
+    time: int
+
+    def sources_for(self, platform: Platform) -> list[Source]:
+        """Return the sources of the image for *platform*."""
+        return [source for source, wanted in self.sources if wanted is None or is_for(wanted, platform)]
+
+
 def make(
     options: Options, *, note: Say = console.note, progress: Progress = hidden, done: Say = lambda _: None
 ) -> Made:
-    """Make the image that *options* ask for and put it everywhere it goes to, in that order.
+    """Make the image of *options* and write it to each destination, in their order.
 
-    *note* is told in one line each what a user has to know, *progress* how far long work is, and *done*
-    the reference by digest of each place as soon as the image is there.
-    Raises GeneratorError, whose message is one line that says what is wrong and how to fix it. The place that it
-    is about is then as it was, and so are those behind it; those before it have the image.
+    *note* receives notices of one line, *progress* the progress of long work, and *done* the reference by digest of
+    each destination that has the image.
+    Raises GeneratorError. The destination at fault and those after it are then unchanged; those before it have the
+    image.
     """
-    note = _in_one_line(note)
-    options = checked(options)
-    destinations = [names.destination(text) for text in options.to]
-    if not destinations:
-        raise GeneratorError("image: where to? give --to oci:DIR[:REF], --to docker://REF or another")
-    _check_different(destinations)
-    sources = [parse_source(os.fspath(text)) for text in options.source]
-    platforms = [names.platform(text) for text in options.platform] or [Platform()]
-    if len(set(platforms)) < len(platforms):
-        raise GeneratorError("--platform: one is given twice; leave one out")
-    config.running(options)
-    time = epoch()
+    note = _once(note)
+    request = _request(options)
+    options = request.options
     base = committed_blob(Path(home.ROOT), options.layer)
     try:
-        for destination in destinations:
-            _check(destination, sources, platforms, force=options.force)
-        if options.layer in RUNS_NONE and (options.entrypoint or options.cmd):
-            note(f"warning: no program starts on {options.layer}, which has no Windows in it; give --layer hostprocess")
-        if len(sources) >= MOST_LAYERS and not options.one_layer:
-            note(f"warning: {len(sources) + 1} layers, and Docker takes {MOST_LAYERS} at most; give --one-layer")
-        with workspace(_folder(next((each for each in destinations if each.path), destinations[0]))) as work:
+        for destination in request.destinations:
+            _check(destination, request)
+        first = next((each for each in request.destinations if each.path), request.destinations[0])
+        with workspace(_folder(first)) as work:
             path = work / "base"
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-            chosen = LayerOptions(options.exclude, options.security, options.times, time, options.compression)
-            paths: list[str] = []
-            with progress("making layers", True) as tell:
-                above = make_layers(
-                    sources,
-                    chosen,
-                    work,
-                    one_layer=options.one_layer,
-                    note=note,
-                    progress=tell,
-                    planned=lambda plan: paths.extend(entry.path for entry in plan if entry.kind != "directory"),
-                )
-            if options.entrypoint and not is_there(options.entrypoint[0], options.workdir, paths):
-                given = shorten(options.entrypoint[0])
-                note(f"--entrypoint {given}: no file of that name is in the image; it must be on the node")
-            said = _history(sources, len(above))
-            image = assemble(options, Layers(below, tuple(zip(above, said, strict=True))), platforms, time)
+            image = assemble(_variants(request, below, work, note, progress), request.time)
             references = []
-            for each in destinations:
+            for each in request.destinations:
                 references.append(_put(image, each, options, note=note, progress=progress))
                 done(references[-1])
     except OSError as error:
@@ -96,19 +81,93 @@ def make(
     return Made(image.top.digest, tuple(references))
 
 
-def _in_one_line(note: Say) -> Say:
-    """Return *note* for lines that may hold the names of files, which command neither a terminal nor a log."""
-    return lambda text: note(one_line(text))
+def _request(options: Options) -> _Request:
+    """Return *options* parsed; raises GeneratorError."""
+    options = checked(options)
+    destinations = [names.destination(text) for text in options.to]
+    if not destinations:
+        raise GeneratorError("image: --to is required; hint: --to oci:DIR[:REF] or --to docker://REF")
+    _check_different(destinations)
+    sources = [parse_source(each) for each in options.source]
+    platforms = [names.platform(text) for text in options.platform]
+    if len(set(platforms)) < len(platforms):
+        raise GeneratorError("--platform: one is given twice; hint: leave one out")
+    own = dict.fromkeys(platform for _, platform in sources if platform is not None)
+    platforms = platforms or list(own) or [Platform()]
+    if lost := next((each for each in own if not any(is_for(each, platform) for platform in platforms)), None):
+        raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
+    config.running(options)
+    return _Request(options, destinations, sources, platforms, epoch())
+
+
+def _variants(request: _Request, base: Blob, work: Path, note: Say, progress: Progress) -> list[PlatformImage]:
+    """Return the layers and the options of each platform; platforms with the same sources share their layers."""
+    groups: dict[tuple[Source, ...], list[Platform]] = {}
+    for platform in request.platforms:
+        groups.setdefault(tuple(request.sources_for(platform)), []).append(platform)
+    made: dict[Platform, PlatformImage] = {}
+    for number, (sources, platforms) in enumerate(groups.items()):
+        folder = work / f"platform-{number}"
+        folder.mkdir()
+        with progress("making layers", True) as tell:
+            made |= _group(request, sources, platforms, _Making(base, folder, note, tell))
+    return [made[platform] for platform in request.platforms]
+
+
+class _Making(NamedTuple):
+    base: Blob
+    folder: Path
+    note: Say
+    progress: Callable[[int, int], None]
+
+
+def _group(
+    request: _Request, sources: Sequence[Source], platforms: Sequence[Platform], making: _Making
+) -> dict[Platform, PlatformImage]:
+    """Return the images of *platforms*, which have the same *sources*."""
+    options, note = request.options, making.note
+    if len(sources) >= MOST_LAYERS and not options.one_layer:
+        note(f"warning: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
+    settled: dict[Platform, Options] = {}
+
+    def planned(entries: Sequence[Entry]) -> None:
+        for platform in platforms:
+            settled[platform] = settle(options, platform, entries, note)
+
+    chosen = LayerOptions(options.exclude, options.security, options.times, request.time, options.compression)
+    above = make_layers(
+        sources,
+        chosen,
+        making.folder,
+        one_layer=options.one_layer,
+        note=note,
+        progress=making.progress,
+        planned=planned,
+    )
+    layers = Layers(making.base, tuple(zip(above, _history(sources, len(above)), strict=True)))
+    return {platform: PlatformImage(platform, settled[platform], layers) for platform in platforms}
+
+
+def _once(note: Say) -> Say:
+    """Return *note* for lines with names from outside: as one line, without control characters, each line once."""
+    said: set[str] = set()
+
+    def tell(text: str) -> None:
+        if (line := one_line(text)) not in said:
+            said.add(line)
+            note(line)
+
+    return tell
 
 
 def _check_different(destinations: Sequence[Destination]) -> None:
-    """Raise GeneratorError where two *destinations* are one: of them, only the last would stay."""
+    """Raise GeneratorError if two *destinations* are the same: only the last image would stay."""
     for one, other in itertools.combinations(destinations, 2):
         same = _where(one) == _where(other)
         if one.transport == other.transport == "oci":  # which holds images by name
             same = same and one.reference == other.reference
         if same:
-            raise GeneratorError(f"--to {other}: is the same place as --to {one}; leave one out")
+            raise GeneratorError(f"--to {other}: the same place as --to {one}; hint: leave one out")
 
 
 def _where(destination: Destination) -> tuple[str, ...]:
@@ -118,20 +177,20 @@ def _where(destination: Destination) -> tuple[str, ...]:
     return "docker", reference.full, reference.digest
 
 
-def _check(destination: Destination, sources: Sequence[Source], platforms: Sequence[Platform], *, force: bool) -> None:
-    """Raise GeneratorError where it is known already that *destination* will not do."""
+def _check(destination: Destination, request: _Request) -> None:
+    """Raise GeneratorError if the image certainly cannot be written to *destination*."""
     path = Path(destination.path)
     match destination.transport:
         case "oci":
             layout.check(path)
         case "docker":
             push.check(_reference(destination))
-        case "docker-archive" if len(platforms) > 1:
-            raise GeneratorError(f"{destination}: Docker's archive holds one platform; give oci-archive:FILE, or one")
+        case "docker-archive" if len(request.platforms) > 1:
+            raise GeneratorError(f"{destination}: Docker's archive holds one platform; hint: --to oci-archive:FILE")
         case _:
-            archive.check(path, force=force)
+            archive.check(path, force=request.options.force)
     for written in (path, _folder(destination)) if destination.path else (_folder(destination),):
-        refuse_inside(written, sources)
+        refuse_inside(written, [source for source, _ in request.sources])
 
 
 def _put(image: Image, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
@@ -151,7 +210,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                 case _:
                     return push.push(image, _reference(destination), work, note, progress)
     except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror or error}; what was there is as it was") from error
+        raise GeneratorError(f"{destination}: {error.strerror or error}; nothing there was changed") from error
     return f"{destination.transport}:{path}@{image.top.digest}"
 
 
@@ -160,7 +219,7 @@ def _reference(destination: Destination) -> Reference:
 
 
 def _folder(destination: Destination) -> Path:
-    """Return the folder that a run works in for *destination*: on the same file system, so that a name can move."""
+    """Return the directory for temporary files of *destination*: on the same file system, for atomic renames."""
     if not destination.path:
         return Path(tempfile.gettempdir())
     path = Path(os.path.realpath(destination.path))
@@ -168,7 +227,7 @@ def _folder(destination: Destination) -> Path:
 
 
 def _history(sources: Sequence[Source], layers: int) -> list[str]:
-    """Return what the history says of each of so many *layers*: where in the image its sources went."""
+    """Return the history's text for each of *layers* layers: where in the image its sources went."""
     places = ["C:\\" + place(source.dest).replace("/", "\\") for source in sources]
     if layers != len(sources):
         places = [", ".join(places)]

@@ -12,6 +12,7 @@ from ..imageread.images import Image, Layer
 from .layer import CheckedLayer
 from .layer import check as check_layer
 from .rules import RULES, ImageFinding
+from .start import check as check_start
 from .tree import Tree
 
 MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in one place; more are counted
@@ -123,7 +124,12 @@ def check(image: Image, layers: LayerChecks, findings: Findings) -> Checked:
         _check_config(image, image.config, findings)
     if not image.layers and image.config is not None:
         findings.add(image.name, "layers", "there is no layer")
-    return findings.checked(image.name, image, layers.check(image, findings))
+    seen = layers.check(image, findings)
+    if image.config is not None:
+        where = f"{image.name}: config"
+        known = [(each.tree, each.programs) if each and each.tree else None for each in seen]
+        check_start(image.config, known, lambda rule, found: findings.add(where, rule, found))
+    return findings.checked(image.name, image, seen)
 
 
 def _check_types(image: Image, findings: Findings) -> None:

@@ -17,6 +17,7 @@ from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
 from .records import EntryFault
 from .records import check as check_records
+from .start import Programs
 from .tree import FILES, HIVES, KINDS, UTILITY_VM, TooManyError, Tree
 from .utility import Clone
 
@@ -30,6 +31,7 @@ class CheckedLayer(NamedTuple):
     size: int
     unpacked: int
     tree: Tree | None
+    programs: Programs
 
 
 def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> CheckedLayer | None:
@@ -53,6 +55,7 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
         stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
         tar: HashingReader | None = None
         tree: Tree | None = Tree(base=not below)
+        programs = Programs()
         try:
             size = blob.seek(0, io.SEEK_END)
             blob.seek(0)
@@ -63,7 +66,7 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
             )
             tar.most = most_unpacked(size)
             stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault)
+            tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault, programs)
             rest = 0
             while part := stream.read(CHUNK):
                 rest += len(part) if any(part) else 0
@@ -77,14 +80,14 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
         except BombError:
             if raw.size > raw.most:  # the blob was not read to its end
                 _check_blob(layer, raw, stored, fault)
-                return CheckedLayer(raw.size, tar.size if tar else 0, None)
+                return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
             fault("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
-            return CheckedLayer(raw.size, tar.size if tar else 0, None)
+            return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
         except (OSError, EOFError, zlib.error) as error:
             fault("", "layer", f"the blob is damaged: {error}")
             tree = None
         _check_blob(layer, raw, stored, fault)
-        return CheckedLayer(raw.size, tar.size if tar else 0, tree)
+        return CheckedLayer(raw.size, tar.size if tar else 0, tree, programs)
 
 
 def _is_foreign(layer: Layer) -> bool:
@@ -113,8 +116,10 @@ def _check_blob(layer: Layer, raw: HashingReader, stored: io.BufferedReader, fau
         fault("", "digest", f"the content has the digest {raw.digest}")
 
 
-def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, layer_fault: LayerFault) -> Tree | None:
-    """Check each entry; return the layer's paths, or None if they are too many.
+def _walk(
+    tar: TarReader, below: Sequence[Tree | None], most: int, layer_fault: LayerFault, programs: Programs
+) -> Tree | None:
+    """Check each entry, and add it to *programs*; return the layer's paths, or None if they are too many.
 
     Raises BombError if the sparse files have more than *most* bytes.
     """
@@ -148,6 +153,8 @@ def _walk(tar: TarReader, below: Sequence[Tree | None], most: int, layer_fault: 
             base.add(entry, path, tar.read, fault)
         elif makes:
             check_on_top(entry, path, tar.read, fault)
+        if makes:
+            programs.add(path, entry.kind, entry.target, tar.read)
     if base is not None:
         base.end(lambda rule, found: layer_fault("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:

@@ -13,6 +13,8 @@ Sources named in RULES:
   containerd  github.com/containerd/containerd v2, and github.com/containerd/platforms: which hosts take an image
   naming      Microsoft, "Naming Files, Paths, and Namespaces"
   MS-DTYP     Microsoft, "Windows data types": SECURITY_DESCRIPTOR
+  jobcontainers  github.com/Microsoft/hcsshim internal/jobcontainers: how a node starts HostProcess containers
+  pe          Microsoft, "PE Format": how Windows finds out what a program is for
   winscratch  a rule of this project's own
 """
 
@@ -200,4 +202,27 @@ RULES: Final[dict[str, Rule]] = {
         "ociwclayer, safefile/safeopen.go",
     ),
     "files-twice": _unusual("Files of a layer becomes C:\\ of a container, so that Files/Files is C:\\Files"),
+    # How it is started.
+    "program": _refused(
+        "the program is in the image, or on the node, at the path where Windows looks", "jobcontainers"
+    ),
+    "program-kind": _refused("the program is a PE file, .cmd or .bat, not of Linux and not a script", "pe"),
+    "program-some": _unusual(
+        "every node finds the program: a name at the root, or below the mount point", "jobcontainers"
+    ),
+    "program-machine": _unusual("the program is for the image's architecture", "pe"),
+    "program-header": _unusual("the program has a PE header", "pe"),
+    "program-quotes": _unusual("the program's path has no spaces if an argument is quoted", "jobcontainers; cmd /?"),
+    "no-windows": _unusual("a program needs a base layer with Windows, or one for HostProcess", "winscratch"),
+    "arguments": _unusual("cmd starts the program, and interprets & | < > ^ %NAME% and quotes", "jobcontainers"),
+    "argument-empty": _unusual("an argument is not empty"),
+    "path-of-image": _unusual("a path of the image begins with %CONTAINER_SANDBOX_MOUNT_POINT%", "jobcontainers"),
+    "env-path": _unusual(
+        "PATH has Windows' directories; in variables only CONTAINER_SANDBOX_MOUNT_POINT is replaced", "jobcontainers"
+    ),
+    "env-twice": _unusual("variables differ by more than case", "jobcontainers"),
+    "user": _unusual("the user is an account that Windows has there", "jobcontainers"),
+    "workdir": _unusual(
+        "the working directory begins with %CONTAINER_SANDBOX_MOUNT_POINT%, or is empty", "jobcontainers"
+    ),
 }

@@ -75,6 +75,10 @@ class Platform(NamedTuple):
     version: str = ""
     features: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        version = f"({'+'.join((self.version, *self.features))})" if self.version else ""
+        return f"windows{version}/{self.architecture}"
+
 
 def destination(text: str, *, windows: bool = WINDOWS) -> Destination:
     """Parse a destination; raises GeneratorError with the fault."""

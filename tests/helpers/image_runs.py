@@ -22,6 +22,7 @@ import pytest
 from generator.builder.wire import ROOT
 from generator.image import Options, make
 
+from .programs import pe
 from .support import extract, lack, need, serve, wait_until
 
 GO_TESTS = ROOT / "tests/languages/go"
@@ -62,7 +63,7 @@ def cache() -> str:
 def sources(folder: Path) -> Path:
     """Make a program and a folder of files with a link in *folder*, and return it."""
     folder.mkdir(exist_ok=True)
-    (folder / "hello.exe").write_bytes(bytes(range(256)) * 400)
+    (folder / "hello.exe").write_bytes(pe() + bytes(range(256)) * 400)
     (folder / "conf/deep").mkdir(parents=True)
     (folder / "conf/hello.toml").write_text("a = 1\n")
     (folder / "conf/deep/ärger.txt").write_text("ä")

@@ -4,6 +4,7 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from generator.imagecheck.rules import RULES
 
@@ -13,6 +14,7 @@ from .layouts import ROOTS, Layout, Part, base, directory, tarred
 from .odd_layers import raw, sparse
 from .rule_documents import DOCUMENTS, TAR
 from .rule_layers import BASES, BROKEN, ON_TOP, folders_of, on_top
+from .rule_starts import APP, NO_WINDOWS, WRONG
 
 Example = Callable[[Path], str]
 """Makes an image in a folder, and returns its name for check-image."""
@@ -46,6 +48,15 @@ def _lowest(parts: list[Part]) -> Example:
 
 def _on_top(*parts: Part) -> Example:
     return lambda folder: on_top(folder, *parts).write()
+
+
+def _started(settings: dict[str, Any], *, base_layer: str = "hostprocess") -> Example:
+    def make(folder: Path) -> str:
+        layout = Layout(folder, [base(base_layer), tarred(APP)])
+        layout.config["config"] = settings
+        return layout.write()
+
+    return make
 
 
 def _nested(folder: Path) -> str:
@@ -84,6 +95,9 @@ def _examples() -> dict[str, Example]:
     for rule, name, data, good in ON_TOP:
         if not good:
             found.setdefault(rule, _on_top(*folders_of(name), Part(name, data)))
+    for rule, settings in WRONG:
+        found.setdefault(rule, _started(settings))
+    found[NO_WINDOWS] = _started({"Entrypoint": ["run.exe"]}, base_layer="scratch")
     for row in ROWS:
         if len(row.rules) == 1:
             found.setdefault(row.rules[0], _layers(row.layers))

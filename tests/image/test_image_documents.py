@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documents of an image: what options make of its configuration, manifest and index, and what is refused."""
 
-import contextlib
 import gzip
 import json
 from pathlib import Path
@@ -157,20 +156,20 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
         ({"annotation": {"": "x"}}, "--annotation"),
         ({"workdir": "a:b"}, "--workdir"),
         ({"workdir": "D:/x"}, "--workdir D:/x: an image has one drive"),
-        ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
+        ({"workdir": "C:x"}, "--workdir C:x: no "),
         ({"workdir": "/app/../.."}, "--workdir /app/../..: leads upwards"),
         ({"workdir": "/con"}, "--workdir /con: a part of the path is the name of a device"),
-        ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: is the same place as --to oci:d:1"),
-        ({"to": ("oci:d", "oci-archive:a", "docker-archive:./a:x")}, "is the same place as --to oci-archive:a"),
+        ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: the same place as --to oci:d:1"),
+        ({"to": ("oci:d", "oci-archive:a", "docker-archive:./a:x")}, "the same place as --to oci-archive:a"),
         ({"to": ("oci:d", "docker://x", "docker://docker.io/library/x:latest")}, "the same place as --to docker://x"),
-        ({"user": "\udcff"}, "no Unicode"),
+        ({"user": "\udcff"}, "invalid Unicode"),
         ({"source": ("missing",)}, "missing"),
         ({"security": "nobody"}, "--security nobody"),
         ({"source": (r"hello.exe:D:\x",)}, "D:"),
         ({"source": ("hello.exe:/con.txt",)}, "device"),
         ({"to": ("oci:" + "a" * 300,)}, "File name too long"),
         ({"to": ("oci:\ud800",)}, "unknown transport"),
-        ({"source": ("\ud800",)}, "no source"),
+        ({"source": ("\ud800",)}, "invalid source"),
         ({"source": (".",), "to": ("oci:conf/out",)}, "conf/out: lies in ."),
         ({"source": (".",), "to": ("oci-archive:o.tar",)}, "lies in ."),
     ],
@@ -187,19 +186,6 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("layer", ["scratch", "legacy", "hostprocess"])
-def test_a_program_that_cannot_start_is_warned_of_in_one_line(layer: str, folder: Path, tmp_path: Path) -> None:
-    for entrypoint in ((), ("hello.exe",)):
-        said: list[str] = []
-        source = (str(folder / "hello.exe"),)
-        make(
-            Options(source=source, layer=layer, entrypoint=entrypoint, to=(f"oci:{tmp_path}/{layer}",)),
-            note=said.append,
-        )
-        warned = [line for line in said if line.startswith("warning: ")]
-        assert len(warned) == bool(entrypoint and layer != "hostprocess"), said
-
-
 def test_a_source_may_be_a_path(folder: Path, tmp_path: Path) -> None:
     path = folder / "hello.exe"
     given: tuple[tuple[str | Path, ...], ...] = ((path,), (str(path),))
@@ -211,60 +197,18 @@ def test_a_source_may_be_a_path(folder: Path, tmp_path: Path) -> None:
     ("options", "why"),
     [
         ({"source": "hello.exe"}, "source: Expected `array`, got `str`"),
-        ({"source": (b"x",)}, r"source\[0\]: Expected `str`, got `bytes`"),
+        ({"source": (b"x",)}, r"source\[0\]: Expected .*, got `bytes`"),
         ({"env": {"A": 1}}, r"env.*: Expected `str`, got `int`"),
         ({"expose": (80,)}, r"expose\[0\]: Expected `str`, got `int`"),
         ({"to": (Path(),)}, r"to\[0\]: Expected `str`"),
         ({"user": object()}, "user: Expected `str`"),
-        ({"times": "x"}, "times: there is no 'x'; give one of fixed, keep"),
+        ({"times": "x"}, "times: invalid value 'x'; hint: one of fixed, keep"),
     ],
 )
 def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], why: str, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=f"^image: {why}"):
         make(Options(**{"to": (f"oci:{tmp_path}/out",), **options}), note=lambda _: None)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("program", "there"),
-    [
-        ("hello.exe", True),
-        ("HELLO", True),
-        (r"C:\conf\run.exe", True),
-        (r"c:/hpc/conf/run.exe", True),
-        (r"%CONTAINER_SANDBOX_MOUNT_POINT%\conf\run.exe", True),
-        (r".\conf\run", True),
-        ("other.exe", False),
-        (r"C:\run.exe", False),
-        (r"D:\hello.exe", False),
-        ("conf", False),
-        (r"nosuch\hello.exe", False),
-    ],
-)
-def test_a_program_that_is_not_in_the_image_is_told_of(program: str, there: bool, folder: Path, tmp_path: Path) -> None:
-    (folder / "conf/run.exe").write_bytes(b"MZ")
-    said: list[str] = []
-    source = (f"{folder}/hello.exe", f"{folder}/conf:/conf")
-    make(Options(source=source, entrypoint=(program,), to=(f"oci:{tmp_path}/out",)), note=said.append)
-    wanted = f"--entrypoint {program}: no file of that name is in the image; it must be on the node"
-    assert said == [wanted] * (not there)
-
-
-def test_a_relative_program_is_looked_for_in_the_folder_that_it_starts_in(folder: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    source, to = (f"{folder}/hello.exe:/app/bin/",), (f"oci:{tmp_path}/out",)
-    for workdir in ("/app", "C:\\App\\", "/", ""):
-        make(Options(source=source, entrypoint=("bin/hello",), workdir=workdir, to=to), note=said.append)
-    assert len(said) == 2
-
-
-def test_more_layers_than_docker_takes_are_warned_of(folder: Path, tmp_path: Path) -> None:
-    source = (str(folder / "hello.exe"),) * 125
-    for one_layer in (False, True):
-        said: list[str] = []
-        with contextlib.suppress(GeneratorError):  # of the second, that both are called the same
-            make(Options(source=source, one_layer=one_layer, to=(f"oci:{tmp_path}/out",)), note=said.append)
-        assert said == ["warning: 126 layers, and Docker takes 125 at most; give --one-layer"] * (not one_layer)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -323,7 +267,7 @@ def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_pa
         ("layr = 1", "layr"),
         ("layer = 1", "layer: Expected"),
         ("env = ['A=1']", "env: Expected"),
-        ("times = 'never'", "times: there is no 'never'; give one of fixed, keep"),
+        ("times = 'never'", "times: invalid value 'never'; hint: one of fixed, keep"),
         ("expose = [80]", r"expose\[0\]: Expected"),
         ("layer", "Expected"),
         ("x = " + "[" * 5000, "image.toml"),
@@ -342,10 +286,10 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ({"env": ["A"]}, "--env A: give NAME=VALUE"),
+        ({"env": ["A"]}, "--env A: no NAME=VALUE"),
         ({"label": ["=x"]}, "--label"),
-        ({"times": "never"}, "times: there is no 'never'; give one of fixed, keep"),
-        ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
+        ({"times": "never"}, "times: invalid value 'never'; hint: one of fixed, keep"),
+        ({"compression": "most"}, "compression: invalid value 'most'; hint: one of fast, default, best, none"),
         ({"owner": "user-owned", "security": "none"}, "--owner"),
     ],
 )

@@ -31,7 +31,7 @@ D = "sha256:" + "0123456789abcdef" * 4
     ],
 )
 def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) -> None:
-    assert source_name.source(text, windows=False) == (Path(path), dest)
+    assert source_name.parse_source(text, windows=False) == ((Path(path), dest), None)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) 
     ],
 )
 def test_a_source_on_windows_begins_with_a_drive(text: str, path: str, dest: str) -> None:
-    assert source_name.source(text, windows=True) == (Path(path), dest)
+    assert source_name.parse_source(text, windows=True) == ((Path(path), dest), None)
 
 
 @pytest.mark.parametrize("text", ["", ":/app", "a\0b", "a" * 5000])
 def test_what_is_no_source_is_refused(text: str) -> None:
-    with pytest.raises(GeneratorError, match="no source"):
-        source_name.source(text)
+    with pytest.raises(GeneratorError, match="invalid source"):
+        source_name.parse_source(text)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ LONG = ["a" * 4000 + "!", "a-" * 2000 + "!", "a." * 2000 + "!", "A" * 4000 + "/"
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (source_name.source, references.destination, references.platform, references.maybe_reference):
+    for read in (source_name.parse_source, references.destination, references.platform, references.maybe_reference):
         with contextlib.suppress(GeneratorError):
             read(text)
 

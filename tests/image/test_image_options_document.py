@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from helpers import image_runs
+from helpers.programs import pe
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -26,6 +27,7 @@ TYPES = {str: "string", bool: "boolean", tuple: "list", dict: "table"}
 def test_the_program_makes_an_image(tmp_path: Path) -> None:
     (program,) = re.findall(r"^<!-- run -->\n```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": image_runs.cache()}
+    (tmp_path / "hello.exe").write_bytes(pe())
     program = program.replace("from winscratch.", "from generator.")  # which it is called in a checkout
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import PROJECT
+from helpers.programs import ARM64, pe
 
 DOCUMENT = PROJECT / "docs/images.md"
 BLOCKS = re.findall(
@@ -25,7 +26,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m generator "$@"\n')
     program.chmod(0o755)
-    (folder / "hello.exe").write_bytes(b"MZ")
+    (folder / "hello.exe").write_bytes(pe())
+    (folder / "hello-arm64.exe").write_bytes(pe(ARM64))
     (folder / "installer.msi").write_bytes(b"msi")
     path = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
     said = {}
@@ -39,7 +41,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]
 
 
 def test_every_command_of_the_document_that_needs_nothing_else_is_given() -> None:
-    assert [name for name, _ in BLOCKS] == ["", "config", "box", "base"]
+    assert [name for name, _ in BLOCKS] == ["", "config", "box", "platforms", "base"]
     assert (
         DOCUMENT.read_text("utf-8").count("```sh") == len(BLOCKS) + 1
     )  # which tests/interop/test_hostprocess.py gives

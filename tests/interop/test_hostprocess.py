@@ -15,6 +15,10 @@ from helpers.support import need
 from helpers.wine import on_windows
 
 from generator.imagecheck import command
+from generator.runtime import start
+from generator.runtime.model import File, Settings
+from generator.runtime.paths import MOUNT
+from generator.runtime.programs import HEAD, Program, identify
 
 EXAMPLE = PROJECT / "examples/hostprocess"
 
@@ -46,6 +50,7 @@ def test_the_image_is_good(made: tuple[Path, str]) -> None:
     assert command.report([f"oci:{made[0]}/image:latest"], say=said.append) == 0
     assert "good image, windows/amd64, 2 layers" in said[-1]
     assert len(said) == 1
+    assert identify((made[0] / "hello.exe").read_bytes()[:HEAD]) == Program("pe", "amd64")  # as Go's linker writes it
 
 
 def test_its_program_starts_from_the_unpacked_image(made: tuple[Path, str], tmp_path: Path) -> None:
@@ -99,3 +104,55 @@ def test_the_reader_refuses_what_the_api_does_not_know(reader: Path) -> None:
     ):
         with pytest.raises(subprocess.CalledProcessError):
             read(reader, wrong)
+
+
+PROGRAMS = ("run.exe", "app/run.exe", "app/only.exe")
+
+
+class Programs:
+    """The image of the test below."""
+
+    complete = True
+
+    def file(self, path: str) -> File | None:
+        return next((File(name) for name in PROGRAMS if name.upper() == path.upper()), None)
+
+    def directory(self, _: str) -> None:
+        return None
+
+    def named(self, _: str) -> None:
+        return None
+
+
+def test_cmd_finds_the_programs_that_the_rules_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wine's cmd starts each program as hcsshim's command line does, with the image's root in PATH.
+
+    Paths with ``/`` are left out: Windows' cmd takes that for a switch, Wine's does not.
+    """
+    compiler = need("x86_64-w64-mingw32-gcc")
+    root = tmp_path / "hpc"
+    (root / "app").mkdir(parents=True)
+    (tmp_path / "run.c").write_text("int main(void) { return 41; }\n")
+    run(compiler, "-o", root / "run.exe", tmp_path / "run.c")
+    for name in PROGRAMS[1:]:
+        shutil.copy(root / "run.exe", root / name)
+    mount = "Z:" + str(root).replace("/", "\\")
+    found, wanted = {}, {}
+    for workdir in ("", f"{MOUNT}\\app"):
+        monkeypatch.chdir(root / "app" if workdir else root)
+        for word in (
+            "run.exe",
+            "RUN",
+            "only",
+            "app\\run.exe",
+            ".\\only.exe",
+            f"{MOUNT}\\app\\only",
+            f"{MOUNT}\\only.exe",
+        ):
+            words = ("/c", word.replace(MOUNT, mount))
+            done = on_windows(Path("cmd"), *words, folder=tmp_path, WINEPATH=mount)
+            found[workdir, word] = done.returncode == 41
+            asked = Settings((word,), workdir=workdir)
+            wanted[workdir, word] = start.search(asked, Programs()).found[start.NODES[0]] is not None
+    assert found == wanted
+    assert {*found.values()} == {True, False}

@@ -9,6 +9,8 @@ import pytest
 from tooling import PROJECT
 
 from generator.cli.commands import COMMANDS, text_of
+from generator.runtime import paths, start
+from generator.runtime.model import File, Settings
 
 WORKFLOWS = [*sorted(PROJECT.glob(".github/workflows/*.yml")), PROJECT / "action.yml"]
 DOCUMENTS = [
@@ -162,19 +164,32 @@ def programs(text: str) -> Iterator[str]:
     """Yield the programs that *text* starts in HostProcess containers: all but those on the other base layers."""
     text = re.sub(r"\\\n\s*", " ", text)
     text = re.sub(r"^.*--layer (scratch|legacy)\b.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"(--entrypoint[ =]\S+)(?:\s+--entrypoint[ =](?:'[^']*'|\S+))+", r"\1", text)  # the rest: arguments
     for match in PROGRAM.finditer(text):
         yield next(filter(None, match.groups())).replace("\\\\", "\\")
 
 
-def starts_on_every_node(program: str) -> bool:
-    r"""Tell whether any node finds *program* in the image: a bare name, or a path below the mount point.
+class Meant:
+    """The files of an image that has the program which an entry point means, and nothing else."""
 
-    A path with a drive is the node's. ``cmd /c``, which starts the program, takes ``/`` for a switch and ``.`` for a
-    command (hcsshim, internal/jobcontainers).
-    """
-    return bool(re.fullmatch(r"(%CONTAINER_SANDBOX_MOUNT_POINT%\\)?([\w-][\w .-]*\\)*[\w-][\w.-]*", program)) and (
-        "\\" not in program or program.startswith("%")
-    )
+    complete = True
+
+    def __init__(self, program: str) -> None:
+        self._path = paths.parse(program).inside
+
+    def file(self, path: str) -> File | None:
+        return File(self._path) if paths.fold(path) == paths.fold(self._path) else None
+
+    def directory(self, _: str) -> None:
+        return None
+
+    def named(self, _: str) -> None:
+        return None
+
+
+def starts_on_every_node(program: str) -> bool:
+    """Return whether the rules that `image` and `check-image` use find nothing wrong with *program*."""
+    return not [*start.check(Settings((program,)), Meant(program), "hostprocess")]
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *DOCSTRINGS], ids=name_of)
@@ -201,6 +216,7 @@ def test_an_entry_point_that_no_node_starts_is_found() -> None:
     for text in ("--entrypoint hello.exe", r"--entrypoint '%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe'"):
         (program,) = programs(text)
         assert starts_on_every_node(program), text
+    assert [*programs("--entrypoint powershell --entrypoint=-File --entrypoint 'x.ps1'")] == ["powershell"]
     shown = [program for path in DOCUMENTS for program in programs(path.read_text("utf-8"))]
     assert len(shown) > 6
     assert any(program.startswith("%") for program in shown)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Windows paths in settings: which of them lead into the image, and where."""
+
+import re
+from typing import NamedTuple
+
+from ..oci.files import facts
+
+MOUNT = "%CONTAINER_SANDBOX_MOUNT_POINT%"
+"""What hcsshim replaces by the folder that holds the image's files: internal/jobcontainers, replaceWithMountPoint."""
+
+_SPELLED = ("%CONTAINER_SANDBOX_MOUNT_POINT%", "$env:CONTAINER_SANDBOX_MOUNT_POINT")  # replaced as they stand here
+_MOUNT = re.compile(
+    r"(?:%CONTAINER_SANDBOX_MOUNT_POINT%|\$env:CONTAINER_SANDBOX_MOUNT_POINT)(?=[\\/]|$)", re.IGNORECASE
+)
+_BOUND = re.compile(r"C:[\\/]+hpc(?=[\\/]|$)", re.IGNORECASE)
+_ROOTED = re.compile(r"(?:C:(?=[\\/]|$)|(?=[\\/](?![\\/])))", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"[A-Za-z]:|[\\/]")
+
+
+class Path(NamedTuple):
+    """A path of a setting: *inside* is the path below C: or the image's root, with slashes.
+
+    *anchor* is "mount" below the mount point as hcsshim replaces it, "cmd" below it in a case that only cmd replaces,
+    "bound" below ``C:\\hpc``, "drive" below C:, "relative", or "other" on another drive or a share.
+    """
+
+    anchor: str
+    inside: str
+
+
+def parse(text: str) -> Path:
+    """Return the path that *text* spells, without ``.`` and empty parts; ``..`` is resolved."""
+    if found := _MOUNT.match(text):
+        replaced = text.startswith(_SPELLED)
+        anchor = "mount" if replaced else "cmd" if text.startswith("%") else "other"
+        return Path(anchor, clean(text[found.end() :]))
+    if found := _BOUND.match(text):
+        return Path("bound", clean(text[found.end() :]))
+    if found := _ROOTED.match(text):
+        return Path("drive", clean(text[found.end() :]))
+    return Path("other" if _ABSOLUTE.match(text) else "relative", clean(text))
+
+
+def clean(path: str) -> str:
+    """Return a path with single slashes, without ``.``, and with ``..`` resolved."""
+    parts: list[str] = []
+    for part in re.split(r"[\\/]+", path):
+        if part == "..":
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def join(directory: str, path: str) -> str:
+    """Return *path* in *directory*, each with slashes and possibly empty."""
+    return "/".join(filter(None, (directory, path)))
+
+
+def mounted(inside: str) -> str:
+    """Return a path of the image as every node finds it."""
+    return "\\".join((MOUNT, *filter(None, inside.split("/"))))
+
+
+def fold(path: str) -> str:
+    """Return *path* in capitals, by which Windows compares names."""
+    return path.translate(facts().capitals())
+
+
+def is_windows(inside: str) -> bool:
+    r"""Return whether a path is ``C:\Windows`` or below it, which every node has."""
+    return f"{fold(inside)}/".startswith("WINDOWS/")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identify a program by its first bytes: which machine it is for, or why Windows cannot run it.
+
+Source: Microsoft, "PE Format": the offset of the header is at 0x3C, the machine follows the signature ``PE\\0\\0``.
+"""
+
+from typing import Literal, NamedTuple
+
+HEAD = 4096  # bytes that identify() needs: linkers put the PE header into the first 1024
+_OFFSET, _SIGNATURE = 0x3C, b"PE\0\0"
+_MACHINES = {0x8664: "amd64", 0xAA64: "arm64", 0x14C: "386", 0x1C4: "arm"}  # as Go calls them
+
+Kind = Literal["pe", "mz", "elf", "script", "other"]
+
+
+class Program(NamedTuple):
+    """What a file is: *machine* is the architecture of a "pe", empty if it is unknown."""
+
+    kind: Kind
+    machine: str = ""
+
+
+def identify(head: bytes) -> Program:
+    """Return what the file is that begins with *head*: its first HEAD bytes, or fewer if the file is shorter."""
+    if head.startswith(b"\x7fELF"):
+        return Program("elf")
+    if head.startswith(b"#!"):
+        return Program("script")
+    if not head.startswith(b"MZ"):
+        return Program("other")
+    at = int.from_bytes(head[_OFFSET : _OFFSET + 4], "little") if len(head) >= _OFFSET + 4 else 0
+    if at + 6 > HEAD <= len(head):
+        return Program("pe")  # the header lies beyond what was read
+    if not at or head[at : at + 4] != _SIGNATURE or len(head) < at + 6:
+        return Program("mz")
+    return Program("pe", _MACHINES.get(int.from_bytes(head[at + 4 : at + 6], "little"), "an unknown machine"))

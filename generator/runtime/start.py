@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Search an image's program as the nodes do, and return what keeps it from starting.
+
+HostProcess, github.com/Microsoft/hcsshim v0.15.0 internal/jobcontainers (jobcontainer.go, path.go), and containerd
+v2.2.0 internal/cri/server/container_create.go:
+
+- With bind filters (newer than Server 2019), the image is at ``C:\hpc``, everything else is the node's disk, and
+  ``cmd /c`` starts the program: in the working directory, then in PATH, to which the image's root is added. cmd takes
+  ``/`` for a switch, and searches no path that has a directory in PATH. Without a working directory, containerd
+  starts it in ``C:\hpc``, its first 1.7 releases in ``C:\``.
+- On Server 2019, the image is at ``C:\hpc\ID``, and hcsshim searches working directory, PATH and the root with
+  SearchPathW, which takes paths with directories too. A working directory ``C:\app`` is the image's there.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import paths
+from .model import Base, File, Files, Option, Problem, Rule, Settings
+from .paths import join, mounted
+from .programs import Program
+
+NODES = ("nodes with bind filters", "the first releases of containerd 1.7", "Server 2019")
+_BOUND, _FIRST, _PLAIN = NODES
+_ENDINGS = ("", ".exe", ".com", ".bat", ".cmd")  # hcsshim's PATHEXT
+_OF_NODE = frozenset(
+    ["cmd", "cscript", "dotnet", "msiexec", "netsh", "powershell", "pwsh", "reg", "rundll32", "sc", "wscript"]
+)
+_LINUX = re.compile(r"/(?:usr/(?:local/)?)?s?bin/")
+MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
+_SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
+
+
+class Search(NamedTuple):
+    """The program's file as each of some nodes finds it; *word* is the text that names it."""
+
+    word: str
+    found: dict[str, File | None]
+
+    @property
+    def file(self) -> File | None:
+        """The file, or None if no node finds one in the image."""
+        return next(filter(None, self.found.values()), None)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every node finds it."""
+        return all(self.found.values())
+
+
+def search(settings: Settings, files: Files) -> Search:
+    """Return the file of the image that each kind of HostProcess node starts."""
+    word = next(iter(settings.words), "")
+    return Search(
+        word,
+        {
+            node: next(filter(None, (_file(files, path) for path in _candidates(word, settings, node))), None)
+            for node in NODES
+        },
+    )
+
+
+def meant(word: str, workdir: str, files: Files) -> File | None:
+    """Return the file of the image that *word* names by any spelling: absolute, relative or below the mount point."""
+    path = paths.parse(word)
+    if not path.inside or path.anchor == "other":
+        return None
+    bases = [paths.parse(workdir).inside, ""] if path.anchor == "relative" else [""]
+    return next(filter(None, (_file(files, join(base, path.inside)) for base in bases)), None)
+
+
+def _file(files: Files, path: str) -> File | None:
+    return next(filter(None, (files.file(path + ending) for ending in _ENDINGS)), None)
+
+
+def _candidates(word: str, settings: Settings, node: str) -> Iterator[str]:
+    """Yield the paths of the image at which *node* looks for the program."""
+    if "/" in word and not re.search(r"\s", word) and node != _PLAIN:  # quoted if it has spaces, so cmd takes it
+        return
+    path = paths.parse(word)
+    if path.anchor != "relative":
+        inside = _in_image(word, node)
+        if inside is not None:
+            yield inside
+        return
+    start = _workdir(settings.workdir, node)
+    if start is not None:
+        yield join(start, path.inside)
+    if node == _PLAIN or not re.search(r"[\\/]", word):
+        for each in (settings.path or "").split(";"):
+            inside = _in_image(each, node) if each.strip() else None
+            if inside is not None:
+                yield join(inside, path.inside)
+        yield path.inside
+
+
+def _in_image(text: str, node: str) -> str | None:
+    """Return where in the image an absolute path leads on *node*, or None for the node's own."""
+    path = paths.parse(text)
+    anchors = {"mount"} if node == _PLAIN else {"mount", "cmd", "bound"}
+    return path.inside if path.anchor in anchors else None
+
+
+def _workdir(text: str, node: str) -> str | None:
+    if not text:
+        return {_BOUND: "", _FIRST: None, _PLAIN: "hpc"}[node]
+    path = paths.parse(text)
+    if path.anchor in {"mount", "bound"} and not (node == _PLAIN and path.anchor == "bound"):
+        return path.inside
+    return paths.clean(re.sub("^[A-Za-z]:", "", text)) if node == _PLAIN else None
+
+
+def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
+    """Yield what keeps the program of *settings* from starting, or lets it start on some nodes only."""
+    if not settings.words:
+        return
+    word = settings.words[0]
+    option = settings.option
+    if base == "bare":
+        yield Problem(
+            "no-windows", option, word, "the base layer has no Windows, so no program starts", "--layer hostprocess"
+        )
+        return
+    if settings.raw and re.search(r'[\s"]', word):  # a command line
+        return
+    if wrong := _never(settings, files):
+        yield wrong
+        return
+    if base == "windows" and paths.parse(word).anchor not in {"mount", "cmd"}:
+        file = _in_windows(word, settings, files)
+        if file is None and _missing(word, settings, files):
+            yield Problem("program", option, word, "not found in the image", "give a path of the image")
+    else:
+        found = search(settings, files)
+        file = found.file
+        if not found.everywhere:
+            yield from _elsewhere(found, option, settings, files)
+        yield from _quotes(settings, option)
+    if file is not None and file.program is not None:
+        yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
+
+
+def _never(settings: Settings, files: Files) -> Problem | None:
+    """Return why Windows cannot start the first word, wherever it looks, or None."""
+    word, option = settings.words[0], settings.option
+    rule: Rule = "program"
+    hint = "--entrypoint run.exe"
+    if sum(map(len, settings.words)) > MOST:
+        found, hint = f"a command line of more than {MOST:,} characters", ""
+    elif not word.strip():
+        found = "the program is empty"
+    elif re.match(r'\s*\[\s*"', word):
+        found, hint = "a JSON array in one word", f"--{option} once for each word"
+    elif '"' in word:
+        found, hint = "a quote, which no name on Windows has", "leave out the quotes"
+    elif word.lower().endswith(".ps1"):
+        rule, found = "program-kind", "a PowerShell script is not a program"
+        hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
+    elif _LINUX.match(word) and files.complete and meant(word, "", files) is None:
+        found = "a path of Linux"
+    else:
+        return None
+    return Problem(rule, option, word, found, hint)
+
+
+def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
+    """Yield why some nodes, or all, do not find the program in the image, unless it is the node's own."""
+    word, path = found.word, paths.parse(found.word)
+    file = meant(word, settings.workdir, files)
+    if found.file is not None:
+        lacking = ", ".join(node for node, each in found.found.items() if each is None)
+        stored = file.path if file and file.path else found.file.path
+        yield Problem("program-some", option, word, f"not found on {lacking}", f"--{option} '{mounted(stored)}'")
+    elif file is not None:
+        why = "the node's own path on HostProcess" if path.anchor == "drive" else "not found by any node"
+        yield Problem("program", option, word, why, f"--{option} '{mounted(file.path)}'")
+    elif files.complete:
+        yield from _missing(word, option, settings, files)
+
+
+def _missing(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
+    """Yield the problems of a program that is not in the image."""
+    path = paths.parse(word)
+    if path.anchor == "relative" and re.search(r"\s", word):
+        text = "one word, for which some nodes search as for the name of a program"
+        yield Problem("program-some", option, word, text, f"--{option} once for each word")
+    elif path.anchor in {"mount", "cmd", "bound"}:
+        yield Problem("program", option, word, "not found in the image", "give a path of the image")
+    elif path.anchor == "relative" and re.search(r"[\\/]", word):
+        if _workdir(settings.workdir, _BOUND) is not None:
+            yield Problem("program", option, word, "not found in the image", "give a path of the image")
+        else:
+            yield Problem("program-node", option, word, "not in the image; the node's working directory must have it")
+    elif path.anchor == "relative":
+        yield from _bare(word, option, files)
+    elif "/" in word:
+        backslashes = word.replace("/", "\\")
+        yield Problem("program-some", option, word, "cmd takes / for a switch", f"--{option} '{backslashes}'")
+    elif path.anchor != "drive" or not paths.is_windows(path.inside):
+        yield Problem("program-node", option, word, "not in the image; each node must have it")
+
+
+def _bare(word: str, option: Option, files: Files) -> Iterator[Problem]:
+    if word.lower().removesuffix(".exe") in _OF_NODE:
+        return
+    other = next(filter(None, (files.named(word + ending) for ending in _ENDINGS)), None)
+    if other is not None:
+        found = "not in the working directory, the image's root or PATH, but in another directory of the image"
+        yield Problem("program-some", option, word, found, f"--{option} '{mounted(other)}'")
+    else:
+        yield Problem("program-node", option, word, "not in the image; each node must have it in PATH")
+
+
+def _in_windows(word: str, settings: Settings, files: Files) -> File | None:
+    """Return the program's file in an image that has its own Windows, or None."""
+    path = paths.parse(word)
+    if path.anchor == "relative":
+        bases = [paths.parse(settings.workdir).inside, ""]
+        if not re.search(r"[\\/]", word):
+            bases += [paths.parse(each).inside for each in (settings.path or "").split(";") if each.strip()]
+            bases += _SYSTEM
+        return next(filter(None, (_file(files, join(base, path.inside)) for base in bases)), None)
+    if path.anchor == "bound":
+        return _file(files, join("hpc", path.inside))
+    return _file(files, path.inside) if path.anchor == "drive" else None
+
+
+def _missing(word: str, settings: Settings, files: Files) -> bool:
+    """Return whether a program that was not found in a Windows is certainly missing."""
+    path = paths.parse(word)
+    if not files.complete or path.anchor == "other":
+        return False
+    # Without PATH in the configuration, Windows takes it from the registry, which is not read here.
+    return path.anchor == "drive" or bool(re.search(r"[\\/]", word)) or settings.path is not None
+
+
+def _quotes(settings: Settings, option: Option) -> Iterator[Problem]:
+    """Yield if cmd would strip the quotes around the program's path: `cmd /?`, more than two quotes."""
+    word, *arguments = settings.words
+    if re.search(r"\s", word) and any(not each or re.search(r'[\s"]', each) for each in arguments):
+        found = "cmd strips the quotes around a path with spaces if an argument is quoted, too"
+        yield Problem("program-quotes", option, word, found, "give the program a path without spaces")
+
+
+def _has_wow64(files: Files, base: Base) -> bool:
+    return base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
+
+
+def _content(path: str, program: Program, architecture: str, option: Option, *, wow64: bool) -> Iterator[Problem]:
+    """Yield why Windows cannot run the file, by its first bytes."""
+    if path.lower().endswith((".bat", ".cmd")):
+        return
+    shown = path.replace("/", "\\")
+    build = f"build it for windows/{architecture}"
+    match program.kind:
+        case "elf":
+            yield Problem("program-kind", option, shown, "an ELF file, which is a program of Linux", build)
+        case "script":
+            yield Problem("program-kind", option, shown, "begins with #!, which Windows does not run")
+        case "mz" | "other":
+            yield Problem("program-header", option, shown, "no PE header, so Windows does not run it", build)
+        case "pe" if program.machine not in {"", architecture}:
+            if program.machine == "386" and architecture == "amd64" and wow64:
+                return
+            found = f"a program for {program.machine}, in an image for {architecture}"
+            yield Problem("program-machine", option, shown, found, build)
