@@ -176,10 +176,10 @@ def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) 
         why = "the node's own path on HostProcess" if path.anchor == "drive" else "not found by any node"
         yield Problem("program", option, word, why, f"--{option} '{mounted(file.path)}'")
     elif files.complete:
-        yield from _missing(word, option, settings, files)
+        yield from _not_in_image(word, option, settings, files)
 
 
-def _missing(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
+def _not_in_image(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield the problems of a program that is not in the image."""
     path = paths.parse(word)
     if path.anchor == "relative" and re.search(r"\s", word):
