@@ -78,7 +78,9 @@ def test_a_reference_without_a_registry_that_answers_is_an_error_of_one_line() -
 @pytest.mark.parametrize("name", ["oic:layout", "docker-daemon:x", "scratch", "hello:1"])
 def test_a_single_word_is_no_registrys_image(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("skopeo was started"))
-    with pytest.raises(GeneratorError, match=f"^{name}: (unknown transport|not an image).*; hint: .* docker://{name} for Docker Hub's"):
+    with pytest.raises(
+        GeneratorError, match=f"^{name}: (unknown transport|not an image).*; hint: .* docker://{name} for Docker Hub's"
+    ):
         checked(name)
 
 
@@ -146,8 +148,7 @@ def test_one_line_tells_of_each_finding_by_entry_and_many_alike_are_counted(tmp_
     assert command.report([layout.write()], say=said.append) == 1
     assert [line.count(": Files/") for line in said[:20]] == [1] * 20
     assert said[0].endswith(
-        ": layers[1]: Files/nul: refused: the name is a device's; "
-        "a name is valid on Windows (name; naming)"
+        ": layers[1]: Files/nul: refused: the name is a device's; a name is valid on Windows (name; naming)"
     )
     assert sum("31 more of name" in line for line in said) == 1
     assert sum("7 more of time-missing" in line for line in said) == 1

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.counts import count
 from helpers.document_mutations import WHOLE, mutated
 from helpers.image_runs import go_tool
 
 from generator.imageread.documents import Config, ContentDescriptor, Index, Layout, Manifest, read, read_saved
 
-COUNT = 1500
+COUNT = count(300, 10_000)
 
 
 def go(program: Path, documents: Iterable[tuple[str, bytes]]) -> list[str]:

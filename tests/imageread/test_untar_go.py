@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from helpers.counts import THOROUGH, count
 from helpers.odd_tars import Writer
 from helpers.support import need
 from helpers.wine import on_windows
@@ -25,7 +27,7 @@ from generator.imagecheck.rules import RULES
 from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, TarReader
 
 GO = Path(__file__).parents[1] / "languages/go"
-MANY = int(os.environ.get("TARS", "6000"))  # tars for archive/tar
+MANY = int(os.environ.get("TARS", count(1500, 30_000)))  # tars for archive/tar
 SOME = MANY // 3  # and for go-winio, which wine runs
 SEED = int(os.environ.get("SEED", "1"))
 MOST = 1 << 22  # bytes of a file that are compared, as in tests/languages/go/tars
@@ -186,6 +188,7 @@ def compare_records(entry: TarEntry, windows: dict[str, Any]) -> list[str]:
     return reasons
 
 
+@pytest.mark.skipif(not THOROUGH, reason="runs go-winio in wine; WINSCRATCH_THOROUGH=1 runs it")
 def test_go_winio_takes_and_refuses_the_same_records(tmp_path: Path) -> None:
     program = build(tmp_path, GOOS="windows", GOARCH="amd64")
     writer = Writer(-SEED)
