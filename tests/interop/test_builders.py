@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our base images under other builders: BuildKit, buildah, ko and jib take them, and check-image says what comes out.
-
-Images of the shapes that real HostProcess images have, made by BuildKit and by `winscratch image`, hold the same.
-"""
+"""Build on our base images with BuildKit, buildah, ko and jib, check the results, and compare them with `image`'s."""
 
 import contextlib
 import os
