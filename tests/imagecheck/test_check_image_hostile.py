@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-image on images that mean harm: time and memory stay bounded, nothing outside is opened, no traceback."""
+"""check-image on malicious images: time and memory are limited, no file outside is opened, no traceback."""
 
 import gzip
 import io
@@ -20,12 +20,12 @@ from generator.base.errors import GeneratorError
 from generator.imagecheck import command, image, tree
 from generator.imageread import bounded, images
 
-MEMORY = 32 << 20  # bytes that a small image may take to check
+MEMORY = 32 << 20  # bytes of memory for the check of a small image
 
 
 @pytest.fixture
 def _bounded() -> Iterator[None]:
-    """Fail the test where it takes much memory."""
+    """Fail the test if it takes much memory."""
     tracemalloc.start()
     yield
     peak = tracemalloc.get_traced_memory()[1]
@@ -34,7 +34,7 @@ def _bounded() -> Iterator[None]:
 
 
 class _Zeros(io.RawIOBase):
-    """A tar of one file of zeros, *size* of them, made as it is read."""
+    """A tar of one file of *size* zeros, generated while it is read."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def bomb(size: int) -> bytes:
 
 
 @pytest.mark.usefixtures("_bounded")
-def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "_FREE", 1 << 22)
     layout = Layout(tmp_path, [base(), b""])
     layout.blobs[1] = bomb(64 << 20)
@@ -66,7 +66,7 @@ def test_a_layer_that_unpacks_to_far_more_than_it_is_ends_soon(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("form", ["oci", "docker-archive"])
-def test_what_a_layer_may_unpack_to_goes_by_its_real_size(
+def test_the_limit_of_unpacking_depends_on_the_blobs_real_size(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounded, "_FREE", 1 << 22)
@@ -103,7 +103,7 @@ def test_a_blob_is_read_no_further_than_its_descriptor_says(tmp_path: Path) -> N
 
 
 def header(**fields: bytes) -> bytes:
-    """Return a file's header whose *fields* are as given, with a checksum that is right."""
+    """Return a file's header with the *fields* given and a correct checksum."""
     info = tarfile.TarInfo("Files/x")
     block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
     for name, value in fields.items():
@@ -122,7 +122,7 @@ DAMAGED += [
 
 
 @pytest.mark.parametrize("block", DAMAGED, ids=range(len(DAMAGED)))
-def test_headers_that_go_refuses_are_found_and_in_an_archive_an_error(block: bytes, tmp_path: Path) -> None:
+def test_headers_that_go_refuses_are_findings_in_layers_and_errors_in_archives(block: bytes, tmp_path: Path) -> None:
     tar = tarred(ROOTS)[:-1024] + block + bytes(1024)
     status, said = printed(Layout(tmp_path / "image", [base(), tar]).write())
     assert (status, said.count("(layer; ")) == (1, 1)
@@ -152,7 +152,7 @@ def test_all_layers_together_unpack_to_no_more_than_they_may(tmp_path: Path, mon
     assert ": layers[3]: refused: it is not checked" in said
 
 
-def test_more_layers_than_any_image_has_are_not_all_looked_at(tmp_path: Path) -> None:
+def test_at_most_500_layers_are_checked(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.manifest["layers"] *= 20_000
     status, said = printed(layout.write())
@@ -172,7 +172,7 @@ def test_a_header_of_8_gib_is_refused_before_it_is_read(kind: str, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("_bounded")
-def test_more_paths_than_any_layer_has_end_the_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_with_too_many_paths_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "_MAX_ENTRIES", 100)
     layout = Layout(tmp_path, [base(), tarred([*ROOTS, *(Part(f"Files/{at}") for at in range(200))])])
     status, said = printed(layout.write())
@@ -203,7 +203,7 @@ JSON = {
 
 
 @pytest.mark.parametrize("text", JSON.values(), ids=JSON)
-def test_json_that_is_none_or_too_much_is_a_finding_or_an_error(text: str, tmp_path: Path) -> None:
+def test_invalid_or_huge_json_is_a_finding_or_an_error(text: str, tmp_path: Path) -> None:
     Layout(tmp_path, [base()]).write()
     (tmp_path / "index.json").write_text(text, "latin-1")
     try:
@@ -212,7 +212,7 @@ def test_json_that_is_none_or_too_much_is_a_finding_or_an_error(text: str, tmp_p
         assert "4,194,304 bytes" in str(error)  # noqa: PT017 - either will do
 
 
-def test_indexes_in_indexes_lead_not_far(tmp_path: Path) -> None:
+def test_nested_indexes_are_read_to_a_limited_depth(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
     listed = layout.index["manifests"]
@@ -224,7 +224,7 @@ def test_indexes_in_indexes_lead_not_far(tmp_path: Path) -> None:
     assert (status, "(index; " in said) == (1, True)
 
 
-def test_a_layout_leads_nowhere_through_links_nor_waits_for_a_pipe(tmp_path: Path) -> None:
+def test_links_and_pipes_in_a_layout_are_not_opened(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "image", [base()])
     name = layout.write()
     blob = layout.blob(layout.blobs[0])
@@ -264,7 +264,7 @@ def test_paths_in_an_archive_stay_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 5000, gzip.compress(b"x", mtime=0), bytes(1024)])
-def test_what_is_no_archive_is_an_error_of_one_line(data: bytes, tmp_path: Path) -> None:
+def test_an_invalid_archive_is_an_error(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(data)
     for transport in ("oci-archive", "docker-archive"):
         with pytest.raises(GeneratorError):
@@ -272,7 +272,7 @@ def test_what_is_no_archive_is_an_error_of_one_line(data: bytes, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["", "oci:", "what:x", "oci:/nosuch", "oci-archive:/dev/zero", "-", "oci:a\0b", "A B"])
-def test_what_names_no_image_is_an_error(name: str) -> None:
+def test_an_invalid_name_is_an_error(name: str) -> None:
     with pytest.raises(GeneratorError):
         printed(name)
 
@@ -285,7 +285,7 @@ def test_documents_are_read_up_to_a_size_of_them_all(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["oci:" + "a" * 300, "a" * 300, "oci-archive:" + "a/" * 3000, "oci:\udcff", "oci:."])
-def test_a_name_that_no_file_can_have_is_an_error_that_hides_no_image(name: str, tmp_path: Path) -> None:
+def test_an_impossible_file_name_is_an_error_and_other_images_are_checked(name: str, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(GeneratorError):
         command.report([name, Layout(tmp_path, [base()]).write()], say=said.append)

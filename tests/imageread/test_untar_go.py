@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of tars against Go's archive/tar and go-winio, on tars that are odd in every way.
+"""The tar reader against Go's archive/tar and go-winio, on random odd tars.
 
 TARS and SEED in the environment compare more of them, or others.
 """
@@ -52,7 +52,7 @@ REFUSED = {
 
 
 def ours(data: bytes) -> tuple[list[tuple[TarEntry, int | None]], str]:
-    """Return what the reader finds in a tar, with the CRC-32 of files, and its error."""
+    """Return the entries of a tar with the CRC-32 of files, and the reader's error."""
     found: list[tuple[TarEntry, int | None]] = []
     reader = TarReader(io.BytesIO(data), sparse=True)
     try:
@@ -69,7 +69,7 @@ def ours(data: bytes) -> tuple[list[tuple[TarEntry, int | None]], str]:
 
 
 def theirs(tars: list[bytes], program: Path, folder: Path | None = None) -> Iterator[Any]:
-    """Yield what archive/tar finds in each tar; in *folder* is a Windows on which the program runs."""
+    """Yield the result of archive/tar for each tar; with *folder*, the program runs in wine."""
     data = b"".join(len(tar).to_bytes(8, "big") + tar for tar in tars)
     if folder is None:
         done = subprocess.run([program], input=data, capture_output=True, check=True, timeout=900)
