@@ -24,6 +24,12 @@ def lines(*names: str) -> tuple[int, list[str]]:
     return command.report(names, say=said.append), said
 
 
+def printed(name: str) -> tuple[int, str]:
+    """Return the status of `check-image` on one image, and its output."""
+    status, found = lines(name)
+    return status, "\n".join(found)
+
+
 def found(layout: Layout) -> dict[str, list[str]]:
     """Return the rules that an image breaks, each with the entries that break it; the status must agree."""
     status, (image, *_) = checked(layout.write())

@@ -14,7 +14,7 @@ from .wine import on_windows
 
 
 def read_by_windows(data: bytes, folder: Path) -> list[dict[str, Any]]:
-    """Return how go-winio reads each entry of a layer's tar, as the Go program backuptar prints it."""
+    """Return go-winio's reading of each entry of a layer's tar, as the Go program backuptar prints it."""
     program = folder / "backuptar.exe"
     command = [need("go"), "build", "-o", str(program), "./backuptar"]
     environment = os.environ | {"GOOS": "windows", "GOARCH": "amd64"}

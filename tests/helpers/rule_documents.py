@@ -9,7 +9,7 @@ from .layouts import OCI, ROOTS, Layout, Part, base, sha256, tarred
 
 
 def set_to(path: str, value: Any) -> Callable[[Layout], None]:
-    """Return what sets a value of a layout's documents, such as ``manifest/layers/0/size``."""
+    """Return a change that sets a value of a layout's documents, such as ``manifest/layers/0/size``."""
 
     def change(layout: Layout) -> None:
         first, *way, last = path.split("/")
@@ -31,7 +31,7 @@ def without_foreign_blob(layout: Layout) -> None:
 
 
 def replaced(data: bytes) -> Callable[[Layout], None]:
-    """Return what puts *data* in the place of the layer on top, and points to it."""
+    """Return a change that replaces the layer on top by *data*."""
 
     def change(layout: Layout) -> None:
         layout.blobs[1] = data
@@ -52,13 +52,13 @@ def without_layers(layout: Layout) -> None:
 
 
 def member(data: bytes, flags: int, more: bytes) -> bytes:
-    """Return a gzip file whose header has *flags*, and *more* behind it."""
+    """Return a gzip file whose header has *flags*, and *more* after it."""
     whole = gzip.compress(data, mtime=0)
     return whole[:3] + bytes([flags]) + whole[4:10] + more + whole[10:]
 
 
 def versions(listed: str, own: str) -> Callable[[Layout], None]:
-    """Return what sets the os.version of an index's entry, and of the configuration, where they are not empty."""
+    """Return a change that sets os.version in the index and in the configuration, unless empty."""
 
     def change(layout: Layout) -> None:
         layout.platform = {"architecture": "amd64", "os": "windows"} | ({"os.version": listed} if listed else {})

@@ -111,7 +111,7 @@ def changed(which: str, **fields: Any) -> list[Part]:
 
 
 def dirty(hive: bytes) -> bytes:
-    """Return a hive whose last write did not end: its first sequence number is ahead, its checksum right."""
+    """Return a dirty hive: its first sequence number is ahead, its checksum correct."""
     data = bytearray(hive)
     data[4] += 1
     total = 0

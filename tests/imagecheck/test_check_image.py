@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-image: each rule is found broken by an image that breaks it, and good images are good in every form."""
+"""check-image finds each broken rule, and accepts good images in every form."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ TOP = [*ROOTS, directory("Files/app", **RECORDS), Part("Files/app/hello.exe", b"
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_our_base_layers_are_good_but_the_one_with_empty_hives(name: str, tmp_path: Path) -> None:
+def test_base_layers_are_good_except_legacy_with_empty_hives(name: str, tmp_path: Path) -> None:
     rules = found(Layout(tmp_path, [base(name)]))
     empty = ["DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"]
     assert rules == ({"hive": [f"{CONFIG}/{hive}" for hive in empty]} if name == "legacy" else {})
@@ -76,7 +76,7 @@ def test_a_reference_without_a_registry_that_answers_is_an_error_of_one_line() -
 
 
 @pytest.mark.parametrize("name", ["oic:layout", "docker-daemon:x", "scratch", "hello:1"])
-def test_a_single_word_is_no_registrys_image(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_word_is_not_looked_up_in_a_registry(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("skopeo was started"))
     with pytest.raises(
         GeneratorError, match=f"^{name}: (unknown transport|not an image).*; hint: .* docker://{name} for Docker Hub's"
@@ -90,7 +90,7 @@ def test_a_reference_that_can_be_no_typo_may_stand_alone() -> None:
 
 
 @pytest.mark.parametrize(("rule", "parts"), [(rule, each) for rule, rows in BROKEN.items() for each in rows])
-def test_a_layer_on_top_that_breaks_a_rule_is_found_by_entry(
+def test_findings_name_the_rule_and_the_entry_of_a_layer_on_top(
     rule: str, parts: tuple[Part, ...], tmp_path: Path
 ) -> None:
     rules = found(on_top(tmp_path, *parts))
@@ -99,7 +99,7 @@ def test_a_layer_on_top_that_breaks_a_rule_is_found_by_entry(
 
 
 @pytest.mark.parametrize("parts", GOOD, ids=range(len(GOOD)))
-def test_what_windows_takes_is_not_found_fault_with(parts: tuple[Part, ...], tmp_path: Path) -> None:
+def test_layers_that_windows_accepts_have_no_findings(parts: tuple[Part, ...], tmp_path: Path) -> None:
     assert found(on_top(tmp_path, *parts)) == {}
 
 
@@ -118,20 +118,18 @@ def test_hives_of_a_layer_on_top_are_checked(rule: str, name: str, data: bytes, 
     assert rules == ({} if good and rule == "hive-delta" else {rule: [name]})
 
 
-def test_a_link_is_no_hive_of_a_layer_on_top(tmp_path: Path) -> None:
+def test_a_link_as_delta_hive_is_refused(tmp_path: Path) -> None:
     assert "hive-delta" in found(on_top(tmp_path, link("Hives/System_Delta", "x")))
 
 
 @pytest.mark.parametrize(("rule", "parts", "entry"), BASES, ids=[f"{rule}-{at}" for at, (rule, *_) in enumerate(BASES)])
-def test_a_base_layer_that_windows_would_not_take_is_found(
-    rule: str, parts: list[Part], entry: str, tmp_path: Path
-) -> None:
+def test_check_image_refuses_invalid_base_layers(rule: str, parts: list[Part], entry: str, tmp_path: Path) -> None:
     rules = found(Layout(tmp_path, [tarred(parts)]))
     assert entry in rules.pop(rule)
     assert rules.keys() <= {"case", "hive"}  # which come with a name in other case, and a second hive
 
 
-def test_a_dirty_hive_that_check_hive_lets_pass_is_a_fault_in_an_image(tmp_path: Path) -> None:
+def test_a_dirty_hive_passes_check_hive_but_not_check_image(tmp_path: Path) -> None:
     (tmp_path / "SAM").write_bytes(dirty(HIVE))
     said: list[str] = []
     assert check.report([tmp_path / "SAM"], say=said.append) == 0
@@ -141,7 +139,7 @@ def test_a_dirty_hive_that_check_hive_lets_pass_is_a_fault_in_an_image(tmp_path:
     assert "the hive is dirty" in image["findings"][0]["found"]
 
 
-def test_one_line_tells_of_each_finding_by_entry_and_many_alike_are_counted(tmp_path: Path) -> None:
+def test_each_finding_is_one_line_and_further_ones_are_counted(tmp_path: Path) -> None:
     bad = [file("Files/nul"), *(file(f"Files/{at}*") for at in range(50))]
     layout = on_top(tmp_path, *bad, *(Part(f"Files/{at}", records={}) for at in range(10)))
     said: list[str] = []
@@ -155,7 +153,7 @@ def test_one_line_tells_of_each_finding_by_entry_and_many_alike_are_counted(tmp_
     assert "image that Windows or a client refuses or misreads, windows/amd64, 2 layers" in said[-1]
 
 
-def test_the_command_is_there_at_the_door_with_its_three_statuses(tmp_path: Path) -> None:
+def test_the_command_exits_with_0_1_or_2(tmp_path: Path) -> None:
     good = Layout(tmp_path / "good", [base()]).write()
     bad = Layout(tmp_path / "bad", [base("legacy")]).write()
 

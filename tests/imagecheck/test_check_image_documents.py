@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-image on documents and blobs that do not agree with each other."""
+"""check-image on documents that contradict blobs or each other."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ from generator.imageread.gunzip import GzipReader
 
 
 @pytest.mark.parametrize(("rule", "change"), DOCUMENTS, ids=[f"{rule}-{at}" for at, (rule, _) in enumerate(DOCUMENTS)])
-def test_documents_and_blobs_that_do_not_agree_are_found(
+def test_documents_that_contradict_blobs_or_each_other_are_found(
     rule: str, change: Callable[[Layout], None], tmp_path: Path
 ) -> None:
     layout = Layout(tmp_path, [base(), TAR])
@@ -62,7 +62,7 @@ def test_members_of_gzip_are_read_in_whatever_pieces() -> None:
 
 
 @pytest.mark.parametrize("other", [{"size": 5}, {"platform": {"os": "windows", "architecture": "arm64"}}])
-def test_each_that_points_to_a_manifest_is_believed_only_if_true(other: dict[str, Any], tmp_path: Path) -> None:
+def test_each_descriptor_of_a_manifest_is_checked(other: dict[str, Any], tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
     (entry,) = layout.index["manifests"]
@@ -73,7 +73,7 @@ def test_each_that_points_to_a_manifest_is_believed_only_if_true(other: dict[str
     assert set(rules) == set(other)
 
 
-def test_what_is_marked_as_an_attestation_and_has_a_platform_is_an_image(tmp_path: Path) -> None:
+def test_an_attestation_mark_does_not_hide_a_windows_image(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
     hidden = layout.index["manifests"][0] | {"digest": ZEROS, "annotations": ATTESTATION["annotations"]}
@@ -81,7 +81,7 @@ def test_what_is_marked_as_an_attestation_and_has_a_platform_is_an_image(tmp_pat
     assert "blob" in found(layout)
 
 
-def test_a_layer_is_checked_anew_where_another_manifest_says_else_of_it(tmp_path: Path) -> None:
+def test_a_layer_is_checked_again_for_other_claims_about_it(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base(), TAR])
     layout.write()
     (entry,) = layout.index["manifests"]
@@ -104,7 +104,7 @@ def test_the_version_of_windows_may_be_in_the_index_or_the_configuration_alone(
     assert found(layout) == {}
 
 
-def test_what_several_platforms_share_is_told_of_each_and_read_once(
+def test_shared_layers_are_read_once_and_reported_for_each_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = Layout(tmp_path, [base(), tarred([*ROOTS, Part("Files/nul")])])
@@ -135,7 +135,7 @@ def test_what_several_platforms_share_is_told_of_each_and_read_once(
     assert len(opened_layers) == 2
 
 
-def test_a_layout_of_what_is_no_image_is_an_error(tmp_path: Path) -> None:
+def test_a_layout_without_images_is_an_error(tmp_path: Path) -> None:
     layout = Layout(tmp_path, [base()])
     layout.write()
     layout.index["manifests"][0] |= ATTESTATION

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-image on what an index or an archive holds besides Windows images, and on several names at once."""
+"""check-image on indexes and archives with other entries than Windows images, and on several names at once."""
 
 import json
 import tarfile
@@ -28,12 +28,12 @@ def test_an_index_for_linux_and_windows_is_judged_by_windows_image(layout: Layou
     assert "good image, windows/amd64" in said[1]
 
 
-def test_an_image_for_another_system_need_not_be_there(layout: Layout) -> None:
+def test_an_image_for_another_system_may_be_missing(layout: Layout) -> None:
     entry = Layout.point(b"not fetched", MANIFEST) | {"platform": {"architecture": "arm64", "os": "Linux"}}
     assert lines(indexed(layout, entry))[0] == 0
 
 
-def test_a_layout_may_hold_an_image_for_linux_beside_whose_index_says_nothing(layout: Layout) -> None:
+def test_a_linux_image_without_a_platform_in_the_index_is_passed_over(layout: Layout) -> None:
     status, said = lines(indexed(layout, linux(layout)))
     assert (status, said[0].endswith("passed over: linux/amd64"), len(said)) == (0, True, 2)
 
@@ -58,7 +58,7 @@ def test_an_index_without_an_image_for_windows_is_refused_in_one_line(
     assert said[0].startswith(f"{name}: refused: no image for Windows; there is linux/amd64; ")
 
 
-def test_what_says_windows_and_has_a_configuration_for_linux_is_refused(layout: Layout) -> None:
+def test_a_linux_configuration_listed_for_windows_is_refused(layout: Layout) -> None:
     entry = linux(layout) | {"platform": {"architecture": "amd64", "os": "windows"}}
     status, images = checked(indexed(layout, entry))
     assert (status, len(images)) == (1, 2)
@@ -87,24 +87,24 @@ def test_artifacts_are_passed_over_one_line_each(layout: Layout) -> None:
         assert len(images) == 1
 
 
-def test_a_windows_image_with_a_strange_configuration_is_no_artifact(layout: Layout) -> None:
+def test_a_windows_image_with_an_unknown_configuration_type_is_checked(layout: Layout) -> None:
     layout.kinds["config"] = "application/json"
     layout.platform = None
     assert "media-type" in found(layout)
 
 
-def test_only_artifacts_are_no_image(layout: Layout) -> None:
+def test_a_layout_with_artifacts_only_is_an_error(layout: Layout) -> None:
     with pytest.raises(GeneratorError, match="leads to no image, only artifact of type 'application/spdx"):
         lines(indexed(layout, artifact(layout, "application/spdx+json"), windows=False))
 
 
-def test_many_that_are_passed_over_are_counted(layout: Layout) -> None:
+def test_more_than_100_passed_over_entries_are_counted(layout: Layout) -> None:
     entries = [Layout.point(b"%d" % at, MANIFEST) | {"platform": LINUX} for at in range(150)]
     status, said = lines(indexed(layout, *entries))
     assert (status, len(said), said[100]) == (0, 102, "50 more passed over")
 
 
-def test_an_error_hides_no_other_image(tmp_path: Path) -> None:
+def test_an_error_does_not_stop_the_check_of_other_images(tmp_path: Path) -> None:
     good, bad = (Layout(tmp_path / name, [base(name)]).write() for name in ("scratch", "legacy"))
     for names, judged in (((f"oci:{tmp_path}/none", good), 1), ((bad, "oci:x/y", good, "oci:x/z"), 2)):
         said: list[str] = []
@@ -141,7 +141,7 @@ def test_an_archive_with_two_indexes_is_refused(name: str, layout: Layout, tmp_p
         assert (status, sum("(two-faces; " in line for line in said)) == (1, 1)
 
 
-def test_an_archive_whose_manifest_for_docker_names_another_image_is_refused(layout: Layout, tmp_path: Path) -> None:
+def test_an_archive_with_two_different_lists_of_images_is_refused(layout: Layout, tmp_path: Path) -> None:
     layout.write()
     config, layers = layout.manifest["config"]["digest"], [each["digest"] for each in layout.manifest["layers"]]
     same = docker(config, layers)
@@ -208,7 +208,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_image_is_named_for_what_it_is(name: str, tmp_path: Path) -> None:
+def test_the_error_for_another_file_names_its_kind(name: str, tmp_path: Path) -> None:
     data, told = FILES[name]
     path = tmp_path / name
     path.write_bytes(data)

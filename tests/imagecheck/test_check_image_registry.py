@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-image on indexes in a registry: those that skopeo copies, those that it cannot, and those in part."""
+"""check-image on indexes in a registry, also those that skopeo cannot copy."""
 
 import json
 import socket
@@ -31,14 +31,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def put(url: str, data: bytes, kind: str, method: str = "PUT") -> str:
-    """Send *data*; return the place that the registry names."""
+    """Send *data*; return the Location of the answer."""
     request = urllib.request.Request(url, data, {"Content-Type": kind}, method=method)  # noqa: S310 - a registry here
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return str(answer.headers.get("Location", ""))
 
 
 def push(address: str, name: str, layout: Layout, entries: list[dict[str, Any]], **more: Any) -> str:
-    """Push the manifests *entries*, with all blobs of *layout*, and an index of them; return what it is called."""
+    """Push the manifests *entries*, all blobs of *layout*, and an index of them; return its name."""
     api = f"http://{address}/v2/{name}"
     layout.write()
     blobs = {sha256(data := path.read_bytes()): data for path in (layout.folder / "blobs/sha256").iterdir()}
@@ -91,7 +91,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
-def test_an_index_that_skopeo_does_not_copy_unchanged_is_read_all_the_same(
+def test_an_index_that_skopeo_cannot_copy_unchanged_is_checked(
     fields: dict[str, Any], address: str, layout: Layout, tmp_path: Path
 ) -> None:
     entry = windows(layout) | {"x-unknown": "y", "data": "e30="}
@@ -128,7 +128,7 @@ def test_a_registrys_index_without_windows_is_refused_in_one_line(address: str, 
     assert [line.startswith(f"{name}: refused: no image for Windows; there is linux/amd64") for line in said] == [True]
 
 
-def test_what_skopeo_refuses_is_an_error_with_skopeos_reason(address: str, layout: Layout) -> None:
+def test_an_image_that_skopeo_refuses_is_an_error_with_its_reason(address: str, layout: Layout) -> None:
     layout.manifest["mediaType"] = layout.kinds["manifest"] = "application/vnd.docker.distribution.manifest.v2+json"
     layout.index.pop("manifests")
     layout.write()
@@ -139,7 +139,7 @@ def test_what_skopeo_refuses_is_an_error_with_skopeos_reason(address: str, layou
 
 
 class _Plain(BaseHTTPRequestHandler):
-    """A registry that speaks HTTP alone, and knows nothing."""
+    """An empty registry without TLS."""
 
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/v2/" else 404)
@@ -150,7 +150,9 @@ class _Plain(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_registry_without_tls_is_told_of_with_what_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_registry_without_tls_has_the_configuration_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     need("skopeo")
     name = socket.gethostname()
     try:

@@ -19,7 +19,7 @@ def test_check_image_agrees_with_the_importers(row: Row, tmp_path: Path) -> None
     assert found(Layout(tmp_path, row.layers())).keys() == set(row.rules)
 
 
-def test_the_table_is_of_single_oddities_and_each_source_is_used() -> None:
+def test_each_row_of_the_table_is_unique_and_each_source_used() -> None:
     oddities = [row.oddity for row in ROWS]
     assert len(oddities) == len(set(oddities)) > 150
     assert {row.source for row in ROWS} == SOURCES.keys()

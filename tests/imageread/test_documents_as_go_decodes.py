@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents are decoded as the types of clients decode them: every mutated one against Go itself.
+"""Mutated documents are decoded as Go decodes them.
 
 For more of them: PYTHONPATH=.:tests python tests/imageread/test_documents_as_go_decodes.py COUNT [SEED]
 """
@@ -23,14 +23,14 @@ COUNT = count(300, 1500)
 
 
 def go(program: Path, documents: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Return what Go decodes of each document, or why it refuses it."""
+    """Return Go's result for each document: the decoded values, or the reason of a refusal."""
     lines = b"".join(b"%s %s\n" % (kind.encode(), base64.b64encode(data)) for kind, data in documents)
     done = subprocess.run([str(program)], input=lines, stdout=subprocess.PIPE, check=True, timeout=600)
     return done.stdout.decode().splitlines()
 
 
 def ours(kind: str, data: bytes) -> str:
-    """Return the same of our own reader."""
+    """Return the result of our own reader."""
     try:
         return f"ok {json.dumps(_decoded(kind, data))}"
     except ValueError as error:
@@ -78,7 +78,7 @@ def _same(own: str, theirs: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return *value* with nil and empty lists alike, which no client tells apart."""
+    """Return *value* with nil as an empty list, which clients treat alike."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return [] if value is None else value
@@ -89,7 +89,7 @@ def program() -> Path:
     return go_tool("./documents")
 
 
-def test_whole_documents_are_taken_by_both(program: Path) -> None:
+def test_complete_documents_are_accepted_by_both(program: Path) -> None:
     documents = [(kind, json.dumps(document).encode()) for kind, document in WHOLE.items()]
     assert {each[:2] for each in go(program, documents)} == {"ok"}
     assert differences(program, documents) == []

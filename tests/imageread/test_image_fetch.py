@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images out of a registry that means harm: no more is fetched than its manifests tell of, and a signal ends it all."""
+"""Images in a malicious registry: only blobs listed in manifests are downloaded, and signals end the download."""
 
 import hashlib
 import json
@@ -81,7 +81,7 @@ def fetched(server: Misbehaving, folder: Path) -> dict[str, bytes]:
     return {hashlib.sha256(path.read_bytes()).hexdigest(): path.read_bytes() for path in folder.iterdir()}
 
 
-def test_an_index_is_fetched_with_all_that_it_leads_to(misbehaving: Start, tmp_path: Path) -> None:
+def test_an_index_is_fetched_with_all_its_images(misbehaving: Start, tmp_path: Path) -> None:
     child = json.dumps(manifest()).encode()
     top = index(descriptor(child, f"{OCI}manifest.v1+json", platform={"os": "windows", "architecture": "amd64"}))
     found = fetched(serve(misbehaving, child, top), tmp_path)
@@ -89,7 +89,7 @@ def test_an_index_is_fetched_with_all_that_it_leads_to(misbehaving: Start, tmp_p
 
 
 @pytest.mark.parametrize("size", [len(BLOB), 1])
-def test_a_blob_without_end_is_not_waited_for(size: int, misbehaving: Start, tmp_path: Path) -> None:
+def test_an_endless_blob_is_refused(size: int, misbehaving: Start, tmp_path: Path) -> None:
     server = serve(misbehaving, manifest(size=size), blob=endless)
     with pytest.raises(GeneratorError, match=r"sends more than the [\d,]+ bytes listed in its manifests"):
         fetched(server, tmp_path)
@@ -108,7 +108,7 @@ def test_a_blob_without_end_is_not_waited_for(size: int, misbehaving: Start, tmp
     ],
     ids=["too much", "less than nothing", "no digest", "blobs", "manifests", "no document"],
 )
-def test_what_no_image_needs_is_refused_before_a_blob_is_fetched(
+def test_too_many_or_too_large_blobs_are_refused_before_the_download(
     document: Any, said: str, misbehaving: Start, tmp_path: Path
 ) -> None:
     server = serve(misbehaving, document, blob=endless)
@@ -144,7 +144,7 @@ def test_a_signal_ends_skopeo_and_leaves_nothing(number: int, misbehaving: Start
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_removes_what_a_run_has_made_so_far(tmp_path: Path) -> None:
+def test_a_signal_removes_a_runs_partial_output(tmp_path: Path) -> None:
     program = """
 import os, pathlib, signal, sys
 from generator.image.workspace import workspace

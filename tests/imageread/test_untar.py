@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of any tar reads what Python's and GNU's writers write, and refuses what is damaged."""
+"""The tar reader reads the tars of Python and GNU tar, and refuses damaged ones."""
 
 import gzip
 import io
@@ -60,7 +60,7 @@ def test_entries_and_data_are_those_that_python_reads(kind: int) -> None:
     assert len(found) > 6
 
 
-def test_gnu_tars_output_is_read_and_data_that_is_not_asked_for_is_skipped(tmp_path: Path) -> None:
+def test_output_of_gnu_tar_is_read_and_unread_data_skipped(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "deep" / ("n" * 120)).mkdir(parents=True)
     (folder / "big").write_bytes(b"x" * 1_000_000)

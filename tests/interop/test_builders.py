@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our base images under other builders: BuildKit, buildah, ko and jib take them, and check-image says what comes out.
-
-Images of the shapes that real HostProcess images have, made by BuildKit and by `winscratch image`, hold the same.
-"""
+"""Build on our base images with BuildKit, buildah, ko and jib, check the results, and compare them with `image`'s."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -18,18 +14,22 @@ import msgspec
 import pytest
 from helpers import image_runs
 from helpers.committed_modules import PROJECT, registry, run
+from helpers.counts import THOROUGH
+from helpers.image_checks import checked
 from helpers.layouts import Part, tarred
 from helpers.maven import jars
 from helpers.programs import pe
 from helpers.support import need, wait_until
 
 from generator.image import Options, make
-from generator.imagecheck import command
 from generator.imageread import images
 from generator.imageread.untar import TarReader
 from generator.runtime.paths import MOUNT
 
-pytestmark = pytest.mark.timeout(2 * image_runs.BUILDING)  # two builders at most are built in one test
+pytestmark = [
+    pytest.mark.timeout(2 * image_runs.BUILDING),  # one test builds two builders at most
+    pytest.mark.skipif(not THOROUGH, reason="builds builders from source; WINSCRATCH_THOROUGH=1 runs it"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,13 @@ def base(address: str) -> str:
     return f"{address}/base:1"
 
 
-def checked(name: str) -> tuple[int, set[str]]:
+def judged(name: str) -> tuple[int, set[str]]:
     """Return the status of check-image and the rules that the image breaks."""
-    said: list[str] = []
-    status = command.report([name], True, say=said.append)
-    (image,) = json.loads("\n".join(said))
+    status, (image,) = checked(name)
     return status, {finding["rule"] for finding in image["findings"]}
 
 
-class Entry(NamedTuple):
+class Held(NamedTuple):
     """What two builders have to agree on."""
 
     kind: str
@@ -63,17 +61,17 @@ class Entry(NamedTuple):
     descriptor: str | None
 
 
-def held(name: str) -> tuple[dict[str, Entry], dict[str, Any], int]:
+def held(name: str) -> tuple[dict[str, Held], dict[str, Any], int]:
     """Return what an image's layers on top hold by path, its settings, and how many layers it has."""
     with images.images(name) as (image,):
-        found: dict[str, Entry] = {}
+        found: dict[str, Held] = {}
         for layer in image.layers[1:]:
             with layer.open() as blob:
                 tar = TarReader(images.unpack(blob)[1])
                 for entry in tar:
                     data = b"".join(iter(tar.read, b""))
                     records = entry.records
-                    found[entry.name.rstrip("/")] = Entry(
+                    found[entry.name.rstrip("/")] = Held(
                         entry.kind, data, records.get("MSWINDOWS.fileattr"), records.get("MSWINDOWS.rawsd")
                     )
         assert image.config is not None
@@ -207,8 +205,8 @@ def test_images_of_real_shapes_hold_the_same_as_those_that_buildkit_makes(
     make(msgspec.structs.replace(options, to=(f"oci:{tmp_path}/ours",)), note=lambda _: None)
     ours = f"oci:{tmp_path}/ours"
     wanted, their_wanted = STARTS.get(shape, (set(), set()))
-    assert checked(ours) == (0, wanted)
-    status, rules = checked(theirs)
+    assert judged(ours) == (0, wanted)
+    status, rules = judged(theirs)
     # time-fraction is of times that have a fraction with zeros first
     assert (status, rules - {"time-fraction"}) == (int("program" in their_wanted), {"time-missing", *their_wanted})
     tree, settings, layers = held(ours)
@@ -233,7 +231,7 @@ def test_buildkit_takes_our_layout_by_its_name_in_a_dockerfile(
         f"--oci-layout=base={tmp_path}/base",
         f"--opt=context:base=oci-layout://base@{made.digest}",
     )
-    assert checked(name)[0] == 0
+    assert judged(name)[0] == 0
     assert held(name)[0]["Files/dropgz.exe"].data == FILES["dropgz.exe"]
 
 
@@ -250,15 +248,15 @@ def test_a_link_that_buildkit_and_buildah_copy_leads_nowhere_on_windows_and_ours
     theirs = by_buildkit(
         buildkit, tmp_path / "context", "COPY links /links\n", tmp_path / "b", f"--opt=build-arg:BASE={base}"
     )
-    status, rules = checked(theirs)
+    status, rules = judged(theirs)
     assert (status, "link-target" in rules) == (1, True)
     container = buildah("from", "--tls-verify=false", "--os=windows", "--arch=amd64", base)
     buildah("copy", container, tmp_path / "context/links", "/links")
     buildah("commit", container, f"oci:{tmp_path}/buildah")
-    status, rules = checked(f"oci:{tmp_path}/buildah")
+    status, rules = judged(f"oci:{tmp_path}/buildah")
     assert (status, "link-target" in rules) == (1, True)
     make(Options(source=(f"{tmp_path}/context/links:/links",), to=(f"oci:{tmp_path}/ours",)), note=lambda _: None)
-    assert checked(f"oci:{tmp_path}/ours") == (0, set())
+    assert judged(f"oci:{tmp_path}/ours") == (0, set())
 
 
 # ---------------------------------------------------------------------------------------------
@@ -287,7 +285,7 @@ def test_buildah_takes_our_layout_and_our_image_in_a_registry(
     )
     # /dropgz.exe is a path of the node, and buildah gives every image that it builds a PATH of Linux.
     for name, wanted in (("copied", set()), ("built", {"program", "env-path"})):
-        assert checked(f"oci:{tmp_path}/{name}") == (int("program" in wanted), {"time-missing", *wanted})
+        assert judged(f"oci:{tmp_path}/{name}") == (int("program" in wanted), {"time-missing", *wanted})
         tree = held(f"oci:{tmp_path}/{name}")[0]
         assert {path for path in tree if path not in {"Hives", "Files"}} == {"Files/dropgz.exe"}
 
@@ -306,7 +304,7 @@ def test_ko_builds_a_program_for_windows_on_our_base(address: str, base: str) ->
     assert done.returncode == 0, done.stderr[-4000:]
     name = done.stdout.strip()
     # Its entry point and KO_DATA_PATH are paths of the node, and its PATH loses Windows' own.
-    assert checked(name) == (1, {"time-missing", "program", "env-path", "path-of-image"})
+    assert judged(name) == (1, {"time-missing", "program", "env-path", "path-of-image"})
     tree, settings, _ = held(name)
     assert tree["Files/ko-app/hostprocess"].data.startswith(b"MZ")
     assert settings["entrypoint"] == ["C:\\ko-app\\hostprocess"]
@@ -324,9 +322,9 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
         said = run(java, *words, path, f"{address}/{to}", *folders, XDG_CACHE_HOME=str(tmp_path))
         return f"{address}/{to}@{said.splitlines()[-1]}"
 
-    status, rules = checked(build("/app/hello.exe", "jib:1"))
+    status, rules = judged(build("/app/hello.exe", "jib:1"))
     assert (status, rules) == (1, {"root", "root-missing"})
-    status, rules = checked(build("/Files/app/hello.exe", "jib:2", "/Hives"))
+    status, rules = judged(build("/Files/app/hello.exe", "jib:2", "/Hives"))
     assert (status, rules) == (0, {"descriptor-missing"})
 
 
@@ -339,7 +337,7 @@ def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stop
         (tmp_path / "app.tar").write_bytes(tarred([Part(name, b"MZ", records={})]))
         to = f"{address}/crane/{len(name)}:1"
         run(crane, "append", "--insecure", "--base", base, "--new_layer", tmp_path / "app.tar", "--new_tag", to)
-        assert checked(to) == (int("parent" in rules), rules)
+        assert judged(to) == (int("parent" in rules), rules)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -355,7 +353,7 @@ def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(add
     run(skopeo, "copy", "--src-tls-verify=false", f"docker://{address}/box:1", f"oci:{tmp_path}/back:1")
     run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
     assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
-    assert checked(f"{address}/box:1") == (0, set())
+    assert judged(f"{address}/box:1") == (0, set())
 
 
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+from helpers.counts import THOROUGH
 from helpers.import_rules import ROWS, folder_of
 from helpers.import_sources import HCSSHIM, WINIO
 from helpers.import_table import Row
@@ -16,8 +18,9 @@ from helpers.wine import on_windows
 from generator.hives.rules import Level
 from generator.imagecheck.rules import RULES
 
+pytestmark = pytest.mark.skipif(not THOROUGH, reason="builds hcsshim from source; WINSCRATCH_THOROUGH=1 runs it")
 PROBE = Path(__file__).parents[1] / "hcsshim"
-# What the code takes, and why it is refused nevertheless; "wine" is refused where wine lacks what Windows has.
+# What the code takes, and why it is refused nevertheless; "wine" is refused if wine lacks what Windows has.
 MISREAD = "Windows makes another thing of it than was meant"
 LATER = "Windows refuses it later, or the files that its images need are not there"
 CIM = "the other importer, internal/wclayer/cim, refuses it"
