@@ -134,7 +134,7 @@ def test_a_refused_entry_leaves_what_is_written_whole_and_fails_the_layer() -> N
     assert names(before + files.END) == ["Hives", "Files", "Files/a"]
 
 
-def test_a_full_disk_is_told_again_at_the_end() -> None:
+def test_a_full_disk_is_reported_again_at_close() -> None:
     out = Failing(4096)
     layer = files.Writer(out)
     with pytest.raises(OSError, match="No space left"):

@@ -38,8 +38,8 @@ def samba(texts: list[str], descriptors: list[bytes]) -> tuple[list[str | None],
         lack("there is no python3-samba on this machine")
     asked = json.dumps({"texts": texts, "descriptors": [data.hex() for data in descriptors]})
     done = subprocess.run([python, BY_SAMBA], input=asked, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    return told["texts"], told["descriptors"]
+    answer = json.loads(done.stdout)
+    return answer["texts"], answer["descriptors"]
 
 
 def known_to_samba() -> dict[str, str]:
