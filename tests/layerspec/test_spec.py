@@ -298,7 +298,7 @@ REFUSED = {
     "object twice": (
         file(BCD + BCD),
         "files[0].bcd.objects[1].id",
-        "stands already at files[0].bcd.objects[0].id; name each",
+        "is a duplicate of files[0].bcd.objects[0].id; name each",
     ),
     "object type": (
         file("[[files.bcd.objects]]\nid = '{bootmgr}'\ntype = 'x'"),
