@@ -57,7 +57,7 @@ def test_each_descriptor_of_the_documents_table_is_what_its_text_makes() -> None
         ),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where(text: str, decode: bool, message: str) -> None:
+def test_an_error_has_its_position(text: str, decode: bool, message: str) -> None:
     with pytest.raises(GeneratorError) as caught:
         said(text, decode=decode)
     assert str(caught.value) == message

@@ -48,7 +48,7 @@ def test_ten_thousand_random_descriptors_survive_bytes_and_text() -> None:
         assert to_bytes(from_text(text)) == data
 
 
-def test_damaged_bytes_are_refused_at_a_place_inside_them_or_come_back_as_they_are() -> None:
+def test_damaged_bytes_are_refused_with_a_position_or_survive() -> None:
     random = Random(2)  # noqa: S311
     refused = taken = 0
     for _ in range(10_000):
@@ -148,7 +148,7 @@ def test_a_descriptor_cut_short_is_refused(size: int) -> None:
         from_bytes(SOUND[:size])
 
 
-def test_a_check_inside_a_larger_block_counts_from_its_start_and_goes_on_behind_a_fault() -> None:
+def test_check_counts_from_the_start_of_the_block_and_continues_after_a_fault() -> None:
     damaged = bytearray(SOUND)
     damaged[4] = 0  # no owner
     damaged[36] = 7  # the group's revision

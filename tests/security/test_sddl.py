@@ -116,7 +116,7 @@ def test_a_list_of_as_many_entries_as_fit_is_taken() -> None:
     assert len(dacl.aces) == 2730
 
 
-def test_no_word_stands_for_two_things() -> None:
+def test_sddl_words_are_unique() -> None:
     assert not tables.OF_A_DOMAIN & set(tables.SIDS)
     assert len(set(tables.SIDS.values())) == len(tables.SIDS)
     kinds = {**tables.KINDS["D"], **tables.KINDS["S"], **tables.EXTENDED}

@@ -106,7 +106,7 @@ def entries_of_winacl(acl: object) -> list[tuple[object, ...]]:
     ]
 
 
-def test_samba_and_ours_agree_on_what_a_descriptor_stored_in_windows_order_says() -> None:
+def test_samba_decodes_descriptors_in_windows_order_alike() -> None:
     """Windows' registry stores the lists before owner and group; the meaning is the same."""
     plain = from_text(FIELD["BuildKit's files"].text)
     data = bytearray(to_bytes(plain))
