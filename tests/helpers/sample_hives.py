@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hives that Windows wrote, and some damaged on purpose, collected by the authors of other readers.
+"""Sample hives written by Windows, and some damaged on purpose, collected by other projects; and the findings in them.
 
-They are not part of this project. WINSCRATCH_SAMPLE_HIVES is a folder of them, each compressed by xz and named for the
-project whose tests it comes from (msuhanov/yarp, mkorman90/regipy, williballenthin/python-registry). mutations.py has a
-small copy of every shape in them that a rule is about.
+They are not part of this project. WINSCRATCH_SAMPLE_HIVES names a directory of them, each compressed with xz and named
+after the project whose tests it is from (msuhanov/yarp, mkorman90/regipy, williballenthin/python-registry).
 """
 
 import lzma
@@ -16,7 +15,7 @@ from generator.hives.reader import Level
 
 FOLDER = os.environ.get("WINSCRATCH_SAMPLE_HIVES", "")
 
-# The rules that each breaks. Windows wrote most files longer than their bins.
+# What is found in each: the rules that it breaks. Windows wrote most files longer than their bins.
 AHEAD = {"file-rest"}
 EXPECTED: dict[str, set[str]] = {
     # Written by Windows or its offline library, and alive: nothing that would be refused.
@@ -62,7 +61,7 @@ LEVELS: dict[str, Level | None] = {
 
 
 def sample_hive(name: str) -> bytes:
-    """Return a sample; skip the test without a folder of samples."""
+    """Return a sample; end the test where there are none."""
     if not FOLDER:
         pytest.skip("WINSCRATCH_SAMPLE_HIVES names no folder of sample hives")
     return lzma.decompress((Path(FOLDER) / f"{name}.xz").read_bytes())
