@@ -49,7 +49,7 @@ def store(objects: Sequence[ObjectSpec], place: KeyPath) -> Hive:
         at = place.at(f"objects[{index}]")
         guid = _guid(item.id, at.at("id"))
         if guid in seen:
-            raise at.at("id").error(f"object {guid} stands already at {seen[guid]}", "name each object once")
+            raise at.at("id").error(f"object {guid} is a duplicate of {seen[guid]}", "name each object once")
         seen[guid] = at.at("id").key
         object_type = _object_type(item.type, at.at("type"))
         path = ("Objects", guid)
@@ -72,7 +72,7 @@ def _elements(path: tuple[str, ...], object_type: int, elements: Mapping[str, An
         at = place.at(word)
         number = _element_number(word, object_type, at)
         if number in seen:
-            raise at.error(f"element 0x{number:08x} stands already as {brief(seen[number])}", "give each element once")
+            raise at.error(f"element 0x{number:08x} is a duplicate of {brief(seen[number])}", "give each element once")
         seen[number] = word
         form = format_of(number)
         stored = _ENCODERS[form](data, at)

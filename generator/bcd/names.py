@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bcdedit would call the keys and values of a hive."""
+"""Name the keys and values of a BCD store as bcdedit does, for views of its hive."""
 
 from ..hives.cells import Buffer
 from ..hives.model import Value
@@ -8,10 +8,10 @@ from . import decoding
 
 
 class Notes:
-    """The words for a hive's keys and values: none, unless the hive is a BCD store."""
+    """bcdedit's words for a hive's keys and values; empty strings unless the hive is a BCD store."""
 
     def __init__(self, data: Buffer) -> None:
-        """Look into the hive *data*."""
+        """Read the hive *data*, if it may be a BCD store."""
         store = None
         if len(data) <= decoding.MAX_STORE and data.find(b"Objects") >= 0:
             store = decoding.read_store(read(data, keys=True).hive)
@@ -24,7 +24,7 @@ class Notes:
         self._default = decoding.default_object(self._objects.values())
 
     def of_key(self, node: Node) -> str:
-        """Return the words for a key: of an object its title and name, of an element its name."""
+        """Return the title and name of an object's key, the name of an element's, else an empty string."""
         one = self._object(node)
         if one is None:
             return ""
@@ -35,7 +35,7 @@ class Notes:
         return element.shown if element else ""
 
     def of_value(self, node: Node, value: Value) -> str:
-        """Return the words for a value: of a type its name, of an element what it is set to."""
+        """Return the name of an object's type, the value of an element as bcdedit prints it, else an empty string."""
         one = self._object(node)
         if one is None:
             return ""

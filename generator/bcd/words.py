@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of a BCD store, as bcdedit spells them: for types of objects, objects, elements and what those are set to.
+"""bcdedit's names in a BCD store: types of objects, objects, elements, and the settings of elements.
 
 Numbers and formats are those of Microsoft's documentation of the Boot Configuration Data WMI provider: BcdObject,
 BcdElementType, BcdLibraryElementTypes, BcdBootMgrElementTypes, BcdOSLoaderElementTypes, BcdResumeElementTypes,
@@ -27,7 +27,7 @@ OBJECT_TYPES: Final = {
     "inherit": 0x20100000,
 }
 
-# Objects that every store knows by the same GUID.
+# Objects with the same GUID in every store.
 WELL_KNOWN_OBJECTS: Final = {
     "{bootmgr}": "{9dea862c-5cdd-4e70-acc1-f32b344d4795}",
     "{fwbootmgr}": "{a5a30fa2-3d06-4e9f-b5f4-a01df9d1fcba}",
@@ -43,7 +43,7 @@ WELL_KNOWN_OBJECTS: Final = {
     "{ramdiskoptions}": "{ae5534e0-a924-466c-b836-758539a3ee3a}",
 }
 
-# What bcdedit calls an object above its elements: by what every store knows it by, or by its type.
+# bcdedit's heading for an object, by its well-known name or its type.
 TITLES: Final[Mapping[str | int, str]] = {
     FIRMWARE_BOOT_MANAGER: "Firmware Boot Manager",
     BOOT_MANAGER: "Windows Boot Manager",
@@ -64,7 +64,7 @@ TITLES: Final[Mapping[str | int, str]] = {
     DEVICE: "Device options",
 }
 
-# Element names. The same name can have another number for another kind of object.
+# Element names. The same name can have different numbers for different types of objects.
 LIBRARY_ELEMENTS: Final = {
     "device": 0x11000001,
     "path": 0x12000002,
@@ -260,7 +260,7 @@ _MESSAGES: Final = (
     "SystemRestore",
     "PushButtonReset",
 )
-# Settings that have names: the name of each number from 0 on.
+# Settings with names for their numbers, from 0 on.
 SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "bootmenupolicy": ("Legacy", "Standard"),
     "bootstatuspolicy": (
@@ -298,5 +298,5 @@ HEXADECIMAL: Final = frozenset({"avoidlowmemory", "debugaddress", "relocatephysi
 
 
 def element_names(object_type: int) -> dict[str, int]:
-    """Return the numbers of the elements that an object of a type can have, by their names."""
+    """Return the numbers of the elements of an object of type *object_type*, by their names."""
     return LIBRARY_ELEMENTS | dict(ELEMENTS_BY_OBJECT.get(object_type, {}))

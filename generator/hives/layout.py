@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lays out a registry hive: from its keys and values to the bytes that hivex 1.3.23 and 1.3.24 write, without hivex.
+"""Lay out a registry hive: return the bytes that hivex 1.3.23 and 1.3.24 write for its keys and values, without hivex.
 
-hivex starts from an empty hive and adds one key and one value after the other; where each record ends up follows from
-the order of these steps, so the same steps are taken here. The rules are those of hivex's lib/write.c. The format is
-that of msuhanov/windows-registry-file-format-specification. All numbers are little-endian, all sizes in bytes.
+hivex starts from an empty hive and adds one key or value after the other. The order of these steps determines the place
+of each record, so this module takes the same steps, by the rules of hivex's lib/write.c. The format is that of
+msuhanov/windows-registry-file-format-specification. All numbers are little-endian, all sizes in bytes.
 
 A hive is a base block of one page, then bins of whole pages, then nothing. A bin has a header and cells; a cell is a
 size of four bytes, negative if the cell is in use, and one record. Records point at each other by *pointers*, which
@@ -30,7 +30,7 @@ _SUBKEYS, _SUBKEYS_LIST, _VALUES, _LARGEST_SUBKEY, _LARGEST_VALUE = 20, 28, 36, 
 # Signature, length of the name, length of the data, the data or its pointer, type, flags, spare; then the name.
 _VALUE = struct.Struct("<2sHI4sIHH")
 _VALUE_DATA = 8
-_IN_RECORD = 0x80000000  # added to the length of data that stands in the place of its pointer
+_IN_RECORD = 0x80000000  # added to the length of data that the record holds in place of a pointer
 # Signature, reserved, the next and the last record of the ring, number of keys that use it, size of the descriptor.
 _SECURITY = struct.Struct("<2sHIIII")
 _SECURITY_USERS = 12
@@ -40,7 +40,7 @@ _ROOT = _BIN.size  # pointer to the root key
 def lay_out(plan: Hive) -> bytes:
     """Return the hive of *plan* as hivex writes it: an empty hive with the keys and values added in the plan's order.
 
-    The plan is one that a specification can ask for: names, numbers and sizes are in range, key names are ASCII.
+    The specification has checked the plan: names, numbers and sizes are in range, key names are ASCII.
     """
     bins = _Bins()
     keys: dict[tuple[str, ...], _Key] = {(): _Key(_ROOT)}
@@ -54,7 +54,7 @@ def lay_out(plan: Hive) -> bytes:
 
 
 def empty_hive() -> bytes:
-    """Return the hive that hivex is given to start from: a root key without subkeys and values, 8,192 bytes."""
+    """Return the hive that hivex starts from: a root key without subkeys and values, 8,192 bytes."""
     return _hive(_Bins(), 1)
 
 
@@ -70,20 +70,20 @@ def _hive(bins: "_Bins", sequence: int) -> bytes:
 
 @dataclass(slots=True)
 class _Key:
-    """A key that has been added: the pointer to its cell, and its subkeys list as last written."""
+    """An added key: the pointer to its cell, and its current subkeys list."""
 
     pointer: int
-    order: list[bytes] = field(default_factory=list)  # what the subkeys are sorted by
+    order: list[bytes] = field(default_factory=list)  # the subkeys' sort keys
     entries: bytearray = field(default_factory=bytearray)  # for each subkey its pointer and its name's hash
     list: int = _NIL
     longest: int = 0  # bytes of the largest subkey name in UTF-16
 
 
 class _Bins:
-    """The bins of a hive that grows; an index into *bytes* is a pointer."""
+    """The bins of a growing hive; an index into *bytes* is a pointer."""
 
     def __init__(self) -> None:
-        """Make the bin of the empty hive: the root key, its security record, and one free cell that stays free."""
+        """Create the bin of the empty hive: the root key, its security record, and a free cell that stays free."""
         self.bytes = bytearray(_BIN.pack(b"hbin", 0, _PAGE)).ljust(_PAGE, b"\0")
         self.security = _ROOT + _cell_size(_KEY.size + len(b"ROOT"))
         # Flags: root of a hive, not to be deleted, name in Latin-1.
@@ -92,7 +92,7 @@ class _Bins:
         record = _SECURITY.pack(b"sk", 0, self.security, self.security, 1, len(descriptor)) + descriptor
         self._write(self.security, record)
         self._free(self.security + _cell_size(len(record)))
-        self.end = _PAGE  # pointer to where the next cell goes: into a bin of its own
+        self.end = _PAGE  # pointer to the next cell: in a new bin
 
     def add_key(self, parent: _Key, name: str) -> _Key:
         """Add a key without subkeys and values to the subkeys of *parent*."""
@@ -115,7 +115,7 @@ class _Bins:
         return key
 
     def set_values(self, key: _Key, values: Sequence[Value]) -> None:
-        """Give *key* its values: their list first, then each record followed by its data."""
+        """Set the values of *key*: write their list, then each record followed by its data."""
         pointers = self._add(bytes(4 * len(values)))
         longest = 0
         for number, value in enumerate(values):
@@ -137,7 +137,7 @@ class _Bins:
         struct.pack_into(form, self.bytes, pointer + 4 + at, *numbers)
 
     def _add(self, record: bytes) -> int:
-        """Add a cell behind the last one and return its pointer; where it does not fit, start a bin for it."""
+        """Add a cell behind the last one and return its pointer; start a new bin if it does not fit."""
         size = _cell_size(len(record))
         start = len(self.bytes)
         if self.end + size > start:
@@ -156,7 +156,7 @@ class _Bins:
         self.bytes[pointer : pointer + size] = struct.pack("<i", -size) + record.ljust(size - 4, b"\0")
 
     def _free(self, pointer: int) -> None:
-        """Make one free cell of what is left."""
+        """Make one free cell of the rest of the bin."""
         if pointer < len(self.bytes):
             struct.pack_into("<i", self.bytes, pointer, len(self.bytes) - pointer)
 
@@ -167,13 +167,13 @@ def _cell_size(length: int) -> int:
 
 
 def _key_record(flags: int, parent: int, security: int, name: bytes) -> bytes:
-    """Return the record of a key without subkeys and values; times are zero, as all inherit the root key's."""
+    """Return the record of a key without subkeys and values; its time is zero, inherited from the root key."""
     lists = 0, 0, _NIL, _NIL, 0, _NIL
     return _KEY.pack(b"nk", flags, 0, 0, parent, *lists, security, _NIL, 0, 0, 0, 0, 0, len(name), 0) + name
 
 
 def _encoded(name: str) -> tuple[bytes, bool]:
-    """Return *name* as it is stored, in Latin-1 if that has all its characters, else in UTF-16; and if in Latin-1."""
+    """Return *name* as stored, in Latin-1 if possible, else in UTF-16; and whether it is in Latin-1."""
     try:
         return name.encode("latin-1"), True
     except UnicodeEncodeError:
@@ -181,7 +181,7 @@ def _encoded(name: str) -> tuple[bytes, bool]:
 
 
 def _hash(folded: bytes) -> int:
-    """Return the hash by which a subkeys list of kind `lh` finds a name."""
+    """Return the hash of a name in a subkeys list of kind `lh`."""
     return reduce(lambda value, byte: (value * 37 + byte) & 0xFFFFFFFF, folded, 0)
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hive format as data: of each structure its fields, with name, size and meaning, and what follows them.
+"""The hive format as data: the fields of each structure, with name, size and meaning, and its tail.
 
 A hive file is a base block of 4,096 bytes, then bins, then perhaps room that is not in use yet. A bin is a header of
 32 bytes and cells without gaps. A cell is its size, 4 bytes that are negative while the cell is in use, and its
 content, which begins at a multiple of 8 plus 4. The content of most cells is a structure that begins with a signature;
-the rest have none and can be told only by what points to them.
+the rest have none, and only the pointers to them identify them.
 
 Every number is little-endian. A pointer counts bytes from the first bin, which starts at BASE in the file, and leads
 to a cell; NIL leads nowhere. Names follow msuhanov/windows-registry-file-format-specification.
@@ -18,18 +18,18 @@ from typing import Final
 BASE: Final = 0x1000  # bytes before the first bin
 PAGE: Final = 0x1000  # a bin's size is a multiple of this
 NIL: Final = 0xFFFFFFFF
-VOLATILE: Final = 0x80000000  # bit of a pointer to what lives in memory only
+VOLATILE: Final = 0x80000000  # bit of a pointer to a cell that exists only in memory
 INLINE: Final = 0x80000000  # bit of a value's data size: the data is in the value itself
 MAX_INLINE: Final = 4  # bytes
-SEGMENT: Final = 16344  # bytes of data that a cell holds at most where minor version 4 or later segments it
+SEGMENT: Final = 16344  # maximum bytes of data in a cell, since minor version 4
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a structure: *code* is its type as in the struct module, *shown* how to read its value.
+    """A field of a structure: *code* is its type as in the struct module, *shown* the form in which it is printed.
 
-    That is number, hex, pointer, time, flags or bytes, or the encoding of a text. *names* holds the words for bits of
-    flags, or for the values of a number.
+    *shown* is number, hex, pointer, time, flags or bytes, or the encoding of a text. *names* has the names of the bits
+    of flags, or of the values of a number.
     """
 
     name: str
@@ -46,9 +46,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What follows the fields of a structure: *fields*, as often as the field *count* says; of "s", so many bytes.
+    """The tail behind the fields of a structure: *fields*, repeated as often as the field *count*; for "s", its size.
 
-    That field is of the structure itself or, if it has none of the name, of the one that points to it.
+    *count* is a field of the structure itself or, if it has none of that name, of the one that points to it.
     """
 
     count: str
@@ -57,10 +57,10 @@ class Tail:
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """A structure: what it is called, the signatures it may begin with, its fields, what follows them.
+    """A structure: its name, its possible signatures, its fields and its tail.
 
-    *noun* is how a message calls what a pointer leads to. Offsets count from the start of a cell's content, or of the
-    structure where it is no cell.
+    *noun* is its name in messages about pointers. Offsets count from the start of a cell's content, or of the structure
+    if it is not a cell.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Structure:
     offsets: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out what reading needs: all fields at once, and where each of them is."""
+        """Compute the unpacker of all fields and the offset of each."""
         offsets, at = {}, 0
         for one in self.fields:
             offsets[one.name] = at
@@ -95,7 +95,7 @@ def _time(name: str, meaning: str = "in units of 100 ns since 1601, UTC") -> Fie
 
 
 def _signature(size: int) -> Field:
-    return Field("signature", f"{size}s", "tells the kind of structure", "latin-1")
+    return Field("signature", f"{size}s", "the kind of structure", "latin-1")
 
 
 _COUNT = Field("number of entries", "H")
@@ -291,11 +291,11 @@ CLASS: Final = Structure(
     "class name", "a class name", tail=Tail("class name length", (Field("class name", "s", "", "utf-16-le"),))
 )
 FREE: Final = Structure("free cell")
-USED: Final = Structure("cell in use")  # of which nothing says what it is
-UNREAD: Final = Structure("unread", cell=False)  # what lies behind damage
+USED: Final = Structure("cell in use")  # of an unknown structure
+UNREAD: Final = Structure("unread", cell=False)  # the part behind damage
 REST: Final = Structure("rest of the file", cell=False)  # Windows lets a file grow ahead of its bins
 
-# What a byte of the map of cells says of the eight bytes that it stands for: 0 inside of something, else an index here.
+# The values of a byte in the map of cells, for eight bytes of the hive: 0 inside a structure, else an index into KINDS.
 INSIDE: Final = 0
 KINDS: Final = (
     UNREAD, FREE, USED, BIN, KEY, VALUE, SECURITY, SUBKEYS, *LEAVES, VALUES, DATA, BIG_DATA, SEGMENTS, SEGMENT_DATA,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A layer tar to its blob, the gzip member that is pushed, and back."""
+"""Compress a layer's tar to its blob, one gzip member, and read it back."""
 
 import hashlib
 import zlib
@@ -22,11 +22,10 @@ _MAX_LAYER = 1 << 28  # bytes; a blob that unpacks to more is not one of ours
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A layer in both its forms, and what is known of it without Windows.
+    """A layer as blob and as tar.
 
-    *compressed* is the gzip blob as pushed, *tar* what it unpacks to; *digest* and *diff_id* are their
-    SHA-256 as ``sha256:`` and hexadecimal. *bcd* is the offset and size in bytes of the BCD store in the
-    tar, or None for a layer that has none.
+    *compressed* is the gzip blob as pushed, *tar* its uncompressed content; *digest* and *diff_id* are their SHA-256 as
+    ``sha256:`` and hexadecimal. *bcd* is the offset and size in bytes of the BCD store in the tar, or None without one.
     """
 
     compressed: bytes
@@ -37,7 +36,7 @@ class Blob:
 
 
 def compress(tar: bytes) -> bytes:
-    """Return *tar* as a gzip member with nothing in its header that depends on time or place."""
+    """Return *tar* as a gzip member; its header depends on neither time nor machine."""
     from zopfli import zopfli  # only a new blob needs it
 
     member = zopfli.compress(tar, gzip_mode=1, numiterations=_ITERATIONS, blocksplitting=1)
@@ -47,7 +46,7 @@ def compress(tar: bytes) -> bytes:
 
 
 def read_blob(compressed: bytes, shown: str) -> Blob:
-    """Return what a blob holds; raises GeneratorError naming *shown* where it is damaged."""
+    """Return the layer in the blob *compressed*; raise GeneratorError for damage. *shown* is its path in errors."""
     try:
         unpacker = zlib.decompressobj(wbits=31)
         tar = unpacker.decompress(compressed, _MAX_LAYER)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The facts about layers on top: what files.toml says, checked, with its security descriptors compiled.
+"""Read the facts about layers on top from files.toml, check them, and compile their security descriptors.
 
-A layer on top holds an image's files and goes on a base layer. The writers of such layers in every language are
-rendered from these facts, and docs/layer-on-top.md says what they mean for the bytes.
+A layer on top holds an image's files, above a base layer. The writers of such layers in every language are rendered
+from these facts; docs/layer-on-top.md documents the resulting bytes.
 """
 
 import base64
@@ -24,7 +24,7 @@ Unit = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table with no keys but those named."""
+    """A TOML table that allows no unknown keys."""
 
 
 class Records(_Record, frozen=True):
@@ -48,7 +48,7 @@ class Attributes(_Record, frozen=True):
 
 
 class Kind(_Record, frozen=True):
-    """A kind of entry: tar's type, the mode, and which attributes are always there and which by default, if any."""
+    """A kind of entry: tar's type, the mode, its fixed attributes, and its default ones."""
 
     type: str
     mode: int
@@ -77,7 +77,7 @@ class Limits(_Record, frozen=True):
 
 
 class Names(_Record, frozen=True):
-    """What the name of a file cannot have; *controls* is the number of characters from NUL on."""
+    """Invalid parts of file names; *controls* is the number of invalid characters from NUL on."""
 
     controls: int
     characters: str
@@ -94,14 +94,14 @@ class Descriptors(_Record, frozen=True):
 
 
 class Folding(_Record, frozen=True):
-    """One UTF-16 unit to its capital, as runs: from, to, step, and the capital of the first."""
+    """Capitals of UTF-16 units, as runs: first, last, step, and the capital of the first."""
 
     unicode: str
     runs: tuple[tuple[Unit, Unit, Unit, Unit], ...]
 
 
 class Facts(_Record, frozen=True):
-    """All that files.toml says."""
+    """The content of files.toml."""
 
     roots: tuple[str, str]
     whiteout: str
@@ -115,7 +115,7 @@ class Facts(_Record, frozen=True):
     folding: Folding
 
     def reasons(self) -> dict[str, str]:
-        """Return what each error's code says, with the facts filled in."""
+        """Return the message for each error code, with the facts filled in."""
         known = msgspec.structs.asdict(self.limits) | {"whiteout": self.whiteout}
         return {
             code: text.format_map(
@@ -143,12 +143,12 @@ class Facts(_Record, frozen=True):
 
 @cache
 def facts() -> Facts:
-    """Return the facts of this checkout; raises GeneratorError that names the file and what is wrong with it."""
+    """Return the facts of this checkout; raise GeneratorError with the file and the problem."""
     return parse(FACTS.read_bytes(), SHOWN)
 
 
 def parse(raw: bytes, shown: str) -> Facts:
-    """Return the facts of a TOML document; *shown* is its path in errors."""
+    """Return the facts in a TOML document; *shown* is its path in errors."""
     try:
         found = msgspec.convert(toml.parse(raw, shown), Facts)
         found.compiled()
@@ -159,7 +159,7 @@ def parse(raw: bytes, shown: str) -> Facts:
 
 
 def context() -> dict[str, Any]:
-    """Return what the templates of the writers see of the facts."""
+    """Return the variables of the writers' templates."""
     known = facts()
     encoded = {name: tuple(map(_encoded, both)) for name, both in known.compiled().items()}
     return {"facts": known, "reasons": known.reasons(), "descriptors": encoded, "default": next(iter(encoded))}
@@ -170,5 +170,5 @@ def _compile(text: str) -> bytes:
 
 
 def _encoded(data: bytes) -> str:
-    """Return a security descriptor as its record has it: base64, padded."""
+    """Return a security descriptor as in its PAX record: base64, padded."""
     return base64.b64encode(data).decode("ascii")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files to layer tar, byte by byte the same whatever Python writes it.
+"""Write a layer's files as a tar, reproducible byte for byte with every Python.
 
 The tar is POSIX ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). Python's own tarfile is not
 used: it ends directory names in a slash, which Windows' import code does not recognise, pads the
@@ -18,7 +18,7 @@ _DIRECTORY, _FILE = b"5", b"0"
 
 
 def split_name(path: str) -> tuple[str, str] | None:
-    """Return the ustar prefix and name that spell *path*, or None where it is too long for both."""
+    """Return the ustar prefix and name for *path*, or None if it is too long."""
     if len(path) <= MAX_NAME:
         return "", path
     # The longest name that fits leaves the shortest prefix.
@@ -29,7 +29,7 @@ def split_name(path: str) -> tuple[str, str] | None:
 
 
 def write_tar(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return the tar of *files* in order, each directory once and before what it holds."""
+    """Return the tar of *files* in order, each directory once and before its content."""
     out = bytearray()
     made: set[str] = set()
     for path, data in files:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `sddl`: a security descriptor from text to the record that layers carry, and back."""
+"""The command `sddl`: convert a security descriptor from SDDL to a layer's PAX record, and back."""
 
 import base64
 import binascii
@@ -13,9 +13,9 @@ from .sddl import SddlError, from_text, to_text
 
 
 def sddl(text: str, *, decode: bool, say: Say = console.say) -> int:
-    """Say SDDL *text* as base64, the form of the record MSWINDOWS.rawsd; or, with *decode*, base64 as SDDL.
+    """Print SDDL *text* as base64 for the record MSWINDOWS.rawsd or, with *decode*, base64 as SDDL; return 0.
 
-    Raise GeneratorError, with the place where *text* goes wrong: characters count from 1, bytes from 0.
+    Raise GeneratorError with the position of the error in *text*: characters count from 1, bytes from 0.
     """
     try:
         say(_decoded(text) if decode else base64.b64encode(to_bytes(from_text(text))).decode("ascii"))
@@ -35,5 +35,5 @@ def _decoded(text: str) -> str:
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"no base64: {error}") from error
+        raise ValueError(f"invalid base64: {error}") from error
     return to_text(from_bytes(data))

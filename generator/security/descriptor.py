@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-relative security descriptors: who owns a file or registry key, and who may do what with it, in one block.
+"""Self-relative security descriptors: the owner and the access control lists of a file or registry key, in one block.
 
 A descriptor is a header of 20 bytes and up to four parts, which the header points to: the owner and the group, each a
 SID (the number of a user or group); the DACL, a list of entries that allow or deny access; and the SACL, a list of
 entries that ask for audits or set an integrity level. An access control list is an ACL, its entry an ACE.
 
 from_bytes() and to_bytes() are exact: a descriptor that the one accepts, the other writes back byte for byte. check()
-reads one that lies in a larger block, such as a hive, and reports what is wrong with it.
+reads a descriptor in a larger block, such as a hive, and reports its faults.
 
 Every number is little-endian, but for the authority of a SID. Source: Microsoft, [MS-DTYP] 2.4.
 """
@@ -27,15 +27,15 @@ _ACE: Final = struct.Struct("<BBH")  # type, flags, size
 _PLAIN: Final = frozenset({0, 1, 2, 3, 9, 10, 13, 14, 17, 18, 19, 20, 21})
 OBJECT: Final = frozenset({5, 6, 7, 8, 11, 12, 15, 16})
 
-# What a registry key must have and a descriptor need not: `O:BUG:BU`, common in layers, has no DACL.
+# Rules for registry keys, not for every descriptor: `O:BUG:BU`, common in layers, has no DACL.
 ONLY_IN_HIVES: Final = frozenset({"sd-owner", "sd-group", "sd-dacl"})
 
 Fault = Callable[[int, str, str], None]
-"""What is told of a fault: its offset in bytes, the name of the rule that is broken, and a message."""
+"""Callback for a fault: its offset in bytes, the name of the broken rule, and a message."""
 
 
 class DescriptorError(ValueError):
-    """Bytes are no descriptor, or records cannot be one; *position* counts bytes from the descriptor's start."""
+    """Invalid bytes or records of a descriptor; *position* counts bytes from the descriptor's start."""
 
     def __init__(self, position: int, message: str) -> None:
         super().__init__(message)
@@ -78,7 +78,7 @@ class Sid:
 
 @dataclass(frozen=True, slots=True)
 class Ace:
-    """An entry that concerns one SID.
+    """An entry for one SID.
 
     *mask* has a bit for each right. The two GUIDs are those of object entries, and name a kind of object in a
     directory service. *data* is what follows the SID: a condition or claims, kept as they are.
@@ -104,7 +104,7 @@ class OpaqueAce:
 
 @dataclass(frozen=True, slots=True)
 class Acl:
-    """A list of entries; *revision* is 4 where object entries may be in it, else 2. *slack* is unused room behind."""
+    """A list of entries; *revision* is 4 if it may contain object entries, else 2. *slack* is the unused rest."""
 
     aces: tuple[Ace | OpaqueAce, ...]
     revision: int = 2
@@ -113,10 +113,9 @@ class Acl:
 
 @dataclass(frozen=True, slots=True)
 class SecurityDescriptor:
-    """A security descriptor. Two are equal if they say the same, in whatever order their parts are stored.
+    """A security descriptor. Equality ignores *order*, the order of the stored parts by their letters in SDDL.
 
-    *order* is that order, by the letters that SDDL has for the parts. *resource_manager* is a byte of the header
-    that is 0 unless *control* says that it has a meaning.
+    *resource_manager* is a byte of the header, 0 unless *control* has RM_CONTROL_VALID.
     """
 
     owner: Sid | None = None
@@ -129,7 +128,7 @@ class SecurityDescriptor:
 
 
 def from_bytes(data: bytes) -> SecurityDescriptor:
-    """Return the descriptor that *data* is, from its first byte to its last; raise DescriptorError if it is none."""
+    """Return the descriptor that *data* is, from its first byte to its last; raise DescriptorError if it is invalid."""
 
     def refuse(offset: int, rule: str, message: str) -> None:
         if rule not in ONLY_IN_HIVES:
@@ -157,12 +156,12 @@ def to_bytes(descriptor: SecurityDescriptor) -> bytes:
 def check(data: bytes, at: int, size: int, fault: Fault) -> None:
     """Call *fault* for each rule of hives that the descriptor of *size* bytes at *at* in *data* breaks.
 
-    The block must hold all *size* bytes; offsets that *fault* is given count from its start.
+    The block must hold all *size* bytes; the offsets passed to *fault* count from its start.
     """
     _descriptor(data, at, size, fault)
 
 
-# Reading: what is told of faults goes to *fault*, which may raise; what can be read is returned.
+# Reading: each function reports faults to *fault*, which may raise, and returns the readable part.
 
 
 def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescriptor:
@@ -196,7 +195,7 @@ def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescri
 
 
 def _inside(at: int, size: int, field_at: int, part: int, fault: Fault) -> bool:
-    """Check where a part of a descriptor is; the least part, an empty ACL or SID, has 8 bytes."""
+    """Check the offset of a part of a descriptor; the smallest part, an empty ACL or SID, has 8 bytes."""
     if part % 4 == 0 and _HEADER.size <= part <= size - 8:
         return True
     fault(at + field_at, "sd-bounds", f"a part is at {part:,} in a descriptor of {size:,} bytes")
@@ -280,7 +279,7 @@ def _acl_bytes(acl: Acl) -> bytes:
 
 
 def ace_bytes(ace: Ace | OpaqueAce) -> bytes:
-    """Return *ace* as bytes; raise struct.error or OverflowError where a number does not fit into its field."""
+    """Return *ace* as bytes; raise struct.error or OverflowError if a number does not fit into its field."""
     if isinstance(ace, OpaqueAce):
         body = ace.body
     else:

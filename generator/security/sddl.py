@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SDDL, the text form of security descriptors: `O:BAG:SYD:(A;OICI;FA;;;BA)` to records and back.
+"""Convert SDDL, the text form of security descriptors such as `O:BAG:SYD:(A;OICI;FA;;;BA)`, to records and back.
 
 O: and G: are the owner and the group; D: and S: are lists, each with its flags and its entries in parentheses:
-type; flags; rights; a GUID and an inherited one, of directory services; and whom it concerns. tables.py has the words.
+type; flags; rights; a GUID and an inherited one, of directory services; and the SID. tables.py has the words.
 
-What is written is what Windows' ConvertSecurityDescriptorToStringSecurityDescriptor writes. What is read is what its
-counterpart reads, but in upper case and without spaces, and without the entries that carry a condition or claims.
+to_text() writes the text of Windows' ConvertSecurityDescriptorToStringSecurityDescriptor. from_text() reads the text
+of its counterpart, but only in upper case, without spaces, and without entries that carry a condition or claims.
 Source: Microsoft, [MS-DTYP] 2.5.1.1.
 """
 
@@ -45,7 +45,7 @@ _LIST_CONTROL: Final = {
 
 
 class SddlError(ValueError):
-    """Text is no SDDL; *position* is the index of the character where it goes wrong, 0 for the first."""
+    """Invalid SDDL; *position* is the index of the first invalid character, from 0."""
 
     def __init__(self, position: int, message: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class SddlError(ValueError):
 
 
 def from_text(text: str) -> SecurityDescriptor:
-    """Return the descriptor that *text* says; raise SddlError at the first character that makes no sense."""
+    """Return the descriptor of the SDDL *text*; raise SddlError at the first invalid character."""
     sids: dict[str, Sid] = {}
     lists: dict[str, Acl | None] = {}
     control = Control.SELF_RELATIVE
@@ -74,9 +74,9 @@ def from_text(text: str) -> SecurityDescriptor:
 
 
 def to_text(descriptor: SecurityDescriptor) -> str:
-    """Return *descriptor* as SDDL; raise ValueError if it says what SDDL has no words for.
+    """Return *descriptor* as SDDL; raise ValueError for parts that SDDL cannot express.
 
-    Windows leaves out what is no access rule: who was put in by default, the resource manager's byte, unused room.
+    As by Windows, the flags for defaults, the resource manager's byte and unused bytes are left out.
     """
     text = f"O:{_sid_text(descriptor.owner)}" if descriptor.owner else ""
     text += f"G:{_sid_text(descriptor.group)}" if descriptor.group else ""
@@ -89,7 +89,7 @@ def to_text(descriptor: SecurityDescriptor) -> str:
     return text
 
 
-# Reading: each function takes the text and the index where its part begins, and returns the index behind it as well.
+# Reading: each function takes the text and the index of its part, and also returns the index behind the part.
 
 
 def _sid(text: str, at: int) -> tuple[Sid, int]:
@@ -97,7 +97,7 @@ def _sid(text: str, at: int) -> tuple[Sid, int]:
         if alias[0] in tables.OF_A_DOMAIN:
             raise SddlError(at, f"{alias[0]} is another SID on every machine or domain; give it as S-1-5-21-…")
         if alias[0] not in tables.SIDS:
-            raise SddlError(at, f"no such alias {alias[0]}")
+            raise SddlError(at, f"unknown alias {alias[0]}")
         return _sid(tables.SIDS[alias[0]], 0)[0], alias.end()
     found = _SID.match(text, at)
     if found is None:
@@ -147,7 +147,7 @@ def _ace(name: str, text: str, at: int) -> tuple[Ace, int]:
     kind = tables.KINDS[name].get(kind_word[1])
     if kind is None:
         raise SddlError(
-            at + 1, f"no type {_shown(kind_word[1])} of entries in {name}:; it has {', '.join(tables.KINDS[name])}"
+            at + 1, f"unknown type {_shown(kind_word[1])} of entries in {name}:; it has {', '.join(tables.KINDS[name])}"
         )
     end = text.find(")", at)
     if end < 0:
@@ -172,13 +172,13 @@ def _ace(name: str, text: str, at: int) -> tuple[Ace, int]:
 def _rights(field: str, at: int, kind: int) -> int:
     if field[:1].isdecimal():
         if _NUMBER.fullmatch(field) is None:
-            raise SddlError(at, f"{_shown(field)} is no number: 0x is followed by hexadecimal digits, 0 by octal ones")
+            raise SddlError(at, f"invalid number {_shown(field)}: 0x starts hexadecimal digits, 0 octal ones")
         return _number(field, at, 32, octal=True)
     return _words(field, at, tables.LABEL_BITS if kind == tables.MANDATORY_LABEL else _RIGHTS, "right")
 
 
 def _number(digits: str, at: int, bits: int, *, octal: bool = False) -> int:
-    """Return the value of *digits*, hexadecimal behind 0x, and *octal* behind another 0 where that is a form."""
+    """Return the value of *digits*: hexadecimal behind 0x and, if *octal* is allowed, octal behind 0."""
     base = 16 if digits[1:2] in {"x", "X"} else 8 if octal and digits.startswith("0") else 10
     significant = digits[2 if base == 16 else 0 :].lstrip("0")
     value = int(significant[:20] or "0", base)  # 20 digits of any base are too many
@@ -193,14 +193,14 @@ def _words(field: str, at: int, words: dict[str, int], what: str) -> int:
     for start in range(0, len(field), 2):
         word = field[start : start + 2]
         if word not in words:
-            raise SddlError(at + start, f"no such {what} {_shown(word)}")
+            raise SddlError(at + start, f"unknown {what} {_shown(word)}")
         value |= words[word]
     return value
 
 
 def _guid(field: str, at: int) -> UUID | None:
     if field and _GUID.fullmatch(field) is None:
-        raise SddlError(at, f"{_shown(field)} is no GUID such as 00299570-246d-11d0-a768-00aa006e0529")
+        raise SddlError(at, f"invalid GUID {_shown(field)}; use the form 00299570-246d-11d0-a768-00aa006e0529")
     return UUID(field) if field else None
 
 

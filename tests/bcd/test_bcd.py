@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BCD words: which registry keys and values they become, and which are refused."""
+"""Encode BCD words: the resulting registry keys and values, and refused words."""
 
 import re
 from typing import Any
@@ -40,7 +40,7 @@ def wide(text: str) -> bytes:
     return text.encode("utf-16-le")
 
 
-def test_the_store_of_the_field_is_the_keys_and_values_of_the_field() -> None:
+def test_a_store_has_the_keys_and_values_that_imgutil_writes() -> None:
     found = store(
         ObjectSpec(GUID, "osloader", {"description": "winscratch"}),
         ObjectSpec("{bootmgr}", "bootmgr", {"default": GUID}),
@@ -99,12 +99,12 @@ def test_an_elements_number_is_stored_in_lower_case() -> None:
         (0x10200003, "systemroot", "x", "22000002"),
     ],
 )
-def test_a_name_stands_for_the_number_of_its_kind_of_object(kind: str | int, word: str, data: Any, number: str) -> None:
+def test_a_name_has_the_number_of_its_object_type(kind: str | int, word: str, data: Any, number: str) -> None:
     assert element(word, data, kind)[0] == number
 
 
 @pytest.mark.parametrize(("kind", "word"), [("osloader", "default"), ("bootmgr", "nx"), ("resume", "timeout")])
-def test_a_name_of_another_kind_of_object_is_refused(kind: str, word: str) -> None:
+def test_a_name_of_another_object_type_is_refused(kind: str, word: str) -> None:
     line = refusal(ObjectSpec(GUID, kind, {word: 1}))
     assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; use ")
 
@@ -157,15 +157,15 @@ def test_an_item_of_a_list_is_refused_by_its_index() -> None:
     assert ".0x17000001[0]: -1 is out" in refusal(ObjectSpec(GUID, 1, {"0x17000001": [-1]}))
 
 
-def test_an_element_by_name_and_number_is_refused_as_doubled() -> None:
+def test_duplicate_elements_are_refused() -> None:
     line = refusal(ObjectSpec(GUID, "osloader", {"description": "a", "0x12000004": "b"}))
-    assert "elements.0x12000004: element 0x12000004 stands already as 'description'; give each" in line
+    assert "elements.0x12000004: element 0x12000004 is a duplicate of 'description'; give each" in line
 
 
-def test_an_object_by_name_and_guid_is_refused_as_doubled() -> None:
+def test_duplicate_objects_are_refused() -> None:
     line = refusal(ObjectSpec("{bootmgr}", "bootmgr", {}), ObjectSpec(BOOTMGR.upper(), "bootmgr", {}))
     assert line == (
-        f"a.toml: bcd.objects[1].id: object {BOOTMGR} stands already at bcd.objects[0].id; hint: name each object once"
+        f"a.toml: bcd.objects[1].id: object {BOOTMGR} is a duplicate of bcd.objects[0].id; hint: name each object once"
     )
 
 
@@ -175,13 +175,13 @@ def test_501_objects_are_refused() -> None:
     assert refusal(*objects) == "a.toml: bcd.objects: 501 are too many for one key; hint: keep to 500"
 
 
-def test_every_name_has_a_format_that_can_be_written() -> None:
+def test_every_name_has_a_format_that_can_be_encoded() -> None:
     tables = [words.LIBRARY_ELEMENTS, *words.ELEMENTS_BY_OBJECT.values()]
     forms = {number >> 24 & 0xF for table in tables for number in table.values()}
     assert forms - {formats.Format.DEVICE} == {2, 3, 4, 5, 6, 7}
 
 
-def test_a_device_has_a_name_for_readers_and_cannot_be_written() -> None:
+def test_a_device_has_a_name_and_cannot_be_encoded() -> None:
     assert words.element_names(words.OS_LOADER)["osdevice"] == 0x21000001
     assert "'osdevice' is not an element of this object" in refusal(ObjectSpec(GUID, "osloader", {"osdevice": "boot"}))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`check-hive`: what it says of a hive, its exit status, and the files that it will not take."""
+"""`check-hive`: its output, its exit status, and files that it refuses."""
 
 import json
 import os
@@ -25,14 +25,14 @@ def dirty() -> Made:
     return hive
 
 
-def test_a_good_hive_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_hive_prints_one_line_for_a_good_hive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "hive"
     path.write_bytes(sample().data)
     assert report([path]) == EXIT_OK
     assert capsys.readouterr() == (f"{path}: good hive, 21 keys, 8 values, 45,056 bytes\n", "")
 
 
-def test_findings_are_told_in_a_line_each_and_what_follows_in_the_last(
+def test_check_hive_prints_a_line_for_each_finding_and_a_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = tmp_path / "good", tmp_path / "b\na\td"
@@ -53,7 +53,7 @@ def test_findings_are_told_in_a_line_each_and_what_follows_in_the_last(
     ]
 
 
-def test_what_windows_reads_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_hive_accepts_hives_that_windows_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "hive"
     hive = make(Node("root", subkeys=[Node(f"{i:02}") for i in range(30)]))
     for i in range(30):
@@ -66,7 +66,7 @@ def test_what_windows_reads_is_no_failure(tmp_path: Path, capsys: pytest.Capture
     assert verdict == f"{path}: hive that Windows reads, 31 keys, 0 values, {len(hive.data):,} bytes"
 
 
-def test_a_hive_that_needs_its_log_is_a_failure_only_where_there_is_none(
+def test_check_hive_refuses_a_dirty_hive_only_without_its_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "hive"
@@ -78,7 +78,7 @@ def test_a_hive_that_needs_its_log_is_a_failure_only_where_there_is_none(
     assert verdict == f"{path}: hive that Windows reads with its log, 21 keys, 8 values, 45,056 bytes"
 
 
-def test_the_report_as_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_hive_prints_the_same_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad, old = tmp_path / "good", tmp_path / "bad", tmp_path / "old"
     good.write_bytes(sample().data)
     bad.write_bytes(b"regf")
@@ -105,12 +105,12 @@ def test_the_report_as_json_holds_the_same(tmp_path: Path, capsys: pytest.Captur
     ]
 
 
-# Files that are none to check.
+# Files that are refused
 
 
 @pytest.mark.timeout(HANG)
 @pytest.mark.parametrize("name", ["missing", "", "nul\0byte", "pipe", "socket", "link", "sparse"])
-def test_a_file_that_is_no_hive_s_is_told_at_once_and_the_others_checked(
+def test_check_hive_reports_unreadable_files_and_checks_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     bad = tmp_path / "bad"
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_hive_s_is_told_at_once_and_the_others_checked(
     assert ": cannot be read: " in output.err
 
 
-def test_the_limit_is_that_of_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_hive_has_the_size_limit_of_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "large"
     path.write_bytes(sample().data)
     os.truncate(path, 4096 + (2 << 30))
@@ -139,7 +139,7 @@ def test_the_limit_is_that_of_the_format(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("size", [0, 1, 8192, 1 << 20, 3 << 20])
-def test_a_file_is_loaded_as_it_is_whether_it_is_mapped_or_not(tmp_path: Path, size: int) -> None:
+def test_load_returns_the_bytes_of_small_and_mapped_files(tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"
     content = (b"regf" * (size // 4 + 1))[:size]
     path.write_bytes(content)
@@ -154,7 +154,7 @@ sys.exit(check.report(sys.argv[2:]))
 """
 
 
-def test_a_large_hive_is_checked_in_less_memory_than_it_has_bytes(tmp_path: Path) -> None:
+def test_check_hive_needs_less_memory_than_a_large_hive_has_bytes(tmp_path: Path) -> None:
     path = tmp_path / "hive"
     path.write_bytes(make(Node("root", subkeys=[Node("free")]), bin_size=64 << 20).data)
     command = [sys.executable, "-c", CHECK, str(48 << 20), str(path)]

@@ -141,14 +141,14 @@ def as_sets(hive: Hive) -> dict[tuple[str, ...], tuple[Value, ...]]:
     return found
 
 
-def test_random_hives_by_hivex_are_good_and_hold_what_was_asked_for(python_with_hivex: str) -> None:
+def test_random_hives_of_hivex_are_good_and_have_the_requested_content(python_with_hivex: str) -> None:
     hives = [random_hive(seed) for seed in range(count(20, 60))]
     for hive, data in zip(hives, by_hivex(python_with_hivex, *map(steps_to, hives)), strict=True):
         assert check_hive(data) == []
         assert as_sets(read_hive(data)) == as_sets(hive)
 
 
-def test_keys_by_hivex_come_sorted_whatever_the_order_they_were_added_in(python_with_hivex: str) -> None:
+def test_hivex_sorts_keys_added_in_any_order(python_with_hivex: str) -> None:
     names = ["ab", "a_b", "Zz", "zZ1", "{1}", "[x", "^", "`", "A-", "b"]
     (data,) = by_hivex(python_with_hivex, [add(name) for name in names])
     assert [key.path[0] for key in read_hive(data) if key.path] == sorted(names, key=str.upper)
@@ -190,7 +190,7 @@ BEYOND_HIVEX: dict[str, tuple[list[Step], list[str]]] = {
 
 
 @pytest.mark.parametrize("what", BEYOND_HIVEX)
-def test_hives_beyond_what_hivex_does_right_are_refused(python_with_hivex: str, what: str) -> None:
+def test_hives_that_hivex_writes_wrongly_are_refused(python_with_hivex: str, what: str) -> None:
     steps, expected = BEYOND_HIVEX[what]
     (data,) = by_hivex(python_with_hivex, steps)
     assert rules(data) == expected

@@ -33,7 +33,7 @@ def rules(data: bytes) -> list[str]:
     return [finding.rule for finding in check_hive(data)]
 
 
-# What is good.
+# Good hives
 
 
 def test_every_kind_of_record_reads_back_as_it_was_made() -> None:
@@ -67,7 +67,7 @@ def test_bins_may_be_many_or_large(bin_size: int) -> None:
     assert read_hive(bytes(make(SAMPLE, descriptors=made.DESCRIPTORS, bin_size=bin_size).data)) == made.records(SAMPLE)
 
 
-def test_512_levels_are_read_without_python_s_stack() -> None:
+def test_512_levels_are_read_without_recursion() -> None:
     root = made.chain(512)
     data = bytes(make(root).data)
     limit = sys.getrecursionlimit()
@@ -83,7 +83,7 @@ def test_512_levels_are_read_without_python_s_stack() -> None:
     assert hive[-1].path == ("k",) * 511
 
 
-def test_what_windows_leaves_in_fields_of_its_own_is_no_fault() -> None:
+def test_fields_that_only_windows_uses_may_have_any_content() -> None:
     hive = sample()
     hive.poke("", 12, "<Q", 0x1DC6555734_1D15E)  # times: of the file, of the bin, of a key
     hive.poke("", 4096 + 20, "<Q", 0x1DC6555734_1D15E)
@@ -151,7 +151,7 @@ TREES = st.recursive(
 
 
 @given(TREES)
-def test_any_tree_reads_back_as_it_was_made_and_every_byte_of_it_is_told(tree: Node) -> None:
+def test_random_hives_read_back_as_made_with_a_span_for_every_byte(tree: Node) -> None:
     root = Node("root", subkeys=(tree, Node("\uffee")))
     security = made.descriptor(), made.descriptor(made.SYSTEM)
     used = {node.security for _, node in made.walk(root)}
@@ -166,11 +166,11 @@ def test_any_tree_reads_back_as_it_was_made_and_every_byte_of_it_is_told(tree: N
         assert rules(data) == ["sk-orphan"]
 
 
-# What is not.
+# Damaged hives
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.rule}: {mutation.what}")
-def test_damage_is_caught_by_its_rule_and_by_no_other(mutation: Mutation) -> None:
+def test_each_mutation_breaks_its_rule_and_no_other(mutation: Mutation) -> None:
     data = mutation.hive()
     findings = check_hive(data)
     assert {finding.rule for finding in findings} == {mutation.rule}
@@ -180,13 +180,13 @@ def test_damage_is_caught_by_its_rule_and_by_no_other(mutation: Mutation) -> Non
     assert str(caught.value) == findings[0].message
 
 
-def test_every_rule_has_damage_that_only_it_catches() -> None:
+def test_every_rule_has_a_mutation() -> None:
     assert {mutation.rule for mutation in MUTATIONS} == set(RULES)
     assert f"({len(RULES)} rules) | {len(MUTATIONS)} |" in (ROOT / "docs/reliability.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.rule}: {mutation.what}")
-def test_a_finding_is_one_line_with_place_and_what_was_found_and_what_is_allowed(mutation: Mutation) -> None:
+def test_a_finding_is_one_line_with_offset_found_and_allowed(mutation: Mutation) -> None:
     for finding in check_hive(mutation.hive()):
         assert finding.message.startswith(f"offset 0x{finding.offset:x}: found: {finding.found}; allowed: ")
         assert finding.found != (finding.allowed or RULES[finding.rule].text)
@@ -197,7 +197,7 @@ def test_a_finding_is_one_line_with_place_and_what_was_found_and_what_is_allowed
     assert issubclass(HiveError, GeneratorError)
 
 
-def test_faults_that_do_not_hide_each_other_are_all_found() -> None:
+def test_independent_faults_are_all_found() -> None:
     hive = sample()
     hive.poke("", 20, "<II", 2, 7)
     hive.poke("key fast", 32, "<I", 0)
@@ -209,13 +209,13 @@ def test_faults_that_do_not_hide_each_other_are_all_found() -> None:
     assert rules(hive.seal()) == expected
 
 
-def test_what_lies_behind_a_fault_is_not_guessed_at() -> None:
+def test_nothing_is_reported_behind_a_fault() -> None:
     hive = sample()
     hive.poke("key ", 28, "<I", 0x7FFFFFF8)
     assert rules(hive.seal()) == ["pointer-cell"]
 
 
-def test_a_hive_is_read_up_to_where_it_is_damaged_or_cut() -> None:
+def test_a_damaged_or_truncated_hive_is_read_up_to_the_damage() -> None:
     whole = sample()
     cut = bytes(whole.data[:-4096])
     whole.poke("", BASE + whole.peek("", BASE + 8, "<I") + 8, "<I", 0)  # the second bin has no size
@@ -226,7 +226,7 @@ def test_a_hive_is_read_up_to_where_it_is_damaged_or_cut() -> None:
         assert set(reading.hive) < set(made.records(SAMPLE))
 
 
-def test_a_bin_of_zeros_is_told_and_so_is_what_the_base_block_says_wrong() -> None:
+def test_a_bin_of_zeros_and_wrong_base_block_fields_are_all_found() -> None:
     hive = sample()
     second = BASE + hive.peek("", BASE + 8, "<I")
     hive.data[second : second + 4096] = bytes(4096)
@@ -236,14 +236,14 @@ def test_a_bin_of_zeros_is_told_and_so_is_what_the_base_block_says_wrong() -> No
     assert rules(hive.seal()) == expected
 
 
-def test_findings_that_make_windows_refuse_a_hive_have_an_end() -> None:
+def test_refusing_findings_are_limited_in_number() -> None:
     hive = make(Node("root", subkeys=[Node(f"{i:04}") for i in range(2 * MAX_FINDINGS)]))
     for i in range(2 * MAX_FINDINGS):
         hive.poke(f"key {i:04}", 16, "<I", 0)
     assert rules(hive.seal()) == ["key-parent"] * MAX_FINDINGS
 
 
-def test_findings_that_windows_does_not_mind_are_listed_ten_times_and_counted_and_hide_no_worse_one() -> None:
+def test_unusual_findings_are_listed_ten_times_then_counted() -> None:
     hive = make(Node("root", subkeys=[Node(f"{i:04}") for i in range(500)]))
     for i in range(500):
         hive.poke(f"key {i:04}", 24, "<I", 1)
@@ -255,7 +255,7 @@ def test_findings_that_windows_does_not_mind_are_listed_ten_times_and_counted_an
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.rule}: {mutation.what}")
-def test_what_windows_reads_is_read_in_whole(mutation: Mutation) -> None:
+def test_hives_that_windows_reads_are_read_completely(mutation: Mutation) -> None:
     reading = read(mutation.hive(), keys=True)
     assert reading.level == RULES[mutation.rule].level
     if reading.level != Level.REFUSED:
@@ -263,20 +263,20 @@ def test_what_windows_reads_is_read_in_whole(mutation: Mutation) -> None:
         assert reading.value_count == sum(len(key.values) for key in reading.hive)
 
 
-def test_only_a_rule_of_another_project_or_of_microsoft_makes_a_hive_refused() -> None:
+def test_refusing_rules_have_a_source_outside_this_project() -> None:
     refused = [rule for rule in RULES.values() if rule.level == Level.REFUSED]
     assert refused
     assert not [rule for rule in refused if "winscratch" in rule.source]
 
 
-def test_half_a_surrogate_pair_stays_what_it_is() -> None:
+def test_half_a_surrogate_pair_is_kept() -> None:
     hive = made.lone(Node("Ω"), leaf="li")
     hive.poke("key Ω", 76, "<H", 0xD801)
     reading = read(hive.seal(), keys=True)
     assert [key.path for key in reading.hive] == [(), ("\ud801",)]
 
 
-def test_paths_that_would_fill_the_memory_are_not_kept() -> None:
+def test_paths_that_would_fill_the_memory_are_refused() -> None:
     data = bytes(made.crowd().data)
     assert check_hive(data) == []
     with pytest.raises(GeneratorError, match="too deep and wide"):
@@ -298,7 +298,7 @@ UNCHECKED = {
 }
 
 
-def test_every_bit_of_a_hive_is_checked_or_is_content_or_is_known_to_be_free() -> None:
+def test_every_flipped_bit_is_found_changes_content_or_is_known_as_unchecked() -> None:
     root = Node(
         "root",
         values=(Value("a", REG_SZ, b"xyz!"), Value("four", REG_BINARY, bytes(20))),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every byte of a hive belongs to one structure and to one field of it, and the field says what the maker wrote."""
+"""Every byte of a hive belongs to one structure and one field, and the fields decode to the values of the maker."""
 
 import random
 import struct
@@ -31,7 +31,7 @@ def parts_of(data: bytes, name: str) -> dict[str, Part]:
     return {part.field.name: part for part in spans.parts(span)}
 
 
-def assert_all_told(data: bytes) -> Spans:
+def assert_spans_cover(data: bytes) -> Spans:
     """Fail unless spans, and the parts of each, follow each other from the first byte to the last; return them."""
     spans = spans_of(data)
     at = 0
@@ -48,16 +48,16 @@ def assert_all_told(data: bytes) -> Spans:
 def test_every_byte_of_the_committed_hives_is_of_a_known_structure() -> None:
     assert len(committed_hives()) == 12
     for name, (data, _) in committed_hives().items():
-        kinds = {span.structure for span in assert_all_told(data)}
+        kinds = {span.structure for span in assert_spans_cover(data)}
         assert not kinds & {structures.UNREAD, structures.USED, structures.REST}, name
         assert not read(data).findings
 
 
-def test_the_bcd_store_s_12_288_bytes_are_told() -> None:
+def test_spans_cover_the_12_288_bytes_of_the_bcd_store() -> None:
     data, _ = committed_hives()["scratch:BCD"]
     assert len(data) == 12288
     count: Counter[str] = Counter()
-    for span in assert_all_told(data):
+    for span in assert_spans_cover(data):
         count[span.structure.name] += span.length
     assert sum(count.values()) == 12288
     assert (count["base block"], count["bin header"]) == (4096, 64)
@@ -65,13 +65,13 @@ def test_the_bcd_store_s_12_288_bytes_are_told() -> None:
 
 
 @pytest.mark.parametrize("bin_size", [4096, 65536])
-def test_every_kind_of_structure_is_told(bin_size: int) -> None:
-    spans = assert_all_told(bytes(make(SAMPLE, descriptors=DESCRIPTORS, bin_size=bin_size).data))
+def test_spans_have_every_kind_of_structure(bin_size: int) -> None:
+    spans = assert_spans_cover(bytes(make(SAMPLE, descriptors=DESCRIPTORS, bin_size=bin_size).data))
     missing = {structures.UNREAD, structures.USED, structures.REST, structures.SUBKEYS}
     assert {span.structure for span in spans} == set(structures.KINDS) - missing
 
 
-def test_every_cell_is_told_where_the_maker_put_it() -> None:
+def test_every_cell_has_a_span_where_the_maker_put_it() -> None:
     hive = sample()
     spans = spans_of(bytes(hive.data))
     names = {
@@ -92,7 +92,7 @@ def test_every_cell_is_told_where_the_maker_put_it() -> None:
         assert (span.offset, span.structure.name in names[label.split()[0]]) == (at - 4, True), label
 
 
-def test_a_field_says_what_the_maker_wrote() -> None:
+def test_fields_decode_to_the_values_of_the_maker() -> None:
     hive = sample()
     hive.poke("key Alpha", 4, "<Q", 0x01D6_3C12_3456_789A)
     spans = spans_of(hive.seal())
@@ -125,7 +125,7 @@ def test_a_field_says_what_the_maker_wrote() -> None:
     assert parts("values Alpha")["value"].value == hive.pointer("value Alpha\\Ωmega")
 
 
-def test_a_span_knows_what_points_to_it() -> None:
+def test_a_span_has_the_offset_of_the_pointer_to_it() -> None:
     hive = sample()
     spans = spans_of(bytes(hive.data))
     for label, field in {
@@ -138,7 +138,7 @@ def test_a_span_knows_what_points_to_it() -> None:
         assert spans.at(hive.at[label]).owner == hive.at.get(field[0], 0) + field[1]
 
 
-def test_an_offset_is_told_in_words() -> None:
+def test_describe_names_the_structure_and_field_of_an_offset() -> None:
     hive = sample()
     data = bytes(hive.data)
     alpha = hive.at["key Alpha"]
@@ -159,24 +159,24 @@ def test_an_offset_is_told_in_words() -> None:
             describe(data, offset)
 
 
-def test_what_lies_behind_damage_or_behind_the_bins_is_told_too() -> None:
+def test_spans_cover_what_follows_damage_or_the_bins() -> None:
     hive = sample()
     second = BASE + hive.peek("", BASE + 8, "<I")
     hive.poke("", second + 8, "<I", 0)
     hive.data.extend(bytes(512))
-    (*_, unread, rest) = assert_all_told(hive.seal())
+    (*_, unread, rest) = assert_spans_cover(hive.seal())
     assert (unread.offset, unread.structure, rest.structure) == (second, structures.UNREAD, structures.REST)
     assert rest.length == 512
     for rubbish in (b"", b"regf", bytes(9000)):
-        assert [span.structure for span in assert_all_told(rubbish)] == [structures.UNREAD] * bool(rubbish)
+        assert [span.structure for span in assert_spans_cover(rubbish)] == [structures.UNREAD] * bool(rubbish)
 
 
-def test_every_byte_of_a_damaged_hive_is_told() -> None:
+def test_spans_cover_every_byte_of_damaged_hives() -> None:
     chance = random.Random(2)  # noqa: S311
     data = bytes(sample().data)
     parts = live_parts(data)
     for _ in range(count(50, 300)):
-        assert_all_told(mutate(chance, data, parts))
+        assert_spans_cover(mutate(chance, data, parts))
 
 
 def test_spans_are_a_sequence() -> None:

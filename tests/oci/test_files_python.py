@@ -96,7 +96,7 @@ def test_data_that_is_not_as_long_as_its_size_fails_the_layer(size: int) -> None
         assert (refused.value.code, refused.value.path) == ("data", "f")
 
 
-def test_a_stream_that_cannot_tell_its_size_is_refused_without_one() -> None:
+def test_a_stream_without_a_size_is_refused() -> None:
     with pytest.raises(files.FilesError) as refused:
         layer_of(Unseekable(b"hello"))
     assert refused.value.code == "size"
@@ -134,7 +134,7 @@ def test_a_refused_entry_leaves_what_is_written_whole_and_fails_the_layer() -> N
     assert names(before + files.END) == ["Hives", "Files", "Files/a"]
 
 
-def test_a_full_disk_is_told_again_at_the_end() -> None:
+def test_a_full_disk_is_reported_again_at_close() -> None:
     out = Failing(4096)
     layer = files.Writer(out)
     with pytest.raises(OSError, match="No space left"):
@@ -167,7 +167,7 @@ def test_a_closed_layer_takes_nothing_more_and_stays_closed() -> None:
     assert names(out.getvalue()) == ["Hives", "Files"]
 
 
-def test_an_error_is_one_line_that_names_path_and_reason() -> None:
+def test_an_error_is_one_line_with_path_and_reason() -> None:
     with pytest.raises(files.FilesError) as refused:
         files.header(files.FILE, "a\n" + "b" * 1000)
     line = str(refused.value)
@@ -182,7 +182,7 @@ def test_an_unknown_kind_is_refused() -> None:
     assert refused.value.code == "kind"
 
 
-def test_a_time_that_is_no_whole_number_is_refused_and_spoils_none_that_is() -> None:
+def test_a_time_that_is_not_an_integer_is_refused() -> None:
     fractions: tuple[Any, ...] = (7e9, files.Times(0, 0, 0, cast("int", 7e9)), files.Times(cast("int", 7e9), 0, 0, 0))
     for time in fractions:
         with pytest.raises(TypeError, match="a time is a whole number of nanoseconds"):
@@ -190,7 +190,7 @@ def test_a_time_that_is_no_whole_number_is_refused_and_spoils_none_that_is() -> 
     assert b" LIBARCHIVE.creationtime=7\n" in files.header(files.FILE, "x", time=files.Times(0, 0, 0, 7 * 10**9))
 
 
-def test_every_descriptor_that_can_be_read_exactly_is_taken_and_one_cut_short_never() -> None:
+def test_exact_descriptors_are_accepted_and_truncated_ones_refused() -> None:
     taken = refused = 0
     for good in (good for both in facts().compiled().values() for good in both if good):
         for at, value in itertools.product(range(len(good)), (0, 1, 2, 4, 16, 255)):

@@ -128,7 +128,7 @@ def test_the_archive_ends_in_two_zero_blocks_and_no_more(tar: bytes) -> None:
 
 
 @pytest.mark.parametrize("program", ["tar", "bsdtar"])
-def test_another_tar_program_lists_and_extracts_the_same(program: str, tar: bytes, tmp_path: Path) -> None:
+def test_other_tar_programs_list_and_extract_the_same(program: str, tar: bytes, tmp_path: Path) -> None:
     archive = tmp_path / "layer.tar"
     archive.write_bytes(tar)
     wanted = listed(tar)

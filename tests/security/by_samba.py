@@ -30,8 +30,8 @@ def to_text(data: str) -> str:
 
 
 asked = json.load(sys.stdin)
-told = {
+answer = {
     "texts": [to_bytes(text) for text in asked["texts"]],
     "descriptors": [to_text(data) for data in asked["descriptors"]],
 }
-json.dump(told, sys.stdout)
+json.dump(answer, sys.stdout)

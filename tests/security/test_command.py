@@ -31,10 +31,10 @@ def test_the_examples_of_the_document_come_out_as_it_shows() -> None:
     assert len(examples) >= 3
     for decode, argument, shown in examples:
         try:
-            told = said(argument.strip("'"), decode=bool(decode))
+            printed = said(argument.strip("'"), decode=bool(decode))
         except GeneratorError as error:
-            told = f"error: {error}"
-        assert told == shown
+            printed = f"error: {error}"
+        assert printed == shown
 
 
 def test_each_descriptor_of_the_documents_table_is_what_its_text_makes() -> None:
@@ -45,9 +45,9 @@ def test_each_descriptor_of_the_documents_table_is_what_its_text_makes() -> None
 @pytest.mark.parametrize(
     ("text", "decode", "message"),
     [
-        ("O:BUG:XY", False, "O:BUG:XY: at character 7: no such alias XY"),
+        ("O:BUG:XY", False, "O:BUG:XY: at character 7: unknown alias XY"),
         ("AQAA*", True, "AQAA*: at character 5: '*' is not in base64"),
-        ("AQA", True, "AQA: no base64: Incorrect padding"),
+        ("AQA", True, "AQA: invalid base64: Incorrect padding"),
         ("AQAA", True, "AQAA: at byte 0 of the descriptor: the descriptor has 3 bytes"),
         (
             "AQAEgAAAAAAAAAAAAAAAABQAAAACABwAAQAAAAkAFAD/AR8AAQEAAAAAAAEAAAAA",
@@ -57,7 +57,7 @@ def test_each_descriptor_of_the_documents_table_is_what_its_text_makes() -> None
         ),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where(text: str, decode: bool, message: str) -> None:
+def test_an_error_has_its_position(text: str, decode: bool, message: str) -> None:
     with pytest.raises(GeneratorError) as caught:
         said(text, decode=decode)
     assert str(caught.value) == message

@@ -50,7 +50,7 @@ def test_random_descriptors_survive_bytes_and_text() -> None:
         assert to_bytes(from_text(text)) == data
 
 
-def test_damaged_bytes_are_refused_at_a_place_inside_them_or_come_back_as_they_are() -> None:
+def test_damaged_bytes_are_refused_with_a_position_or_survive() -> None:
     random = Random(2)  # noqa: S311
     refused = taken = 0
     for _ in range(DESCRIPTORS):
@@ -138,7 +138,7 @@ def test_the_descriptor_of_the_hives_built_here_is_read_and_says_what_is_meant()
         (49, b"\1", 49, "the descriptor has parts that overlap, or bytes that no part accounts for"),
     ],
 )
-def test_a_fault_is_told_with_its_place(at: int, value: bytes, position: int, message: str) -> None:
+def test_a_fault_has_its_position(at: int, value: bytes, position: int, message: str) -> None:
     with pytest.raises(DescriptorError) as caught:
         from_bytes(SOUND[:at] + value + SOUND[at + 1 :])
     assert (caught.value.position, str(caught.value)) == (position, message)
@@ -150,7 +150,7 @@ def test_a_descriptor_cut_short_is_refused(size: int) -> None:
         from_bytes(SOUND[:size])
 
 
-def test_a_check_inside_a_larger_block_counts_from_its_start_and_goes_on_behind_a_fault() -> None:
+def test_check_counts_from_the_start_of_the_block_and_continues_after_a_fault() -> None:
     damaged = bytearray(SOUND)
     damaged[4] = 0  # no owner
     damaged[36] = 7  # the group's revision
@@ -163,7 +163,7 @@ def test_a_check_inside_a_larger_block_counts_from_its_start_and_goes_on_behind_
     assert found == []
 
 
-def test_what_a_hive_must_have_and_a_layer_need_not_is_told_by_the_check_alone() -> None:
+def test_rules_of_hives_alone_are_checked_by_check_alone() -> None:
     data = to_bytes(SecurityDescriptor())
     found: list[str] = []
     check(data, 0, len(data), lambda _at, rule, _message: found.append(rule))

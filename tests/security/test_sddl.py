@@ -63,7 +63,7 @@ def test_other_spellings_are_read_and_written_as_windows_writes(text: str, writt
         ("O:BAO:SY", 4, "a second O:"),
         ("D:S:D:", 4, "a second D:"),
         ("O:", 2, "an alias such as BA, or a SID such as S-1-5-32-544, must stand here, not nothing"),
-        ("O:XY", 2, "no such alias XY"),
+        ("O:XY", 2, "unknown alias XY"),
         ("O:ba", 2, "an alias such as BA, or a SID such as S-1-5-32-544, must stand here, not 'ba'"),
         ("O:BAG:DA", 6, "DA is another SID on every machine or domain; give it as S-1-5-21-…"),
         ("O:S-2-5-32", 2, "an alias such as BA, or a SID such as S-1-5-32-544, must stand here, not 'S-2-5-32'"),
@@ -77,27 +77,27 @@ def test_other_spellings_are_read_and_written_as_windows_writes(text: str, writt
         ("D:NO_ACCESS_CONTROL(A;;FA;;;BA)", 19, "NO_ACCESS_CONTROL leaves no room for entries"),
         ("D:(A;;FA;;;BA", 2, "this parenthesis is not closed"),
         ("D:(a;;FA;;;BA)", 3, "a type such as A and a semicolon must stand here"),
-        ("D:(AU;;FA;;;BA)", 3, "no type 'AU' of entries in D:; it has A, D, OA, OD"),
-        ("S:(A;;FA;;;BA)", 3, "no type 'A' of entries in S:; it has AU, AL, OU, OL, ML, SP, TL"),
+        ("D:(AU;;FA;;;BA)", 3, "unknown type 'AU' of entries in D:; it has A, D, OA, OD"),
+        ("S:(A;;FA;;;BA)", 3, "unknown type 'A' of entries in S:; it has AU, AL, OU, OL, ML, SP, TL"),
         ("D:(XA;;FA;;;BA;(a==1))", 3, "XA entries, which carry a condition or claims, cannot be given as text"),
         ("D:(A;;FA;;BA)", 2, "an entry has 6 fields with 5 semicolons between them, not 5"),
         ("D:(A;;FA;;;BA)(A;;FA;;;BA;)", 14, "an entry has 6 fields with 5 semicolons between them, not 7"),
-        ("D:(A;OIXX;FA;;;BA)", 7, "no such flag 'XX'"),
-        ("D:(A;OIC;FA;;;BA)", 7, "no such flag 'C'"),
-        ("D:(A;;FAXX;;;BA)", 8, "no such right 'XX'"),
-        ("D:(A;;ROB;;;BA)", 6, "no such right 'RO'"),
-        ("S:(ML;;FA;;;LW)", 7, "no such right 'FA'"),
-        ("D:(A;;08;;;BA)", 6, "'08' is no number: 0x is followed by hexadecimal digits, 0 by octal ones"),
-        ("D:(A;;0x;;;BA)", 6, "'0x' is no number: 0x is followed by hexadecimal digits, 0 by octal ones"),
+        ("D:(A;OIXX;FA;;;BA)", 7, "unknown flag 'XX'"),
+        ("D:(A;OIC;FA;;;BA)", 7, "unknown flag 'C'"),
+        ("D:(A;;FAXX;;;BA)", 8, "unknown right 'XX'"),
+        ("D:(A;;ROB;;;BA)", 6, "unknown right 'RO'"),
+        ("S:(ML;;FA;;;LW)", 7, "unknown right 'FA'"),
+        ("D:(A;;08;;;BA)", 6, "invalid number '08': 0x starts hexadecimal digits, 0 octal ones"),
+        ("D:(A;;0x;;;BA)", 6, "invalid number '0x': 0x starts hexadecimal digits, 0 octal ones"),
         (
             "D:(A;;0x1FA;;;BA)(A;;0x1FG;;;BA)",
             21,
-            "'0x1FG' is no number: 0x is followed by hexadecimal digits, 0 by octal ones",
+            "invalid number '0x1FG': 0x starts hexadecimal digits, 0 octal ones",
         ),
         ("D:(A;;0x100000000;;;BA)", 6, "'0x100000000' does not fit into 32 bits"),
         ("D:(A;;4294967296;;;BA)", 6, "'4294967296' does not fit into 32 bits"),
-        ("D:(A;;-1;;;BA)", 6, "no such right '-1'"),
-        ("D:(OA;;CR;ab;;BA)", 10, "'ab' is no GUID such as 00299570-246d-11d0-a768-00aa006e0529"),
+        ("D:(A;;-1;;;BA)", 6, "unknown right '-1'"),
+        ("D:(OA;;CR;ab;;BA)", 10, "invalid GUID 'ab'; use the form 00299570-246d-11d0-a768-00aa006e0529"),
         ("D:(A;;CR;;ab721a53-1e2f-11d0-9819-00aa0040529b;BA)", 10, "only object entries have a GUID, not A"),
         ("D:(A;;FA;;;BAX)", 13, "a closing parenthesis must stand here, not 'X'"),
         ("D:" + "(A;;FA;;;BA)" * 3000, 2 + 12 * 2730, "with this entry the list has 65,552 bytes of 65,535 at most"),
@@ -116,7 +116,7 @@ def test_a_list_of_as_many_entries_as_fit_is_taken() -> None:
     assert len(dacl.aces) == 2730
 
 
-def test_no_word_stands_for_two_things() -> None:
+def test_sddl_words_are_unique() -> None:
     assert not tables.OF_A_DOMAIN & set(tables.SIDS)
     assert len(set(tables.SIDS.values())) == len(tables.SIDS)
     kinds = {**tables.KINDS["D"], **tables.KINDS["S"], **tables.EXTENDED}

@@ -44,8 +44,8 @@ def samba(texts: list[str], descriptors: list[bytes]) -> tuple[list[str | None],
         lack("there is no python3-samba on this machine")
     asked = json.dumps({"texts": texts, "descriptors": [data.hex() for data in descriptors]})
     done = subprocess.run([python, BY_SAMBA], input=asked, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    return told["texts"], told["descriptors"]
+    answer = json.loads(done.stdout)
+    return answer["texts"], answer["descriptors"]
 
 
 def known_to_samba() -> dict[str, str]:
@@ -112,7 +112,7 @@ def entries_of_winacl(acl: object) -> list[tuple[object, ...]]:
     ]
 
 
-def test_samba_and_ours_agree_on_what_a_descriptor_stored_in_windows_order_says() -> None:
+def test_samba_decodes_descriptors_in_windows_order_alike() -> None:
     """Windows' registry stores the lists before owner and group; the meaning is the same."""
     plain = from_text(FIELD["BuildKit's files"].text)
     data = bytearray(to_bytes(plain))

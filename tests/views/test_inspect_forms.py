@@ -13,9 +13,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 from helpers.hive_maker import Node, make, sample, text
+from helpers.sample_hives import EXPECTED, LEVELS, sample_hive
 from helpers.support import need
 from helpers.views import SCHEMAS, document, layout, lines, said, tar
-from test_samples import EXPECTED, LEVELS, sample_hive
 
 from generator.base.errors import GeneratorError
 from generator.cli import parser
