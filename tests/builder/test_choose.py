@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which engine is taken, and what is said where there is none."""
+"""Selection of engines, and errors if none works."""
 
 import contextlib
 import socket
@@ -34,7 +34,7 @@ def test_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytes
     monkeypatch.setenv("WINSCRATCH_ENGINE", "lxc")
     with pytest.raises(EngineError, match=r"^WINSCRATCH_ENGINE: unknown engine 'lxc'; hint: use one of auto, "):
         choose.select(None, ignore)
-    native()  # what is asked for goes first
+    native()  # the option has priority
 
 
 def test_environment_selects_the_engine_without_an_option(monkeypatch: pytest.MonkeyPatch) -> None:

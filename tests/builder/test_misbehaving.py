@@ -32,7 +32,7 @@ MISBEHAVIOUR = {
     "leaves out a hive": (saying(response(hives={})), UNUSABLE + "hives: missing empty, one key"),
     "adds a hive": (
         saying(response(hives={**response()["hives"], "more": {}})),
-        UNUSABLE + "hives has the unknown more",
+        UNUSABLE + "hives: unknown more",
     ),
     "fails with a line": ("echo 'hivebuilder: hive a: no' >&2; exit 1", "engine {name}: hivebuilder: hive a: no"),
     "fails with lines": (

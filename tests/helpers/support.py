@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests share."""
+"""Helpers of all tests: required programs, waiting, stand-ins on PATH."""
 
 import os
 import subprocess
@@ -26,24 +26,24 @@ BUILDER = "builtin"  # the engine for tests that take any: it is always there
 
 
 def need(program: str) -> str:
-    """Return the path of *program*; without it skip the test, but fail it in CI, where a skip would go unseen."""
+    """Return the path of *program*; if it is missing, skip the test, or fail it in CI."""
     found = debian.find(program)
     if found is None:
-        lack(f"there is no {program} on this machine")
+        lack(f"{program} not found on this machine")
     if program == "go" and (reason := debian.go_is_too_old(found)):
         lack(reason)
     return found
 
 
 def lack(reason: str) -> NoReturn:
-    """End the test for want of something outside the project: skipped, or failed in CI."""
+    """Skip the test, or fail it in CI, since something outside the project is missing."""
     if machine.in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def selected(name: str) -> choose.Engine:
-    """Return the engine *name*; without it end the test as lack() does."""
+    """Return the engine *name*; if it does not work, end the test like lack()."""
     try:
         return choose.select(name, lambda _: None)
     except process.EngineError as error:
@@ -51,22 +51,22 @@ def selected(name: str) -> choose.Engine:
 
 
 def wait_until(question: Callable[[], object]) -> None:
-    """Ask *question* until its answer is true; fail after HANG seconds."""
+    """Call *question* until it returns true; fail after HANG seconds."""
     end = time.monotonic() + HANG
     while not question():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.02)
 
 
 def serve(config: Path, log: Path) -> "subprocess.Popen[bytes]":
-    """Start Debian's registry, without the variables REGISTRY_… which it would take for settings of its own."""
+    """Start Debian's registry without the variables REGISTRY_…, which would change its settings."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with log.open("wb") as said:
         return subprocess.Popen([need("docker-registry"), "serve", config], env=env, stdout=said, stderr=said)
 
 
 def extract(archive: tarfile.TarFile, folder: Path) -> None:
-    """Unpack an *archive* of the tests' own; Python has filters from 3.11.4 on, and warns without one from 3.12 on."""
+    """Unpack a trusted *archive*; Python has filters since 3.11.4, and warns without one since 3.12."""
     if hasattr(tarfile, "data_filter"):
         archive.extractall(folder, filter="data")
     else:
@@ -74,7 +74,7 @@ def extract(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def group_members(group: int) -> list[int]:
-    """Return the living processes of a process group."""
+    """Return the live processes of a process group."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -87,7 +87,7 @@ def group_members(group: int) -> list[int]:
 
 
 class StandIn:
-    """A program of the tests' own on PATH; it notes its process number and its arguments."""
+    """A shell script on PATH in place of a program; it logs its process id and arguments."""
 
     def __init__(self, folder: Path, name: str, script: str) -> None:
         self.path = folder / name
@@ -106,10 +106,10 @@ class StandIn:
 
     @property
     def hung(self) -> int:
-        """How often its script has called the shell function `hang`, which never ends."""
+        """The number of calls of the shell function `hang`, which never ends."""
         return self._hung.stat().st_size
 
     @property
     def processes(self) -> list[int]:
-        """The living ones, with their children."""
+        """The live processes of the script and their children."""
         return [pid for line in self._log.read_text().splitlines() for pid in group_members(int(line.split()[0]))]
