@@ -110,7 +110,8 @@ def test_builtin_is_the_last_choice_and_no_witness(
     assert line.startswith("--engine: no usable engine (docker: not found on PATH; podman: ")
     assert "error setting rlimit type 7: operation not permitted" in line
     assert line.endswith(
-        "; hint: install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install python3-hivex"
+        "; hint: install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install "
+        "python3-hivex"
     )
 
 

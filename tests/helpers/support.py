@@ -29,7 +29,7 @@ def need(program: str) -> str:
     """Return the path of *program*; if it is missing, skip the test, or fail it in CI."""
     found = debian.find(program)
     if found is None:
-        lack(f"{program} not found on this machine")
+        lack(f"there is no {program} on this machine")
     if program == "go" and (reason := debian.go_is_too_old(found)):
         lack(reason)
     return found
