@@ -56,7 +56,7 @@ def command(what: str = "generate") -> list[str]:
 def bytecode() -> str:
     """Return a folder for bytecode that no other test writes to."""
     folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
