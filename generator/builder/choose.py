@@ -91,7 +91,7 @@ def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine
         say(f"engine: native ({native.python})")
         return native
     if shutil.which(name) is None:
-        raise EngineError(f"{name} not found on PATH")
+        raise EngineError("not found on PATH")
     engine = ContainerEngine(
         name,
         say,

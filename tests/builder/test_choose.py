@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which engine is taken, and what is said where there is none."""
+"""Selection of engines, and errors if none works."""
 
 import contextlib
 import socket
@@ -22,36 +22,36 @@ pytestmark = pytest.mark.usefixtures("plain")
 
 
 @pytest.mark.parametrize("name", ["Docker", "", "bogus\n"])
-def test_an_unknown_engine_is_one_line(name: str) -> None:
+def test_unknown_engine_is_refused(name: str) -> None:
     with pytest.raises(EngineError) as failure:
         choose.select(name, ignore)
     assert message(failure) == (
-        f"--engine: there is no engine {name!r}; choose one of auto, docker, podman, native, builtin"
+        f"--engine: unknown engine {name!r}; hint: use one of auto, docker, podman, native, builtin"
     )
 
 
-def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_engine_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINSCRATCH_ENGINE", "lxc")
     with pytest.raises(EngineError, match=r"^WINSCRATCH_ENGINE: unknown engine 'lxc'; hint: use one of auto, "):
         choose.select(None, ignore)
-    native()  # what is asked for goes first
+    native()  # the option has priority
 
 
-def test_the_environment_chooses_when_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_selects_the_engine_without_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = native()
     monkeypatch.setenv("WINSCRATCH_ENGINE", "native")
     assert choose.select(None, ignore) == expected
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "a", " 1", "1e3", "٣", "1000000"])
-def test_a_bad_timeout_is_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_timeout_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINSCRATCH_TIMEOUT", text)
     with pytest.raises(GeneratorError) as failure:
         choose.select("native", ignore)
     assert message(failure) == f"WINSCRATCH_TIMEOUT: invalid number {text!r}; hint: use whole seconds, 1 to 999999"
 
 
-def test_the_timeout_is_for_builds_and_runs(
+def test_timeout_limits_builds_and_runs(
     monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
 ) -> None:
     stand_in("docker", "echo 1.2 linux")
@@ -93,7 +93,7 @@ def test_auto_prefers_docker_then_podman_then_native(
     assert said == ["engine: docker (29.1, unix:///some.sock)", "engine: podman (5.4)", f"engine: native ({python})"]
 
 
-def test_where_no_engine_is_hives_are_built_here_and_what_to_install_for_a_witness_is_said(
+def test_builtin_is_the_last_choice_and_no_witness(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
 ) -> None:
     stand_in("podman", PODMAN_WITHOUT_RIGHTS)
@@ -107,15 +107,16 @@ def test_where_no_engine_is_hives_are_built_here_and_what_to_install_for_a_witne
     with pytest.raises(EngineError) as failure:
         choose.select(None, ignore, witness=True)
     line = message(failure)
-    assert line.startswith("--engine: no usable engine (docker: docker not found on PATH; podman: ")
+    assert line.startswith("--engine: no usable engine (docker: not found on PATH; podman: ")
     assert "error setting rlimit type 7: operation not permitted" in line
     assert line.endswith(
-        "; install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install python3-hivex"
+        "; hint: install or start docker, or set DOCKER_HOST, or install podman, or on Debian apt-get install "
+        "python3-hivex"
     )
 
 
-def test_this_program_is_no_witness_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    why = "builtin: it cannot vouch for itself; choose one of auto, docker, podman, native"
+def test_builtin_is_refused_as_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "builtin: cannot confirm its own hives; hint: use one of auto, docker, podman, native"
     with pytest.raises(EngineError) as failure:
         choose.select("builtin", ignore, witness=True)
     assert message(failure) == f"--engine {why}"
@@ -125,7 +126,7 @@ def test_this_program_is_no_witness_of_itself(monkeypatch: pytest.MonkeyPatch) -
     assert message(failure) == f"WINSCRATCH_ENGINE {why}"
 
 
-def test_docker_without_a_daemon_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docker_without_a_daemon_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("docker")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(EngineError) as failure:
@@ -136,13 +137,13 @@ def test_docker_without_a_daemon_is_one_line(tmp_path: Path, monkeypatch: pytest
     assert line.endswith("; hint: install or start docker, or set DOCKER_HOST, or use another engine")
 
 
-def test_a_daemon_for_windows_containers_is_one_line(stand_in: Callable[[str, str], StandIn]) -> None:
+def test_daemon_of_windows_containers_is_refused(stand_in: Callable[[str, str], StandIn]) -> None:
     stand_in("docker", "echo 29.1 windows")
-    with pytest.raises(EngineError, match="its daemon runs Windows containers; switch it to Linux containers"):
+    with pytest.raises(EngineError, match="the daemon runs Windows containers; switch it to Linux containers"):
         choose.select("docker", ignore)
 
 
-def test_a_daemon_that_does_not_answer_is_passed_over(
+def test_hanging_daemon_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable[[str, str], StandIn]
 ) -> None:
     need("docker")

@@ -45,7 +45,7 @@ def docker(*arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> ContainerEngine:
-    """The docker of this environment, with the image of this checkout built."""
+    """Docker, with the image of this checkout built."""
     need("docker")
     found = ContainerEngine("docker", ignore, base=BASE, network=NETWORK)
     try:
@@ -58,7 +58,7 @@ def docker_engine() -> ContainerEngine:
 
 @pytest.fixture
 def podman_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ContainerEngine:
-    """This machine's podman, asking for no higher limits than it has where this is a container already."""
+    """Podman, with this process's own limits, so that it works inside a container."""
     if shutil.which("podman") is None:
         pytest.skip("there is no podman on this machine")
     settings = tmp_path / "containers.conf"
@@ -74,7 +74,7 @@ def podman_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ContainerE
 
 @pytest.fixture
 def toy(docker_engine: ContainerEngine, tmp_path: Path) -> Iterator[Callable[..., ContainerEngine]]:
-    """Make docker engines whose hive builder is a toy; their containers must be gone at the end."""
+    """Make docker engines with a toy hive builder; assert that their containers are removed."""
     tags: list[str] = []
 
     def make(program: str, **settings: Any) -> ContainerEngine:
@@ -107,7 +107,7 @@ def test_docker_and_native_build_the_same_hives(docker_engine: ContainerEngine) 
 
 @pytest.fixture
 def podman_base(podman_engine: ContainerEngine) -> str:
-    """The base image, fetched from docker's store if it has it, or else from where podman finds it."""
+    """The base image, copied from docker's store or pulled."""
     base = podman_engine.base or "debian:trixie-slim"
     has = f"podman image inspect {base}"
     fetch = f"{has} || docker image save {base} | podman load && {has} || podman pull {base}"
@@ -117,7 +117,7 @@ def podman_base(podman_engine: ContainerEngine) -> str:
 
 
 def podman(*arguments: str) -> set[str]:
-    """Return the lines of podman's answer."""
+    """Return the lines of podman's output."""
     return set(subprocess.run(["podman", *arguments], capture_output=True, text=True, check=True).stdout.splitlines())
 
 
@@ -132,7 +132,7 @@ def test_podman_leaves_nothing_of_its_probe(podman_engine: ContainerEngine) -> N
     assert (podman("images", "--all", "--quiet"), podman("ps", "--all", "--external", "--quiet")) == before
 
 
-def test_a_signal_stops_podmans_image_build_too(podman_base: str, tmp_path: Path) -> None:
+def test_signal_stops_podman_build(podman_base: str, tmp_path: Path) -> None:
     command = f"sleep infinity {int.from_bytes(os.urandom(4))}"  # sleep adds them up
     source = toy_checkout(tmp_path / "checkout", "", f"ARG BASE\nFROM ${{BASE}}\nRUN {command}\n")
 
@@ -146,7 +146,7 @@ def test_a_signal_stops_podmans_image_build_too(podman_base: str, tmp_path: Path
     assert podman("ps", "--all", "--external", "--quiet") == before
 
 
-def test_the_running_container_has_no_rights_to_speak_of(toy: Callable[..., ContainerEngine]) -> None:
+def test_container_has_no_privileges(toy: Callable[..., ContainerEngine]) -> None:
     running = toy(TOYS["sleep"])
     failures = []
 
@@ -194,7 +194,7 @@ def test_the_running_container_has_no_rights_to_speak_of(toy: Callable[..., Cont
     assert writing.returncode != 0
 
 
-def test_an_unchanged_image_is_not_built_again(docker_engine: ContainerEngine) -> None:
+def test_unchanged_image_is_not_rebuilt(docker_engine: ContainerEngine) -> None:
     said: list[str] = []
     again = ContainerEngine("docker", said.append, base=docker_engine.base, network=docker_engine.network)
     tag = tag_of(again)
@@ -204,7 +204,7 @@ def test_an_unchanged_image_is_not_built_again(docker_engine: ContainerEngine) -
     assert docker("image", "inspect", "--format", "{{.Id}} {{.Metadata.LastTagTime}}", tag) == before
 
 
-def test_the_image_can_be_built_by_buildkit(
+def test_buildkit_builds_the_image(
     toy: Callable[..., ContainerEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_BUILDKIT", "1")
@@ -222,13 +222,13 @@ def test_the_image_can_be_built_by_buildkit(
     assert b"65534" in toy("import os; print(os.getuid())").run(b"")
 
 
-def test_a_container_out_of_memory_is_told_as_such(toy: Callable[..., ContainerEngine]) -> None:
+def test_out_of_memory_in_a_container_is_reported(toy: Callable[..., ContainerEngine]) -> None:
     with pytest.raises(EngineError) as failure:
         toy(TOYS["eat memory"], memory="32m").run(b"")
     assert message(failure) == ("engine docker: the container was killed, most likely out of memory (its limit is 32m)")
 
 
-def test_a_container_past_its_time_is_removed(
+def test_container_is_removed_after_its_time_limit(
     toy: Callable[..., ContainerEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = toy(TOYS["sleep"], run_seconds=1)
@@ -258,7 +258,7 @@ def test_a_container_past_its_time_is_removed(
         ("FRAM\n", "[Ff][Rr][Aa][Mm]"),
     ],
 )
-def test_a_failing_image_build_is_told_by_its_own_line(
+def test_failed_image_build_is_reported_by_its_error_line(
     docker_engine: ContainerEngine, tmp_path: Path, dockerfile: str, expected: str
 ) -> None:
     said: list[str] = []
@@ -272,13 +272,13 @@ def test_a_failing_image_build_is_told_by_its_own_line(
     assert docker("image", "ls", "--quiet", tag_of(broken)) == ""
 
 
-def test_a_base_image_without_a_shell_fails_by_a_line(docker_engine: ContainerEngine) -> None:
+def test_base_image_without_a_shell_is_reported(docker_engine: ContainerEngine) -> None:
     with pytest.raises(EngineError, match=r"^engine docker: the image cannot be built: ."):
         ContainerEngine("docker", ignore, base="scratch", network=docker_engine.network).run(b"")
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS.items())
-def test_a_signal_stops_the_container_too(toy: Callable[..., ContainerEngine], number: int, status: int) -> None:
+def test_signal_stops_the_container(toy: Callable[..., ContainerEngine], number: int, status: int) -> None:
     slow = toy(TOYS["sleep"])
     where = f"base={slow.base!r}, network={slow.network!r}, source=Path({str(slow.source)!r})"
     made = f"ContainerEngine('docker', print, {where})"
@@ -286,7 +286,7 @@ def test_a_signal_stops_the_container_too(toy: Callable[..., ContainerEngine], n
     assert containers(tag_of(slow)) == []
 
 
-def test_a_signal_stops_the_image_build_too(
+def test_signal_stops_the_image_build(
     docker_engine: ContainerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = f"sleep infinity # {os.urandom(8).hex()}"
@@ -308,7 +308,7 @@ def checkout_copy(folder: Path) -> Path:
     return folder
 
 
-def test_the_tag_is_a_hash_of_the_images_inputs(tmp_path: Path) -> None:
+def test_tag_is_a_hash_of_the_image_inputs(tmp_path: Path) -> None:
     tag = container.image_tag(container.build_context())
     assert re.fullmatch(r"winscratch-hivex:[0-9a-f]{16}", tag)
     assert container.image_tag(container.build_context(), "debian:bookworm-slim") != tag
@@ -330,6 +330,6 @@ def test_the_tag_is_a_hash_of_the_images_inputs(tmp_path: Path) -> None:
     assert len({tag, changed, container.image_tag(container.build_context(copy))}) == 3
 
 
-def test_a_missing_dockerfile_is_one_line(tmp_path: Path) -> None:
+def test_missing_dockerfile_is_reported(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"/Dockerfile\.hivex: No such file or directory; hint: restore it"):
         container.build_context(tmp_path)

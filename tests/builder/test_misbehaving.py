@@ -32,7 +32,7 @@ MISBEHAVIOUR = {
     "leaves out a hive": (saying(response(hives={})), UNUSABLE + "hives: missing empty, one key"),
     "adds a hive": (
         saying(response(hives={**response()["hives"], "more": {}})),
-        UNUSABLE + "hives has the unknown more",
+        UNUSABLE + "hives: unknown more",
     ),
     "fails with a line": ("echo 'hivebuilder: hive a: no' >&2; exit 1", "engine {name}: hivebuilder: hive a: no"),
     "fails with lines": (
@@ -53,7 +53,7 @@ MISBEHAVIOUR = {
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
-def test_a_misbehaving_docker_is_one_line(
+def test_misbehaving_docker_is_reported(
     case: str, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script, expected = MISBEHAVIOUR[case]
@@ -62,13 +62,13 @@ def test_a_misbehaving_docker_is_one_line(
     with pytest.raises(EngineError) as failure:
         choose.build_hives(ContainerEngine("docker", ignore, run_seconds=1), HIVES)
     assert re.match(expected.format(name="docker"), message(failure))
-    if "unusable" not in expected:  # then something may be left of the container
+    if not expected.startswith(UNUSABLE):  # then the container may be left behind
         (container,) = re.findall(r"--name (\S+)", "\n".join(program.calls))
         assert f"rm --force {container}" in program.calls
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
-def test_a_misbehaving_native_builder_is_one_line(
+def test_misbehaving_native_builder_is_reported(
     case: str, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script, expected = MISBEHAVIOUR[case]
@@ -79,7 +79,7 @@ def test_a_misbehaving_native_builder_is_one_line(
     assert re.match(expected.format(name="native"), message(failure))
 
 
-def test_a_program_that_cannot_be_started_is_one_line(
+def test_program_that_cannot_be_started_is_reported(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = stand_in("docker", "").path
@@ -89,14 +89,14 @@ def test_a_program_that_cannot_be_started_is_one_line(
         ContainerEngine("docker", ignore).run(b"")
 
 
-def test_advice_at_the_end_of_dockers_errors_is_no_message(stand_in: Callable[[str, str], StandIn]) -> None:
+def test_advice_after_docker_errors_is_skipped(stand_in: Callable[[str, str], StandIn]) -> None:
     advice = "docker: Error response from daemon: no.\n\nRun 'docker run --help' for more information"
     stand_in("docker", f"test $1 = run || exit 0\n{saying(advice, '>&2')}\nexit 125")
     with pytest.raises(EngineError, match=r"^engine docker: docker: Error response from daemon: no\.$"):
         ContainerEngine("docker", ignore).run(b"")
 
 
-def test_a_daemon_that_hangs_in_the_middle_is_given_up(
+def test_daemon_that_hangs_during_a_run_is_abandoned(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = stand_in("docker", "test $1 = image || hang")
@@ -108,7 +108,7 @@ def test_a_daemon_that_hangs_in_the_middle_is_given_up(
     assert said == [f"container {name}: may be left behind; hint: docker rm --force {name}"]
 
 
-def test_a_container_still_being_created_is_looked_for_again(
+def test_removal_is_tried_again_for_a_new_container(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = stand_in("docker", "test $1 != run || hang")
@@ -118,7 +118,7 @@ def test_a_container_still_being_created_is_looked_for_again(
     assert [call.split()[0] for call in program.calls] == ["image", "run", "rm", "rm"]
 
 
-def test_a_podman_that_does_not_stop_its_build_is_killed(
+def test_podman_that_ignores_the_stop_is_killed(
     stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "STOP_SECONDS", 0.5)
@@ -150,7 +150,7 @@ ContainerEngine("docker", lambda line: print(line, file=sys.stderr)).run(b"")
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_long_steps_tell_how_far_they_are_on_a_terminal_only(
+def test_progress_is_shown_on_terminals_only(
     terminal: bool, stand_in: Callable[[str, str], StandIn], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     steps = {"build": "building image: Setting up ä", "run": "building hives"}

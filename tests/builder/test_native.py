@@ -17,7 +17,7 @@ from generator.builder.native import NativeEngine
 pytestmark = pytest.mark.usefixtures("plain")
 
 
-def test_native_is_free_of_the_users_python_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_ignores_python_settings_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hivex.py").write_text("raise SystemExit(9)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
@@ -50,9 +50,9 @@ def test_native_takes_the_first_python_with_hivex(tmp_path: Path, monkeypatch: p
     with pytest.raises(EngineError) as failure:
         choose.select("native", ignore)
     assert message(failure) == (
-        f"--engine native: no Python here imports hivex (tried {without}, /no/python3 cannot be started: "
-        f"No such file or directory, {tmp_path}/python3); on Debian apt-get install python3-hivex, "
-        "or choose another engine"
+        f"--engine native: no Python with hivex found (tried {without}, /no/python3 cannot be started: "
+        f"No such file or directory, {tmp_path}/python3); hint: on Debian apt-get install python3-hivex, "
+        "or use another engine"
     )
 
 
@@ -67,7 +67,7 @@ def test_native_refuses_the_unrelated_hivex(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS.items())
-def test_a_signal_stops_the_native_builder_too(tmp_path: Path, number: int, status: int) -> None:
+def test_signal_stops_the_native_builder(tmp_path: Path, number: int, status: int) -> None:
     pid = tmp_path / "pid"
     program = f"import os, signal; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n'); signal.pause()"
     package = toy_checkout(tmp_path / "toy", program) / wire.BUILDER

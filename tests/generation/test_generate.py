@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the outputs are made and checked: the manifest, options, two runs at once, a bare Python, a rebuild."""
+"""The manifest, interrupted and concurrent runs, and the options of generate and check-stale."""
 
 import gzip
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,11 +13,9 @@ from typing import Any
 
 import pytest
 from helpers.checkout_runs import (
-    FIX,
     FRESH,
     LAYERS,
     NOTHING,
-    PROGRAM,
     check,
     edit,
     everything,
@@ -31,29 +27,22 @@ from helpers.checkout_runs import (
     snapshot,
     written,
 )
-from helpers.support import BUILDER, HANG, selected
+from helpers.support import BUILDER, HANG
 
 from generator.base import files
-from generator.base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from generator.base.errors import EXIT_OK, GeneratorError
 from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
 from generator.languages import render
-from generator.oci import blob, tar
+from generator.oci import blob
 from generator.report.report import documents
-
-
-@pytest.fixture(autouse=True)
-def _anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let these tests say the same in a workflow of GitHub's."""
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-
 
 # ---------------------------------------------------------------------------------------------
 # The manifest
 
 
-def test_the_committed_manifest_is_the_one_that_generate_writes() -> None:
+def test_committed_manifest_records_the_checkout() -> None:
     seen = manifest.look(ROOT)
     record, damage = manifest.read(ROOT)
     assert (damage, record.inputs, record.outputs) == ("", seen.inputs, seen.outputs), "run ./invokew generate"
@@ -75,7 +64,7 @@ def test_the_committed_manifest_is_the_one_that_generate_writes() -> None:
         (None, "missing"),
     ],
 )
-def test_a_damaged_manifest_is_named_and_made_again(tree: Path, damage: bytes | None, why: str) -> None:
+def test_damaged_manifest_is_written_again(tree: Path, damage: bytes | None, why: str) -> None:
     before = outputs(tree)
     path = tree / unchanged.MANIFEST
     path.unlink() if damage is None else path.write_bytes(damage)
@@ -85,20 +74,20 @@ def test_a_damaged_manifest_is_named_and_made_again(tree: Path, damage: bytes | 
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_a_manifest_cannot_name_files_elsewhere_for_removal(tree: Path) -> None:
+def test_manifest_cannot_make_generate_remove_other_files(tree: Path) -> None:
     document = json.loads((tree / unchanged.MANIFEST).read_text())
     record = unchanged.content_hash("x", (tree / "tasks.py").read_bytes())
     (tree.parent / "outside").write_text("mine")
     document["outputs"] |= {"tasks.py": record, "../outside": record, "output/../tasks.py": record}
     (tree / unchanged.MANIFEST).write_text(json.dumps(document))
-    assert check(tree) == FRESH  # the outputs are; only the manifest is to be renewed
+    assert check(tree) == FRESH  # only the manifest differs
     assert generate(tree) == [f"wrote {unchanged.MANIFEST}"]
     assert (tree / "tasks.py").exists()
     assert (tree.parent / "outside").read_text() == "mine"
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_another_jinja2_that_makes_the_same_text_changes_nothing(tree: Path) -> None:
+def test_other_jinja2_with_the_same_text_is_fresh(tree: Path) -> None:
     path = tree / unchanged.MANIFEST
     edit(path, f'"jinja2": "{version("jinja2")}"', '"jinja2": "0.0.1"')
     assert check(tree) == FRESH
@@ -107,7 +96,7 @@ def test_another_jinja2_that_makes_the_same_text_changes_nothing(tree: Path) -> 
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_another_jinja2_that_makes_other_text_is_stale(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_jinja2_with_other_text_is_stale(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(tree / unchanged.MANIFEST, f'"jinja2": "{version("jinja2")}"', '"jinja2": "0.0.1"')
     real = render.render
     monkeypatch.setattr(render, "render", lambda *arguments: real(*arguments) + "\n")
@@ -117,7 +106,7 @@ def test_another_jinja2_that_makes_other_text_is_stale(tree: Path, monkeypatch: 
     assert check(tree) == FRESH
 
 
-def test_a_blob_that_another_zopfli_would_make_otherwise_stays(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blob_of_another_zopfli_stays(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = blob.compress
     monkeypatch.setattr(blob, "compress", lambda tar: gzip.compress(tar, 9, mtime=0))
     before = outputs(tree)
@@ -129,10 +118,10 @@ def test_a_blob_that_another_zopfli_would_make_otherwise_stays(tree: Path, monke
     assert outputs(tree) == before
 
 
-def test_a_blob_with_more_in_its_header_than_it_needs_is_stale(tree: Path) -> None:
+def test_blob_with_a_longer_header_is_stale(tree: Path) -> None:
     path = manifest.blob_path("scratch")
     data = (tree / path).read_bytes()
-    # FNAME set, and a name that holds what nobody sees.
+    # FNAME set, with a hidden payload.
     (tree / path).write_bytes(data[:3] + b"\x08" + data[4:10] + b"payload\0" + data[10:])
     assert f"stale: {path}: edited by hand, or half written" in check(tree)
 
@@ -142,7 +131,7 @@ def test_a_blob_with_more_in_its_header_than_it_needs_is_stale(tree: Path) -> No
 
 
 @pytest.mark.parametrize("renames", [0, 1, 4])
-def test_a_run_killed_between_two_files_is_never_called_fresh_and_is_repaired(tree: Path, renames: int) -> None:
+def test_run_killed_between_two_files_is_stale_and_repaired(tree: Path, renames: int) -> None:
     edit(tree / "generator/layers/scratch.toml", '"winscratch"', '"other"')
     killed = f"""
 import os, signal, sys
@@ -157,7 +146,7 @@ def replace(source, target, **folders):
     done.append(target)
     return real(source, target, **folders)
 os.replace = replace
-pipeline.generate(Path(sys.argv[1]), documents, say=print, note=print, engine=sys.argv[2])
+pipeline.generate(Path(sys.argv[1]), documents, pipeline.GenerateOptions(sys.argv[2]), say=print, note=print)
 """
     done = subprocess.run([sys.executable, "-B", "-c", killed, tree, BUILDER], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -171,19 +160,17 @@ pipeline.generate(Path(sys.argv[1]), documents, say=print, note=print, engine=sy
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_of_two_runs_waits_and_finds_a_fresh_checkout(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(tree / "templates/go/module.go.jinja", "is the layer's name", "is its name")
     storing, waiting = threading.Event(), threading.Event()
-    store = pipeline._store
+    replace = files.replace
 
     def late(*arguments: Any, **options: Any) -> None:
         storing.set()
         assert waiting.wait(HANG)
-        store(*arguments, **options)
+        replace(*arguments, **options)
 
-    monkeypatch.setattr(pipeline, "_store", late)
+    monkeypatch.setattr(files, "replace", late)
     first: list[str] = []
     run = threading.Thread(
         target=pipeline.generate, args=(tree, documents), kwargs={"say": first.append, "note": silent}
@@ -204,9 +191,8 @@ def test_of_two_runs_at_once_the_second_waits_and_finds_everything_fresh(
     assert second[0] == NOTHING
 
 
-@pytest.mark.parametrize("seconds", ["1"])
-def test_a_lock_that_somebody_keeps_is_given_up(tree: Path, monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
-    monkeypatch.setenv("WINSCRATCH_TIMEOUT", seconds)
+def test_waiting_for_a_lock_ends_after_the_timeout(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINSCRATCH_TIMEOUT", "1")
     noted: list[str] = []
     with (
         files.lock(tree, silent),
@@ -216,7 +202,7 @@ def test_a_lock_that_somebody_keeps_is_given_up(tree: Path, monkeypatch: pytest.
     assert noted == [f"waiting for the lock of {tree}, which another run holds"]
 
 
-def test_a_check_beside_a_check_does_not_wait(tree: Path) -> None:
+def test_two_checks_run_at_once(tree: Path) -> None:
     with files.lock(tree, silent, shared=True):
         assert check(tree) == FRESH
 
@@ -225,7 +211,7 @@ def test_a_check_beside_a_check_does_not_wait(tree: Path) -> None:
 # Options
 
 
-def test_only_makes_one_layer_and_leaves_the_rest_stale(tree: Path) -> None:
+def test_only_makes_one_layer(tree: Path) -> None:
     for name in ("scratch", "hostprocess"):
         edit(tree / f"generator/layers/{name}.toml", "config/SAM", "config/SAM2")
     assert written(generate(tree, only="hostprocess")) == {"output/layers/hostprocess.tar.gz"} | modules("hostprocess")
@@ -237,13 +223,13 @@ def test_only_makes_one_layer_and_leaves_the_rest_stale(tree: Path) -> None:
     assert written(generate(tree)) == left
 
 
-def test_only_refuses_a_layer_that_there_is_not(tree: Path) -> None:
+def test_only_refuses_unknown_layer(tree: Path) -> None:
     with pytest.raises(GeneratorError, match="--only no: unknown layer; hint: use one of hostprocess, legacy, scratch"):
         generate(tree, only="no")
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_a_dry_run_says_what_would_run_and_why_and_does_nothing(tree: Path) -> None:
+def test_dry_run_reports_and_writes_nothing(tree: Path) -> None:
     edit(tree / "generator/layers/legacy.toml", "config/SAM", "config/SAM2")
     (tree / "output/go/go.mod").unlink()
     before = snapshot(tree)
@@ -255,30 +241,31 @@ def test_a_dry_run_says_what_would_run_and_why_and_does_nothing(tree: Path) -> N
 
 
 @pytest.mark.usefixtures("no_engine")
-def test_a_forced_dry_run_names_everything(tree: Path) -> None:
+def test_forced_dry_run_lists_every_output(tree: Path) -> None:
     assert sum(line.startswith("would write ") for line in generate(tree, dry_run=True, force=True)) == len(
         everything()
     )
 
 
-def test_a_dry_run_refuses_a_wrong_specification(tree: Path) -> None:
+def test_dry_run_refuses_invalid_specification(tree: Path) -> None:
     edit(tree / "generator/layers/legacy.toml", "config/SAM", "config/AUX")
-    with pytest.raises(GeneratorError, match=r"legacy\.toml: files\[\d\]\.path: 'AUX' is a device's name"):
+    with pytest.raises(GeneratorError, match=r"legacy\.toml: files\[\d\]\.path: 'AUX' is a reserved device name"):
         generate(tree, dry_run=True)
 
 
-def test_an_engine_that_there_is_not_is_refused_where_none_is_needed(tree: Path) -> None:
+def test_unknown_engine_is_refused_even_if_unneeded(tree: Path) -> None:
     with pytest.raises(GeneratorError, match=r"^--engine: unknown engine 'foo'"):
         generate(tree, engine="foo")
 
 
 def report(tree: Path, as_json: bool, environment: dict[str, str]) -> list[str]:
     said: list[str] = []
-    pipeline.check(tree, documents, as_json=as_json, say=said.append, note=silent, environment=environment)
+    options = pipeline.CheckOptions(as_json=as_json)
+    pipeline.check(tree, documents, options, say=said.append, note=silent, environment=environment)
     return said
 
 
-def test_json_says_the_same_to_machines(tree: Path) -> None:
+def test_json_reports_the_same(tree: Path) -> None:
     assert json.loads(report(tree, True, {})[0]) == {"fresh": True, "findings": [], "changed": [], "fix": None}
     edit(tree / "generator/layers/legacy.toml", "config/SAM", "config/SAM2")
     (document,) = report(tree, True, {"GITHUB_ACTIONS": "true"})
@@ -296,118 +283,3 @@ def test_findings_are_annotations_in_github_actions(tree: Path) -> None:
     stale, annotation = report(tree, False, {"GITHUB_ACTIONS": "true"})
     assert stale.startswith("stale: output/a%b,c:d\ne: not made here")
     assert annotation == (f"::error file=output/a%25b%2Cc%3Ad%0Ae::output/a%25b,c:d e: {manifest.STRANGE}")
-
-
-# ---------------------------------------------------------------------------------------------
-# The check needs the standard library alone
-
-# Neither site packages nor the user's; -I would forbid the current directory too.
-BARE = [sys.executable, "-S", "-s", "-E", "-B"]
-
-
-@pytest.mark.program
-def test_the_check_runs_without_a_virtual_environment(tree: Path) -> None:
-    absent = subprocess.run([*BARE, "-c", "import jinja2"], cwd=tree, capture_output=True, check=False)
-    assert absent.returncode, "this Python has Jinja even without its site packages"
-    command = [*BARE, "-m", "generator", "check-stale"]
-    environment = {"PATH": "", "LC_ALL": "C"}
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (EXIT_OK, FRESH, "")
-
-    def run(*arguments: str, **more: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [*command, *arguments], cwd=tree, env=environment | more, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    needs = r"error: \w+: not installed, so outputs .*; hint: run \./invokew, which installs it\n"
-    status, shown, said = run(CI="true")
-    assert (status, shown) == (EXIT_ERROR, "")
-    assert re.fullmatch(needs, said)
-    # What the manifest alone can tell needs no package.
-    (tree / "output/go/go.mod").unlink()
-    assert run() == (EXIT_STALE, f"stale: output/go/go.mod: deleted\n{FIX}\n", "")
-    with (tree / "generator/generation/pipeline.py").open("a") as file:
-        file.write("# more\n")
-    status, shown, said = run()
-    assert (status, shown) == (EXIT_ERROR, "")
-    assert re.fullmatch(needs, said)
-
-
-SLOW = {
-    "argparse",
-    "asyncio",
-    "dataclasses",
-    "invoke",
-    "jinja2",
-    "json",
-    "msgspec",
-    "pathlib",
-    "re",
-    "subprocess",
-    "typing",
-    "zopfli",
-}
-
-
-@pytest.mark.program
-def test_the_check_imports_no_library_and_no_heavy_stage(tree: Path) -> None:
-    done = subprocess.run(
-        [*BARE, "-X", "importtime", "-m", "generator", "check-stale"],
-        cwd=tree,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "generator.generation.unchanged" in imported
-    heavy = {f"generator.{room}" for room in ("builder", "spec", "oci", "languages.render", "hives", "commands")}
-    assert not imported & (SLOW | heavy)
-
-
-@pytest.mark.program
-def test_a_wrong_word_is_refused_in_one_line(tree: Path) -> None:
-    done = subprocess.run(
-        [*BARE, "-m", "generator", "chek-stale"], cwd=tree, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (EXIT_ERROR, "")
-    assert done.stderr.startswith("error: argument COMMAND: invalid choice: 'chek-stale'")
-    assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.program
-def test_the_tasks_end_with_the_checks_status(tree: Path) -> None:
-    (tree / "output/go/go.mod").unlink()
-    done = subprocess.run([*PROGRAM, "check-stale"], cwd=tree, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (EXIT_STALE, "")
-    assert done.stdout.splitlines() == ["stale: output/go/go.mod: deleted", FIX]
-
-
-# ---------------------------------------------------------------------------------------------
-# Rebuilt from source
-
-
-def rebuilt(tree: Path) -> tuple[int, list[str]]:
-    said: list[str] = []
-    before = snapshot(tree)
-    engine = selected("native").name
-    status = pipeline.check(tree, documents, say=said.append, note=silent, rebuild=True, engine=engine, environment={})
-    assert snapshot(tree) == before
-    return status, said
-
-
-def test_a_good_tree_is_what_its_sources_make(tree: Path) -> None:
-    assert rebuilt(tree) == (EXIT_OK, FRESH)
-
-
-@pytest.mark.parametrize("path", ["output/go/scratch/scratch.go", "output/layers/hostprocess.tar.gz"])
-def test_an_output_changed_together_with_the_manifest_is_caught_by_a_rebuild(tree: Path, path: str) -> None:
-    file = tree / path
-    data = file.read_bytes() + b"\n" if path.endswith(".go") else blob.compress(tar.write_tar([("evil", b"")]))
-    old, new = (unchanged.content_hash(path, content) for content in (file.read_bytes(), data))
-    file.write_bytes(data)
-    edit(tree / unchanged.MANIFEST, old, new)
-    assert check(tree) == FRESH
-    assert check(tree, full=True) == [f"stale: {path}: not what its sources make"]
-    assert rebuilt(tree) == (EXIT_STALE, [f"stale: {path}: not what its sources make", FIX])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of engines share: hives to build, stand-ins for programs, and ways to wait."""
+"""Hives to build, responses, toy builders and signals for tests of engines."""
 
 import base64
 import hashlib
@@ -38,11 +38,11 @@ NETWORK = os.environ.get("WINSCRATCH_BUILD_NETWORK", "")
 
 
 def ignore(_: str) -> None:
-    """Say nothing."""
+    """Discard a line."""
 
 
 def clock(monkeypatch: "pytest.MonkeyPatch", hung: Callable[[], int], seconds: float = 3600) -> None:
-    """Have engines see no time pass but *seconds* for each process that has *hung*.
+    """Replace the clock of engines: it advances by *seconds* for each process that has *hung*.
 
     So time is up once a process hangs, and not before, however long the machine takes to start it.
     """
@@ -50,7 +50,7 @@ def clock(monkeypatch: "pytest.MonkeyPatch", hung: Callable[[], int], seconds: f
 
 
 def message(failure: "pytest.ExceptionInfo[GeneratorError]") -> str:
-    """Return what the user sees, which is one line."""
+    """Return the message of the error, one printable line."""
     line = str(failure.value)
     assert line.isprintable()
     assert len(line) < 1000
@@ -58,7 +58,7 @@ def message(failure: "pytest.ExceptionInfo[GeneratorError]") -> str:
 
 
 def is_running(cmdline: Path, command: str) -> bool:
-    """Tell whether the process with this file in /proc is *command*."""
+    """Return True if the process with this file in /proc is *command*."""
     try:
         return cmdline.read_bytes().rstrip(b"\0").split(b"\0") == command.encode().split()
     except OSError:  # it ended meanwhile
@@ -66,7 +66,7 @@ def is_running(cmdline: Path, command: str) -> bool:
 
 
 def response(**changes: object) -> dict[str, Any]:
-    """Return a sound response to REQUEST, with *changes*."""
+    """Return a valid response to REQUEST, with *changes*."""
     data = b"regf"
     hive = {"sha256": hashlib.sha256(data).hexdigest(), "data": base64.b64encode(data).decode()}
     return {"format": 1, "hivex": "1.3.24", "hives": {name: dict(hive) for name in HIVES}, **changes}
@@ -89,7 +89,7 @@ TOYS = {
 
 
 def toy_checkout(folder: Path, program: str, dockerfile: str | None = None) -> Path:
-    """Return a checkout whose hive builder is *program*; its tag is its own."""
+    """Return a checkout with the hive builder *program*, which gives it another image tag."""
     builder = folder / wire.BUILDER
     builder.mkdir(parents=True)
     (builder / "__main__.py").write_text(f"# {os.urandom(8).hex()}\n{program}\n")
@@ -109,7 +109,7 @@ from generator.builder.native import NativeEngine
 
 
 def interrupted(made: str, number: int, ready: Callable[[], object]) -> int:
-    """Run an engine in a Python of its own, send it the signal once *ready*, and return its exit status."""
+    """Run an engine in a new Python, send it the signal once *ready*, and return its exit status."""
     child = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED.format(root=str(wire.ROOT), made=made)],
         stderr=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans of hives, those of the committed layers and random ones, and what an engine must make of them."""
+"""Hives of the committed layers and random ones, and comparison of an engine with layout."""
 
 import gzip
 import io
@@ -22,7 +22,7 @@ BATCH = 250  # plans in one request: an engine's answer is limited
 
 @cache
 def committed_hives() -> dict[str, tuple[bytes, Hive]]:
-    """Return each hive of the committed layers: its bytes in the blob and its plan in the specification."""
+    """Return the bytes in the blob and the plan in the specification of each committed hive, by id."""
     found = {}
     for name in LAYERS:
         shown = f"generator/layers/{name}.toml"
@@ -37,7 +37,7 @@ def committed_hives() -> dict[str, tuple[bytes, Hive]]:
 
 
 def random_plan(seed: int) -> Hive:
-    """Return a plan as a specification could ask for it: to 200 keys, names of every kind, data of any size."""
+    """Return a random plan as a specification allows it: up to 200 keys, names of every kind, data of any size."""
     random = Random(seed)  # noqa: S311 - to be repeated
     paths: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}  # by the path in upper case, as Windows compares it
     shape = random.choice(("wide", "deep", "any", "any"))
@@ -64,7 +64,7 @@ def _text(random: Random, alphabet: str, longest: int) -> str:
 
 
 def assert_laid_out_alike(engine: choose.Engine, plans: Mapping[str, Hive]) -> None:
-    """Fail unless *engine* makes of each plan what layout does; a failure names the plan and the first byte."""
+    """Assert that *engine* builds each plan as layout does; a failure names the plan and the first byte."""
     for name, theirs in engine.build(plans).hives.items():
         ours = lay_out(plans[name])
         if ours != theirs:
@@ -73,6 +73,6 @@ def assert_laid_out_alike(engine: choose.Engine, plans: Mapping[str, Hive]) -> N
 
 
 def assert_seeds_laid_out_alike(engine: choose.Engine, seeds: range) -> None:
-    """Fail unless *engine* makes of the plan of each seed what layout does."""
+    """Assert that *engine* builds the plan of each seed as layout does."""
     for start in range(0, len(seeds), BATCH):
         assert_laid_out_alike(engine, {f"of seed {n}": random_plan(n) for n in seeds[start : start + BATCH]})

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from helpers import image_runs
 from helpers.image_runs import assert_whole, named, tree
+from helpers.kills import CALLS, bytecode, points
 from helpers.support import need
-from test_faults import CALLS, bytecode, points
 
 from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
