@@ -225,4 +225,4 @@ def test_an_entry_point_that_no_node_starts_is_found() -> None:
 def test_the_help_of_the_image_command_shows_a_program_that_starts() -> None:
     options = {option.name: text_of(option.help) for option in COMMANDS["image"].options}
     assert "such as hello.exe" in options["entrypoint"]
-    assert "of the node" in options["workdir"]
+    assert "on the node" in options["workdir"]

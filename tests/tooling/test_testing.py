@@ -68,7 +68,7 @@ def test_costs_are_time_downloads_and_disk(monkeypatch: pytest.MonkeyPatch) -> N
     time, packages, modules = testing.costs([testing.QUICK], whole=True)
     assert time.startswith(f"time: about {testing.MINUTES[testing.QUICK]} minutes")
     download, disk = testing.PACKAGES[testing.QUICK]
-    assert packages == f"once: requirements-test.lock: about {download} MB to download, {disk} MB in .venv"
+    assert packages == f"once: requirements-test.lock: about {download} MB to download; .venv then takes {disk} MB"
     assert f"go {testing.FETCHED['go']} MB;" in modules
     assert f"disk: {testing.TEMPORARY} MB" in modules
     assert testing.costs([testing.QUICK], whole=False) == [packages]

@@ -17,9 +17,9 @@ NOT_COLLECTED = 5  # pytest's exit status if it selects no test
 PYTHON_SETTINGS = {"PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR"}
 QUICK, THOROUGH = "requirements-test.lock", "requirements-thorough.lock"
 
-# Costs, measured on Debian 12 with two cores and every program that the tests use.
+# Costs with every program that the tests use. Measured on Debian 12: PACKAGES; the others are estimates.
 MINUTES = {QUICK: 15, THOROUGH: 60}
-PACKAGES = {QUICK: (15, 100), THOROUGH: (300, 900)}  # MB: download, disk space in .venv
+PACKAGES = {QUICK: (5, 65), THOROUGH: (140, 570)}  # MB: download, size of .venv afterwards
 FETCHED = {"go": 1500, "mvn": 40, "npm": 100}  # MB that tests download with these, into caches below HOME
 TEMPORARY = 2000  # MB below TMPDIR while tests run
 
@@ -42,7 +42,7 @@ def run_tests(files: Sequence[str] = (), select: str = "", *, everything: bool =
     if everything:
         debian.ensure_tools()
     # One file starts sooner without workers.
-    workers = [] if len(files) == 1 and "." in files[0] else ["-n", "auto", "--dist", "loadfile"]
+    workers = [] if len(files) == 1 and ".py" in files[0] else ["-n", "auto", "--dist", "loadfile"]
     command = [sys.executable, "-m", "pytest", *workers, *(["-k", select] if select else []), *files]
     env = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
     env |= {"WINSCRATCH_THOROUGH": "1"} if thorough else {}
@@ -68,7 +68,7 @@ def costs(locks: Sequence[str], *, whole: bool) -> list[str]:
     for lock in locks:
         if not venv.has(lock):
             download, disk = PACKAGES[lock]
-            lines.append(f"once: {lock}: about {download} MB to download, {disk} MB in .venv")
+            lines.append(f"once: {lock}: about {download} MB to download; .venv then takes {disk} MB")
     found = {program: size for program, size in FETCHED.items() if debian.find(program)}
     if whole and found:
         each = ", ".join(f"{program} {size} MB" for program, size in found.items())
