@@ -56,7 +56,10 @@ class Kind(_Record, frozen=True):
 
 
 class Limits(_Record, frozen=True):
-    """The largest that can be: texts in UTF-16 units, times in nanoseconds from 1970, the rest in bytes or a number."""
+    """The limits of an entry: texts in UTF-16 units, times in nanoseconds since 1970, the rest in bytes or a count.
+
+    *default_time* is the time of entries for which no other is given.
+    """
 
     path: int
     parts: int
@@ -68,6 +71,7 @@ class Limits(_Record, frozen=True):
     time_step: int
     time_least: int
     time_most: int
+    default_time: int
 
 
 class Names(_Record, frozen=True):
