@@ -29,7 +29,7 @@ from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
-from .sources import Entry
+from .sources import SourceEntry
 
 FOLDER = "winscratch/layers"  # below the user's cache
 LIMIT_MIB = 4096  # unless WINSCRATCH_CACHE_MIB says otherwise; 0 is no cache
@@ -167,7 +167,7 @@ def open_cache(note: Say, environment: Mapping[str, str]) -> Cache | None:
     return Cache(folder, int(text) << 20)
 
 
-def record_name(entries: Sequence[Entry], *options: object) -> str:
+def record_name(entries: Sequence[SourceEntry], *options: object) -> str:
     """Return what a layer's record is called: a hash of all that its blob depends on, as far as stamps tell."""
     hashed = hashlib.sha256(json.dumps(options).encode("ascii"))
     for start in range(0, len(entries), 1000):  # a document of all would take as much memory as they do
@@ -176,7 +176,7 @@ def record_name(entries: Sequence[Entry], *options: object) -> str:
     return f"record-{hashed.hexdigest()}"
 
 
-def settle(entries: Iterable[Entry], started: int) -> bool:
+def settle(entries: Iterable[SourceEntry], started: int) -> bool:
     """Have the system store files that changed less than a minute before *started*; tell whether all are stored.
 
     From then on each write to them gives them another time of change, even one by shared memory (not on tmpfs).
@@ -200,7 +200,7 @@ def settle(entries: Iterable[Entry], started: int) -> bool:
     return True
 
 
-def still(entries: Iterable[Entry], started: int) -> bool:
+def still(entries: Iterable[SourceEntry], started: int) -> bool:
     """Tell whether no file could have changed since *started*, in nanoseconds, without another stamp than it has.
 
     A file that changed within one step of the system's clock before it was read might change once more in that

@@ -10,9 +10,10 @@ from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.folders import changed, unread
 from ..oci.files import facts
+from ..oci.names import fold, units
 from ..security import descriptor, sddl
 from .model import LayerOptions
-from .sources import Entry, stamp_of
+from .sources import SourceEntry, stamp_of
 from .writer import writer
 
 NANOSECONDS = 1_000_000_000
@@ -46,7 +47,7 @@ def security(text: str) -> str | bytes:
         raise GeneratorError(f"--security {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
-def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
+def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
     """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
 
     *note* is told in one line what files have that Windows has no form for. Modes, owners and access control lists
@@ -70,7 +71,7 @@ def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole
         note(f"left out, since Windows has no form for them: {told}")
 
 
-def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
+def _add(layer: Any, entry: SourceEntry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
     """Write an entry, and yield what its file has that Windows has no form for."""
     stamp = entry.stamp
     if entry.kind == "directory" or stamp is None:
@@ -79,12 +80,13 @@ def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, who
         layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", time=time)
         return
     else:
-        known, names = first.get((stamp.device, stamp.number), ("", 0))
-        if 0 < names < facts().limits.names:
+        known, names = first.get((stamp.device, stamp.number), ("", 0)) if stamp.links > 1 else ("", 0)
+        # hcsshim's safefile asks NT for a link in too few bytes if the name has one unit, and NT refuses that.
+        if 0 < names < facts().limits.names and units(entry.path.rpartition("/")[2]) > 1:
             layer.add_hardlink(entry.path, known, time=time)
             first[stamp.device, stamp.number] = known, names + 1
             return
-        if stamp.links > 1:
+        if stamp.links > 1 and (not known or names == facts().limits.names):
             first[stamp.device, stamp.number] = entry.path, 1
         if _add_file(layer, entry, time, out, whole):
             yield "extended attributes"
@@ -96,7 +98,7 @@ def _others(number: int) -> str:
     return f" and {number:,} other{'s' * (number != 1)}" if number else ""
 
 
-def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> bool:
+def _add_file(layer: Any, entry: SourceEntry, time: int | None, out: Tar, whole: int) -> bool:
     """Write a file, which must be the one that was found from the first byte to the last.
 
     Return whether it has extended attributes, other than what a system gives every file.
@@ -129,7 +131,7 @@ def _attributes(opened: int) -> set[str]:
 class _Data:
     """A file's data, read as it is written; *out* begins a new member before the first of it."""
 
-    def __init__(self, opened: int, entry: Entry, out: Tar | None = None) -> None:
+    def __init__(self, opened: int, entry: SourceEntry, out: Tar | None = None) -> None:
         self._opened = opened
         self._entry = entry
         self._out = out
@@ -149,18 +151,17 @@ class _Data:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _check(opened: int, entry: Entry) -> None:
+def _check(opened: int, entry: SourceEntry) -> None:
     """Raise GeneratorError where an open file is not what it was when it was found."""
     if stamp_of(os.fstat(opened)) != entry.stamp:
         raise changed(entry.source)
 
 
-def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
+def _refused(entry: SourceEntry, code: str, reason: str, entries: Sequence[SourceEntry]) -> GeneratorError:
     if code == "data":
         return changed(entry.source)
     if code == "case":
-        capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
-        folded = entry.path.translate(capitals)
-        others = (one.path for one in entries if one.path != entry.path and one.path.translate(capitals) == folded)
+        folded = fold(entry.path)
+        others = (one.path for one in entries if one.path != entry.path and fold(one.path) == folded)
         reason += f", {brief(next(others, ''))}"
     return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")

@@ -13,8 +13,10 @@ from ..base.folders import Folders
 from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
+from .importable import check_importable
+from .links import ImagePaths
 from .model import Blob, LayerOptions, Source
-from .sources import Entry, collect, refuse_inside
+from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
 
 Progress = Callable[[int, int], None]
@@ -25,10 +27,9 @@ def make_layers(
     options: LayerOptions,
     work: Path,
     *,
-    one_layer: bool,
     note: Say,
     progress: Progress | None = None,
-    planned: Callable[[Sequence[Entry]], None] | None = None,
+    paths: ImagePaths | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
@@ -41,12 +42,13 @@ def make_layers(
     refuse_inside(work, sources)
     security(options.security)
     started = time.time_ns()
-    groups = [sources] if one_layer and sources else [[source] for source in sources]
+    groups = [sources] if options.one_layer and sources else [[source] for source in sources]
     with Folders() as folders:
-        plans = [collect(group, options.exclude, note, folders) for group in groups]
+        plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
         folders.close()  # so that each is looked for again, and an exchange shows, however many there are
-        if planned is not None:
-            planned([entry for plan in plans for entry in plan])
+        plans = (paths or ImagePaths()).add_layers(plans, note)
+        for plan in plans:
+            check_importable(plan)
         tell = _counter(sum(map(_size, plans)), progress)
         cache = open_cache(note, environment) if LEVELS[options.compression] else None
         return [
@@ -69,7 +71,7 @@ def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
 
 
 def _layer(
-    entries: Sequence[Entry],
+    entries: Sequence[SourceEntry],
     options: LayerOptions,
     path: Path,
     cache: Cache | None,
@@ -103,7 +105,7 @@ def _layer(
     return blob
 
 
-def _size(entries: Sequence[Entry]) -> int:
+def _size(entries: Sequence[SourceEntry]) -> int:
     """Return how many bytes of files there are."""
     return sum(entry.stamp.size for entry in entries if entry.stamp and entry.kind == "file")
 

@@ -23,6 +23,7 @@ class LayerOptions(NamedTuple):
 
     *exclude* holds patterns as a .dockerignore has them. *security* is the name of a security descriptor, or
     its SDDL. *time* is what every entry gets, in whole seconds from 1970, where *times* is ``fixed``.
+    Each source is a layer, or all are one if *one_layer*.
     """
 
     exclude: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class LayerOptions(NamedTuple):
     times: Times = "fixed"
     time: int = 0
     compression: Compression = "default"
+    one_layer: bool = False
 
 
 class Blob(NamedTuple):

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files and folders that an image is made of, to the list of what is in a layer."""
 
-import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -43,7 +42,7 @@ class Stamp(NamedTuple):
     links: int
 
 
-class Entry(NamedTuple):
+class SourceEntry(NamedTuple):
     """What a layer has at *path*, below C: and with a slash between its parts; *target* is a link's text.
 
     It is read from *name* in *folder*, or from the path *name* without one; *stamp* is what it was when it was found.
@@ -123,15 +122,16 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
             raise GeneratorError(f"{target}: lies in {source.path}, which goes into the image; write it elsewhere")
 
 
-def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
     """Return what *sources* put into one layer, in the order of the bytes of the paths' UTF-8.
 
     *folders* opens what is in them, here and when entries are read.
 
-    Links are kept, and no folder is entered through one, but where a source is itself a link. Raises
+    Links are kept, each as one to a file until ImagePaths sets its kind; no folder is entered through one unless a
+    source is itself a link. Raises
     GeneratorError for what cannot be read, what no layer can hold, and a path that two sources have.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, SourceEntry] = {}
     patterns = dockerignore.parse(exclude, "--exclude")
     for source in sources:
         for entry in _entries(source, patterns, note, folders):
@@ -143,13 +143,12 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folder
     for path in list(found):
         parent = path.rpartition("/")[0]
         while parent and parent not in found:
-            found[parent] = Entry(parent, "directory")
+            found[parent] = SourceEntry(parent, "directory")
             parent = parent.rpartition("/")[0]
-    entries = (found[path] for path in sorted(found))
-    return [_linked(entry, found) if entry.kind == "file-link" else entry for entry in entries]
+    return [found[path] for path in sorted(found)]
 
 
-def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> Iterator[Entry]:
+def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> Iterator[SourceEntry]:
     """Yield what one source has, in no order."""
     top = os.fspath(source.path)
     dest = place(source.dest)
@@ -163,7 +162,7 @@ def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> 
         raise _unread(top, error) from error
     if stat.S_ISDIR(stamp.mode):
         if dest:
-            yield Entry(dest, "directory", top, stamp)
+            yield SourceEntry(dest, "directory", top, stamp)
         folder = folders.top(os.path.realpath(top), (stamp.device, stamp.number), top)
         yield from _folder(folder, dest, _patterns(folder, exclude, note))
     elif stat.S_ISREG(stamp.mode):
@@ -171,7 +170,7 @@ def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> 
         name = os.path.basename(os.path.abspath(top))
         if into and (reason := _wrong(name)):
             raise GeneratorError(rf"{top}: {reason}; rename it, or give a DEST with another name, as C:\app\name")
-        yield Entry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
+        yield SourceEntry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
     else:
         raise GeneratorError(f"{_special(top, stamp)}; give a file or folder")
 
@@ -197,10 +196,10 @@ def _patterns(top: Folder, exclude: Patterns, note: Say) -> Patterns:
     return Patterns(found.rules + exclude.rules)
 
 
-def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[Entry]:
+def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[SourceEntry]:
     """Yield what lies in a folder; *dest* is empty for C: itself."""
     start = f"{dest}/" if dest else ""
-    hidden: dict[str, Entry] = {}  # excluded folders, by path, that may hold what is not
+    hidden: dict[str, SourceEntry] = {}  # excluded folders, by path, that may hold what is not
     waiting = [(top, "")]
     while waiting:
         folder, inside = waiting.pop()
@@ -224,7 +223,7 @@ def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[Entry]:
             raise unread(folder.path(shown=True), error) from error
 
 
-def _below(folder: Folder, entry: Entry) -> Folder:
+def _below(folder: Folder, entry: SourceEntry) -> Folder:
     """Return the folder that *entry* in *folder* is; raises GeneratorError if it is too deep for a layer.
 
     What is opened from folder to folder can be deeper than any path that a system call takes.
@@ -238,14 +237,14 @@ def _below(folder: Folder, entry: Entry) -> Folder:
     return folder.child(entry.name, (stamp.device, stamp.number) if stamp else None)
 
 
-def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
+def _shown(path: str, hidden: dict[str, SourceEntry]) -> Iterator[SourceEntry]:
     """Yield the excluded folders on the way to *path*, which is not excluded, each once."""
     while path := path.rpartition("/")[0]:
         if path in hidden:
             yield hidden.pop(path)
 
 
-def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> Entry:
+def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> SourceEntry:
     name = item.name
     try:
         # On Windows, what a folder tells of its files lacks their numbers.
@@ -256,33 +255,17 @@ def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> Entry:
             shown = folder.path(name, shown=True)
             raise GeneratorError(f"{shown}: a junction, which leads elsewhere; leave it out with --exclude")
         if kind == stat.S_IFREG:
-            return Entry(path, "file", name, stamp, "", folder)
+            return SourceEntry(path, "file", name, stamp, "", folder)
         if kind == stat.S_IFDIR:
-            return Entry(path, "directory", name, stamp, "", folder)
+            return SourceEntry(path, "directory", name, stamp, "", folder)
         if kind == stat.S_IFLNK:
             target = folder.readlink(name)
             if stamp_of(folder.stat(name)) != stamp:
                 raise changed(folder.path(name, shown=True))
-            return Entry(path, "file-link", name, stamp, target, folder)
+            return SourceEntry(path, "file-link", name, stamp, target, folder)
     except OSError as error:
         raise unread(folder.path(name, shown=True), error) from error
     raise GeneratorError(f"{_special(folder.path(name, shown=True), stamp)}; leave it out with --exclude")
-
-
-def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
-    """Return a link, as one to a directory where it leads to one.
-
-    A relative link is followed where it lies. One that begins at the top means the image, not this machine.
-    """
-    target = entry.target.replace("\\", "/")
-    if target.startswith("/") or target[1:2] == ":":
-        known = found.get(target.partition(":")[2].strip("/") if target[1:2] == ":" else target.strip("/"))
-        leads = known is not None and known.kind == "directory"
-    else:
-        leads = False
-        with contextlib.suppress(OSError, ValueError):  # it leads nowhere
-            leads = entry.folder is not None and stat.S_ISDIR(entry.folder.stat(entry.name, follow=True).st_mode)
-    return entry._replace(kind="directory-link") if leads else entry
 
 
 def _special(path: str, stamp: Stamp) -> str:

@@ -16,7 +16,6 @@ from generator.image.model import GZIP, Blob, LayerOptions, Source
 def make(
     work: Path,
     *sources: Path | tuple[Path, str],
-    one_layer: bool = False,
     said: list[str] | None = None,
     cache: bool = True,
     progress: Progress | None = None,
@@ -34,7 +33,6 @@ def make(
         given,
         LayerOptions(**options),
         work,
-        one_layer=one_layer,
         note=notes.append,
         progress=progress,
         environment=environment,

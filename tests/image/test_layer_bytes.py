@@ -122,7 +122,7 @@ from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 compress._cores = lambda: int(sys.argv[3])
 blob, = make_layers([Source(Path(sys.argv[1]))], LayerOptions(compression=sys.argv[4]), Path(sys.argv[2]),
-                    one_layer=False, note=print, environment={"XDG_CACHE_HOME": sys.argv[2]})
+                    note=print, environment={"XDG_CACHE_HOME": sys.argv[2]})
 status = Path("/proc/self/status").read_text()
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), blob.diff_id)
 """

@@ -25,7 +25,7 @@ from generator.builder.wire import ROOT
 from generator.image.cache import Cache, Record, open_cache, still
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
-from generator.image.sources import Entry, Stamp, collect
+from generator.image.sources import SourceEntry, Stamp, collect
 
 MIB = 1 << 20
 
@@ -140,7 +140,7 @@ def test_a_file_that_changes_again_at_once_is_seen(tmp_path: Path) -> None:
 )
 def test_a_record_is_kept_where_a_change_would_show(changed: int, started: int, answer: bool) -> None:
     stamp = Stamp(1, 2, 3, 0, changed, 0o100644, 1)
-    assert still([Entry("x", "file", "x", stamp), Entry("y", "directory")], started) is answer
+    assert still([SourceEntry("x", "file", "x", stamp), SourceEntry("y", "directory")], started) is answer
 
 
 def test_options_that_change_the_bytes_are_not_mixed_up(folder: Path, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_cache_keeps_to_its_bound_and_loses_what_was_not_used_for_longest(tmp_
         time.sleep(0.12)
         work = tmp_path / f"out{number}"
         work.mkdir()
-        make_layers([Source(top)], LayerOptions(), work, one_layer=False, note=print, environment=environment)
+        make_layers([Source(top)], LayerOptions(), work, note=print, environment=environment)
         assert sum(path.stat().st_size for path in stored(tmp_path)) <= 5 * MIB
     assert len(stored(tmp_path, "record")) >= 2
 
@@ -277,7 +277,7 @@ def test_a_layer_larger_than_the_bound_fills_it_and_no_more(tmp_path: Path) -> N
     (top / "random").write_bytes(os.urandom(6 * MIB))
     (tmp_path / "out").mkdir()
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "WINSCRATCH_CACHE_MIB": "3"}
-    make_layers([Source(top)], LayerOptions(), tmp_path / "out", one_layer=False, note=print, environment=environment)
+    make_layers([Source(top)], LayerOptions(), tmp_path / "out", note=print, environment=environment)
     assert MIB < sum(path.stat().st_size for path in stored(tmp_path)) <= 3 * MIB
     assert not stored(tmp_path, "record")  # which would lead to members that are not there
 
@@ -353,7 +353,7 @@ def hook(event, values):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(hook)
-blob, = make_layers([Source(Path(sys.argv[1]))], LayerOptions(), work, one_layer=False, note=print)
+blob, = make_layers([Source(Path(sys.argv[1]))], LayerOptions(), work, note=print)
 print(blob.digest)
 """
 

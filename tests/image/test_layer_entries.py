@@ -106,31 +106,9 @@ def test_times_can_be_kept(tmp_path: Path) -> None:
     assert records["Files"]["atime"] == "0"
 
 
-def test_links_stay_links_of_their_kind_with_their_text(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", ["dir/file", "other/"])
-    links = {
-        "to-file": ("dir/file", "1056"),
-        "to-dir": ("dir", "1040"),
-        "dir/up": ("../other", "1040"),
-        "broken": ("nothing", "1056"),
-        "drive": ("C:\\app\\dir", "1040"),
-        "top": ("/app/dir", "1040"),
-        "not-in-the-image": ("/usr", "1056"),
-        "to-absolute-file": ("/app/dir/file", "1056"),
-    }
-    for path, (target, _) in links.items():
-        (folder / path).symlink_to(target)
-    (blob,) = make(tmp_path / "out", (folder, "app"))
-    found = {member.name: member for member in members(blob) if member.issym()}
-    assert {
-        name.removeprefix("Files/app/"): (member.linkname, member.pax_headers["MSWINDOWS.fileattr"])
-        for name, member in found.items()
-    } == links
-
-
 def test_names_of_one_file_become_hard_links_in_the_layer_that_has_the_first(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["b/first", "z"])
-    for path in ("b/second", "c", "a-in-front"):
+    for path in ("b/second", "cc", "a-in-front"):
         os.link(folder / "b/first", folder / path)
     (blob,) = make(tmp_path / "out", folder)
     found = {member.name: (member.islnk(), member.linkname) for member in members(blob) if not member.isdir()}
@@ -138,9 +116,20 @@ def test_names_of_one_file_become_hard_links_in_the_layer_that_has_the_first(tmp
         "Files/a-in-front": (False, ""),
         "Files/b/first": (True, "Files/a-in-front"),
         "Files/b/second": (True, "Files/a-in-front"),
-        "Files/c": (True, "Files/a-in-front"),
+        "Files/cc": (True, "Files/a-in-front"),
         "Files/z": (False, ""),
     }
+
+
+def test_a_further_name_of_one_utf16_unit_is_written_as_a_file(tmp_path: Path) -> None:
+    """NT refuses the hard link that hcsshim asks for: it sends 22 bytes for such a name, and NT wants 24."""
+    folder = fill(tmp_path / "in", ["aa"])
+    for name in ("b", "ä", "cc", "🦀"):
+        os.link(folder / "aa", folder / name)
+    (blob,) = make(tmp_path / "out", folder)
+    found = {member.name.removeprefix("Files/"): member for member in members(blob) if not member.isdir()}
+    assert {name for name, member in found.items() if member.islnk()} == {"cc", "🦀"}
+    assert found["b"].size == found["ä"].size == 2
 
 
 def test_a_file_with_more_names_than_windows_gives_one_is_there_twice(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from generator.builder.wire import ROOT
 from generator.image import sources
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
-from generator.image.sources import Entry
+from generator.image.sources import SourceEntry
 
 
 def refused(work: Path, *given: Path | tuple[Path, str], **options: Any) -> str:
@@ -167,7 +167,7 @@ def lack_unless_another_user(tmp_path: Path) -> None:
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]),\n"
         "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "except GeneratorError as error: print(error)\n"
     )
@@ -220,7 +220,7 @@ def test_a_file_that_changes_between_finding_and_reading(
     folder = fill(tmp_path / "in", ["a"])
     (folder / "b").write_bytes(b"x" * size)
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
         found = sources.collect(given, exclude, note, folders)
         CHANGES[change](folder / "b")
         return found
@@ -255,7 +255,7 @@ def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monke
     folder = fill(tmp_path / "in", ["sub/passwd"])
     other = fill(tmp_path / "other", ["passwd"])
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
         found = sources.collect(given, exclude, note, folders)
         (folder / "sub").rename(folder / "moved")
         (folder / "sub").symlink_to(other)
@@ -276,7 +276,7 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
         "from generator.image.model import LayerOptions, Source\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))\n"
-        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]),\n"
         "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "except GeneratorError as error: print(error)\n"
     )
@@ -291,7 +291,5 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path}/out/layer-1: cannot be written: File too large\n"
     environment = {"WINSCRATCH_CACHE_MIB": "0"}
     with pytest.raises(GeneratorError, match="cannot be written"):
-        make_layers(
-            [Source(folder)], LayerOptions(), tmp_path / "none", one_layer=False, note=print, environment=environment
-        )
+        make_layers([Source(folder)], LayerOptions(), tmp_path / "none", note=print, environment=environment)
     assert threading.active_count() == before

@@ -228,8 +228,9 @@ def test_few_descriptors_do_for_many_sources_and_deep_folders(tmp_path: Path) ->
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
-        "found = make_layers([Source(Path(each), each) for each in sys.argv[2:]], LayerOptions(), Path(sys.argv[1]),\n"
-        "    one_layer=True, note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
+        "given = [Source(Path(each), each) for each in sys.argv[2:]]\n"
+        "found = make_layers(given, LayerOptions(one_layer=True), Path(sys.argv[1]),\n"
+        "    note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "print(*(blob.path for blob in found))\n"
     )
     done = subprocess.run(
