@@ -8,7 +8,7 @@ from typing import Final
 from ..base.errors import brief
 from ..hives import reader
 from ..hives.rules import Level
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, Entry
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
 from .names import fold
 from .records import Tell
 from .tree import FILES, HIVES, UTILITY_VM
@@ -31,7 +31,7 @@ class Base:
         self._seen: set[str] = set()
         self._utility = False
 
-    def add(self, entry: Entry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
+    def add(self, entry: TarEntry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
         """Look at an entry; *path* is its name without slashes at the end, and *read* gives its data in pieces."""
         _check_other(fold(path), entry, tell)
         if entry.kind == DIRECTORY:
@@ -56,7 +56,7 @@ class Base:
             tell("utility-vm", f"there is {UTILITY_FILES} and no {BCD}")
 
 
-def check_on_top(entry: Entry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
+def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], tell: Tell) -> None:
     """Look at an entry of a layer on top, as Base.add does: is it a hive of changes, or in the place of a hive?
 
     Windows merges ``Hives/System_Delta`` and the like with the hives of the layer below: hcsshim's
@@ -74,7 +74,7 @@ def check_on_top(entry: Entry, path: str, read: Callable[[], bytes], tell: Tell)
         tell("hive-on-top", f"{posixpath.basename(path)} is in the place of a base layer's hive")
 
 
-def _check_other(folded: str, entry: Entry, tell: Tell) -> bool:
+def _check_other(folded: str, entry: TarEntry, tell: Tell) -> bool:
     """Return whether an entry is a hive of changes; tell of what else is below Hives."""
     if not folded.startswith(_DELTAS):
         return False

@@ -11,7 +11,7 @@ from ..base.errors import brief
 from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, Hashed, most_unpacked
 from ..imageread.documents import DIGEST, LAYERS
 from ..imageread.images import Layer, unpack
-from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, Entry, TarError, Untar
+from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, Untar
 from ..oci.files import facts
 from .base_layer import Base, check_on_top
 from .links import check_hard, check_symbolic
@@ -152,7 +152,9 @@ def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tr
     return tree
 
 
-def _look(entry: Entry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
+def _look(
+    entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell
+) -> None:
     """Tell of what is wrong with an entry that is no whiteout."""
     if entry.kind == HARD_LINK:
         check_hard(entry, tree, below, clone, tell)

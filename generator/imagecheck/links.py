@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Sequence
 
 from ..base.errors import brief
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, Entry
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
 from ..oci.files import facts
 from .names import fold, units
 from .records import Tell
@@ -15,7 +15,7 @@ from .utility import Clone
 _FILE_KINDS = frozenset({FILE, HARD_LINK})
 
 
-def check_hard(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
+def check_hard(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell) -> None:
     """Tell whether a hard link's target is in the layer before it, or in one *below*; None is one that is not known.
 
     A layer on top has a *clone*, which may have targets in UtilityVM.
@@ -27,7 +27,7 @@ def check_hard(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone: Cl
         tell("link-name", f"the name of the hard link is {brief(part)}")
 
 
-def _wrong_target(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str | None:
+def _wrong_target(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str | None:
     """Return what is wrong with a hard link's target, or None."""
     target = posixpath.normpath(entry.target)
     kept = (f"{FILES}/", f"{UTILITY_VM}/{FILES}/")
@@ -51,7 +51,7 @@ def _wrong_target(entry: Entry, tree: Tree, below: Sequence[Tree | None], clone:
 
 
 def check_symbolic(
-    entry: Entry, path: str, attributes: int, tree: Tree, below: Sequence[Tree | None], tell: Tell
+    entry: TarEntry, path: str, attributes: int, tree: Tree, below: Sequence[Tree | None], tell: Tell
 ) -> None:
     """Tell whether a symbolic link's target is one that Windows can hold, and of the kind that the link is of."""
     limits, names = facts().limits, facts().names

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..base.errors import brief
 from ..imageread import pax
-from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, Entry
+from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from ..security import descriptor, sddl
 
@@ -26,7 +26,7 @@ _MOST_XATTR_NAME: Final = 255  # bytes, and those of a value: go-winio ea.go, FI
 _MOST_XATTR: Final = 65_535
 
 
-def check(entry: Entry, on_top: bool, tell: Tell) -> int:
+def check(entry: TarEntry, on_top: bool, tell: Tell) -> int:
     """Tell of each record of *entry* that is wrong; return the entry's attributes as Windows has them.
 
     What is below Files in a layer *on_top* is asked for records that a base layer does without.
@@ -44,7 +44,7 @@ def check(entry: Entry, on_top: bool, tell: Tell) -> int:
     return _attributes(entry, tell)
 
 
-def has_security_or_xattrs(entry: Entry) -> bool:
+def has_security_or_xattrs(entry: TarEntry) -> bool:
     """Return whether Windows would be handed a security descriptor or extended attributes of *entry*."""
     records = entry.records
     descriptor_of = records.get(facts().records.descriptor, records.get(_SDDL))
@@ -61,7 +61,7 @@ def _wrong_xattr(name: str, value: str) -> str | None:
     return f"the value has {len(data):,} bytes" if len(data) > _MOST_XATTR else None
 
 
-def _lacking(entry: Entry, tell: Tell) -> None:
+def _lacking(entry: TarEntry, tell: Tell) -> None:
     """Tell of what Windows fills in where a layer on top does not say it."""
     if lost := [key for key, time in (("atime", entry.accessed), ("ctime", entry.changed)) if time is None]:
         tell("time-missing", f"there is no {' and no '.join(lost)}")
@@ -70,7 +70,7 @@ def _lacking(entry: Entry, tell: Tell) -> None:
         tell("descriptor-missing", f"there is no {key}")
 
 
-def attributes(entry: Entry) -> int | None:
+def attributes(entry: TarEntry) -> int | None:
     """Return the attributes that Windows gives an entry, or None if their record is invalid."""
     known = facts()
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
@@ -81,7 +81,7 @@ def attributes(entry: Entry) -> int | None:
     return int(found[1]) if found and int(found[1]) < 1 << 32 else None
 
 
-def _attributes(entry: Entry, tell: Tell) -> int:
+def _attributes(entry: TarEntry, tell: Tell) -> int:
     known = facts()
     number = attributes(entry)
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
@@ -93,7 +93,7 @@ def _attributes(entry: Entry, tell: Tell) -> int:
     return number | implied
 
 
-def _kind(entry: Entry) -> str:
+def _kind(entry: TarEntry) -> str:
     return "directory" if entry.kind == DIRECTORY else "file"
 
 
@@ -133,7 +133,7 @@ def _decoded(text: str) -> bytes | None:
     return base64.b64decode(text) if _BASE64.fullmatch(text) else None
 
 
-def _times(entry: Entry, tell: Tell) -> None:
+def _times(entry: TarEntry, tell: Tell) -> None:
     key = facts().records.created
     text = entry.records.get(key)
     created = None if text is None else pax.time(text)

@@ -2,7 +2,7 @@
 """The paths of a layer as Windows would make them, one after the other: is each new, and is its directory there?"""
 
 from ..base.errors import brief
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from .names import fold, units, wrong
 from .records import Tell, attributes
@@ -50,7 +50,7 @@ class Tree:
         """Tell whether there is a path spelled so."""
         return self._found.get(fold(path), ("",))[0] == path
 
-    def add(self, entry: Entry, path: str, tell: Tell) -> bool:
+    def add(self, entry: TarEntry, path: str, tell: Tell) -> bool:
         """Add an entry, whose *path* is its name without slashes at the end; tell of what is wrong about it.
 
         Returns whether it is one that makes something of its own, as whiteouts and streams do not.
@@ -106,7 +106,7 @@ class Tree:
         self._names[target] = self._names.get(target, 1) + 1
         return self._names[target]
 
-    def _is_stream(self, entry: Entry, path: str, tell: Tell) -> bool:
+    def _is_stream(self, entry: TarEntry, path: str, tell: Tell) -> bool:
         """Tell whether the entry is one more stream of the file right before it, as Windows writes them."""
         if entry.kind == FILE and self._last and path.startswith(f"{self._last}:"):
             stream = path.removeprefix(f"{self._last}:").removesuffix(":$DATA")
@@ -167,7 +167,7 @@ class Tree:
             else:
                 tell("placeholder-name", f"the name ends in {_PLACEHOLDER}")
 
-    def _check_whiteout(self, entry: Entry, parent: str, part: str, tell: Tell) -> None:
+    def _check_whiteout(self, entry: TarEntry, parent: str, part: str, tell: Tell) -> None:
         if self._base:
             tell("base-whiteout", f"it removes {brief(part)}")
         elif part == _OPAQUE or not part:
@@ -184,7 +184,7 @@ class Tree:
         return not self._base and f"{path}/".startswith(f"{UTILITY_VM}/")
 
 
-def is_directory(entry: Entry) -> bool:
+def is_directory(entry: TarEntry) -> bool:
     """Return whether Windows makes a directory of an entry, as it does of a symbolic link to one."""
     if entry.kind != SYMBOLIC_LINK:
         return entry.kind == DIRECTORY

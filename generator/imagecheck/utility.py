@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..base.errors import brief
-from ..imageread.untar import DIRECTORY, Entry
+from ..imageread.untar import DIRECTORY, TarEntry
 from ..oci.files import facts
 from .records import Tell, has_security_or_xattrs
 from .tree import FILES, UTILITY_VM, WHITEOUT, Tree
@@ -27,7 +27,7 @@ class Clone:
         self._lacking = False  # there is nothing to be copied, as was told
         self.made = False
 
-    def add(self, entry: Entry, path: str, tell: Tell) -> None:
+    def add(self, entry: TarEntry, path: str, tell: Tell) -> None:
         """Check an entry in UtilityVM before the tree has it; *path* is its name without slashes at the end."""
         parent, _, part = path.rpartition("/")
         mark = facts().whiteout
@@ -55,7 +55,7 @@ class Clone:
                 return None
         return None
 
-    def _add_top(self, entry: Entry, tell: Tell) -> None:
+    def _add_top(self, entry: TarEntry, tell: Tell) -> None:
         if entry.name != UTILITY_VM:
             tell(_RULE, f"the name is {brief(entry.name)}")
         elif entry.kind != DIRECTORY:
@@ -78,7 +78,7 @@ class Clone:
         if self.kind(path) is None and not self._lacking:
             tell("whiteout", f"there is no {brief(path)} below to be removed")
 
-    def _place(self, entry: Entry, path: str, parent: str, tell: Tell) -> None:
+    def _place(self, entry: TarEntry, path: str, parent: str, tell: Tell) -> None:
         if path != UTILITY_FILES and self.kind(parent) not in {DIRECTORY, ""}:
             tell("parent", f"there is no directory {brief(parent)}, here or below")
         elif entry.kind != DIRECTORY and not self._removed and self.kind(path) == DIRECTORY:

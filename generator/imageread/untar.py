@@ -46,7 +46,7 @@ class TarError(ValueError):
         self.entry = entry
 
 
-class Entry(NamedTuple):
+class TarEntry(NamedTuple):
     """An entry of a tar: *kind* is tar's type, *name* and *target* are as they stand there, slashes at ends included.
 
     Text that is not UTF-8 has surrogates for its bytes. *time* is the time of modification of the header, in seconds
@@ -83,7 +83,7 @@ class Untar:
         self._map: SparseMap | None = None  # of the entry, if it is sparse,
         self._read = 0  # and how many bytes of its data were read
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[TarEntry]:
         """Yield the entries in their order, up to two blocks of zeros or the end of the stream."""
         records, long = _NOTHING, dict[str, str]()
         while (header := self._header()) is not None:
@@ -96,7 +96,7 @@ class Untar:
                 if header.kind == "x":
                     continue
                 name = records.get("path") or header.name
-                entry = Entry(name, GLOBAL, 0, "", 0, 0, records, self._at, 0, None, None)
+                entry = TarEntry(name, GLOBAL, 0, "", 0, 0, records, self._at, 0, None, None)
             else:
                 entry = self._entry(header, records, long)
             records, long = _NOTHING, {}
@@ -149,7 +149,7 @@ class Untar:
         except ValueError as error:
             raise TarError(self._at - len(data), str(error)) from error
 
-    def _entry(self, header: Header, records: Mapping[str, str], long: Mapping[str, str]) -> Entry:
+    def _entry(self, header: Header, records: Mapping[str, str], long: Mapping[str, str]) -> TarEntry:
         name = long.get("L") or records.get("path") or header.name
         target = long.get("K") or records.get("linkpath") or header.target
         kind = header.kind
@@ -167,7 +167,9 @@ class Untar:
             raise
         except ValueError as error:
             raise TarError(at, str(error), name) from error
-        return Entry(name, kind, size, target, header.time, header.mode, records, self._at, modified, accessed, changed)
+        return TarEntry(
+            name, kind, size, target, header.time, header.mode, records, self._at, modified, accessed, changed
+        )
 
     def _sparse_map(self, name: str, kind: str, size: int, records: Mapping[str, str]) -> SparseMap:
         """Return the map of a sparse file, read from the start of its data where that is in them."""

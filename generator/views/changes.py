@@ -13,7 +13,7 @@ from ..hives.model import Value
 from ..hives.reader import Node, Visit, read
 from ..hives.spans import Part, Spans, make_part, time_text
 from ..hives.value_text import type_name
-from ..imageread.untar import FILE, Entry
+from ..imageread.untar import FILE, TarEntry
 from ..oci.blob import sha256
 from ..oci.tar import BLOCK
 from . import entry_text, flattened
@@ -178,14 +178,14 @@ def _layers(old: Layer, new: Layer, name: str, found: Difference) -> None:
         found.changes.append(Change(CHANGED, what, name, "", None, None, *changed))
 
 
-def _entry_text(layer: Layer, entry: Entry) -> str:
+def _entry_text(layer: Layer, entry: TarEntry) -> str:
     names = {FILE: "file", "5": "directory", "1": "hard link", "2": "symbolic link"}
     kind = "hive" if layer.is_hive(entry) else names.get(entry.kind, f"entry of type {entry.kind!r}")
     size = f"{kind}, {entry.size:,} bytes" if entry.kind == FILE else kind
     return " ".join([size, entry.target, entry_text.entry_descriptor(entry.records)]).strip()
 
 
-def _entries(old: Layer, new: Layer, mine: Entry, yours: Entry, name: str, found: Difference) -> None:
+def _entries(old: Layer, new: Layer, mine: TarEntry, yours: TarEntry, name: str, found: Difference) -> None:
     """Compare two entries of the same path."""
     path = mine.name
     for what, get in _FACTS.items():
@@ -212,7 +212,7 @@ def _content_text(data: bytes | Stored) -> str:
 
 
 _TOLD: Final = frozenset({"mtime", "path", "linkpath", "size", "MSWINDOWS.fileattr", "MSWINDOWS.rawsd", "MSWINDOWS.sd"})
-_FACTS: Final[Mapping[str, Callable[[Entry], str]]] = {
+_FACTS: Final[Mapping[str, Callable[[TarEntry], str]]] = {
     "type": lambda entry: repr(entry.kind),
     "mode": lambda entry: f"{entry.mode:07o}",
     "time": lambda entry: str(entry.records.get("mtime", entry.time)),

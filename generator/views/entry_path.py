@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..base.errors import GeneratorError
 from ..hives.model import fold_name
-from ..imageread.untar import Entry
+from ..imageread.untar import TarEntry
 
 
 class Place(NamedTuple):
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     path: str = ""
     key: tuple[str, ...] | None = None
 
-    def entries(self, entries: Sequence[Entry]) -> list[Entry]:
+    def entries(self, entries: Sequence[TarEntry]) -> list[TarEntry]:
         """Return the entry at the path and what is below it, or all entries where there is no path."""
         if not self.path:
             return list(entries)
@@ -33,7 +33,7 @@ class Place(NamedTuple):
         return found
 
 
-def absent(name: str, place: Place, entries: Sequence[Entry]) -> GeneratorError:
+def absent(name: str, place: Place, entries: Sequence[TarEntry]) -> GeneratorError:
     """Return the error that what is called *name*, and has *entries*, has none at *place*."""
     inside = f"Files/{place.path.strip('/')}"  # what containers see has its paths without this folder
     hint = f"; name {inside!r}, which it has" if Place(inside, place.key).entries(entries) else ""

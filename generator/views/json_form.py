@@ -12,7 +12,7 @@ from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
 from ..hives.value_text import decoded, type_name
-from ..imageread.untar import FILE, Entry
+from ..imageread.untar import FILE, TarEntry
 from ..oci.blob import sha256
 from . import entry_text
 from .entry_path import Place, absent
@@ -83,7 +83,7 @@ class Document:
             "damage": self._damage(layer),
         }
 
-    def _entry(self, layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
+    def _entry(self, layer: Layer, entry: TarEntry, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {
             "path": entry.name,
             "type": entry.kind,

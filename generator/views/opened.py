@@ -22,7 +22,7 @@ from ..imageread import images
 from ..imageread.bounded import BombError, Hashed, most_unpacked
 from ..imageread.documents import Config, Platform
 from ..imageread.gunzip import Gunzip
-from ..imageread.untar import FILE, GLOBAL, Entry, Stream, TarError, Untar
+from ..imageread.untar import FILE, GLOBAL, Stream, TarEntry, TarError, Untar
 from ..oci.tar import BLOCK
 from .spool import CHUNK, Reading, Spool, Stored
 
@@ -57,7 +57,7 @@ class Budget:
         self.check(name, size)
         self.left -= size
 
-    def keep(self, entry: Entry) -> bool:
+    def keep(self, entry: TarEntry) -> bool:
         """Take the memory that an entry of a layer needs; tell whether there was as much."""
         texts = (entry.name, entry.target, *entry.records, *entry.records.values())
         self.kept -= sum(map(getsizeof, (entry, entry.records, *texts)))
@@ -97,14 +97,14 @@ class Layer:
     compressed: int | None
     digest: str
     diff_id: str
-    entries: tuple[Entry, ...]
+    entries: tuple[TarEntry, ...]
     damage: tuple[Damage, ...]
 
-    def content(self, entry: Entry) -> Stored:
+    def content(self, entry: TarEntry) -> Stored:
         """Return what a file of the layer holds, as far as it is there."""
         return self.tar.part(entry.offset, entry.size if entry.kind == FILE else 0)
 
-    def is_hive(self, entry: Entry) -> bool:
+    def is_hive(self, entry: TarEntry) -> bool:
         """Return whether an entry is a hive that is not too large to be read."""
         return entry.kind == FILE and entry.size <= MAX_HIVE and is_hive(self.content(entry))
 
@@ -303,9 +303,9 @@ def _damaged(stream: Stream, message: str) -> Damage:
     return Damage("gzip", stream.offset, message) if isinstance(stream, Gunzip) else Damage("layer", None, message)
 
 
-def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[Entry, ...]:
+def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[TarEntry, ...]:
     """Return the entries of a *tar*, up to its *damage*."""
-    entries: list[Entry] = []
+    entries: list[TarEntry] = []
     try:
         for entry in Untar(Reading(tar)):
             if not budget.keep(entry):

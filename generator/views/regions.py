@@ -109,7 +109,7 @@ class Entry:
     offset: int
     content: int
     size: int
-    told: untar.Entry | None
+    told: untar.TarEntry | None
     nodes: tuple[Node, ...] | None
     reading: HiveReading | None
 
@@ -242,7 +242,7 @@ class Regions(Sequence[Region]):
         self._blocks.append(what)
         self._count += len(what) if isinstance(what, Spans) else 1
 
-    def _add_entry(self, offset: int, content: int, size: int, told: untar.Entry | None) -> None:
+    def _add_entry(self, offset: int, content: int, size: int, told: untar.TarEntry | None) -> None:
         size = max(0, min(size, len(self.data) - content))
         hive = size <= MAX_HIVE and is_hive(self.data[content : content + min(size, _HEAD)])
         nodes = reading = None
@@ -271,7 +271,7 @@ class Regions(Sequence[Region]):
         if end + count < len(self.data):
             self._add(end + count, s.UNREAD)
 
-    def _add_told(self, entry: untar.Entry, end: int) -> int:
+    def _add_told(self, entry: untar.TarEntry, end: int) -> int:
         """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
         header = entry.offset - BLOCK
         if header > end:

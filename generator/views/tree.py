@@ -12,7 +12,7 @@ from ..hives.model import Value
 from ..hives.reader import Visit
 from ..hives.rules import Level
 from ..hives.value_text import decoded, type_name
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from . import entry_text
 from .entry_path import Place, absent
 from .opened import HiveFile, Image, Layer, Opened
@@ -79,13 +79,13 @@ def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
         yield Line(level + 1, (("bad", str(damage)),), remark=True)
 
 
-def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
+def _nested(entries: Sequence[TarEntry]) -> list[tuple[TarEntry, int, str, bool]]:
     """Return each entry with its depth below the directory that went before it, its name there, and if it is the last.
 
     An entry that does not follow its directory, or what is in that, has its whole path for a name.
     """
     above: list[str] = []
-    found: list[tuple[Entry, int, str]] = []
+    found: list[tuple[TarEntry, int, str]] = []
     for entry in entries:
         parent, _, name = entry.name.rstrip("/").rpartition("/")
         while above and above[-1] != parent:
@@ -94,7 +94,7 @@ def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
         if entry.kind == DIRECTORY:
             above.append(entry.name.rstrip("/"))
     followed: list[bool] = []  # by depth, whether another entry of the same directory comes
-    result: list[tuple[Entry, int, str, bool]] = []
+    result: list[tuple[TarEntry, int, str, bool]] = []
     for entry, depth, name in reversed(found):
         del followed[depth + 1 :]
         followed += [False] * (depth + 1 - len(followed))
@@ -103,7 +103,7 @@ def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
     return result[::-1]
 
 
-def _entry_parts(entry: Entry) -> Iterator[tuple[str, str]]:
+def _entry_parts(entry: TarEntry) -> Iterator[tuple[str, str]]:
     kind = _KINDS.get(entry.kind, f"entry of type {entry.kind!r}")
     yield "", f"{kind} {entry.target}" if entry.kind in {HARD_LINK, SYMBOLIC_LINK} else kind
     if entry.kind == FILE:

@@ -22,7 +22,7 @@ from helpers.wine import on_windows
 from generator.hives.rules import Level
 from generator.imagecheck import records
 from generator.imagecheck.rules import RULES
-from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, Entry, TarError, Untar
+from generator.imageread.untar import FILE, GLOBAL, HARD_LINK, TarEntry, TarError, Untar
 
 GO = Path(__file__).parents[1] / "go"
 MANY = int(os.environ.get("TARS", "6000"))  # tars for archive/tar
@@ -49,9 +49,9 @@ REFUSED = {
 }
 
 
-def ours(data: bytes) -> tuple[list[tuple[Entry, int | None]], str]:
+def ours(data: bytes) -> tuple[list[tuple[TarEntry, int | None]], str]:
     """Return what the reader finds in a tar, with the CRC-32 of files, and its error."""
-    found: list[tuple[Entry, int | None]] = []
+    found: list[tuple[TarEntry, int | None]] = []
     reader = Untar(io.BytesIO(data), sparse=True)
     try:
         for entry in reader:
@@ -92,7 +92,7 @@ def nanoseconds(value: list[int] | None) -> int | None:
     return None if value is None else value[0] * 10**9 + value[1]
 
 
-def told(entry: Entry, total: int | None, size: int) -> dict[str, Any]:
+def told(entry: TarEntry, total: int | None, size: int) -> dict[str, Any]:
     """Return an entry of ours in the words of archive/tar; *size* is what that says of what has no data."""
     if entry.kind == GLOBAL:
         return {"name": entry.name, "kind": entry.kind}
@@ -167,7 +167,7 @@ def test_archive_tar_reads_and_refuses_the_same(tmp_path: Path) -> None:
     assert set(found) - {"read", "refused"} == set(STRICTER.values())  # each of them comes up
 
 
-def compare_records(entry: Entry, windows: dict[str, Any]) -> list[str]:
+def compare_records(entry: TarEntry, windows: dict[str, Any]) -> list[str]:
     """Return the reasons for which an entry is refused that go-winio takes."""
     faults: list[str] = []
     attributes = records.check(
