@@ -5,6 +5,7 @@ import contextlib
 import io
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..base.errors import brief
@@ -117,6 +118,7 @@ def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tr
     """
     tree = Tree(base=not below)
     base, clone = (None, Clone(tree, below)) if below else (Base(), None)
+    links: list[Callable[[], None]] = []  # their checks, which need the whole tree
     for entry in tar:
         most -= entry.size if tar.is_sparse else 0
         if most < 0:
@@ -140,11 +142,13 @@ def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tr
             told("", "entries", f"there are more behind {len(tree):,}")
             return None
         if makes:
-            _look(entry, path, tree, below, clone, tell)
+            links += _look(entry, path, tree, below, clone, tell)
         if base is not None:
             base.add(entry, path, tar.read, tell)
         elif makes:
             check_on_top(entry, path, tar.read, tell)
+    for check_link in links:
+        check_link()
     if base is not None:
         base.end(lambda rule, found: told("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
@@ -154,11 +158,12 @@ def _walk(tar: Untar, below: Sequence[Tree | None], most: int, told: Told) -> Tr
 
 def _look(
     entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, tell: Tell
-) -> None:
-    """Tell of what is wrong with an entry that is no whiteout."""
+) -> list[Callable[[], None]]:
+    """Check an entry that is no whiteout; return the check of a symbolic link, to be called after the last entry."""
     if entry.kind == HARD_LINK:
         check_hard(entry, tree, below, clone, tell)
-        return
+        return []
     attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), tell)
     if entry.kind == SYMBOLIC_LINK:
-        check_symbolic(entry, path, attributes, tree, below, tell)
+        return [partial(check_symbolic, entry, path, attributes, tree, below, tell)]
+    return []

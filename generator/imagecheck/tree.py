@@ -46,6 +46,10 @@ class Tree:
         found = self._found.get(fold(path))
         return found[1] if found else None
 
+    def is_directory_link(self, path: str) -> bool | None:
+        """Return whether the symbolic link at *path* is one to a directory, or None if that is not recorded."""
+        return None if self._base or self._in_clone(path) else fold(path) in self._links
+
     def spelled(self, path: str) -> bool:
         """Tell whether there is a path spelled so."""
         return self._found.get(fold(path), ("",))[0] == path
