@@ -9,7 +9,7 @@ from ..base.errors import brief
 from ..hives import reader
 from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
-from .names import fold
+from ..oci.names import fold
 from .records import Tell
 from .tree import FILES, HIVES, UTILITY_VM
 from .utility import UTILITY_FILES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..base.errors import brief
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
-from .names import fold, units
+from ..oci.names import fold, units
 from .records import Tell
 from .tree import FILES, UTILITY_VM, WHITEOUT, Tree
 from .utility import Clone

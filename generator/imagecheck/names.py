@@ -1,31 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names as Windows has them: which it can have, and which it finds equal."""
+"""The names that Windows can have."""
 
 from functools import cache
 
 from ..base.errors import brief
 from ..oci.files import facts
-
-
-@cache
-def _capitals() -> dict[int, int]:
-    return facts().capitals()
+from ..oci.names import fold, units
 
 
 @cache
 def _never() -> frozenset[str]:
     names = facts().names
     return frozenset(names.characters) | {chr(number) for number in range(names.controls)}
-
-
-def fold(text: str) -> str:
-    """Return *text* with each character as its capital, by which NTFS compares names."""
-    return text.upper() if text.isascii() else text.translate(_capitals())
-
-
-def units(text: str) -> int:
-    """Return how many UTF-16 units *text* has."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def wrong(part: str) -> str | None:
