@@ -8,7 +8,7 @@ from ..imageread.references import Platform
 from . import config
 from .config import Document
 from .model import Blob
-from .options import Options
+from .options import Options, epoch
 
 
 class Variant(NamedTuple):
@@ -82,5 +82,5 @@ def blob_path(digest: str) -> str:
 
 def _base_digest(layer: str, base: Blob, platform: Platform) -> str:
     """Return the digest of the image that is the base layer alone, as it is made without any option but the layer."""
-    alone = assemble(Options(layer=layer), Layers(base), [Platform(platform.architecture)], 0)
+    alone = assemble(Options(layer=layer), Layers(base), [Platform(platform.architecture)], epoch({}))
     return alone.top.digest

@@ -14,7 +14,7 @@ from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .importable import check_importable
-from .links import ImagePaths
+from .links import link_kinds
 from .model import Blob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
@@ -29,7 +29,7 @@ def make_layers(
     *,
     note: Say,
     progress: Progress | None = None,
-    paths: ImagePaths | None = None,
+    planned: Callable[[Sequence[SourceEntry]], None] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
     """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
@@ -46,9 +46,11 @@ def make_layers(
     with Folders() as folders:
         plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
         folders.close()  # so that each is looked for again, and an exchange shows, however many there are
-        plans = (paths or ImagePaths()).add_layers(plans, note)
+        plans = link_kinds(plans, options.base, note)
         for plan in plans:
             check_importable(plan)
+        if planned is not None:
+            planned([entry for plan in plans for entry in plan])
         tell = _counter(sum(map(_size, plans)), progress)
         cache = open_cache(note, environment) if LEVELS[options.compression] else None
         return [

@@ -5,7 +5,8 @@ The kind depends on the paths of the whole image, its base layer included, and o
 """
 
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..base.console import Say
 from ..base.errors import GeneratorError, brief
@@ -17,44 +18,38 @@ from .sources import SourceEntry
 _MOST_LINKS = 63  # on the way to one file: Microsoft, "Reparse Points"
 
 
-class ImagePaths:
-    """All paths of an image: those of *base*, the tar of its base layer if it has one, and of the layers on top."""
+def link_kinds(layers: Sequence[Sequence[SourceEntry]], base: bytes, note: Say) -> Sequence[Sequence[SourceEntry]]:
+    """Return *layers* with the kind of each link set; *base* is the tar of their base layer, or empty.
 
-    def __init__(self, base: bytes = b"") -> None:
-        self._base = base
-        self._layers: Sequence[Sequence[SourceEntry]] = ()
+    A link is one to a directory if its target is a directory of the image; links on the way are followed. If the
+    target is not in the image, the link is one to a file, and *note* names it. Raises GeneratorError for a target
+    that differs between layers, and for a relative one through ``Files``, which no container has.
+    """
+    if not any(entry.kind == "file-link" for layer in layers for entry in layer):
+        return layers
+    paths = _Paths(itertools.chain(_base_entries(base), *layers))
+    linked = [[paths.linked(entry) if entry.target else entry for entry in layer] for layer in layers]
+    if unknown := paths.unknown:
+        others = len(unknown) - 1
+        more = f", and {others:,} more link{'s' * (others != 1)}" if others else ""
+        target = brief(unknown[0].target)
+        note(f"{unknown[0].source}: {target} is not in the image, so the link becomes one to a file{more}")
+    return linked
+
+
+class _Paths:
+    """The paths of an image with the given *entries*; *unknown* holds the links whose targets it lacks."""
+
+    def __init__(self, entries: Iterable[SourceEntry]) -> None:
         self._found: dict[str, tuple[bool, str]] = {}  # by folded path: is it a directory, and the target of a link
         self._differing: set[str] = set()  # folded paths that are different things in two layers
-
-    def add_layers(self, layers: Sequence[Sequence[SourceEntry]], note: Say) -> list[Sequence[SourceEntry]]:
-        """Add *layers* and return them with the kind of each link set.
-
-        A link is one to a directory if its target is a directory of the image; links on the way are followed. If the
-        target is not in the image, the link is one to a file, and *note* names it. Raises GeneratorError for a target
-        that is a directory in one layer only, and for a relative one through ``Files``, which no container has.
-        """
-        self._layers = layers
-        if not any(entry.kind == "file-link" for layer in layers for entry in layer):
-            return list(layers)
-        for entry in (entry for layer in (_base_entries(self._base), *layers) for entry in layer):
+        self.unknown: list[SourceEntry] = []
+        for entry in entries:
             key, value = fold(entry.path), (entry.kind == "directory", entry.target)
             if self._found.setdefault(key, value) != value:
                 self._differing.add(key)
-        unknown: list[SourceEntry] = []
-        linked: list[Sequence[SourceEntry]] = [
-            [self._linked(entry, unknown) if entry.target else entry for entry in layer] for layer in layers
-        ]
-        if unknown:
-            first, others = unknown[0], len(unknown) - 1
-            more = f", and {others:,} more link{'s' * (others != 1)}" if others else ""
-            note(f"{first.source}: {brief(first.target)} is not in the image, so the link becomes one to a file{more}")
-        return linked
 
-    def files(self) -> Iterator[str]:
-        """Yield the paths of all that is no directory in the layers on top, with slashes between their parts."""
-        return (entry.path for layer in self._layers for entry in layer if entry.kind != "directory")
-
-    def _linked(self, entry: SourceEntry, unknown: list[SourceEntry]) -> SourceEntry:
+    def linked(self, entry: SourceEntry) -> SourceEntry:
         """Return a link with its kind set; add it to *unknown* if its target is not in the image."""
         leads = self._leads_to_directory(entry)
         if leads is None:
@@ -64,7 +59,7 @@ class ImagePaths:
                     f"{entry.source}: the link's target {brief(entry.target)} is not in the image; hint: {files} is a "
                     "folder of layers, not of containers; begin the target with C:\\"
                 )
-            unknown.append(entry)
+            self.unknown.append(entry)
         return entry._replace(kind="directory-link") if leads else entry
 
     def _leads_to_directory(self, entry: SourceEntry) -> bool | None:

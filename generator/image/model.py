@@ -23,7 +23,7 @@ class LayerOptions(NamedTuple):
 
     *exclude* holds patterns as a .dockerignore has them. *security* is the name of a security descriptor, or
     its SDDL. *time* is what every entry gets, in whole seconds from 1970, where *times* is ``fixed``.
-    Each source is a layer, or all are one if *one_layer*.
+    Each source is a layer, or all are one if *one_layer*. *base* is the tar of the base layer, for links into it.
     """
 
     exclude: tuple[str, ...] = ()
@@ -32,6 +32,7 @@ class LayerOptions(NamedTuple):
     time: int = 0
     compression: Compression = "default"
     one_layer: bool = False
+    base: bytes = b""
 
 
 class Blob(NamedTuple):

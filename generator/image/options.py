@@ -11,6 +11,7 @@ import msgspec
 from ..base import toml
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.reading import read_file
+from ..oci.files import facts
 from .model import Compression, Times
 
 if TYPE_CHECKING:
@@ -76,9 +77,10 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     for name in _MAPS:
         if name in values:
             values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
-    owner = values.pop("owner", None)
-    if owner is not None and values.setdefault("security", owner) != owner:
-        raise GeneratorError("--owner: is another name of --security; give one of them")
+    if security := (*values.pop("security", ()), *values.pop("owner", ())):
+        if len(security) > 1:
+            raise GeneratorError("--security: given twice, and one is for all files; hint: leave out all but one")
+        values["security"] = security[0]
     return msgspec.structs.replace(base, **values)
 
 
@@ -103,13 +105,13 @@ def _told(error: msgspec.ValidationError) -> str:
 
 
 def epoch(environment: Mapping[str, str] = os.environ) -> int:
-    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or 0 where it is unset.
+    """Return the time of all that an image holds: SOURCE_DATE_EPOCH in seconds from 1970, or if unset the default.
 
     Raises GeneratorError for what is no time that a layer can hold.
     """
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
-        return 0
+        return facts().limits.default_time // 1_000_000_000
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):
         raise GeneratorError(f"SOURCE_DATE_EPOCH is {brief(text)}; give it whole seconds from 1970, or unset it")
     return int(text)

@@ -18,7 +18,6 @@ from . import archive, config, layout, push
 from .assemble import Image, Layers, assemble
 from .entrypoint import is_there
 from .layers import make_layers
-from .links import ImagePaths
 from .model import GZIP, Blob, LayerOptions, Source
 from .options import Options, checked, epoch
 from .progress import Progress, hidden
@@ -71,13 +70,20 @@ def make(
             path = work / "base"
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-            paths = ImagePaths(base.tar)
             chosen = LayerOptions(
-                options.exclude, options.security, options.times, time, options.compression, options.one_layer
+                options.exclude, options.security, options.times, time, options.compression, options.one_layer, base.tar
             )
+            paths: list[str] = []
             with progress("making layers", True) as tell:
-                above = make_layers(sources, chosen, work, note=note, progress=tell, paths=paths)
-            if options.entrypoint and not is_there(options.entrypoint[0], options.workdir, paths.files()):
+                above = make_layers(
+                    sources,
+                    chosen,
+                    work,
+                    note=note,
+                    progress=tell,
+                    planned=lambda plan: paths.extend(entry.path for entry in plan if entry.kind != "directory"),
+                )
+            if options.entrypoint and not is_there(options.entrypoint[0], options.workdir, paths):
                 given = shorten(options.entrypoint[0])
                 note(f"--entrypoint {given}: no file of that name is in the image; it must be on the node")
             said = _history(sources, len(above))

@@ -127,7 +127,7 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folder
 
     *folders* opens what is in them, here and when entries are read.
 
-    Links are kept, each as one to a file until ImagePaths sets its kind; no folder is entered through one unless a
+    Links are kept, each as one to a file until link_kinds() sets its kind; no folder is entered through one unless a
     source is itself a link. Raises
     GeneratorError for what cannot be read, what no layer can hold, and a path that two sources have.
     """

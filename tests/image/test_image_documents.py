@@ -56,7 +56,7 @@ def test_all_options_come_into_the_configuration(folder: Path, tmp_path: Path) -
         "WorkingDir": r"C:\app\sub",
         "Labels": {"b": "2", "a": "=1"},
     }
-    assert (config["os"], config["architecture"], config["created"]) == ("windows", "amd64", "1970-01-01T00:00:00Z")
+    assert (config["os"], config["architecture"], config["created"]) == ("windows", "amd64", "1980-01-02T00:00:00Z")
     assert "os.version" not in config  # so every host takes it
 
 
@@ -346,7 +346,8 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
         ({"label": ["=x"]}, "--label"),
         ({"times": "never"}, "times: there is no 'never'; give one of fixed, keep"),
         ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
-        ({"owner": "user-owned", "security": "none"}, "--owner"),
+        ({"owner": ["user-owned"], "security": ["none"]}, "--security: given twice"),
+        ({"security": ["none", "none"]}, "--security: given twice"),
     ],
 )
 def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None:
@@ -355,4 +356,4 @@ def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None
 
 
 def test_owner_is_another_name_of_security() -> None:
-    assert given({"owner": "user-owned"}, None).security == "user-owned"
+    assert given({"owner": ["user-owned"]}, None).security == "user-owned"
