@@ -240,7 +240,7 @@ COMMANDS = {
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
                 Option("one-layer", "put all sources into one layer, not each into its own"),
                 Option("exclude", "leave out what this pattern of a .dockerignore names", "PATTERN", True),
-                Option("security", "who owns files and may use them: a name or SDDL (default: users-read)", "SECURITY", True),
+                Option("security", "who may use the files: a name or SDDL (default: users-read)", "SECURITY", True),
                 Option("owner", "the same as --security", "SECURITY", True),
                 Option(
                     "times", "fixed: SOURCE_DATE_EPOCH or 1980-01-02 (default); keep: those of the sources", "TIMES"

@@ -74,7 +74,7 @@ class Blobber:
         self._progress = progress
         self._file = _create(path)
         self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
-        self._size = 0
+        self._size = self.unpacked = 0  # bytes of the blob, and of the tar in it
         self._members: list[str] = []
         self._parts: list[memoryview] = []  # of the next member
         self._held = 0  # bytes of them
@@ -131,6 +131,7 @@ class Blobber:
             self._waiting.append((hashed, self._writer.submit(self._put, data)))
         if len(self._waiting) > self._most:
             self._wait()
+        self.unpacked += len(data)
         self._progress(len(data))
 
     def _wait(self) -> None:

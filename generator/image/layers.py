@@ -9,13 +9,15 @@ from pathlib import Path
 
 from .. import VERSION
 from ..base.console import Say
+from ..base.errors import GeneratorError
 from ..base.folders import Folders
+from ..imageread.bounded import MOST_UNPACKED, most_unpacked
 from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .importable import check_importable
 from .links import link_kinds
-from .model import Blob, LayerOptions, Source
+from .model import GZIP, Blob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
 
@@ -98,6 +100,7 @@ def _layer(
     with Blobber(path, level, cache, tell) as out:
         write_layer(entries, options, out, MEMBER, notes.append)
         blob, members = out.finish()
+        _check_ratio(entries, out.unpacked, blob)
     for line in notes:
         note(line)
     if cache:
@@ -105,6 +108,18 @@ def _layer(
             cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob
+
+
+def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: Blob) -> None:
+    """Raise GeneratorError for a layer that unpacks to more than check-image reads; name its largest file."""
+    if unpacked <= most_unpacked(blob.size):
+        return
+    largest = max(entries, key=lambda entry: entry.stamp.size if entry.stamp and entry.kind == "file" else -1)
+    advice = "--compression none" if unpacked <= MOST_UNPACKED and blob.media_type == GZIP else "--exclude"
+    raise GeneratorError(
+        f"{largest.source}: with the rest of its layer it unpacks from {blob.size:,} to {unpacked:,} bytes, which "
+        f"check-image takes for a decompression bomb; hint: {advice}"
+    )
 
 
 def _size(entries: Sequence[SourceEntry]) -> int:
