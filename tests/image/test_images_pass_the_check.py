@@ -21,8 +21,8 @@ UNUSUAL = {"descriptor-missing", "files-twice", "hive-on-top", "placeholder-name
 NAMES = (
     "a", "A", "b", "ä", "ß", "🦀", "app", "App", "x.dll", "Files", "Hives", "UtilityVM", "Windows", "System32",
     "config", "SYSTEM", "system_delta", "a.$wcidirs$", "App.$WCIDIRS$", "Program Files", "n" * 245, "N" * 255,
-    "🦀" * 60, "\u0130", "\u017f", "ǆ", "-", "'", "%PATH%", "LONGNA~1", "\u2215", "\u200b", "$Extend", ".a", "c d", "\ufeff",
-    "\U0010ffff",
+    "🦀" * 60, "\u0130", "\u017f", "ǆ", "-", "'", "%PATH%", "LONGNA~1", "\u2215", "\u200b", "$Extend",
+    ".a", "c d", "\ufeff", "\U0010ffff",
 )  # fmt: skip
 BAD_NAMES = (
     ".wh.a", ".wh..wh..opq", "con", "nul.txt", "x ", "y.", "a:b", "n" * 246, os.fsdecode(b"\xff"), "a\nb", "a\\b",
