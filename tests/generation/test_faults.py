@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Through every fault: killed at any system call, a full disk, a read-only one, runs side by side, flipped bits."""
 
-import atexit
 import contextlib
 import fcntl
 import os
@@ -10,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.kill_points import CALLS, bytecode, points
 from helpers.small_checkout import ONE, check, generate, outputs, small_checkout
 from helpers.support import BUILDER, lack, need, selected
 
@@ -49,19 +48,11 @@ try:
 except GeneratorError as error:
     sys.exit(f"error: {error}")
 """
-CALLS = "write,pwrite64,openat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,chmod,fchmodat,ftruncate"
 CHUNKS = 2
 
 
 def command(what: str = "generate") -> list[str]:
     return [sys.executable, "-P", "-c", PROGRAM, BUILDER, *what.split()]
-
-
-@cache
-def bytecode() -> str:
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
-    return folder
 
 
 def run(root: Path, what: str = "generate", *before: str) -> subprocess.CompletedProcess[str]:
@@ -150,17 +141,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stage]:
 
 def what_to_run(scenario: str) -> str:
     return "force" if scenario == "delete_outputs" else "generate"
-
-
-def points(log: str) -> list[tuple[str, int]]:
-    """Return each call that changed something, as its name and its number among those of that name."""
-    numbers: Counter[str] = Counter()
-    found = []
-    for name, rest in re.findall(r"^(\w+)\((.*)", log, re.MULTILINE):
-        numbers[name] += 1
-        if " = -1 E" not in rest and (name != "openat" or "O_CREAT" in rest):
-            found.append((name, numbers[name]))
-    return found
 
 
 def assert_whole(root: Path, stage: Stage) -> None:

@@ -13,7 +13,6 @@ from helpers.image_runs import digest_of, document, named
 
 from generator.base.errors import GeneratorError
 from generator.image import Options, make
-from generator.image.options import checked, given, read
 
 AMD64, SERVER = "windows/amd64", "windows(10.0.20348+win32k)/amd64"
 
@@ -265,95 +264,3 @@ def test_more_layers_than_docker_takes_are_warned_of(folder: Path, tmp_path: Pat
         with contextlib.suppress(GeneratorError):  # of the second, that both are called the same
             make(Options(source=source, one_layer=one_layer, to=(f"oci:{tmp_path}/out",)), note=said.append)
         assert said == ["warning: 126 layers, and Docker takes 125 at most; give --one-layer"] * (not one_layer)
-
-
-# ---------------------------------------------------------------------------------------------
-# A file of options
-
-FILE = r"""
-source = ["hello.exe", 'conf:C:\conf']
-to = ["oci:out:hello"]
-layer = "scratch"
-one-layer = true
-exclude = ["*.pdb"]
-security = "admin-owned"
-times = "keep"
-compression = "best"
-platform = ["windows/amd64", "windows/arm64"]
-entrypoint = ["hello.exe"]
-cmd = ["-v"]
-user = "ContainerUser"
-workdir = 'C:\app'
-expose = ["80"]
-force = true
-
-[env]
-A = "1"
-B = "2"
-
-[label]
-maintainer = "me"
-
-[annotation]
-"org.opencontainers.image.title" = "Hello"
-"""
-
-
-def test_a_file_holds_every_option(tmp_path: Path) -> None:
-    path = tmp_path / "image.toml"
-    path.write_text(FILE)
-    found = read(path)
-    fields = Options.__struct_fields__
-    assert [name for name in fields if getattr(found, name) == getattr(Options(), name)] == []
-
-
-def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_path: Path) -> None:
-    path = tmp_path / "image.toml"
-    path.write_text(FILE)
-    words = {"source": ["other"], "env": ["B=3", "C=x=y"], "layer": "legacy", "cmd": [], "user": None, "force": False}
-    found = given(words, path)
-    assert (found.source, found.layer, found.cmd, found.user) == (("other",), "legacy", ("-v",), "ContainerUser")
-    assert found.env == {"A": "1", "B": "3", "C": "x=y"}
-    assert found.force
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("layr = 1", "layr"),
-        ("layer = 1", "layer: Expected"),
-        ("env = ['A=1']", "env: Expected"),
-        ("times = 'never'", "times: there is no 'never'; give one of fixed, keep"),
-        ("expose = [80]", r"expose\[0\]: Expected"),
-        ("layer", "Expected"),
-        ("x = " + "[" * 5000, "image.toml"),
-        ("\udcff", "image.toml"),
-    ],
-)
-def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_path: Path) -> None:
-    path = tmp_path / "image.toml"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(GeneratorError, match=why) as error:
-        read(path)
-    assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        ({"env": ["A"]}, "--env A: give NAME=VALUE"),
-        ({"label": ["=x"]}, "--label"),
-        ({"times": "never"}, "times: there is no 'never'; give one of fixed, keep"),
-        ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
-        ({"owner": ["user-owned"], "security": ["none"]}, "--security: given twice"),
-        ({"security": ["none", "none"]}, "--security: given twice"),
-    ],
-)
-def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None:
-    with pytest.raises(GeneratorError, match=why):
-        checked(given(words, None))
-
-
-def test_owner_is_another_name_of_security() -> None:
-    assert given({"owner": ["user-owned"]}, None).security == "user-owned"

@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 import pytest
 from helpers import image_runs
+from helpers.counts import count
 from helpers.image_runs import assert_whole, named, tree
+from helpers.kill_points import CALLS, bytecode, points
 from helpers.support import need
-from test_faults import CALLS, bytecode, points
 
 from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
 from generator.image import Options, make
 
 _CALLS = f"{CALLS},link,linkat,symlink,copy_file_range,sendfile,fsync"
-AT_LEAST = 60  # kills, together
+STEP = count(5, 1)  # every so many calls is a run that is killed there
+AT_LEAST = 60 // STEP  # kills, together
 PROGRAM = """
 import sys
 from generator.image import Options, make
@@ -119,7 +121,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
     start = _stage(tmp_path / "start", place)
     run = _watched(start, place, tmp_path)
     ends = []
-    for call, number in run.calls:
+    for call, number in run.calls[::STEP]:
         root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
         if _signalled(root, place, "SIGKILL", call, number) in {-signal.SIGKILL, 128 + signal.SIGKILL}:
             ends.append(place.found(root))
@@ -141,7 +143,7 @@ def test_an_interrupt_at_any_call_leaves_nothing_half_made(tmp_path: Path) -> No
     place = PLACES["a layout with images"]
     start = _stage(tmp_path / "start", place)
     run = _watched(start, place, tmp_path)
-    for call, number in run.calls[::3]:
+    for call, number in run.calls[:: 3 * STEP]:
         root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
         _signalled(root, place, "SIGINT", call, number)
         assert place.found(root) in (run.old, run.new), (call, number)

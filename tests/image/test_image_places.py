@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The places of an image on this machine: layouts that gain it and archives that become it, whole or not at all."""
 
-import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 import pytest
 from helpers import image_runs
 from helpers.image_runs import assert_whole, digest_of, named, run, tree
-from helpers.support import INVOKE, lack, need
+from helpers.support import lack, need
 
 from generator.base.errors import GeneratorError
 from generator.base.home import TEMPORARY
-from generator.builder.wire import ROOT
 
 
 @pytest.fixture
@@ -309,113 +306,3 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
         with pytest.raises(GeneratorError, match=r"/proc|hello\.exe") as error:
             image_runs.made(folder, to, source=(f"{folder}/conf",))
         assert "\n" not in str(error.value)
-
-
-# ---------------------------------------------------------------------------------------------
-# The command
-
-
-@pytest.mark.program
-def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
-    to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
-    words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
-    done = image_runs.command(*words, folder=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    digest = named(folder.parent / "out")["hello"]["digest"]
-    lines = done.stdout.splitlines()
-    assert lines[:2] == [f"oci:../out@{digest}", f"oci-archive:../o.tar@{digest}"]
-    assert lines[2].startswith("docker-archive:../d.tar@sha256:")
-    assert len(lines) == 3
-    config = image_runs.document(
-        folder.parent / "out", image_runs.document(folder.parent / "out", digest)["config"]["digest"]
-    )
-    assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
-
-
-@pytest.mark.program
-def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -> None:
-    command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
-    done = subprocess.run(
-        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "standard output is closed" in done.stderr
-    assert not (folder / "out").exists()
-
-
-def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
-    with (folder / "long").open("wb") as file:
-        file.truncate(80 << 20)
-    ours, theirs = os.openpty()
-    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": image_runs.cache(), "TERM": "xterm"}
-    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
-    with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # the end of a terminal
-            while data := os.read(ours, 1 << 16):
-                shown += data
-        said = process.communicate()[0]
-    os.close(ours)
-    assert said.startswith(b"oci:../out@sha256:")
-    assert said.count(b"\n") == 1
-    assert b"making layers" in shown
-    assert b"MB" in shown
-
-
-def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
-    (folder.parent / "image.toml").write_text(
-        r"""
-        source = ["hello.exe", 'conf:C:\conf']
-        to = ["oci:../file"]
-        entrypoint = ["hello.exe"]
-        env = {A = "b"}
-        """
-    )
-    words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
-    first, second = (image_runs.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
-    assert digest_of(first.stdout) == digest_of(second.stdout)
-
-
-@pytest.mark.program
-def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
-    (folder / "file").write_text("")
-    places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
-    done = image_runs.command("hello.exe", *places, folder=folder)
-    digest = named(folder.parent / "out")["2"]["digest"]
-    assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
-    assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
-
-
-@pytest.mark.program
-def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
-    for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
-        done = image_runs.command(*words, folder=folder)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
-    assert not (folder.parent / "out").exists()
-
-
-def test_the_interface_of_programs_stays() -> None:
-    from generator import image
-
-    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "make"]
-    assert image.Options.__struct_fields__[:2] == ("source", "to")
-    for name in image.__all__:
-        assert getattr(image, name).__doc__
-
-
-def test_invoke_offers_the_command(folder: Path, out: Path) -> None:
-    words = (
-        "image",
-        folder / "hello.exe",
-        rf"{folder}/conf:C:\conf",
-        "--entrypoint",
-        "hello.exe",
-        "--to",
-        f"oci:{out}",
-    )
-    done = image_runs.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == list(image_runs.made(folder, f"oci:{out}"))
