@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.program
-def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
+def test_the_command_prints_only_references(folder: Path) -> None:
     to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
     words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
     done = image_runs.command(*words, folder=folder)
@@ -38,7 +38,7 @@ def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
 
 
 @pytest.mark.program
-def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -> None:
+def test_closed_standard_output_is_an_error(folder: Path) -> None:
     command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
     done = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
@@ -48,7 +48,7 @@ def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -
     assert not (folder / "out").exists()
 
 
-def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
+def test_long_work_shows_a_progress_bar_on_a_terminal(folder: Path) -> None:
     with (folder / "long").open("wb") as file:
         file.truncate(80 << 20)
     ours, theirs = os.openpty()
@@ -68,7 +68,7 @@ def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(fold
     assert b"MB" in shown
 
 
-def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
+def test_a_config_file_makes_the_same_image(folder: Path) -> None:
     (folder.parent / "image.toml").write_text(
         r"""
         source = ["hello.exe", 'conf:C:\conf']
@@ -83,7 +83,7 @@ def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
 
 
 @pytest.mark.program
-def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
+def test_references_are_printed_even_if_a_later_destination_fails(folder: Path) -> None:
     (folder / "file").write_text("")
     places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
     done = image_runs.command("hello.exe", *places, folder=folder)
@@ -102,7 +102,7 @@ def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
     assert not (folder.parent / "out").exists()
 
 
-def test_the_interface_of_programs_stays() -> None:
+def test_the_python_interface_is_stable() -> None:
     from generator import image
 
     assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "make"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents of an image: what options make of its configuration, manifest and index, and what is refused."""
+"""The configuration, manifest and index of an image by its options."""
 
 import contextlib
 import gzip
@@ -34,7 +34,7 @@ def image(folder: Path, layout: Path, **options: Any) -> tuple[dict[str, Any], d
     return manifest, document(layout, manifest["config"]["digest"])
 
 
-def test_all_options_come_into_the_configuration(folder: Path, tmp_path: Path) -> None:
+def test_every_option_is_in_the_configuration(folder: Path, tmp_path: Path) -> None:
     _, config = image(
         folder,
         tmp_path / "out",
@@ -63,12 +63,12 @@ def test_all_options_come_into_the_configuration(folder: Path, tmp_path: Path) -
     ("given", "wanted"),
     [("app", r"C:\app"), (r"c:\x", r"C:\x"), ("C:/a/b/", r"C:\a\b"), ("/", "C:\\"), ("C:", "C:\\")],
 )
-def test_a_working_folder_is_written_as_windows_has_it(given: str, wanted: str, tmp_path: Path) -> None:
+def test_workdir_becomes_a_windows_path(given: str, wanted: str, tmp_path: Path) -> None:
     _, config = image(tmp_path, tmp_path / "out", source=(), workdir=given)
     assert config["config"]["WorkingDir"] == wanted
 
 
-def test_history_and_diff_ids_go_with_the_layers(folder: Path, tmp_path: Path) -> None:
+def test_history_and_diff_ids_match_the_layers(folder: Path, tmp_path: Path) -> None:
     manifest, config = image(folder, tmp_path / "out")
     assert [each["created_by"] for each in config["history"]] == [
         "winscratch image --layer hostprocess",
@@ -81,7 +81,7 @@ def test_history_and_diff_ids_go_with_the_layers(folder: Path, tmp_path: Path) -
     assert [len(each) for each in data] == [each["size"] for each in manifest["layers"]]
 
 
-def test_the_base_digest_is_of_the_base_image_alone(folder: Path, tmp_path: Path) -> None:
+def test_the_base_digest_annotation_is_that_of_the_base_image(folder: Path, tmp_path: Path) -> None:
     base, _ = image(folder, tmp_path / "base", source=(), entrypoint=())
     manifest, _ = image(folder, tmp_path / "out", annotation={"a": "b"}, platform=("windows/amd64:10.0.20348",))
     assert manifest["annotations"] == {
@@ -117,7 +117,7 @@ def test_another_architecture_changes_the_configuration_alone(folder: Path, tmp_
     assert other_config == config | {"architecture": "arm64"}
 
 
-def test_time_is_source_date_epochs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_date_epoch_sets_all_times(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     _, config = image(folder, tmp_path / "out")
     assert config["created"] == "2023-11-14T22:13:20Z"
@@ -125,14 +125,16 @@ def test_time_is_source_date_epochs(folder: Path, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "1.5", "9223372037", "1" * 5000, "\u0661"])
-def test_a_time_that_is_none_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_source_date_epoch_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(GeneratorError, match="SOURCE_DATE_EPOCH"):
         image(tmp_path, tmp_path / "out", source=())
     assert not (tmp_path / "out").exists()
 
 
-def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_does_not_depend_on_the_working_directory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (first,) = image_runs.made(folder, f"oci:{tmp_path / 'out'}")
     monkeypatch.chdir(image_runs.sources(tmp_path / "elsewhere"))
     (second,) = image_runs.made(Path(), "oci:../other:x")
@@ -157,7 +159,7 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
         ({"workdir": "a:b"}, "--workdir"),
         ({"workdir": "D:/x"}, "--workdir D:/x: an image has one drive"),
         ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
-        ({"workdir": "/app/../.."}, "--workdir /app/../..: leads upwards"),
+        ({"workdir": "/app/../.."}, "--workdir /app/../..: the path has .."),
         ({"workdir": "/con"}, "--workdir /con: a part of the path is the name of a device"),
         ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: is the same place as --to oci:d:1"),
         ({"to": ("oci:d", "oci-archive:a", "docker-archive:./a:x")}, "is the same place as --to oci-archive:a"),
@@ -170,11 +172,11 @@ def test_the_same_image_comes_from_elsewhere(folder: Path, tmp_path: Path, monke
         ({"to": ("oci:" + "a" * 300,)}, "File name too long"),
         ({"to": ("oci:\ud800",)}, "no such transport"),
         ({"source": ("\ud800",)}, "no source"),
-        ({"source": (".",), "to": ("oci:conf/out",)}, "conf/out: lies in ."),
-        ({"source": (".",), "to": ("oci-archive:o.tar",)}, "lies in ."),
+        ({"source": (".",), "to": ("oci:conf/out",)}, "conf/out: inside the source ."),
+        ({"source": (".",), "to": ("oci-archive:o.tar",)}, "inside the source ."),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(
+def test_invalid_input_is_an_error_of_one_line_and_writes_nothing(
     options: dict[str, Any], why: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(folder)
@@ -187,7 +189,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 
 @pytest.mark.parametrize("layer", ["scratch", "legacy", "hostprocess"])
-def test_a_program_that_cannot_start_is_warned_of_in_one_line(layer: str, folder: Path, tmp_path: Path) -> None:
+def test_a_program_on_a_layer_without_windows_is_warned_about(layer: str, folder: Path, tmp_path: Path) -> None:
     for entrypoint in ((), ("hello.exe",)):
         said: list[str] = []
         source = (str(folder / "hello.exe"),)
@@ -218,7 +220,7 @@ def test_a_source_may_be_a_path(folder: Path, tmp_path: Path) -> None:
         ({"times": "x"}, "times: there is no 'x'; give one of fixed, keep"),
     ],
 )
-def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], why: str, tmp_path: Path) -> None:
+def test_options_of_another_type_are_refused(options: dict[str, Any], why: str, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=f"^image: {why}"):
         make(Options(**{"to": (f"oci:{tmp_path}/out",), **options}), note=lambda _: None)
     assert list(tmp_path.iterdir()) == []
@@ -240,7 +242,7 @@ def test_a_program_is_told_of_options_of_another_type(options: dict[str, Any], w
         (r"nosuch\hello.exe", False),
     ],
 )
-def test_a_program_that_is_not_in_the_image_is_told_of(program: str, there: bool, folder: Path, tmp_path: Path) -> None:
+def test_an_entrypoint_missing_in_the_image_is_noted(program: str, there: bool, folder: Path, tmp_path: Path) -> None:
     (folder / "conf/run.exe").write_bytes(b"MZ")
     said: list[str] = []
     source = (f"{folder}/hello.exe", f"{folder}/conf:/conf")
@@ -249,7 +251,7 @@ def test_a_program_that_is_not_in_the_image_is_told_of(program: str, there: bool
     assert said == [wanted] * (not there)
 
 
-def test_a_relative_program_is_looked_for_in_the_folder_that_it_starts_in(folder: Path, tmp_path: Path) -> None:
+def test_a_relative_entrypoint_is_searched_in_workdir(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     source, to = (f"{folder}/hello.exe:/app/bin/",), (f"oci:{tmp_path}/out",)
     for workdir in ("/app", "C:\\App\\", "/", ""):
@@ -257,7 +259,7 @@ def test_a_relative_program_is_looked_for_in_the_folder_that_it_starts_in(folder
     assert len(said) == 2
 
 
-def test_more_layers_than_docker_takes_are_warned_of(folder: Path, tmp_path: Path) -> None:
+def test_more_layers_than_docker_takes_are_warned_about(folder: Path, tmp_path: Path) -> None:
     source = (str(folder / "hello.exe"),) * 125
     for one_layer in (False, True):
         said: list[str] = []

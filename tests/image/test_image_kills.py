@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Killed at any system call that changes something: what is at a place is the old or the new, and whole."""
+"""Kills at every system call that changes something leave the old or the new image, complete."""
 
 import os
 import shutil
@@ -32,11 +32,11 @@ make(Options(source=("sources/hello.exe",), to=tuple(sys.argv[1:]), force=True, 
 
 
 class Place(NamedTuple):
-    """Where an image goes, and whether something is there before."""
+    """A destination, whether an image exists there before the run, and a reader of its state."""
 
     to: str
     before: bool
-    found: Callable[[Path], object]  # what is there: None where there is no image
+    found: Callable[[Path], object]  # None without an image
 
 
 def _layout(root: Path) -> object:
@@ -71,7 +71,7 @@ def _make(root: Path, to: str, *before: str) -> subprocess.CompletedProcess[str]
 
 
 def _stage(root: Path, place: Place) -> Path:
-    """Make the sources, and the images that are there before, in *root*."""
+    """Make the sources and the earlier images in *root*."""
     root.mkdir()
     image_runs.sources(root / "sources")
     if place.before:
@@ -82,7 +82,7 @@ def _stage(root: Path, place: Place) -> Path:
 
 
 class Run(NamedTuple):
-    """A run that was watched: what is at its place before and after it, and its calls that change something."""
+    """A traced run: the state of its destination before and after, and its calls that change something."""
 
     old: object
     new: object
@@ -90,7 +90,7 @@ class Run(NamedTuple):
 
 
 def _watched(start: Path, place: Place, folder: Path) -> Run:
-    """Run on copies of *start*, in *folder*: once for what only a first run does, and once to look on."""
+    """Run on copies of *start*, in *folder*: once to warm caches, and once traced."""
     warm, done = (Path(shutil.copytree(start, folder / name, symlinks=True)) for name in ("warm", "done"))
     assert _make(warm, place.to).returncode == 0
     log = folder / "log"
@@ -114,7 +114,7 @@ def _signalled(root: Path, place: Place, name: str, call: str, number: int) -> i
 
 
 @pytest.mark.parametrize("what", PLACES)
-def test_a_kill_at_any_call_leaves_the_old_or_the_new(
+def test_a_kill_at_any_call_leaves_the_old_or_the_new_image(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = PLACES[what]
@@ -139,7 +139,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
     assert run.old in ends
 
 
-def test_an_interrupt_at_any_call_leaves_nothing_half_made(tmp_path: Path) -> None:
+def test_an_interrupt_at_any_call_leaves_no_temporary_files(tmp_path: Path) -> None:
     place = PLACES["a layout with images"]
     start = _stage(tmp_path / "start", place)
     run = _watched(start, place, tmp_path)

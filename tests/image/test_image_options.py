@@ -39,7 +39,7 @@ maintainer = "me"
 """
 
 
-def test_a_file_holds_every_option(tmp_path: Path) -> None:
+def test_the_config_file_takes_every_option(tmp_path: Path) -> None:
     path = tmp_path / "image.toml"
     path.write_text(FILE)
     found = read(path)
@@ -47,7 +47,7 @@ def test_a_file_holds_every_option(tmp_path: Path) -> None:
     assert [name for name in fields if getattr(found, name) == getattr(Options(), name)] == []
 
 
-def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_path: Path) -> None:
+def test_the_command_line_overrides_the_file_and_adds_to_its_maps(tmp_path: Path) -> None:
     path = tmp_path / "image.toml"
     path.write_text(FILE)
     words = {"source": ["other"], "env": ["B=3", "C=x=y"], "layer": "legacy", "cmd": [], "user": None, "force": False}
@@ -70,7 +70,7 @@ def test_the_command_line_goes_before_the_file_and_adds_to_what_has_names(tmp_pa
         ("\udcff", "image.toml"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_path: Path) -> None:
+def test_an_invalid_config_file_is_named_with_the_key(text: str, why: str, tmp_path: Path) -> None:
     path = tmp_path / "image.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(GeneratorError, match=why) as error:
@@ -90,10 +90,10 @@ def test_a_file_that_is_wrong_is_named_with_the_key(text: str, why: str, tmp_pat
         ({"security": ["none", "none"]}, "--security: given twice"),
     ],
 )
-def test_words_that_are_wrong_are_named(words: dict[str, Any], why: str) -> None:
+def test_invalid_options_of_the_command_line_are_named(words: dict[str, Any], why: str) -> None:
     with pytest.raises(GeneratorError, match=why):
         checked(given(words, None))
 
 
-def test_owner_is_another_name_of_security() -> None:
+def test_owner_is_an_alias_of_security() -> None:
     assert given({"owner": ["user-owned"]}, None).security == "user-owned"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The places of an image on this machine: layouts that gain it and archives that become it, whole or not at all."""
+"""Images in layouts and archives, written atomically."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def index(layout: Path) -> list[Any]:
     return list(json.loads((layout / "index.json").read_text())["manifests"])
 
 
-def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, out: Path) -> None:
+def test_a_new_layout_is_complete_and_has_no_other_files(folder: Path, out: Path) -> None:
     (reference,) = image_runs.made(folder, f"oci:{out}:hello:1")
     assert reference == f"oci:{out}@{named(out)['hello:1']['digest']}"
     assert_whole(out)
@@ -43,7 +43,7 @@ def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, ou
     assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o666 & ~umask}
 
 
-def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) -> None:
+def test_an_image_is_added_to_a_layout_beside_others(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:one")
     image_runs.made(folder, f"oci:{out}:two", label={"a": "b"})
     image_runs.made(folder, f"oci:{out}")
@@ -57,7 +57,7 @@ def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) 
     assert len(index(out)) == 3  # an image that is there already takes its own place
 
 
-def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
+def test_other_images_and_annotations_in_a_layout_are_kept(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:ours")
     run(need("skopeo"), "copy", f"oci:{out}:ours", f"oci:{out}:theirs")
     content = json.loads((out / "index.json").read_text())
@@ -70,7 +70,7 @@ def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
     assert after["manifests"][0] == content["manifests"][1]
 
 
-def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: Path) -> None:
+def test_a_tag_moves_in_manifest_json_as_in_the_index(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:hello:1")
     image_runs.made(folder, f"oci:{out}:plain")
     image_runs.made(folder, f"oci:{out}:hello:2")
@@ -85,7 +85,7 @@ def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: 
     assert tagged["Config"].endswith(image_runs.document(out, config)["config"]["digest"].partition(":")[2])
 
 
-def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> None:
+def test_outputs_are_reproducible(folder: Path, tmp_path: Path) -> None:
     trees = []
     for name in ("a", "b"):
         place = tmp_path / name
@@ -96,12 +96,12 @@ def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> No
     assert trees[0] == trees[1]
 
 
-def test_an_archive_is_the_layout_in_one_file(folder: Path, out: Path, tmp_path: Path) -> None:
+def test_an_oci_archive_has_the_files_of_the_layout(folder: Path, out: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{out}:hello:1", f"oci-archive:{tmp_path}/o.tar:hello:1")
     assert tree(image_runs.unpack(tmp_path / "o.tar", tmp_path / "unpacked")) == tree(out)
 
 
-def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Path, tmp_path: Path) -> None:
+def test_a_docker_archive_has_uncompressed_layers(folder: Path, tmp_path: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar:hello")
     files = tree(image_runs.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))
     (listed,) = json.loads(files["manifest.json"])
@@ -116,7 +116,7 @@ def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Pa
     assert set(files) == {"manifest.json", listed["Config"], *listed["Layers"]}
 
 
-def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_path: Path) -> None:
+def test_one_layer_and_no_compression(folder: Path, out: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{out}", one_layer=True, compression="none")
     manifest = image_runs.document(out, named(out)[""]["digest"])
     assert [each["mediaType"].rpartition(".")[2] for each in manifest["layers"]] == ["tar+gzip", "tar"]
@@ -127,10 +127,10 @@ def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_
 
 
 @pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
-def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, tmp_path: Path) -> None:
+def test_an_archive_is_replaced_only_with_force(transport: str, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     path.write_text("mine")
-    with pytest.raises(GeneratorError, match=r"a\.tar: exists; replace it with --force"):
+    with pytest.raises(GeneratorError, match=r"a\.tar: exists already; hint: replace it with --force"):
         image_runs.made(folder, f"{transport}:{path}")
     assert path.read_text() == "mine"
     image_runs.made(folder, f"{transport}:{path}", force=True)
@@ -143,14 +143,12 @@ def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, t
     assert path.read_bytes() != before
 
 
-def test_several_platforms_do_not_go_into_dockers_archive(folder: Path, tmp_path: Path) -> None:
+def test_a_docker_archive_of_several_platforms_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="one platform"):
         image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar", platform=("windows/amd64", "windows/arm64"))
 
 
-def test_an_archive_that_comes_into_being_meanwhile_is_kept(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_created_meanwhile_is_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from generator.image import archive
 
     path = tmp_path / "o.tar"
@@ -171,29 +169,29 @@ LAYOUT = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
 
 
 def damaged(**files: bytes) -> dict[str, bytes]:
-    """Return the files of a layout with others beside or in the place of its own; _ in a name is a dot."""
+    """Return the files of a layout with *files* added or replaced; _ in a name is a dot."""
     return LAYOUT | {name.replace("_", "."): data for name, data in files.items()}
 
 
 BAD: dict[str, tuple[dict[str, bytes], str]] = {
-    "other files": ({"mine": b"x"}, "holds files, and is no OCI layout"),
-    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "version 1.0.0"),
+    "other files": ({"mine": b"x"}, "not an OCI layout, and not empty"),
+    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "not 1.0.0"),
     "no version": ({"oci-layout": b"[]"}, "oci-layout"),
-    "no index": (damaged(index_json=b"{}"), "no index of images"),
+    "no index": (damaged(index_json=b"{}"), "invalid index"),
     "a list": (damaged(index_json=b"[]"), "index.json"),
-    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
-    "no digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"size":1}]}'), r"manifests\[0\] is no"),
-    "a digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"digest":["x"],"size":1}]}'), "no descriptor"),
-    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "no descriptor"),
+    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "is invalid"),
+    "no digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"size":1}]}'), r"manifests\[0\] is invalid"),
+    "a digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"digest":["x"],"size":1}]}'), "is invalid"),
+    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "is invalid"),
     "deep": (damaged(index_json=b"[" * 100_000), "index.json"),
     "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
     "Docker's": (damaged(manifest_json=b'[{"RepoTags":1}]'), "manifest.json"),
 }
-LINKS = {"blobs": ("/tmp", "a link stands in the place of a folder"), "index.json": ("/dev/null", "index.json")}
+LINKS = {"blobs": ("/tmp", "a link in place of a directory"), "index.json": ("/dev/null", "index.json")}
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) -> None:
+def test_an_invalid_layout_is_refused_and_unchanged(what: str, folder: Path, out: Path) -> None:
     files, why = BAD[what]
     out.mkdir()
     for name, data in files.items():
@@ -202,7 +200,7 @@ def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) 
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) -> None:
+def test_links_in_a_layout_are_not_followed(name: str, folder: Path, out: Path) -> None:
     target, why = LINKS[name]
     out.mkdir()
     (out / "oci-layout").write_bytes(LAYOUT["oci-layout"])
@@ -210,20 +208,20 @@ def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) 
     refused_as_it_was(folder, out, why)
 
 
-def test_a_folder_in_the_place_of_a_blob_is_named(folder: Path, out: Path) -> None:
+def test_a_directory_in_place_of_a_blob_is_refused(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:1")
     for blob in (out / "blobs/sha256").iterdir():
         blob.unlink()
     blob.mkdir()
     before = tree(out)
-    with pytest.raises(GeneratorError, match=f"{blob}: a folder stands in the place of a blob; remove it"):
+    with pytest.raises(GeneratorError, match=f"{blob}: a directory in place of a blob; hint: remove it"):
         image_runs.made(folder, f"oci:{out}:1")
     assert tree(out) == before
 
 
-def test_a_file_is_no_layout(folder: Path, out: Path) -> None:
+def test_a_file_in_place_of_a_layout_is_refused(folder: Path, out: Path) -> None:
     out.write_text("mine")
-    refused_as_it_was(folder, out, "not a folder")
+    refused_as_it_was(folder, out, "not a directory")
 
 
 def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
@@ -234,7 +232,7 @@ def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
     assert tree(out.parent) == before
 
 
-def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: Path, out: Path) -> None:
+def test_an_empty_directory_becomes_a_layout_without_leftovers(folder: Path, out: Path) -> None:
     (out / f".0{TEMPORARY}").mkdir(parents=True)
     (out / f".0{TEMPORARY}" / "layer-1").write_text("half")
     (out / f".1{TEMPORARY}").write_text("half")
@@ -243,14 +241,14 @@ def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: 
     assert_whole(out)
 
 
-def test_no_file_is_in_two_layouts(folder: Path, tmp_path: Path) -> None:
+def test_layouts_share_no_hard_links(folder: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{tmp_path}/one", f"oci:{tmp_path}/two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     files = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if path.is_file()]
     assert {path.stat().st_nlink for path in files} == {1}
 
 
-def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
+def test_a_damaged_blob_is_replaced(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:x")
     for path in (out / "blobs/sha256").iterdir():
         path.write_bytes(bytes(path.stat().st_size))
@@ -258,7 +256,7 @@ def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
     assert_whole(out)
 
 
-def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
+def test_concurrent_runs_keep_every_image(folder: Path, out: Path) -> None:
     failed: list[BaseException] = []
 
     def one(name: str) -> None:
@@ -277,7 +275,7 @@ def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
     assert_whole(out)
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = need("mount")
@@ -294,14 +292,14 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: P
                 image_runs.made(folder, to, source=(str(folder),))
             assert tree(small) == before
         big = (str(folder / "big"),)
-        with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was made elsewhere
+        with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was written elsewhere
             image_runs.made(folder, f"oci:{tmp_path}/elsewhere", f"oci:{small}/out:two", source=big)
         assert tree(small) == before
     finally:
         subprocess.run([need("umount"), small], check=True)
 
 
-def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+def test_a_read_only_destination_is_named(folder: Path) -> None:
     for to in ("oci:/proc/x/out", "oci-archive:/proc/o.tar", f"oci-archive:{folder}/hello.exe/o.tar"):
         with pytest.raises(GeneratorError, match=r"/proc|hello\.exe") as error:
             image_runs.made(folder, to, source=(f"{folder}/conf",))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images into a registry: a real one, with and without TLS and accounts, and one that does everything wrong."""
+"""Push images to a real registry, with and without TLS and accounts."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ def raw_digest(place: str, *options: str) -> str:
 
 
 @pytest.mark.parametrize("platforms", PLATFORMS)
-def test_every_form_copies_to_every_other_with_its_digest(
+def test_copies_between_all_destinations_keep_the_digest(
     platforms: str, registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
     remote = f"docker://{registry.host}/hello"
@@ -57,7 +57,7 @@ def test_every_form_copies_to_every_other_with_its_digest(
     references = image_runs.made(folder, *to, platform=PLATFORMS[platforms])
     digest = digest_of(references[0])
     assert references[1:] == (f"oci-archive:{tmp_path}/o.tar@{digest}", f"{registry.host}/hello@{digest}")
-    for reference in references:  # each names the image to the other commands
+    for reference in references:  # other commands take each
         assert parser.main(["inspect", reference]) == 0
         assert parser.main(["check-image", reference]) == 0
     for place in to:
@@ -71,7 +71,7 @@ def test_every_form_copies_to_every_other_with_its_digest(
             assert raw_digest(target, *registry.options * target.startswith("docker:")) == digest
 
 
-def test_the_reference_leads_to_the_image(registry: Registry, folder: Path) -> None:
+def test_the_printed_reference_names_the_image(registry: Registry, folder: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker://{registry.host}/a/b-c/hello")  # without a tag: latest
     assert raw_digest(f"docker://{reference}", *registry.options) == digest_of(reference)
     assert raw_digest(f"docker://{registry.host}/a/b-c/hello:latest", *registry.options) == digest_of(reference)
@@ -79,9 +79,7 @@ def test_the_reference_leads_to_the_image(registry: Registry, folder: Path) -> N
     assert config["os"] == "windows"
 
 
-def test_what_is_printed_names_the_image_to_the_check_and_no_other(
-    registry: Registry, folder: Path, tmp_path: Path
-) -> None:
+def test_check_image_takes_the_printed_references(registry: Registry, folder: Path, tmp_path: Path) -> None:
     to = (f"oci:{tmp_path}/out", f"oci-archive:{tmp_path}/o.tar:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
     first = image_runs.made(folder, to[0], label={"a": "b"})
     references = (*first, *image_runs.made(folder, *to, f"docker://{registry.host}/chain:1"))
@@ -92,7 +90,7 @@ def test_what_is_printed_names_the_image_to_the_check_and_no_other(
     assert image_runs.command(other, folder=folder, name="check-image").returncode == 2
 
 
-def test_crane_finds_the_pushed_image_right(registry: Registry, folder: Path, tmp_path: Path) -> None:
+def test_crane_validates_the_pushed_image(registry: Registry, folder: Path, tmp_path: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker://{registry.host}/crane:1")
     environment = os.environ.copy()
     if registry.environment:
@@ -103,14 +101,14 @@ def test_crane_finds_the_pushed_image_right(registry: Registry, folder: Path, tm
     assert done.stdout.startswith("PASS")
 
 
-def test_a_digest_that_was_named_must_be_the_images(registry: Registry, folder: Path) -> None:
+def test_a_reference_with_another_digest_is_refused(registry: Registry, folder: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker://{registry.host}/digest:1")
     assert image_runs.made(folder, f"docker://{reference}") == (reference,)
     with pytest.raises(GeneratorError, match=f"the image is sha256:(?!{digest_of(reference)[7:]})"):
         image_runs.made(folder, f"docker://{reference}", label={"a": "b"})
 
 
-def test_without_an_account_the_line_says_how_to_log_in(
+def test_a_missing_login_is_an_error_with_a_hint(
     registry: Registry, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not registry.environment:
@@ -121,9 +119,7 @@ def test_without_an_account_the_line_says_how_to_log_in(
 
 
 @pytest.mark.parametrize("kind", ["a folder", "no JSON", "closed"])
-def test_accounts_that_cannot_be_read_are_told_with_the_variable_that_names_others(
-    kind: str, folder: Path, tmp_path: Path
-) -> None:
+def test_an_unreadable_auth_file_is_named_with_a_hint(kind: str, folder: Path, tmp_path: Path) -> None:
     need("skopeo")
     accounts = tmp_path / "run/containers/auth.json"
     accounts.parent.mkdir(parents=True)
@@ -140,7 +136,7 @@ def test_accounts_that_cannot_be_read_are_told_with_the_variable_that_names_othe
     )
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_on_this_machine_too(
+def test_an_untrusted_certificate_is_refused_on_localhost(
     registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not registry.environment:
@@ -150,9 +146,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_on_this_machine_too(
         image_runs.made(folder, f"docker://{registry.host}/hello:1")
 
 
-def test_dockers_archive_becomes_a_schema_2_image_in_a_registry(
-    registry: Registry, folder: Path, tmp_path: Path
-) -> None:
+def test_a_docker_archive_can_be_pushed_as_schema_2(registry: Registry, folder: Path, tmp_path: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar:hello:1")
     remote = f"docker://{registry.host}/schema2:1"
     loose = [f"--dest-{option[2:]}" for option in registry.options]
@@ -162,7 +156,7 @@ def test_dockers_archive_becomes_a_schema_2_image_in_a_registry(
     assert manifest["config"]["digest"] == digest_of(reference)  # the image's, as Docker knows it
 
 
-def test_diff_ids_come_through_dockers_archive(folder: Path, tmp_path: Path) -> None:
+def test_a_docker_archive_keeps_diff_ids(folder: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar:hello:1")
     wanted = json.loads(skopeo("inspect", "--config", f"oci:{tmp_path}/out:x"))
     assert json.loads(skopeo("inspect", "--config", f"docker-archive:{tmp_path}/d.tar")) == wanted
@@ -172,7 +166,7 @@ def test_diff_ids_come_through_dockers_archive(folder: Path, tmp_path: Path) -> 
         assert json.loads(skopeo("inspect", "--config", place))["rootfs"] == wanted["rootfs"]
 
 
-def test_several_platforms_into_skopeos_dockers_archive_are_an_error(folder: Path, tmp_path: Path) -> None:
+def test_skopeo_refuses_several_platforms_in_a_docker_archive(folder: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{tmp_path}/out:x", platform=PLATFORMS["several"])
     done = image_runs.attempt(
         need("skopeo"), "copy", "--all", f"oci:{tmp_path}/out:x", f"docker-archive:{tmp_path}/d.tar"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cache of compressed layers: it saves the work, and whatever becomes of it, a layer is what its files are."""
+"""The cache of compressed layers saves work and never changes a layer."""
 
 import os
 import subprocess
@@ -82,7 +82,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_is_seen(change: str, folder: Path, tmp_path: Path) -> None:
+def test_every_change_is_noticed(change: str, folder: Path, tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     (first,) = make(tmp_path / "one", folder)
     CHANGES[change](folder)
@@ -94,8 +94,8 @@ def test_whatever_changes_is_seen(change: str, folder: Path, tmp_path: Path) -> 
     assert second.digest == clean.digest != first.digest
 
 
-def test_a_file_that_changes_again_at_once_is_seen(tmp_path: Path) -> None:
-    """Within one step of the system's clock a second change leaves no trace in a file's stamp."""
+def test_a_second_change_in_one_clock_step_is_noticed(tmp_path: Path) -> None:
+    """The stamp of the file does not show it."""
     folder = fill(tmp_path / "in", ["x"])
     for number in range(60):
         text = f"{number:04}"
@@ -109,17 +109,17 @@ def test_a_file_that_changes_again_at_once_is_seen(tmp_path: Path) -> None:
     [
         (1_000_000_001, 1_100_000_001, False),
         (1_000_000_001, 1_100_000_002, True),
-        (1_000_000_000, 3_000_000_000, False),  # perhaps whole seconds are all that the system counts
+        (1_000_000_000, 3_000_000_000, False),  # the file system may store whole seconds only
         (1_000_000_000, 3_100_000_001, True),
         (9_000_000_001, 1_000_000_000, False),
     ],
 )
-def test_a_record_is_kept_where_a_change_would_show(changed: int, started: int, answer: bool) -> None:
+def test_a_record_is_stored_if_a_later_change_would_show(changed: int, started: int, answer: bool) -> None:
     stamp = Stamp(1, 2, 3, 0, changed, 0o100644, 1)
     assert still([SourceEntry("x", "file", "x", stamp), SourceEntry("y", "directory")], started) is answer
 
 
-def test_options_that_change_the_bytes_are_not_mixed_up(folder: Path, tmp_path: Path) -> None:
+def test_the_cache_keeps_layers_of_different_options_apart(folder: Path, tmp_path: Path) -> None:
     varied: list[dict[str, Any]] = [
         {},
         {"security": "user-owned"},

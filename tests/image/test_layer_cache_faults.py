@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def instead(make_another: Callable[[Path], object]) -> Callable[[Path], object]:
-    """Return what removes a file and has another thing stand in its place."""
+    """Return a function that replaces a file by what *make_another* makes."""
 
     def damage(path: Path) -> None:
         path.unlink()
@@ -58,7 +58,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("kind", ["member", "record", ""])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_changes_no_byte_of_a_layer(damage: str, kind: str, folder: Path, tmp_path: Path) -> None:
+def test_damaged_cache_files_change_no_byte_of_a_layer(damage: str, kind: str, folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
     for path in stored(tmp_path, kind):
         DAMAGE[damage](path)
@@ -66,7 +66,7 @@ def test_damage_changes_no_byte_of_a_layer(damage: str, kind: str, folder: Path,
     assert (first.digest, first.diff_id) == (second.digest, second.diff_id)
 
 
-def test_no_flipped_bit_changes_a_byte_of_a_layer(folder: Path, tmp_path: Path) -> None:
+def test_flipped_bits_in_the_cache_change_no_byte_of_a_layer(folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
     chosen = random.Random(9)  # noqa: S311
     for number in range(80):
@@ -78,7 +78,7 @@ def test_no_flipped_bit_changes_a_byte_of_a_layer(folder: Path, tmp_path: Path) 
         assert (first.digest, first.diff_id) == (second.digest, second.diff_id)
 
 
-def test_members_that_were_exchanged_with_their_checksums_right_are_not_believed(folder: Path, tmp_path: Path) -> None:
+def test_exchanged_members_are_not_used(folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
     paths = stored(tmp_path, "member")
     contents = [path.read_bytes() for path in paths]
@@ -93,8 +93,8 @@ def test_members_that_were_exchanged_with_their_checksums_right_are_not_believed
     assert first.digest == second.digest == third.digest
 
 
-def test_a_forged_member_with_all_checksums_right_is_not_believed(tmp_path: Path) -> None:
-    """Same size, CRC-32 and name, other content: only what it unpacks to tells."""
+def test_a_forged_member_with_valid_checksums_is_not_used(tmp_path: Path) -> None:
+    """Size, CRC-32 and name are right, and only the unpacked content differs."""
     from generator.image.compress import pack
 
     opened = open_cache(print, {"XDG_CACHE_HOME": str(tmp_path)})
@@ -107,7 +107,7 @@ def test_a_forged_member_with_all_checksums_right_is_not_believed(tmp_path: Path
     assert pack(data, 6, opened) == good
 
 
-def test_a_record_that_leads_to_other_bytes_is_not_believed(folder: Path, tmp_path: Path) -> None:
+def test_a_forged_record_is_not_used(folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
     opened = open_cache(print, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
     (name,) = [path.name for path in stored(tmp_path, "record")]
@@ -127,7 +127,7 @@ def test_a_record_that_leads_to_other_bytes_is_not_believed(folder: Path, tmp_pa
         assert (first.digest, first.diff_id, first.size) == (second.digest, second.diff_id, second.size)
 
 
-def test_a_cache_keeps_to_its_bound_and_loses_what_was_not_used_for_longest(tmp_path: Path) -> None:
+def test_the_cache_drops_the_least_recently_used_files(tmp_path: Path) -> None:
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "WINSCRATCH_CACHE_MIB": "5"}
     for number in range(4):
         top = tmp_path / f"in{number}"
@@ -141,7 +141,7 @@ def test_a_cache_keeps_to_its_bound_and_loses_what_was_not_used_for_longest(tmp_
     assert len(stored(tmp_path, "record")) >= 2
 
 
-def test_a_layer_larger_than_the_bound_fills_it_and_no_more(tmp_path: Path) -> None:
+def test_a_layer_larger_than_the_limit_fills_the_cache_only_to_the_limit(tmp_path: Path) -> None:
     top = tmp_path / "in"
     top.mkdir()
     (top / "random").write_bytes(os.urandom(6 * MIB))
@@ -149,10 +149,10 @@ def test_a_layer_larger_than_the_bound_fills_it_and_no_more(tmp_path: Path) -> N
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "WINSCRATCH_CACHE_MIB": "3"}
     make_layers([Source(top)], LayerOptions(), tmp_path / "out", note=print, environment=environment)
     assert MIB < sum(path.stat().st_size for path in stored(tmp_path)) <= 3 * MIB
-    assert not stored(tmp_path, "record")  # which would lead to members that are not there
+    assert not stored(tmp_path, "record")  # its members would be missing
 
 
-def test_what_a_killed_run_left_is_removed_in_time(folder: Path, tmp_path: Path) -> None:
+def test_old_leftovers_of_killed_runs_are_removed(folder: Path, tmp_path: Path) -> None:
     make(tmp_path / "one", folder)
     old, new = (tmp_path / f"cache/winscratch/layers/.{name}{TEMPORARY}" for name in ("old", "new"))
     for path in (old, new):
@@ -164,13 +164,13 @@ def test_what_a_killed_run_left_is_removed_in_time(folder: Path, tmp_path: Path)
     assert new.exists()
 
 
-def test_a_cache_that_others_can_write_to_is_not_used(folder: Path, tmp_path: Path) -> None:
+def test_a_cache_writable_by_other_users_is_not_used(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "cache/winscratch/layers"
     place.mkdir(parents=True)
     place.chmod(0o777)
     said: list[str] = []
     make(tmp_path / "one", folder, said=said)
-    assert said == [f"{place}: not used as cache, since others can write there; remove it, and it is made anew"]
+    assert said == [f"{place}: not used as cache, since other users can write to it; hint: remove it"]
     assert not list(place.iterdir())
     place.rmdir()
     place.symlink_to(tmp_path)
@@ -179,14 +179,16 @@ def test_a_cache_that_others_can_write_to_is_not_used(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("home", ["/proc/none", "/dev/null/x", "/nul\0", "relative"])
-def test_a_cache_that_cannot_be_is_done_without(home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_image_works_without_a_usable_cache_directory(
+    home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     opened = open_cache(print, {"XDG_CACHE_HOME": home})
     assert (opened is None) == (home != "relative")
     assert (tmp_path / ".cache/winscratch/layers").is_dir() == (home == "relative")
 
 
-def test_a_full_disk_of_the_cache_is_no_error(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_of_the_cache_is_ignored(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -198,7 +200,7 @@ def test_a_full_disk_of_the_cache_is_no_error(folder: Path, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many", "٣", "9" * 10])
-def test_a_setting_that_is_no_number_is_refused(text: str) -> None:
+def test_an_invalid_cache_limit_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="WINSCRATCH_CACHE_MIB"):
         open_cache(print, {"WINSCRATCH_CACHE_MIB": text})
     assert open_cache(print, {"WINSCRATCH_CACHE_MIB": "0"}) is None
@@ -229,7 +231,7 @@ print(blob.digest)
 
 
 def start(folder: Path, work: Path, cache: Path, *, kill: int = 0, **environment: str) -> "subprocess.Popen[str]":
-    """Start a run, which kills itself before it does its *kill*-th thing with a file of the cache."""
+    """Start a run that kills itself before its *kill*-th access to the cache."""
     work.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-c", RUN, str(folder), str(work), str(kill)],
@@ -240,7 +242,7 @@ def start(folder: Path, work: Path, cache: Path, *, kill: int = 0, **environment
     )
 
 
-def test_several_runs_at_once_share_a_cache_that_is_far_too_small(folder: Path, tmp_path: Path) -> None:
+def test_concurrent_runs_share_a_cache_that_is_too_small(folder: Path, tmp_path: Path) -> None:
     (wanted,) = make(tmp_path / "clean", folder, cache=False)
     for _ in range(3):
         runs = [start(folder, tmp_path / "work", tmp_path / "cache", WINSCRATCH_CACHE_MIB="2") for _ in range(4)]
@@ -250,7 +252,7 @@ def test_several_runs_at_once_share_a_cache_that_is_far_too_small(folder: Path, 
             assert said.split()[-1] == wanted.digest
 
 
-def test_a_kill_at_any_point_leaves_a_cache_that_serves(folder: Path, tmp_path: Path) -> None:
+def test_a_kill_at_any_point_leaves_a_usable_cache(folder: Path, tmp_path: Path) -> None:
     (wanted,) = make(tmp_path / "clean", folder, cache=False)
     for point in itertools.count(1):
         run = start(folder, tmp_path / "work", tmp_path / "cache", kill=point)
@@ -265,14 +267,14 @@ def test_a_kill_at_any_point_leaves_a_cache_that_serves(folder: Path, tmp_path: 
     assert point > 10
 
 
-def test_collecting_alone_writes_nothing(folder: Path, tmp_path: Path) -> None:
+def test_collect_writes_nothing(folder: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     with Folders() as folders:
         collect([Source(folder)], (), print, folders)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_other_users_could_write_is_not_taken(folder: Path, tmp_path: Path) -> None:
+def test_cache_files_writable_by_other_users_are_not_used(folder: Path, tmp_path: Path) -> None:
     (wanted,) = make(tmp_path / "one", folder)
     files = stored(tmp_path)
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
@@ -294,17 +296,17 @@ def opened_cache(tmp_path: Path) -> Cache:
 
 
 @pytest.mark.parametrize("text", [b"[1,2]", b"[" * 100_000, b'{"digest":1}'])
-def test_a_record_of_another_shape_is_none(text: bytes, folder: Path, tmp_path: Path) -> None:
+def test_a_record_of_another_type_is_ignored(text: bytes, folder: Path, tmp_path: Path) -> None:
     make(tmp_path / "one", folder)
     (record,) = stored(tmp_path, "record")
     record.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
     assert opened_cache(tmp_path).record(record.name) is None
 
 
-def test_a_change_through_shared_memory_is_seen(tmp_path: Path) -> None:
+def test_a_change_through_mmap_is_noticed(tmp_path: Path) -> None:
     kind = subprocess.run(["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True, check=True)
     if kind.stdout.strip() == "tmpfs":
-        pytest.skip("tmpfs tells of no such change, as the document says")
+        pytest.skip("tmpfs does not record changes through mmap(), as the document says")
     folder = fill(tmp_path / "in", ["x"])
     with (folder / "x").open("r+b") as file:
         file.write(b"old".ljust(4096))

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path, host: str, tmp_path: Path, seconds: int = HANG) -> str:
-    """Push by the command to a registry that does not take it, and return the one line that says so."""
+    """Push by the command to a registry that fails; return the error, of one line."""
     need("skopeo")
     temporary = tmp_path / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def refused(folder: Path, host: str, tmp_path: Path, seconds: int = HANG) -> str
     return done.stderr
 
 
-def test_a_registry_that_behaves_is_believed_and_gets_blobs_first(misbehaving: Start, folder: Path) -> None:
+def test_blobs_are_pushed_before_manifests_and_tags(misbehaving: Start, folder: Path) -> None:
     server = misbehaving(lambda _: False)
     image_runs.made(folder, f"docker://{server.host}/hello:1", platform=SEVERAL)
     assert server.early == []
@@ -63,7 +63,7 @@ def test_a_registry_that_behaves_is_believed_and_gets_blobs_first(misbehaving: S
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_status_is_one_line(
+def test_an_http_error_is_one_line_with_a_hint(
     status: int, code: str, hint: str, method: str, misbehaving: Start, folder: Path, tmp_path: Path
 ) -> None:
     def fault(handler: Handler) -> bool:
@@ -75,20 +75,18 @@ def test_a_status_is_one_line(
         return True
 
     server = misbehaving(fault)
-    # skopeo tries again and again where it is told to come later.
+    # skopeo retries on 429.
     said = refused(folder, server.host, tmp_path, 4 if status == 429 else HANG)
     assert hint in said or (status == 429 and "did not answer within 4 s" in said), said
     assert server.manifests == {}  # no tag
 
 
-def test_a_registry_that_is_down_is_one_line(folder: Path, tmp_path: Path) -> None:
+def test_an_unreachable_registry_is_an_error_of_one_line(folder: Path, tmp_path: Path) -> None:
     assert "connection refused" in refused(folder, f"localhost:{image_runs.free_port()}", tmp_path)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT"])
-def test_a_registry_that_hangs_is_waited_for_so_long_and_no_longer(
-    method: str, misbehaving: Start, folder: Path, tmp_path: Path
-) -> None:
+def test_a_registry_that_hangs_is_a_timeout(method: str, misbehaving: Start, folder: Path, tmp_path: Path) -> None:
     def fault(handler: Handler) -> bool:
         if handler.command == method:
             handler.server.released.wait()
@@ -101,9 +99,7 @@ def test_a_registry_that_hangs_is_waited_for_so_long_and_no_longer(
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_a_registry_that_closes_in_the_middle_leaves_no_tag(
-    method: str, misbehaving: Start, folder: Path, tmp_path: Path
-) -> None:
+def test_a_closed_connection_leaves_no_tag(method: str, misbehaving: Start, folder: Path, tmp_path: Path) -> None:
     def fault(handler: Handler) -> bool:
         if handler.command != method:
             return False
@@ -116,7 +112,7 @@ def test_a_registry_that_closes_in_the_middle_leaves_no_tag(
     assert server.manifests == {}
 
 
-def test_a_registry_that_gives_another_image_is_found_out(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
+def test_a_registry_that_returns_another_image_is_an_error(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
     def fault(handler: Handler) -> bool:
         if handler.command == "GET" and "/manifests/" in handler.path and handler.server.manifests:
             kind, data = handler.server.manifests["1"]
@@ -124,10 +120,10 @@ def test_a_registry_that_gives_another_image_is_found_out(misbehaving: Start, fo
             return True
         return False
 
-    assert "the registry gives sha256:" in refused(folder, misbehaving(fault).host, tmp_path)
+    assert "the registry has sha256:" in refused(folder, misbehaving(fault).host, tmp_path)
 
 
-def test_what_a_registry_says_commands_no_terminal(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
+def test_messages_of_a_registry_are_escaped_and_shortened(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
     def fault(handler: Handler) -> bool:
         if handler.command == "POST":
             message = "\x1b[31m::error::x" + "y" * 5000
@@ -140,7 +136,7 @@ def test_what_a_registry_says_commands_no_terminal(misbehaving: Start, folder: P
     assert len(said) < 700
 
 
-def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_push_and_leaves_no_files(misbehaving: Start, folder: Path, tmp_path: Path) -> None:
     reached = threading.Event()
 
     def fault(handler: Handler) -> bool:
@@ -153,7 +149,7 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
 
     host = misbehaving(fault).host
     env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": image_runs.cache()}
-    # Whoever runs the tests in the background has them ignore the signal, and all that they start.
+    # Background jobs and their children ignore SIGINT.
     words = ["env", "--default-signal=INT", sys.executable, "-m", "generator", "image", "hello.exe"]
     with subprocess.Popen(
         [*words, "--to", f"docker://{host}/hello:1"],
@@ -173,7 +169,7 @@ def test_an_interrupt_ends_the_push_and_leaves_nothing(misbehaving: Start, folde
     assert [path.name for path in tmp_path.iterdir()] == ["sources"]
 
 
-def test_without_skopeo_the_line_says_how_to_install_it(folder: Path) -> None:
+def test_a_missing_skopeo_is_an_error_with_a_hint(folder: Path) -> None:
     words = ("hello.exe", "--to", "docker://localhost:1/hello:1", "--to", "oci:../out")
     done = image_runs.command(*words, folder=folder, PATH="/nowhere")
     assert (done.returncode, done.stdout) == (2, "")
