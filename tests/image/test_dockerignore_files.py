@@ -51,7 +51,7 @@ KINDS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("at_folder", [folders.AT_FOLDER, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_dockerignore_that_is_no_regular_file_is_refused(
+def test_a_dockerignore_that_is_not_a_regular_file_is_refused(
     kind: str, at_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "AT_FOLDER", at_folder)

@@ -30,7 +30,7 @@ D = "sha256:" + "0123456789abcdef" * 4
         (r"c:/app", "c", "/app"),
     ],
 )
-def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) -> None:
+def test_a_source_is_split_into_src_and_dest(text: str, path: str, dest: str) -> None:
     assert source_name.source(text, windows=False) == (Path(path), dest)
 
 
@@ -48,7 +48,7 @@ def test_a_source_on_windows_begins_with_a_drive(text: str, path: str, dest: str
 
 
 @pytest.mark.parametrize("text", ["", ":/app", "a\0b", "a" * 5000])
-def test_what_is_no_source_is_refused(text: str) -> None:
+def test_an_invalid_source_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="no source"):
         source_name.source(text)
 
@@ -104,7 +104,7 @@ def test_a_destination_on_windows_may_have_a_drive() -> None:
         (f"oci:out@{D}", "a digest is what comes of an image"),
     ],
 )
-def test_what_is_no_destination_is_refused_with_what_would_be_one(text: str, why: str) -> None:
+def test_an_invalid_destination_is_refused_with_a_hint(text: str, why: str) -> None:
     with pytest.raises(GeneratorError, match=why):
         references.destination(text)
 
@@ -120,7 +120,7 @@ def test_what_is_no_destination_is_refused_with_what_would_be_one(text: str, why
         (f"x.y/z:1@{D}", Reference("x.y/z", "1", D), "x.y", "x.y/z:1"),
     ],
 )
-def test_a_reference_tells_its_host_and_its_full_name(text: str, wanted: Reference, host: str, full: str) -> None:
+def test_a_reference_has_a_host_and_a_full_name(text: str, wanted: Reference, host: str, full: str) -> None:
     found = references.reference(text, "here")
     assert (found, found.host, found.full) == (wanted, host, full)
 
@@ -148,7 +148,7 @@ def test_a_platform_is_read_in_both_spellings(text: str, wanted: Platform) -> No
         "Windows/amd64", "windows/amd64:10.0.20348.1.2",
     ],
 )  # fmt: skip
-def test_what_is_no_platform_is_refused(text: str) -> None:
+def test_an_invalid_platform_is_refused(text: str) -> None:
     with pytest.raises(GeneratorError, match="--platform"):
         references.platform(text)
 
