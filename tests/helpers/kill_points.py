@@ -15,7 +15,7 @@ CALLS = "write,pwrite64,openat,rename,renameat,renameat2,unlink,unlinkat,rmdir,m
 def bytecode() -> str:
     """Return a directory for bytecode: what other tests compile would change how many files a run opens."""
     folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
