@@ -18,6 +18,7 @@ from .writer import writer
 
 NANOSECONDS = 1_000_000_000
 First = dict[tuple[int, int], tuple[str, int]]  # by device and inode: the first name of a file, and their number
+_HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
 _SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
@@ -81,8 +82,7 @@ def _add(layer: Any, entry: SourceEntry, time: int | None, first: First, out: Ta
         return
     else:
         known, names = first.get((stamp.device, stamp.number), ("", 0)) if stamp.links > 1 else ("", 0)
-        # hcsshim's safefile asks NT for a link in too few bytes if the name has one unit, and NT refuses that.
-        if 0 < names < facts().limits.names and units(entry.path.rpartition("/")[2]) > 1:
+        if 0 < names < facts().limits.names and _may_be_hard_link(entry.path):
             layer.add_hardlink(entry.path, known, time=time)
             first[stamp.device, stamp.number] = known, names + 1
             return
@@ -92,6 +92,16 @@ def _add(layer: Any, entry: SourceEntry, time: int | None, first: First, out: Ta
             yield "extended attributes"
     if stamp and stamp.mode & _SPECIAL_BITS:
         yield "setuid, setgid or sticky bits"
+
+
+def _may_be_hard_link(path: str) -> bool:
+    """Return whether Windows imports a hard link at *path*.
+
+    It fails for a name of one UTF-16 unit, for which hcsshim's safefile sends too few bytes. In the directory of hives,
+    Windows writes to files, so none may share its content.
+    """
+    parent, _, name = path.rpartition("/")
+    return units(name) > 1 and fold(parent) != _HIVES
 
 
 def _others(number: int) -> str:

@@ -130,6 +130,13 @@ def test_a_further_name_of_one_utf16_unit_is_written_as_a_file(tmp_path: Path) -
     assert found["b"].size == found["ä"].size == 2
 
 
+def test_a_further_name_in_the_directory_of_hives_is_written_as_a_file(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["aa", "windows/System32/CONFIG/"])
+    os.link(folder / "aa", folder / "windows/System32/CONFIG/System")
+    (blob,) = make(tmp_path / "out", folder)
+    assert not [member.name for member in members(blob) if member.islnk()]
+
+
 def test_a_file_with_more_than_1024_names_is_written_twice(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["0000"])
     most = facts().limits.names
