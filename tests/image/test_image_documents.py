@@ -157,7 +157,7 @@ def test_the_image_does_not_depend_on_the_working_directory(
         ({"label": {"": "x"}}, "--label"),
         ({"annotation": {"": "x"}}, "--annotation"),
         ({"workdir": "a:b"}, "--workdir"),
-        ({"workdir": "D:/x"}, "--workdir D:/x: an image has one drive"),
+        ({"workdir": "D:/x"}, "--workdir D:/x: an image has only the drive C:"),
         ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
         ({"workdir": "/app/../.."}, "--workdir /app/../..: the path has .."),
         ({"workdir": "/con"}, "--workdir /con: a part of the path is the name of a device"),
