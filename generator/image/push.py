@@ -15,8 +15,8 @@ from .assemble import Image
 from .progress import Progress
 
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
-_SECONDS = 300
-_BYTES = 1 << 20
+SECONDS = 300
+BYTES = 1 << 20
 
 
 def check(reference: Reference, image: Image | None = None) -> None:
@@ -37,7 +37,7 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
     host = reference.host or "docker.io"
-    skopeo = Skopeo(find_skopeo(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
+    skopeo = Skopeo(find_skopeo(), work, timeout() or SECONDS + size // BYTES, f"docker://{name}", host)
     with progress(f"pushing to {host}", False):
         _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
     if failure:
