@@ -94,7 +94,7 @@ def test_no_error_prints_a_line_of_a_dockerignore(line: str, tmp_path: Path) -> 
 
 def test_a_pattern_of_the_command_line_is_printed(tmp_path: Path) -> None:
     line = refused(tmp_path / "out", fill(tmp_path / "in", ["x"]), exclude=("ok", "[b\x1b"))
-    assert line == r"--exclude: '[b\x1b': invalid pattern: a [ or \ has no end"
+    assert line == r"--exclude: '[b\x1b': invalid pattern: an unclosed [ or a \ at the end"
 
 
 def test_a_dockerignore_that_is_too_large_is_refused(tmp_path: Path) -> None:

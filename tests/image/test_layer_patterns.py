@@ -78,12 +78,12 @@ def test_random_patterns_match_as_in_moby() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "reason"),
     [
-        ("a\n[b", 2, "has no end"),
-        ("a\\", 1, "has no end"),
+        ("a\n[b", 2, "an unclosed"),
+        ("a\\", 1, "an unclosed"),
         ("[z-a]", 1, "bad character range"),
-        ("[]", 1, "has no end"),
-        ("[-]", 1, "no range"),
-        ("a\n\n!", 3, "brings nothing back"),
+        ("[]", 1, "an unclosed"),
+        ("[-]", 1, "invalid range"),
+        ("a\n\n!", 3, "without a pattern"),
         ("x" * 5000, 1, "longer than 4,096"),
     ],
 )
