@@ -64,8 +64,8 @@ def test_random_patterns_match_as_in_moby() -> None:
         check=True,
     )
     answers = json.loads(done.stdout)
-    assert sum(answer is None for answer in answers) > 50
-    assert sum(sum(answer or ()) for answer in answers) > 5000
+    assert sum(answer is None for answer in answers) > len(answers) // 120
+    assert sum(sum(answer or ()) for answer in answers) > len(answers) * 5 // 6
     for question, answer in zip(questions, answers, strict=True):
         try:
             patterns = parse_file(str(question["file"]), ".dockerignore")
