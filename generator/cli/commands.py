@@ -247,9 +247,13 @@ COMMANDS = {
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
                 Option("one-layer", "put all sources into one layer instead of one each"),
                 Option("exclude", "leave out files that match this .dockerignore pattern", "PATTERN", True),
-                Option("security", "owner and permissions of files: a name or SDDL (default: users-read)", "SECURITY"),
-                Option("owner", "the same as --security", "SECURITY"),
-                Option("times", "fixed: SOURCE_DATE_EPOCH, else 1970 (default); keep: the sources' mtimes", "TIMES"),
+                Option(
+                    "security", "owner and permissions of files: a name or SDDL (default: users-read)", "SECURITY", True
+                ),
+                Option("owner", "the same as --security", "SECURITY", True),
+                Option(
+                    "times", "fixed: SOURCE_DATE_EPOCH, else 1980-01-02 (default); keep: the sources' mtimes", "TIMES"
+                ),
                 Option("entrypoint", "the program to run, such as hello.exe; repeat for its arguments", "WORD", True),
                 Option("cmd", "default arguments, which a user can replace", "WORD", True),
                 Option("env", "an environment variable", "NAME=VALUE", True),

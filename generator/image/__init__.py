@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows images made from files and folders, on a base layer of ours.
+"""Make Windows images of files and directories on a base layer of winscratch.
 
+Takes Options; returns Made, with the digest and the references of the image. Begin reading at produce.make().
 This is the Python interface of the command ``winscratch image``, under semantic versioning::
 
     from winscratch.image import Options, make
@@ -8,7 +9,7 @@ This is the Python interface of the command ``winscratch image``, under semantic
     made = make(Options(source=("hello.exe",), entrypoint=("hello.exe",), to=("oci:out:hello",)))
     print(made.digest, *made.references)
 
-Whatever a user can fix is raised as GeneratorError, whose message is one line.
+Errors are raised as GeneratorError with a message of one line.
 """
 
 from ..base.errors import GeneratorError

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image as one file: an archive of an OCI layout, or the archive that ``docker load`` has always taken."""
+"""Write an image to one file: an archive of an OCI layout, or the archive of ``docker save``."""
 
 import contextlib
 import gzip
@@ -17,19 +17,19 @@ from . import layout
 from .assemble import Image, blob_path
 from .model import TAR, Blob
 
-_PIECE = 1 << 20  # bytes that are copied at a time
+_PIECE = 1 << 20  # bytes to copy at a time
 
 
 def check(path: Path, *, force: bool) -> None:
-    """Raise GeneratorError where no archive can be written at *path*."""
+    """Raise GeneratorError if *path* is not a regular file, or exists and *force* is false."""
     if path.exists() and not path.is_file():
-        raise GeneratorError(f"{path}: not a regular file; name another")
+        raise GeneratorError(f"{path}: not a regular file; hint: name another")
     if path.exists() and not force:
-        raise GeneratorError(f"{path}: exists; replace it with --force, or name another")
+        raise GeneratorError(f"{path}: exists already; hint: replace it with --force, or name another")
 
 
 def write_oci(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
-    """Write *image* to *path* as the archive of a layout that holds it alone; raises GeneratorError and OSError."""
+    """Write *image* to *path* as an archive of a layout with one image; raises GeneratorError and OSError."""
     index = layout.indexed(layout.empty_index(), image, reference)
     listed = layout.docker_listed([], image, reference)
     with _archive(path, work, force=force) as tar:
@@ -48,9 +48,9 @@ def write_oci(path: Path, image: Image, reference: str, work: Path, *, force: bo
 
 
 def write_docker(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
-    """Write *image*, which is for one platform, to *path* as ``docker save`` does; raises GeneratorError and OSError.
+    """Write *image*, for one platform, to *path* as ``docker save`` does; raises GeneratorError and OSError.
 
-    Such an archive holds layers as they were before they were compressed: github.com/moby/moby image/tarexport.
+    Such an archive holds uncompressed layers: github.com/moby/moby image/tarexport.
     """
     variant = image.variants[0]
     config = f"{variant.config.digest.partition(':')[2]}.json"
@@ -67,18 +67,18 @@ def write_docker(path: Path, image: Image, reference: str, work: Path, *, force:
 
 @contextlib.contextmanager
 def _archive(path: Path, work: Path, *, force: bool) -> Iterator[tarfile.TarFile]:
-    """Give an archive that becomes *path* once it is whole."""
+    """Yield an archive that is renamed to *path* when complete."""
     made = work / "archive"
     with tarfile.open(made, "w", format=tarfile.GNU_FORMAT) as tar:
         yield tar
-    path = Path(os.path.realpath(path))  # a link stays one
+    path = Path(os.path.realpath(path))  # keep a link
     check(path, force=force)
     if force:
         made.replace(path)
         return
     try:
         if os.name == "nt":
-            made.rename(path)  # which replaces nothing there
+            made.rename(path)  # replaces nothing on Windows
         else:
             path.hardlink_to(made)
     except FileExistsError:
@@ -95,8 +95,8 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _copy(tar: tarfile.TarFile, name: str, data: IO[bytes]) -> None:
-    """Add all of *data*, of whatever size, to *tar*: its header is written again once that is known."""
-    out: IO[bytes] = tar.fileobj  # type: ignore[assignment]  # which is there as long as the archive is open
+    """Add all of *data*, of unknown size, to *tar*: the header is rewritten when the size is known."""
+    out: IO[bytes] = tar.fileobj  # type: ignore[assignment]  # set while the archive is open
     entry = tarfile.TarInfo(name)
     start = out.tell()
     out.write(entry.tobuf(tarfile.GNU_FORMAT))

@@ -8,7 +8,7 @@ from ..imageread.references import Platform
 from . import config
 from .config import Document
 from .model import Blob
-from .options import Options
+from .options import Options, epoch
 
 
 class Variant(NamedTuple):
@@ -92,4 +92,4 @@ def blob_path(digest: str) -> str:
 def _base_digest(layer: str, base: Blob, platform: Platform) -> str:
     """Return the digest of the base layer's image, as it is made without other options."""
     alone = PlatformImage(Platform(platform.architecture), Options(layer=layer), Layers(base))
-    return assemble([alone], 0).top.digest
+    return assemble([alone], epoch({})).top.digest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `image`: an image by options, and its references by digest on standard output."""
+"""The command `image`: make an image and print its references by digest."""
 
 import sys
 from collections.abc import Sequence
@@ -15,13 +15,12 @@ from .progress import shown
 
 
 def image(source: Sequence[str], config: str | None, options: dict[str, Any], *, say: Say = console.say) -> int:
-    """Make the image of *source* that *options* ask for, over those of the file *config*; return 0.
+    """Make the image of *source* with *options*, which override those of the file *config*; return 0.
 
-    The reference of each place is said as soon as the image is there.
-    Raises GeneratorError.
+    The reference of each destination is printed as soon as the image is there. Raises GeneratorError.
     """
-    if sys.stdout is None:  # closed by whoever started us
-        raise GeneratorError("image: standard output is closed, so that the reference would be lost; open it")
+    if sys.stdout is None:
+        raise GeneratorError("image: standard output is closed; hint: open it for the image's reference")
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
     produce.make(chosen, progress=shown, done=say)
     return EXIT_OK

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A layer's tar to the blob that an image carries, on all cores and with the same bytes on any number of them.
+"""Compress a layer's tar on all cores, to the same bytes on any number of them.
 
-The tar is cut into members of at most 1 MiB, each compressed by itself; gzip members that are joined are one gzip
-file (RFC 1952, 2.2). Where they are cut depends on the tar alone. Reading, hashing, compressing and writing
-overlap, and no more than a few members are in memory at a time.
+The tar is cut into members of at most 1 MiB, each compressed by itself; concatenated gzip members are one gzip file
+(RFC 1952, 2.2). The cuts depend only on the tar. Reading, hashing, compressing and writing overlap, with only a few
+members in memory at a time.
 """
 
 import contextlib
@@ -22,16 +22,15 @@ from .cache import Cache, Record
 from .model import GZIP, TAR, Blob, Compression
 
 MEMBER = 1 << 20  # bytes of the tar
-# What libdeflate is asked for; 0 is no compression at all. Its 5 makes less of programs than zlib's 6, its 12 is its
-# best, and slow.
+# Levels of libdeflate; 0 is no compression. Programs get smaller at its 5 than at zlib's 6; 12 is its best, and slow.
 LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
 # ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
 _HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
-_MOST_THREADS = 8  # more would only take memory: one thread reads for all, and one hashes
+_MOST_THREADS = 8  # more only take memory, since one thread reads and one hashes
 
 
 class Packed(NamedTuple):
-    """A gzip member, what the cache calls it, and whether it is new there."""
+    """A gzip member, its name in the cache, and whether it is missing there."""
 
     data: bytes
     name: str
@@ -39,14 +38,14 @@ class Packed(NamedTuple):
 
 
 def method(level: int) -> str:
-    """Return what decides, beside the data, which bytes it is compressed to."""
+    """Return all that determines compressed bytes besides the data: version and level."""
     import deflate
 
     return f"{deflate.__version__}-{level}"
 
 
 def pack(data: bytes, level: int, cache: Cache | None) -> Packed:
-    """Return *data* as a gzip member, from the cache if it was compressed before."""
+    """Return *data* as a gzip member, from the cache if possible."""
     import deflate
 
     crc = deflate.crc32(data)
@@ -61,9 +60,9 @@ def pack(data: bytes, level: int, cache: Cache | None) -> Packed:
 
 
 class Blobber:
-    """A file to write a tar to, which becomes a blob at *path*; a context manager, at whose end its threads end.
+    """A writable file that compresses a tar to a blob at *path*; a context manager that ends its threads.
 
-    *level* is libdeflate's, or 0 for a blob that is the tar itself. *progress* is told the bytes that were taken.
+    *level* is libdeflate's, or 0 for a blob that is the tar itself. *progress* receives the bytes written each time.
     """
 
     def __init__(self, path: Path, level: int, cache: Cache | None, progress: Callable[[int], None]) -> None:
@@ -74,7 +73,7 @@ class Blobber:
         self._progress = progress
         self._file = _create(path)
         self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
-        self._size = 0
+        self._size = self.unpacked = 0  # bytes of the blob, and of the tar in it
         self._members: list[str] = []
         self._parts: list[memoryview] = []  # of the next member
         self._held = 0  # bytes of them
@@ -113,7 +112,7 @@ class Blobber:
             self._parts, self._held = [], 0
 
     def finish(self) -> tuple[Blob, list[str]]:
-        """Return the blob of all that was written, and the names of its members."""
+        """Return the blob, and the names of its members."""
         self.align()
         while self._waiting:
             self._wait()
@@ -122,7 +121,7 @@ class Blobber:
         return Blob(self._path, digest, diff_id, self._size, GZIP if self._level else TAR), self._members
 
     def _cut(self, data: bytes) -> None:
-        """Hand a member on, and wait where too many are under way."""
+        """Compress and write a member in other threads; wait if too many are pending."""
         hashed = self._hasher.submit(self._diff.update, data)
         if self._level:
             packed = self._workers.submit(pack, data, self._level, self._cache)
@@ -131,6 +130,7 @@ class Blobber:
             self._waiting.append((hashed, self._writer.submit(self._put, data)))
         if len(self._waiting) > self._most:
             self._wait()
+        self.unpacked += len(data)
         self._progress(len(data))
 
     def _wait(self) -> None:
@@ -151,7 +151,7 @@ class Blobber:
 
 
 def replay(record: Record, cache: Cache, path: Path) -> Blob | None:
-    """Return the blob of a record, put together at *path* of members that are in the cache, or None if that fails."""
+    """Return the blob of a record, concatenated at *path* from cached members, or None if one is missing or damaged."""
     digest = hashlib.sha256()
     size = 0
     with _create(path) as file, ThreadPoolExecutor(1) as hasher:
@@ -189,7 +189,7 @@ def _write(file: FileIO, data: bytes, path: Path) -> None:
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

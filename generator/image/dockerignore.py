@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patterns that say which files stay out, as a .dockerignore has them.
+"""Patterns of .dockerignore, which leave files out.
 
 The rules are those of Docker's documentation ("Build context", .dockerignore files) where it is exact, else of
 github.com/moby/patternmatcher, which Docker, BuildKit and Podman share. They are not git's: a pattern without a
@@ -23,21 +23,21 @@ _RANGE = re.compile(r"(\\.|[^\]\\-])(?:-(\\.|[^\]\\-]))?", re.DOTALL)  # of a [c
 
 
 class Automaton(NamedTuple):
-    """A pattern as a machine that reads a path once, whatever the pattern; see _automaton for how one is made.
+    """A pattern as a nondeterministic automaton, which reads a path once, whatever the pattern.
 
-    It is in several states at the same time, each of which is a bit: that of number n says that the first n steps of
-    the pattern have been taken. Reading a character costs a few operations on such numbers.
+    Each state is a bit: bit n is set if the first n steps of the pattern match. A character costs a few operations on
+    such numbers.
     """
 
-    literal: dict[str, int]  # the states that a character leads on from
-    classes: tuple[tuple[re.Pattern[str], int], ...]  # those that what matches does
-    stars: int  # ``*``: stays, but for a slash; may be left at once
-    entries: int  # ``**``: goes inside, the next state, or behind it
-    insides: int  # … stays, and goes on behind a slash
-    end: int  # all steps were taken
+    literal: dict[str, int]  # the states that accept a character
+    classes: tuple[tuple[re.Pattern[str], int], ...]  # the states that accept a match
+    stars: int  # ``*``: stays except at a slash; may match nothing
+    entries: int  # ``**``: goes to the next state, which is inside, or behind it
+    insides: int  # … stays, and goes on after a slash
+    end: int  # all steps match
 
     def match(self, path: str) -> bool:
-        """Tell whether the pattern matches *path* or a folder on its way."""
+        """Return whether the pattern matches *path* or one of its parents."""
         states = self._ready(1)
         for character in path:
             if character == "/" and states & self.end:
@@ -56,43 +56,43 @@ class Automaton(NamedTuple):
         return bool(states & self.end)
 
     def _ready(self, states: int) -> int:
-        """Return *states* with those that are reached without a character; a star stands behind ``**`` or alone."""
+        """Return *states* with those reached without a character."""
         entered = states & self.entries
         states |= entered << 1 | entered << 2
         return states | (states & self.stars) << 1
 
 
 class Rule(NamedTuple):
-    """One pattern: whether it brings paths back, and what matches a path or a folder on its way."""
+    """One pattern: whether it brings paths back, and its matcher of paths and parents."""
 
     back: bool
     expression: re.Pattern[str] | Automaton
 
 
 class Patterns(NamedTuple):
-    """The patterns of one file or command line, in their order."""
+    """The patterns of one file or command line, in order."""
 
     rules: tuple[Rule, ...] = ()
 
     @property
     def brings_back(self) -> bool:
-        """Tell whether something in an excluded folder may not be excluded."""
+        """Whether a pattern can bring back a path in an excluded directory."""
         return any(rule.back for rule in self.rules)
 
     def exclude(self, path: str) -> bool:
-        """Tell whether *path*, with a slash between its parts, stays out: the last pattern that matches decides."""
+        """Return whether *path*, with slashes, is left out: the last matching pattern decides."""
         return next((not rule.back for rule in reversed(self.rules) if rule.expression.match(path)), False)
 
 
 def parse_file(text: str, shown: str) -> Patterns:
     """Return the patterns of a .dockerignore; raises GeneratorError naming *shown* and the line."""
     lines = enumerate(text.removeprefix(_BOM).split("\n"), 1)
-    # Errors name the line by its number alone, since the content may be meant for nobody's log.
+    # Errors give only the line's number, since the content may be secret.
     return _parsed((line, f"{shown}: line {number}") for number, line in lines if not line.startswith("#"))
 
 
 def parse(patterns: Sequence[str], shown: str) -> Patterns:
-    """Return *patterns*, one each; raises GeneratorError naming *shown*."""
+    """Return *patterns* parsed; raises GeneratorError naming *shown*."""
     return _parsed((pattern, f"{shown}: {brief(pattern)}") for pattern in patterns)
 
 
@@ -106,7 +106,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
             continue
         try:
             rules.append(Rule(back, _matcher(_clean(pattern, back=back))))
-        except re.error as error:  # whose text has a part of the pattern
+        except re.error as error:  # its text quotes the pattern
             raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
         except ValueError as error:
             raise GeneratorError(f"{shown}: invalid pattern: {error}") from error
@@ -119,20 +119,20 @@ def _clean(text: str, *, back: bool) -> str:
         raise ValueError(f"longer than {MAX_PATTERN:,} characters")
     path = posixpath.normpath(re.sub("^//+", "/", text)) if text else "/"
     if back and path == "/":
-        raise ValueError("a ! that brings nothing back")
+        raise ValueError("a ! without a pattern")
     return path.removeprefix("/").strip() or path
 
 
 def _matcher(pattern: str) -> re.Pattern[str] | Automaton:
-    """Return what matches a pattern; raises ValueError, and re.error for a range from high to low.
+    """Return the matcher of a pattern; raises ValueError, and re.error for a range from high to low.
 
-    ``**`` and ``**/`` stand for any number of folders, none included. Where parts of a regular expression are put in an
-    atomic group, (?>…), what is found first is as good as what is found later, so that nothing need be tried again.
-    Where that is not so, as in ``**a**b``, an expression could take hours, and an automaton is made.
+    ``**`` and ``**/`` match any number of directories, or none. Atomic groups, (?>…), prevent backtracking if the first
+    match is as good as any later one. If it is not, as in ``**a**b``, an expression could take hours, so an automaton
+    is used.
     """
     tokens: list[str] = _TOKEN.findall(pattern)
     if "".join(tokens) != pattern:
-        raise ValueError("a [ or \\ has no end")
+        raise ValueError("an unclosed [ or a \\ at the end")
     if tokens[0] == "**" and len(tokens) == 2 and tokens[1][0] not in "*?[\\":  # moby's "suffix match"
         return _compiled(".*" + re.escape(tokens[1]))
     chunks: list[list[str]] = [[]]
@@ -155,7 +155,7 @@ def _compiled(expression: str) -> re.Pattern[str]:
 
 
 def _automaton(chunks: Sequence[Sequence[str]]) -> Automaton:
-    """Return the automaton of a pattern's *chunks*, between any two of which there is ``**``."""
+    """Return the automaton of a pattern's *chunks*, which ``**`` separates."""
     literal: dict[str, int] = {}
     classes: dict[str, int] = {}
     stars = entries = insides = 0
@@ -171,7 +171,7 @@ def _automaton(chunks: Sequence[Sequence[str]]) -> Automaton:
             else:
                 for character in token.removeprefix("\\") if len(token) == 2 else token:
                     literal[character], bit = literal.get(character, 0) | bit, bit << 1
-    if not chunks[-1]:  # ``**`` at the end: whatever follows
+    if not chunks[-1]:  # ``**`` at the end matches the rest
         insides |= bit
     found = tuple((re.compile(_literal(token), re.DOTALL), bits) for token, bits in classes.items())
     return Automaton(literal, found, stars, entries, insides, bit)
@@ -199,7 +199,7 @@ def _literal(token: str) -> str:
     negated = token[1] == "^"
     ranges = token[1 + negated : -1]
     if not re.fullmatch(f"(?:{_RANGE.pattern})+", ranges, re.DOTALL):
-        raise ValueError("a [ ] holds no range of characters")
+        raise ValueError("an invalid range of characters in [ ]")
     made = ""
     for low, high in _RANGE.findall(ranges):
         made += re.escape(low[-1]) + ("-" + re.escape(high[-1]) if high else "")

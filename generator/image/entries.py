@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of what is in a layer, and the files themselves, to the layer's tar."""
+"""Write the entries of a layer and the content of their files as a tar."""
 
 import contextlib
 import os
@@ -10,19 +10,21 @@ from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.folders import changed, unread
 from ..oci.files import facts
+from ..oci.names import fold, units
 from ..security import descriptor, sddl
 from .model import LayerOptions
-from .sources import Entry, stamp_of
+from .sources import SourceEntry, stamp_of
 from .writer import writer
 
 NANOSECONDS = 1_000_000_000
-First = dict[tuple[int, int], tuple[str, int]]  # by device and number of a file with names: the first, and how many
+First = dict[tuple[int, int], tuple[str, int]]  # by device and inode: the first name of a file, and their number
+_HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
 _SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
 
 class Tar(Protocol):
-    """Where a tar goes: a file that can begin a new member where data begins that is worth one."""
+    """An output that can begin a new gzip member."""
 
     def write(self, data: bytes) -> int:
         """Take all of *data*."""
@@ -34,7 +36,7 @@ class Tar(Protocol):
 
 
 def security(text: str) -> str | bytes:
-    """Return what *text* stands for: a name that the writer knows, or the descriptor that it is the SDDL of."""
+    """Return the security descriptor *text*: a name that the writer knows, or the bytes for SDDL."""
     known = facts().descriptors
     if text in known:
         return text
@@ -46,12 +48,12 @@ def security(text: str) -> str | bytes:
         raise GeneratorError(f"--security {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
-def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
+def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
     """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
 
-    *note* is told in one line what files have that Windows has no form for. Modes, owners and access control lists
-    of POSIX are not told of: an image for Windows has a security descriptor in their place. Raises GeneratorError
-    for what Windows cannot hold, and for a file that cannot be read or is not what it was.
+    *note* receives one line on attributes that do not exist on Windows. Modes, owners and POSIX access control lists
+    are left out silently: security descriptors replace them. Raises GeneratorError for an entry that Windows cannot
+    have, and for a file that cannot be read or has changed.
     """
     files = writer()
     layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
@@ -66,12 +68,12 @@ def write_layer(entries: Sequence[Entry], options: LayerOptions, out: Tar, whole
             raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
     layer.close()
     if lost:
-        told = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
-        note(f"left out, since Windows has no form for them: {told}")
+        left_out = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
+        note(f"left out, since Windows has no such attributes: {left_out}")
 
 
-def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
-    """Write an entry, and yield what its file has that Windows has no form for."""
+def _add(layer: Any, entry: SourceEntry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
+    """Write an entry, and yield the attributes of its file that do not exist on Windows."""
     stamp = entry.stamp
     if entry.kind == "directory" or stamp is None:
         layer.add_directory(entry.path, time=time)
@@ -79,12 +81,12 @@ def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, who
         layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", time=time)
         return
     else:
-        known, names = first.get((stamp.device, stamp.number), ("", 0))
-        if 0 < names < facts().limits.names:
+        known, names = first.get((stamp.device, stamp.number), ("", 0)) if stamp.links > 1 else ("", 0)
+        if 0 < names < facts().limits.names and _may_be_hard_link(entry.path):
             layer.add_hardlink(entry.path, known, time=time)
             first[stamp.device, stamp.number] = known, names + 1
             return
-        if stamp.links > 1:
+        if stamp.links > 1 and (not known or names == facts().limits.names):
             first[stamp.device, stamp.number] = entry.path, 1
         if _add_file(layer, entry, time, out, whole):
             yield "extended attributes"
@@ -92,14 +94,24 @@ def _add(layer: Any, entry: Entry, time: int | None, first: First, out: Tar, who
         yield "setuid, setgid or sticky bits"
 
 
+def _may_be_hard_link(path: str) -> bool:
+    """Return whether Windows imports a hard link at *path*.
+
+    It fails for a name of one UTF-16 unit, for which hcsshim's safefile sends too few bytes. In the directory of hives,
+    Windows writes to files, so none may share its content.
+    """
+    parent, _, name = path.rpartition("/")
+    return units(name) > 1 and fold(parent) != _HIVES
+
+
 def _others(number: int) -> str:
     return f" and {number:,} other{'s' * (number != 1)}" if number else ""
 
 
-def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) -> bool:
-    """Write a file, which must be the one that was found from the first byte to the last.
+def _add_file(layer: Any, entry: SourceEntry, time: int | None, out: Tar, whole: int) -> bool:
+    """Write a file; raises GeneratorError if it changed since it was found, or changes meanwhile.
 
-    Return whether it has extended attributes, other than what a system gives every file.
+    Return whether it has extended attributes beyond those that systems give every file.
     """
     size = entry.stamp.size if entry.stamp else 0
     try:
@@ -119,7 +131,7 @@ def _add_file(layer: Any, entry: Entry, time: int | None, out: Tar, whole: int) 
 
 
 def _attributes(opened: int) -> set[str]:
-    """Return the names of an open file's extended attributes, where the system and the file's have such."""
+    """Return the names of an open file's extended attributes; empty if its system has none."""
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
             return set(os.listxattr(opened))
@@ -127,16 +139,16 @@ def _attributes(opened: int) -> set[str]:
 
 
 class _Data:
-    """A file's data, read as it is written; *out* begins a new member before the first of it."""
+    """The content of a file, read on demand; *out* begins a new member before the first byte."""
 
-    def __init__(self, opened: int, entry: Entry, out: Tar | None = None) -> None:
+    def __init__(self, opened: int, entry: SourceEntry, out: Tar | None = None) -> None:
         self._opened = opened
         self._entry = entry
         self._out = out
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, or as many as there are."""
-        if self._out is not None:  # what stands before the data is written
+        """Return *size* bytes, or fewer at the end of the file."""
+        if self._out is not None:  # the header has been written
             self._out.align()
             self._out = None
         parts = []
@@ -149,18 +161,19 @@ class _Data:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _check(opened: int, entry: Entry) -> None:
-    """Raise GeneratorError where an open file is not what it was when it was found."""
+def _check(opened: int, entry: SourceEntry) -> None:
+    """Raise GeneratorError if an open file has changed since it was found."""
     if stamp_of(os.fstat(opened)) != entry.stamp:
         raise changed(entry.source)
 
 
-def _refused(entry: Entry, code: str, reason: str, entries: Sequence[Entry]) -> GeneratorError:
+def _refused(entry: SourceEntry, code: str, reason: str, entries: Sequence[SourceEntry]) -> GeneratorError:
     if code == "data":
         return changed(entry.source)
     if code == "case":
-        capitals = facts().capitals()  # of characters by number, which UTF-16 units are where they have a capital
-        folded = entry.path.translate(capitals)
-        others = (one.path for one in entries if one.path != entry.path and one.path.translate(capitals) == folded)
+        folded = fold(entry.path)
+        others = (one.path for one in entries if one.path != entry.path and fold(one.path) == folded)
         reason += f", {brief(next(others, ''))}"
-    return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; rename it, or leave it out with --exclude")
+    return GeneratorError(
+        f"{entry.source or 'C:/' + entry.path}: {reason}; hint: rename it, or leave it out with --exclude"
+    )

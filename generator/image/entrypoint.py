@@ -14,7 +14,7 @@ from ..runtime.model import Base, File, Settings
 from ..runtime.paths import mounted
 from ..runtime.programs import HEAD, Program, identify
 from .options import Options
-from .sources import Entry
+from .sources import SourceEntry
 
 _WITHOUT_WINDOWS = ("scratch", "legacy")
 _ON_NODE = "program-node"  # not a fault: the user may mean it
@@ -25,8 +25,8 @@ class Planned:
 
     complete = True
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._files: dict[str, Entry] = {}
+    def __init__(self, entries: Iterable[SourceEntry]) -> None:
+        self._files: dict[str, SourceEntry] = {}
         self._directories = {"": ""}
         for entry in entries:
             if entry.kind not in {"directory", "directory-link"}:
@@ -51,7 +51,7 @@ class Planned:
         return next((entry.path for key, entry in self._files.items() if f"/{key}".endswith(folded)), None)
 
 
-def _program(entry: Entry) -> Program | None:
+def _program(entry: SourceEntry) -> Program | None:
     """Return what a file is, or None if it is a link or cannot be read, which the layer's writer reports."""
     if entry.kind != "file":
         return None
@@ -65,7 +65,7 @@ def _program(entry: Entry) -> Program | None:
         return None
 
 
-def settle(options: Options, platform: Platform, entries: Sequence[Entry], note: Say) -> Options:
+def settle(options: Options, platform: Platform, entries: Sequence[SourceEntry], note: Say) -> Options:
     r"""Return *options* with a program and a working directory that every node finds, and note what will not start.
 
     On HostProcess, a program of the image in any spelling becomes ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``,

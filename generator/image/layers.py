@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and folders to the layers of an image."""
+"""Make the layers of an image from files and directories."""
 
 import hashlib
 import os
@@ -9,12 +9,16 @@ from pathlib import Path
 
 from .. import VERSION
 from ..base.console import Say
+from ..base.errors import GeneratorError
 from ..base.folders import Folders
+from ..imageread.bounded import MOST_UNPACKED, most_unpacked
 from .cache import Cache, Record, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
-from .model import Blob, LayerOptions, Source
-from .sources import Entry, collect, refuse_inside
+from .importable import check_importable
+from .links import link_kinds
+from .model import GZIP, Blob, LayerOptions, Source
+from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
 
 Progress = Callable[[int, int], None]
@@ -25,26 +29,27 @@ def make_layers(
     options: LayerOptions,
     work: Path,
     *,
-    one_layer: bool,
     note: Say,
     progress: Progress | None = None,
-    planned: Callable[[Sequence[Entry]], None] | None = None,
+    planned: Callable[[Sequence[SourceEntry]], None] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Blob]:
-    """Return the layers of *sources*, one each or *one_layer* of all, written to new files in the folder *work*.
+    """Return the layers of *sources*, written to new files in the directory *work*.
 
-    The blobs depend on the content and names of the files and on *options* alone. *note* is told in one line
-    each what a user has to know, *progress* now and then how many bytes are done, and of how many, and
-    *planned* what is in all layers before one is written.
-    The cache is where *environment* says. Raises GeneratorError; what is in *work* then is worth nothing.
+    The blobs depend only on the content and names of the files and on *options*. *note* receives notices of one line,
+    *progress* the bytes done and their total, and *planned* the entries of all layers before the first is written.
+    *environment* locates the cache. Raises GeneratorError; the files in *work* are then incomplete.
     """
     refuse_inside(work, sources)
     security(options.security)
     started = time.time_ns()
-    groups = [sources] if one_layer and sources else [[source] for source in sources]
+    groups = [sources] if options.one_layer and sources else [[source] for source in sources]
     with Folders() as folders:
-        plans = [collect(group, options.exclude, note, folders) for group in groups]
-        folders.close()  # so that each is looked for again, and an exchange shows, however many there are
+        plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
+        folders.close()  # each is opened again when it is read, so that an exchange shows
+        plans = link_kinds(plans, options.base, note)
+        for plan in plans:
+            check_importable(plan)
         if planned is not None:
             planned([entry for plan in plans for entry in plan])
         tell = _counter(sum(map(_size, plans)), progress)
@@ -56,7 +61,7 @@ def make_layers(
 
 
 def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
-    """Return a function that adds up bytes and reports them to *progress*, with the *total*."""
+    """Return a function that adds up bytes and reports their sum and *total* to *progress*."""
     done = 0
 
     def tell(size: int) -> None:
@@ -69,7 +74,7 @@ def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
 
 
 def _layer(
-    entries: Sequence[Entry],
+    entries: Sequence[SourceEntry],
     options: LayerOptions,
     path: Path,
     cache: Cache | None,
@@ -77,7 +82,7 @@ def _layer(
     note: Say,
     tell: Callable[[int], None],
 ) -> Blob:
-    """Return one layer, written to *path*; *started* is when its files were looked for, in nanoseconds."""
+    """Return one layer, written to *path*; *started* is the time before its files were found, in nanoseconds."""
     level = LEVELS[options.compression]
     name = record_name(entries, *_made_by(level), options.security, options.times, options.time) if cache else ""
     record = cache.record(name) if cache else None
@@ -94,6 +99,7 @@ def _layer(
     with Blobber(path, level, cache, tell) as out:
         write_layer(entries, options, out, MEMBER, notes.append)
         blob, members = out.finish()
+        _check_ratio(entries, out.unpacked, blob)
     for line in notes:
         note(line)
     if cache:
@@ -103,13 +109,25 @@ def _layer(
     return blob
 
 
-def _size(entries: Sequence[Entry]) -> int:
-    """Return how many bytes of files there are."""
+def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: Blob) -> None:
+    """Raise GeneratorError for a layer that unpacks to more than check-image reads; name its largest file."""
+    if unpacked <= most_unpacked(blob.size):
+        return
+    largest = max(entries, key=lambda entry: entry.stamp.size if entry.stamp and entry.kind == "file" else -1)
+    advice = "--compression none" if unpacked <= MOST_UNPACKED and blob.media_type == GZIP else "--exclude"
+    raise GeneratorError(
+        f"{largest.source}: with the rest of its layer it unpacks from {blob.size:,} to {unpacked:,} bytes, which "
+        f"check-image takes for a decompression bomb; hint: {advice}"
+    )
+
+
+def _size(entries: Sequence[SourceEntry]) -> int:
+    """Return the total size of the files, in bytes."""
     return sum(entry.stamp.size for entry in entries if entry.stamp and entry.kind == "file")
 
 
 def _made_by(level: int) -> list[str]:
-    """Return what decides, beside files and options, which bytes a layer has."""
+    """Return all that determines the bytes of a layer besides files and options."""
     code = hashlib.sha256(VERSION.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         code.update(path.read_bytes())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image into an OCI image layout, a folder of blobs with an index; Docker's own list stands beside that."""
+"""Write an image to an OCI image layout: a directory of blobs with an index, and with Docker's manifest.json."""
 
 import contextlib
 import json
@@ -28,37 +28,37 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _CONTAINERD_NAME = "io.containerd.image.name"  # github.com/containerd/containerd images/annotations.go
 _OURS = {LAYOUT_FILE, INDEX_FILE, DOCKER_FILE, "blobs", "ingest"}  # ingest: containerd's
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")  # OCI image specification 1.1, descriptor.md
-_MOST = 16 << 20  # bytes of an index; more is none
+_MOST = 16 << 20  # bytes of an index
 
 Json = dict[str, Any]
 _T = TypeVar("_T")
 
 
 def check(folder: Path) -> None:
-    """Raise GeneratorError where an image cannot go to *folder*: it has something else in it, or a damaged index."""
+    """Raise GeneratorError if *folder* holds something other than a layout, or a damaged index."""
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise GeneratorError(f"{folder}: not a folder; a layout is one")
+        raise GeneratorError(f"{folder}: not a directory, as a layout is")
     names = {path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)}
     if LAYOUT_FILE not in names and names - _OURS:
-        raise GeneratorError(f"{folder}: holds files, and is no OCI layout; name another folder")
+        raise GeneratorError(f"{folder}: not an OCI layout, and not empty; hint: name another directory")
     if LAYOUT_FILE in names:
         found = _decode(folder / LAYOUT_FILE, Json)
         if found.get("imageLayoutVersion") != "1.0.0":
-            raise GeneratorError(f"{folder / LAYOUT_FILE}: not of version 1.0.0, the only one there is")
+            raise GeneratorError(f"{folder / LAYOUT_FILE}: unknown version, not 1.0.0")
     for step in (folder / "blobs", folder / "blobs/sha256"):
         if step.is_symlink():
-            raise GeneratorError(f"{step}: a link stands in the place of a folder; remove it")
+            raise GeneratorError(f"{step}: a link in place of a directory; hint: remove it")
     _read_index(folder)
     _read_docker_list(folder)
 
 
 def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> None:
-    """Put *image* into the layout *folder*, which is made if need be, in the place of the one called *reference*.
+    """Add *image* to the layout *folder*, made if needed, replacing the image called *reference*.
 
-    *work* is a folder of this run's own on the same file system. Blobs come first and the index last, so that
-    whoever reads the layout meanwhile finds it whole. Raises GeneratorError and OSError, with the layout as it was.
+    *work* is a private directory on the same file system. Blobs are written first and the index last, so the layout
+    is complete at any time. Raises GeneratorError and OSError; the layout is then unchanged.
     """
     with files.lock(folder, note), contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
         files.sweep(folder, deep=False)
@@ -66,7 +66,7 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         for digest in (*image.blobs, *(document.digest for document in image.documents)):
             path = folder / blob_path(digest)
             if path.is_dir() and not path.is_symlink():
-                raise GeneratorError(f"{path}: a folder stands in the place of a blob; remove it")
+                raise GeneratorError(f"{path}: a directory in place of a blob; hint: remove it")
         for parent in (folder / "blobs", folder / "blobs/sha256"):
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
@@ -86,14 +86,14 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         try:
             files.replace(content, last=last)
         except BaseException:
-            if _is(folder / DOCKER_FILE, content[folder / DOCKER_FILE]):  # which points at the blobs already
+            if _is(folder / DOCKER_FILE, content[folder / DOCKER_FILE]):  # it refers to the blobs already
                 undo.pop_all()
             raise
         undo.pop_all()
 
 
 def indexed(index: Json, image: Image, reference: str) -> Json:
-    """Return *index* with *image* in it, which alone has the name *reference* from now on."""
+    """Return *index* with *image* added as the only one called *reference*."""
     descriptor: Json = image.top.descriptor
     if reference:
         descriptor["annotations"] = {REF_NAME: reference}
@@ -105,7 +105,7 @@ def indexed(index: Json, image: Image, reference: str) -> Json:
 
 
 def docker_listed(listed: list[Json], image: Image, reference: str) -> list[Json]:
-    """Return Docker's list with *image* in it, which alone has the tag *reference* from now on, if it can be one."""
+    """Return Docker's list with *image* added as the only one with the tag *reference*, if that is valid as a tag."""
     named = maybe_reference(reference)
     tags = [named.tagged] if named is not None else []
     ours = docker_entry(image, tags)
@@ -118,26 +118,27 @@ def docker_listed(listed: list[Json], image: Image, reference: str) -> list[Json
 
 
 def empty_index() -> Json:
-    """Return the index of a layout without images."""
+    """Return the index of an empty layout."""
     return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
 
 
 def encode(content: object) -> bytes:
-    """Return *content* as a file of a layout has it."""
+    """Return *content* as compact JSON in UTF-8."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def _gives_way(other: Json, descriptor: Json) -> bool:
-    """Tell whether *other* leaves the index for *descriptor*: by its name, or the same image where neither has one."""
+    """Return whether *descriptor* replaces *other*: both have its name, or are the same image without a name."""
     name = (other.get("annotations") or {}).get(REF_NAME)
     wanted = (descriptor.get("annotations") or {}).get(REF_NAME)
     return name == wanted if wanted else not name and other.get("digest") == descriptor["digest"]
 
 
 def _ready(image: Image, work: Path, *, passing: bool) -> Iterator[tuple[str, Path]]:
-    """Yield every blob's digest and a file in *work* that holds it and may be moved: layers, then documents.
+    """Yield the digest of every blob and a file in *work* with it, to be moved: layers, then documents.
 
-    No file is in two places that last, since who changes one would change both; *passing* is for one that does not.
+    A file is never shared by two lasting destinations, where a change of one would change both; *passing* allows a
+    hard link for a temporary one.
     """
     for number, (digest, blob) in enumerate(image.blobs.items()):
         temporary = work / f"blob-{number}"
@@ -145,7 +146,7 @@ def _ready(image: Image, work: Path, *, passing: bool) -> Iterator[tuple[str, Pa
             if not _is_ours(blob.path) or (blob.path.stat().st_nlink > 1 and not passing):
                 raise OSError("is elsewhere, too")
             os.link(blob.path, temporary)
-        except OSError:  # or that is another file system, or one without links
+        except OSError:  # or another file system, or one without hard links
             shutil.copyfile(blob.path, temporary)
         yield digest, temporary
     for number, document in enumerate(image.documents):
@@ -161,15 +162,17 @@ def _read_index(folder: Path) -> Json:
     found = _decode(path, Json)
     manifests = found.get("manifests")
     if found.get("schemaVersion") != 2 or not isinstance(manifests, list):
-        raise GeneratorError(f"{path}: no index of images; name another folder")
+        raise GeneratorError(f"{path}: invalid index; hint: name another directory")
     for at, each in enumerate(manifests):
         try:
             descriptor = msgspec.convert(each, ContentDescriptor)
         except msgspec.ValidationError as error:
-            raise GeneratorError(f"{path}: manifests[{at}] is no descriptor: {error}; name another folder") from error
+            raise GeneratorError(
+                f"{path}: manifests[{at}] is invalid: {error}; hint: name another directory"
+            ) from error
         if descriptor.size < 0 or not _DIGEST.fullmatch(descriptor.digest):
-            told = f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
-            raise GeneratorError(f"{path}: manifests[{at}] is no descriptor: {told}; name another folder")
+            found_there = f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
+            raise GeneratorError(f"{path}: manifests[{at}] is invalid: {found_there}; hint: name another directory")
     return found
 
 
@@ -181,7 +184,7 @@ def _read_docker_list(folder: Path) -> list[Json]:
     for each in found:
         tags = each.get("RepoTags") or []
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise GeneratorError(f"{path}: not as Docker writes it; remove it, or name another folder")
+            raise GeneratorError(f"{path}: not as Docker writes it; hint: remove it, or name another directory")
     return found
 
 
@@ -189,11 +192,11 @@ def _decode(path: Path, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(read_file(path, str(path), _MOST, follow=False), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise GeneratorError(f"{path}: {error}; name another folder") from error
+        raise GeneratorError(f"{path}: {error}; hint: name another directory") from error
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell whether *path* is in the folder of a run's own, which goes at its end."""
+    """Return whether *path* is in a private temporary directory."""
     return any(part.endswith(TEMPORARY) for part in path.parts)
 
 

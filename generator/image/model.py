@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the stages of making an image hand to each other."""
+"""The records that the stages of making an image pass on."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,17 +12,18 @@ Times = Literal["fixed", "keep"]
 
 
 class Source(NamedTuple):
-    """A file or folder that goes into an image, and where: *dest* is a Windows path, empty for the image's root."""
+    """A file or directory for an image, and its path *dest* there: a Windows path, empty for the root."""
 
     path: Path
     dest: str = ""
 
 
 class LayerOptions(NamedTuple):
-    """How layers are made of sources.
+    """Options of layers.
 
-    *exclude* holds patterns as a .dockerignore has them. *security* is the name of a security descriptor, or
-    its SDDL. *time* is what every entry gets, in whole seconds from 1970, where *times* is ``fixed``.
+    *exclude* holds patterns of .dockerignore. *security* is the name of a security descriptor, or SDDL.
+    *time* is the time of every entry if *times* is ``fixed``, in whole seconds since 1970.
+    Each source is a layer, or all are one if *one_layer*. *base* is the tar of the base layer, for links into it.
     """
 
     exclude: tuple[str, ...] = ()
@@ -30,10 +31,12 @@ class LayerOptions(NamedTuple):
     times: Times = "fixed"
     time: int = 0
     compression: Compression = "default"
+    one_layer: bool = False
+    base: bytes = b""
 
 
 class Blob(NamedTuple):
-    """A layer as an image carries it: a file of *size* bytes at *path*.
+    """A layer as it is pushed: a file of *size* bytes at *path*.
 
     *digest* is of the file, *diff_id* of the tar in it, each as ``sha256:`` and 64 hexadecimal digits.
     """

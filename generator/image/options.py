@@ -11,6 +11,7 @@ import msgspec
 from ..base import toml
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.reading import read_file
+from ..oci.files import facts
 from .model import Compression, Times
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     for name in _MAPS:
         if name in values:
             values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
-    owner = values.pop("owner", None)
-    if owner is not None and values.setdefault("security", owner) != owner:
-        raise GeneratorError("--owner: another name of --security; hint: give one of them")
+    if security := (*values.pop("security", ()), *values.pop("owner", ())):
+        if len(security) > 1:
+            raise GeneratorError("--security: given twice; hint: give one, which applies to all files")
+        values["security"] = security[0]
     return msgspec.structs.replace(base, **values)
 
 
@@ -121,13 +123,13 @@ def _problem(error: msgspec.ValidationError) -> str:
 
 
 def epoch(environment: Mapping[str, str] = os.environ) -> int:
-    """Return SOURCE_DATE_EPOCH in seconds since 1970, the time of everything in an image, or 0 if it is unset.
+    """Return SOURCE_DATE_EPOCH in seconds since 1970, the time of everything in an image; if unset, the default.
 
     Raises GeneratorError for a time that a layer cannot hold.
     """
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
-        return 0
+        return facts().limits.default_time // 1_000_000_000
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _MOST_SECONDS):
         raise GeneratorError(
             f"SOURCE_DATE_EPOCH: {brief(text)} is not whole seconds since 1970; hint: unset SOURCE_DATE_EPOCH"

@@ -22,7 +22,7 @@ from .model import GZIP, Blob, LayerOptions, Source
 from .options import Options, checked, epoch
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
-from .sources import Entry, place, refuse_inside
+from .sources import SourceEntry, place, refuse_inside
 from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
@@ -71,7 +71,7 @@ def make(
             path = work / "base"
             path.write_bytes(base.compressed)
             below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-            image = assemble(_variants(request, below, work, note, progress), request.time)
+            image = assemble(_variants(request, (below, base.tar), work, note, progress), request.time)
             references = []
             for each in request.destinations:
                 references.append(_put(image, each, options, note=note, progress=progress))
@@ -100,7 +100,9 @@ def _request(options: Options) -> _Request:
     return _Request(options, destinations, sources, platforms, epoch())
 
 
-def _variants(request: _Request, base: Blob, work: Path, note: Say, progress: Progress) -> list[PlatformImage]:
+def _variants(
+    request: _Request, base: tuple[Blob, bytes], work: Path, note: Say, progress: Progress
+) -> list[PlatformImage]:
     """Return the layers and the options of each platform; platforms with the same sources share their layers."""
     groups: dict[tuple[Source, ...], list[Platform]] = {}
     for platform in request.platforms:
@@ -110,12 +112,13 @@ def _variants(request: _Request, base: Blob, work: Path, note: Say, progress: Pr
         folder = work / f"platform-{number}"
         folder.mkdir()
         with progress("making layers", True) as tell:
-            made |= _group(request, sources, platforms, _Making(base, folder, note, tell))
+            made |= _group(request, sources, platforms, _Making(*base, folder, note, tell))
     return [made[platform] for platform in request.platforms]
 
 
 class _Making(NamedTuple):
     base: Blob
+    base_tar: bytes
     folder: Path
     note: Say
     progress: Callable[[int, int], None]
@@ -130,16 +133,23 @@ def _group(
         note(f"warning: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
     settled: dict[Platform, Options] = {}
 
-    def planned(entries: Sequence[Entry]) -> None:
+    def planned(entries: Sequence[SourceEntry]) -> None:
         for platform in platforms:
             settled[platform] = settle(options, platform, entries, note)
 
-    chosen = LayerOptions(options.exclude, options.security, options.times, request.time, options.compression)
+    chosen = LayerOptions(
+        options.exclude,
+        options.security,
+        options.times,
+        request.time,
+        options.compression,
+        options.one_layer,
+        making.base_tar,
+    )
     above = make_layers(
         sources,
         chosen,
         making.folder,
-        one_layer=options.one_layer,
         note=note,
         progress=making.progress,
         planned=planned,

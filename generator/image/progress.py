@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far long work is, for somebody who watches."""
+"""Progress of long work, shown on a terminal."""
 
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-Tell = Callable[[int, int], None]  # is told how many bytes are done, and of how many
-Progress = Callable[[str, bool], AbstractContextManager[Tell]]  # what is done, and whether that will be told
+Tell = Callable[[int, int], None]  # receives the bytes done and their total
+Progress = Callable[[str, bool], AbstractContextManager[Tell]]  # a description, and whether bytes are counted
 
-_LONG = 64 << 20  # bytes; less is done before a bar is read
+_LONG = 64 << 20  # bytes; less takes too short a time for a bar
 
 
 @contextlib.contextmanager
@@ -20,14 +20,14 @@ def hidden(what: str, measured: bool) -> Iterator[Tell]:  # noqa: ARG001 - a Pro
 
 @contextlib.contextmanager
 def shown(what: str, measured: bool) -> Iterator[Tell]:
-    """Show a bar on standard error where that is a terminal, as long as the work lasts, if it is long.
+    """Show a progress bar on standard error during long work if that is a terminal.
 
-    Work that is not *measured* may be: its bar moves to and fro.
+    The bar of work that is not *measured* moves to and fro.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from rich import console, progress  # which only somebody who watches waits for
+    from rich import console, progress  # slow to import, so only for a terminal
 
     columns: list[progress.ProgressColumn] = [progress.TextColumn("{task.description}", markup=False)]
     columns.append(progress.BarColumn())
@@ -38,7 +38,7 @@ def shown(what: str, measured: bool) -> Iterator[Tell]:
 
     def tell(done: int, total: int) -> None:
         if total >= _LONG:
-            bar.start()  # once: again does nothing
+            bar.start()  # no-op after the first time
             bar.update(task, completed=done, total=total)
 
     try:

@@ -15,21 +15,21 @@ from .assemble import Image
 from .progress import Progress
 
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
-_SECONDS = 300
-_BYTES = 1 << 20
+SECONDS = 300
+BYTES = 1 << 20
 
 
 def check(reference: Reference, image: Image | None = None) -> None:
-    """Raise GeneratorError where *image*, once it is known, is not the one that *reference* has the digest of."""
+    """Raise GeneratorError if skopeo is missing, or if *reference* has another digest than *image*."""
     find_skopeo()
     if image is not None and reference.digest and reference.digest != image.top.digest:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
 def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
-    """Push *image*, and return its reference by digest; *work* is a folder of this run's own.
+    """Push *image* and return its reference by digest; *work* is a private directory.
 
-    Raises GeneratorError where it does not arrive as it is, and OSError.
+    Raises GeneratorError if it does not arrive unchanged, and OSError.
     """
     check(reference, image)
     (work / "layout").mkdir()
@@ -37,17 +37,17 @@ def push(image: Image, reference: Reference, work: Path, note: Say, progress: Pr
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
     host = reference.host or "docker.io"
-    skopeo = Skopeo(find_skopeo(), work, timeout() or _SECONDS + size // _BYTES, f"docker://{name}", host)
+    skopeo = Skopeo(find_skopeo(), work, timeout() or SECONDS + size // BYTES, f"docker://{name}", host)
     with progress(f"pushing to {host}", False):
-        _, told, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
-    if told:
-        raise skopeo.error(told)
-    raw, told = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
-    if told:
-        raise skopeo.error(told)
+        _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+    if failure:
+        raise skopeo.error(failure)
+    raw, failure = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
+    if failure:
+        raise skopeo.error(failure)
     if sha256(raw) != image.top.digest:
         raise GeneratorError(
-            f"docker://{name}: the registry gives {sha256(raw)} for it, not {image.top.digest}, which was pushed; "
-            "see what stands between"
+            f"docker://{name}: the registry has {sha256(raw)}, not {image.top.digest}, which was pushed; "
+            "hint: check proxies on the way"
         )
     return f"{reference.name}@{image.top.digest}"

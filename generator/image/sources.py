@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files and folders that an image is made of, to the list of what is in a layer."""
+"""Collect the entries of a layer from the files and directories that are its sources."""
 
-import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -29,11 +28,14 @@ _KINDS = {
 
 
 _KIND_AND_SPECIAL_BITS = 0o177000  # of a mode
-_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, a folder on Windows that is elsewhere
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 
 
 class Stamp(NamedTuple):
-    """What tells that a file is still the one that it was: numbers of its device and itself, bytes, nanoseconds."""
+    """The identity and state of a file: device, inode, size in bytes, times in nanoseconds, mode and link count.
+
+    A file with the same stamp is unchanged.
+    """
 
     device: int
     number: int
@@ -44,11 +46,11 @@ class Stamp(NamedTuple):
     links: int
 
 
-class Entry(NamedTuple):
-    """What a layer has at *path*, below C: and with a slash between its parts; *target* is a link's text.
+class SourceEntry(NamedTuple):
+    """A file, directory or symlink of a layer, at *path* below C:, with slashes; *target* is a link's text.
 
-    It is read from *name* in *folder*, or from the path *name* without one; *stamp* is what it was when it was found.
-    All three are empty for a directory that is there for what it holds alone.
+    It is read from *name* in *folder*, or from the path *name* if *folder* is None; *stamp* is its state when found.
+    All three are empty for a directory that is only a parent of others.
     """
 
     path: str
@@ -60,7 +62,7 @@ class Entry(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The path of the file for errors."""
+        """The path of the file, for errors."""
         return self.folder.path(self.name, shown=True) if self.folder is not None else self.name
 
     def open(self) -> int:
@@ -69,40 +71,40 @@ class Entry(NamedTuple):
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what *status* tells of a file."""
+    """Return the stamp of a file with *status*."""
     return Stamp(
         status.st_dev,
         status.st_ino,
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
-        status.st_mode & _KIND_AND_SPECIAL_BITS,  # Windows has the others differ by how it is asked
+        status.st_mode & _KIND_AND_SPECIAL_BITS,  # on Windows, the other bits differ between os.stat() and os.scandir()
         status.st_nlink,
     )
 
 
 def place(dest: str, shown: str = "DEST") -> str:
-    """Return a Windows path with a slash between its parts and without its drive, which can only be C.
+    """Return a Windows path with slashes and without its drive, which must be C.
 
-    Raises GeneratorError that says what the path is by *shown*.
+    Raises GeneratorError that begins with *shown*.
     """
     path = dest.replace("\\", "/")
     if path[1:2] == ":":
         if path[0] not in "Cc":
-            raise GeneratorError(f"{shown} {dest}: an image has one drive; give a path on C:")
+            raise GeneratorError(f"{shown} {dest}: an image has only the drive C:; hint: give a path on C:")
         path = path[2:]
     elif path.startswith("//"):
-        raise GeneratorError(f"{shown} {dest}: a share is no place in an image; give a path on C:")
+        raise GeneratorError(f"{shown} {dest}: a network share; hint: give a path on C:")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
-        raise GeneratorError(f"{shown} {dest}: leads upwards; give the path without ..")
+        raise GeneratorError(f"{shown} {dest}: the path has ..; hint: leave it out")
     if reason := _wrong("/".join(parts)):
-        raise GeneratorError(f"{shown} {dest}: {reason}; give a path that Windows can have, such as C:\\app")
+        raise GeneratorError(f"{shown} {dest}: {reason}; hint: give a path such as C:\\app")
     return "/".join(parts)
 
 
 def _wrong(path: str) -> str | None:
-    """Return why a layer can have nothing at *path*, or None; C: itself is empty."""
+    """Return why *path* is invalid in a layer, or None; C: itself is the empty text."""
     files = writer()
     try:
         if path:
@@ -113,7 +115,7 @@ def _wrong(path: str) -> str | None:
 
 
 def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
-    """Raise GeneratorError where *target*, which is to be written, lies in a folder that is to be read."""
+    """Raise GeneratorError if *target*, a path to be written, is inside a source."""
     real = Path(os.path.realpath(target))
     for source in sources:
         try:
@@ -121,37 +123,37 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
         except (OSError, ValueError) as error:
             raise _unread(os.fspath(source.path), error) from error
         if real == top or top in real.parents:
-            raise GeneratorError(f"{target}: lies in {source.path}, which goes into the image; write it elsewhere")
+            raise GeneratorError(f"{target}: inside the source {source.path}; hint: write it elsewhere")
 
 
-def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
-    """Return what *sources* put into one layer, in the order of the bytes of the paths' UTF-8.
+def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
+    """Return the entries of one layer with *sources*, sorted by the UTF-8 bytes of their paths.
 
-    *folders* opens what is in them, here and when entries are read.
+    *folders* opens the directories of the sources, now and when entries are read.
 
-    Links are kept, and no folder is entered through one, but where a source is itself a link. Raises
-    GeneratorError for what cannot be read, what no layer can hold, and a path that two sources have.
+    Links are kept, each as one to a file until link_kinds() sets its kind; no folder is entered through one unless a
+    source is itself a link. Raises
+    GeneratorError for a file that cannot be read or has no form in a layer, and for a path of two sources.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, SourceEntry] = {}
     patterns = dockerignore.parse(exclude, "--exclude")
     for source in sources:
         for entry in _entries(source, patterns, note, folders):
             known = found.setdefault(entry.path, entry)
             if known is not entry and {known.kind, entry.kind} != {"directory"}:
                 raise GeneratorError(
-                    f"C:/{entry.path}: comes from {known.source} and from {entry.source}; give one another DEST"
+                    f"C:/{entry.path}: both {known.source} and {entry.source} go there; hint: give one another DEST"
                 )
     for path in list(found):
         parent = path.rpartition("/")[0]
         while parent and parent not in found:
-            found[parent] = Entry(parent, "directory")
+            found[parent] = SourceEntry(parent, "directory")
             parent = parent.rpartition("/")[0]
-    entries = (found[path] for path in sorted(found))
-    return [_linked(entry, found) if entry.kind == "file-link" else entry for entry in entries]
+    return [found[path] for path in sorted(found)]
 
 
-def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> Iterator[Entry]:
-    """Yield what one source has, in no order."""
+def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> Iterator[SourceEntry]:
+    """Yield the entries of one source, in any order."""
     top = os.fspath(source.path)
     dest = place(source.dest)
     try:
@@ -164,30 +166,30 @@ def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> 
         raise _unread(top, error) from error
     if stat.S_ISDIR(stamp.mode):
         if dest:
-            yield Entry(dest, "directory", top, stamp)
+            yield SourceEntry(dest, "directory", top, stamp)
         folder = folders.top(os.path.realpath(top), (stamp.device, stamp.number), top)
         yield from _folder(folder, dest, _patterns(folder, exclude, note))
     elif stat.S_ISREG(stamp.mode):
         into = not dest or source.dest[-1] in "/\\"
         name = os.path.basename(os.path.abspath(top))
         if into and (reason := _wrong(name)):
-            raise GeneratorError(rf"{top}: {reason}; rename it, or give a DEST with another name, as C:\app\name")
-        yield Entry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
+            raise GeneratorError(rf"{top}: {reason}; hint: give a DEST with another name, such as C:\app\name")
+        yield SourceEntry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
     else:
-        raise GeneratorError(f"{_special(top, stamp)}; give a file or folder")
+        raise GeneratorError(f"{_special(top, stamp)}; hint: give a file or directory")
 
 
 def _colons(text: str) -> Iterator[int]:
-    """Yield where *text* has colons, the last first."""
+    """Yield the indexes of the colons in *text*, the last first."""
     at = len(text)
     while (at := text.rfind(":", 0, at)) > 0:
         yield at
 
 
 def _patterns(top: Folder, exclude: Patterns, note: Say) -> Patterns:
-    """Return the patterns that hold in a folder: those of its own .dockerignore, then *exclude*.
+    """Return the patterns for a directory: those of its own .dockerignore, then *exclude*.
 
-    A .dockerignore beside or above the folder is no part of the source: anybody could have put it there.
+    A .dockerignore beside or above the directory is not part of the source and may be untrusted.
     """
     path = top.path(dockerignore.FILE, shown=True)
     data = read_small(top, dockerignore.FILE, dockerignore.MAX_FILE)
@@ -198,10 +200,10 @@ def _patterns(top: Folder, exclude: Patterns, note: Say) -> Patterns:
     return Patterns(found.rules + exclude.rules)
 
 
-def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[Entry]:
-    """Yield what lies in a folder; *dest* is empty for C: itself."""
+def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[SourceEntry]:
+    """Yield the entries below a directory; *dest* is empty for C: itself."""
     start = f"{dest}/" if dest else ""
-    hidden: dict[str, Entry] = {}  # excluded folders, by path, that may hold what is not
+    hidden: dict[str, SourceEntry] = {}  # excluded directories by path, in which a pattern may bring something back
     waiting = [(top, "")]
     while waiting:
         folder, inside = waiting.pop()
@@ -225,70 +227,54 @@ def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[Entry]:
             raise unread(folder.path(shown=True), error) from error
 
 
-def _below(folder: Folder, entry: Entry) -> Folder:
-    """Return the folder that *entry* in *folder* is; raises GeneratorError if it is too deep for a layer.
+def _below(folder: Folder, entry: SourceEntry) -> Folder:
+    """Return the directory *entry* of *folder*; raises GeneratorError if it is too deep for a layer.
 
-    What is opened from folder to folder can be deeper than any path that a system call takes.
+    Opened one by one, directories can be deeper than the longest path that a system call takes.
     """
     limits = facts().limits
     if folder.depth >= limits.parts or len(entry.path) > limits.path:
         raise GeneratorError(
-            f"{shorten(entry.source, 200)}: deeper than any path on Windows; move it up, or leave it out with --exclude"
+            f"{shorten(entry.source, 200)}: deeper than any path on Windows; hint: leave it out with --exclude"
         )
     stamp = entry.stamp
     return folder.child(entry.name, (stamp.device, stamp.number) if stamp else None)
 
 
-def _shown(path: str, hidden: dict[str, Entry]) -> Iterator[Entry]:
-    """Yield the excluded folders on the way to *path*, which is not excluded, each once."""
+def _shown(path: str, hidden: dict[str, SourceEntry]) -> Iterator[SourceEntry]:
+    """Yield the excluded parents of *path*, which is not excluded, each once."""
     while path := path.rpartition("/")[0]:
         if path in hidden:
             yield hidden.pop(path)
 
 
-def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> Entry:
+def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> SourceEntry:
     name = item.name
     try:
-        # On Windows, what a folder tells of its files lacks their numbers.
+        # On Windows, os.scandir() gives no inode numbers.
         status = item.stat(follow_symlinks=False) if AT_FOLDER else folder.stat(name)
         stamp = stamp_of(status)
         kind = stat.S_IFMT(stamp.mode)
         if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
             shown = folder.path(name, shown=True)
-            raise GeneratorError(f"{shown}: a junction, which leads elsewhere; leave it out with --exclude")
+            raise GeneratorError(f"{shown}: a junction, which cannot be in a layer; hint: leave it out with --exclude")
         if kind == stat.S_IFREG:
-            return Entry(path, "file", name, stamp, "", folder)
+            return SourceEntry(path, "file", name, stamp, "", folder)
         if kind == stat.S_IFDIR:
-            return Entry(path, "directory", name, stamp, "", folder)
+            return SourceEntry(path, "directory", name, stamp, "", folder)
         if kind == stat.S_IFLNK:
             target = folder.readlink(name)
             if stamp_of(folder.stat(name)) != stamp:
                 raise changed(folder.path(name, shown=True))
-            return Entry(path, "file-link", name, stamp, target, folder)
+            return SourceEntry(path, "file-link", name, stamp, target, folder)
     except OSError as error:
         raise unread(folder.path(name, shown=True), error) from error
-    raise GeneratorError(f"{_special(folder.path(name, shown=True), stamp)}; leave it out with --exclude")
-
-
-def _linked(entry: Entry, found: Mapping[str, Entry]) -> Entry:
-    """Return a link, as one to a directory where it leads to one.
-
-    A relative link is followed where it lies. One that begins at the top means the image, not this machine.
-    """
-    target = entry.target.replace("\\", "/")
-    if target.startswith("/") or target[1:2] == ":":
-        known = found.get(target.partition(":")[2].strip("/") if target[1:2] == ":" else target.strip("/"))
-        leads = known is not None and known.kind == "directory"
-    else:
-        leads = False
-        with contextlib.suppress(OSError, ValueError):  # it leads nowhere
-            leads = entry.folder is not None and stat.S_ISDIR(entry.folder.stat(entry.name, follow=True).st_mode)
-    return entry._replace(kind="directory-link") if leads else entry
+    raise GeneratorError(f"{_special(folder.path(name, shown=True), stamp)}; hint: leave it out with --exclude")
 
 
 def _special(path: str, stamp: Stamp) -> str:
-    what = _KINDS.get(stat.S_IFMT(stamp.mode), "neither file, folder nor link")
-    return f"{path}: {what}, which no layer can hold"
+    what = _KINDS.get(stat.S_IFMT(stamp.mode), "neither a file, a directory nor a link")
+    return f"{path}: {what}, which cannot be in a layer"
 
 
 def _unread(path: str | bytes, error: OSError | ValueError) -> GeneratorError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of a run's own, where everything is made before it gets its place, so that a kill leaves no half of it."""
+"""A private temporary directory; outputs are renamed from it, so that a kill leaves none incomplete."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from ..base.signals import unwinding
 
 @contextlib.contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """Make a new folder in *folder*, which is made if need be, and remove it at the end, SIGTERM too; raises OSError.
+    """Yield a new directory in *folder*, and remove it at the end, also after SIGTERM; raises OSError.
 
-    Its lock is held as long as it is in use. So a later run can tell what a killed one has left, and removes that.
-    What was made of the way to *folder* is removed too where nothing was put there.
+    *folder* and its parents are made if needed, and removed at the end if empty. The new directory is locked while in
+    use: a later run removes those that killed runs left unlocked.
     """
     with unwinding(), contextlib.ExitStack() as stack:
         for parent in reversed([folder, *folder.parents]):
             if not parent.exists():
-                stack.callback(remove_empty, parent)  # first, since an interrupt may come behind any call
+                stack.callback(remove_empty, parent)  # first, since an interrupt may follow any call
                 parent.mkdir(exist_ok=True)
         _sweep(folder)
         while True:
@@ -38,10 +38,10 @@ def workspace(folder: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed runs have left in *folder*."""
+    """Remove leftovers of killed runs in *folder*."""
     for path in folder.glob(f".*{TEMPORARY}"):
         if path.is_dir() and not path.is_symlink():
-            with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            with contextlib.suppress(OSError):  # removed meanwhile, or another user's
                 lock = open_lock(path)
                 try:
                     if try_lock(lock, shared=False):
@@ -59,6 +59,6 @@ def _remove(folder: Path) -> None:
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove *folder* unless something is in it."""
+    """Remove *folder* if it is empty."""
     with contextlib.suppress(OSError):
         folder.rmdir()

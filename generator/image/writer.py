@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer of layers on top that images are made with: the committed Python module, which others vendor."""
+"""Load the writer of layers on top: the committed Python module that projects vendor."""
 
 import hashlib
 import sys
@@ -16,9 +16,9 @@ MODULE = "output/python/windows_files.py"
 
 @cache
 def writer() -> Any:
-    """Return the module; raises GeneratorError where it is not there.
+    """Return the module; raises GeneratorError if it is missing.
 
-    It is no part of this package, which makes it, so it is loaded from its file.
+    It is generated, not part of this package, so it is loaded from its file.
     """
     path = f"{home.ROOT}/{MODULE}"
     spec = spec_from_file_location(f"{__package__}._windows_files", path)
@@ -34,5 +34,5 @@ def writer() -> Any:
 
 @cache
 def version() -> str:
-    """Return what differs where the module does: a hash of it."""
+    """Return a hash of the module."""
     return hashlib.sha256(Path(writer().__file__).read_bytes()).hexdigest()

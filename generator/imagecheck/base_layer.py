@@ -11,7 +11,7 @@ from ..bcd import decoding
 from ..hives import reader
 from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
-from .names import fold
+from ..oci.names import fold
 from .records import EntryFault
 from .tree import FILES, HIVES, UTILITY_VM
 from .utility import UTILITY_FILES

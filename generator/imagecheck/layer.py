@@ -5,6 +5,7 @@ import contextlib
 import io
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..base.errors import brief
@@ -125,6 +126,7 @@ def _walk(
     """
     tree = Tree(base=not below)
     base, clone = (None, Clone(tree, below)) if below else (Base(), None)
+    links: list[Callable[[], None]] = []  # their checks, which need the whole tree
     for entry in tar:
         most -= entry.size if tar.is_sparse else 0
         if most < 0:
@@ -148,13 +150,15 @@ def _walk(
             layer_fault("", "entries", f"there are more than {len(tree):,}")
             return None
         if makes:
-            _look(entry, path, tree, below, clone, fault)
+            links += _look(entry, path, tree, below, clone, fault)
         if base is not None:
             base.add(entry, path, tar.read, fault)
         elif makes:
             check_on_top(entry, path, tar.read, fault)
         if makes:
             programs.add(path, entry.kind, entry.target, tar.read)
+    for check_link in links:
+        check_link()
     if base is not None:
         base.end(lambda rule, found: layer_fault("", rule, found))
     elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
@@ -164,11 +168,12 @@ def _walk(
 
 def _look(
     entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, fault: EntryFault
-) -> None:
-    """Check links and records of an entry other than a whiteout."""
+) -> list[Callable[[], None]]:
+    """Check an entry that is no whiteout; return the check of a symbolic link, to be called after the last entry."""
     if entry.kind == HARD_LINK:
         check_hard(entry, tree, below, clone, fault)
-        return
+        return []
     attributes = check_records(entry, bool(below) and path.startswith(f"{FILES}/"), fault)
     if entry.kind == SYMBOLIC_LINK:
-        check_symbolic(entry, path, attributes, tree, below, fault)
+        return [partial(check_symbolic, entry, path, attributes, tree, below, fault)]
+    return []

@@ -5,11 +5,11 @@ import posixpath
 from collections.abc import Sequence
 
 from ..base.errors import brief
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
-from .names import fold, units
+from ..oci.names import fold, units
 from .records import EntryFault
-from .tree import FILES, UTILITY_VM, Tree
+from .tree import FILES, UTILITY_VM, WHITEOUT, Tree
 from .utility import Clone
 
 _FILE_KINDS = frozenset({FILE, HARD_LINK})
@@ -64,32 +64,38 @@ def check_symbolic(
         fault("link-target", f"the target {brief(entry.target)} has {brief(min(bad))}")
         return
     target = entry.target.replace("\\", "/")
-    known = [tree, *(layer for layer in below if layer is not None)]
+    known = [tree, *(layer for layer in reversed(below) if layer is not None)]
     folder = posixpath.dirname(path)
-    if f"{target}/".startswith(f"{FILES}/"):
+    is_known, leads = _leads_to_directory(target, folder, known)
+    if f"{target}/".startswith(f"{FILES}/") and not is_known:
         meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
-        if not any(layer.kind(posixpath.join(folder, target)) for layer in known):
-            fault(
-                "link-target",
-                f"the target is {brief(entry.target)}; allowed: {brief(meant)}, without {FILES}",
-            )
-            return
-    kind = _kind(target, folder, known)
-    is_directory = bool(attributes & facts().attributes.directory)
-    if kind is not None and (kind == DIRECTORY) != is_directory:
-        what = "a directory" if kind == DIRECTORY else "not a directory"
-        fault("link-kind", f"the target {brief(entry.target)} is {what}, and the link's attributes are {attributes}")
+        fault(
+            "link-target", f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is no folder"
+        )
+    elif leads is not None and leads != bool(attributes & facts().attributes.directory):
+        found = "a directory" if leads else "no directory"
+        fault("link-kind", f"the target {brief(entry.target)} is {found}, and the link's attributes are {attributes}")
 
 
-def _kind(target: str, folder: str, known: Sequence[Tree]) -> str | None:
-    """Return the kind of the entry at a link's *target*, or None if it is not in the image."""
+def _leads_to_directory(target: str, folder: str, known: Sequence[Tree]) -> tuple[bool, bool | None]:
+    """Return whether a link's *target* is in the image, and whether it is a directory or a link to one if known.
+
+    *known* holds the layers, the topmost first.
+    """
     if fold(target[:2]) == "C:":
         path = f"{FILES}/{target[2:].lstrip('/')}"
     elif target.startswith("//"):
-        return None  # another computer, or a device
+        return False, None  # another computer, or a device
     elif target.startswith("/"):
         path = f"{FILES}{target}"
     else:
         path = posixpath.join(folder, target)
     path = posixpath.normpath(path)
-    return next(filter(None, (layer.kind(path) for layer in known)), None)
+    start = FILES if target.startswith("/") or target[1:2] == ":" else folder
+    if path.partition("/")[0] != start.partition("/")[0]:  # it leads above C:
+        return False, None
+    layer = next((layer for layer in known if layer.kind(path)), None)
+    kind = layer.kind(path) if layer else None
+    if layer is None or kind == WHITEOUT:
+        return False, None
+    return True, layer.is_directory_link(path) if kind == SYMBOLIC_LINK else kind == DIRECTORY

@@ -1,31 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows' rules for file names: which are valid, and which are equal."""
+"""Windows' rules for valid file names."""
 
 from functools import cache
 
 from ..base.errors import brief
 from ..oci.files import facts
-
-
-@cache
-def _capitals() -> dict[int, int]:
-    return facts().capitals()
+from ..oci.names import fold, units
 
 
 @cache
 def _never() -> frozenset[str]:
     names = facts().names
     return frozenset(names.characters) | {chr(number) for number in range(names.controls)}
-
-
-def fold(text: str) -> str:
-    """Return *text* in upper case as NTFS compares names."""
-    return text.upper() if text.isascii() else text.translate(_capitals())
-
-
-def units(text: str) -> int:
-    """Return the number of UTF-16 units in *text*."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def wrong(part: str) -> str | None:

@@ -8,11 +8,11 @@ from typing import Final
 from ..base.errors import shorten
 from ..imageread.documents import Config
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK
+from ..oci.names import fold
 from ..runtime import settings, start
 from ..runtime.model import Base, File, Settings
 from ..runtime.programs import HEAD, Program, identify
 from .base_layer import BCD
-from .names import fold
 from .tree import FILES, WHITEOUT, Tree
 
 _WINDOWS: Final = tuple(f"{FILES}/Windows/System32/{name}" for name in ("ntdll.dll", "kernel32.dll", "cmd.exe"))

@@ -4,7 +4,8 @@
 from ..base.errors import brief
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
-from .names import fold, units, wrong
+from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, fold, units
+from .names import wrong
 from .records import EntryFault, attributes
 
 WHITEOUT = "whiteout"  # the kind of a path that the layer removes
@@ -13,11 +14,7 @@ ROOTS = HIVES, FILES, UTILITY_VM = (*facts().roots, "UtilityVM")
 
 _TWICE = fold(f"{FILES}/{FILES}")
 _DEEPEST = 64  # levels of directories checked in a utility VM; Windows' has 12
-_MAX_ENTRIES = 1_000_000
-_MAX_NAMES = 1 << 26  # characters
 _OPAQUE = ".wh..opq"  # an opaque directory's name on Linux, without the prefix
-_PLACEHOLDER = ".$wcidirs$"  # suffix of the file that hcsshim's legacy.go makes beside each directory of a layer on top
-_MOST_PATH = 32_766  # UTF-16 units: hcsshim's internal/winapi/utils.go takes 32,767 with the NUL at the end
 
 
 class TooManyError(Exception):
@@ -33,7 +30,7 @@ class Tree:
         self._names: dict[str, int] = {}  # of each file that has hard links, the number of its names
         self._links: set[str] = set()  # folded paths of symbolic links to directories
         self._filled: set[str] = set()  # folded paths of directories in UtilityVM that are not empty
-        self._room = _MAX_NAMES
+        self._room = MOST_CHARACTERS
         self._last = ""
         self.has_utility_vm = self._removes_in_vm = False
 
@@ -45,6 +42,10 @@ class Tree:
         """Return the kind of *path* in any case, or None."""
         found = self._found.get(fold(path))
         return found[1] if found else None
+
+    def is_directory_link(self, path: str) -> bool | None:
+        """Return whether the symbolic link at *path* is one to a directory, or None if that is not recorded."""
+        return None if self._base or self._in_clone(path) else fold(path) in self._links
 
     def spelled(self, path: str) -> bool:
         """Return whether the layer has *path* in just this case."""
@@ -60,7 +61,7 @@ class Tree:
         kind = WHITEOUT if removes else entry.kind
         is_folder = is_directory(entry) and not removes
         self._room -= len(path)
-        if self._room < 0 or len(self._found) >= _MAX_ENTRIES:
+        if self._room < 0 or len(self._found) >= MOST_ENTRIES:
             raise TooManyError
         if self._is_stream(entry, path, fault):
             return False
@@ -122,8 +123,8 @@ class Tree:
         reason = next(filter(None, map(wrong, parts)), None)
         if reason:
             fault("name", reason)
-        elif len(path) > _MOST_PATH // 2 and units(path) > _MOST_PATH:
-            fault("name", f"the path is longer than {_MOST_PATH:,} UTF-16 units")
+        elif len(path) > MOST_PATH // 2 and units(path) > MOST_PATH:
+            fault("name", f"the path is longer than {MOST_PATH:,} UTF-16 units")
 
     def _check_parent(self, parent: str, fault: EntryFault) -> None:
         folded = fold(parent)
@@ -151,21 +152,21 @@ class Tree:
             fault("files-twice", f"{brief(path)} is C:\\{FILES} in a container")
 
     def _check_placeholder(self, path: str, folded: str, kind: str, is_folder: bool, fault: EntryFault) -> None:
-        mark = fold(_PLACEHOLDER)
+        mark = fold(PLACEHOLDER)
         if is_folder:
             if kind == SYMBOLIC_LINK:
                 self._links.add(folded)
             own = units(path.rpartition("/")[2]) + len(mark)
-            if own > facts().limits.part or (len(path) > _MOST_PATH // 3 and units(path) + len(mark) > _MOST_PATH):
-                fault("name", f"the name is too long with the {_PLACEHOLDER} that Windows appends")
+            if own > facts().limits.part or (len(path) > MOST_PATH // 3 and units(path) + len(mark) > MOST_PATH):
+                fault("name", f"the name is too long with the {PLACEHOLDER} that Windows appends")
             elif self._found.get(folded + mark, ("", WHITEOUT))[1] not in {WHITEOUT, HARD_LINK}:
-                fault("placeholder", f"{brief(path + _PLACEHOLDER)} is in the layer already")
+                fault("placeholder", f"{brief(path + PLACEHOLDER)} is in the layer already")
         if folded.endswith(mark) and kind != HARD_LINK:
             owner = folded.removesuffix(mark)
             if owner in self._links or self._found.get(owner, ("", ""))[1] == DIRECTORY:
                 fault("placeholder", f"the directory {brief(path[: -len(mark)])} is in the layer already")
             else:
-                fault("placeholder-name", f"the name ends in {_PLACEHOLDER}")
+                fault("placeholder-name", f"the name ends in {PLACEHOLDER}")
 
     def _check_whiteout(self, entry: TarEntry, parent: str, part: str, fault: EntryFault) -> None:
         if self._base:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.base.toml import Place
+from generator.base.toml import KeyPath
 from generator.bcd import decoding, encoding
 from generator.bcd.encoding import ObjectSpec
 from generator.bcd.formats import Format, element_problem, element_value
@@ -111,7 +111,7 @@ STORE = (
 
 
 def test_a_store_that_is_encoded_here_has_no_problems() -> None:
-    store = decoding.read_store(encoding.store(STORE, Place("f", "bcd")))
+    store = decoding.read_store(encoding.store(STORE, KeyPath("f", "bcd")))
     assert store is not None
     assert list(decoding.problems(store)) == []
     assert not any("[" in line for line in decoding.enumerate_all(store))
@@ -127,7 +127,7 @@ def test_a_store_that_is_encoded_here_has_no_problems() -> None:
 )
 def test_problems_are_reported_for_elements_and_types(stored: Value | None, problem: str) -> None:
     keys = []
-    for key in encoding.store(STORE, Place("f", "bcd")):
+    for key in encoding.store(STORE, KeyPath("f", "bcd")):
         values = key.values
         if key.path[-1:] == ("25000004",):
             values = (Value("Element", REG_DWORD, bytes(4)),)

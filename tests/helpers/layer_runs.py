@@ -4,7 +4,9 @@
 import gzip
 import hashlib
 import io
+import random
 import tarfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 from generator.image.layers import Progress, make_layers
 from generator.image.model import GZIP, Blob, LayerOptions, Source
 
+MIB = 1 << 20
+
 
 def make(
     work: Path,
     *sources: Path | tuple[Path, str],
-    one_layer: bool = False,
     said: list[str] | None = None,
     cache: bool = True,
     progress: Progress | None = None,
@@ -34,7 +37,6 @@ def make(
         given,
         LayerOptions(**options),
         work,
-        one_layer=one_layer,
         note=notes.append,
         progress=progress,
         environment=environment,
@@ -79,3 +81,16 @@ def fill(folder: Path, paths: Sequence[str]) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path, "utf-8")
     return folder
+
+
+def cached_folder(tmp_path: Path) -> Path:
+    """Make a folder of a few members, whose files are old enough for a record in the cache, and return it."""
+    made = fill(tmp_path / "in", [f"small/{number}" for number in range(50)])
+    (made / "big").write_bytes(random.Random(8).randbytes(MIB) + b"x" * (2 * MIB + 5))  # noqa: S311
+    time.sleep(0.15)
+    return made
+
+
+def stored(tmp_path: Path, kind: str = "") -> list[Path]:
+    """Return the files of the cache beside layers made by make(): members, records or all."""
+    return sorted(path for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name.startswith(kind))

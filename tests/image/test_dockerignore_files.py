@@ -51,7 +51,7 @@ KINDS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("at_folder", [folders.AT_FOLDER, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_dockerignore_that_is_no_regular_file_is_refused(
+def test_a_dockerignore_that_is_not_a_regular_file_is_refused(
     kind: str, at_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "AT_FOLDER", at_folder)
@@ -94,7 +94,7 @@ def test_no_error_prints_a_line_of_a_dockerignore(line: str, tmp_path: Path) -> 
 
 def test_a_pattern_of_the_command_line_is_printed(tmp_path: Path) -> None:
     line = refused(tmp_path / "out", fill(tmp_path / "in", ["x"]), exclude=("ok", "[b\x1b"))
-    assert line == r"--exclude: '[b\x1b': invalid pattern: a [ or \ has no end"
+    assert line == r"--exclude: '[b\x1b': invalid pattern: an unclosed [ or a \ at the end"
 
 
 def test_a_dockerignore_that_is_too_large_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The places of an image on this machine: layouts that gain it and archives that become it, whole or not at all."""
+"""Images in layouts and archives, written atomically."""
 
-import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 import pytest
 from helpers import image_runs
 from helpers.image_runs import assert_whole, digest_of, named, run, tree
-from helpers.support import INVOKE, lack, need
+from helpers.support import lack, need
 
 from generator.base.errors import GeneratorError
 from generator.base.home import TEMPORARY
-from generator.builder.wire import ROOT
 
 
 @pytest.fixture
@@ -34,7 +31,7 @@ def index(layout: Path) -> list[Any]:
     return list(json.loads((layout / "index.json").read_text())["manifests"])
 
 
-def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, out: Path) -> None:
+def test_a_new_layout_is_complete_and_has_no_other_files(folder: Path, out: Path) -> None:
     (reference,) = image_runs.made(folder, f"oci:{out}:hello:1")
     assert reference == f"oci:{out}@{named(out)['hello:1']['digest']}"
     assert_whole(out)
@@ -46,7 +43,7 @@ def test_a_new_layout_holds_what_its_files_say_and_nothing_else(folder: Path, ou
     assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o666 & ~umask}
 
 
-def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) -> None:
+def test_an_image_is_added_to_a_layout_beside_others(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:one")
     image_runs.made(folder, f"oci:{out}:two", label={"a": "b"})
     image_runs.made(folder, f"oci:{out}")
@@ -60,7 +57,7 @@ def test_a_layout_gains_the_image_and_keeps_the_others(folder: Path, out: Path) 
     assert len(index(out)) == 3  # an image that is there already takes its own place
 
 
-def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
+def test_other_images_and_annotations_in_a_layout_are_kept(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:ours")
     run(need("skopeo"), "copy", f"oci:{out}:ours", f"oci:{out}:theirs")
     content = json.loads((out / "index.json").read_text())
@@ -73,7 +70,7 @@ def test_what_others_wrote_into_a_layout_stays(folder: Path, out: Path) -> None:
     assert after["manifests"][0] == content["manifests"][1]
 
 
-def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: Path) -> None:
+def test_a_tag_moves_in_manifest_json_as_in_the_index(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:hello:1")
     image_runs.made(folder, f"oci:{out}:plain")
     image_runs.made(folder, f"oci:{out}:hello:2")
@@ -88,7 +85,7 @@ def test_a_tag_moves_in_dockers_list_as_it_does_in_the_index(folder: Path, out: 
     assert tagged["Config"].endswith(image_runs.document(out, config)["config"]["digest"].partition(":")[2])
 
 
-def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> None:
+def test_outputs_are_reproducible(folder: Path, tmp_path: Path) -> None:
     trees = []
     for name in ("a", "b"):
         place = tmp_path / name
@@ -99,12 +96,12 @@ def test_the_bytes_are_the_same_in_every_run(folder: Path, tmp_path: Path) -> No
     assert trees[0] == trees[1]
 
 
-def test_an_archive_is_the_layout_in_one_file(folder: Path, out: Path, tmp_path: Path) -> None:
+def test_an_oci_archive_has_the_files_of_the_layout(folder: Path, out: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{out}:hello:1", f"oci-archive:{tmp_path}/o.tar:hello:1")
     assert tree(image_runs.unpack(tmp_path / "o.tar", tmp_path / "unpacked")) == tree(out)
 
 
-def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Path, tmp_path: Path) -> None:
+def test_a_docker_archive_has_uncompressed_layers(folder: Path, tmp_path: Path) -> None:
     (reference,) = image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar:hello")
     files = tree(image_runs.unpack(tmp_path / "d.tar", tmp_path / "unpacked"))
     (listed,) = json.loads(files["manifest.json"])
@@ -119,7 +116,7 @@ def test_dockers_archive_holds_layers_as_they_were_before_compression(folder: Pa
     assert set(files) == {"manifest.json", listed["Config"], *listed["Layers"]}
 
 
-def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_path: Path) -> None:
+def test_one_layer_and_no_compression(folder: Path, out: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{out}", one_layer=True, compression="none")
     manifest = image_runs.document(out, named(out)[""]["digest"])
     assert [each["mediaType"].rpartition(".")[2] for each in manifest["layers"]] == ["tar+gzip", "tar"]
@@ -130,10 +127,10 @@ def test_one_layer_or_each_its_own_and_none_packed(folder: Path, out: Path, tmp_
 
 
 @pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
-def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, tmp_path: Path) -> None:
+def test_an_archive_is_replaced_only_with_force(transport: str, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     path.write_text("mine")
-    with pytest.raises(GeneratorError, match=r"a\.tar: exists; replace it with --force"):
+    with pytest.raises(GeneratorError, match=r"a\.tar: exists already; hint: replace it with --force"):
         image_runs.made(folder, f"{transport}:{path}")
     assert path.read_text() == "mine"
     image_runs.made(folder, f"{transport}:{path}", force=True)
@@ -146,14 +143,12 @@ def test_an_archive_is_replaced_with_force_alone(transport: str, folder: Path, t
     assert path.read_bytes() != before
 
 
-def test_several_platforms_do_not_go_into_dockers_archive(folder: Path, tmp_path: Path) -> None:
+def test_a_docker_archive_of_several_platforms_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="one platform"):
         image_runs.made(folder, f"docker-archive:{tmp_path}/d.tar", platform=("windows/amd64", "windows/arm64"))
 
 
-def test_an_archive_that_comes_into_being_meanwhile_is_kept(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_created_meanwhile_is_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from generator.image import archive
 
     path = tmp_path / "o.tar"
@@ -174,29 +169,29 @@ LAYOUT = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
 
 
 def damaged(**files: bytes) -> dict[str, bytes]:
-    """Return the files of a layout with others beside or in the place of its own; _ in a name is a dot."""
+    """Return the files of a layout with *files* added or replaced; _ in a name is a dot."""
     return LAYOUT | {name.replace("_", "."): data for name, data in files.items()}
 
 
 BAD: dict[str, tuple[dict[str, bytes], str]] = {
-    "other files": ({"mine": b"x"}, "holds files, and is no OCI layout"),
-    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "version 1.0.0"),
+    "other files": ({"mine": b"x"}, "not an OCI layout, and not empty"),
+    "another version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "not 1.0.0"),
     "no version": ({"oci-layout": b"[]"}, "oci-layout"),
-    "no index": (damaged(index_json=b"{}"), "no index of images"),
+    "no index": (damaged(index_json=b"{}"), "invalid index"),
     "a list": (damaged(index_json=b"[]"), "index.json"),
-    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "no descriptor"),
-    "no digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"size":1}]}'), r"manifests\[0\] is no"),
-    "a digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"digest":["x"],"size":1}]}'), "no descriptor"),
-    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "no descriptor"),
+    "no descriptor": (damaged(index_json=b'{"schemaVersion":2,"manifests":[1]}'), "is invalid"),
+    "no digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"size":1}]}'), r"manifests\[0\] is invalid"),
+    "a digest": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"digest":["x"],"size":1}]}'), "is invalid"),
+    "annotations": (damaged(index_json=b'{"schemaVersion":2,"manifests":[{"annotations":"x"}]}'), "is invalid"),
     "deep": (damaged(index_json=b"[" * 100_000), "index.json"),
     "truncated": (damaged(index_json=b'{"schemaVersion":2,'), "index.json"),
     "Docker's": (damaged(manifest_json=b'[{"RepoTags":1}]'), "manifest.json"),
 }
-LINKS = {"blobs": ("/tmp", "a link in place of a folder"), "index.json": ("/dev/null", "index.json")}
+LINKS = {"blobs": ("/tmp", "a link in place of a directory"), "index.json": ("/dev/null", "index.json")}
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) -> None:
+def test_an_invalid_layout_is_refused_and_unchanged(what: str, folder: Path, out: Path) -> None:
     files, why = BAD[what]
     out.mkdir()
     for name, data in files.items():
@@ -205,7 +200,7 @@ def test_what_is_no_layout_is_left_as_it_is(what: str, folder: Path, out: Path) 
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) -> None:
+def test_links_in_a_layout_are_not_followed(name: str, folder: Path, out: Path) -> None:
     target, why = LINKS[name]
     out.mkdir()
     (out / "oci-layout").write_bytes(LAYOUT["oci-layout"])
@@ -213,20 +208,20 @@ def test_a_link_in_a_layout_is_not_followed(name: str, folder: Path, out: Path) 
     refused_as_it_was(folder, out, why)
 
 
-def test_a_folder_in_the_place_of_a_blob_is_named(folder: Path, out: Path) -> None:
+def test_a_directory_in_place_of_a_blob_is_refused(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:1")
     for blob in (out / "blobs/sha256").iterdir():
         blob.unlink()
     blob.mkdir()
     before = tree(out)
-    with pytest.raises(GeneratorError, match=f"{blob}: a folder stands in the place of a blob; remove it"):
+    with pytest.raises(GeneratorError, match=f"{blob}: a directory in place of a blob; hint: remove it"):
         image_runs.made(folder, f"oci:{out}:1")
     assert tree(out) == before
 
 
-def test_a_file_is_no_layout(folder: Path, out: Path) -> None:
+def test_a_file_in_place_of_a_layout_is_refused(folder: Path, out: Path) -> None:
     out.write_text("mine")
-    refused_as_it_was(folder, out, "not a folder")
+    refused_as_it_was(folder, out, "not a directory")
 
 
 def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
@@ -237,7 +232,7 @@ def refused_as_it_was(folder: Path, out: Path, why: str) -> None:
     assert tree(out.parent) == before
 
 
-def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: Path, out: Path) -> None:
+def test_an_empty_directory_becomes_a_layout_without_leftovers(folder: Path, out: Path) -> None:
     (out / f".0{TEMPORARY}").mkdir(parents=True)
     (out / f".0{TEMPORARY}" / "layer-1").write_text("half")
     (out / f".1{TEMPORARY}").write_text("half")
@@ -246,14 +241,14 @@ def test_an_empty_folder_becomes_a_layout_and_what_a_kill_left_is_swept(folder: 
     assert_whole(out)
 
 
-def test_no_file_is_in_two_layouts(folder: Path, tmp_path: Path) -> None:
+def test_layouts_share_no_hard_links(folder: Path, tmp_path: Path) -> None:
     image_runs.made(folder, f"oci:{tmp_path}/one", f"oci:{tmp_path}/two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     files = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if path.is_file()]
     assert {path.stat().st_nlink for path in files} == {1}
 
 
-def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
+def test_a_damaged_blob_is_replaced(folder: Path, out: Path) -> None:
     image_runs.made(folder, f"oci:{out}:x")
     for path in (out / "blobs/sha256").iterdir():
         path.write_bytes(bytes(path.stat().st_size))
@@ -261,7 +256,7 @@ def test_a_damaged_blob_is_written_anew(folder: Path, out: Path) -> None:
     assert_whole(out)
 
 
-def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
+def test_concurrent_runs_keep_every_image(folder: Path, out: Path) -> None:
     failed: list[BaseException] = []
 
     def one(name: str) -> None:
@@ -280,7 +275,7 @@ def test_runs_side_by_side_leave_every_image(folder: Path, out: Path) -> None:
     assert_whole(out)
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = need("mount")
@@ -297,125 +292,15 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(folder: Path, tmp_path: P
                 image_runs.made(folder, to, source=(str(folder),))
             assert tree(small) == before
         big = (str(folder / "big"),)
-        with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was made elsewhere
+        with pytest.raises(GeneratorError, match="No space left on device"):  # after the layer was written elsewhere
             image_runs.made(folder, f"oci:{tmp_path}/elsewhere", f"oci:{small}/out:two", source=big)
         assert tree(small) == before
     finally:
         subprocess.run([need("umount"), small], check=True)
 
 
-def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+def test_a_read_only_destination_is_named(folder: Path) -> None:
     for to in ("oci:/proc/x/out", "oci-archive:/proc/o.tar", f"oci-archive:{folder}/hello.exe/o.tar"):
         with pytest.raises(GeneratorError, match=r"/proc|hello\.exe") as error:
             image_runs.made(folder, to, source=(f"{folder}/conf",))
         assert "\n" not in str(error.value)
-
-
-# ---------------------------------------------------------------------------------------------
-# The command
-
-
-@pytest.mark.program
-def test_the_command_says_the_references_and_nothing_else(folder: Path) -> None:
-    to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
-    words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
-    done = image_runs.command(*words, folder=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    digest = named(folder.parent / "out")["hello"]["digest"]
-    lines = done.stdout.splitlines()
-    assert lines[:2] == [f"oci:../out@{digest}", f"oci-archive:../o.tar@{digest}"]
-    assert lines[2].startswith("docker-archive:../d.tar@sha256:")
-    assert len(lines) == 3
-    config = image_runs.document(
-        folder.parent / "out", image_runs.document(folder.parent / "out", digest)["config"]["digest"]
-    )
-    assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
-
-
-@pytest.mark.program
-def test_a_reference_that_nobody_would_read_is_not_lost_silently(folder: Path) -> None:
-    command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
-    done = subprocess.run(
-        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "standard output is closed" in done.stderr
-    assert not (folder / "out").exists()
-
-
-def test_long_work_shows_a_bar_on_a_terminal_and_nothing_on_standard_output(folder: Path) -> None:
-    with (folder / "long").open("wb") as file:
-        file.truncate(80 << 20)
-    ours, theirs = os.openpty()
-    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": image_runs.cache(), "TERM": "xterm"}
-    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
-    with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # the end of a terminal
-            while data := os.read(ours, 1 << 16):
-                shown += data
-        said = process.communicate()[0]
-    os.close(ours)
-    assert said.startswith(b"oci:../out@sha256:")
-    assert said.count(b"\n") == 1
-    assert b"making layers" in shown
-    assert b"MB" in shown
-
-
-def test_a_file_of_options_makes_the_same_image(folder: Path) -> None:
-    (folder.parent / "image.toml").write_text(
-        r"""
-        source = ["hello.exe", 'conf:C:\conf']
-        to = ["oci:../file"]
-        entrypoint = ["hello.exe"]
-        env = {A = "b"}
-        """
-    )
-    words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
-    first, second = (image_runs.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
-    assert digest_of(first.stdout) == digest_of(second.stdout)
-
-
-@pytest.mark.program
-def test_places_that_have_the_image_are_said_where_a_later_one_fails(folder: Path) -> None:
-    (folder / "file").write_text("")
-    places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
-    done = image_runs.command("hello.exe", *places, folder=folder)
-    digest = named(folder.parent / "out")["2"]["digest"]
-    assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
-    assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
-
-
-@pytest.mark.program
-def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
-    for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
-        done = image_runs.command(*words, folder=folder)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
-    assert not (folder.parent / "out").exists()
-
-
-def test_the_interface_of_programs_stays() -> None:
-    from generator import image
-
-    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "SourceTable", "make"]
-    assert image.Options.__struct_fields__[:2] == ("source", "to")
-    for name in image.__all__:
-        assert getattr(image, name).__doc__
-
-
-def test_invoke_offers_the_command(folder: Path, out: Path) -> None:
-    words = (
-        "image",
-        folder / "hello.exe",
-        rf"{folder}/conf:C:\conf",
-        "--entrypoint",
-        "hello.exe",
-        "--to",
-        f"oci:{out}",
-    )
-    done = image_runs.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == list(image_runs.made(folder, f"oci:{out}"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What files and folders become in a layer: order, places, links, times, descriptors, and what stays out."""
+"""The entries of a layer: order, paths, hard links, times, descriptors and exclusions."""
 
 import base64
 import os
@@ -19,7 +19,7 @@ from generator.security import descriptor, sddl
 PATHS = ["a/b/c.txt", "a-b", "a.txt", "B/x", "größe/日本", "\uffee", "🦀", "empty/"]
 
 
-def test_entries_come_in_the_order_of_their_paths_bytes(tmp_path: Path) -> None:
+def test_entries_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", PATHS)
     (blob,) = make(tmp_path / "out", folder)
     found = names(blob)
@@ -41,7 +41,7 @@ def test_entries_come_in_the_order_of_their_paths_bytes(tmp_path: Path) -> None:
         ("app", ["app", "app/x"]),
     ],
 )
-def test_a_folders_content_goes_to_its_place(tmp_path: Path, dest: str, wanted: list[str]) -> None:
+def test_dest_is_the_path_of_a_directorys_content(tmp_path: Path, dest: str, wanted: list[str]) -> None:
     (blob,) = make(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
     assert names(blob) == wanted
 
@@ -56,14 +56,12 @@ def test_a_folders_content_goes_to_its_place(tmp_path: Path, dest: str, wanted: 
         ("app/x.exe", ["app", "app/x.exe"]),
     ],
 )
-def test_a_file_goes_to_its_place_or_into_a_folder_that_ends_in_a_slash(
-    tmp_path: Path, dest: str, wanted: list[str]
-) -> None:
+def test_dest_is_the_path_of_a_file_or_its_directory(tmp_path: Path, dest: str, wanted: list[str]) -> None:
     (blob,) = make(tmp_path / "out", (fill(tmp_path, ["hello.exe"]) / "hello.exe", dest))
     assert names(blob) == wanted
 
 
-def test_a_source_that_is_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_source_that_is_a_link_is_followed(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["x"])
     (tmp_path / "folder").symlink_to(folder)
     (tmp_path / "file").symlink_to("in/x")
@@ -72,7 +70,7 @@ def test_a_source_that_is_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
     assert b"x" + bytes(511) in tar_of(two)
 
 
-def test_sources_are_a_layer_each_or_all_one(tmp_path: Path) -> None:
+def test_each_source_is_a_layer_or_all_are_one(tmp_path: Path) -> None:
     one, two = fill(tmp_path / "one", ["bin/a", "bin/z"]), fill(tmp_path / "two", ["bin/m", "b-c"])
     assert [names(blob) for blob in make(tmp_path / "each", one, two)] == [
         ["bin", "bin/a", "bin/z"],
@@ -83,7 +81,7 @@ def test_sources_are_a_layer_each_or_all_one(tmp_path: Path) -> None:
     assert make(tmp_path / "none", one_layer=True) == make(tmp_path / "none2") == []
 
 
-def test_modes_owners_and_times_of_the_source_never_enter(tmp_path: Path) -> None:
+def test_modes_owners_and_times_of_the_source_have_no_effect(tmp_path: Path) -> None:
     first, second = fill(tmp_path / "one", PATHS), fill(tmp_path / "two", PATHS[::-1])
     for path in second.rglob("*"):
         path.chmod(0o700)
@@ -95,7 +93,7 @@ def test_modes_owners_and_times_of_the_source_never_enter(tmp_path: Path) -> Non
     assert {member.mtime for member in members(one)} == {1_700_000_000}
 
 
-def test_times_can_be_kept(tmp_path: Path) -> None:
+def test_times_keep_keeps_times(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["app/x"])
     for path, time in ((folder / "app/x", 1_600_000_000_123_456_700), (folder / "app", 1_500_000_000 * 10**9)):
         os.utime(path, ns=(time, time))
@@ -106,31 +104,9 @@ def test_times_can_be_kept(tmp_path: Path) -> None:
     assert records["Files"]["atime"] == "0"
 
 
-def test_links_stay_links_of_their_kind_with_their_text(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", ["dir/file", "other/"])
-    links = {
-        "to-file": ("dir/file", "1056"),
-        "to-dir": ("dir", "1040"),
-        "dir/up": ("../other", "1040"),
-        "broken": ("nothing", "1056"),
-        "drive": ("C:\\app\\dir", "1040"),
-        "top": ("/app/dir", "1040"),
-        "not-in-the-image": ("/usr", "1056"),
-        "to-absolute-file": ("/app/dir/file", "1056"),
-    }
-    for path, (target, _) in links.items():
-        (folder / path).symlink_to(target)
-    (blob,) = make(tmp_path / "out", (folder, "app"))
-    found = {member.name: member for member in members(blob) if member.issym()}
-    assert {
-        name.removeprefix("Files/app/"): (member.linkname, member.pax_headers["MSWINDOWS.fileattr"])
-        for name, member in found.items()
-    } == links
-
-
-def test_names_of_one_file_become_hard_links_in_the_layer_that_has_the_first(tmp_path: Path) -> None:
+def test_names_of_one_file_become_hard_links(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["b/first", "z"])
-    for path in ("b/second", "c", "a-in-front"):
+    for path in ("b/second", "cc", "a-in-front"):
         os.link(folder / "b/first", folder / path)
     (blob,) = make(tmp_path / "out", folder)
     found = {member.name: (member.islnk(), member.linkname) for member in members(blob) if not member.isdir()}
@@ -138,12 +114,30 @@ def test_names_of_one_file_become_hard_links_in_the_layer_that_has_the_first(tmp
         "Files/a-in-front": (False, ""),
         "Files/b/first": (True, "Files/a-in-front"),
         "Files/b/second": (True, "Files/a-in-front"),
-        "Files/c": (True, "Files/a-in-front"),
+        "Files/cc": (True, "Files/a-in-front"),
         "Files/z": (False, ""),
     }
 
 
-def test_a_file_with_more_names_than_windows_gives_one_is_there_twice(tmp_path: Path) -> None:
+def test_a_further_name_of_one_utf16_unit_is_written_as_a_file(tmp_path: Path) -> None:
+    """NT refuses the hard link that hcsshim asks for: it sends 22 bytes for such a name, and NT wants 24."""
+    folder = fill(tmp_path / "in", ["aa"])
+    for name in ("b", "ä", "cc", "🦀"):
+        os.link(folder / "aa", folder / name)
+    (blob,) = make(tmp_path / "out", folder)
+    found = {member.name.removeprefix("Files/"): member for member in members(blob) if not member.isdir()}
+    assert {name for name, member in found.items() if member.islnk()} == {"cc", "🦀"}
+    assert found["b"].size == found["ä"].size == 2
+
+
+def test_a_further_name_in_the_directory_of_hives_is_written_as_a_file(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", ["aa", "windows/System32/CONFIG/"])
+    os.link(folder / "aa", folder / "windows/System32/CONFIG/System")
+    (blob,) = make(tmp_path / "out", folder)
+    assert not [member.name for member in members(blob) if member.islnk()]
+
+
+def test_a_file_with_more_than_1024_names_is_written_twice(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["0000"])
     most = facts().limits.names
     for number in range(1, most + 6):
@@ -154,7 +148,7 @@ def test_a_file_with_more_names_than_windows_gives_one_is_there_twice(tmp_path: 
 
 
 @pytest.mark.parametrize("text", ["user-owned", "O:BAG:SYD:PAI(A;OICI;FA;;;BA)", "none", "users-read"])
-def test_every_entry_has_the_descriptor_that_was_asked_for(tmp_path: Path, text: str) -> None:
+def test_security_sets_the_descriptor_of_every_entry(tmp_path: Path, text: str) -> None:
     (blob,) = make(tmp_path / "out", fill(tmp_path / "in", ["app/x"]), security=text)
     records = {member.name: member.pax_headers.get("MSWINDOWS.rawsd", "") for member in members(blob)}
     known = facts().compiled().get(text)
@@ -164,13 +158,13 @@ def test_every_entry_has_the_descriptor_that_was_asked_for(tmp_path: Path, text:
     assert records["Files"] == records["Hives"] == ""
 
 
-def test_excluded_files_stay_out_and_what_is_brought_back_has_its_folders(tmp_path: Path) -> None:
+def test_excluded_files_are_left_out_and_exceptions_have_their_parents(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["keep", "x.log", "out/a", "out/deep/kept", "out/deep/not", "gone/x"])
     (blob,) = make(tmp_path / "one", folder, exclude=("*.log", "gone", "out", "!out/deep/kept"))
     assert names(blob) == ["keep", "out", "out/deep", "out/deep/kept"]
 
 
-def test_a_dockerignore_in_the_folder_is_respected_and_told_of(tmp_path: Path) -> None:
+def test_a_dockerignore_in_the_source_is_applied_and_noted(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log"])
     (folder / ".dockerignore").write_text("*.log\n.dockerignore\n")
     said: list[str] = []
@@ -181,7 +175,7 @@ def test_a_dockerignore_in_the_folder_is_respected_and_told_of(tmp_path: Path) -
     assert names(blob) == ["keep", "x.log"]
 
 
-def test_a_dockerignore_beside_or_below_the_folder_does_not_count(tmp_path: Path) -> None:
+def test_a_dockerignore_beside_or_below_the_source_has_no_effect(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["keep", "x.log", "deep/y.log", "deep/.dockerignore"])
     for beside in (tmp_path / ".dockerignore", folder / "deep/.dockerignore"):
         beside.write_text("in\nin/*\n*.log\n**\n")
@@ -195,7 +189,7 @@ def test_a_dockerignore_beside_or_below_the_folder_does_not_count(tmp_path: Path
     assert said == []
 
 
-def test_what_windows_has_no_form_for_is_told_once_in_one_line(tmp_path: Path) -> None:
+def test_attributes_without_a_windows_form_are_noted_in_one_line(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["a", "b", "c"])
     for name in ("a", "b"):
         (folder / name).chmod(0o755 | stat.S_ISUID)
@@ -208,11 +202,11 @@ def test_what_windows_has_no_form_for_is_told_once_in_one_line(tmp_path: Path) -
     for run in ("first", "second"):
         said: list[str] = []
         make(tmp_path / run, folder, said=said)
-        assert said == [f"left out, since Windows has no form for them: {lost}"]
+        assert said == [f"left out, since Windows has no such attributes: {lost}"]
 
 
 @pytest.mark.parametrize("program", ["bsdtar", "tar", "7zz"])
-def test_unpackers_find_the_tree_that_went_in(program: str, tmp_path: Path) -> None:
+def test_unpacking_a_layer_restores_the_source(program: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", [*PATHS, "/".join(["long" * 20] * 5).lstrip("/")])
     (folder / "link").symlink_to("a.txt")
     os.link(folder / "a.txt", folder / "second name")
@@ -239,7 +233,7 @@ def test_unpackers_find_the_tree_that_went_in(program: str, tmp_path: Path) -> N
     assert (to / "Files/second name").samefile(to / "Files/a.txt")
 
 
-def test_windows_own_importers_read_what_went_in(tmp_path: Path) -> None:
+def test_go_winio_reads_the_entries_of_a_layer(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["app/hello.exe", "größe/日本", "long/" + "n" * 150])
     (folder / "link").symlink_to("app/hello.exe")
     (folder / "linked").symlink_to("C:\\app")
@@ -263,7 +257,7 @@ def test_windows_own_importers_read_what_went_in(tmp_path: Path) -> None:
     assert (found["Files/linked"]["target"], found["Files/linked"]["relative"]) == ("C:\\app", False)
 
 
-def test_buildkit_unpacks_the_tree_that_went_in(tmp_path: Path) -> None:
+def test_buildkit_unpacks_a_layer_to_the_source(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         lack("only root may give files to root, as BuildKit does")
     folder = fill(tmp_path / "in", PATHS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patterns of a .dockerignore: Docker's documented examples, and thousands more beside Docker's own code."""
+"""Patterns of .dockerignore, by Docker's documentation and against github.com/moby/patternmatcher."""
 
 import json
 import random
@@ -36,16 +36,16 @@ DOCUMENTED = {
 
 
 @pytest.mark.parametrize("file", DOCUMENTED)
-def test_what_docker_documents_holds(file: str) -> None:
+def test_documented_patterns_of_docker(file: str) -> None:
     patterns = parse_file(file, ".dockerignore")
     assert {path: patterns.exclude(path) for path in DOCUMENTED[file]} == DOCUMENTED[file]
 
 
-def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
+def test_random_patterns_match_as_in_moby() -> None:
     chosen = random.Random(11)  # noqa: S311 - to be the same each time
     parts = ["a", "b", "ab", "/", "/", "*", "**", "**/", "?", "[ab]", "[a-b]", "\\*", ".", "//", "a.b", "é"]
     questions = []
-    for _ in range(count(1000, 6000)):
+    for _ in range(count(600, 6000)):
         lines = [
             "!" * (chosen.random() < 0.25) + "".join(chosen.choices(parts, k=chosen.randint(1, 6)))
             for _ in range(chosen.choice([1, 1, 2, 3]))
@@ -64,8 +64,8 @@ def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
         check=True,
     )
     answers = json.loads(done.stdout)
-    assert sum(answer is None for answer in answers) > count(8, 50)
-    assert sum(sum(answer or ()) for answer in answers) > count(800, 5000)
+    assert sum(answer is None for answer in answers) > len(answers) // 120
+    assert sum(sum(answer or ()) for answer in answers) > len(answers) * 5 // 6
     for question, answer in zip(questions, answers, strict=True):
         try:
             patterns = parse_file(str(question["file"]), ".dockerignore")
@@ -78,16 +78,16 @@ def test_thousands_of_patterns_leave_out_what_dockers_own_code_does() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "reason"),
     [
-        ("a\n[b", 2, "has no end"),
-        ("a\\", 1, "has no end"),
+        ("a\n[b", 2, "an unclosed"),
+        ("a\\", 1, "an unclosed"),
         ("[z-a]", 1, "bad character range"),
-        ("[]", 1, "has no end"),
-        ("[-]", 1, "no range"),
-        ("a\n\n!", 3, "brings nothing back"),
+        ("[]", 1, "an unclosed"),
+        ("[-]", 1, "invalid range"),
+        ("a\n\n!", 3, "without a pattern"),
         ("x" * 5000, 1, "longer than 4,096"),
     ],
 )
-def test_what_is_no_pattern_is_refused_with_its_line(file: str, line: int, reason: str) -> None:
+def test_an_invalid_pattern_is_refused_with_its_line(file: str, line: int, reason: str) -> None:
     with pytest.raises(GeneratorError) as refused:
         parse_file(file, "some/.dockerignore")
     assert str(refused.value).startswith(f"some/.dockerignore: line {line}: ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cannot go into a layer: one line that names it, and nothing read or written that should not be."""
+"""Sources that cannot be in a layer are errors of one line."""
 
 import os
 import socket
@@ -21,11 +21,11 @@ from generator.builder.wire import ROOT
 from generator.image import sources
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
-from generator.image.sources import Entry
+from generator.image.sources import SourceEntry
 
 
 def refused(work: Path, *given: Path | tuple[Path, str], **options: Any) -> str:
-    """Return the one line that says why *given* makes no layer."""
+    """Return the error of make(), which is one line."""
     with pytest.raises(GeneratorError) as error:
         make(work, *given, **options)
     line = str(error.value)
@@ -51,7 +51,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-def test_names_that_windows_cannot_hold(name: str, kind: str, tmp_path: Path) -> None:
+def test_names_invalid_on_windows_are_refused(name: str, kind: str, tmp_path: Path) -> None:
     top = tmp_path / "in"
     top.mkdir()
     if kind == "file":
@@ -64,7 +64,7 @@ def test_names_that_windows_cannot_hold(name: str, kind: str, tmp_path: Path) ->
     make(tmp_path / "without", top, exclude=("*",))
 
 
-def test_names_that_are_one_to_windows_are_both_named(tmp_path: Path) -> None:
+def test_names_equal_on_windows_are_refused_and_both_named(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["GRÖSSE/x", "größe", "Größe/y"])
     line = refused(tmp_path / "out", folder)
     assert f"{folder}/Größe: " in line or f"{folder}/größe: " in line
@@ -73,7 +73,7 @@ def test_names_that_are_one_to_windows_are_both_named(tmp_path: Path) -> None:
     assert "größe" in line
 
 
-def test_a_path_that_two_sources_have_names_both(tmp_path: Path) -> None:
+def test_a_path_of_two_sources_is_refused_and_both_named(tmp_path: Path) -> None:
     one, two = fill(tmp_path / "one", ["app/x"]), fill(tmp_path / "two", ["app"])
     line = refused(tmp_path / "out", one, two, one_layer=True)
     assert str(one / "app") in line
@@ -93,71 +93,71 @@ def test_special_files_are_refused_without_being_opened(special: str, tmp_path: 
         os.mknod(top / "odd", 0o600 | 0o020000, os.makedev(1, 3))
     else:
         lack("only root may make a device")
-    assert f"{top}/odd: {special}, which no layer can hold" in refused(tmp_path / "out", top)
+    assert f"{top}/odd: {special}, which cannot be in a layer" in refused(tmp_path / "out", top)
     alone = refused(tmp_path / "alone", top / "odd", exclude=("odd",))
-    assert alone == f"{top}/odd: {special}, which no layer can hold; give a file or folder"
+    assert alone == f"{top}/odd: {special}, which cannot be in a layer; hint: give a file or directory"
     make(tmp_path / "without", top, exclude=("odd",))
     make(tmp_path / "others", top, exclude=("*", "!x"))
 
 
-def test_a_source_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_source_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "out", tmp_path / "none") == f"{tmp_path}/none: cannot be read: No such file or directory"
     assert "cannot be read" in refused(tmp_path / "nul", Path("a\0b"))
 
 
 @pytest.mark.parametrize("dest", ["app", "app\\x", "C:app", "C:", ""])
-def test_a_relative_place_is_told_from_a_source_that_is_not_there(dest: str, tmp_path: Path) -> None:
+def test_a_relative_dest_has_an_error_of_its_own(dest: str, tmp_path: Path) -> None:
     (tmp_path / "hello.exe").write_bytes(b"MZ")
     source = f"{tmp_path}/hello.exe:{dest}"
     line = refused(tmp_path / "out", Path(source))
     assert line == rf"{source}: DEST '{dest}' must begin with /, \ or a drive (C:\)"
 
 
-def test_a_named_file_is_always_taken_and_its_name_can_be_changed_by_dest(tmp_path: Path) -> None:
+def test_a_file_source_is_never_excluded_and_can_be_renamed_by_dest(tmp_path: Path) -> None:
     fill(tmp_path, ["aux"])
     line = refused(tmp_path / "out", tmp_path / "aux")
-    assert "name of a device; rename it, or give a DEST" in line
+    assert "name of a device; hint: give a DEST" in line
     (blob,) = make(tmp_path / "good", (tmp_path / "aux", "/app/x"), exclude=("*", "aux"))
     assert blob.size
 
 
 @pytest.mark.parametrize("dest", ["D:\\x", "\\\\server\\share", "a/../../b", "C:..\\x", "//x/y"])
-def test_places_that_are_none_in_an_image(dest: str, tmp_path: Path) -> None:
+def test_a_dest_outside_of_c_is_refused(dest: str, tmp_path: Path) -> None:
     assert dest in refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
 
 
 @pytest.mark.parametrize("dest", ["C:\\aux", "C:\\a:b", "a" * 300, "a./b"])
-def test_places_that_windows_cannot_hold(dest: str, tmp_path: Path) -> None:
+def test_a_dest_invalid_on_windows_is_refused(dest: str, tmp_path: Path) -> None:
     line = refused(tmp_path / "out", (fill(tmp_path / "in", ["x"]), dest))
     assert line.startswith(f"DEST {dest}: a part of the path ")
-    assert line.endswith("; give a path that Windows can have, such as C:\\app")
+    assert line.endswith("; hint: give a path such as C:\\app")
 
 
-def test_a_destination_in_the_source(tmp_path: Path) -> None:
+def test_a_destination_inside_a_source_is_refused(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["x"])
     (tmp_path / "way").symlink_to(folder)
     for work in (folder / "out", tmp_path / "way/deep/out"):
-        assert f"lies in {folder}, which goes into the image" in refused(work, folder)
+        assert f"inside the source {folder}; hint: write it elsewhere" in refused(work, folder)
     sources.refuse_inside(tmp_path / "in-beside", [Source(folder)])
 
 
-def test_a_descriptor_that_is_neither_name_nor_sddl(tmp_path: Path) -> None:
+def test_an_invalid_security_descriptor_is_refused(tmp_path: Path) -> None:
     assert "--security nobody: neither users-read" in refused(
         tmp_path / "out", fill(tmp_path / "in", ["x"]), security="nobody"
     )
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     if os.geteuid() == 0:
-        lack_unless_another_user(tmp_path)
+        refused_as_another_user(tmp_path)
         return
     folder = fill(tmp_path / "in", ["x"])
     (folder / "x").chmod(0)
     assert refused(tmp_path / "out", folder) == f"{folder}/x: cannot be read: Permission denied"
 
 
-def lack_unless_another_user(tmp_path: Path) -> None:
-    """As root, who may read all, have another user try."""
+def refused_as_another_user(tmp_path: Path) -> None:
+    """Run as another user, since root reads all files."""
     folder = fill(tmp_path / "in", ["x"])
     (folder / "x").chmod(0)
     script = (
@@ -167,7 +167,7 @@ def lack_unless_another_user(tmp_path: Path) -> None:
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]),\n"
         "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "except GeneratorError as error: print(error)\n"
     )
@@ -191,7 +191,7 @@ def lack_unless_another_user(tmp_path: Path) -> None:
 
 
 def instead(make_another: Callable[[Path], object]) -> Callable[[Path], object]:
-    """Return what removes a file and has another thing stand in its place."""
+    """Return a function that replaces a file by what *make_another* makes."""
 
     def change(path: Path) -> None:
         path.unlink()
@@ -214,13 +214,13 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("size", [100, 5 << 20])
-def test_a_file_that_changes_between_finding_and_reading(
+def test_a_file_changed_before_it_is_read_is_refused(
     change: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = fill(tmp_path / "in", ["a"])
     (folder / "b").write_bytes(b"x" * size)
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
         found = sources.collect(given, exclude, note, folders)
         CHANGES[change](folder / "b")
         return found
@@ -232,7 +232,9 @@ def test_a_file_that_changes_between_finding_and_reading(
 
 
 @pytest.mark.parametrize("change", ["longer", "shorter", "other content"])
-def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_changed_while_it_is_read_is_refused(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = fill(tmp_path / "in", ["a"])
     (folder / "b").write_bytes(b"x" * (5 << 20))
     read = os.read
@@ -251,11 +253,11 @@ def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path, monke
     assert line == f"{folder}/b: changed while the image was made; hint: run again when nothing writes to it"
 
 
-def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_replaced_by_a_link_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fill(tmp_path / "in", ["sub/passwd"])
     other = fill(tmp_path / "other", ["passwd"])
 
-    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[Entry]:
+    def collected(given: Sequence[Source], exclude: Sequence[str], note: Say, folders: Folders) -> list[SourceEntry]:
         found = sources.collect(given, exclude, note, folders)
         (folder / "sub").rename(folder / "moved")
         (folder / "sub").symlink_to(other)
@@ -265,7 +267,7 @@ def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(tmp_path: Path, monke
     assert "changed while the image was made" in refused(tmp_path / "out", folder)
 
 
-def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_of_one_line_and_ends_all_threads(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["a"])
     (folder / "big").write_bytes(os.urandom(8 << 20))
     before = threading.active_count()
@@ -276,7 +278,7 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
         "from generator.image.model import LayerOptions, Source\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))\n"
-        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]), one_layer=False,\n"
+        "try: make_layers([Source(Path(sys.argv[1]))], LayerOptions(), Path(sys.argv[2]),\n"
         "                 note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "except GeneratorError as error: print(error)\n"
     )
@@ -291,7 +293,5 @@ def test_a_full_disk_is_one_line_and_no_thread_is_left(tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path}/out/layer-1: cannot be written: File too large\n"
     environment = {"WINSCRATCH_CACHE_MIB": "0"}
     with pytest.raises(GeneratorError, match="cannot be written"):
-        make_layers(
-            [Source(folder)], LayerOptions(), tmp_path / "none", one_layer=False, note=print, environment=environment
-        )
+        make_layers([Source(folder)], LayerOptions(), tmp_path / "none", note=print, environment=environment)
     assert threading.active_count() == before

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sources and layouts in which somebody exchanges files while they are read: nothing from outside gets in."""
+"""Sources and layouts whose files are exchanged while they are read: nothing from outside gets in."""
 
 import contextlib
 import itertools
@@ -67,7 +67,7 @@ def works(folder: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("_each_way")
 @pytest.mark.parametrize("calls", [1, 3, racing.LASTING])
 @pytest.mark.parametrize(("at", "by"), [*((at, "symlink") for at in ("", "a", "a/b", "a/b/c")), ("", "folder")])
-def test_a_folder_that_is_exchanged_before_any_call_lets_nothing_in(at: str, by: str, calls: int, top: Path) -> None:
+def test_an_exchanged_directory_lets_nothing_from_outside_in(at: str, by: str, calls: int, top: Path) -> None:
     outside, place, kept = top.parent / "outside" / at, top / at, top.parent / "kept"
 
     def change() -> None:
@@ -94,7 +94,7 @@ def test_a_folder_that_is_exchanged_before_any_call_lets_nothing_in(at: str, by:
 @pytest.mark.usefixtures("_each_way")
 @pytest.mark.parametrize("what", ["a symlink", "a pipe", "a folder"])
 @pytest.mark.parametrize("at", ["f", "a/b/c/f"])
-def test_a_file_that_is_exchanged_before_any_call_lets_nothing_in(what: str, at: str, top: Path) -> None:
+def test_an_exchanged_file_lets_nothing_from_outside_in(what: str, at: str, top: Path) -> None:
     place, kept = top / at, top.parent / "kept"
 
     def change() -> None:
@@ -121,7 +121,7 @@ def test_a_file_that_is_exchanged_before_any_call_lets_nothing_in(what: str, at:
 
 @pytest.mark.usefixtures("_each_way")
 @pytest.mark.parametrize("calls", [1, racing.LASTING])
-def test_a_file_that_is_a_source_is_the_one_that_was_found(calls: int, top: Path) -> None:
+def test_an_exchanged_file_source_is_refused_or_unchanged(calls: int, top: Path) -> None:
     place, kept = top / "a", top.parent / "kept"
 
     def change() -> None:
@@ -139,7 +139,7 @@ def test_a_file_that_is_a_source_is_the_one_that_was_found(calls: int, top: Path
 
 
 @pytest.mark.parametrize("at", ["a", "a/b", "f"])
-def test_what_is_exchanged_all_the_time_lets_nothing_in(at: str, top: Path) -> None:
+def test_endless_exchanges_let_nothing_from_outside_in(at: str, top: Path) -> None:
     link = top.parent / "link"
     link.symlink_to(top.parent / "outside" / at)
     exchanges = racing.exchanges(top / at, link)
@@ -161,7 +161,7 @@ def test_what_is_exchanged_all_the_time_lets_nothing_in(at: str, top: Path) -> N
 
 
 @pytest.mark.usefixtures("_each_way")
-def test_an_image_is_read_from_a_layout_that_is_exchanged(tmp_path: Path) -> None:
+def test_reading_a_layout_that_is_exchanged(tmp_path: Path) -> None:
     layout, outside, kept = tmp_path / "layout", tmp_path / "outside", tmp_path / "kept"
     image_runs.made(image_runs.sources(tmp_path / "in"), f"oci:{layout}:1")
     (layout / "blobs").rename(outside)
@@ -189,7 +189,7 @@ def test_an_image_is_read_from_a_layout_that_is_exchanged(tmp_path: Path) -> Non
     assert not opened & numbers
 
 
-def test_blobs_stay_in_a_layout_that_is_exchanged(tmp_path: Path) -> None:
+def test_writing_to_a_layout_that_is_exchanged(tmp_path: Path) -> None:
     layout, outside, kept = tmp_path / "layout", tmp_path / "outside", tmp_path / "kept"
     source = image_runs.sources(tmp_path / "in")
     outside.mkdir()
@@ -217,7 +217,7 @@ def test_blobs_stay_in_a_layout_that_is_exchanged(tmp_path: Path) -> None:
 # Many folders and deep ones, which are not all open at a time
 
 
-def test_few_descriptors_do_for_many_sources_and_deep_folders(tmp_path: Path) -> None:
+def test_many_sources_and_deep_directories_need_few_file_descriptors(tmp_path: Path) -> None:
     deep = "/".join(["d"] * 200)
     many = [str(fill(tmp_path / f"in{number}", [f"{number}/x", "y/z"]).joinpath(str(number))) for number in range(150)]
     top = fill(tmp_path / "in", [f"{number}/x/f" for number in range(150)] + [f"{deep}/f", "d/d/f", f"{deep[:200]}/f"])
@@ -228,8 +228,9 @@ def test_few_descriptors_do_for_many_sources_and_deep_folders(tmp_path: Path) ->
         "from generator.image.model import LayerOptions, Source\n"
         "import generator.image.cache, generator.image.compress, generator.image.entries, deflate, json\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
-        "found = make_layers([Source(Path(each), each) for each in sys.argv[2:]], LayerOptions(), Path(sys.argv[1]),\n"
-        "    one_layer=True, note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
+        "given = [Source(Path(each), each) for each in sys.argv[2:]]\n"
+        "found = make_layers(given, LayerOptions(one_layer=True), Path(sys.argv[1]),\n"
+        "    note=print, environment={'WINSCRATCH_CACHE_MIB': '0'})\n"
         "print(*(blob.path for blob in found))\n"
     )
     done = subprocess.run(
@@ -246,7 +247,7 @@ def test_few_descriptors_do_for_many_sources_and_deep_folders(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "levels", "made"), [("x" * 60, 100, True), ("x" * 250, 140, False), ("d", 1100, False)]
 )
-def test_a_folder_that_is_deeper_than_paths_of_the_system(name: str, levels: int, made: bool, tmp_path: Path) -> None:
+def test_directories_deeper_than_path_max(name: str, levels: int, made: bool, tmp_path: Path) -> None:
     top = fill(tmp_path / "in", ["x"])
     try:
         here = os.open(top, os.O_RDONLY)
@@ -268,13 +269,13 @@ def test_a_folder_that_is_deeper_than_paths_of_the_system(name: str, levels: int
         subprocess.run(["rm", "-rf", str(top)], check=True, timeout=60)
 
 
-def test_a_pipe_in_the_place_of_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_directory_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NotADirectoryError):
         open_lock(tmp_path / "pipe")
 
 
-def test_a_folder_below_another_is_reached_through_no_link(tmp_path: Path) -> None:
+def test_links_on_the_way_to_a_directory_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "in/a").mkdir(parents=True)
     with folder_below(tmp_path / "in/a/b", tmp_path / "in") as folder:
         assert not folder.has("x")

@@ -173,7 +173,7 @@ def test_a_header_of_8_gib_is_refused_before_it_is_read(kind: str, tmp_path: Pat
 
 @pytest.mark.usefixtures("_bounded")
 def test_a_layer_with_too_many_paths_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "_MAX_ENTRIES", 100)
+    monkeypatch.setattr(tree, "MOST_ENTRIES", 100)
     layout = Layout(tmp_path, [base(), tarred([*ROOTS, *(Part(f"Files/{at}") for at in range(200))])])
     status, said = printed(layout.write())
     assert status == 1

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from helpers import image_runs
+from helpers.misbehaving_registry import Handler, Misbehaving, Start, misbehaving
 from helpers.support import need
-from test_image_registry import Handler, Misbehaving, Start, misbehaving
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse what a layer's tar can hold but Windows' importer, github.com/microsoft/hcsshim, does not take."""
+
+from collections.abc import Sequence
+
+from ..base.errors import GeneratorError, shorten
+from ..oci.files import facts
+from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, fold, units
+from .sources import SourceEntry
+
+_DIRECTORIES = ("directory", "directory-link")
+_SPLIT = "hint: leave files out with --exclude, or give them as several sources"
+
+
+def check_importable(entries: Sequence[SourceEntry]) -> None:
+    """Raise GeneratorError for the first of a layer's *entries* that no importer takes, and for too many."""
+    limits, root = facts().limits, len(facts().roots[1]) + 1
+    if len(entries) > MOST_ENTRIES - len(facts().roots):
+        raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; {_SPLIT}")
+    if sum(len(entry.path) + root for entry in entries) > MOST_CHARACTERS - root * 2:
+        raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; {_SPLIT}")
+    short = (limits.part - len(PLACEHOLDER)) // 2  # characters: two UTF-16 units each at most
+    for entry in entries:
+        if len(entry.path) > short and (reason := _too_long(entry)):
+            raise _refused(entry, reason)
+    mark = fold(PLACEHOLDER)
+    if marked := [entry for entry in entries if entry.path[-1:] == mark[-1] and fold(entry.path).endswith(mark)]:
+        directories = {fold(entry.path) for entry in entries if entry.kind in _DIRECTORIES}
+        for entry in marked:
+            if fold(entry.path).removesuffix(mark) in directories:
+                raise _refused(entry, f"Windows writes a file of that name beside each directory of a layer ({mark})")
+
+
+def _too_long(entry: SourceEntry) -> str:
+    """Return why Windows cannot import an entry with a path so long, or an empty text."""
+    is_directory = entry.kind in _DIRECTORIES
+    room = len(PLACEHOLDER) if is_directory else 0
+    behind = f", since Windows writes a file NAME{PLACEHOLDER} beside each directory of a layer" if room else ""
+    most = facts().limits.part - room
+    if is_directory and units(entry.path.rpartition("/")[2]) > most:
+        return f"the name is longer than {most} UTF-16 units{behind}"
+    most = MOST_PATH - room - len(facts().roots[1]) - 1
+    if len(entry.path) > most // 2 and units(entry.path) > most:
+        return f"the path is longer than {most:,} UTF-16 units{behind}"
+    return ""
+
+
+def _refused(entry: SourceEntry, reason: str) -> GeneratorError:
+    return GeneratorError(
+        f"{shorten(entry.source or 'C:/' + entry.path, 200)}: {reason}; hint: rename it, or leave it out with --exclude"
+    )

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `image`: its output, its errors and its progress bar."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import image_runs
+from helpers.image_runs import digest_of, named
+from helpers.support import INVOKE
+
+from generator.builder.wire import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return image_runs.sources(tmp_path / "sources")
+
+
+@pytest.mark.program
+def test_the_command_prints_only_references(folder: Path) -> None:
+    to = ("--to", "oci:../out:hello", "--to", "oci-archive:../o.tar", "--to", "docker-archive:../d.tar:hello")
+    words = ("hello.exe", r"conf:C:\conf", *to, "--entrypoint", "hello.exe", "--entrypoint=-v", "--env", "A=b")
+    done = image_runs.command(*words, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    digest = named(folder.parent / "out")["hello"]["digest"]
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [f"oci:../out@{digest}", f"oci-archive:../o.tar@{digest}"]
+    assert lines[2].startswith("docker-archive:../d.tar@sha256:")
+    assert len(lines) == 3
+    config = image_runs.document(
+        folder.parent / "out", image_runs.document(folder.parent / "out", digest)["config"]["digest"]
+    )
+    assert config["config"] == {"Env": ["A=b"], "Entrypoint": ["hello.exe", "-v"]}
+
+
+@pytest.mark.program
+def test_closed_standard_output_is_an_error(folder: Path) -> None:
+    command = [sys.executable, "-m", "generator", "image", str(folder / "hello.exe"), "--to", f"oci:{folder}/out"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "standard output is closed" in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_long_work_shows_a_progress_bar_on_a_terminal(folder: Path) -> None:
+    with (folder / "long").open("wb") as file:
+        file.truncate(80 << 20)
+    ours, theirs = os.openpty()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": image_runs.cache(), "TERM": "xterm"}
+    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
+    with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        said = process.communicate()[0]
+    os.close(ours)
+    assert said.startswith(b"oci:../out@sha256:")
+    assert said.count(b"\n") == 1
+    assert b"making layers" in shown
+    assert b"MB" in shown
+
+
+def test_a_config_file_makes_the_same_image(folder: Path) -> None:
+    (folder.parent / "image.toml").write_text(
+        r"""
+        source = ["hello.exe", 'conf:C:\conf']
+        to = ["oci:../file"]
+        entrypoint = ["hello.exe"]
+        env = {A = "b"}
+        """
+    )
+    words = ("hello.exe", r"conf:C:\conf", "--to", "oci:../words", "--entrypoint", "hello.exe", "--env", "A=b")
+    first, second = (image_runs.command(*each, folder=folder) for each in (("--config", "../image.toml"), words))
+    assert digest_of(first.stdout) == digest_of(second.stdout)
+
+
+@pytest.mark.program
+def test_references_are_printed_even_if_a_later_destination_fails(folder: Path) -> None:
+    (folder / "file").write_text("")
+    places = ("--to", "oci:../out:1", "--to", "oci:../out:2", "--to", "oci-archive:file/o.tar")
+    done = image_runs.command("hello.exe", *places, folder=folder)
+    digest = named(folder.parent / "out")["2"]["digest"]
+    assert (done.returncode, done.stdout) == (2, f"oci:../out@{digest}\n" * 2)
+    assert done.stderr.startswith("error: oci-archive:file/o.tar: ")
+
+
+@pytest.mark.program
+def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
+    for words in ((), ("missing", "--to", "oci:../out"), ("hello.exe", "--to", "ftp://x"), ("--config", "none.toml")):
+        done = image_runs.command(*words, folder=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+    assert not (folder.parent / "out").exists()
+
+
+def test_the_python_interface_is_stable() -> None:
+    from generator import image
+
+    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "make"]
+    assert image.Options.__struct_fields__[:2] == ("source", "to")
+    for name in image.__all__:
+        assert getattr(image, name).__doc__
+
+
+def test_invoke_offers_the_command(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = (
+        "image",
+        folder / "hello.exe",
+        rf"{folder}/conf:C:\conf",
+        "--entrypoint",
+        "hello.exe",
+        "--to",
+        f"oci:{out}",
+    )
+    done = image_runs.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == list(image_runs.made(folder, f"oci:{out}"))
