@@ -21,7 +21,7 @@ from ..base.reading import read_file
 from ..views.regions import GROUPS, Regions
 from . import page_data
 from .colours import INK, LOOKS, PAPER
-from .differences import differences
+from .difference_table import differences
 from .render import render
 
 SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each knows those before it
@@ -54,14 +54,14 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SizeHistory:
     """The revisions that changed blobs, the newest first, and the names of the layers."""
 
     names: tuple[str, ...]
     rows: tuple[Revision, ...]
 
 
-def page(templates: Path, title: str, subjects: Sequence[Subject], history: History | None = None) -> bytes:
+def page(templates: Path, title: str, subjects: Sequence[Subject], history: SizeHistory | None = None) -> bytes:
     """Return the report of *subjects* as an HTML file, made of what is in the folder *templates*."""
     made = [page_data.subject(subject.name, subject.regions) for subject in subjects]
     tours = [page_data.tour(subject.regions) for subject in subjects]

@@ -21,8 +21,8 @@ from ..hives.reader import Node as Key
 from ..hives.value_text import decoded, type_name
 from ..imageread import untar
 from ..oci.tar import BLOCK
-from ..views.entry_text import descriptor_text, entry_attributes, entry_descriptor
-from ..views.regions import GROUPS, Entry, Regions
+from ..views.display_text import descriptor_text, entry_attributes, entry_descriptor
+from ..views.regions import GROUPS, MappedEntry, Regions
 from .colours import LOOKS
 
 MOST_TEXT: Final = 160  # characters of a name or of data that a tree shows
@@ -34,7 +34,7 @@ _STRUCTURES: Final = tuple(structure for kinds in GROUPS.values() for structure 
 _NUMBER: Final = {structure: number for number, structure in enumerate(_STRUCTURES)}
 
 
-class Node(NamedTuple):
+class TreeNode(NamedTuple):
     """A line of a tree: the number of the line above it or -1, of its region, what it is called, what to say of it."""
 
     parent: int
@@ -125,14 +125,14 @@ def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
     return {"bytes": base64.b64encode(kept).decode("ascii"), "skipped": left.tolist(), "hidden": hidden}
 
 
-def _tree(regions: Regions) -> Iterator[Node]:
+def _tree(regions: Regions) -> Iterator[TreeNode]:
     """Yield the lines of a tree: entries, and below those that are hives their keys and values."""
     count = 0
     folders: dict[str, int] = {}  # the line of each entry by its path
     for entry in regions.entries:
         top = count
         folder, _, name = entry.path.rpartition("/")
-        yield Node(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
+        yield TreeNode(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
         folders[entry.path] = top
         count += 1
         for node in _keys(regions, entry):
@@ -140,7 +140,7 @@ def _tree(regions: Regions) -> Iterator[Node]:
             count += 1
 
 
-def _keys(regions: Regions, entry: Entry) -> Iterator[Node]:
+def _keys(regions: Regions, entry: MappedEntry) -> Iterator[TreeNode]:
     """Yield the lines of a hive's keys and values; *parent* counts from the line of the entry, which is 0."""
     count = 0
     words = _bcd_words(entry.nodes or ())
@@ -151,18 +151,20 @@ def _keys(regions: Regions, entry: Entry) -> Iterator[Node]:
         lines.append(count)
         label = shortened(key.path[-1]) if key.path else "(root key)"
         note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
-        yield Node(lines[-2], regions.index(entry.content + key.at), label, note)
+        yield TreeNode(lines[-2], regions.index(entry.content + key.at), label, note)
         for value, at in zip(key.values, key.places, strict=True):
             count += 1
-            yield Node(
+            yield TreeNode(
                 lines[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
             )
 
 
-def kind_of(entry: Entry) -> str:
+def kind_of(entry: MappedEntry) -> str:
     """Return what an entry is: a directory, a link, or a hive or file with its size."""
-    if entry.told and entry.told.kind in _KINDS:
-        return _KINDS[entry.told.kind] + (f" to {shortened(entry.told.target)}" if entry.told.target else "")
+    if entry.tar_entry and entry.tar_entry.kind in _KINDS:
+        return _KINDS[entry.tar_entry.kind] + (
+            f" to {shortened(entry.tar_entry.target)}" if entry.tar_entry.target else ""
+        )
     return f"{'hive' if entry.reading else 'file'}, {entry.size:,} bytes"
 
 
@@ -201,8 +203,8 @@ def _notes(regions: Regions) -> Iterator[tuple[int, str]]:
             if isinstance(last.value, bytes):
                 yield number, descriptor_text(last.value)
     for entry in regions.entries:
-        if entry.told and entry.told.records:
-            said = (*entry_attributes(entry.told.records), entry_descriptor(entry.told.records))
+        if entry.tar_entry and entry.tar_entry.records:
+            said = (*entry_attributes(entry.tar_entry.records), entry_descriptor(entry.tar_entry.records))
             yield regions.index(entry.content - BLOCK), ", ".join(filter(None, said))
 
 

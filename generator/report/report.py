@@ -16,12 +16,12 @@ from ..base.git import git
 from ..generation import manifest, unchanged
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
-from ..views.entry_text import image_facts
-from ..views.opened import Budget, HiveFile, Image, Layer, Opened, regular
+from ..views.display_text import image_facts
 from ..views.regions import Regions
 from ..views.resolve import open_all
+from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, regular
 from .byte_map import byte_map
-from .page import Facts, History, Revision, Subject, page
+from .page import Facts, Revision, SizeHistory, Subject, page
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
@@ -100,9 +100,9 @@ def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
     return subjects
 
 
-def _parts(opened: Opened) -> Iterator[tuple[Layer | HiveFile, Facts]]:
+def _parts(opened: Viewable) -> Iterator[tuple[UnpackedLayer | HiveFile, Facts]]:
     """Yield the layers of an image, named after it, with its own facts and damage at the first; or what else it is."""
-    if not isinstance(opened, Image):
+    if not isinstance(opened, UnpackedImage):
         yield opened, ()
         return
     facts: Facts = tuple(
@@ -114,9 +114,9 @@ def _parts(opened: Opened) -> Iterator[tuple[Layer | HiveFile, Facts]]:
         facts, damage = (), ()
 
 
-def _subject(part: Layer | HiveFile, data: bytes, more: Facts) -> Subject:
+def _subject(part: UnpackedLayer | HiveFile, data: bytes, more: Facts) -> Subject:
     regions = Regions(data)
-    if isinstance(part, Layer):
+    if isinstance(part, UnpackedLayer):
         facts = _facts(len(data), part.compressed, part.diff_id, part.digest)
         return Subject(part.name, regions, (*facts, *more), tuple(map(str, part.damage)))
     (entry,) = regions.entries
@@ -144,7 +144,7 @@ def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts
     return tuple(facts)
 
 
-def _history(root: Path) -> History:
+def _history(root: Path) -> SizeHistory:
     """Return the sizes of the committed layers by revision, the newest first."""
     log = git(root, "log", f"--max-count={MAX_REVISIONS}", "--format=%H %cs", "--", "output/layers")
     if not log:
@@ -156,7 +156,7 @@ def _history(root: Path) -> History:
     if len(told) != len(revisions) * len(names):
         raise GeneratorError("--history: git cannot say how large the layers were")
     sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in told]
-    return History(
+    return SizeHistory(
         names,
         tuple(
             Revision(revision, date, tuple(sizes[i * len(names) : (i + 1) * len(names)]))

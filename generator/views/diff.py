@@ -11,10 +11,10 @@ from ..base import console
 from ..base.console import json_document
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted
 from ..generation import manifest
-from . import resolve, terminal
-from .changes import ADDED, CHANGED, REMOVED, Bytes, Change, Difference, compare, platform
-from .opened import Image, Opened
-from .terminal import Line
+from . import resolve, tree_lines
+from .comparison import ADDED, CHANGED, REMOVED, Comparison, ContentChange, StructureChange, compare, platform
+from .tree_lines import TreeLine
+from .unpacked_layers import UnpackedImage, Viewable
 
 FORMAT: Final = 1
 _MARKS: Final = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
@@ -22,7 +22,7 @@ _STYLES: Final = {ADDED: "new", REMOVED: "old", CHANGED: "key"}
 _PLACED: Final = frozenset({"key", "value"})  # what its place tells already
 _MOST: Final = 50  # structures of one entry that are shown; JSON has more
 
-Side = Mapping[str, Callable[[], Opened]]
+Side = Mapping[str, Callable[[], Viewable]]
 
 
 def diff(root: Path, what: Sequence[str], *, json: bool = False, stat: bool = False, plain: bool = False) -> int:
@@ -37,8 +37,8 @@ def diff(root: Path, what: Sequence[str], *, json: bool = False, stat: bool = Fa
     if json:
         console.say(json_document(_document(what, found)))
     else:
-        with terminal.screen(plain=plain) as put:
-            terminal.put_all(_stat(found) if stat else _lines(found), put)
+        with tree_lines.screen(plain=plain) as put:
+            tree_lines.put_all(_stat(found) if stat else _lines(found), put)
     if found.equal:
         console.note("equal")
     return EXIT_OK if found.equal else EXIT_STALE
@@ -61,15 +61,15 @@ def _side(root: Path, what: str) -> Side:
     if not resolve.is_there(root, what) and (found := resolve.layers_in(root, what)) is not None:
         commit, names = found
         return {name: partial(_only, root, f"{commit}:{name}") for name in names}
-    side: dict[str, Callable[[], Opened]] = {}
+    side: dict[str, Callable[[], Viewable]] = {}
     for opened in resolve.open_one(root, what):
-        name = platform(opened) if isinstance(opened, Image) else opened.name
+        name = platform(opened) if isinstance(opened, UnpackedImage) else opened.name
         again = sum(each.partition(" (")[0] == name for each in side)
         side[f"{name} ({again + 1})" if again else name] = partial(_itself, opened)
     return side
 
 
-def _itself(opened: Opened) -> Opened:
+def _itself(opened: Viewable) -> Viewable:
     return opened
 
 
@@ -84,39 +84,39 @@ def _alike(old: Side, new: Side) -> tuple[Side, Side]:
     return before, after
 
 
-def _only(root: Path, what: str) -> Opened:
+def _only(root: Path, what: str) -> Viewable:
     return resolve.open_one(root, what)[0]
 
 
-def _lines(found: Difference) -> Iterator[Line]:
+def _lines(found: Comparison) -> Iterator[TreeLine]:
     """Yield what differs: the meaning first, then the bytes, both under the entry that they are in."""
     if found.changes:
-        yield Line(0, (("title", "in meaning"),))
+        yield TreeLine(0, (("title", "in meaning"),))
     above: tuple[str, str] | None = None
     for change in found.changes:
         here = change.layer, change.entry
         if here != above and any(here):
-            yield Line(1, (("name", _place(*here)),), remark=True)
+            yield TreeLine(1, (("name", _place(*here)),), remark=True)
         above = here
-        yield Line(2, tuple(_parts(change)), remark=True)
+        yield TreeLine(2, tuple(_parts(change)), remark=True)
     if found.bytes or found.more:
-        yield Line(0, (("title", "in bytes"),))
+        yield TreeLine(0, (("title", "in bytes"),))
     for place, some in _by_entry(found.bytes).items():
         total = sum(each.differing for each in some)
         more = found.more.get(place, 0)
         words = f"{counted(total, 'byte')} in {counted(len(some) + more, 'structure')}"
-        yield Line(1, (("name", place), ("", words)), remark=True)
+        yield TreeLine(1, (("name", place), ("", words)), remark=True)
         for each in some[:_MOST]:
             head = f"{each.structure} at 0x{each.offset:x}"
             size = "" if each.kind == CHANGED else counted(each.size, "byte")
-            yield Line(2, ((_STYLES[each.kind], f"{_MARKS[each.kind]} {head}"), ("", size)), remark=True)
+            yield TreeLine(2, ((_STYLES[each.kind], f"{_MARKS[each.kind]} {head}"), ("", size)), remark=True)
             for name, old, new in each.fields:
-                yield Line(3, (("name", name), ("old", old), ("", "→"), ("new", new)), remark=True)
+                yield TreeLine(3, (("name", name), ("old", old), ("", "→"), ("new", new)), remark=True)
         if len(some) + more > _MOST:
-            yield Line(2, (("", f"and {len(some) + more - min(len(some), _MOST):,} more structures"),), remark=True)
+            yield TreeLine(2, (("", f"and {len(some) + more - min(len(some), _MOST):,} more structures"),), remark=True)
 
 
-def _parts(change: Change) -> Iterator[tuple[str, str]]:
+def _parts(change: ContentChange) -> Iterator[tuple[str, str]]:
     """Yield the parts of a change's line: what was done to what, and the old and the new."""
     yield _STYLES[change.kind], f"{_MARKS[change.kind]} {'' if change.what in _PLACED else change.what}".rstrip()
     if change.key is not None:
@@ -134,14 +134,14 @@ def _place(layer: str, entry: str) -> str:
     return f"{layer}: {entry}" if layer and entry else layer or entry
 
 
-def _by_entry(some: Sequence[Bytes]) -> dict[str, list[Bytes]]:
-    found: dict[str, list[Bytes]] = {}
+def _by_entry(some: Sequence[StructureChange]) -> dict[str, list[StructureChange]]:
+    found: dict[str, list[StructureChange]] = {}
     for each in some:
         found.setdefault(_place(each.layer, each.entry), []).append(each)
     return found
 
 
-def _stat(found: Difference) -> Iterator[Line]:
+def _stat(found: Comparison) -> Iterator[TreeLine]:
     """Yield a line for each entry: how much was added, removed and changed in it, and how many bytes differ."""
     counts: dict[str, Counter[str]] = {}
     for change in found.changes:
@@ -154,10 +154,10 @@ def _stat(found: Difference) -> Iterator[Line]:
         structures = Counter(each.structure for each in by_entry.get(place, ()))
         told = ", ".join(f"{name} {number}" for name, number in structures.most_common())
         words = f"{counted(size, 'byte')} ({told})" if told else ""
-        yield Line(0, (("name", place or "all"), ("", marks), ("", words)))
+        yield TreeLine(0, (("name", place or "all"), ("", marks), ("", words)))
 
 
-def _document(what: Sequence[str], found: Difference) -> dict[str, Any]:
+def _document(what: Sequence[str], found: Comparison) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "compared": list(what),

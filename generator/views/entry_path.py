@@ -14,7 +14,7 @@ from ..hives.model import fold_name
 from ..imageread.untar import Entry
 
 
-class Place(NamedTuple):
+class EntryPath(NamedTuple):
     """An entry's path, empty for all of a layer, and the names of keys below a hive's root, None for no key."""
 
     path: str = ""
@@ -33,21 +33,21 @@ class Place(NamedTuple):
         return found
 
 
-def absent(name: str, place: Place, entries: Sequence[Entry]) -> GeneratorError:
+def absent(name: str, place: EntryPath, entries: Sequence[Entry]) -> GeneratorError:
     """Return the error that what is called *name*, and has *entries*, has none at *place*."""
     inside = f"Files/{place.path.strip('/')}"  # what containers see has its paths without this folder
-    hint = f"; name {inside!r}, which it has" if Place(inside, place.key).entries(entries) else ""
+    hint = f"; name {inside!r}, which it has" if EntryPath(inside, place.key).entries(entries) else ""
     return GeneratorError(f"{name}: has no entry {place.path!r}{hint}")
 
 
-def parse(text: str, *, bare: bool) -> Place:
+def parse(text: str, *, bare: bool) -> EntryPath:
     """Return the place that *text* is, in a *bare* hive or else in a layer; ``.`` is all of either."""
     if text in {"", "."}:
-        return Place()
+        return EntryPath()
     if bare:
-        return Place("", _keys(text.removeprefix("\\")))
+        return EntryPath("", _keys(text.removeprefix("\\")))
     path, backslash, key = text.partition("\\")
-    return Place(path, _keys(key) if backslash else None)
+    return EntryPath(path, _keys(key) if backslash else None)
 
 
 def _keys(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from ..hives import structures as s
 from ..hives.spans import Part
 from .regions import Region, Regions, zeros
 from .spool import Stored
-from .terminal import Line
+from .tree_lines import TreeLine
 
 _STYLES: Final = {
     "tar header": "type",
@@ -25,7 +25,7 @@ _LEAST_ZEROS: Final = 3  # rows of zeros that are folded into one
 _ENDS: Final = frozenset({s.SECURITY, *s.LEAVES})  # what leads to what belongs to others
 
 
-def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[Line]:
+def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[TreeLine]:
     """Yield the lines for each of *ranges*, start and end in bytes; *row* bytes stand in a line.
 
     The offsets that are shown count from *base*.
@@ -36,7 +36,7 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
         while at < end:
             region = regions.at(at)
             title = f"{region.structure.name}, {region.length:,} bytes"
-            yield Line(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
+            yield TreeLine(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
             for part in regions.parts(region):
                 within = max(at, part.offset), min(end, part.offset + part.size)
                 yield from _rows(regions.data, region, part, within, row, base)
@@ -45,7 +45,7 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
 
 def _rows(
     data: bytes | Stored, region: Region, part: Part, within: tuple[int, int], row: int, base: int
-) -> Iterator[Line]:
+) -> Iterator[TreeLine]:
     """Yield the rows of a field, as far as it lies *within* two offsets: the first tells what the field says."""
     start, end = within
     at, first = start, True
@@ -68,8 +68,10 @@ def _rows(
         first = False
 
 
-def _row(parts: tuple[tuple[str, str], ...]) -> Line:
-    return Line(1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True)
+def _row(parts: tuple[tuple[str, str], ...]) -> TreeLine:
+    return TreeLine(
+        1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True
+    )
 
 
 def of_key(regions: Regions, hive: int, key: int) -> list[tuple[int, int]]:

@@ -12,10 +12,10 @@ from ..bcd import decoding
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..imageread.untar import FILE
-from . import entry_path, hexdump, json_form, regfile, resolve, terminal, tree
-from .entry_path import Place
-from .opened import HiveFile, Image, Layer, Opened
+from . import entry_path, hexdump, inspect_json, regfile, resolve, tree_lines, tree_view
+from .entry_path import EntryPath
 from .regions import Regions
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 
 def inspect(
@@ -63,27 +63,27 @@ def inspect(
     return EXIT_OK if textconv else status
 
 
-def _trees(found: Sequence[Opened], path: str, *, plain: bool, named: bool) -> int:
+def _trees(found: Sequence[Viewable], path: str, *, plain: bool, named: bool) -> int:
     status = EXIT_OK
-    with terminal.screen(plain=plain) as put:
+    with tree_lines.screen(plain=plain) as put:
         for number, opened in enumerate(found):
             if number:
-                put(terminal.Line(0, ()))
+                put(tree_lines.TreeLine(0, ()))
             place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
-            for line in tree.lines(opened, place):
+            for line in tree_view.lines(opened, place):
                 bad = any(style == "bad" for style, _ in line.parts)
                 status = max(status, EXIT_STALE if bad else EXIT_OK)
                 put(line if named or line.level else line._replace(parts=line.parts[1:]))
     return status
 
 
-def _json(found: Sequence[Opened], path: str) -> int:
-    made = json_form.Document()
+def _json(found: Sequence[Viewable], path: str) -> int:
+    made = inspect_json.Document()
     console.say_json(made.of([(each, entry_path.parse(path, bare=isinstance(each, HiveFile))) for each in found]))
     return EXIT_STALE if made.damaged else EXIT_OK
 
 
-def _bcd(found: Sequence[Opened]) -> int:
+def _bcd(found: Sequence[Viewable]) -> int:
     stores = 0
     for name, data in _hives(found):
         store = decoding.read_store(read(data, keys=True).hive)
@@ -99,23 +99,23 @@ def _bcd(found: Sequence[Opened]) -> int:
     return EXIT_OK
 
 
-def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
+def _hives(found: Sequence[Viewable]) -> Iterator[tuple[str, bytes]]:
     """Yield the hives of all that was opened, each with its name."""
     for opened in found:
         if isinstance(opened, HiveFile):
             yield opened.name, opened.data
             continue
-        for layer in opened.layers if isinstance(opened, Image) else (opened,):
+        for layer in opened.layers if isinstance(opened, UnpackedImage) else (opened,):
             for entry in layer.entries:
                 if layer.is_hive(entry):
                     yield f"{layer.name}: {visible(entry.name)}", layer.content(entry)[:]
 
 
-def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
+def _one(found: Sequence[Viewable], option: str, path: str) -> UnpackedLayer | HiveFile:
     """Return the one layer or hive that an *option* is about; of images, the layer that alone has *path*."""
-    if len(found) == 1 and not isinstance(found[0], Image):
+    if len(found) == 1 and not isinstance(found[0], UnpackedImage):
         return found[0]
-    images = [each for each in found if isinstance(each, Image)]
+    images = [each for each in found if isinstance(each, UnpackedImage)]
     if not images or len(images) < len(found):
         raise GeneratorError(f"inspect: {option} is about one layer or hive; name one")
     # Images of several platforms may share a layer.
@@ -132,7 +132,7 @@ def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
     return having[0]
 
 
-def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[bytes, int]:
+def _hive_at(opened: UnpackedLayer | HiveFile, place: EntryPath) -> tuple[bytes, int]:
     """Return the hive that *place* is in, and where in the file it begins."""
     if isinstance(opened, HiveFile):
         return opened.data, 0
@@ -142,7 +142,7 @@ def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[bytes, int]:
     return opened.content(hives[0])[:], hives[0].offset
 
 
-def _reg(found: Sequence[Opened], path: str) -> int:
+def _reg(found: Sequence[Viewable], path: str) -> int:
     opened = _one(found, "--reg", path)
     place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
     reading = read(_hive_at(opened, place)[0], keys=True)
@@ -161,7 +161,7 @@ def _reg(found: Sequence[Opened], path: str) -> int:
     return EXIT_STALE if damage else EXIT_OK
 
 
-def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | None, *, plain: bool) -> int:
+def _hex(found: Sequence[Viewable], path: str, offset: int | None, length: int | None, *, plain: bool) -> int:
     opened = _one(found, "--hex", path)
     place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
     data = opened.data if isinstance(opened, HiveFile) else opened.tar
@@ -173,7 +173,7 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
         if not nodes:
             raise GeneratorError(f"{opened.name}: has no key {chr(92).join(place.key)!r}")
         ranges = hexdump.of_key(regions, start, nodes[0].at)
-    elif isinstance(opened, Layer) and place.path:
+    elif isinstance(opened, UnpackedLayer) and place.path:
         entries = [entry for entry in place.entries(opened.entries) if entry.kind == FILE]
         if not entries:
             raise GeneratorError(f"{opened.name}: has no file {place.path!r}")
@@ -185,9 +185,9 @@ def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | N
     if offset and offset >= end:
         raise GeneratorError(f"{opened.name}: --offset 0x{offset:x} is beyond {path!r}, which ends at 0x{end:x}")
     chosen = _cut(ranges, start + (offset or 0), length)
-    row = 8 if (terminal.columns(plain=plain) or 110) < 110 else 16
-    with terminal.screen(plain=plain) as put:
-        terminal.put_all(hexdump.dump(regions, chosen, row, start), put)
+    row = 8 if (tree_lines.columns(plain=plain) or 110) < 110 else 16
+    with tree_lines.screen(plain=plain) as put:
+        tree_lines.put_all(hexdump.dump(regions, chosen, row, start), put)
     if regions.damage:
         console.note(f"{opened.name}: {regions.damage}")
     return EXIT_STALE if regions.damage else EXIT_OK

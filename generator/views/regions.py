@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every byte of a layer's tar, told: which structure it belongs to, and what the fields of that say.
+"""Every byte of a layer's tar, tar_entry: which structure it belongs to, and what the fields of that say.
 
 A tar is a row of entries: a header of 512 bytes, which may have others before it for what it cannot hold, the content
 of a file, and zeros up to the next multiple of 512. Content that begins as a hive does is read by the reader of hives,
@@ -22,8 +22,8 @@ from ..hives.spans import Part, Span, Spans, make_part
 from ..imageread import untar
 from ..imageread.untar import TarError, Untar
 from ..oci.tar import BLOCK
-from .opened import MAX_HIVE, Damage, is_hive
-from .spool import CHUNK, Reading, Stored
+from .spool import CHUNK, ByteStream, Stored
+from .unpacked_layers import MAX_HIVE, Damage, is_hive
 
 _HEAD: Final = s.BASE + 4  # bytes that tell a hive
 
@@ -99,7 +99,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MappedEntry:
     """An entry of a tar: where its first header and its content start, in bytes, and what it says of itself.
 
     *nodes* are the keys of its hive and *reading* what was found there; both are None where the content is no hive.
@@ -109,17 +109,17 @@ class Entry:
     offset: int
     content: int
     size: int
-    told: untar.Entry | None
+    tar_entry: untar.Entry | None
     nodes: tuple[Node, ...] | None
     reading: HiveReading | None
 
     @property
     def path(self) -> str:
         """Its path in the tar, without a slash at its end."""
-        return self.told.name.rstrip("/") if self.told else ""
+        return self.tar_entry.name.rstrip("/") if self.tar_entry else ""
 
 
-class _Hive(NamedTuple):
+class _LazyHive(NamedTuple):
     """A hive that is read when it is asked for: its first byte, and how many it has."""
 
     start: int
@@ -138,13 +138,13 @@ class Regions(Sequence[Region]):
     def __init__(self, data: bytes | Stored, *, lazy: bool = False) -> None:
         """Read *data*, a tar or a bare hive, as far as it can be read."""
         self._lazy = lazy
-        self._last: tuple[_Hive, Spans] | None = None
+        self._last: tuple[_LazyHive, Spans] | None = None
         self.data = data
-        self.entries: list[Entry] = []
+        self.entries: list[MappedEntry] = []
         self.damage: Damage | None = None
         self._firsts = array("Q")  # of each block the number of its first region
         self._offsets = array("Q")
-        self._blocks: list[s.Structure | Spans | _Hive] = []
+        self._blocks: list[s.Structure | Spans | _LazyHive] = []
         self._count = 0
         if is_hive(data[:_HEAD]):
             self._add_entry(0, 0, len(data), None)
@@ -180,7 +180,7 @@ class Regions(Sequence[Region]):
         """Return the number of the block that the byte at *offset* belongs to, and what that is."""
         block = bisect_right(self._offsets, offset) - 1
         what = self._blocks[block]
-        if not isinstance(what, _Hive):
+        if not isinstance(what, _LazyHive):
             return block, what
         if self._last is None or self._last[0] != what:
             self._last = None  # before the next is read
@@ -205,7 +205,7 @@ class Regions(Sequence[Region]):
         block, what = self._found(offset)
         return self._region(block, what.at(offset - self._offsets[block]) if isinstance(what, Spans) else None)
 
-    def entry_at(self, offset: int) -> Entry | None:
+    def entry_at(self, offset: int) -> MappedEntry | None:
         """Return the entry whose headers or content the byte at *offset* belongs to, or None."""
         at = bisect_right(self.entries, offset, key=lambda entry: entry.offset) - 1
         return self.entries[at] if at >= 0 and offset < self.entries[at].content + self.entries[at].size else None
@@ -218,7 +218,7 @@ class Regions(Sequence[Region]):
             for part in what.parts(what.at(region.offset - start)):
                 yield replace(part, offset=start + part.offset)
             return
-        raw = self.data[start : start + min(region.length, BLOCK)]  # of more bytes the first are told
+        raw = self.data[start : start + min(region.length, BLOCK)]  # of more bytes the first are tar_entry
         at = 0
         for field in what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),):
             yield replace(make_part(field, raw, at), offset=start + at)
@@ -235,32 +235,32 @@ class Regions(Sequence[Region]):
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
         return min(count, region.length + 1) << 2 | in_place << 1 | latin  # more of it would not fit either
 
-    def _add(self, offset: int, what: s.Structure | Spans | _Hive) -> None:
+    def _add(self, offset: int, what: s.Structure | Spans | _LazyHive) -> None:
         """Let *what* begin at *offset*, where all before it ends."""
         self._firsts.append(self._count)
         self._offsets.append(offset)
         self._blocks.append(what)
         self._count += len(what) if isinstance(what, Spans) else 1
 
-    def _add_entry(self, offset: int, content: int, size: int, told: untar.Entry | None) -> None:
+    def _add_entry(self, offset: int, content: int, size: int, tar_entry: untar.Entry | None) -> None:
         size = max(0, min(size, len(self.data) - content))
         hive = size <= MAX_HIVE and is_hive(self.data[content : content + min(size, _HEAD)])
         nodes = reading = None
         if hive and not self._lazy:
             visit = Visit(self.data[content : content + size], spans=True)
             nodes, reading = tuple(visit.nodes()), visit.reading()
-        self.entries.append(Entry(offset, content, size, told, nodes, reading))
+        self.entries.append(MappedEntry(offset, content, size, tar_entry, nodes, reading))
         if hive and self._lazy:
-            self._add(content, _Hive(content, size))
+            self._add(content, _LazyHive(content, size))
         elif size:
             self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
     def _read_tar(self) -> None:
         end = 0
         try:
-            for entry in Untar(Reading(self.data)):
+            for entry in Untar(ByteStream(self.data)):
                 if entry.kind != untar.GLOBAL:
-                    end = self._add_told(entry, end)
+                    end = self._add_tar_entry(entry, end)
         except TarError as error:
             self.damage = Damage("tar", error.offset, str(error))
         count = zeros(self.data, end, len(self.data))
@@ -271,7 +271,7 @@ class Regions(Sequence[Region]):
         if end + count < len(self.data):
             self._add(end + count, s.UNREAD)
 
-    def _add_told(self, entry: untar.Entry, end: int) -> int:
+    def _add_tar_entry(self, entry: untar.Entry, end: int) -> int:
         """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
         header = entry.offset - BLOCK
         if header > end:

@@ -14,13 +14,13 @@ from ..base.git import git, git_bytes
 from ..generation import manifest
 from ..imageread.images import TRANSPORTS, split
 from ..imageread.references import reference
-from .opened import (
+from .unpacked_layers import (
     MAX_UNPACKED,
     Budget,
     HiveFile,
-    Image,
-    Layer,
-    Opened,
+    UnpackedImage,
+    UnpackedLayer,
+    Viewable,
     everything,
     names,
     open_data,
@@ -35,7 +35,7 @@ _DOCKER: Final = "manifest.json"
 _LAYERS: Final = "output/layers/"
 
 
-def open_all(root: Path, what: Sequence[str], budget: Budget | None = None) -> list[Opened]:
+def open_all(root: Path, what: Sequence[str], budget: Budget | None = None) -> list[Viewable]:
     """Return all that *what* names, or without it the layers that are committed below *root*.
 
     Raises GeneratorError for what is none of a layer, an image and a hive, or cannot be read.
@@ -44,13 +44,13 @@ def open_all(root: Path, what: Sequence[str], budget: Budget | None = None) -> l
     return [opened for each in (what or manifest.layers(root)) for opened in open_one(root, each, budget)]
 
 
-def open_paths(what: Sequence[str]) -> list[Opened]:
+def open_paths(what: Sequence[str]) -> list[Viewable]:
     """Return what the files at the paths *what* are, whatever else these could be taken for."""
     budget = everything()
     return [opened for each in what for opened in _at_path(each, budget)]
 
 
-def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Opened]:
+def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewable]:
     """Return what *what* names: one layer or hive, or each image of a layout or archive."""
     budget = budget or everything()
     if what in manifest.layers(root):
@@ -94,20 +94,20 @@ def _is_reference(what: str) -> bool:
     return bool(found.host or found.digest)
 
 
-def _at_path(what: str, budget: Budget) -> list[Opened]:
+def _at_path(what: str, budget: Budget) -> list[Viewable]:
     """Return the images of a tar that is an archive of some, or else what the file by itself is."""
     with regular(Path(what), what) as file:
-        images: list[Opened] = list(_archived(what, names(file), budget))
+        images: list[Viewable] = list(_archived(what, names(file), budget))
         if images:
             return images
         file.seek(0)
         opened = open_data(what, file, budget)
-    if isinstance(opened, Layer) and opened.compressed is not None:  # an archive, which is refused
+    if isinstance(opened, UnpackedLayer) and opened.compressed is not None:  # an archive, which is refused
         images = list(_archived(what, (entry.name for entry in opened.entries), budget))
     return images or [opened]
 
 
-def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[Image]:
+def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[UnpackedImage]:
     """Yield the images of a tar that is an archive of some, by the *names* in it."""
     if split(f"oci-archive:{what}")[1:] != (what, ""):
         return  # its path would be taken for one with a tag behind it
@@ -118,7 +118,7 @@ def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[Image
         yield from open_image(f"docker-archive:{what}", budget)
 
 
-def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Layer | HiveFile | None:
+def in_revision(root: Path, revision: str, path: str, budget: Budget) -> UnpackedLayer | HiveFile | None:
     """Return the layer or file at *path* in a git *revision* of the checkout *root*, or None where it has none."""
     commit = commit_of(root, revision)
     if commit is None:

@@ -104,7 +104,7 @@ class Stored:
         return f"sha256:{found.hexdigest()}"
 
 
-class Reading:
+class ByteStream:
     """Bytes as the stream that the reader of tars asks for."""
 
     def __init__(self, data: bytes | Stored) -> None:

@@ -21,7 +21,7 @@ from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
 from generator.report import report as room
-from generator.report.differences import differences
+from generator.report.difference_table import differences
 from generator.report.report import documents
 from generator.views.regions import Regions
 

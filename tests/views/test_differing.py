@@ -21,7 +21,7 @@ from generator.builder.wire import ROOT
 from generator.cli import parser
 from generator.generation.manifest import layers
 from generator.hives.model import REG_DWORD, REG_SZ, Value
-from generator.views import changes, diff
+from generator.views import comparison, diff
 
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 
@@ -253,7 +253,7 @@ def test_what_is_equal_is_said_to_be_beside_the_results(capsys: pytest.CaptureFi
 
 
 def test_hives_that_differ_everywhere_are_told_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MOST_STRUCTURES", 60)
+    monkeypatch.setattr(comparison, "MOST_STRUCTURES", 60)
     old, new = (
         hive(tmp_path, name, Node("root", subkeys=[Node(f"{name}{i:03}") for i in range(200)]))
         for name in ("old", "new")

@@ -18,7 +18,7 @@ from generator.base import console
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
-from generator.views import opened, spool
+from generator.views import spool, unpacked_layers
 
 BLOB = (ROOT / "output/layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)
@@ -157,7 +157,7 @@ def test_what_cannot_be_opened_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_gzip_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     (tmp_path / "layer").write_bytes(gzip.compress(bytes(1 << 24)))
     with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
         said("inspect", tmp_path / "layer")
@@ -166,7 +166,7 @@ def test_a_gzip_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch:
 def test_the_layers_of_an_image_have_one_limit_and_each_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     one, other = (tar([("Files", None, {}), ("Files/a", bytes([each]) * 600_000, {})]) for each in (1, 2))
     layout(tmp_path / "same", [one] * 5)
     assert sum("Files/" not in line and "layer, " in line for line in lines("inspect", tmp_path / "same")) == 5
@@ -176,7 +176,7 @@ def test_the_layers_of_an_image_have_one_limit_and_each_is_read_once(
 
 
 def test_the_entries_of_a_layer_take_memory_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "MAX_KEPT", 1 << 20)
+    monkeypatch.setattr(unpacked_layers, "MAX_KEPT", 1 << 20)
     (tmp_path / "layer").write_bytes(tar([(f"Files/{i}", b"", {"k": "a" * 100_000}) for i in range(50)]))
     shown = lines("inspect", tmp_path / "layer", status=1)
     assert "its entries need more than 1,048,576 bytes of memory" in shown[-1]
@@ -189,9 +189,9 @@ def test_a_file_that_is_cut_short_while_it_is_looked_at_is_shown_as_it_was(
     monkeypatch.setattr(spool, "_IN_MEMORY", 1 << 16)
     content = tar([("Files/a", bytes(range(256)) * (1 << 13), {}), ("Files/zeros", bytes(1 << 20), {})])
     (tmp_path / "layer").write_bytes(content)
-    layer = opened.open_file(tmp_path / "layer", "layer", opened.everything())
+    layer = unpacked_layers.open_file(tmp_path / "layer", "layer", unpacked_layers.everything())
     os.truncate(tmp_path / "layer", 0)
-    assert isinstance(layer, opened.Layer)
+    assert isinstance(layer, unpacked_layers.UnpackedLayer)
     assert layer.tar[:] == content
     assert layer.tar[1 << 21 :] == content[1 << 21 :]
     assert b"".join(layer.tar.chunks()) == content

@@ -16,17 +16,17 @@ from ..hives.value_text import type_name
 from ..imageread.untar import FILE, Entry
 from ..oci.blob import sha256
 from ..oci.tar import BLOCK
-from . import entry_text, flattened
-from .opened import HiveFile, Image, Layer, Opened, is_hive
+from . import display_text, document_differences
 from .regions import TAR_HEADER
 from .spool import Stored
-from .tree import value_text
+from .tree_view import value_text
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable, is_hive
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 MOST_STRUCTURES: Final = 1000  # that are told of one hive; more of them are counted
 
 
-class Change(NamedTuple):
+class ContentChange(NamedTuple):
     """One difference in meaning: what was done to what, where that is, and how it was before and is after.
 
     *what* is an entry, content, attribute, key, value, descriptor and the like; *words* is what bcdedit calls it.
@@ -43,7 +43,7 @@ class Change(NamedTuple):
     words: str = ""
 
 
-class Bytes(NamedTuple):
+class StructureChange(NamedTuple):
     """One structure whose bytes differ: where it is, in bytes of its file, and the fields that differ, old and new.
 
     *differing* counts bytes that are not the same. A structure that only one side has in its place was added or
@@ -61,11 +61,11 @@ class Bytes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Comparison:
     """All that differs between two."""
 
-    changes: list[Change] = field(default_factory=list)
-    bytes: list[Bytes] = field(default_factory=list)
+    changes: list[ContentChange] = field(default_factory=list)
+    bytes: list[StructureChange] = field(default_factory=list)
     more: dict[str, int] = field(default_factory=dict)  # by entry, structures that are not in the list
 
     @property
@@ -74,58 +74,60 @@ class Difference:
         return not (self.changes or self.bytes or self.more)
 
 
-def compare(old: Mapping[str, Callable[[], Opened]], new: Mapping[str, Callable[[], Opened]]) -> Difference:
+def compare(old: Mapping[str, Callable[[], Viewable]], new: Mapping[str, Callable[[], Viewable]]) -> Comparison:
     """Return how two sets of what can be opened differ, each by its name; one on each side need not share a name."""
-    found = Difference()
+    found = Comparison()
     if len(old) == 1 == len(new):
         _compare(next(iter(old.values()))(), next(iter(new.values()))(), "", found)
         return found
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
             gone = old[name]()
-            found.changes.append(Change(REMOVED, _kind(gone), name, "", None, None, _what(gone), ""))
+            found.changes.append(ContentChange(REMOVED, _kind(gone), name, "", None, None, _what(gone), ""))
         elif name not in old:
             come = new[name]()
-            found.changes.append(Change(ADDED, _kind(come), name, "", None, None, "", _what(come)))
+            found.changes.append(ContentChange(ADDED, _kind(come), name, "", None, None, "", _what(come)))
         else:
             _compare(old[name](), new[name](), name, found)
     return found
 
 
-def _kind(opened: Opened) -> str:
-    return "image" if isinstance(opened, Image) else "layer"
+def _kind(opened: Viewable) -> str:
+    return "image" if isinstance(opened, UnpackedImage) else "layer"
 
 
-def _what(opened: Opened) -> str:
-    if isinstance(opened, Layer):
+def _what(opened: Viewable) -> str:
+    if isinstance(opened, UnpackedLayer):
         return f"{len(opened.tar):,} bytes, {len(opened.entries):,} entries"
     if isinstance(opened, HiveFile):
         return f"{len(opened.data):,} bytes"
     return ", ".join(filter(None, (platform(opened), counted(len(opened.layers), "layer"), opened.digest)))
 
 
-def platform(image: Image) -> str:
+def platform(image: UnpackedImage) -> str:
     """Return what an image runs on, as its index says it, or else its configuration."""
     made_for = image.platform or image.config
-    return entry_text.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
+    return (
+        display_text.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
+    )
 
 
-def _compare(old: Opened, new: Opened, name: str, found: Difference) -> None:
+def _compare(old: Viewable, new: Viewable, name: str, found: Comparison) -> None:
     if isinstance(old, HiveFile) and isinstance(new, HiveFile):
         _hives(old.data, new.data, name, "", found)
-    elif isinstance(old, Layer) and isinstance(new, Layer):
+    elif isinstance(old, UnpackedLayer) and isinstance(new, UnpackedLayer):
         _layers(old, new, name, found)
-    elif isinstance(old, Image) and isinstance(new, Image):
+    elif isinstance(old, UnpackedImage) and isinstance(new, UnpackedImage):
         _images(old, new, name, found)
     else:
         raise GeneratorError(f"{old.name} and {new.name} are not of one kind; name two layers, two images or two hives")
 
 
-def _images(old: Image, new: Image, name: str, found: Difference) -> None:
-    facts = [dict(entry_text.image_facts("", each.platform, each.config)) for each in (old, new)]
+def _images(old: UnpackedImage, new: UnpackedImage, name: str, found: Comparison) -> None:
+    facts = [dict(display_text.image_facts("", each.platform, each.config)) for each in (old, new)]
     for fact in dict.fromkeys([*facts[0], *facts[1]]):
         _changed(found, "image", name, "", facts[0].get(fact, ""), facts[1].get(fact, ""), words=fact)
-    for before, after, words in flattened.differences(old.documents, new.documents):
+    for before, after, words in document_differences.differences(old.documents, new.documents):
         _changed(found, "image", name, "", before, after, words)
     damage = ["; ".join(map(str, each.damage)) for each in (old, new)]
     if old.documents != new.documents or not old.digest:
@@ -134,27 +136,27 @@ def _images(old: Image, new: Image, name: str, found: Difference) -> None:
         called = f"{name} layer {number + 1}".strip()
         if number >= len(new.layers):
             layer = old.layers[number]
-            found.changes.append(Change(REMOVED, "layer", called, "", None, None, _what(layer), ""))
+            found.changes.append(ContentChange(REMOVED, "layer", called, "", None, None, _what(layer), ""))
         elif number >= len(old.layers):
             layer = new.layers[number]
-            found.changes.append(Change(ADDED, "layer", called, "", None, None, "", _what(layer)))
+            found.changes.append(ContentChange(ADDED, "layer", called, "", None, None, "", _what(layer)))
         else:
             mine, yours = old.layers[number], new.layers[number]
             _layers(mine, yours, called, found)
             if not (mine.digest or yours.digest or (old.digest and mine.name == yours.name)):
                 told = "; ".join(map(str, mine.damage))
                 found.changes.append(
-                    Change(CHANGED, "damage", called, "", None, None, told, told, "nobody can compare")
+                    ContentChange(CHANGED, "damage", called, "", None, None, told, told, "nobody can compare")
                 )
 
 
-def _changed(found: Difference, what: str, layer: str, entry: str, old: str, new: str, words: str = "") -> None:
+def _changed(found: Comparison, what: str, layer: str, entry: str, old: str, new: str, words: str = "") -> None:
     if old != new:
         kind = CHANGED if old and new else REMOVED if old else ADDED
-        found.changes.append(Change(kind, what, layer, entry, None, None, old, new, words))
+        found.changes.append(ContentChange(kind, what, layer, entry, None, None, old, new, words))
 
 
-def _layers(old: Layer, new: Layer, name: str, found: Difference) -> None:
+def _layers(old: UnpackedLayer, new: UnpackedLayer, name: str, found: Comparison) -> None:
     if old.digest == new.digest and old.damage == new.damage:
         return
     _changed(found, "damage", name, "", "; ".join(map(str, old.damage)), "; ".join(map(str, new.damage)))
@@ -162,9 +164,13 @@ def _layers(old: Layer, new: Layer, name: str, found: Difference) -> None:
     mine, yours = ({entry.name: entry for entry in each.entries} for each in (old, new))
     for path in dict.fromkeys([*mine, *yours]):
         if path not in yours:
-            found.changes.append(Change(REMOVED, "entry", name, path, None, None, _entry_text(old, mine[path]), ""))
+            found.changes.append(
+                ContentChange(REMOVED, "entry", name, path, None, None, _entry_text(old, mine[path]), "")
+            )
         elif path not in mine:
-            found.changes.append(Change(ADDED, "entry", name, path, None, None, "", _entry_text(new, yours[path])))
+            found.changes.append(
+                ContentChange(ADDED, "entry", name, path, None, None, "", _entry_text(new, yours[path]))
+            )
         else:
             _entries(old, new, mine[path], yours[path], name, found)
     order = [[path for path in each if path in mine and path in yours] for each in (mine, yours)]
@@ -175,17 +181,17 @@ def _layers(old: Layer, new: Layer, name: str, found: Difference) -> None:
         what = "compression" if old.tar.same(new.tar) else "tar"
         sizes = [len(each.tar) if what == "tar" else each.compressed or len(each.tar) for each in (old, new)]
         changed = f"{sizes[0]:,} bytes, {old.digest}", f"{sizes[1]:,} bytes, {new.digest}"
-        found.changes.append(Change(CHANGED, what, name, "", None, None, *changed))
+        found.changes.append(ContentChange(CHANGED, what, name, "", None, None, *changed))
 
 
-def _entry_text(layer: Layer, entry: Entry) -> str:
+def _entry_text(layer: UnpackedLayer, entry: Entry) -> str:
     names = {FILE: "file", "5": "directory", "1": "hard link", "2": "symbolic link"}
     kind = "hive" if layer.is_hive(entry) else names.get(entry.kind, f"entry of type {entry.kind!r}")
     size = f"{kind}, {entry.size:,} bytes" if entry.kind == FILE else kind
-    return " ".join([size, entry.target, entry_text.entry_descriptor(entry.records)]).strip()
+    return " ".join([size, entry.target, display_text.entry_descriptor(entry.records)]).strip()
 
 
-def _entries(old: Layer, new: Layer, mine: Entry, yours: Entry, name: str, found: Difference) -> None:
+def _entries(old: UnpackedLayer, new: UnpackedLayer, mine: Entry, yours: Entry, name: str, found: Comparison) -> None:
     """Compare two entries of the same path."""
     path = mine.name
     for what, get in _FACTS.items():
@@ -217,8 +223,8 @@ _FACTS: Final[Mapping[str, Callable[[Entry], str]]] = {
     "mode": lambda entry: f"{entry.mode:07o}",
     "time": lambda entry: str(entry.records.get("mtime", entry.time)),
     "target": lambda entry: entry.target,
-    "attributes": lambda entry: " ".join(entry_text.entry_attributes(entry.records)),
-    "descriptor": lambda entry: entry_text.entry_descriptor(entry.records),
+    "attributes": lambda entry: " ".join(display_text.entry_attributes(entry.records)),
+    "descriptor": lambda entry: display_text.entry_descriptor(entry.records),
     "records": lambda entry: ", ".join(f"{key}={text}" for key, text in entry.records.items() if key not in _TOLD),
 }
 
@@ -232,7 +238,7 @@ def _header_parts(header: bytes) -> Iterator[Part]:
 
 def _structure(
     layer: str, entry: str, kind: s.Structure, offset: int, parts: Sequence[Sequence[Part]], raw: Sequence[bytes]
-) -> Bytes:
+) -> StructureChange:
     """Return what differs between two structures of one kind and length."""
     fields = tuple(
         (mine.field.name, mine.text, yours.text)
@@ -240,18 +246,18 @@ def _structure(
         if mine.value != yours.value and mine.field.name == yours.field.name
     )
     differing = sum(mine != yours for mine, yours in zip(*raw, strict=False))
-    return Bytes(CHANGED, layer, entry, kind.name, offset, len(raw[0]), differing, fields)
+    return StructureChange(CHANGED, layer, entry, kind.name, offset, len(raw[0]), differing, fields)
 
 
 # Hives.
 
 
-def _hives(old: bytes, new: bytes, layer: str, entry: str, found: Difference) -> None:
+def _hives(old: bytes, new: bytes, layer: str, entry: str, found: Comparison) -> None:
     if old == new:
         return
     known = len(found.changes), len(found.bytes)
     keys = [{node.path: node for node in Visit(data).kept()} for data in (old, new)]
-    descriptors = entry_text.Descriptors()
+    descriptors = display_text.Descriptors()
     notes = [Notes(data) for data in (old, new)]
     for path in sorted({*keys[0], *keys[1]}):
         mine, yours = keys[0].get(path), keys[1].get(path)
@@ -266,27 +272,27 @@ def _hives(old: bytes, new: bytes, layer: str, entry: str, found: Difference) ->
         ):
             if before != after:
                 words = notes[1].of_key(yours)
-                found.changes.append(Change(CHANGED, what, *where, None, before, after, words))
+                found.changes.append(ContentChange(CHANGED, what, *where, None, before, after, words))
         _values(mine, yours, notes, where, found)
     _hive_bytes(old, new, layer, entry, found)
     if (len(found.changes), len(found.bytes)) == known:  # what differs is in no structure
         _changed(found, "content", layer, entry, _content_text(old), _content_text(new))
 
 
-def _whole_key(node: Node | None, notes: Notes, kind: str, layer: str, entry: str, found: Difference) -> None:
+def _whole_key(node: Node | None, notes: Notes, kind: str, layer: str, entry: str, found: Comparison) -> None:
     """Take note of a key that one side has alone, with its values."""
     if node is None:
         return
     place = layer, entry, node.path
-    found.changes.append(Change(kind, "key", *place, None, "", "", notes.of_key(node)))
+    found.changes.append(ContentChange(kind, "key", *place, None, "", "", notes.of_key(node)))
     for value in node.values:
         text = _value_text(value)
         sides = ("", text) if kind == ADDED else (text, "")
-        found.changes.append(Change(kind, "value", *place, value.name, *sides, notes.of_value(node, value)))
+        found.changes.append(ContentChange(kind, "value", *place, value.name, *sides, notes.of_value(node, value)))
 
 
 def _values(
-    mine: Node, yours: Node, notes: Sequence[Notes], place: tuple[str, str, tuple[str, ...]], found: Difference
+    mine: Node, yours: Node, notes: Sequence[Notes], place: tuple[str, str, tuple[str, ...]], found: Comparison
 ) -> None:
     before, after = ({value.name: value for value in node.values} for node in (mine, yours))
     for name in dict.fromkeys([*before, *after]):
@@ -302,14 +308,14 @@ def _values(
             pairs = enumerate(zip_longest(old.data, new.data))
             after_text += f", another from byte {next(at for at, (one, other) in pairs if one != other):,} on"
         told = " → ".join(filter(None, dict.fromkeys(words)))
-        found.changes.append(Change(kind, "value", *place, name, before_text, after_text, told))
+        found.changes.append(ContentChange(kind, "value", *place, name, before_text, after_text, told))
 
 
 def _value_text(value: Value) -> str:
     return f"{type_name(value.type)} {value_text(value)}"
 
 
-def _hive_bytes(old: bytes, new: bytes, layer: str, entry: str, found: Difference) -> None:
+def _hive_bytes(old: bytes, new: bytes, layer: str, entry: str, found: Comparison) -> None:
     """Compare two hives structure by structure, by where each lies in its file."""
     spans = tuple(_spans(data) for data in (old, new))
     placed = tuple({(span.offset, span.length, span.structure): span for span in each} for each in spans)
@@ -325,7 +331,7 @@ def _hive_bytes(old: bytes, new: bytes, layer: str, entry: str, found: Differenc
             continue
         if mine is None or yours is None:
             what = ADDED if mine is None else REMOVED
-            found.bytes.append(Bytes(what, layer, entry, kind.name, offset, length, length, ()))
+            found.bytes.append(StructureChange(what, layer, entry, kind.name, offset, length, length, ()))
         else:
             parts = [list(each.parts(span)) for each, span in zip(spans, (mine, yours), strict=True)]
             found.bytes.append(_structure(layer, entry, kind, offset, parts, raw))

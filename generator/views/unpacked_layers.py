@@ -24,7 +24,7 @@ from ..imageread.documents import Config, Platform
 from ..imageread.gunzip import Gunzip
 from ..imageread.untar import FILE, GLOBAL, Entry, Stream, TarError, Untar
 from ..oci.tar import BLOCK
-from .spool import CHUNK, Reading, Spool, Stored
+from .spool import CHUNK, ByteStream, Spool, Stored
 
 MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
 MAX_KEPT: Final = 512 << 20  # bytes of memory for the entries of all layers; Windows' need a third of it
@@ -44,7 +44,7 @@ class Budget:
         self.most, self.why, self.repeats = most, why, repeats
         self.left = most
         self.kept = MAX_KEPT  # bytes of memory for entries
-        self.layers: dict[str, Layer] = {}
+        self.layers: dict[str, UnpackedLayer] = {}
         self.spool = Spool()
 
     def check(self, name: str, size: int) -> None:
@@ -84,7 +84,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class UnpackedLayer:
     """A layer: its *name* as the user gave it, its tar, and what is known of the file that it came in.
 
     *compressed* is the size of that file in bytes where it is a gzip or zstd file, None where it is a bare tar.
@@ -118,7 +118,7 @@ class HiveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class UnpackedImage:
     """An image of one platform: what it is called, its manifest's digest if it has one, its settings, its layers.
 
     *documents* are its manifest and its configuration as they are stored, as far as they can be read.
@@ -128,12 +128,12 @@ class Image:
     digest: str
     platform: Platform | None
     config: Config | None
-    layers: tuple[Layer, ...]
+    layers: tuple[UnpackedLayer, ...]
     damage: tuple[Damage, ...]
     documents: tuple[bytes, bytes]
 
 
-Opened = Layer | HiveFile | Image
+Viewable = UnpackedLayer | HiveFile | UnpackedImage
 
 
 def is_hive(data: bytes | Stored) -> bool:
@@ -153,13 +153,13 @@ def regular(path: Path, shown: str) -> io.BufferedReader:
     raise GeneratorError(f"{shown}: not a regular file; name one")
 
 
-def open_file(path: Path, shown: str, budget: Budget) -> Layer | HiveFile:
+def open_file(path: Path, shown: str, budget: Budget) -> UnpackedLayer | HiveFile:
     """Return the layer or hive in the regular file at *path*; raise GeneratorError, naming it *shown*."""
     with regular(path, shown) as file:
         return open_data(shown, file, budget)
 
 
-def open_data(name: str, file: io.BufferedReader, budget: Budget) -> Layer | HiveFile:
+def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLayer | HiveFile:
     """Return the layer or hive in *file*; raise GeneratorError if it is neither, or cannot be read."""
     try:
         if is_hive(file.peek(_HEAD)[:_HEAD]):
@@ -192,7 +192,7 @@ def names(file: io.BufferedReader) -> Iterator[str]:
         return
 
 
-def open_image(name: str, budget: Budget) -> Iterator[Image]:
+def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
     """Yield the images that *name* stands for in the form of containers-transports(5), such as ``oci:DIR:REF``."""
     faults: list[Damage] = []
 
@@ -205,11 +205,11 @@ def open_image(name: str, budget: Budget) -> Iterator[Image]:
         for image in found:
             layers = tuple(_image_layer(each, fault, budget) for each in image.layers)
             digest = image.descriptor.digest if image.descriptor else ""
-            yield Image(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)
+            yield UnpackedImage(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)
             faults.clear()
 
 
-def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
+def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> UnpackedLayer:
     """Return a layer of an image; what is not as the image says it is becomes damage."""
     same = described.descriptor.digest if described.descriptor else ""
     if same and (known := budget.layers.get(same)) and described.diff_id in {known.diff_id, ""}:
@@ -222,14 +222,14 @@ def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -
     return layer
 
 
-def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
+def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> UnpackedLayer:
     try:
         with described.open() as blob:
             layer = _layer(described.name, blob, budget)
     except (OSError, ValueError) as error:
         fault(described.name, "blob", f"cannot be read: {getattr(error, 'strerror', None) or error}")
         nothing = Stored(budget.spool, 0, 0)
-        return Layer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
+        return UnpackedLayer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
     wrong: list[Damage] = []
     if described.descriptor and described.descriptor.digest not in {layer.digest, ""}:
         wrong.append(Damage("layer", None, f"its digest is {layer.digest}, not as the manifest says"))
@@ -238,7 +238,7 @@ def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) ->
     return replace(layer, damage=(*layer.damage, *wrong))
 
 
-def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
+def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> UnpackedLayer:
     """Return the layer in *blob*, compressed or not; raise OSError if that cannot be read."""
     damage: list[Damage] = []
     size = blob.seek(0, io.SEEK_END)
@@ -259,7 +259,7 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
         ) from error
     entries = _entries(tar, damage, budget)
     digest = raw.digest if compression else diff_id
-    return Layer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
+    return UnpackedLayer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
 
 
 def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, Stream]:
@@ -307,7 +307,7 @@ def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[Entry, 
     """Return the entries of a *tar*, up to its *damage*."""
     entries: list[Entry] = []
     try:
-        for entry in Untar(Reading(tar)):
+        for entry in Untar(ByteStream(tar)):
             if not budget.keep(entry):
                 raise TarError(entry.offset - BLOCK, f"its entries need more than {MAX_KEPT:,} bytes of memory")
             if entry.kind != GLOBAL:

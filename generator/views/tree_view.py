@@ -13,38 +13,38 @@ from ..hives.reader import Visit
 from ..hives.rules import Level
 from ..hives.value_text import decoded, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
-from . import entry_text
-from .entry_path import Place, absent
-from .opened import HiveFile, Image, Layer, Opened
-from .terminal import Line, fit
+from . import display_text
+from .entry_path import EntryPath, absent
+from .tree_lines import TreeLine, fit
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 _MOST_BYTES: Final = 32  # of data that a line shows
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
 
 
-def lines(opened: Opened, place: Place, level: int = 0) -> Iterator[Line]:
+def lines(opened: Viewable, place: EntryPath, level: int = 0) -> Iterator[TreeLine]:
     """Yield the lines of what was opened, or of the entry and key at *place* alone.
 
     Raise GeneratorError where *place* is not there.
     """
     if isinstance(opened, HiveFile):
-        yield Line(level, (("title", opened.name), ("", f"registry hive, {len(opened.data):,} bytes")))
+        yield TreeLine(level, (("title", opened.name), ("", f"registry hive, {len(opened.data):,} bytes")))
         yield from hive_lines(opened.data, level + 1, place.key, opened.name)
-    elif isinstance(opened, Layer):
+    elif isinstance(opened, UnpackedLayer):
         yield from _layer_lines(opened, place, level)
     else:
         yield from _image_lines(opened, place, level)
 
 
-def _image_lines(image: Image, place: Place, level: int) -> Iterator[Line]:
+def _image_lines(image: UnpackedImage, place: EntryPath, level: int) -> Iterator[TreeLine]:
     entries = [entry for layer in image.layers for entry in layer.entries]
     if place.path and not place.entries(entries):
         raise absent(image.name, place, entries)
-    yield Line(level, (("title", image.name), ("", "image")))
-    for name, text in entry_text.image_facts(image.digest, image.platform, image.config):
-        yield Line(level + 1, (("name", name), ("data", text)), last=False)
+    yield TreeLine(level, (("title", image.name), ("", "image")))
+    for name, text in display_text.image_facts(image.digest, image.platform, image.config):
+        yield TreeLine(level + 1, (("name", name), ("data", text)), last=False)
     for damage in image.damage:
-        yield Line(level + 1, (("bad", str(damage)),), remark=True)
+        yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
     for number, layer in enumerate(image.layers):
         if place.path and not place.entries(layer.entries):
             continue
@@ -54,7 +54,7 @@ def _image_lines(image: Image, place: Place, level: int) -> Iterator[Line]:
         )
 
 
-def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
+def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator[TreeLine]:
     size = f"layer, {len(layer.tar):,} bytes"
     if layer.compressed is not None:
         ratio = f" ({100 * layer.compressed / len(layer.tar):.1f} %)" if len(layer.tar) else ""
@@ -62,21 +62,21 @@ def _layer_lines(layer: Layer, place: Place, level: int) -> Iterator[Line]:
     entries = place.entries(layer.entries)
     if place.path and not entries:
         raise absent(layer.name, place, layer.entries)
-    yield Line(level, (("title", layer.name), ("", size)))
+    yield TreeLine(level, (("title", layer.name), ("", size)))
     if not place.path:
-        yield Line(
+        yield TreeLine(
             level + 1, (("name", "diff ID"), ("data", layer.diff_id or "unknown, since it is damaged")), last=False
         )
         if layer.compressed is not None:
-            yield Line(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
+            yield TreeLine(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
     for entry, depth, name, last in _nested(entries):
-        yield Line(level + 1 + depth, (("name", name), *_entry_parts(entry)), last)
+        yield TreeLine(level + 1 + depth, (("name", name), *_entry_parts(entry)), last)
         if layer.is_hive(entry):
             yield from hive_lines(layer.content(entry)[:], level + 2 + depth, place.key, entry.name)
         elif place.key is not None:
             raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
     for damage in layer.damage:
-        yield Line(level + 1, (("bad", str(damage)),), remark=True)
+        yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
 
 
 def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
@@ -108,18 +108,18 @@ def _entry_parts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "", f"{kind} {entry.target}" if entry.kind in {HARD_LINK, SYMBOLIC_LINK} else kind
     if entry.kind == FILE:
         yield "", f"{entry.size:,} bytes"
-    if attributes := entry_text.entry_attributes(entry.records):
+    if attributes := display_text.entry_attributes(entry.records):
         yield "type", " ".join(attributes)
-    if descriptor := entry_text.entry_descriptor(entry.records):
+    if descriptor := display_text.entry_descriptor(entry.records):
         yield "data", descriptor
 
 
-def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str) -> Iterator[Line]:
+def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str) -> Iterator[TreeLine]:
     """Yield the lines of a hive, or of a *key* in it; raise GeneratorError, which names the hive *shown*, if absent."""
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
-    descriptors = entry_text.Descriptors()
+    descriptors = display_text.Descriptors()
     inherited: list[bytes] = []  # by level of keys, the descriptor
     found = False
     for node in visit.nodes(path):
@@ -132,7 +132,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         at = level + depth - len(path)
         descriptor = "" if same else descriptors[node.descriptor]
         name = node.path[-1] if node.path else "\\"
-        yield Line(
+        yield TreeLine(
             at, (("key", name), ("word", notes.of_key(node)), ("data", descriptor)), node.last or depth == len(path)
         )
         for number, value in enumerate(node.values):
@@ -142,18 +142,18 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
                 ("type", type_name(value.type)),
                 ("data", value_text(value)),
             )
-            yield Line(at + 1, (*parts, ("word", notes.of_value(node, value))), last)
+            yield TreeLine(at + 1, (*parts, ("word", notes.of_value(node, value))), last)
     reading = visit.reading()
     for finding in reading.findings:
         if finding.level == Level.REFUSED or not path:
             style = "bad" if finding.level == Level.REFUSED else ""
-            yield Line(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
+            yield TreeLine(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
     if not found and path:
         raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
     if not path:
         counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}"
         counts += f": {VERDICTS[reading.level]}"
-        yield Line(level, (("", counts),), remark=True)
+        yield TreeLine(level, (("", counts),), remark=True)
 
 
 def value_text(value: Value) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON documents of images flattened, each value by its path, and how those of two images differ."""
+"""The JSON documents of images document_differences, each value by its path, and how those of two images differ."""
 
 import hashlib
 import json

@@ -32,10 +32,10 @@ _STYLES: Final = {
 }
 _LEAST_WIDTH: Final = 20  # columns; nothing that can be read fits into less
 _NARROW: Final = 60  # columns; below, branches are short
-Put = Callable[["Line"], None]
+Put = Callable[["TreeLine"], None]
 
 
-class Line(NamedTuple):
+class TreeLine(NamedTuple):
     """A line of a tree: its level, 0 for the top, and its parts, each a style and a text.
 
     *last* says that nothing follows on its level below the same line. A *remark* belongs to what is above it and is no
@@ -105,7 +105,7 @@ class _Drawn:
         except UnicodeEncodeError:
             self._marks = "|", "|" + dash.replace("─", "-"), "`" + dash.replace("─", "-")
 
-    def put(self, line: Line) -> None:
+    def put(self, line: TreeLine) -> None:
         from rich.text import Text
 
         along, branch, end = self._marks
@@ -167,7 +167,7 @@ def _paged() -> Iterator[Callable[[str], None]]:
                 process.wait()
 
 
-def put_all(lines: Iterable[Line], put: Put) -> None:
+def put_all(lines: Iterable[TreeLine], put: Put) -> None:
     """Put all *lines*."""
     for line in lines:
         put(line)

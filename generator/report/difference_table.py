@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Final, NamedTuple
 
-from ..views.regions import Entry, Regions
+from ..views.regions import MappedEntry, Regions
 from . import page_data
 
 MOST_ROWS: Final = 400
@@ -42,7 +42,7 @@ def differences(subjects: Sequence[Regions]) -> list[Row]:
     return rows
 
 
-def _cell(regions: Regions, entry: Entry | None) -> str:
+def _cell(regions: Regions, entry: MappedEntry | None) -> str:
     """Return what an entry is, in words that are the same only where its content is."""
     if entry is None:
         return _ABSENT
@@ -52,7 +52,7 @@ def _cell(regions: Regions, entry: Entry | None) -> str:
     return f"{page_data.kind_of(entry)}, sha256 {digest[:12]}…"
 
 
-def _in_hives(path: str, entries: Sequence[Entry | None]) -> list[Row]:
+def _in_hives(path: str, entries: Sequence[MappedEntry | None]) -> list[Row]:
     """Return a row for each key and value that those of *entries* which are hives do not all have alike."""
     hives = [entry for entry in entries if entry and entry.nodes]
     if len(hives) < 2:
@@ -66,7 +66,7 @@ def _in_hives(path: str, entries: Sequence[Entry | None]) -> list[Row]:
     return rows
 
 
-def _content(entry: Entry) -> dict[str, str]:
+def _content(entry: MappedEntry) -> dict[str, str]:
     """Return the keys and values of a hive by their paths, with what they hold in words."""
     content = {}
     for node in entry.nodes or ():

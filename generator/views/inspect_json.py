@@ -14,9 +14,9 @@ from ..hives.rules import Level
 from ..hives.value_text import decoded, type_name
 from ..imageread.untar import FILE, Entry
 from ..oci.blob import sha256
-from . import entry_text
-from .entry_path import Place, absent
-from .opened import HiveFile, Image, Layer, Opened
+from . import display_text
+from .entry_path import EntryPath, absent
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 FORMAT = 1
 
@@ -44,15 +44,15 @@ class Document:
     def __init__(self) -> None:
         self.damaged = False
 
-    def of(self, all_opened: list[tuple[Opened, Place]]) -> dict[str, Any]:
+    def of(self, all_opened: list[tuple[Viewable, EntryPath]]) -> dict[str, Any]:
         """Return the document of all that was opened, each with the place in it that is asked for."""
         return {"format": FORMAT, "opened": [self._subject(opened, place) for opened, place in all_opened]}
 
-    def _subject(self, opened: Opened, place: Place) -> dict[str, Any]:
+    def _subject(self, opened: Viewable, place: EntryPath) -> dict[str, Any]:
         if isinstance(opened, HiveFile):
             size = {"size": len(opened.data), "digest": sha256(opened.data)}
             return {"kind": "hive", "name": opened.name, **size, "hive": self.hive(opened.data, place, opened.name)}
-        if isinstance(opened, Layer):
+        if isinstance(opened, UnpackedLayer):
             return self._layer(opened, place)
         layers = [
             self._layer(layer, place) for layer in opened.layers if not place.path or place.entries(layer.entries)
@@ -62,12 +62,12 @@ class Document:
         return {
             "kind": "image",
             "name": opened.name,
-            "facts": dict(entry_text.image_facts(opened.digest, opened.platform, opened.config)),
+            "facts": dict(display_text.image_facts(opened.digest, opened.platform, opened.config)),
             "layers": layers,
             "damage": self._damage(opened),
         }
 
-    def _layer(self, layer: Layer, place: Place) -> dict[str, Any]:
+    def _layer(self, layer: UnpackedLayer, place: EntryPath) -> dict[str, Any]:
         entries = place.entries(layer.entries)
         if place.path and not entries:
             raise absent(layer.name, place, layer.entries)
@@ -83,7 +83,7 @@ class Document:
             "damage": self._damage(layer),
         }
 
-    def _entry(self, layer: Layer, entry: Entry, place: Place) -> dict[str, Any]:
+    def _entry(self, layer: UnpackedLayer, entry: Entry, place: EntryPath) -> dict[str, Any]:
         found: dict[str, Any] = {
             "path": entry.name,
             "type": entry.kind,
@@ -92,8 +92,8 @@ class Document:
             "mode": entry.mode,
             "time": entry.time,
             "target": entry.target,
-            "attributes": list(entry_text.entry_attributes(entry.records)),
-            "descriptor": entry_text.entry_descriptor(entry.records),
+            "attributes": list(display_text.entry_attributes(entry.records)),
+            "descriptor": display_text.entry_descriptor(entry.records),
             "records": dict(entry.records),
         }
         if entry.kind == FILE:
@@ -104,7 +104,7 @@ class Document:
             raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
         return found
 
-    def hive(self, data: bytes, place: Place, shown: str) -> dict[str, Any]:
+    def hive(self, data: bytes, place: EntryPath, shown: str) -> dict[str, Any]:
         """Return a hive's keys, what it is as a BCD store, or null, and what is wrong with it."""
         path = place.key or ()
         visit = Visit(data)
@@ -119,10 +119,10 @@ class Document:
 
     @staticmethod
     def _keys(data: bytes, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        descriptors = entry_text.Descriptors()
+        descriptors = display_text.Descriptors()
         return (_key(node, descriptors) for node in _below(Visit(data), path))
 
-    def _damage(self, opened: Layer | Image) -> list[dict[str, Any]]:
+    def _damage(self, opened: UnpackedLayer | UnpackedImage) -> list[dict[str, Any]]:
         self.damaged |= bool(opened.damage)
         return [{"part": each.part, "offset": each.offset, "message": each.message} for each in opened.damage]
 
@@ -132,7 +132,7 @@ def _below(visit: Visit, path: tuple[str, ...]) -> Iterator[Node]:
     return (node for node in visit.bounded(path) if len(node.path) >= len(path))
 
 
-def _key(node: Node, descriptors: entry_text.Descriptors) -> dict[str, Any]:
+def _key(node: Node, descriptors: display_text.Descriptors) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,
