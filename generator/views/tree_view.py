@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers, hives and images as the lines of a tree, each line made as it is asked for."""
+"""Build the lines of the tree view of layers, hives and images, lazily."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -9,39 +9,39 @@ from ..bcd.names import Notes
 from ..hives.cells import Buffer
 from ..hives.check import VERDICTS
 from ..hives.model import Value
-from ..hives.reader import Visit
+from ..hives.reader import Node, Visit
 from ..hives.rules import Level
+from ..hives.spans import time_text
 from ..hives.value_text import decoded, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry
 from . import display_text
-from .entry_path import EntryPath, absent
+from .entry_path import EntryPath, absent, entries_of
 from .tree_lines import TreeLine, fit
 from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
-_MOST_BYTES: Final = 32  # of data that a line shows
+_MOST_BYTES: Final = 32  # shown of binary data
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
 
 
-def lines(opened: Viewable, place: EntryPath, level: int = 0) -> Iterator[TreeLine]:
-    """Yield the lines of what was opened, or of the entry and key at *place* alone.
+def lines(viewable: Viewable, place: EntryPath, level: int = 0) -> Iterator[TreeLine]:
+    """Yield the lines of a hive, layer or image, or only of the entry and key at *place*.
 
-    Raise GeneratorError where *place* is not there.
+    Raise GeneratorError if *place* does not exist.
     """
-    if isinstance(opened, HiveFile):
-        yield TreeLine(level, (("title", opened.name), ("", f"registry hive, {len(opened.data):,} bytes")))
-        yield from hive_lines(opened.data, level + 1, place.key, opened.name)
-    elif isinstance(opened, UnpackedLayer):
-        yield from _layer_lines(opened, place, level)
+    if isinstance(viewable, HiveFile):
+        yield TreeLine(level, (("title", viewable.name), ("", f"registry hive, {len(viewable.data):,} bytes")))
+        yield from hive_lines(viewable.data, level + 1, place.key, viewable.name)
+    elif isinstance(viewable, UnpackedLayer):
+        yield from _layer_lines(viewable, place, level)
     else:
-        yield from _image_lines(opened, place, level)
+        yield from _image_lines(viewable, place, level)
 
 
 def _image_lines(image: UnpackedImage, place: EntryPath, level: int) -> Iterator[TreeLine]:
-    entries = [entry for layer in image.layers for entry in layer.entries]
-    if place.path and not place.entries(entries):
-        raise absent(image.name, place, entries)
+    if place.path and not place.entries(entries_of(image)):
+        raise absent(image.name, place)
     yield TreeLine(level, (("title", image.name), ("", "image")))
-    for name, text in display_text.image_facts(image.digest, image.platform, image.config):
+    for name, text in display_text.image_facts(image):
         yield TreeLine(level + 1, (("name", name), ("data", text)), last=False)
     for damage in image.damage:
         yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
@@ -61,7 +61,7 @@ def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator
         size += f", compressed to {layer.compressed:,} bytes{ratio}"
     entries = place.entries(layer.entries)
     if place.path and not entries:
-        raise absent(layer.name, place, layer.entries)
+        raise absent(layer.name, place)
     yield TreeLine(level, (("title", layer.name), ("", size)))
     if not place.path:
         yield TreeLine(
@@ -74,15 +74,15 @@ def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator
         if layer.is_hive(entry):
             yield from hive_lines(layer.content(entry)[:], level + 2 + depth, place.key, entry.name)
         elif place.key is not None:
-            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
+            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is not a hive, so it has no keys")
     for damage in layer.damage:
         yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
 
 
 def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
-    """Return each entry with its depth below the directory that went before it, its name there, and if it is the last.
+    """Return each entry with its depth below the directory before it, its name there, and whether it is the last.
 
-    An entry that does not follow its directory, or what is in that, has its whole path for a name.
+    The name of an entry that does not follow its directory is its whole path.
     """
     above: list[str] = []
     found: list[tuple[Entry, int, str]] = []
@@ -93,7 +93,7 @@ def _nested(entries: Sequence[Entry]) -> list[tuple[Entry, int, str, bool]]:
         found.append((entry, len(above), entry.name[len(parent) + 1 :] if above and name else entry.name))
         if entry.kind == DIRECTORY:
             above.append(entry.name.rstrip("/"))
-    followed: list[bool] = []  # by depth, whether another entry of the same directory comes
+    followed: list[bool] = []  # by depth, whether another entry of the same directory follows
     result: list[tuple[Entry, int, str, bool]] = []
     for entry, depth, name in reversed(found):
         del followed[depth + 1 :]
@@ -115,12 +115,12 @@ def _entry_parts(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str) -> Iterator[TreeLine]:
-    """Yield the lines of a hive, or of a *key* in it; raise GeneratorError, which names the hive *shown*, if absent."""
+    """Yield the lines of a hive or of a *key* in it; if that is missing, raise GeneratorError for the hive *shown*."""
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
     descriptors = display_text.Descriptors()
-    inherited: list[bytes] = []  # by level of keys, the descriptor
+    inherited: list[bytes] = []  # the descriptor of each key above, by level
     found = False
     for node in visit.nodes(path):
         depth = len(node.path)
@@ -129,35 +129,42 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
             continue
         same = found and depth > 0 and inherited[depth - 1] == node.descriptor
         found = True
-        at = level + depth - len(path)
-        descriptor = "" if same else descriptors[node.descriptor]
-        name = node.path[-1] if node.path else "\\"
-        yield TreeLine(
-            at, (("key", name), ("word", notes.of_key(node)), ("data", descriptor)), node.last or depth == len(path)
-        )
-        for number, value in enumerate(node.values):
-            last = number == len(node.values) - 1 and node.subkeys == 0
-            parts = (
-                ("name", value.name or "(default)"),
-                ("type", type_name(value.type)),
-                ("data", value_text(value)),
-            )
-            yield TreeLine(at + 1, (*parts, ("word", notes.of_value(node, value))), last)
+        yield from _key_lines(node, level - len(path), notes, "" if same else descriptors[node.descriptor], top=path)
     reading = visit.reading()
     for finding in reading.findings:
         if finding.level == Level.REFUSED or not path:
             style = "bad" if finding.level == Level.REFUSED else ""
             yield TreeLine(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
     if not found and path:
-        raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
+        raise GeneratorError(f"{visible(shown)}: has no key {EntryPath(key=path).key_text}")
     if not path:
         counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}"
-        counts += f": {VERDICTS[reading.level]}"
-        yield TreeLine(level, (("", counts),), remark=True)
+        yield TreeLine(level, (("", f"{counts}: {VERDICTS[reading.level]}"),), remark=True)
+
+
+def _key_lines(node: Node, level: int, notes: Notes, descriptor: str, *, top: tuple[str, ...]) -> Iterator[TreeLine]:
+    """Yield the lines of a key and its values; *level* is that of the root, *top* the path of the first key shown."""
+    at = level + len(node.path)
+    written = time_text(node.written)
+    parts = (
+        ("key", node.path[-1] if node.path else "\\"),
+        ("word", notes.of_key(node)),
+        ("data", descriptor),
+        ("", written and f"written {written}"),
+    )
+    yield TreeLine(at, parts, node.last or len(node.path) == len(top))
+    for number, value in enumerate(node.values, 1):
+        about = (
+            ("name", value.name or "(default)"),
+            ("type", type_name(value.type)),
+            ("data", value_text(value)),
+            ("word", notes.of_value(node, value)),
+        )
+        yield TreeLine(at + 1, about, last=number == len(node.values) and node.subkeys == 0)
 
 
 def value_text(value: Value) -> str:
-    """Return what a line shows of a value's data."""
+    """Return the data of a value as the text of a line."""
     data = decoded(value)
     if isinstance(data, int):
         return f"0x{data:0{2 * len(value.data)}x} ({data:,})"
