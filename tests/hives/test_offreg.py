@@ -28,7 +28,7 @@ from helpers.offreg import (
     some_bits,
 )
 from helpers.random_hives import committed_hives
-from test_samples import EXPECTED, sample_hive
+from helpers.sample_hives import EXPECTED, sample_hive
 
 from generator.hives.reader import Level
 from generator.hives.rules import RULES
