@@ -56,7 +56,7 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
             bars.append({"top": top, "group": used.index(region.group), "text": text})
             top += _BAR
     context = {
-        "title": f"The {len(regions.data):,} bytes of the layer {name}, each in the colour and pattern of its structure",
+        "title": f"The {len(regions.data):,} bytes of the layer {name}, coloured by structure",
         "size": (_WIDTH, top + _CELL),
         "cell": _CELL,
         "left": _LEFT,

@@ -19,7 +19,7 @@ from ..oci.blob import Blob
 from ..views.display_text import image_facts
 from ..views.regions import Regions
 from ..views.resolve import open_all
-from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, open_regular
+from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, open_named
 from .byte_map import byte_map
 from .page import Facts, Revision, SizeHistory, Subject, page
 
@@ -69,7 +69,7 @@ def report(
 
 
 def _is_ours(target: Path) -> bool:
-    with open_regular(target, str(target)) as file:
+    with open_named(target, str(target)) as file:
         return _OURS.match(file.read(_HEAD)) is not None
 
 

@@ -26,7 +26,7 @@ from .unpacked_layers import (
     open_data,
     open_file,
     open_image,
-    open_regular,
+    open_named,
 )
 
 # The file that makes a tar or directory an image.
@@ -98,7 +98,7 @@ def _is_reference(what: str) -> bool:
 
 def _at_path(what: str, budget: Budget) -> list[Viewable]:
     """Return the images in the file if it is an archive of images, else the layer or hive that it is."""
-    with open_regular(Path(what), what) as file:
+    with open_named(Path(what), what) as file:
         images: list[Viewable] = list(_archived(what, names(file), budget))
         if images:
             return images

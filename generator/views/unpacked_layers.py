@@ -140,7 +140,7 @@ def is_hive(data: bytes | Stored) -> bool:
     return data[:4] == _REGF or data[s.BASE : s.BASE + 4] == _HBIN
 
 
-def open_regular(path: Path, shown: str) -> io.BufferedReader:
+def open_named(path: Path, shown: str) -> io.BufferedReader:
     """Open the regular file at *path*; raise GeneratorError, which names it *shown*."""
     try:
         file: io.BufferedReader = io.BufferedReader(io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT)), 2 * _HEAD)
@@ -154,7 +154,7 @@ def open_regular(path: Path, shown: str) -> io.BufferedReader:
 
 def open_file(path: Path, shown: str, budget: Budget) -> UnpackedLayer | HiveFile:
     """Return the layer or hive in the regular file at *path*; raise GeneratorError, which names it *shown*."""
-    with open_regular(path, shown) as file:
+    with open_named(path, shown) as file:
         return open_data(shown, file, budget)
 
 

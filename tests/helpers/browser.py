@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open reports in Chromium, and install the Node.js packages that check them."""
 
+from __future__ import annotations
+
 import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from generator.builder.wire import ROOT
 from generator.generation.unchanged import REPORT
@@ -18,6 +17,12 @@ from generator.report.page import Subject, page
 from generator.views.regions import Regions
 
 from .support import HANG, lack, need, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
 COMMITTED = ROOT / REPORT
 PACKAGE = ROOT / "tests/report/browser"
@@ -36,6 +41,8 @@ FLAGS = (
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium without a window; yield it."""
+    from playwright.sync_api import sync_playwright
+
     program = need("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS], timeout=1000 * HANG)

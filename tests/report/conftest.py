@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the browser tests: one Chromium for all, and the committed report opened in it."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from helpers.browser import COMMITTED, chromium, visit
-from playwright.sync_api import Browser, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,7 @@ from generator.views.regions import GROUPS
 
 Matrix = tuple[tuple[float, ...], ...]
 
-# Simulations of colour blindness, on linear red, green and blue: Machado, Oliveira and Fernandes, 2009, at full severity.
+# Simulated colour blindness on linear RGB: Machado, Oliveira and Fernandes, 2009, at full severity.
 EYES: dict[str, Matrix] = {
     "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "no long waves": (

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS
-from helpers.hive_maker import Node, make, sample, text
+from helpers.hive_maker import Node, make, sample
+from helpers.hive_maker import text as utf16
 from helpers.vendoring import commit, git
 
 from generator.base.errors import GeneratorError
@@ -220,7 +221,7 @@ def test_differences_compare_hives_of_the_same_path() -> None:
 
 
 def test_differences_show_where_cut_values_differ() -> None:
-    old, new = (make(Node("root", values=[Value("long", REG_SZ, text("a" * 300 + end))])).data for end in "bc")
+    old, new = (make(Node("root", values=[Value("long", REG_SZ, utf16("a" * 300 + end))])).data for end in "bc")
     rows = differences([Regions(bytes(old)), Regions(bytes(new)), Regions(bytes(old))])
     (row,) = (row for row in rows if row.what == "\\long")
     assert row.cells[1] == f"{row.cells[0]}, differs from byte 600 on"

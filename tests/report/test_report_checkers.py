@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the report with axe, TypeScript, ESLint and Prettier, and in Firefox."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from helpers.browser import COMMITTED, PACKAGE, SCRIPTS, node_modules, visit
 from helpers.support import need
 from helpers.views import thorough
-from playwright.sync_api import Browser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 pytestmark = thorough
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
