@@ -28,7 +28,9 @@ LOOKS: Final[dict[str, Look]] = {
         "#7b3d95", "#cc94d5", "M1 1h6v1H2v5H1z", "the header of a bin, an area of 4,096 bytes or a multiple"
     ),
     "key": Look("#007cc3", "#2396f6", "M3 3h2v2H3z", "a key of the registry, which is like a folder"),
-    "value": Look("#58724c", "#43cea1", "M4 1l3 3-3 3-3-3z", "a value of a key: its name, its type, where its data is"),
+    "value": Look(
+        "#58724c", "#43cea1", "M4 1l3 3-3 3-3-3z", "a value of a key: its name, its type, a pointer to its data"
+    ),
     "list": Look("#a47815", "#efc22b", "M1 2h6v1H1zM1 5h6v1H1z", "pointers from a key to its subkeys or values"),
     "security": Look("#c539ab", "#fd7b70", "M3 1h2v2h2v2H5v2H3V5H1V3h2z", "access rights to keys"),
     "data": Look("#ab4f05", "#ff9957", "M1 1h2v2H1zM5 5h2v2H5z", "the data of a value"),

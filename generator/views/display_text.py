@@ -22,7 +22,7 @@ def descriptor_text(data: bytes) -> str:
         return f"no SDDL ({error}): {data.hex()}"
 
 
-class Descriptors(dict[bytes, str]):
+class DescriptorTexts(dict[bytes, str]):
     """SDDL by security descriptor, computed once each: many keys share one."""
 
     def __missing__(self, data: bytes) -> str:

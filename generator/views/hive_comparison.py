@@ -30,20 +30,20 @@ def aligned_values(keys: Sequence[Node | None]) -> Iterator[tuple[str, list[Valu
 
 def value_texts(values: Sequence[Value | None], text: Callable[[Value], str], absent: str) -> list[str]:
     """Return the *text* of each value; if cutting makes two values look alike, add the offset where they differ."""
-    shown: list[str] = []
+    texts: list[str] = []
     for value in values:
-        said = absent if value is None else text(value)
-        alike = values[shown.index(said)] if said in shown else None
+        line = absent if value is None else text(value)
+        alike = values[texts.index(line)] if line in texts else None
         if value is not None and alike is not None and value != alike:
             pairs = enumerate(zip_longest(alike.data, value.data))
-            said += f", differs from byte {next(at for at, (one, other) in pairs if one != other):,} on"
-        shown.append(said)
-    return shown
+            line += f", differs from byte {next(at for at, (one, other) in pairs if one != other):,} on"
+        texts.append(line)
+    return texts
 
 
 def compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
     """Add the differences between two hives at *where*; raise GeneratorError if their paths need too much memory."""
-    descriptors = display_text.Descriptors()
+    descriptors = display_text.DescriptorTexts()
     notes = [Notes(data) for data in (old, new)]
     for path, nodes in aligned_keys([Visit(data).kept() for data in (old, new)]):
         at = where._replace(key=path)

@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base import console
 from ..base.console import Verbatim
@@ -18,61 +19,74 @@ from .regions import Regions
 from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 
-def inspect(
-    root: Path,
-    what: Sequence[str],
-    *,
-    path: str | None = None,
-    hex: str | None = None,  # noqa: A002 - an option is called so
-    offset: str | None = None,
-    length: str | None = None,
-    reg: str | None = None,
-    bcd: bool = False,
-    json: bool = False,
-    plain: bool = False,
-    textconv: bool = False,
-) -> int:
-    """Print the layers, images and hives named *what* in the form of one of the options, by default as trees.
+class InspectOptions(NamedTuple):
+    """The options of `inspect`; paths and numbers as the user wrote them, None if absent."""
+
+    path: str | None = None
+    hex: str | None = None
+    offset: str | None = None
+    length: str | None = None
+    reg: str | None = None
+    bcd: bool = False
+    json: bool = False
+    plain: bool = False
+    textconv: bool = False
+
+
+def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
+    """Print the layers, images and hives named *what* in the form that *options* select, by default as trees.
 
     Return 0, or 1 if one is damaged; with *textconv*, always 0. Raise GeneratorError for wrong options or names.
     """
-    forms = {"--hex": hex is not None, "--reg": reg is not None, "--bcd": bcd, "--json": json}
-    if sum(forms.values()) > 1:
-        raise GeneratorError(f"inspect: {', '.join(forms)} exclude each other")
-    if (offset or length) and hex is None:
-        raise GeneratorError("inspect: --offset and --length need --hex")
-    if path and (hex is not None or reg is not None):
-        raise GeneratorError("inspect: --path conflicts with --hex and --reg, which take a path themselves")
+    _check(options)
     try:
-        found = resolve.open_paths(what) if textconv else resolve.open_all(root, what)
+        found = resolve.open_paths(what) if options.textconv else resolve.open_all(root, what)
     except GeneratorError as error:
-        if not textconv:
+        if not options.textconv:
             raise
         console.say(f"cannot be shown: {error}")  # git would abort its whole diff after an error
         return EXIT_OK
-    if hex is not None:
-        status = _hex(found, hex, _number("--offset", offset), _number("--length", length), plain=plain)
-    elif reg is not None:
-        status = _reg(found, reg)
-    elif bcd:
+    if options.hex is not None:
+        numbers = _number("--offset", options.offset), _number("--length", options.length)
+        status = _hex(found, options.hex, *numbers, plain=options.plain)
+    elif options.reg is not None:
+        status = _reg(found, options.reg)
+    elif options.bcd:
         status = _bcd(found)
-    elif json:
-        status = _json(found, path or "")
+    elif options.json:
+        status = _json(found, options.path or "")
     else:
-        status = _trees(found, path or "", plain=plain or textconv, named=not textconv)
-    return EXIT_OK if textconv else status
+        status = _trees(found, options)
+    return EXIT_OK if options.textconv else status
 
 
-def _trees(found: Sequence[Viewable], path: str, *, plain: bool, named: bool) -> int:
+def _check(options: InspectOptions) -> None:
+    """Raise GeneratorError for options that exclude each other."""
+    forms = {
+        "--hex": options.hex is not None,
+        "--reg": options.reg is not None,
+        "--bcd": options.bcd,
+        "--json": options.json,
+    }
+    if sum(forms.values()) > 1:
+        raise GeneratorError(f"inspect: {', '.join(forms)} exclude each other")
+    if (options.offset or options.length) and not forms["--hex"]:
+        raise GeneratorError("inspect: --offset and --length need --hex")
+    if options.path and (forms["--hex"] or forms["--reg"]):
+        raise GeneratorError("inspect: --path conflicts with --hex and --reg, which take a path themselves")
+
+
+def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
     status = EXIT_OK
-    with tree_lines.screen(plain=plain) as put:
+    with tree_lines.screen(plain=options.plain or options.textconv) as put:
         for number, viewable in enumerate(found):
             if number:
                 put(tree_lines.TreeLine(0, ()))
-            for line in tree_view.lines(viewable, entry_path.find(viewable, path)):
+            for line in tree_view.lines(viewable, entry_path.find(viewable, options.path or "")):
                 bad = any(style == "bad" for style, _ in line.parts)
                 status = max(status, EXIT_STALE if bad else EXIT_OK)
-                put(line if named or line.level else line._replace(parts=line.parts[1:]))
+                # git diff compares two files: their names would always differ.
+                put(line._replace(parts=line.parts[1:]) if options.textconv and not line.level else line)
     return status
 
 

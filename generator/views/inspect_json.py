@@ -124,7 +124,7 @@ class InspectDocument:
 
     @staticmethod
     def _keys(data: bytes, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        descriptors = display_text.Descriptors()
+        descriptors = display_text.DescriptorTexts()
         return (_key(node, descriptors) for node in _below(Visit(data), path))
 
     def _damage(self, viewable: UnpackedLayer | UnpackedImage) -> list[dict[str, Any]]:
@@ -137,7 +137,7 @@ def _below(visit: Visit, path: tuple[str, ...]) -> Iterator[Node]:
     return (node for node in visit.bounded(path) if len(node.path) >= len(path))
 
 
-def _key(node: Node, descriptors: display_text.Descriptors) -> dict[str, Any]:
+def _key(node: Node, descriptors: display_text.DescriptorTexts) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,

@@ -35,7 +35,7 @@ def _text(name: str, size: int, meaning: str = "") -> s.Field:
 TAR_HEADER: Final = s.Structure(
     "tar header",
     fields=(
-        _text("name", 100, "the path, or its end where there is a prefix"),
+        _text("name", 100, "the path, or its end if there is a prefix"),
         _text("mode", 8, "permissions, in octal digits"),
         _text("owner", 8, "the number of a user, in octal digits"),
         _text("group", 8, "the number of a group, in octal digits"),

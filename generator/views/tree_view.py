@@ -119,7 +119,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
-    descriptors = display_text.Descriptors()
+    descriptors = display_text.DescriptorTexts()
     inherited: list[bytes] = []  # the descriptor of each key above, by level
     found = False
     for node in visit.nodes(path):

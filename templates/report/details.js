@@ -98,15 +98,15 @@ class Details {
     const { subject } = this;
     const raw = subject.bytesOf(part);
     const target = subject.target(part);
-    const says = element("td", {}, visible(subject.text(part)) || "nothing");
+    const value = element("td", {}, visible(subject.text(part)) || "nothing");
     if (target >= 0) {
-      says.append(
+      value.append(
         " ",
         button(`to ${subject.structure(target).name}`, () => this.go(subject.starts[target])),
       );
     }
     if (part.field.kind !== "bytes") {
-      says.append(element("span", { class: "hex" }, hexBytes(raw.subarray(0, 8)) + (raw.length > 8 ? " …" : "")));
+      value.append(element("span", { class: "hex" }, hexBytes(raw.subarray(0, 8)) + (raw.length > 8 ? " …" : "")));
     }
     const name = element(
       "th",
@@ -114,6 +114,6 @@ class Details {
       button(part.field.name, () => this.go(part.offset), { class: "line" }),
     );
     if (part.field.meaning) name.append(element("span", { class: "meaning" }, part.field.meaning));
-    return element("tr", {}, name, says);
+    return element("tr", {}, name, value);
   }
 }

@@ -92,8 +92,8 @@ def test_report_overwrites_only_reports() -> None:
     assert run() == (0, ["wrote winscratch-report.html"])
     assert Path("winscratch-report.html").read_text("utf-8") == PAGE
     Path("mine.html").write_text("mine")
-    status, said = run("scratch", "--to", "mine.html")
-    assert (status, said) == (
+    status, printed = run("scratch", "--to", "mine.html")
+    assert (status, printed) == (
         2,
         ["error: mine.html: exists and is not a report; hint: --to FILE"],
     )
@@ -145,15 +145,15 @@ def test_report_shows_damaged_files_up_to_the_damage() -> None:
     Path("cut.gz").write_bytes((ROOT / manifest.blob_path("scratch")).read_bytes()[:600])
     Path("hive").write_bytes(bytes(sample().data)[:5000])
     for name in ("cut.tar", "cut.gz", "hive"):
-        status, said = run(name, "--to", f"{name}.html")
-        assert (status, f"wrote {name}.html" in said) == (0, True)
+        status, printed = run(name, "--to", f"{name}.html")
+        assert (status, f"wrote {name}.html" in printed) == (0, True)
         page = Path(f"{name}.html").read_text("utf-8")
         assert '<p class="wrong">the ' in page or 'class="findings"' in page
         assert data_of(page)["subjects"][0]["tree"]
     for name in ("nothing", "text"):
         Path("text").write_text("no layer")
-        status, said = run(name, "--to", "no.html")
-        assert (status, len(said), Path("no.html").exists()) == (2, 1, False)
+        status, printed = run(name, "--to", "no.html")
+        assert (status, len(printed), Path("no.html").exists()) == (2, 1, False)
 
 
 def test_report_refuses_too_many_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -230,25 +230,27 @@ def test_differences_show_where_cut_values_differ() -> None:
 
 def test_committed_documents_can_be_stale(tree: Path) -> None:
     def check() -> list[str]:
-        said: list[str] = []
-        pipeline.check(tree, documents, say=said.append, note=lambda _: None)
-        return said
+        printed: list[str] = []
+        pipeline.check(tree, documents, say=printed.append, note=lambda _: None)
+        return printed
 
     paths = [unchanged.REPORT, *unchanged.MAPS]
     assert all((tree / path).read_bytes() == (ROOT / path).read_bytes() for path in paths)
     assert check() == ["fresh: every output is what its inputs make"]
     (tree / unchanged.REPORT).unlink()
     (tree / unchanged.MAPS[0]).write_text("<svg/>")
-    said = check()
-    assert f"stale: {unchanged.REPORT}: deleted" in said
-    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in said
+    printed = check()
+    assert f"stale: {unchanged.REPORT}: deleted" in printed
+    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in printed
     pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
     assert check() == ["fresh: every output is what its inputs make"]
     style = tree / "templates/report/page.css"
     style.write_text(style.read_text("utf-8") + "/* other */\n")
-    said = check()
-    assert f"stale: {unchanged.REPORT}: not what its sources make" in said or f"stale: {unchanged.REPORT}" in said[0]
-    assert "changed since: templates/report/page.css: changed" in said
+    printed = check()
+    assert (
+        f"stale: {unchanged.REPORT}: not what its sources make" in printed or f"stale: {unchanged.REPORT}" in printed[0]
+    )
+    assert "changed since: templates/report/page.css: changed" in printed
 
 
 def test_a_script_with_an_end_tag_is_refused(tree: Path) -> None:
@@ -264,7 +266,7 @@ def test_documented_commands_work() -> None:
     commands = re.findall(r"^\./invokew report(.*?)(?:  +#.*)?$", text, re.MULTILINE)
     assert len(commands) == 3
     for words in commands:
-        status, said = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
-        if "--history" in words and "git has no revisions" in said[0]:  # in a copy that is no clone
+        status, printed = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
+        if "--history" in words and "git has no revisions" in printed[0]:  # in a copy that is no clone
             continue
-        assert (status, said[0].startswith("wrote ")) == (0, True), said
+        assert (status, printed[0].startswith("wrote ")) == (0, True), printed
