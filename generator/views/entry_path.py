@@ -67,13 +67,12 @@ def find(viewable: Viewable, text: str) -> EntryPath:
 
 
 def _among(entries: Sequence[Entry], text: str) -> EntryPath:
-    """Return the path as it is written if it exists, else another spelling of one that exists, the longest first."""
+    """Return the path as written if its entry exists, else in another spelling that does, the longest entry first."""
     path, backslash, key = text.partition("\\")
-    written = EntryPath(path, _keys(key) if backslash else None)
     kinds = {fold_name(entry.name.strip("/")): entry.kind for entry in entries}
     kind = kinds.get(fold_name(path.strip("/")))
     if kind is not None and not (backslash and kind == DIRECTORY):
-        return written
+        return EntryPath(path, _keys(key) if backslash else None)
     ends = [len(text), *(at for at in range(len(text) - 1, -1, -1) if text[at] == "\\")]
     for end in ends:
         spelled = _ROOT.sub("", text[:end], count=1) if _ROOT.match(text) else text[:end]
@@ -87,7 +86,7 @@ def _among(entries: Sequence[Entry], text: str) -> EntryPath:
                     return EntryPath(candidate, _keys(text[end + 1 :]))
                 if not text.endswith("\\"):
                     return EntryPath(candidate)
-    return written
+    return EntryPath(text)
 
 
 def _keys(text: str) -> tuple[str, ...]:

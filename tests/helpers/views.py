@@ -26,7 +26,7 @@ SCHEMAS = {
 }
 
 
-def run_command(*words: str | Path) -> tuple[int, bytes]:
+def run(*words: str | Path) -> tuple[int, bytes]:
     """Return the exit status of a command and its standard output, which is not a terminal."""
     kept = io.BytesIO()
     out = io.TextIOWrapper(kept, "utf-8", newline="", write_through=True)
@@ -36,16 +36,16 @@ def run_command(*words: str | Path) -> tuple[int, bytes]:
     return status, kept.getvalue()
 
 
-def printed_lines(*words: str | Path, status: int = 0) -> list[str]:
+def printed(*words: str | Path, status: int = 0) -> list[str]:
     """Return the lines that a command prints; fail unless it exits with *status*."""
-    found, text = run_command(*words)
+    found, text = run(*words)
     assert found == status, text.decode()
     return text.decode().splitlines()
 
 
 def document(*words: str | Path, status: int = 0) -> Any:
     """Return a command's JSON document; fail unless it matches its schema."""
-    found, text = run_command(*words, "--json")
+    found, text = run(*words, "--json")
     assert found == status
     made = json.loads(text)
     jsonschema.validate(made, SCHEMAS[str(words[0])])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.hive_maker import Node, make, text
-from helpers.views import document, index, layout, printed_lines, run_command, tar
+from helpers.views import document, index, layout, printed, run, tar
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -26,11 +26,11 @@ def hive(tmp_path: Path, name: str, root: Node) -> Path:
 
 
 def test_diff_of_equal_layers_prints_nothing(tmp_path: Path) -> None:
-    assert run_command("diff", "scratch", "scratch") == (0, b"")
-    assert run_command("diff", "scratch", "scratch", "--stat") == (0, b"")
+    assert run("diff", "scratch", "scratch") == (0, b"")
+    assert run("diff", "scratch", "scratch", "--stat") == (0, b"")
     assert document("diff", "scratch", ROOT / "output/layers/scratch.tar.gz")["equal"] is True
     layout(tmp_path / "image", [tar([("Files", None, {})])])
-    assert run_command("diff", f"oci:{tmp_path}/image", f"{tmp_path}/image")[0] == 0
+    assert run("diff", f"oci:{tmp_path}/image", f"{tmp_path}/image")[0] == 0
 
 
 def test_diff_prints_keys_and_values_before_bytes(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_diff_prints_keys_and_values_before_bytes(tmp_path: Path) -> None:
         Value("", REG_SZ, text("new")),
     ]
     new = hive(tmp_path, "new", Node("root", values=common, subkeys=[Node("come")]))
-    shown = printed_lines("diff", old, new, status=1)
+    shown = printed("diff", old, new, status=1)
     assert shown[: shown.index("in bytes")] == [
         "in meaning",
         r"    ~  \  number  REG_DWORD 0x00000000 (0)  →  REG_DWORD 0x00000001 (1)",
@@ -53,7 +53,7 @@ def test_diff_prints_keys_and_values_before_bytes(tmp_path: Path) -> None:
         r"    -  \gone",
         r'    -  \gone  x  REG_SZ "y"',
     ]
-    assert printed_lines("diff", old, new, "--stat", status=1)[0].startswith("all  +2 -2 ~1  ")
+    assert printed("diff", old, new, "--stat", status=1)[0].startswith("all  +2 -2 ~1  ")
     found = document("diff", old, new, status=1)
     assert [(each["kind"], each["what"], each["key"], each["value"]) for each in found["changes"]] == [
         ("changed", "value", [], "number"),
@@ -80,7 +80,7 @@ def test_diff_prints_the_fields_of_changed_bytes(tmp_path: Path) -> None:
     made.data[at + 4 : at + 12] = (1 << 57).to_bytes(8, "little")  # when it was last written
     made.data[0x1F0] ^= 0xFF  # a reserved byte of the base block
     (tmp_path / "new").write_bytes(made.data)
-    shown = printed_lines("diff", tmp_path / "old", tmp_path / "new", status=1)
+    shown = printed("diff", tmp_path / "old", tmp_path / "new", status=1)
     assert re.match(r"    ~ written  \\a  0  →  20\d\d-", shown[1])
     assert shown[2:] == [
         "in bytes",
@@ -107,9 +107,9 @@ def test_diff_prints_descriptors_as_sddl(tmp_path: Path) -> None:
 
 
 def test_diff_prints_bcd_elements_by_bcdedits_names(tmp_path: Path) -> None:
-    raw = run_command("layer", "scratch", "--tar")[1]
+    raw = run("layer", "scratch", "--tar")[1]
     (tmp_path / "other").write_bytes(raw.replace("winscratch".encode("utf-16-le"), "windscreen".encode("utf-16-le")))
-    shown = printed_lines("diff", "scratch", tmp_path / "other", status=1)
+    shown = printed("diff", "scratch", tmp_path / "other", status=1)
     assert shown[:4] == [
         "in meaning",
         f"  {BCD}",
@@ -151,7 +151,7 @@ def test_diff_prints_changed_entries_and_their_order(tmp_path: Path) -> None:
 
 
 def test_layers_with_other_compression_or_padding_are_not_equal(tmp_path: Path) -> None:
-    raw = run_command("layer", "scratch", "--tar")[1]
+    raw = run("layer", "scratch", "--tar")[1]
     (tmp_path / "other.gz").write_bytes(gzip.compress(raw, 1))
     (change,) = document("diff", "scratch", tmp_path / "other.gz", status=1)["changes"]
     assert change["what"] == "compression"
@@ -161,7 +161,7 @@ def test_layers_with_other_compression_or_padding_are_not_equal(tmp_path: Path) 
 
 
 def test_diff_compares_damaged_layers_up_to_the_damage(tmp_path: Path) -> None:
-    raw = run_command("layer", "scratch", "--tar")[1]
+    raw = run("layer", "scratch", "--tar")[1]
     (tmp_path / "cut").write_bytes(raw[:20000])
     found = document("diff", "scratch", tmp_path / "cut", status=1)["changes"]
     assert found[0]["what"] == "damage"
@@ -179,7 +179,7 @@ def test_diff_compares_settings_and_layers_of_images(tmp_path: Path) -> None:
         ("added", "layer", "layer 3", ""),
     ]
     with pytest.raises(GeneratorError, match="not of the same kind; hint: "):
-        run_command("diff", f"oci:{tmp_path}/old", "scratch")
+        run("diff", f"oci:{tmp_path}/old", "scratch")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_bytes_after_a_hive_are_a_difference(tmp_path: Path) -> None:
     data = bytes(make(Node("root")).data)
     (tmp_path / "old").write_bytes(data)
     (tmp_path / "new").write_bytes(data + b"more")
-    assert run_command("diff", tmp_path / "old", tmp_path / "new")[0] == 1
+    assert run("diff", tmp_path / "old", tmp_path / "new")[0] == 1
 
 
 def test_diff_compares_images_platform_by_platform(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_diff_limits_the_structures_listed(tmp_path: Path, monkeypatch: pytest.M
     found = document("diff", old, new, status=1)
     assert len(found["bytes"]) == 60
     assert sum(found["more"].values()) > 100
-    assert re.fullmatch(r"    and \d+ more structures", printed_lines("diff", old, new, status=1)[-1])
+    assert re.fullmatch(r"    and \d+ more structures", printed("diff", old, new, status=1)[-1])
 
 
 def test_diff_refuses_missing_and_unknown_names() -> None:
@@ -267,4 +267,4 @@ def test_diff_refuses_missing_and_unknown_names() -> None:
         (("--", "--exec=x:scratch", "scratch"), "file, layer or git revision not found"),
     ):
         with pytest.raises(GeneratorError, match=wrong):
-            run_command("diff", *words)
+            run("diff", *words)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.hive_maker import Node, make, text
 from helpers.sample_hives import sample_hive
-from helpers.views import printed_lines, run_command
+from helpers.views import printed, run
 
 from generator.base.errors import GeneratorError
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, Value
@@ -17,7 +17,7 @@ DEFAULT = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 
 
 def test_bcd_prints_a_layers_store_like_bcdedit() -> None:
-    assert printed_lines("inspect", "scratch", "--bcd") == [
+    assert printed("inspect", "scratch", "--bcd") == [
         f"scratch: {BCD}",
         "",
         "Windows Boot Manager",
@@ -31,7 +31,7 @@ def test_bcd_prints_a_layers_store_like_bcdedit() -> None:
         "description             winscratch",
     ]
     with pytest.raises(GeneratorError, match="hostprocess: contains no BCD store"):
-        run_command("inspect", "hostprocess", "--bcd")
+        run("inspect", "hostprocess", "--bcd")
 
 
 def store(elements: dict[str, Value], kind: int = 0x10200003) -> Node:
@@ -82,7 +82,7 @@ RAMDISK = (3).to_bytes(4, "little") + bytes(36) + device(6, GPT)[16:] + text("\\
 )
 def test_bcd_prints_elements_like_bcdedit(number: str, data: bytes, shown: str, tmp_path: Path) -> None:
     (tmp_path / "BCD").write_bytes(make(store({number: Value("Element", REG_BINARY, data)})).data)
-    assert printed_lines("inspect", tmp_path / "BCD", "--bcd")[1:] == [
+    assert printed("inspect", tmp_path / "BCD", "--bcd")[1:] == [
         "Windows Boot Loader",
         "-------------------",
         f"identifier              {DEFAULT}",
@@ -94,7 +94,7 @@ def test_bcd_prints_a_list_of_objects_one_per_line(tmp_path: Path) -> None:
     listed = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}\0{b2721d73-1db4-4c62-bf78-c548a880142d}\0\0".encode("utf-16-le")
     made = store({"24000001": Value("Element", REG_MULTI_SZ, listed)}, 0x10100002)
     (tmp_path / "BCD").write_bytes(make(made).data)
-    assert printed_lines("inspect", tmp_path / "BCD", "--bcd")[-2:] == [
+    assert printed("inspect", tmp_path / "BCD", "--bcd")[-2:] == [
         "displayorder            {bootmgr}",
         "                        {memdiag}",
     ]
@@ -102,7 +102,7 @@ def test_bcd_prints_a_list_of_objects_one_per_line(tmp_path: Path) -> None:
 
 def test_bcd_prints_a_store_of_windows_like_bcdedit(tmp_path: Path) -> None:
     (tmp_path / "BCD").write_bytes(sample_hive("regipy-BCD"))
-    shown = printed_lines("inspect", tmp_path / "BCD", "--bcd")
+    shown = printed("inspect", tmp_path / "BCD", "--bcd")
     titles = [line for line, below in itertools.pairwise(shown) if below and not below.strip("-")]
     assert titles == [
         *("Firmware Boot Manager", "Windows Boot Manager", *["Firmware Application (101fffff)"] * 3),

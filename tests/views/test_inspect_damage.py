@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.hive_maker import Node, make, text
-from helpers.views import document, layout, printed_lines, run_command, tar
+from helpers.views import document, layout, printed, run, tar
 
 from generator.base import console
 from generator.base.errors import GeneratorError
@@ -34,7 +34,7 @@ def test_inspect_shows_a_truncated_gzip_up_to_its_end(size: int, tmp_path: Path)
     assert {"part": "gzip", "offset": size, "message": "it ends too early"} in found["damage"]
     assert (found["diffID"], found["compressedSize"]) == (None, size)
     assert [entry["path"] for entry in found["entries"]][:1] == ["UtilityVM"] * (size > 100)
-    shown = printed_lines("inspect", tmp_path / "layer", status=1)
+    shown = printed("inspect", tmp_path / "layer", status=1)
     assert f"  the gzip is damaged at byte {size:,}: it ends too early" in shown
     assert "  diff ID  unknown, since it is damaged" in shown
     assert (size < 1000) != ('                        Element  REG_SZ  "winscratch"' in shown)
@@ -67,8 +67,7 @@ def test_inspect_shows_a_truncated_tar_up_to_its_end(size: int, tmp_path: Path) 
     assert [damage["part"] for damage in found["damage"]] == ["tar"]
     assert [entry["path"] for entry in found["entries"]][:3] == ["UtilityVM", "UtilityVM/Files", "UtilityVM/Files/EFI"]
     assert any(
-        line.startswith("  the tar is damaged at byte ")
-        for line in printed_lines("inspect", tmp_path / "layer", status=1)
+        line.startswith("  the tar is damaged at byte ") for line in printed("inspect", tmp_path / "layer", status=1)
     )
 
 
@@ -84,7 +83,7 @@ def test_inspect_shows_a_hive_around_its_damage(tmp_path: Path) -> None:
     made = make(Node("root", subkeys=[Node("a"), Node("b", subkeys=[Node("below")]), Node("c")]))
     made.data[made.at["key b"]] = 0
     (tmp_path / "hive").write_bytes(made.data)
-    shown = printed_lines("inspect", tmp_path / "hive", status=1)
+    shown = printed("inspect", tmp_path / "hive", status=1)
     assert [line.split()[0] for line in shown[2:4]] == ["a", "c"]
     assert re.match(r"  refused: offset 0x[0-9a-f]+: found: the key begins with ", shown[4])
     assert shown[-1].endswith("hive that Windows refuses or repairs")
@@ -94,7 +93,7 @@ def test_inspect_shows_a_hive_around_its_damage(tmp_path: Path) -> None:
 
 def test_textconv_shows_a_damaged_file_with_status_0(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(BLOB[:900])
-    shown = printed_lines("inspect", tmp_path / "layer", "--textconv")
+    shown = printed("inspect", tmp_path / "layer", "--textconv")
     assert shown[0].startswith("layer, ")
     assert "  the gzip is damaged at byte 900: it ends too early" in shown
 
@@ -104,7 +103,7 @@ def test_inspect_shows_a_truncated_hive(tmp_path: Path) -> None:
     data = bytes(make(Node("root", subkeys=[Node("a"), Node("b", values=values)])).data)
     for size in (5000, 9000, len(data) - 4096):
         (tmp_path / "hive").write_bytes(data[:size])
-        status, shown = run_command("inspect", tmp_path / "hive")
+        status, shown = run("inspect", tmp_path / "hive")
         assert status == 1
         assert b"refused: offset 0x" in shown
 
@@ -118,17 +117,17 @@ def test_inspect_shows_a_layout_with_missing_and_replaced_layers(tmp_path: Path)
     )
     first, second = (folder / "blobs/sha256" / layer["digest"][7:] for layer in manifest["layers"])
     second.write_bytes(gzip.compress(tar([("Hives", None, {})]), mtime=0))
-    shown = printed_lines("inspect", f"oci:{folder}", status=1)
+    shown = printed("inspect", f"oci:{folder}", status=1)
     assert '                          Element  REG_SZ  "winscratch"' in shown
     assert "    Hives/  directory" in shown
     assert any(" its digest is sha256:" in line for line in shown)
     first.unlink()
-    shown = printed_lines("inspect", f"oci:{folder}", status=1)
+    shown = printed("inspect", f"oci:{folder}", status=1)
     assert any("cannot be read: No such file" in line for line in shown)
     assert "    Hives/  directory" in shown
     (folder / "index.json").write_text("{")
     with pytest.raises(GeneratorError, match=r"index\.json"):
-        run_command("inspect", f"oci:{folder}")
+        run("inspect", f"oci:{folder}")
 
 
 @pytest.mark.parametrize(
@@ -137,8 +136,8 @@ def test_inspect_shows_a_layout_with_missing_and_replaced_layers(tmp_path: Path)
 def test_inspect_refuses_other_files(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(GeneratorError, match=r"file: neither a layer .* with gzip or zstd\) nor a registry hive$"):
-        run_command("inspect", tmp_path / "file")
-    assert printed_lines("inspect", tmp_path / "file", "--textconv")[0].startswith("cannot be shown: ")
+        run("inspect", tmp_path / "file")
+    assert printed("inspect", tmp_path / "file", "--textconv")[0].startswith("cannot be shown: ")
 
 
 def test_inspect_refuses_pipes_directories_and_compressed_hives(tmp_path: Path) -> None:
@@ -152,30 +151,30 @@ def test_inspect_refuses_pipes_directories_and_compressed_hives(tmp_path: Path) 
         ("hive.gz", "a compressed hive; hint: gzip -dc "),
     ):
         with pytest.raises(GeneratorError, match=wrong):
-            run_command("inspect", f"{tmp_path}/{name}")
+            run("inspect", f"{tmp_path}/{name}")
 
 
 def test_inspect_refuses_a_gzip_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     (tmp_path / "layer").write_bytes(gzip.compress(bytes(1 << 24)))
     with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
-        run_command("inspect", tmp_path / "layer")
+        run("inspect", tmp_path / "layer")
 
 
 def test_layers_of_an_image_share_one_limit_and_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     one, other = (tar([("Files", None, {}), ("Files/a", bytes([each]) * 600_000, {})]) for each in (1, 2))
     layout(tmp_path / "same", [one] * 5)
-    assert sum("Files/" not in line and "layer, " in line for line in printed_lines("inspect", tmp_path / "same")) == 5
+    assert sum("Files/" not in line and "layer, " in line for line in printed("inspect", tmp_path / "same")) == 5
     layout(tmp_path / "image", [one, other])
     with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
-        run_command("inspect", tmp_path / "image")
+        run("inspect", tmp_path / "image")
 
 
 def test_entries_use_memory_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked_layers, "MAX_KEPT", 1 << 20)
     (tmp_path / "layer").write_bytes(tar([(f"Files/{i}", b"", {"k": "a" * 100_000}) for i in range(50)]))
-    shown = printed_lines("inspect", tmp_path / "layer", status=1)
+    shown = printed("inspect", tmp_path / "layer", status=1)
     assert "its entries need more than 1,048,576 bytes of memory" in shown[-1]
     assert len(shown) < 15
 
@@ -206,9 +205,9 @@ def test_out_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_textconv_takes_its_argument_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (tmp_path / name).write_bytes(make(Node("root", subkeys=[Node("here")])).data)
     monkeypatch.chdir(tmp_path)
-    assert "    here" in printed_lines("inspect", "--textconv", name)
+    assert "    here" in printed("inspect", "--textconv", name)
     (tmp_path / name).unlink()
-    assert printed_lines("inspect", "--textconv", name)[0].startswith("cannot be shown: ")
+    assert printed("inspect", "--textconv", name)[0].startswith("cannot be shown: ")
 
 
 # Untrusted text
@@ -257,7 +256,7 @@ def test_untrusted_text_is_escaped_on_a_terminal(
     if drawn:
         monkeypatch.setenv("FORCE_COLOR", "1")
     (tmp_path / "file").write_bytes(make_one(WORDS[kind]))
-    shown = run_command("inspect", tmp_path / "file")[1].decode()
+    shown = run("inspect", tmp_path / "file")[1].decode()
     ours = re.sub(r"\x1b\[[0-9;]*m", "", shown) if drawn else shown
     assert all(char.isprintable() or char == "\n" for char in ours)
     assert not re.search(r"^\s*::|##\w*\[", ours, re.MULTILINE)
@@ -278,7 +277,7 @@ def test_untrusted_text_is_complete_and_escaped_in_json(
 ) -> None:
     (tmp_path / "file").write_bytes(make_one(WORDS[kind]))
     (found,) = document("inspect", tmp_path / "file")["opened"]
-    raw = run_command("inspect", tmp_path / "file", "--json")[1]
+    raw = run("inspect", tmp_path / "file", "--json")[1]
     assert all(0x20 <= byte < 0x7F or byte == 0x0A for byte in raw)
     assert b"##[" not in raw
     assert b"##vso[" not in raw
@@ -300,7 +299,7 @@ def test_untrusted_text_is_escaped_in_dumps_stores_and_images(kind: str, tmp_pat
     (tmp_path / "BCD").write_bytes(make(Node("root", subkeys=[Node("Objects", subkeys=[one])])).data)
     layout(tmp_path / "image", [tar([("Files", None, {})])], config={"config": {"Labels": {word: word}, "User": word}})
     for words in (("hive", "--hex", ".", "--length", "20000"), ("BCD", "--bcd"), ("image",)):
-        shown = run_command("inspect", tmp_path / words[0], *words[1:])[1].decode()
+        shown = run("inspect", tmp_path / words[0], *words[1:])[1].decode()
         assert all(char.isprintable() or char == "\n" for char in shown), words
         assert not re.search(r"^\s*::|##\w*\[", shown, re.MULTILINE)
 
@@ -313,4 +312,4 @@ def test_invalid_utf8_is_kept_in_json(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(bytes(header) + made[512:])
     (found,) = document("inspect", tmp_path / "layer")["opened"]
     assert found["entries"][0]["path"] == "Files/\udcff\udcfe\udcfd"
-    assert printed_lines("inspect", tmp_path / "layer")[2].split()[0] == r"Files/\udcff\udcfe\udcfd"
+    assert printed("inspect", tmp_path / "layer")[2].split()[0] == r"Files/\udcff\udcfe\udcfd"

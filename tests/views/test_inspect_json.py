@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from helpers.hive_maker import sample
-from helpers.views import SCHEMAS, document, layout, printed_lines, run_command, tar
+from helpers.views import SCHEMAS, document, layout, printed, run, tar
 
 from generator.base.errors import GeneratorError
 from generator.hives.reader import read
@@ -22,11 +22,11 @@ def test_json_schemas_are_valid() -> None:
 
 def test_json_of_a_layer_has_every_key_and_value() -> None:
     (found,) = document("inspect", "scratch")["opened"]
-    about = printed_lines("layer", "scratch", "--info")
+    about = printed("layer", "scratch", "--info")
     assert f'  "diffID": "{found["diffID"]}",' in about
     assert f'  "digest": "{found["digest"]}",' in about
     bcd = next(entry for entry in found["entries"] if entry["path"] == BCD)
-    raw = run_command("layer", "scratch", "--tar")[1]
+    raw = run("layer", "scratch", "--tar")[1]
     hive = raw[bcd["offset"] : bcd["offset"] + bcd["size"]]
     known = read(hive, keys=True).hive
     for listed, key in zip(bcd["hive"]["keys"], known, strict=True):
@@ -47,7 +47,7 @@ def test_json_of_a_key_has_that_key_and_those_below(tmp_path: Path) -> None:
     assert all(key["path"][0] == "Objects" for key in entry["hive"]["keys"])
     assert len(entry["hive"]["keys"]) == 9
     with pytest.raises(GeneratorError, match="has no key 'none'"):
-        run_command("inspect", "scratch", "--json", "--path", f"{BCD}\\none")
+        run("inspect", "scratch", "--json", "--path", f"{BCD}\\none")
     (tmp_path / "hive").write_bytes(sample().data)
     (found,) = document("inspect", tmp_path / "hive")["opened"]
     assert len(found["hive"]["keys"]) == read(bytes(sample().data)).key_count

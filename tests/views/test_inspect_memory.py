@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.counts import THOROUGH, count
-from helpers.views import printed_lines, thorough
+from helpers.views import printed, thorough
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -173,11 +173,11 @@ def test_a_too_large_hive_in_a_layer_is_damage(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "layer.tar").write_bytes(
         header("Files/a", 0) + header("Files/hive", size) + b"regf" + bytes(size + 1020)
     )
-    shown = printed_lines("inspect", tmp_path / "layer.tar", status=1)
+    shown = printed("inspect", tmp_path / "layer.tar", status=1)
     assert "  the layer is damaged: Files/hive is a hive of 3,145,728 bytes; the limit is 1,048,576" in shown
     (tmp_path / "hive").write_bytes(b"regf" + bytes(size))
     with pytest.raises(GeneratorError, match=r"hive: a hive larger than 1,048,576 bytes$"):
-        printed_lines("inspect", tmp_path / "hive")
+        printed("inspect", tmp_path / "hive")
 
 
 @thorough

@@ -13,7 +13,7 @@ from helpers.counts import count
 from helpers.hive_maker import Node, make, sample
 from helpers.sample_hives import EXPECTED, LEVELS, sample_hive
 from helpers.support import need
-from helpers.views import run_command
+from helpers.views import run
 
 from generator.base.errors import GeneratorError
 from generator.cli import parser
@@ -53,7 +53,7 @@ def random_node(chance: random.Random, name: str, level: int = 0) -> Node:
 def test_reg_text_of_random_hives_equals_hivexregedit(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)  # noqa: S311
     (tmp_path / "hive").write_bytes(make(random_node(chance, "root")).data)
-    assert run_command("inspect", tmp_path / "hive", "--reg", ".") == (0, by_hivexregedit(tmp_path / "hive"))
+    assert run("inspect", tmp_path / "hive", "--reg", ".") == (0, by_hivexregedit(tmp_path / "hive"))
 
 
 @pytest.mark.parametrize("name", [name for name in EXPECTED if LEVELS.get(name) != Level.REFUSED])
@@ -66,7 +66,7 @@ def test_reg_text_of_sample_hives_equals_hivexregedit(name: str, tmp_path: Path)
         with pytest.raises(subprocess.CalledProcessError):
             by_hivexregedit(tmp_path / "hive")
     else:
-        assert run_command("inspect", tmp_path / "hive", "--reg", ".") == (0, by_hivexregedit(tmp_path / "hive"))
+        assert run("inspect", tmp_path / "hive", "--reg", ".") == (0, by_hivexregedit(tmp_path / "hive"))
 
 
 def test_reg_text_of_one_key_equals_hivexregedit(tmp_path: Path) -> None:
@@ -75,14 +75,12 @@ def test_reg_text_of_one_key_equals_hivexregedit(tmp_path: Path) -> None:
     assert len(keys) > 5
     for path in keys[:10]:
         key = "\\".join(path)
-        assert run_command("inspect", tmp_path / "hive", "--reg", key.upper())[1] == by_hivexregedit(
-            tmp_path / "hive", key
-        )
+        assert run("inspect", tmp_path / "hive", "--reg", key.upper())[1] == by_hivexregedit(tmp_path / "hive", key)
 
 
 def test_reg_text_of_a_hive_in_a_layer_equals_hivexregedit(tmp_path: Path) -> None:
-    (tmp_path / "hive").write_bytes(run_command("layer", "scratch", "--bcd")[1])
-    assert run_command("inspect", "scratch", "--reg", f"{BCD}\\Objects") == (
+    (tmp_path / "hive").write_bytes(run("layer", "scratch", "--bcd")[1])
+    assert run("inspect", "scratch", "--reg", f"{BCD}\\Objects") == (
         0,
         by_hivexregedit(tmp_path / "hive", "Objects"),
     )
@@ -92,14 +90,14 @@ def test_reg_text_of_a_hive_in_a_layer_equals_hivexregedit(tmp_path: Path) -> No
         (".", ". is not a registry"),
     ):
         with pytest.raises(GeneratorError, match=wrong):
-            run_command("inspect", "scratch", "--reg", path)
+            run("inspect", "scratch", "--reg", path)
 
 
 @pytest.mark.parametrize("rest", [1, 4])
 def test_reg_text_has_the_last_segment_that_hivex_drops(rest: int, tmp_path: Path) -> None:
     data = bytes([7]) * (16344 + rest)
     (tmp_path / "hive").write_bytes(make(Node("root", values=[Value("a", REG_BINARY, data)])).data)
-    assert run_command("inspect", tmp_path / "hive", "--reg", ".")[1].count(b"07") == len(data)
+    assert run("inspect", tmp_path / "hive", "--reg", ".")[1].count(b"07") == len(data)
 
 
 def test_reg_text_of_a_damaged_hive_is_partial_with_status_1(
@@ -108,7 +106,7 @@ def test_reg_text_of_a_damaged_hive_is_partial_with_status_1(
     made = make(Node("root", subkeys=[Node("a", values=[Value("x", REG_DWORD, bytes(4))]), Node("b")]))
     made.data[made.at["key b"]] = 0
     (tmp_path / "hive").write_bytes(made.data)
-    status, found = run_command("inspect", tmp_path / "hive", "--reg", ".")
+    status, found = run("inspect", tmp_path / "hive", "--reg", ".")
     assert status == 1
     assert found == regfile.HEAD + b'[\\]\n\n[\\a]\n"x"=dword:00000000\n\n'
     assert "hive: refused: offset 0x" in capsys.readouterr().err
@@ -117,7 +115,7 @@ def test_reg_text_of_a_damaged_hive_is_partial_with_status_1(
 def test_reg_text_is_escaped_only_on_a_terminal(tmp_path: Path) -> None:
     name = "\n::error::x ##[error]\x1b[31m"
     (tmp_path / "hive").write_bytes(make(Node("root", values=[Value(name, REG_DWORD, bytes(4))])).data)
-    assert f'"{name}"=dword:00000000\n'.encode() in run_command("inspect", tmp_path / "hive", "--reg", ".")[1]
+    assert f'"{name}"=dword:00000000\n'.encode() in run("inspect", tmp_path / "hive", "--reg", ".")[1]
     ours, its = pty.openpty()
     with os.fdopen(its, "w", encoding="utf-8") as terminal, contextlib.redirect_stdout(terminal):
         assert parser.main(["inspect", str(tmp_path / "hive"), "--reg", "."]) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.hive_maker import Node, make
 from helpers.vendoring import commit, git
-from helpers.views import run_command
+from helpers.views import run
 
 from generator.builder.wire import ROOT
 
@@ -20,7 +20,7 @@ EXAMPLES = re.findall(r"^```console\n\$ (winscratch .*)\n((?:.*\n)*?)```$", DOCU
 
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_documented_examples_match_the_program(command: str, shown: str) -> None:
-    status, text = run_command(*shlex.split(command)[1:])
+    status, text = run(*shlex.split(command)[1:])
     assert text.decode() == shown
     assert status == int(" diff " in command)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers.hive_maker import Node, make
-from helpers.views import document, layout, printed_lines, run_command
+from helpers.views import document, layout, printed, run
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -74,11 +74,11 @@ def test_the_list_of_invisible_characters_is_complete() -> None:
 
 @pytest.mark.usefixtures("place")
 def test_inspect_and_diff_escape_invisible_characters() -> None:
-    check("\n".join(printed_lines("inspect", "old")))
-    check("\n".join(printed_lines("inspect", "oci:image")))
-    check("\n".join(printed_lines("diff", "old", "new", status=1)))
-    check("\n".join(printed_lines("diff", "old", "new", "--stat", status=1)))
-    shown = "\n".join(printed_lines("inspect", "hive"))
+    check("\n".join(printed("inspect", "old")))
+    check("\n".join(printed("inspect", "oci:image")))
+    check("\n".join(printed("diff", "old", "new", status=1)))
+    check("\n".join(printed("diff", "old", "new", "--stat", status=1)))
+    shown = "\n".join(printed("inspect", "hive"))
     assert not {*UNSEEN} & {*shown} - {"\n"}
     assert all(escaped(c) in shown for c in BIDI)
 
@@ -90,7 +90,7 @@ def test_check_image_escapes_invisible_characters() -> None:
         assert parser.main(["check-image", "oci:image"]) == 1
     shown = out.getvalue()
     assert not {*UNSEEN} & {*shown} - {"\n"}
-    status, text = run_command("check-image", "oci:image", "--json")
+    status, text = run("check-image", "oci:image", "--json")
     named = {finding["entry"] for finding in json.loads(text)[0]["findings"]} - {""}
     assert status == 1
     assert named < {f"Files/{name}" for name in NAMES}
@@ -102,7 +102,7 @@ def test_check_image_escapes_invisible_characters() -> None:
 def test_json_keeps_invisible_characters_in_ascii() -> None:
     for words in (("inspect", "old"), ("inspect", "hive"), ("diff", "old", "new")):
         status = int(words[0] == "diff")
-        assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in run_command(*words, "--json")[1])
+        assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in run(*words, "--json")[1])
         made = document(*words, status=status)
         if words[0] == "diff":
             assert {change["entry"] for change in made["changes"]} >= {f"Files/{name}" for name in NAMES}
@@ -120,12 +120,12 @@ def test_errors_escape_invisible_characters(form: tuple[str, ...]) -> None:
         if re.search("[\udc80-\udcff]", name):
             continue
         with pytest.raises(GeneratorError, match="is not a hive, so it has no keys") as failure:
-            run_command("inspect", "old", "--path", f"Files/{name}\\key", *form)
+            run("inspect", "old", "--path", f"Files/{name}\\key", *form)
         assert f"Files/{escaped(name)} is" in str(failure.value)
 
 
 def test_the_report_escapes_invisible_characters_and_keeps_them_in_its_data(place: Path) -> None:
-    assert run_command("report", "old", "new", "hive", "--to", "page.html")[0] == 0
+    assert run("report", "old", "new", "hive", "--to", "page.html")[0] == 0
     page = (place / "page.html").read_text("utf-8")
     assert not {*UNSEEN} & {*page} - {"\n"}
     found = re.search(r'<script type="application/json" id="report">(.*?)</script>', page, re.DOTALL)
