@@ -86,7 +86,7 @@ def report(what: Sequence[str], *, to: str | None, history: bool, **options: boo
 def inspect(what: Sequence[str], **options: Any) -> int:
     from ..views import inspect
 
-    return inspect.inspect(ROOT, what, **options)
+    return inspect.inspect(ROOT, what, inspect.InspectOptions(**options))
 
 
 def diff(what: Sequence[str], **options: bool) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The byte map as a picture: an SVG with a cell for each byte of a tar, in colours and patterns, for light or dark.
+"""Draw the byte map as SVG: a cell for each byte of a tar, in colours and patterns, for light or dark.
 
-Rows hold 128 bytes; rows of zeros in one structure that follow each other are folded into one bar with their length.
+A row has 128 bytes; consecutive rows of zeros in one structure are folded into one bar with their length.
 """
 
 from collections import defaultdict
@@ -15,9 +15,7 @@ from .colours import FADED, INK, LOOKS, PAPER
 from .render import render
 
 _COLUMNS: Final = 128
-_CELL: Final = (
-    10  # units, each a pixel where the picture is not scaled; patterns repeat by it, so that all tops do, too
-)
+_CELL: Final = 10  # pixels if unscaled; all tops are multiples of it, as patterns repeat by it
 _BAR: Final = 30
 _LEFT: Final = 80  # for offsets
 _WIDTH: Final = _LEFT + _COLUMNS * _CELL + 10
@@ -28,7 +26,7 @@ _LEAST_APART: Final = 12  # between labels
 
 
 class _Row(NamedTuple):
-    """A row: its first byte, how many it stands for, and the number of the region it lies in where it is folded."""
+    """A row: its first byte, its number of bytes, and the index of its region if it is folded."""
 
     start: int
     length: int
@@ -36,7 +34,7 @@ class _Row(NamedTuple):
 
 
 def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> bytes:
-    """Return the picture of the tar that is called *name*, made by the template in the folder *templates*."""
+    """Return the SVG of the tar called *name*, rendered by the template in the directory *templates*."""
     here = {region.group for region in regions}
     used = [group for group in GROUPS if group in here]
     cells: dict[tuple[int, bool], list[str]] = defaultdict(list)
@@ -58,7 +56,7 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
             bars.append({"top": top, "group": used.index(region.group), "text": text})
             top += _BAR
     context = {
-        "title": f"The {len(regions.data):,} bytes of the layer {name}, each in the colour and pattern of what it is",
+        "title": f"The {len(regions.data):,} bytes of the layer {name}, coloured by structure",
         "size": (_WIDTH, top + _CELL),
         "cell": _CELL,
         "left": _LEFT,
@@ -91,7 +89,7 @@ def _rows(regions: Regions) -> Iterator[_Row]:
 
 
 def _runs(regions: Regions, row: _Row) -> Iterator[tuple[str, bool, int, int]]:
-    """Yield the runs of bytes in a row that look the same: group, whether they are zeros, first byte, length."""
+    """Yield the runs of bytes of a row that look the same: group, whether they are zeros, first byte, length."""
     at = row.start
     look: tuple[str, bool]
     for look, run in groupby((regions.at(i).group, not regions.data[i]) for i in range(at, at + row.length)):

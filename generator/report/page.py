@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as one HTML file: what it shows, its style and its scripts, and a policy that lets nothing else in.
+"""Make a report as one HTML file with its data, style and scripts, and a content security policy.
 
-The policy names the style and the script by their hashes, so that a browser runs nothing that came from a layer even if
-a layer could have it written here. Whatever a layer holds is text to Jinja, which escapes it, and data to the script.
+The policy allows the style and the script by their hashes, so a browser runs nothing that comes from a layer, even if
+it were injected into the page. Content of layers is text to Jinja, which escapes it, and data to the script.
 """
 
 import base64
@@ -21,22 +21,19 @@ from ..base.reading import read_file
 from ..views.regions import GROUPS, Regions
 from . import page_data
 from .colours import INK, LOOKS, PAPER
-from .differences import differences
+from .difference_table import differences
 from .render import render
 
-SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each knows those before it
+SCRIPTS: Final = ("read.js", "map.js", "tree.js", "details.js", "search.js", "page.js")  # each uses those before it
 STYLES: Final = ("page.css", "view.css", "media.css")
 MOST_FINDINGS: Final = 100
 
-Facts = tuple[tuple[str, str, bool], ...]  # each with its label, and whether it is there to be copied
+Facts = tuple[tuple[str, str, bool], ...]  # label, text, and whether it has a copy button
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a report shows: its name, its regions, and facts about it.
-
-    *damage* holds a line for each place from which on it could not be read.
-    """
+    """A layer or hive in a report: its name, its regions, and facts about it; *damage* has a line per damage."""
 
     name: str
     regions: Regions
@@ -46,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The sizes in bytes of the layers' blobs at a revision, None where it has none of that name."""
+    """The sizes in bytes of the layers' blobs at a revision, None for a layer that it does not have."""
 
     revision: str
     date: str
@@ -54,15 +51,15 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """The revisions that changed blobs, the newest first, and the names of the layers."""
+class SizeHistory:
+    """The revisions that changed blobs, newest first, and the names of the layers."""
 
     names: tuple[str, ...]
     rows: tuple[Revision, ...]
 
 
-def page(templates: Path, title: str, subjects: Sequence[Subject], history: History | None = None) -> bytes:
-    """Return the report of *subjects* as an HTML file, made of what is in the folder *templates*."""
+def page(templates: Path, title: str, subjects: Sequence[Subject], history: SizeHistory | None = None) -> bytes:
+    """Return the report of *subjects* as HTML, rendered from the directory *templates*."""
     made = [page_data.subject(subject.name, subject.regions) for subject in subjects]
     tours = [page_data.tour(subject.regions) for subject in subjects]
     tour = next((i for i, steps in enumerate(tours) if steps), None)
@@ -78,7 +75,7 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Hist
         "policy": policy(style, script),
         "style": Markup(style),  # noqa: S704 - ours
         "script": Markup(script),  # noqa: S704 - ours
-        "data": Markup(json_data(data)),  # noqa: S704 - holds no character of markup
+        "data": Markup(json_data(data)),  # noqa: S704 - contains no markup characters
         "looks": LOOKS,
         "views": [
             {
@@ -100,13 +97,13 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Hist
 
 
 def json_data(data: object) -> str:
-    """Return *data* as JSON in ASCII, in which nothing can end the element that it stands in."""
+    """Return *data* as ASCII JSON without characters that could end its script element."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def policy(style: str, script: str) -> str:
-    """Return the content security policy that lets in this style and this script, and nothing else."""
+    """Return the content security policy that allows only this style and this script."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
@@ -121,7 +118,7 @@ def _colours() -> str:
 
 
 def _shares(regions: Regions) -> list[tuple[str, int, int]]:
-    """Return how many structures of each group there are, and how many bytes they have."""
+    """Return name, number of structures and number of bytes of each group."""
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for region in regions:
@@ -134,5 +131,5 @@ def _source(templates: Path, name: str) -> str:
     shown = f"templates/report/{name}"
     text = read_file(templates / "report" / name, shown).decode("utf-8").replace("\r\n", "\n")
     if "</" in text:
-        raise GeneratorError(f"{shown}: holds '</', which would end its element in a report; write it otherwise")
+        raise GeneratorError(f"{shown}: contains '</', which would end its element in a report")
     return text

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report shows of tars and hives, as the JSON that its page reads: bytes, regions, trees, findings, a tour.
+"""Make the JSON data of a report's page: bytes, regions, trees, findings and a tour.
 
-The page takes no hive apart. It is told where each structure is, how often what follows its fields comes, and the
-table of fields, all of which are the reader's, and writes a field's value as the spans do. Whatever it shows of names
-and values is made fit for one line there, and cut.
+The page does not parse hives. The data has the offset of each structure, the count of its repeated fields, and the
+table of fields, all from hives.reader; the page formats a field's value as hives.spans does. Names and values are cut
+here and escaped there.
 """
 
 import base64
@@ -21,21 +21,22 @@ from ..hives.reader import Node as Key
 from ..hives.value_decoding import decode_value, type_name
 from ..imageread import untar
 from ..oci.tar import BLOCK
-from ..views.entry_text import descriptor_text, entry_attributes, entry_descriptor
-from ..views.regions import GROUPS, Entry, Regions
+from ..views.display_text import descriptor_text, entry_attributes, entry_descriptor
+from ..views.regions import GROUPS, MappedEntry, Regions
+from ..views.tree_lines import cut
 from .colours import LOOKS
 
-MOST_TEXT: Final = 160  # characters of a name or of data that a tree shows
-MOST_BYTES: Final = 32  # bytes of data that have no other form there
-MOST_CONTENT: Final = 4096  # bytes that are shown of a file that is no hive
+MOST_TEXT: Final = 160  # characters of a name or of data shown in a tree
+MOST_BYTES: Final = 32  # bytes of binary data shown there
+MOST_CONTENT: Final = 4096  # bytes shown of a file other than a hive
 _ZEROS: Final = re.compile(rb"\0{32,}")
 _KINDS: Final = {untar.DIRECTORY: "directory", untar.HARD_LINK: "hard link", untar.SYMBOLIC_LINK: "symbolic link"}
 _STRUCTURES: Final = tuple(structure for kinds in GROUPS.values() for structure in kinds)
 _NUMBER: Final = {structure: number for number, structure in enumerate(_STRUCTURES)}
 
 
-class Node(NamedTuple):
-    """A line of a tree: the number of the line above it or -1, of its region, what it is called, what to say of it."""
+class TreeNode(NamedTuple):
+    """A line of a tree: the indices of its parent line (or -1) and of its region, its label, and a note."""
 
     parent: int
     region: int
@@ -44,7 +45,7 @@ class Node(NamedTuple):
 
 
 def structures() -> dict[str, Any]:
-    """Return the groups with their looks, and of each structure the fields, as the page needs them."""
+    """Return the groups with their looks, and the fields of each structure."""
     return {
         "groups": [{"name": name, "pattern": LOOKS[name].pattern} for name in GROUPS],
         "cellSize": _field(fields.CELL_SIZE),
@@ -75,7 +76,7 @@ def _field(field: s.Field) -> dict[str, Any]:
 
 
 def subject(name: str, regions: Regions) -> dict[str, Any]:
-    """Return what the page shows of one tar or hive that is called *name*."""
+    """Return the page's data of one tar or hive called *name*."""
     kinds, shapes, lengths, owners = bytearray(), array("I"), array("I"), array("I")
     for region in regions:
         kinds.append(_NUMBER[region.structure])
@@ -109,7 +110,7 @@ def subject(name: str, regions: Regions) -> dict[str, Any]:
 
 
 def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
-    """Return *data* in base64 without its long runs of zeros and its *hidden* parts, and where those are, in pairs."""
+    """Return *data* in base64 without long runs of zeros and *hidden* parts, and the offsets and lengths of these."""
     kept, left, at = bytearray(), array("I"), 0
     skips = [(match.start(), match.end() - match.start()) for match in _ZEROS.finditer(data)]
     skips += zip(hidden[::2], hidden[1::2], strict=True)
@@ -125,14 +126,14 @@ def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
     return {"bytes": base64.b64encode(kept).decode("ascii"), "skipped": left.tolist(), "hidden": hidden}
 
 
-def _tree(regions: Regions) -> Iterator[Node]:
-    """Yield the lines of a tree: entries, and below those that are hives their keys and values."""
+def _tree(regions: Regions) -> Iterator[TreeNode]:
+    """Yield the lines of the tree: entries, and below hives their keys and values."""
     count = 0
-    folders: dict[str, int] = {}  # the line of each entry by its path
+    folders: dict[str, int] = {}  # the index of each entry's line, by path
     for entry in regions.entries:
         top = count
         folder, _, name = entry.path.rpartition("/")
-        yield Node(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
+        yield TreeNode(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
         folders[entry.path] = top
         count += 1
         for node in _keys(regions, entry):
@@ -140,39 +141,41 @@ def _tree(regions: Regions) -> Iterator[Node]:
             count += 1
 
 
-def _keys(regions: Regions, entry: Entry) -> Iterator[Node]:
-    """Yield the lines of a hive's keys and values; *parent* counts from the line of the entry, which is 0."""
+def _keys(regions: Regions, entry: MappedEntry) -> Iterator[TreeNode]:
+    """Yield the lines of a hive's keys and values; *parent* is relative to the line of the entry, which is 0."""
     count = 0
     words = _bcd_words(entry.nodes or ())
-    lines: list[int] = [0]  # of each key above, by its level
+    above: list[int] = [0]  # the line of each key above, by level
     for key in entry.nodes or ():
         count += 1
-        del lines[len(key.path) + 1 :]
-        lines.append(count)
+        del above[len(key.path) + 1 :]
+        above.append(count)
         label = shortened(key.path[-1]) if key.path else "(root key)"
         note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
-        yield Node(lines[-2], regions.index(entry.content + key.at), label, note)
+        yield TreeNode(above[-2], regions.index(entry.content + key.at), label, note)
         for value, at in zip(key.values, key.places, strict=True):
             count += 1
-            yield Node(
-                lines[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
+            yield TreeNode(
+                above[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
             )
 
 
-def kind_of(entry: Entry) -> str:
-    """Return what an entry is: a directory, a link, or a hive or file with its size."""
-    if entry.told and entry.told.kind in _KINDS:
-        return _KINDS[entry.told.kind] + (f" to {shortened(entry.told.target)}" if entry.told.target else "")
+def kind_of(entry: MappedEntry) -> str:
+    """Return the kind of an entry as text: a directory, a link with its target, or a hive or file with its size."""
+    if entry.tar_entry and entry.tar_entry.kind in _KINDS:
+        return _KINDS[entry.tar_entry.kind] + (
+            f" to {shortened(entry.tar_entry.target)}" if entry.tar_entry.target else ""
+        )
     return f"{'hive' if entry.reading else 'file'}, {entry.size:,} bytes"
 
 
 def shortened(text: str) -> str:
-    """Return *text*, cut where it is long, with its length."""
-    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text):,} characters)"
+    """Return *text*, cut after MOST_TEXT characters."""
+    return cut(text, MOST_TEXT)
 
 
 def value_text(value: Value) -> str:
-    """Return type and data of a value in words."""
+    """Return type and data of a value as text."""
     data = decode_value(value)
     if isinstance(data, bytes):
         text = data[:MOST_BYTES].hex(" ") + (f" … ({len(data):,} bytes)" if len(data) > MOST_BYTES else "")
@@ -184,7 +187,7 @@ def value_text(value: Value) -> str:
 
 
 def _bcd_words(nodes: Sequence[Key]) -> Mapping[tuple[str, ...], str]:
-    """Return bcdedit's words for the objects and elements of a BCD store, by the keys' paths in lower case."""
+    """Return bcdedit's names for the objects and elements of a BCD store, by the keys' paths in lower case."""
     words: dict[tuple[str, ...], str] = {}
     for thing in read_store(nodes) or ():
         named = ", ".join(word for word in (thing.name, thing.type_name) if word)
@@ -194,22 +197,22 @@ def _bcd_words(nodes: Sequence[Key]) -> Mapping[tuple[str, ...], str]:
 
 
 def _notes(regions: Regions) -> Iterator[tuple[int, str]]:
-    """Yield what there is to say of a region beyond its fields: security descriptors in SDDL, attributes of files."""
+    """Yield index and note of regions with more than fields: security descriptors in SDDL, attributes of files."""
     for number, region in enumerate(regions):
         if region.structure is s.SECURITY:
             *_, last = regions.parts(region)
             if isinstance(last.value, bytes):
                 yield number, descriptor_text(last.value)
     for entry in regions.entries:
-        if entry.told and entry.told.records:
-            said = (*entry_attributes(entry.told.records), entry_descriptor(entry.told.records))
-            yield regions.index(entry.content - BLOCK), ", ".join(filter(None, said))
+        if entry.tar_entry and entry.tar_entry.records:
+            texts = (*entry_attributes(entry.tar_entry.records), entry_descriptor(entry.tar_entry.records))
+            yield regions.index(entry.content - BLOCK), ", ".join(filter(None, texts))
 
 
 def tour(regions: Regions) -> list[tuple[int, str]] | None:
-    """Return the six regions that the tour goes through, each with a field or nothing, or None where there is no store.
+    """Return region and field of the tour's six steps, or None without a BCD store that has a default.
 
-    They are base block, first bin, root key, list of its subkeys, the value that names what is started, and its data.
+    They are base block, first bin, root key, list of its subkeys, the value of the default element, and its data.
     """
     for entry in regions.entries:
         nodes = {tuple(name.lower() for name in key.path): key for key in entry.nodes or ()}
@@ -232,7 +235,7 @@ def tour(regions: Regions) -> list[tuple[int, str]] | None:
 
 
 def _owned(regions: Regions, above: int) -> Iterator[int]:
-    """Yield the numbers of the regions that the region *above* points to, lists of subkeys before others."""
+    """Yield the indices of the regions that the region *above* points to, lists of subkeys first."""
     within = range(regions[above].offset, regions[above].offset + regions[above].length)
     owned = [i for i, region in enumerate(regions) if region.owner in within]
     yield from sorted(owned, key=lambda i: regions[i].structure not in s.LEAVES)

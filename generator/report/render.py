@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The templates of a report, in which whatever they are given is text, never markup."""
+"""Render the templates of a report; all values are escaped."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ import jinja2
 
 from ..base.errors import GeneratorError, shorten, visible
 
-_MOST_TEXT: Final = 400  # characters of what a layer says that stand in a page itself
+_MOST_TEXT: Final = 400  # characters of one text from a layer in the page itself
 
 
 def render(templates: Path, name: str, context: Mapping[str, Any]) -> bytes:
-    """Return template *name* of the folder *templates* rendered; raise GeneratorError that names it."""
+    """Return the rendered template *name* of the directory *templates*; raise GeneratorError for a template's error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates / "report"),
         undefined=jinja2.StrictUndefined,
@@ -28,10 +28,10 @@ def render(templates: Path, name: str, context: Mapping[str, Any]) -> bytes:
         return environment.get_template(name).render(context).encode("utf-8")
     except jinja2.TemplateSyntaxError as error:
         raise GeneratorError(f"templates/report/{name}: line {error.lineno}: {error.message}") from error
-    except Exception as error:  # a template can raise whatever its expressions can
+    except Exception as error:  # any error of its expressions
         raise GeneratorError(f"templates/report/{name}: {error}") from error
 
 
 def plain(text: object) -> str:
-    """Return *text* as one line in which nothing is unseen or turns the rest around, cut where it is long."""
+    """Return *text* as one line, cut if long, with invisible and bidirectional characters escaped."""
     return visible(shorten(str(text), _MOST_TEXT))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of layers, images and hives: one HTML file that shows every byte; and the byte map as a picture."""
+"""The command `report`: write one HTML file that shows every byte of layers, images and hives; and the byte maps."""
 
 import re
 import webbrowser
@@ -16,20 +16,20 @@ from ..base.git import git
 from ..generation import manifest, unchanged
 from ..hives.check import VERDICTS
 from ..oci.blob import Blob
-from ..views.entry_text import image_facts
-from ..views.opened import Budget, HiveFile, Image, Layer, Opened, regular
+from ..views.display_text import image_facts
 from ..views.regions import Regions
 from ..views.resolve import open_all
+from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, open_named
 from .byte_map import byte_map
-from .page import Facts, History, Revision, Subject, page
+from .page import Facts, Revision, SizeHistory, Subject, page
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
-MAX_BYTES: Final = 16 << 20  # of all tars and hives; a page of more takes hundreds of MiB to make and to show
+MAX_BYTES: Final = 16 << 20  # of all tars and hives; a larger page needs hundreds of MiB of memory
 MAX_REVISIONS: Final = 200
-SHOWN: Final = "scratch"  # the layer that a report begins with, and whose map stands in README
-_HEAD: Final = 4096  # bytes that a report is told by
-_OURS: Final = re.compile(  # how each report begins, up to its mark
+SHOWN: Final = "scratch"  # the first layer of a report, whose byte map is in README.md
+_HEAD: Final = 4096  # bytes needed to recognize a report
+_OURS: Final = re.compile(  # the beginning of each report, up to its generator tag
     rb'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     rb'<meta http-equiv="Content-Security-Policy" content="[^"<>\n]*">\n'
     rb'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -47,14 +47,14 @@ def report(
     say: Say = console.say,
     note: Say = console.note,
 ) -> int:
-    """Write the report of what *what* names, or the committed layers, to the file *to*; return 0.
+    """Write the report of the names *what*, by default of the committed layers, to the file *to*; return 0.
 
-    *show* opens it in a browser, *history* adds the sizes of the committed layers by revision. Raises GeneratorError
-    where something cannot be read or is too large, and where a file that is no report stands in the place.
+    *show* opens it in a browser, *history* adds the sizes of the committed layers by revision. Raise GeneratorError
+    for unreadable or too large input, and if *to* is an existing file other than a report.
     """
     target = Path(to or DEFAULT)
     if target.exists() and not _is_ours(target):
-        raise GeneratorError(f"{target}: no report of winscratch, so it stays; name another file with --to")
+        raise GeneratorError(f"{target}: exists and is not a report; hint: --to FILE")
     subjects = _subjects(root, what or _in_order(manifest.layers(root)))
     sizes = _history(root) if history else None
     title = TITLE if not what else f"Byte by byte: {', '.join(what)}"
@@ -64,17 +64,17 @@ def report(
             note(f"{subject.name}: {visible(line)}")
     say(f"wrote {target}")
     if show and not webbrowser.open(target.absolute().as_uri()):
-        note(f"there is no browser to open; open {target} in one")
+        note(f"browser not found; open {target} yourself")
     return EXIT_OK
 
 
 def _is_ours(target: Path) -> bool:
-    with regular(target, str(target)) as file:
+    with open_named(target, str(target)) as file:
         return _OURS.match(file.read(_HEAD)) is not None
 
 
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
-    """Return the committed documents that show the layers, by path: the report, and the map of one for README."""
+    """Return the committed documents of the layers, by path: the report, and the byte maps of README.md."""
     subjects = [_of_blob(name, blobs[name]) for name in _in_order(blobs)]
     made = {unchanged.REPORT: page(templates, TITLE, subjects)}
     for dark, path in enumerate(unchanged.MAPS if SHOWN in blobs else ()):
@@ -83,40 +83,36 @@ def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Return the names of layers with the one first that is shown first, which has all that there is to see."""
+    """Return the names of layers sorted, but SHOWN first, which has every kind of structure."""
     return sorted(names, key=lambda name: (name != SHOWN, name))
 
 
 def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
-    """Return what a report shows of all that *what* names."""
-    budget = Budget(
-        MAX_BYTES, "in all, which no browser shows well; name fewer or smaller, or use winscratch inspect", repeats=True
-    )
+    """Return the subjects of a report of the names *what*."""
+    budget = Budget(MAX_BYTES, "in all; hint: name fewer or smaller ones, or use winscratch inspect", repeats=True)
     subjects = []
-    for opened in open_all(root, what, budget):
-        for part, facts in _parts(opened):
+    for viewable in open_all(root, what, budget):
+        for part, facts in _parts(viewable):
             data = part.data if isinstance(part, HiveFile) else part.tar[:]
             subjects.append(_subject(part, data, facts))
     return subjects
 
 
-def _parts(opened: Opened) -> Iterator[tuple[Layer | HiveFile, Facts]]:
-    """Yield the layers of an image, named after it, with its own facts and damage at the first; or what else it is."""
-    if not isinstance(opened, Image):
-        yield opened, ()
+def _parts(viewable: Viewable) -> Iterator[tuple[UnpackedLayer | HiveFile, Facts]]:
+    """Yield a layer or hive, or the layers of an image; the image's facts and damage go with its first layer."""
+    if not isinstance(viewable, UnpackedImage):
+        yield viewable, ()
         return
-    facts: Facts = tuple(
-        (label, text, False) for label, text in image_facts(opened.digest, opened.platform, opened.config)
-    )
-    damage = opened.damage
-    for number, layer in enumerate(opened.layers, 1):
-        yield replace(layer, name=f"{opened.name}, layer {number}", damage=(*damage, *layer.damage)), facts
+    facts: Facts = tuple((label, text, False) for label, text in image_facts(viewable))
+    damage = viewable.damage
+    for number, layer in enumerate(viewable.layers, 1):
+        yield replace(layer, name=f"{viewable.name}, layer {number}", damage=(*damage, *layer.damage)), facts
         facts, damage = (), ()
 
 
-def _subject(part: Layer | HiveFile, data: bytes, more: Facts) -> Subject:
+def _subject(part: UnpackedLayer | HiveFile, data: bytes, more: Facts) -> Subject:
     regions = Regions(data)
-    if isinstance(part, Layer):
+    if isinstance(part, UnpackedLayer):
         facts = _facts(len(data), part.compressed, part.diff_id, part.digest)
         return Subject(part.name, regions, (*facts, *more), tuple(map(str, part.damage)))
     (entry,) = regions.entries
@@ -132,7 +128,7 @@ def _of_blob(name: str, blob: Blob) -> Subject:
 
 
 def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts:
-    """Return what a report says of a layer as a whole."""
+    """Return the facts of a layer as a whole."""
     facts = []
     if diff_id:
         facts.append(("diff ID", diff_id, True))
@@ -144,19 +140,19 @@ def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts
     return tuple(facts)
 
 
-def _history(root: Path) -> History:
+def _history(root: Path) -> SizeHistory:
     """Return the sizes of the committed layers by revision, the newest first."""
     log = git(root, "log", f"--max-count={MAX_REVISIONS}", "--format=%H %cs", "--", "output/layers")
     if not log:
-        raise GeneratorError("--history: git has no revisions here; give it in a checkout of winscratch")
+        raise GeneratorError("--history: git has no revisions here; hint: run it in a checkout of winscratch")
     names = tuple(manifest.layers(root))
     revisions = [line.split() for line in log.splitlines()]
     wanted = "".join(f"{revision}:{manifest.blob_path(name)}\n" for revision, _ in revisions for name in names)
-    told = (git(root, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=wanted) or "").splitlines()
-    if len(told) != len(revisions) * len(names):
-        raise GeneratorError("--history: git cannot say how large the layers were")
-    sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in told]
-    return History(
+    sizes_text = (git(root, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=wanted) or "").splitlines()
+    if len(sizes_text) != len(revisions) * len(names):
+        raise GeneratorError("--history: git cannot read the sizes of the layers")
+    sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in sizes_text]
+    return SizeHistory(
         names,
         tuple(
             Revision(revision, date, tuple(sizes[i * len(names) : (i + 1) * len(names)]))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Views of layers, images and hives: trees, hex dumps, .reg text, JSON and differences.
 
-Takes what the user names, prints what the readers of hives, oci and imageread return.
-Begin with resolve.py, then tree.py.
+Takes the names that a user gives, prints text or JSON. Begin with inspect.py and diff.py, the two commands; resolve.py
+and unpacked_layers.py open the names.
 """

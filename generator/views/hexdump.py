@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of a tar or hive, structure by structure, with the name and meaning of each field beside them."""
+"""Dump the bytes of a tar or hive by structure, with the name and value of each field."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from ..hives import structures as s
 from ..hives.spans import Part
 from .regions import Region, Regions, zeros
 from .spool import Stored
-from .terminal import Line
+from .tree_lines import TreeLine
 
 _STYLES: Final = {
     "tar header": "type",
@@ -21,14 +21,14 @@ _STYLES: Final = {
     "security": "bad",
     "data": "data",
 }
-_LEAST_ZEROS: Final = 3  # rows of zeros that are folded into one
-_ENDS: Final = frozenset({s.SECURITY, *s.LEAVES})  # what leads to what belongs to others
+_LEAST_ZEROS: Final = 3  # rows of zeros that are folded into one line
+_ENDS: Final = frozenset({s.SECURITY, *s.LEAVES})  # their pointers lead to other keys
 
 
-def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[Line]:
-    """Yield the lines for each of *ranges*, start and end in bytes; *row* bytes stand in a line.
+def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: int = 0) -> Iterator[TreeLine]:
+    """Yield the lines for each of *ranges*, start and end in bytes, with *row* bytes per line.
 
-    The offsets that are shown count from *base*.
+    Printed offsets count from *base*.
     """
     digits = max(4, len(f"{len(regions.data):x}"))
     for start, end in ranges:
@@ -36,7 +36,7 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
         while at < end:
             region = regions.at(at)
             title = f"{region.structure.name}, {region.length:,} bytes"
-            yield Line(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
+            yield TreeLine(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
             for part in regions.parts(region):
                 within = max(at, part.offset), min(end, part.offset + part.size)
                 yield from _rows(regions.data, region, part, within, row, base)
@@ -45,8 +45,8 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
 
 def _rows(
     data: bytes | Stored, region: Region, part: Part, within: tuple[int, int], row: int, base: int
-) -> Iterator[Line]:
-    """Yield the rows of a field, as far as it lies *within* two offsets: the first tells what the field says."""
+) -> Iterator[TreeLine]:
+    """Yield the rows of the part of a field *within* two offsets; the first row has the field's name and value."""
     start, end = within
     at, first = start, True
     while at < end:
@@ -68,14 +68,16 @@ def _rows(
         first = False
 
 
-def _row(parts: tuple[tuple[str, str], ...]) -> Line:
-    return Line(1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True)
+def _row(parts: tuple[tuple[str, str], ...]) -> TreeLine:
+    return TreeLine(
+        1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True
+    )
 
 
-def of_key(regions: Regions, hive: int, key: int) -> list[tuple[int, int]]:
-    """Return where the structures are that make the key at offset *key* of the hive that begins at *hive*, in order.
+def key_ranges(regions: Regions, hive: int, key: int) -> list[tuple[int, int]]:
+    """Return the ranges, sorted, of the structures of the key at offset *key* in the hive that begins at *hive*.
 
-    These are its record and what that leads to, but for other keys: lists, values, their data, the security record.
+    These are its record and all that it points to except other keys: lists, values, their data, the security record.
     """
     first = regions.at(hive + key - 4)
     found: dict[int, Region] = {}

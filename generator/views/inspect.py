@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `inspect`: what is in layers, images and registry hives, as trees, bytes, .reg text or JSON."""
+"""The command `inspect`: print layers, images and registry hives as trees, bytes, .reg text, BCD store or JSON."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base import console
 from ..base.console import Verbatim
@@ -12,78 +13,90 @@ from ..bcd import decoding
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..imageread.untar import FILE
-from . import entry_path, hexdump, json_form, regfile, resolve, terminal, tree
-from .entry_path import Place
-from .opened import HiveFile, Image, Layer, Opened
+from . import entry_path, hexdump, inspect_json, regfile, resolve, tree_lines, tree_view
+from .entry_path import EntryPath
 from .regions import Regions
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 
-def inspect(
-    root: Path,
-    what: Sequence[str],
-    *,
-    path: str | None = None,
-    hex: str | None = None,  # noqa: A002 - an option is called so
-    offset: str | None = None,
-    length: str | None = None,
-    reg: str | None = None,
-    bcd: bool = False,
-    json: bool = False,
-    plain: bool = False,
-    textconv: bool = False,
-) -> int:
-    """Show all that *what* names in the form that one of the options asks for, by default as trees.
+class InspectOptions(NamedTuple):
+    """The options of `inspect`; paths and numbers as the user wrote them, None if absent."""
 
-    Return 0, or 1 where one is damaged, so that the view ends early, but 0 then, too, where *textconv*.
+    path: str | None = None
+    hex: str | None = None
+    offset: str | None = None
+    length: str | None = None
+    reg: str | None = None
+    bcd: bool = False
+    json: bool = False
+    plain: bool = False
+    textconv: bool = False
+
+
+def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
+    """Print the layers, images and hives named *what* in the form that *options* select, by default as trees.
+
+    Return 0, or 1 if one is damaged; with *textconv*, always 0. Raise GeneratorError for wrong options or names.
     """
-    forms = {"--hex": hex is not None, "--reg": reg is not None, "--bcd": bcd, "--json": json}
-    if sum(forms.values()) > 1:
-        raise GeneratorError(f"inspect: give one of {', '.join(forms)}")
-    if (offset or length) and hex is None:
-        raise GeneratorError("inspect: --offset and --length go with --hex")
-    if path and (hex is not None or reg is not None):
-        raise GeneratorError("inspect: --hex and --reg have a path of their own; leave out --path")
+    _check(options)
     try:
-        found = resolve.open_paths(what) if textconv else resolve.open_all(root, what)
+        found = resolve.open_paths(what) if options.textconv else resolve.open_all(root, what)
     except GeneratorError as error:
-        if not textconv:
+        if not options.textconv:
             raise
-        console.say(f"cannot be shown: {error}")  # git would end its whole diff for an error
+        console.say(f"cannot be shown: {error}")  # git would abort its whole diff after an error
         return EXIT_OK
-    if hex is not None:
-        status = _hex(found, hex, _number("--offset", offset), _number("--length", length), plain=plain)
-    elif reg is not None:
-        status = _reg(found, reg)
-    elif bcd:
+    if options.hex is not None:
+        numbers = _number("--offset", options.offset), _number("--length", options.length)
+        status = _hex(found, options.hex, *numbers, plain=options.plain)
+    elif options.reg is not None:
+        status = _reg(found, options.reg)
+    elif options.bcd:
         status = _bcd(found)
-    elif json:
-        status = _json(found, path or "")
+    elif options.json:
+        status = _json(found, options.path or "")
     else:
-        status = _trees(found, path or "", plain=plain or textconv, named=not textconv)
-    return EXIT_OK if textconv else status
+        status = _trees(found, options)
+    return EXIT_OK if options.textconv else status
 
 
-def _trees(found: Sequence[Opened], path: str, *, plain: bool, named: bool) -> int:
+def _check(options: InspectOptions) -> None:
+    """Raise GeneratorError for options that exclude each other."""
+    forms = {
+        "--hex": options.hex is not None,
+        "--reg": options.reg is not None,
+        "--bcd": options.bcd,
+        "--json": options.json,
+    }
+    if sum(forms.values()) > 1:
+        raise GeneratorError(f"inspect: {', '.join(forms)} exclude each other")
+    if (options.offset or options.length) and not forms["--hex"]:
+        raise GeneratorError("inspect: --offset and --length need --hex")
+    if options.path and (forms["--hex"] or forms["--reg"]):
+        raise GeneratorError("inspect: --path conflicts with --hex and --reg, which take a path themselves")
+
+
+def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
     status = EXIT_OK
-    with terminal.screen(plain=plain) as put:
-        for number, opened in enumerate(found):
+    with tree_lines.screen(plain=options.plain or options.textconv) as put:
+        for number, viewable in enumerate(found):
             if number:
-                put(terminal.Line(0, ()))
-            place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
-            for line in tree.lines(opened, place):
+                put(tree_lines.TreeLine(0, ()))
+            for line in tree_view.lines(viewable, entry_path.find(viewable, options.path or "")):
                 bad = any(style == "bad" for style, _ in line.parts)
                 status = max(status, EXIT_STALE if bad else EXIT_OK)
-                put(line if named or line.level else line._replace(parts=line.parts[1:]))
+                # git diff compares two files: their names would always differ.
+                put(line._replace(parts=line.parts[1:]) if options.textconv and not line.level else line)
     return status
 
 
-def _json(found: Sequence[Opened], path: str) -> int:
-    made = json_form.Document()
-    console.say_json(made.of([(each, entry_path.parse(path, bare=isinstance(each, HiveFile))) for each in found]))
+def _json(found: Sequence[Viewable], path: str) -> int:
+    made = inspect_json.InspectDocument()
+    console.say_json(made.of([(each, entry_path.find(each, path)) for each in found]))
     return EXIT_STALE if made.damaged else EXIT_OK
 
 
-def _bcd(found: Sequence[Opened]) -> int:
+def _bcd(found: Sequence[Viewable]) -> int:
     stores = 0
     for name, data in _hives(found):
         store = decoding.read_store(read(data, keys=True).hive)
@@ -95,60 +108,66 @@ def _bcd(found: Sequence[Opened]) -> int:
         for line in decoding.enumerate_all(store):
             console.say(Verbatim(printable(line)))
     if not stores:
-        raise GeneratorError(f"{found[0].name if found else 'inspect'}: no BCD store is in it; leave out --bcd")
+        raise GeneratorError(f"{found[0].name if found else 'inspect'}: contains no BCD store; hint: omit --bcd")
     return EXIT_OK
 
 
-def _hives(found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
-    """Yield the hives of all that was opened, each with its name."""
-    for opened in found:
-        if isinstance(opened, HiveFile):
-            yield opened.name, opened.data
+def _hives(found: Sequence[Viewable]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each hive in layers, images and hive files."""
+    for viewable in found:
+        if isinstance(viewable, HiveFile):
+            yield viewable.name, viewable.data
             continue
-        for layer in opened.layers if isinstance(opened, Image) else (opened,):
+        for layer in viewable.layers if isinstance(viewable, UnpackedImage) else (viewable,):
             for entry in layer.entries:
                 if layer.is_hive(entry):
                     yield f"{layer.name}: {visible(entry.name)}", layer.content(entry)[:]
 
 
-def _one(found: Sequence[Opened], option: str, path: str) -> Layer | HiveFile:
-    """Return the one layer or hive that an *option* is about; of images, the layer that alone has *path*."""
-    if len(found) == 1 and not isinstance(found[0], Image):
-        return found[0]
-    images = [each for each in found if isinstance(each, Image)]
+def _one(found: Sequence[Viewable], option: str, path: str) -> tuple[UnpackedLayer | HiveFile, EntryPath]:
+    """Return the one layer or hive that an *option* applies to, and *path* in it; of images, the layer that has it."""
+    if len(found) == 1 and not isinstance(found[0], UnpackedImage):
+        return found[0], entry_path.find(found[0], path)
+    images = [each for each in found if isinstance(each, UnpackedImage)]
     if not images or len(images) < len(found):
-        raise GeneratorError(f"inspect: {option} is about one layer or hive; name one")
+        raise GeneratorError(f"inspect: {option} takes one layer or hive; hint: name one")
     # Images of several platforms may share a layer.
     layers = {layer.digest: layer for image in images for layer in image.layers}
-    place = entry_path.parse(path, bare=False)
-    having = [layer for layer in layers.values() if not place.path or place.entries(layer.entries)]
-    if not having:
-        raise entry_path.absent(images[0].name, place, [entry for layer in layers.values() for entry in layer.entries])
+    place = next((each for each in (entry_path.find(image, path) for image in images) if _have(layers, each)), None)
+    if place is None:
+        raise entry_path.absent(images[0].name, entry_path.find(images[0], path))
+    having = _have(layers, place)
     if len(having) > 1:
         raise GeneratorError(
-            f"{images[0].name}: {option} is about one layer, and {len(having):,} layers have {path!r}; name an entry "
-            "that one layer alone has, or a layer as a file, such as DIR/blobs/sha256/… of an OCI layout"
+            f"{images[0].name}: {option} takes one layer, and {len(having):,} layers have {path!r}; hint: name an "
+            "entry that only one layer has, or a layer as a file, such as DIR/blobs/sha256/… of an OCI layout"
         )
-    return having[0]
+    return having[0], place
 
 
-def _hive_at(opened: Layer | HiveFile, place: Place) -> tuple[bytes, int]:
-    """Return the hive that *place* is in, and where in the file it begins."""
-    if isinstance(opened, HiveFile):
-        return opened.data, 0
-    hives = [entry for entry in place.entries(opened.entries) if opened.is_hive(entry)]
+def _have(layers: Mapping[str, UnpackedLayer], place: EntryPath) -> list[UnpackedLayer]:
+    """Return the layers that have an entry at *place*."""
+    return [layer for layer in layers.values() if not place.path or place.entries(layer.entries)]
+
+
+def _hive_at(viewable: UnpackedLayer | HiveFile, place: EntryPath) -> tuple[bytes, int]:
+    """Return the bytes of the hive at *place*, and its offset in the tar or file."""
+    if isinstance(viewable, HiveFile):
+        return viewable.data, 0
+    hives = [entry for entry in place.entries(viewable.entries) if viewable.is_hive(entry)]
     if len(hives) != 1:
-        raise GeneratorError(f"{opened.name}: {place.path or '.'} is no registry hive; name one of its entries")
-    return opened.content(hives[0])[:], hives[0].offset
+        raise GeneratorError(
+            f"{viewable.name}: {place.path or '.'} is not a registry hive; hint: name the entry of one"
+        )
+    return viewable.content(hives[0])[:], hives[0].offset
 
 
-def _reg(found: Sequence[Opened], path: str) -> int:
-    opened = _one(found, "--reg", path)
-    place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
-    reading = read(_hive_at(opened, place)[0], keys=True)
+def _reg(found: Sequence[Viewable], path: str) -> int:
+    viewable, place = _one(found, "--reg", path)
+    reading = read(_hive_at(viewable, place)[0], keys=True)
     parts = regfile.export(reading.hive, place.key or ())
     if parts is None:
-        raise GeneratorError(f"{opened.name}: has no key {chr(92).join(place.key or ())!r}")
+        raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
     text = b"".join(parts)
     if sys.stdout is not None and sys.stdout.isatty():
         for line in text.decode("utf-8", "backslashreplace").split("\n")[:-1]:
@@ -157,44 +176,48 @@ def _reg(found: Sequence[Opened], path: str) -> int:
         console.say_bytes(text)
     damage = [finding for finding in reading.findings if finding.level == Level.REFUSED]
     for finding in damage:
-        console.note(f"{opened.name}: {finding.level}: {finding.message}")
+        console.note(f"{viewable.name}: {finding.level}: {finding.message}")
     return EXIT_STALE if damage else EXIT_OK
 
 
-def _hex(found: Sequence[Opened], path: str, offset: int | None, length: int | None, *, plain: bool) -> int:
-    opened = _one(found, "--hex", path)
-    place = entry_path.parse(path, bare=isinstance(opened, HiveFile))
-    data = opened.data if isinstance(opened, HiveFile) else opened.tar
+def _hex(found: Sequence[Viewable], path: str, offset: int | None, length: int | None, *, plain: bool) -> int:
+    viewable, place = _one(found, "--hex", path)
+    data = viewable.data if isinstance(viewable, HiveFile) else viewable.tar
     regions = Regions(data, lazy=True)
-    start = 0  # of the file that offsets count from
-    if place.key is not None:
-        hive, start = _hive_at(opened, place)
-        nodes = [node for node in Visit(hive).nodes(place.key) if len(node.path) == len(place.key)]
-        if not nodes:
-            raise GeneratorError(f"{opened.name}: has no key {chr(92).join(place.key)!r}")
-        ranges = hexdump.of_key(regions, start, nodes[0].at)
-    elif isinstance(opened, Layer) and place.path:
-        entries = [entry for entry in place.entries(opened.entries) if entry.kind == FILE]
-        if not entries:
-            raise GeneratorError(f"{opened.name}: has no file {place.path!r}")
-        ranges = [(entry.offset, min(entry.offset + entry.size, len(data))) for entry in entries]
-        start = ranges[0][0] if len(ranges) == 1 else 0
-    else:
-        ranges = [(0, len(data))]
+    ranges, start = _ranges(viewable, place, regions)
     end = ranges[-1][1] - start
     if offset and offset >= end:
-        raise GeneratorError(f"{opened.name}: --offset 0x{offset:x} is beyond {path!r}, which ends at 0x{end:x}")
+        raise GeneratorError(f"{viewable.name}: --offset 0x{offset:x} is beyond {path!r}, which ends at 0x{end:x}")
     chosen = _cut(ranges, start + (offset or 0), length)
-    row = 8 if (terminal.columns(plain=plain) or 110) < 110 else 16
-    with terminal.screen(plain=plain) as put:
-        terminal.put_all(hexdump.dump(regions, chosen, row, start), put)
+    row = 8 if (tree_lines.columns(plain=plain) or 110) < 110 else 16
+    with tree_lines.screen(plain=plain) as put:
+        tree_lines.put_all(hexdump.dump(regions, chosen, row, start), put)
     if regions.damage:
-        console.note(f"{opened.name}: {regions.damage}")
+        console.note(f"{viewable.name}: {regions.damage}")
     return EXIT_STALE if regions.damage else EXIT_OK
 
 
+def _ranges(
+    viewable: UnpackedLayer | HiveFile, place: EntryPath, regions: Regions
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the byte ranges to dump, and the offset of the file that printed offsets count from."""
+    if place.key is not None:
+        hive, start = _hive_at(viewable, place)
+        nodes = [node for node in Visit(hive).nodes(place.key) if len(node.path) == len(place.key)]
+        if not nodes:
+            raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
+        return hexdump.key_ranges(regions, start, nodes[0].at), start
+    if isinstance(viewable, UnpackedLayer) and place.path:
+        entries = [entry for entry in place.entries(viewable.entries) if entry.kind == FILE]
+        if not entries:
+            raise GeneratorError(f"{viewable.name}: has no file {place.path!r}")
+        ranges = [(entry.offset, min(entry.offset + entry.size, len(regions.data))) for entry in entries]
+        return ranges, ranges[0][0] if len(ranges) == 1 else 0
+    return [(0, len(regions.data))], 0
+
+
 def _cut(ranges: Sequence[tuple[int, int]], first: int, length: int | None) -> list[tuple[int, int]]:
-    """Return what of *ranges* is at byte *first* or behind it, *length* bytes of it."""
+    """Return the part of *ranges* from offset *first*, at most *length* bytes."""
     left, cut = length, []
     for start, end in ranges:
         begin = max(start, first)
@@ -206,7 +229,7 @@ def _cut(ranges: Sequence[tuple[int, int]], first: int, length: int | None) -> l
 
 
 def _number(option: str, text: str | None) -> int | None:
-    """Return what an option says in decimal, or in hexadecimal behind 0x."""
+    """Return an option's number, decimal or hexadecimal with 0x; None if the option is absent."""
     if not text:
         return None
     try:
@@ -214,5 +237,7 @@ def _number(option: str, text: str | None) -> int | None:
     except ValueError:
         number = -1
     if number < 0 or len(text) > 18:
-        raise GeneratorError(f"inspect: {option} {text!r} is no number of bytes; give it as 4096 or 0x1000")
+        raise GeneratorError(
+            f"inspect: {option} {text!r} is not a number of bytes; hint: {option} 4096 or {option} 0x1000"
+        )
     return number

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A key and what is below it as the text of a .reg file, byte for byte as hivexregedit --export writes it.
+"""Export a key and its subkeys as .reg text, byte for byte like hivexregedit --export.
 
-Keys and values are in the order of their names' characters; a REG_DWORD is a number, every other value its type and
-bytes in hexadecimal; lines end in a line feed. A path and a name are in Latin-1 if they can be, or else in UTF-8, which
-is how Perl prints text to a file that has no encoding. Where data is in segments and the last has 4 bytes or fewer,
-hivex 1.3.23 leaves those out; here they stand. Source: the manual of hivexregedit, libguestfs/hivex.
+Keys and values are sorted by code points; a REG_DWORD is a number, any other value its type and its bytes in
+hexadecimal; lines end in a line feed. A path or name is encoded in Latin-1 if possible, else in UTF-8, as Perl prints
+text to a file without an encoding. One difference: hivex 1.3.23 drops the last segment of segmented data if it has 4
+bytes or fewer; it is kept here. Source: the manual of hivexregedit, libguestfs/hivex.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ HEAD = b"Windows Registry Editor Version 5.00\n\n"
 
 
 def export(hive: Sequence[Key], path: tuple[str, ...]) -> Iterator[bytes] | None:
-    """Yield the file's parts for the key at *path* of a *hive*; return None where there is no such key."""
+    """Return an iterator of the text's parts for the key at *path* of a *hive*, None if the key is missing."""
     wanted = tuple(map(fold_name, path))
     below = [key for key in hive if tuple(map(fold_name, key.path[: len(wanted)])) == wanted]
     return _parts(below) if below else None

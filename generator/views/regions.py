@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every byte of a layer's tar, told: which structure it belongs to, and what the fields of that say.
+"""Divide a layer's tar or a hive into regions: the structure that each byte belongs to, and its fields.
 
-A tar is a row of entries: a header of 512 bytes, which may have others before it for what it cannot hold, the content
-of a file, and zeros up to the next multiple of 512. Content that begins as a hive does is read by the reader of hives,
-whose spans become regions here. Regions follow each other without gaps from the first byte to the last; a bare hive is
-an entry without a header. Offsets and lengths are in bytes.
+A tar is a sequence of entries: a header of 512 bytes, possibly preceded by extension headers, the content of a file,
+and zeros up to the next multiple of 512. Content that begins like a hive is parsed by hives.reader, and its spans
+become regions. Regions follow each other without gaps from the first byte to the last; a bare hive is an entry without
+a header. Offsets and lengths are in bytes.
 
 Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 """
@@ -22,10 +22,10 @@ from ..hives.spans import Part, Span, Spans, make_part
 from ..imageread import untar
 from ..imageread.untar import TarError, TarReader
 from ..oci.tar import BLOCK
-from .opened import MAX_HIVE, Damage, is_hive
-from .spool import CHUNK, Reading, Stored
+from .spool import CHUNK, Stored, StoredReader
+from .unpacked_layers import MAX_HIVE, Damage, is_hive
 
-_HEAD: Final = s.BASE + 4  # bytes that tell a hive
+_HEAD: Final = s.BASE + 4  # bytes needed to recognize a hive
 
 
 def _text(name: str, size: int, meaning: str = "") -> s.Field:
@@ -35,7 +35,7 @@ def _text(name: str, size: int, meaning: str = "") -> s.Field:
 TAR_HEADER: Final = s.Structure(
     "tar header",
     fields=(
-        _text("name", 100, "the path, or its end where there is a prefix"),
+        _text("name", 100, "the path, or its end if there is a prefix"),
         _text("mode", 8, "permissions, in octal digits"),
         _text("owner", 8, "the number of a user, in octal digits"),
         _text("group", 8, "the number of a group, in octal digits"),
@@ -60,12 +60,12 @@ TAR_HEADER: Final = s.Structure(
     ),
     cell=False,
 )
-TAR_RECORDS: Final = s.Structure("tar records", cell=False)  # what a header cannot hold, and headers of that
+TAR_RECORDS: Final = s.Structure("tar records", cell=False)  # PAX records and long names, with their headers
 CONTENT: Final = s.Structure("file content", cell=False)
 PADDING: Final = s.Structure("tar padding", cell=False)
-TAR_END: Final = s.Structure("end of the tar", cell=False)  # two blocks of zeros, at least
+TAR_END: Final = s.Structure("end of the tar", cell=False)  # at least two blocks of zeros
 
-# What colours tell apart: each group of structures by the word for it.
+# Groups of structures that share a colour, by name.
 GROUPS: Final[Mapping[str, tuple[s.Structure, ...]]] = {
     "tar header": (TAR_HEADER, TAR_RECORDS),
     "base block": (s.BASE_BLOCK,),
@@ -85,7 +85,7 @@ GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROU
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A structure in the tar: where it is, in bytes, and where in the tar the pointer is that leads to it, or 0."""
+    """A structure in the tar; *owner* is the offset in the tar of the pointer to it, 0 if none. All are in bytes."""
 
     offset: int
     length: int
@@ -94,57 +94,55 @@ class Region:
 
     @property
     def group(self) -> str:
-        """What its colour says it is."""
+        """The name of its group."""
         return GROUP_OF[self.structure]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of a tar: where its first header and its content start, in bytes, and what it says of itself.
+class MappedEntry:
+    """An entry of a tar, or a bare hive: the offsets of its first header and its content, and the content's size.
 
-    *nodes* are the keys of its hive and *reading* what was found there; both are None where the content is no hive.
-    A bare hive is an entry that says nothing, and starts where its content does.
+    *tar_entry* is None for a bare hive, whose two offsets are equal. *nodes* are the keys of its hive and *reading* the
+    findings there; both are None if the content is not a hive.
     """
 
     offset: int
     content: int
     size: int
-    told: untar.TarEntry | None
+    tar_entry: untar.TarEntry | None
     nodes: tuple[Node, ...] | None
     reading: HiveReading | None
 
     @property
     def path(self) -> str:
-        """Its path in the tar, without a slash at its end."""
-        return self.told.name.rstrip("/") if self.told else ""
+        """Its path in the tar without a trailing slash, empty for a bare hive."""
+        return self.tar_entry.name.rstrip("/") if self.tar_entry else ""
 
 
-class _Hive(NamedTuple):
-    """A hive that is read when it is asked for: its first byte, and how many it has."""
+class _LazyHive(NamedTuple):
+    """A hive that is parsed on demand: its offset and size in bytes."""
 
     start: int
     size: int
 
 
 class Regions(Sequence[Region]):
-    """The regions of a tar or hive in the order of its bytes; those of hives stay packed, as the spans they are.
+    """The regions of a tar or hive in the order of its bytes; those of hives stay packed as spans.
 
-    *damage* says where and why the tar could not be read to its end; it is None where it could.
-
-    If *lazy*, hives are read when at() and parts() come to them, and one is held at a time. By number, each is one
-    region then, and its entry has no keys.
+    *damage* is the damage that ends the tar early, or None. If *lazy*, at() and parts() parse hives on demand and keep
+    one at a time; by index, each hive is then one region, and its entry has no keys.
     """
 
     def __init__(self, data: bytes | Stored, *, lazy: bool = False) -> None:
-        """Read *data*, a tar or a bare hive, as far as it can be read."""
+        """Parse *data*, a tar or a bare hive, up to its damage."""
         self._lazy = lazy
-        self._last: tuple[_Hive, Spans] | None = None
+        self._last: tuple[_LazyHive, Spans] | None = None
         self.data = data
-        self.entries: list[Entry] = []
+        self.entries: list[MappedEntry] = []
         self.damage: Damage | None = None
-        self._firsts = array("Q")  # of each block the number of its first region
+        self._firsts = array("Q")  # of each block, the index of its first region
         self._offsets = array("Q")
-        self._blocks: list[s.Structure | Spans | _Hive] = []
+        self._blocks: list[s.Structure | Spans | _LazyHive] = []
         self._count = 0
         if is_hive(data[:_HEAD]):
             self._add_entry(0, 0, len(data), None)
@@ -169,7 +167,7 @@ class Regions(Sequence[Region]):
         return self._region(block, what[index - self._firsts[block]] if isinstance(what, Spans) else None)
 
     def _region(self, block: int, span: Span | None) -> Region:
-        """Return the region that a *block* is, or a *span* of the hive that it is."""
+        """Return the region of a *block*, or of a *span* in the hive of that block."""
         start, what = self._offsets[block], self._blocks[block]
         if span is not None:
             return Region(start + span.offset, span.length, span.structure, span.owner and start + span.owner)
@@ -177,21 +175,21 @@ class Regions(Sequence[Region]):
         return Region(start, end - start, what if isinstance(what, s.Structure) else CONTENT, 0)
 
     def _found(self, offset: int) -> tuple[int, s.Structure | Spans]:
-        """Return the number of the block that the byte at *offset* belongs to, and what that is."""
+        """Return the index of the block at *offset* and its structure or spans."""
         block = bisect_right(self._offsets, offset) - 1
         what = self._blocks[block]
-        if not isinstance(what, _Hive):
+        if not isinstance(what, _LazyHive):
             return block, what
         if self._last is None or self._last[0] != what:
-            self._last = None  # before the next is read
+            self._last = None  # free it before the next is parsed
             spans = read(self.data[what.start : what.start + what.size], spans=True).spans
             if spans is None:
-                raise RuntimeError("the reader was asked for spans")
+                raise RuntimeError("read(spans=True) returned no spans")
             self._last = what, spans
         return block, self._last[1]
 
     def index(self, offset: object, start: int = 0, stop: int | None = None) -> int:  # noqa: ARG002 - Sequence's
-        """Return the number of the region that the byte at *offset* belongs to; raise IndexError if there is none."""
+        """Return the index of the region that contains *offset*; raise IndexError beyond the data."""
         if not isinstance(offset, int) or not 0 <= offset < len(self.data):
             raise IndexError(offset)
         block = bisect_right(self._offsets, offset) - 1
@@ -199,68 +197,68 @@ class Regions(Sequence[Region]):
         return first + (what.index_at(offset - self._offsets[block]) if isinstance(what, Spans) else 0)
 
     def at(self, offset: int) -> Region:
-        """Return the region that the byte at *offset* belongs to; raise IndexError if there is none."""
+        """Return the region that contains *offset*; raise IndexError beyond the data."""
         if not 0 <= offset < len(self.data):
             raise IndexError(offset)
         block, what = self._found(offset)
         return self._region(block, what.at(offset - self._offsets[block]) if isinstance(what, Spans) else None)
 
-    def entry_at(self, offset: int) -> Entry | None:
-        """Return the entry whose headers or content the byte at *offset* belongs to, or None."""
+    def entry_at(self, offset: int) -> MappedEntry | None:
+        """Return the entry whose headers or content contain *offset*, or None."""
         at = bisect_right(self.entries, offset, key=lambda entry: entry.offset) - 1
         return self.entries[at] if at >= 0 and offset < self.entries[at].content + self.entries[at].size else None
 
     def parts(self, region: Region) -> Iterator[Part]:
-        """Yield the fields that *region* consists of, from its first byte to its last, with offsets in the tar."""
+        """Yield the fields of *region*, from its first byte to its last, with offsets in the tar."""
         block, what = self._found(region.offset)
         start = self._offsets[block]
         if isinstance(what, Spans):
             for part in what.parts(what.at(region.offset - start)):
                 yield replace(part, offset=start + part.offset)
             return
-        raw = self.data[start : start + min(region.length, BLOCK)]  # of more bytes the first are told
+        raw = self.data[start : start + min(region.length, BLOCK)]  # the value of a longer field is its beginning
         at = 0
         for field in what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),):
             yield replace(make_part(field, raw, at), offset=start + at)
             at += field.size
 
     def shape(self, region: Region) -> int:
-        """Return what the fields of *region* depend on, as Spans.shape() does, in one number.
+        """Return Spans.shape() of *region*, on which its fields depend, as one number.
 
-        That is the count times 4, plus 2 where data is in place, plus 1 where a name is in Latin-1.
+        That is the count times 4, plus 2 if data is in place, plus 1 if a name is in Latin-1.
         """
         block, what = self._found(region.offset)
         if not isinstance(what, Spans):
             return 0
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
-        return min(count, region.length + 1) << 2 | in_place << 1 | latin  # more of it would not fit either
+        return min(count, region.length + 1) << 2 | in_place << 1 | latin  # a higher count would not fit either
 
-    def _add(self, offset: int, what: s.Structure | Spans | _Hive) -> None:
-        """Let *what* begin at *offset*, where all before it ends."""
+    def _add(self, offset: int, what: s.Structure | Spans | _LazyHive) -> None:
+        """Append a block that begins at *offset*, where the one before ends."""
         self._firsts.append(self._count)
         self._offsets.append(offset)
         self._blocks.append(what)
         self._count += len(what) if isinstance(what, Spans) else 1
 
-    def _add_entry(self, offset: int, content: int, size: int, told: untar.TarEntry | None) -> None:
+    def _add_entry(self, offset: int, content: int, size: int, tar_entry: untar.TarEntry | None) -> None:
         size = max(0, min(size, len(self.data) - content))
         hive = size <= MAX_HIVE and is_hive(self.data[content : content + min(size, _HEAD)])
         nodes = reading = None
         if hive and not self._lazy:
             visit = Visit(self.data[content : content + size], spans=True)
             nodes, reading = tuple(visit.nodes()), visit.reading()
-        self.entries.append(Entry(offset, content, size, told, nodes, reading))
+        self.entries.append(MappedEntry(offset, content, size, tar_entry, nodes, reading))
         if hive and self._lazy:
-            self._add(content, _Hive(content, size))
+            self._add(content, _LazyHive(content, size))
         elif size:
             self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
     def _read_tar(self) -> None:
         end = 0
         try:
-            for entry in TarReader(Reading(self.data)):
+            for entry in TarReader(StoredReader(self.data)):
                 if entry.kind != untar.GLOBAL:
-                    end = self._add_told(entry, end)
+                    end = self._add_tar_entry(entry, end)
         except TarError as error:
             self.damage = Damage("tar", error.offset, str(error))
         count = zeros(self.data, end, len(self.data))
@@ -271,8 +269,8 @@ class Regions(Sequence[Region]):
         if end + count < len(self.data):
             self._add(end + count, s.UNREAD)
 
-    def _add_told(self, entry: untar.TarEntry, end: int) -> int:
-        """Add an entry whose first header begins at *end*, and return where its padding ends, or the tar."""
+    def _add_tar_entry(self, entry: untar.TarEntry, end: int) -> int:
+        """Add an entry whose first header begins at *end*; return the end of its padding or of the tar."""
         header = entry.offset - BLOCK
         if header > end:
             self._add(end, TAR_RECORDS)
@@ -286,7 +284,7 @@ class Regions(Sequence[Region]):
 
 
 def zeros(data: bytes | Stored, at: int, end: int) -> int:
-    """Return how many zeros there are in *data* from byte *at* on, up to *end*."""
+    """Return the length of the run of zeros in *data* that begins at *at*, up to *end*."""
     here = at
     while here < end:
         block = data[here : min(here + CHUNK, end)]

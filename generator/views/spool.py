@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes of any number in one temporary file, which are read in parts, so that memory holds none of them for long.
+"""A temporary file for unpacked layers, read in chunks so that memory use stays constant.
 
-The file has no name, or loses it at once where the system can, so that nothing remains however the program ends. Runs
-of zeros take no room in it.
+The file has no name where the system supports that, so nothing remains if the program is killed. Runs of zeros are
+stored sparsely.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from typing import Final, overload
 
 from ..base.errors import GeneratorError
 
-_IN_MEMORY: Final = 16 << 20  # bytes; what is more lies in the file
-CHUNK: Final = 1 << 16  # bytes that are read or written at once
+_IN_MEMORY: Final = 16 << 20  # bytes; more go to the file
+CHUNK: Final = 1 << 16  # bytes per read or write
 _ZEROS: Final = bytes(CHUNK)
 
 
@@ -23,7 +23,7 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by __del__
         self.size = 0
-        self._block = -1  # the number of the block that was read last
+        self._block = -1  # number of the block read last
         self._held = b""
 
     def __del__(self) -> None:
@@ -31,7 +31,7 @@ class Spool:
         self._file.close()
 
     def write(self, data: bytes) -> None:
-        """Append *data*; raise GeneratorError if there is no room."""
+        """Append *data*; raise GeneratorError if the disk is full."""
         try:
             if self.size + len(data) > _IN_MEMORY:
                 self._file.rollover()
@@ -41,13 +41,13 @@ class Spool:
                 self._file.flush()
         except OSError as error:
             raise GeneratorError(
-                f"a temporary file cannot be written: {error.strerror}; set TMPDIR to a folder with more room"
+                f"temporary file: cannot be written: {error.strerror}; hint: set TMPDIR to a folder with more space"
             ) from error
         self.size += len(data)
         self._block = -1
 
     def read(self, at: int, size: int) -> bytes:
-        """Return *size* bytes from byte *at* on, or as many as there are."""
+        """Return up to *size* bytes from offset *at*."""
         size = max(0, min(size, self.size - at))
         number, start = divmod(at, CHUNK)
         if start + size > CHUNK:
@@ -58,17 +58,17 @@ class Spool:
 
     def _read(self, at: int, size: int) -> bytes:
         self._file.seek(at)
-        return self._file.read(size).ljust(size, b"\0")  # behind the file's end there were zeros
+        return self._file.read(size).ljust(size, b"\0")  # past the end of the file are zeros
 
 
 class Stored:
-    """The *size* bytes of a spool from byte *start* on."""
+    """The *size* bytes of a spool from offset *start*."""
 
     def __init__(self, spool: Spool, start: int, size: int) -> None:
         self._spool, self._start, self._size = spool, start, size
 
     def __len__(self) -> int:
-        """Return how many bytes there are."""
+        """Return the number of bytes."""
         return self._size
 
     @overload
@@ -76,36 +76,36 @@ class Stored:
     @overload
     def __getitem__(self, index: slice) -> bytes: ...
     def __getitem__(self, index: int | slice) -> int | bytes:
-        """Return one byte, or those of a slice that has no step."""
+        """Return one byte, or those of a slice without a step."""
         if isinstance(index, int):
             return self._spool.read(self._start + range(self._size)[index], 1)[0]
         start, end, _ = index.indices(self._size)
         return self._spool.read(self._start + start, max(0, end - start))
 
     def part(self, start: int, size: int) -> "Stored":
-        """Return *size* bytes from byte *start* on, or as many as there are."""
+        """Return up to *size* bytes from offset *start*, still in the spool."""
         start = min(start, self._size)
         return Stored(self._spool, self._start + start, min(size, self._size - start))
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in pieces."""
+        """Yield the bytes in chunks."""
         for at in range(0, self._size, CHUNK):
             yield self[at : at + CHUNK]
 
     def same(self, other: "Stored") -> bool:
-        """Return whether *other* has the same bytes."""
+        """Return whether *other* holds the same bytes."""
         return len(self) == len(other) and all(map(bytes.__eq__, self.chunks(), other.chunks()))
 
     def digest(self) -> str:
-        """Return the digest as OCI writes it."""
+        """Return the SHA-256 digest as OCI writes it, ``sha256:`` and hexadecimal."""
         found = hashlib.sha256()
         for chunk in self.chunks():
             found.update(chunk)
         return f"sha256:{found.hexdigest()}"
 
 
-class Reading:
-    """Bytes as the stream that the reader of tars asks for."""
+class StoredReader:
+    """Bytes as a stream for TarReader."""
 
     def __init__(self, data: bytes | Stored) -> None:
         self._data, self._at = data, 0
@@ -117,7 +117,7 @@ class Reading:
         return part
 
     def seek(self, offset: int, whence: int, /) -> int:
-        """Go to byte *offset*, or where *whence* is 1, that many bytes on."""
+        """Move to *offset*, or by *offset* bytes if *whence* is 1; return the new position."""
         self._at = offset + (self._at if whence else 0)
         return self._at
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is told of the byte that is selected: its structure, the fields of that with their values, and where they lead.
+// The pane of the selected byte: its structure, the fields with their values, and links to their targets.
 
 /**
- * Return in one line what a byte is.
+ * Return a description of a byte in one line.
  * @param {Subject} subject
  * @param {Tree} tree
  * @param {number} offset
  */
-function told(subject, tree, offset) {
+function describe(subject, tree, offset) {
   const region = subject.regionAt(offset);
   const line = tree.lineAt(region);
   const parts = subject.parts(region);
@@ -42,7 +42,7 @@ class Details {
   }
 
   /**
-   * Tell of a byte.
+   * Show the structure of a byte.
    * @param {number} offset
    */
   show(offset) {
@@ -75,21 +75,21 @@ class Details {
     const lines = [where.join(", ")];
     if (line >= 0) lines.push(tree.path(line), visible(subject.made.tree[line][3]));
     lines.push(visible(subject.made.notes[region] ?? ""));
-    const told = lines.filter(Boolean).map((text) => element("p", {}, text));
+    const paragraphs = lines.filter(Boolean).map((text) => element("p", {}, text));
     if (owner >= 0) {
       const back = button(`${subject.structure(owner).name} at ${hex(subject.starts[owner])}`, () =>
         this.go(subject.made.owners[region]),
       );
-      told.push(element("p", {}, "pointed to by ", back));
+      paragraphs.push(element("p", {}, "pointed to by ", back));
     }
     const found = subject.made.findings.filter(([offset]) => offset >= start && offset < start + length);
     const wrong = found.map(([, level, message]) => element("p", { class: "wrong" }, `${level}: ${visible(message)}`));
     this.rows = this.parts.slice(0, MOST_PARTS).map((part) => this.row(part));
     const left = this.parts.length - this.rows.length;
-    const head2 = element("tr", {}, element("th", { scope: "col" }, "field"), element("th", { scope: "col" }, "says"));
+    const head2 = element("tr", {}, element("th", { scope: "col" }, "field"), element("th", { scope: "col" }, "value"));
     const table = element("table", {}, element("thead", {}, head2), element("tbody", {}, ...this.rows));
     const more = left > 0 ? [element("p", {}, `and ${grouped(left)} fields more`)] : [];
-    this.box.replaceChildren(...head, ...told, ...wrong, table, ...more);
+    this.box.replaceChildren(...head, ...paragraphs, ...wrong, table, ...more);
     this.box.scrollTop = 0;
   }
 
@@ -98,15 +98,15 @@ class Details {
     const { subject } = this;
     const raw = subject.bytesOf(part);
     const target = subject.target(part);
-    const says = element("td", {}, visible(subject.text(part)) || "nothing");
+    const value = element("td", {}, visible(subject.text(part)) || "nothing");
     if (target >= 0) {
-      says.append(
+      value.append(
         " ",
         button(`to ${subject.structure(target).name}`, () => this.go(subject.starts[target])),
       );
     }
     if (part.field.kind !== "bytes") {
-      says.append(element("span", { class: "hex" }, hexBytes(raw.subarray(0, 8)) + (raw.length > 8 ? " …" : "")));
+      value.append(element("span", { class: "hex" }, hexBytes(raw.subarray(0, 8)) + (raw.length > 8 ? " …" : "")));
     }
     const name = element(
       "th",
@@ -114,6 +114,6 @@ class Details {
       button(part.field.name, () => this.go(part.offset), { class: "line" }),
     );
     if (part.field.meaning) name.append(element("span", { class: "meaning" }, part.field.meaning));
-    return element("tr", {}, name, says);
+    return element("tr", {}, name, value);
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The byte map: a cell for each byte, drawn for the part that is in view only, so that a large hive costs no more.
+// The byte map: a cell for each byte. Only the visible part is drawn, so a large hive costs no more.
 
 const LEAST_FOLDED = 2; // whole rows of zeros that become one
-// Sizes in the height of a letter, so that they grow with what the reader has set.
+// Sizes in units of the font size, so that they scale with it.
 const FOLD_HEIGHT = 1.25;
 const GUTTER = 3.75; // for offsets
 const SMALL = 0.7; // letters
@@ -10,7 +10,7 @@ const MOST_CELL = 1.4;
 const LEAST_CELL = 9; // pixels
 const FADED = 0.38;
 const SLICE = 400; // pixels of a map's height that stay together on paper
-const MOST_PRINTED = 60000; // pixels of height; what is below is left to the list of structures
+const MOST_PRINTED = 60000; // pixels of height; the rest is in the list of structures
 const KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
 /** @typedef {{ink: string, paper: string, font: string, groups: {colour: string, pattern: string}[]}} Looks */
@@ -20,13 +20,13 @@ class ByteMap {
    * @param {Subject} subject
    * @param {HTMLElement} box scrolls, takes the focus and holds the canvas and what makes the box as high as the map
    * @param {() => Looks} looks
-   * @param {(offset: number, how: string) => void} told is called with the byte that is pointed at or selected
+   * @param {(offset: number, how: string) => void} report callback for the byte that is pointed at or selected
    */
-  constructor(subject, box, looks, told) {
+  constructor(subject, box, looks, report) {
     this.subject = subject;
     this.box = box;
     this.looks = looks;
-    this.told = told;
+    this.report = report;
     this.canvas = /** @type {HTMLCanvasElement} */ (box.querySelector("canvas"));
     this.room = /** @type {HTMLElement} */ (box.querySelector(".room"));
     this.columns = 0;
@@ -43,13 +43,13 @@ class ByteMap {
     this.marks = new Set(subject.made.findings.map(([offset]) => offset));
     box.addEventListener("scroll", () => this.soon(), { passive: true });
     box.addEventListener("keydown", (event) => this.pressed(event));
-    this.canvas.addEventListener("pointermove", (event) => this.told(this.offsetAt(event), "pointed"));
+    this.canvas.addEventListener("pointermove", (event) => this.report(this.offsetAt(event), "pointed"));
     this.canvas.addEventListener("click", (event) => this.select(this.offsetAt(event), "selected"));
     new ResizeObserver(() => this.arrange()).observe(box);
     this.arrange();
   }
 
-  /** Choose the columns by the room there is, and lay out rows. */
+  /** Choose the number of columns by the width, and lay out the rows. */
   arrange() {
     const width = this.box.clientWidth;
     if (!width) return;
@@ -68,7 +68,7 @@ class ByteMap {
     this.repaint();
   }
 
-  /** Divide the bytes into rows; rows of zeros that follow each other in one structure become one. */
+  /** Divide the bytes into rows; consecutive rows of zeros in one structure become one. */
   layOut() {
     const { bytes, starts, made } = this.subject;
     [this.rows, this.tops] = [[], []];
@@ -90,7 +90,7 @@ class ByteMap {
   }
 
   /**
-   * Return where a row ends.
+   * Return the end of a row.
    * @param {number} row
    */
   endOf(row) {
@@ -112,7 +112,7 @@ class ByteMap {
   }
 
   /**
-   * Make a byte the selected one, and bring it into view.
+   * Select a byte and scroll it into view.
    * @param {number} offset
    * @param {string} how
    */
@@ -124,7 +124,7 @@ class ByteMap {
       this.box.scrollTop = top - view / 3;
     }
     this.soon();
-    this.told(offset, how);
+    this.report(offset, how);
   }
 
   /** @param {KeyboardEvent} event */
@@ -154,7 +154,7 @@ class ByteMap {
     this.select(this.isFolded(there) && event.key.startsWith("Arrow") ? this.rows[there] : goal, "moved");
   }
 
-  /** Draw once more before the next frame. */
+  /** Schedule a redraw for the next frame. */
   soon() {
     if (this.waiting) return;
     this.waiting = true;
@@ -164,7 +164,7 @@ class ByteMap {
     });
   }
 
-  /** Make the patterns anew, as colours or sizes are others, and draw. */
+  /** Recreate the patterns after a change of colours or sizes, and draw. */
   repaint() {
     const context = this.canvas.getContext("2d");
     if (!context || !this.cell) return;
@@ -191,7 +191,7 @@ class ByteMap {
     this.draw();
   }
 
-  /** Draw the part of the map that is in view. */
+  /** Draw the visible part of the map. */
   draw() {
     if (this.cell) this.paint(this.canvas, this.box.scrollTop, this.box.clientHeight);
   }
@@ -269,7 +269,7 @@ class ByteMap {
   }
 
   /**
-   * Frame what is selected.
+   * Frame the selected structure.
    * @param {CanvasRenderingContext2D} context
    * @param {Looks} looks
    * @param {number} left
@@ -283,7 +283,7 @@ class ByteMap {
   }
 
   /**
-   * Mark a byte at which something was found wrong.
+   * Mark a byte that has a finding.
    * @param {CanvasRenderingContext2D} context
    * @param {Looks} looks
    * @param {number} column
@@ -332,7 +332,7 @@ class ByteMap {
   }
 
   /**
-   * Draw all of the map for paper, in slices that go on a page each, or take them away.
+   * Draw the whole map for printing, in slices of one page each, or remove them.
    * @param {boolean} printing
    */
   print(printing) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: a view for each tar or hive, the search over all of them, the tour, and buttons that copy.
+// The page: a view for each tar or hive, the search over all of them, the tour, and the copy buttons.
 
 /** @typedef {{format: Format, subjects: Made[], tour: {subject: number, steps: [number, string][]} | null}} Shown */
 
 const HOLDING_STILL = 250; // milliseconds until a byte that keys move to is read aloud
 
 /**
- * Return the one element that a selector finds.
+ * Return the only element that matches a selector.
  * @param {ParentNode} within
  * @param {string} selector
  */
@@ -14,7 +14,7 @@ function one(within, selector) {
   return /** @type {HTMLElement} */ (within.querySelector(selector));
 }
 
-/** Return the colours as they are now, light or dark, from the legend that shows them. */
+/** Return the current colours, light or dark, from the legend. */
 function looksOf(/** @type {Format} */ format) {
   const style = getComputedStyle(document.body);
   const groups = format.groups.map(({ pattern }, i) => ({
@@ -39,7 +39,7 @@ class View {
     this.later = 0;
     this.tree = new Tree(this.subject, one(section, ".tree"), (region) => this.go(this.subject.starts[region]));
     this.details = new Details(this.subject, one(section, ".details"), this.tree, (offset) => this.go(offset));
-    this.map = new ByteMap(this.subject, one(section, ".map"), looks, (offset, how) => this.tell(offset, how));
+    this.map = new ByteMap(this.subject, one(section, ".map"), looks, (offset, how) => this.describe(offset, how));
     const listing = /** @type {HTMLDetailsElement} */ (one(section, ".listing"));
     listing.addEventListener(
       "toggle",
@@ -52,7 +52,7 @@ class View {
   }
 
   /**
-   * Select a byte and bring the map into view.
+   * Select a byte and scroll the map into view.
    * @param {number} offset
    */
   go(offset) {
@@ -62,12 +62,12 @@ class View {
   }
 
   /**
-   * Tell of the byte that is pointed at or selected.
+   * Describe the byte that is pointed at or selected.
    * @param {number} offset
    * @param {string} how
    */
-  tell(offset, how) {
-    const text = told(this.subject, this.tree, offset);
+  describe(offset, how) {
+    const text = describe(this.subject, this.tree, offset);
     this.here.textContent = text;
     if (how === "pointed") return;
     this.details.show(offset);
@@ -78,7 +78,7 @@ class View {
 }
 
 /**
- * Let the form search in all views.
+ * Make the form search all views.
  * @param {View[]} views
  */
 function startSearch(views) {
@@ -96,7 +96,7 @@ function startSearch(views) {
     }
     const found = views.flatMap((view) => search(view.subject, text, kind).map((offset) => ({ view, offset })));
     for (const { view, offset } of found.slice(0, MOST_FOUND)) {
-      const label = `${visible(view.subject.made.name)}: ${told(view.subject, view.tree, offset)}`;
+      const label = `${visible(view.subject.made.name)}: ${describe(view.subject, view.tree, offset)}`;
       list.append(
         element(
           "li",
@@ -111,7 +111,7 @@ function startSearch(views) {
 }
 
 /**
- * Let the tour lead through the bytes of one view.
+ * Run the tour in one view.
  * @param {View} view
  * @param {[number, string][]} steps
  */
@@ -138,7 +138,7 @@ function startTour(view, steps) {
 }
 
 /**
- * Copy what stands before a button.
+ * Copy the text before a button.
  * @param {HTMLElement} pressed
  */
 async function copy(pressed) {

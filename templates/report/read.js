@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the report holds: bytes, and where each structure of them is. The reader has told structures from each other;
-// here the fields of one are written as people read them.
+// The data of the report: bytes and the offset of each structure, found by the reader of hives. Formats fields as text.
 
 /**
- * A field of a structure; `size` is in bytes, 0 where the structure says it, `shown` how to write the value.
+ * A field of a structure; `size` is in bytes, 0 if variable, `shown` the format of the value.
  * @typedef {{name: string, size: number, kind: string, shown: string, meaning: string, signed?: boolean,
  *   names?: Record<string, string>}} Field
  * @typedef {{name: string, group: number, cell: boolean, fields: Field[], tail: Field[]}} Structure
@@ -24,7 +23,7 @@ const SECONDS_1601_TO_1970 = 11644473600n;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
 /**
- * Return text in which everything that cannot be seen, or changes how the rest is seen, is written as its number.
+ * Return text with invisible and bidirectional characters escaped.
  * @param {string} text
  */
 function visible(text) {
@@ -33,7 +32,7 @@ function visible(text) {
 }
 
 /**
- * Return a number with commas between thousands.
+ * Return a number with thousands separators.
  * @param {number | bigint} number
  */
 function grouped(number) {
@@ -51,7 +50,7 @@ function hexBytes(bytes) {
 }
 
 /**
- * Return the number of the last of sorted numbers that is not above a number.
+ * Return the index of the last of sorted numbers that is at most a limit.
  * @param {ArrayLike<number>} sorted
  * @param {number} number
  */
@@ -67,7 +66,7 @@ function lastUpTo(sorted, number) {
 }
 
 /**
- * Return all bytes of a subject: those it holds, and zeros for what it leaves out.
+ * Return all bytes of a subject, with zeros for the parts that are left out.
  * @param {Made} made
  */
 function unpacked(made) {
@@ -113,7 +112,7 @@ class Subject {
   }
 
   /**
-   * Return the entry that a byte belongs to, or null.
+   * Return the entry that contains a byte, or null.
    * @param {number} offset
    */
   entryAt(offset) {
@@ -131,7 +130,7 @@ class Subject {
   }
 
   /**
-   * Return the fields that a region consists of, from its first byte to its last, as the reader has them.
+   * Return the fields of a region, from its first byte to its last, as the reader of hives does.
    * @param {number} region
    */
   parts(region) {
@@ -170,7 +169,7 @@ class Subject {
   }
 
   /**
-   * Return what a field says, as the reader writes it; it may hold any character that a hive can.
+   * Return the value of a field as text, formatted as by the reader of hives, not escaped.
    * @param {Part} part
    */
   text(part) {
@@ -191,7 +190,7 @@ class Subject {
   }
 
   /**
-   * Return the region that a pointer leads to, or -1 where the field is none or leads nowhere.
+   * Return the region that a pointer leads to, or -1 for other fields and invalid pointers.
    * @param {Part} part
    */
   target(part) {
@@ -216,7 +215,7 @@ function decoded(raw, encoding) {
 }
 
 /**
- * Return a time that counts units of 100 ns since 1601, or nothing before that begins and after the year 9999.
+ * Return a time in units of 100 ns since 1601 as ISO 8601, empty for 0 and after the year 9999.
  * @param {bigint} ticks
  */
 function time(ticks) {

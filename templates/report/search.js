@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A search over names, values and bytes of all that the report shows.
+// Search names, values and bytes of all tars and hives of the report.
 
 const MOST_FOUND = 100;
 
 /**
- * Return bytes in which ASCII letters are small.
+ * Return bytes with ASCII letters in lower case.
  * @param {number} byte
  */
 function small(byte) {
@@ -12,7 +12,7 @@ function small(byte) {
 }
 
 /**
- * Yield where bytes occur in others, letters of any case being the same if so asked.
+ * Yield the offsets at which bytes occur in others, optionally ignoring case.
  * @param {Uint8Array} bytes
  * @param {Uint8Array} wanted
  * @param {boolean} folded
@@ -39,7 +39,7 @@ function utf16(text) {
 }
 
 /**
- * Return the bytes that hexadecimal digits stand for, or null where a text is no such digits.
+ * Return the bytes of hexadecimal digits, or null for invalid text.
  * @param {string} text
  */
 function fromHex(text) {
@@ -49,7 +49,7 @@ function fromHex(text) {
 }
 
 /**
- * Return the bytes of a subject at which what is sought is, the first in each structure, in their order.
+ * Return the offsets of the matches in a subject, the first of each structure, sorted.
  * @param {Subject} subject
  * @param {string} text
  * @param {string} kind

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trees of entries, keys and values, made as far as they are open; and the list of all structures, by pages.
+// Trees of entries, keys and values, built as they are expanded; and the paged list of all structures.
 
 const MOST_LINES = 200; // lines of one level that are made at once
 
 /**
- * Return a new element with properties and children; text is never taken for markup.
+ * Return a new element with properties and children; text is never parsed as markup.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, string>} attributes
@@ -19,7 +19,7 @@ function element(tag, attributes, ...children) {
 }
 
 /**
- * Return a button that does something.
+ * Return a button with an action.
  * @param {string} label
  * @param {() => void} act
  * @param {Record<string, string>} attributes
@@ -52,12 +52,12 @@ class Tree {
     const list = element("ul", {});
     box.append(list);
     this.fill(list, -1, 0);
-    // A tree of few lines is all there at once, for paper, too.
+    // A small tree is fully expanded, for printing too.
     if (subject.made.tree.length < MOST_LINES) subject.made.tree.forEach((_, line) => this.open(line));
   }
 
   /**
-   * Return what leads to a line, and it, in words.
+   * Return the path of a line as text.
    * @param {number} line
    */
   path(line) {
@@ -69,7 +69,7 @@ class Tree {
   }
 
   /**
-   * Return the line of a region or of the nearest above it that has one, or -1.
+   * Return the line of a region, or of its nearest owner that has one, or -1.
    * @param {number} region
    */
   lineAt(region) {
@@ -82,7 +82,7 @@ class Tree {
   }
 
   /**
-   * Make the lines of one level.
+   * Build the lines of one level.
    * @param {HTMLElement} list
    * @param {number} above
    * @param {number} from
@@ -124,7 +124,7 @@ class Tree {
   }
 
   /**
-   * Open or close a line.
+   * Expand or collapse a line.
    * @param {number} line
    * @param {boolean} open
    */
@@ -143,7 +143,7 @@ class Tree {
   }
 
   /**
-   * Mark the line of a region, with all above it open.
+   * Mark the line of a region and expand its ancestors.
    * @param {number} region
    */
   show(region) {
@@ -165,7 +165,7 @@ class Tree {
   }
 
   /**
-   * Make the lines below one up to a certain one, which "more" would bring.
+   * Build the lines below one up to a given one, as the button "more" does.
    * @param {number} above
    * @param {number} line
    */
@@ -179,7 +179,7 @@ class Tree {
   }
 }
 
-/** The list of all structures, which tells in words what the map shows. */
+/** The list of all structures, the map as text. */
 class Listing {
   /**
    * @param {Subject} subject

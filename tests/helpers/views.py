@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of views share: what a command says, and layers, hives and images to show."""
+"""Run `inspect`, `diff` and other commands in tests, and make tars and OCI layouts to show."""
 
 import contextlib
 import gzip
@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from generator.builder.wire import ROOT
 from generator.cli import parser
 
+from .counts import THOROUGH
+
+thorough = pytest.mark.skipif(not THOROUGH, reason="only in a thorough run; hint: ./invokew test --thorough")
 SCHEMAS = {
     name: json.loads((ROOT / f"generator/views/{name}.schema.json").read_text("utf-8")) for name in ("inspect", "diff")
 }
 
 
-def said(*words: str | Path) -> tuple[int, bytes]:
-    """Return the status of a command and what it gives its user, who sees no terminal."""
+def run(*words: str | Path) -> tuple[int, bytes]:
+    """Return the exit status of a command and its standard output, which is not a terminal."""
     kept = io.BytesIO()
     out = io.TextIOWrapper(kept, "utf-8", newline="", write_through=True)
     with contextlib.redirect_stdout(out):
@@ -32,16 +36,16 @@ def said(*words: str | Path) -> tuple[int, bytes]:
     return status, kept.getvalue()
 
 
-def lines(*words: str | Path, status: int = 0) -> list[str]:
-    """Return the lines of a command that ends in *status*."""
-    found, text = said(*words)
+def printed(*words: str | Path, status: int = 0) -> list[str]:
+    """Return the lines that a command prints; fail unless it exits with *status*."""
+    found, text = run(*words)
     assert found == status, text.decode()
     return text.decode().splitlines()
 
 
 def document(*words: str | Path, status: int = 0) -> Any:
-    """Return a command's JSON, once it is as its schema says."""
-    found, text = said(*words, "--json")
+    """Return a command's JSON document; fail unless it matches its schema."""
+    found, text = run(*words, "--json")
     assert found == status
     made = json.loads(text)
     jsonschema.validate(made, SCHEMAS[str(words[0])])
@@ -49,7 +53,7 @@ def document(*words: str | Path, status: int = 0) -> Any:
 
 
 def tar(entries: Sequence[tuple[str, bytes | None, Mapping[str, str]]]) -> bytes:
-    """Return a tar of directories, which have no content, and files, each with PAX records."""
+    """Return a tar of directories (content None) and files, each with PAX records."""
     kept = io.BytesIO()
     with tarfile.open(fileobj=kept, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path, content, records in entries:
@@ -62,7 +66,7 @@ def tar(entries: Sequence[tuple[str, bytes | None, Mapping[str, str]]]) -> bytes
 
 
 def layout(folder: Path, layers: Sequence[bytes], *, config: Mapping[str, Any] | None = None) -> Path:
-    """Write an OCI layout of one image with the tags `new` and *layers*, tars that are compressed here."""
+    """Write an OCI layout of one image tagged `new` from the tars *layers*, compressing them; return its path."""
     (folder / "blobs/sha256").mkdir(parents=True)
 
     def blob(data: bytes, kind: str) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def layout(folder: Path, layers: Sequence[bytes], *, config: Mapping[str, Any] |
 
 
 def index(folder: Path, layouts: Sequence[Path]) -> Path:
-    """Write an OCI layout of one index, with the tag `all`, of the images of *layouts*."""
+    """Write an OCI layout of one index tagged `all` with the images of *layouts*; return its path."""
     listed = []
     for each in layouts:
         shutil.copytree(each, folder, dirs_exist_ok=True)

@@ -211,7 +211,10 @@ def test_it_writes_a_report(winscratch: Callable[..., tuple[int, str, str]]) -> 
     assert winscratch("report", "--to", "layers.html") == (0, "wrote layers.html\n", "")
     assert Path("layers.html").read_bytes() == (PROJECT / unchanged.REPORT).read_bytes()
     status, _, said = winscratch("report", "--history")
-    assert (status, said) == (2, "error: --history: git has no revisions here; give it in a checkout of winscratch\n")
+    assert (status, said) == (
+        2,
+        "error: --history: git has no revisions here; hint: run it in a checkout of winscratch\n",
+    )
 
 
 def test_it_finds_and_updates_a_copy_that_is_out_of_date(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The byte map's colours are told from the background and from each other, whatever kind of cones an eye lacks."""
+"""The byte map's colours contrast with the background and with each other, with any kind of colour blindness."""
 
 import math
 from itertools import combinations
@@ -11,7 +11,7 @@ from generator.views.regions import GROUPS
 
 Matrix = tuple[tuple[float, ...], ...]
 
-# How red, green and blue, in linear light, look to whom: Machado, Oliveira and Fernandes, 2009, at full severity.
+# Simulated colour blindness on linear RGB: Machado, Oliveira and Fernandes, 2009, at full severity.
 EYES: dict[str, Matrix] = {
     "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "no long waves": (
@@ -30,7 +30,7 @@ EYES: dict[str, Matrix] = {
         (0.004733, 0.691367, 0.303900),
     ),
 }
-# Linear light to Oklab, in which equal distances look alike: B. Ottosson, 2020.
+# Linear light to Oklab, which is perceptually uniform: B. Ottosson, 2020.
 CONES: Matrix = (
     (0.4122214708, 0.5363325363, 0.0514459929),
     (0.2119034982, 0.6806995451, 0.1073969566),
@@ -41,7 +41,7 @@ OKLAB: Matrix = (
     (1.9779984951, -2.4285922050, 0.4505937099),
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
-LEAST = 0.05  # a difference of 0.02 is one that can just be seen
+LEAST = 0.05  # a difference of 0.02 is just visible
 
 
 def times(matrix: Matrix, vector: list[float]) -> list[float]:
@@ -56,7 +56,7 @@ def linear(colour: str) -> list[float]:
 
 
 def oklab(light: list[float]) -> list[float]:
-    """Return where linear light stands among colours as they are seen."""
+    """Return linear light as an Oklab colour."""
     return times(OKLAB, [math.cbrt(part) for part in times(CONES, light)])
 
 
@@ -66,13 +66,13 @@ def contrast(one: str, other: str) -> float:
     return max(luminances) / min(luminances)
 
 
-def test_every_group_has_colours_and_a_pattern_of_its_own() -> None:
+def test_every_group_has_colours_and_a_unique_pattern() -> None:
     assert list(LOOKS) == list(GROUPS)
     assert len({look.pattern for look in LOOKS.values()}) == len(LOOKS)
 
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
-def test_each_colour_stands_out_from_its_background(mode: int) -> None:
+def test_each_colour_contrasts_with_its_background(mode: int) -> None:
     assert contrast(INK[mode], PAPER[mode]) >= 7
     for name, look in LOOKS.items():
         assert contrast(str(look[mode]), PAPER[mode]) >= 3, name

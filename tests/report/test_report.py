@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report as a file: whole by itself, closed to what layers hold, as fresh as they are, and of whatever is named."""
+"""The report as a file: self-contained, safe, fresh, and made of committed layers or of named files."""
 
 import base64
 import gzip
@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS
-from helpers.hive_maker import sample
+from helpers.hive_maker import Node, make, sample
+from helpers.hive_maker import text as utf16
 from helpers.vendoring import commit, git
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.generation import manifest, pipeline, unchanged
+from generator.hives.model import REG_SZ, Value
 from generator.report import report as room
-from generator.report.differences import differences
+from generator.report.difference_table import differences
 from generator.report.report import documents
 from generator.views.regions import Regions
 
@@ -29,7 +31,7 @@ PAGE = (ROOT / unchanged.REPORT).read_text("utf-8")
 
 
 def run(*words: str, root: Path = ROOT) -> tuple[int, list[str]]:
-    """Return the status of the command and the lines that it wrote."""
+    """Return the exit status of `report` and the lines it prints."""
     start = f"import sys; sys.path.insert(0, {str(root)!r}); from generator.__main__ import main; "
     command = [sys.executable, "-P", "-c", f"{start}sys.exit(main({['report', *words]!r}))"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -41,14 +43,14 @@ def tar_of(layer: str) -> bytes:
 
 
 def data_of(page: str) -> dict[str, list[dict[str, object]]]:
-    """Return what the page's script reads."""
+    """Return the data that the page's script reads."""
     found = re.search(r'<script type="application/json" id="report">(.*?)</script>', page, re.DOTALL)
     assert found
     data: dict[str, list[dict[str, object]]] = json.loads(found[1])
     return data
 
 
-def test_the_report_of_the_layers_is_small_and_asks_for_nothing() -> None:
+def test_the_report_is_small_and_requests_nothing() -> None:
     assert len(PAGE.encode()) < 500_000
     without_data = re.sub(r'<script type="application/json".*?</script>', "", PAGE, flags=re.DOTALL)
     assert not re.search(r"https?:|//[a-z]|\bsrc=|@import|url\(", without_data)
@@ -56,7 +58,7 @@ def test_the_report_of_the_layers_is_small_and_asks_for_nothing() -> None:
     assert [each["name"] for each in data_of(PAGE)["subjects"]] == ["scratch", "hostprocess", "legacy"]
 
 
-def test_the_policy_lets_in_this_style_and_this_script_alone() -> None:
+def test_the_policy_allows_only_its_style_and_script() -> None:
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', PAGE)
     allowed = dict(part.split(" ", 1) for part in policy.replace("&#39;", "'").split("; "))
     for directive, pattern in (
@@ -72,7 +74,7 @@ def test_the_policy_lets_in_this_style_and_this_script_alone() -> None:
     assert not re.search(r' style="| on\w+="', PAGE)
 
 
-def test_the_bytes_in_the_report_are_the_layers() -> None:
+def test_the_report_contains_the_layers_bytes() -> None:
     for each in data_of(PAGE)["subjects"]:
         kept, skipped = base64.b64decode(str(each["bytes"])), each["skipped"]
         assert isinstance(skipped, list)
@@ -85,21 +87,21 @@ def test_the_bytes_in_the_report_are_the_layers() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_a_report_is_written_anew_and_no_other_file_is_overwritten() -> None:
+def test_report_overwrites_only_reports() -> None:
     assert run() == (0, ["wrote winscratch-report.html"])
     assert run() == (0, ["wrote winscratch-report.html"])
     assert Path("winscratch-report.html").read_text("utf-8") == PAGE
     Path("mine.html").write_text("mine")
-    status, said = run("scratch", "--to", "mine.html")
-    assert (status, said) == (
+    status, printed = run("scratch", "--to", "mine.html")
+    assert (status, printed) == (
         2,
-        ["error: mine.html: no report of winscratch, so it stays; name another file with --to"],
+        ["error: mine.html: exists and is not a report; hint: --to FILE"],
     )
     assert Path("mine.html").read_text() == "mine"
 
 
 @pytest.mark.usefixtures("place")
-def test_a_browser_is_given_the_report_that_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_starts_a_browser_with_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     browser = Path("browser")
     browser.write_text('#!/bin/sh\necho "$1" >opened\n')
     browser.chmod(0o755)
@@ -109,7 +111,7 @@ def test_a_browser_is_given_the_report_that_was_written(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("place")
-def test_a_report_shows_a_tar_a_hive_and_the_layers_of_an_image() -> None:
+def test_report_shows_tars_hives_and_layers_of_images() -> None:
     Path("layer.tar").write_bytes(tar_of("legacy"))
     Path("hive").write_bytes(bytes(sample().data))
     with tarfile.open("image.tar", "w") as image:
@@ -138,35 +140,35 @@ def test_a_report_shows_a_tar_a_hive_and_the_layers_of_an_image() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_what_is_damaged_is_shown_up_to_the_damage_and_told() -> None:
+def test_report_shows_damaged_files_up_to_the_damage() -> None:
     Path("cut.tar").write_bytes(tar_of("scratch")[:13000])
     Path("cut.gz").write_bytes((ROOT / manifest.blob_path("scratch")).read_bytes()[:600])
     Path("hive").write_bytes(bytes(sample().data)[:5000])
     for name in ("cut.tar", "cut.gz", "hive"):
-        status, said = run(name, "--to", f"{name}.html")
-        assert (status, f"wrote {name}.html" in said) == (0, True)
+        status, printed = run(name, "--to", f"{name}.html")
+        assert (status, f"wrote {name}.html" in printed) == (0, True)
         page = Path(f"{name}.html").read_text("utf-8")
         assert '<p class="wrong">the ' in page or 'class="findings"' in page
         assert data_of(page)["subjects"][0]["tree"]
     for name in ("nothing", "text"):
         Path("text").write_text("no layer")
-        status, said = run(name, "--to", "no.html")
-        assert (status, len(said), Path("no.html").exists()) == (2, 1, False)
+        status, printed = run(name, "--to", "no.html")
+        assert (status, len(printed), Path("no.html").exists()) == (2, 1, False)
 
 
-def test_more_than_a_browser_shows_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_report_refuses_too_many_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(room, "MAX_BYTES", 100_000)
     with pytest.raises(GeneratorError, match=r"scratch: more than 100,000 bytes in all"):
         room.report(ROOT, ["scratch", "legacy"] * 3, to=str(tmp_path / "x"), show=False, history=False)
     assert not (tmp_path / "x").exists()
 
 
-def test_only_a_report_is_written_over(tmp_path: Path) -> None:
+def test_report_recognizes_only_whole_reports(tmp_path: Path) -> None:
     target = tmp_path / "mine"
     mark = '<meta name="generator" content="winscratch report">'
     for text in (mark, f"notes about {mark}", PAGE.replace("<html", "<!-- mine -->\n<html", 1), f" {PAGE}"):
         target.write_text(text, "utf-8")
-        with pytest.raises(GeneratorError, match="no report of winscratch"):
+        with pytest.raises(GeneratorError, match="exists and is not a report"):
             room.report(ROOT, ["scratch"], to=str(target), show=False, history=False)
         assert target.read_text("utf-8") == text
     target.write_text(PAGE, "utf-8")
@@ -174,7 +176,7 @@ def test_only_a_report_is_written_over(tmp_path: Path) -> None:
     assert target.read_text("utf-8") != PAGE
 
 
-def test_of_a_file_that_is_no_hive_the_beginning_is_shown(tmp_path: Path) -> None:
+def test_report_shows_the_beginning_of_other_files(tmp_path: Path) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         info = tarfile.TarInfo("Files/program.exe")
@@ -188,7 +190,7 @@ def test_of_a_file_that_is_no_hive_the_beginning_is_shown(tmp_path: Path) -> Non
     assert shown["hidden"] == [512 + 4096, 3_000_000 - 4096]
 
 
-def test_sizes_by_revision_come_from_git(tree: Path, tmp_path: Path) -> None:
+def test_history_has_the_sizes_of_each_revision(tree: Path, tmp_path: Path) -> None:
     git(tree, "init", "-q")
     commit(tree)
     (tree / "output/layers/legacy.tar.gz").unlink()
@@ -205,7 +207,7 @@ def test_sizes_by_revision_come_from_git(tree: Path, tmp_path: Path) -> None:
         room.report(tmp_path, [], to=str(tmp_path / "x"), show=False, history=True)
 
 
-def test_differences_say_what_hives_of_the_same_path_hold() -> None:
+def test_differences_compare_hives_of_the_same_path() -> None:
     hive = sample()
     changed = sample()
     changed.poke("data Alpha\\Text", 0, "<2s", b"S\0")
@@ -218,43 +220,53 @@ def test_differences_say_what_hives_of_the_same_path_hold() -> None:
     assert layers["Files/Windows/System32/config/SAM"].cells[1] == "file, 0 bytes"
 
 
-def test_the_committed_documents_are_stale_as_everything_is(tree: Path) -> None:
+def test_differences_show_where_cut_values_differ() -> None:
+    old, new = (make(Node("root", values=[Value("long", REG_SZ, utf16("a" * 300 + end))])).data for end in "bc")
+    rows = differences([Regions(bytes(old)), Regions(bytes(new)), Regions(bytes(old))])
+    (row,) = (row for row in rows if row.what == "\\long")
+    assert row.cells[1] == f"{row.cells[0]}, differs from byte 600 on"
+    assert row.cells[2] == row.cells[0]
+
+
+def test_committed_documents_can_be_stale(tree: Path) -> None:
     def check() -> list[str]:
-        said: list[str] = []
-        pipeline.check(tree, documents, say=said.append, note=lambda _: None)
-        return said
+        printed: list[str] = []
+        pipeline.check(tree, documents, say=printed.append, note=lambda _: None)
+        return printed
 
     paths = [unchanged.REPORT, *unchanged.MAPS]
     assert all((tree / path).read_bytes() == (ROOT / path).read_bytes() for path in paths)
     assert check() == ["fresh: every output is what its inputs make"]
     (tree / unchanged.REPORT).unlink()
     (tree / unchanged.MAPS[0]).write_text("<svg/>")
-    said = check()
-    assert f"stale: {unchanged.REPORT}: deleted" in said
-    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in said
+    printed = check()
+    assert f"stale: {unchanged.REPORT}: deleted" in printed
+    assert f"stale: {unchanged.MAPS[0]}: edited by hand, or half written" in printed
     pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
     assert check() == ["fresh: every output is what its inputs make"]
     style = tree / "templates/report/page.css"
     style.write_text(style.read_text("utf-8") + "/* other */\n")
-    said = check()
-    assert f"stale: {unchanged.REPORT}: not what its sources make" in said or f"stale: {unchanged.REPORT}" in said[0]
-    assert "changed since: templates/report/page.css: changed" in said
+    printed = check()
+    assert (
+        f"stale: {unchanged.REPORT}: not what its sources make" in printed or f"stale: {unchanged.REPORT}" in printed[0]
+    )
+    assert "changed since: templates/report/page.css: changed" in printed
 
 
-def test_a_script_that_would_end_its_element_is_refused(tree: Path) -> None:
+def test_a_script_with_an_end_tag_is_refused(tree: Path) -> None:
     script = tree / "templates/report/page.js"
     script.write_text(script.read_text("utf-8") + 'const end = "</script>";\n')
-    with pytest.raises(GeneratorError, match=r"templates/report/page\.js: holds '</'"):
+    with pytest.raises(GeneratorError, match=r"templates/report/page\.js: contains '</'"):
         pipeline.generate(tree, documents, say=lambda _: None, note=lambda _: None)
 
 
 @pytest.mark.usefixtures("place")
-def test_the_documented_commands_do_what_they_say() -> None:
+def test_documented_commands_work() -> None:
     text = (ROOT / "docs/report.md").read_text("utf-8")
     commands = re.findall(r"^\./invokew report(.*?)(?:  +#.*)?$", text, re.MULTILINE)
     assert len(commands) == 3
     for words in commands:
-        status, said = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
-        if "--history" in words and "git has no revisions" in said[0]:  # in a copy that is no clone
+        status, printed = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
+        if "--history" in words and "git has no revisions" in printed[0]:  # in a copy that is no clone
             continue
-        assert (status, said[0].startswith("wrote ")) == (0, True), said
+        assert (status, printed[0].startswith("wrote ")) == (0, True), printed

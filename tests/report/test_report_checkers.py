@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others' checkers and a second browser say of the report: axe, TypeScript, ESLint, Firefox."""
+"""Check the report with axe, TypeScript, ESLint and Prettier, and in Firefox."""
+
+from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers.browser import COMMITTED, PACKAGE, SCRIPTS, chromium, node_modules, visit
+from helpers.browser import COMMITTED, PACKAGE, SCRIPTS, node_modules, visit
 from helpers.support import need
+from helpers.views import thorough
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+pytestmark = thorough
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -20,9 +28,9 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("settings", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 640}}])
-def test_axe_finds_nothing_against_accessibility(modules: Path, settings: dict[str, Any]) -> None:
+def test_axe_finds_no_violations(browser: Browser, modules: Path, settings: dict[str, Any]) -> None:
     axe = (modules / "axe-core/axe.min.js").read_text("utf-8")
-    with chromium() as browser, visit(browser, COMMITTED, **settings) as shown:
+    with visit(browser, COMMITTED, **settings) as shown:
         shown.locator(".tour .next").click()
         shown.fill("input[name=text]", "Element")
         shown.click("form button")
@@ -35,7 +43,7 @@ def test_axe_finds_nothing_against_accessibility(modules: Path, settings: dict[s
         assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
 
 
-def test_the_scripts_are_typed_and_in_style(modules: Path) -> None:
+def test_scripts_pass_typescript_eslint_and_prettier(modules: Path) -> None:
     shutil.copytree(SCRIPTS, modules.parent / "report")
     node = need("node")
     settings = (PACKAGE / "tsconfig.json").read_text("utf-8").replace("../../templates/report", "./report")
@@ -55,7 +63,7 @@ def test_the_scripts_are_typed_and_in_style(modules: Path) -> None:
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_firefox_shows_it_too(modules: Path, tmp_path: Path) -> None:
+def test_the_tour_works_in_firefox(modules: Path, tmp_path: Path) -> None:
     program = need("firefox-esr")
     shutil.copy(PACKAGE / "firefox.mjs", modules.parent)
     done = subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is damaged is shown up to the damage, which is told; and no name or value does harm on a terminal or in JSON."""
+"""`inspect` of damaged files shows them up to the damage; untrusted text is escaped on terminals and in JSON."""
 
 import gzip
 import io
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from helpers.hive_maker import Node, make, text
-from helpers.views import document, layout, lines, said, tar
+from helpers.views import document, layout, printed, run, tar
 
 from generator.base import console
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
-from generator.views import opened, spool
+from generator.views import spool, unpacked_layers
 
 BLOB = (ROOT / "output/layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)
@@ -28,19 +28,19 @@ TAR = gzip.decompress(BLOB)
 
 
 @pytest.mark.parametrize("size", [100, 600, 1100, len(BLOB) - 1])
-def test_a_cut_gzip_is_shown_as_far_as_it_goes(size: int, tmp_path: Path) -> None:
+def test_inspect_shows_a_truncated_gzip_up_to_its_end(size: int, tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(BLOB[:size])
     (found,) = document("inspect", tmp_path / "layer", status=1)["opened"]
     assert {"part": "gzip", "offset": size, "message": "it ends too early"} in found["damage"]
     assert (found["diffID"], found["compressedSize"]) == (None, size)
     assert [entry["path"] for entry in found["entries"]][:1] == ["UtilityVM"] * (size > 100)
-    shown = lines("inspect", tmp_path / "layer", status=1)
+    shown = printed("inspect", tmp_path / "layer", status=1)
     assert f"  the gzip is damaged at byte {size:,}: it ends too early" in shown
     assert "  diff ID  unknown, since it is damaged" in shown
     assert (size < 1000) != ('                        Element  REG_SZ  "winscratch"' in shown)
 
 
-def test_a_gzip_is_shown_up_to_the_byte_that_is_wrong(tmp_path: Path) -> None:
+def test_inspect_shows_a_gzip_up_to_the_invalid_byte(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(BLOB[:900] + b"\xff" * 8 + BLOB[908:])
     (found,) = document("inspect", tmp_path / "layer", status=1)["opened"]
     assert found["damage"][0]["part"] == "gzip"
@@ -48,7 +48,7 @@ def test_a_gzip_is_shown_up_to_the_byte_that_is_wrong(tmp_path: Path) -> None:
     assert len(found["entries"]) >= 6
 
 
-def test_several_members_are_one_gzip_and_what_follows_is_damage(tmp_path: Path) -> None:
+def test_inspect_reads_gzip_members_and_reports_trailing_bytes(tmp_path: Path) -> None:
     for data, status in (
         (gzip.compress(TAR[:1000]) + gzip.compress(TAR[1000:]), 0),
         (BLOB + bytes(1000), 1),
@@ -61,17 +61,17 @@ def test_several_members_are_one_gzip_and_what_follows_is_damage(tmp_path: Path)
 
 
 @pytest.mark.parametrize("size", [512 * 3 + 100, 512 * 9, len(TAR) - 2000])
-def test_a_cut_tar_is_shown_as_far_as_it_goes(size: int, tmp_path: Path) -> None:
+def test_inspect_shows_a_truncated_tar_up_to_its_end(size: int, tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(TAR[:size])
     (found,) = document("inspect", tmp_path / "layer", status=1)["opened"]
     assert [damage["part"] for damage in found["damage"]] == ["tar"]
     assert [entry["path"] for entry in found["entries"]][:3] == ["UtilityVM", "UtilityVM/Files", "UtilityVM/Files/EFI"]
     assert any(
-        line.startswith("  the tar is damaged at byte ") for line in lines("inspect", tmp_path / "layer", status=1)
+        line.startswith("  the tar is damaged at byte ") for line in printed("inspect", tmp_path / "layer", status=1)
     )
 
 
-def test_a_tar_is_shown_up_to_a_header_that_is_wrong(tmp_path: Path) -> None:
+def test_inspect_shows_a_tar_up_to_an_invalid_header(tmp_path: Path) -> None:
     at = TAR.index(b"Files/Windows/System32\0")
     (tmp_path / "layer").write_bytes(TAR[:at] + b"X" + TAR[at + 1 :])
     (found,) = document("inspect", tmp_path / "layer", status=1)["opened"]
@@ -79,11 +79,11 @@ def test_a_tar_is_shown_up_to_a_header_that_is_wrong(tmp_path: Path) -> None:
     assert [entry["path"] for entry in found["entries"]][-1] == "Files/Windows"
 
 
-def test_a_damaged_hive_is_shown_around_the_damage(tmp_path: Path) -> None:
+def test_inspect_shows_a_hive_around_its_damage(tmp_path: Path) -> None:
     made = make(Node("root", subkeys=[Node("a"), Node("b", subkeys=[Node("below")]), Node("c")]))
     made.data[made.at["key b"]] = 0
     (tmp_path / "hive").write_bytes(made.data)
-    shown = lines("inspect", tmp_path / "hive", status=1)
+    shown = printed("inspect", tmp_path / "hive", status=1)
     assert [line.split()[0] for line in shown[2:4]] == ["a", "c"]
     assert re.match(r"  refused: offset 0x[0-9a-f]+: found: the key begins with ", shown[4])
     assert shown[-1].endswith("hive that Windows refuses or repairs")
@@ -91,24 +91,24 @@ def test_a_damaged_hive_is_shown_around_the_damage(tmp_path: Path) -> None:
     assert [finding["rule"] for finding in found["hive"]["findings"]] == ["key-signature"]
 
 
-def test_git_gets_a_damaged_file_as_far_as_it_goes_and_no_error(tmp_path: Path) -> None:
+def test_textconv_shows_a_damaged_file_with_status_0(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(BLOB[:900])
-    shown = lines("inspect", tmp_path / "layer", "--textconv")
+    shown = printed("inspect", tmp_path / "layer", "--textconv")
     assert shown[0].startswith("layer, ")
     assert "  the gzip is damaged at byte 900: it ends too early" in shown
 
 
-def test_a_cut_hive_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_inspect_shows_a_truncated_hive(tmp_path: Path) -> None:
     values = [Value("long", REG_BINARY, bytes(6000))]
     data = bytes(make(Node("root", subkeys=[Node("a"), Node("b", values=values)])).data)
     for size in (5000, 9000, len(data) - 4096):
         (tmp_path / "hive").write_bytes(data[:size])
-        status, shown = said("inspect", tmp_path / "hive")
+        status, shown = run("inspect", tmp_path / "hive")
         assert status == 1
         assert b"refused: offset 0x" in shown
 
 
-def test_a_layout_is_shown_without_the_layer_that_is_gone_or_another(tmp_path: Path) -> None:
+def test_inspect_shows_a_layout_with_missing_and_replaced_layers(tmp_path: Path) -> None:
     folder = layout(tmp_path / "image", [TAR, tar([("Files", None, {})])])
     manifest = next(
         json.loads(path.read_bytes())
@@ -117,87 +117,81 @@ def test_a_layout_is_shown_without_the_layer_that_is_gone_or_another(tmp_path: P
     )
     first, second = (folder / "blobs/sha256" / layer["digest"][7:] for layer in manifest["layers"])
     second.write_bytes(gzip.compress(tar([("Hives", None, {})]), mtime=0))
-    shown = lines("inspect", f"oci:{folder}", status=1)
+    shown = printed("inspect", f"oci:{folder}", status=1)
     assert '                          Element  REG_SZ  "winscratch"' in shown
     assert "    Hives/  directory" in shown
     assert any(" its digest is sha256:" in line for line in shown)
     first.unlink()
-    shown = lines("inspect", f"oci:{folder}", status=1)
+    shown = printed("inspect", f"oci:{folder}", status=1)
     assert any("cannot be read: No such file" in line for line in shown)
     assert "    Hives/  directory" in shown
     (folder / "index.json").write_text("{")
     with pytest.raises(GeneratorError, match=r"index\.json"):
-        said("inspect", f"oci:{folder}")
+        run("inspect", f"oci:{folder}")
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\x1f\x8b", b"hello", gzip.compress(b"hello", mtime=0), bytes(100), b"\xff" * 5000]
 )
-def test_what_is_nothing_of_all_that_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_inspect_refuses_other_files(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(GeneratorError, match=r"file: neither a layer, .* by gzip or zstd, nor a registry hive$"):
-        said("inspect", tmp_path / "file")
-    assert lines("inspect", tmp_path / "file", "--textconv")[0].startswith("cannot be shown: ")
+    with pytest.raises(GeneratorError, match=r"file: neither a layer .* with gzip or zstd\) nor a registry hive$"):
+        run("inspect", tmp_path / "file")
+    assert printed("inspect", tmp_path / "file", "--textconv")[0].startswith("cannot be shown: ")
 
 
-def test_what_cannot_be_opened_is_refused_at_once(tmp_path: Path) -> None:
-    import os
-
+def test_inspect_refuses_pipes_directories_and_compressed_hives(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "hive.gz").write_bytes(gzip.compress(bytes(make(Node("root")).data)))
     for name, wrong in (
         ("pipe", "not a regular file"),
-        ("none", "neither a file, a layer nor a git revision has that name"),
-        ("a\0b", "neither a file, a layer nor a git revision has that name"),
-        (".", "a folder, but no OCI layout"),
-        ("hive.gz", "a hive that is compressed"),
+        ("none", "file, layer or git revision not found"),
+        ("a\0b", "file, layer or git revision not found"),
+        (".", "a directory without the file oci-layout"),
+        ("hive.gz", "a compressed hive; hint: gzip -dc "),
     ):
         with pytest.raises(GeneratorError, match=wrong):
-            said("inspect", f"{tmp_path}/{name}")
+            run("inspect", f"{tmp_path}/{name}")
 
 
-def test_a_gzip_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
+def test_inspect_refuses_a_gzip_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     (tmp_path / "layer").write_bytes(gzip.compress(bytes(1 << 24)))
     with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
-        said("inspect", tmp_path / "layer")
+        run("inspect", tmp_path / "layer")
 
 
-def test_the_layers_of_an_image_have_one_limit_and_each_is_read_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opened, "MAX_UNPACKED", 1 << 20)
+def test_layers_of_an_image_share_one_limit_and_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacked_layers, "MAX_UNPACKED", 1 << 20)
     one, other = (tar([("Files", None, {}), ("Files/a", bytes([each]) * 600_000, {})]) for each in (1, 2))
     layout(tmp_path / "same", [one] * 5)
-    assert sum("Files/" not in line and "layer, " in line for line in lines("inspect", tmp_path / "same")) == 5
+    assert sum("Files/" not in line and "layer, " in line for line in printed("inspect", tmp_path / "same")) == 5
     layout(tmp_path / "image", [one, other])
     with pytest.raises(GeneratorError, match=r"more than 1,048,576 bytes in all, unpacked"):
-        said("inspect", tmp_path / "image")
+        run("inspect", tmp_path / "image")
 
 
-def test_the_entries_of_a_layer_take_memory_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "MAX_KEPT", 1 << 20)
+def test_entries_use_memory_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacked_layers, "MAX_KEPT", 1 << 20)
     (tmp_path / "layer").write_bytes(tar([(f"Files/{i}", b"", {"k": "a" * 100_000}) for i in range(50)]))
-    shown = lines("inspect", tmp_path / "layer", status=1)
+    shown = printed("inspect", tmp_path / "layer", status=1)
     assert "its entries need more than 1,048,576 bytes of memory" in shown[-1]
     assert len(shown) < 15
 
 
-def test_a_file_that_is_cut_short_while_it_is_looked_at_is_shown_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unpacked_layer_survives_truncation_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "_IN_MEMORY", 1 << 16)
     content = tar([("Files/a", bytes(range(256)) * (1 << 13), {}), ("Files/zeros", bytes(1 << 20), {})])
     (tmp_path / "layer").write_bytes(content)
-    layer = opened.open_file(tmp_path / "layer", "layer", opened.everything())
+    layer = unpacked_layers.open_file(tmp_path / "layer", "layer", unpacked_layers.everything())
     os.truncate(tmp_path / "layer", 0)
-    assert isinstance(layer, opened.Layer)
+    assert isinstance(layer, unpacked_layers.UnpackedLayer)
     assert layer.tar[:] == content
     assert layer.tar[1 << 21 :] == content[1 << 21 :]
     assert b"".join(layer.tar.chunks()) == content
 
 
-def test_memory_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_out_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise MemoryError
 
@@ -208,17 +202,15 @@ def test_memory_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("name", ["oci:x.hive", "scratch", "docker:x", "HEAD:x"])
-def test_git_is_shown_the_file_at_the_path_that_it_gives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_textconv_takes_its_argument_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (tmp_path / name).write_bytes(make(Node("root", subkeys=[Node("here")])).data)
     monkeypatch.chdir(tmp_path)
-    assert "    here" in lines("inspect", "--textconv", name)
+    assert "    here" in printed("inspect", "--textconv", name)
     (tmp_path / name).unlink()
-    assert lines("inspect", "--textconv", name)[0].startswith("cannot be shown: ")
+    assert printed("inspect", "--textconv", name)[0].startswith("cannot be shown: ")
 
 
-# Harm
+# Untrusted text
 
 MARKUP = "[bold red]x[/] <script>alert(1)</script> &amp; {{ 1 }} \\[b]"
 CONTROLS = "\x1b[31m\x07\x08\r\n\x9b2J\x00\x7f\t"
@@ -228,7 +220,7 @@ LONG = "a" * (1 << 20)
 
 
 def hive_with(word: str) -> bytes:
-    """Return a hive that holds *word* wherever text can be."""
+    """Return a hive with *word* in every place for text."""
     name = word.replace("\\", "/")[:200]
     values = [
         Value(word[:16000], REG_SZ, text(word)),
@@ -238,7 +230,7 @@ def hive_with(word: str) -> bytes:
 
 
 def layer_with(word: str) -> bytes:
-    """Return a layer that holds *word* wherever text can be."""
+    """Return a layer with *word* in every place for text."""
     name = word.replace("\0", "").replace("/", "_")
     kept = io.BytesIO()
     with tarfile.open(fileobj=kept, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -257,14 +249,14 @@ WORDS = {"markup": MARKUP, "controls": CONTROLS, "bidi": BIDI, "logs": LOGS, "lo
 @pytest.mark.parametrize("kind", WORDS)
 @pytest.mark.parametrize("make_one", [hive_with, layer_with], ids=["hive", "layer"])
 @pytest.mark.parametrize("drawn", [False, True], ids=["plain", "drawn"])
-def test_no_text_does_harm_in_a_terminal(
+def test_untrusted_text_is_escaped_on_a_terminal(
     kind: str, make_one: Callable[[str], bytes], drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     if drawn:
         monkeypatch.setenv("FORCE_COLOR", "1")
     (tmp_path / "file").write_bytes(make_one(WORDS[kind]))
-    shown = said("inspect", tmp_path / "file")[1].decode()
+    shown = run("inspect", tmp_path / "file")[1].decode()
     ours = re.sub(r"\x1b\[[0-9;]*m", "", shown) if drawn else shown
     assert all(char.isprintable() or char == "\n" for char in ours)
     assert not re.search(r"^\s*::|##\w*\[", ours, re.MULTILINE)
@@ -280,12 +272,12 @@ def test_no_text_does_harm_in_a_terminal(
 
 @pytest.mark.parametrize("kind", WORDS)
 @pytest.mark.parametrize("make_one", [hive_with, layer_with], ids=["hive", "layer"])
-def test_no_text_does_harm_in_json_and_none_is_lost(
+def test_untrusted_text_is_complete_and_escaped_in_json(
     kind: str, make_one: Callable[[str], bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(make_one(WORDS[kind]))
     (found,) = document("inspect", tmp_path / "file")["opened"]
-    raw = said("inspect", tmp_path / "file", "--json")[1]
+    raw = run("inspect", tmp_path / "file", "--json")[1]
     assert all(0x20 <= byte < 0x7F or byte == 0x0A for byte in raw)
     assert b"##[" not in raw
     assert b"##vso[" not in raw
@@ -298,7 +290,7 @@ def test_no_text_does_harm_in_json_and_none_is_lost(
 
 
 @pytest.mark.parametrize("kind", WORDS)
-def test_no_text_does_harm_in_a_dump_a_store_or_an_image(kind: str, tmp_path: Path) -> None:
+def test_untrusted_text_is_escaped_in_dumps_stores_and_images(kind: str, tmp_path: Path) -> None:
     word = WORDS[kind]
     (tmp_path / "hive").write_bytes(hive_with(word))
     element = Node("12000004", values=[Value("Element", REG_SZ, text(word))])
@@ -307,12 +299,12 @@ def test_no_text_does_harm_in_a_dump_a_store_or_an_image(kind: str, tmp_path: Pa
     (tmp_path / "BCD").write_bytes(make(Node("root", subkeys=[Node("Objects", subkeys=[one])])).data)
     layout(tmp_path / "image", [tar([("Files", None, {})])], config={"config": {"Labels": {word: word}, "User": word}})
     for words in (("hive", "--hex", ".", "--length", "20000"), ("BCD", "--bcd"), ("image",)):
-        shown = said("inspect", tmp_path / words[0], *words[1:])[1].decode()
+        shown = run("inspect", tmp_path / words[0], *words[1:])[1].decode()
         assert all(char.isprintable() or char == "\n" for char in shown), words
         assert not re.search(r"^\s*::|##\w*\[", shown, re.MULTILINE)
 
 
-def test_bytes_that_are_no_text_are_kept_in_json(tmp_path: Path) -> None:
+def test_invalid_utf8_is_kept_in_json(tmp_path: Path) -> None:
     made = tar([("Files/abc", b"", {})]).replace(b"Files/abc", b"Files/\xff\xfe\xfd")
     header = bytearray(made[:512])
     header[148:156] = b" " * 8
@@ -320,4 +312,4 @@ def test_bytes_that_are_no_text_are_kept_in_json(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(bytes(header) + made[512:])
     (found,) = document("inspect", tmp_path / "layer")["opened"]
     assert found["entries"][0]["path"] == "Files/\udcff\udcfe\udcfd"
-    assert lines("inspect", tmp_path / "layer")[2].split()[0] == r"Files/\udcff\udcfe\udcfd"
+    assert printed("inspect", tmp_path / "layer")[2].split()[0] == r"Files/\udcff\udcfe\udcfd"

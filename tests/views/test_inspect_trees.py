@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What layers, hives and images hold, as trees: every entry, key and value, in any width and without colours."""
+"""`inspect` as a tree: entries, keys and values of layers, hives and images, at any width and without colours."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.hive_maker import Node, make, text
 from helpers.support import HANG
-from helpers.views import document, index, layout, lines, said, tar
+from helpers.views import document, index, layout, printed, run, tar
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -28,8 +28,8 @@ BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 PROGRAM = [sys.executable, "-m", "generator", "inspect"]
 
 
-def test_a_layer_shows_its_sizes_digests_entries_keys_and_values_in_bcdedits_words() -> None:
-    shown = lines("inspect", "scratch")
+def test_inspect_shows_sizes_digests_entries_keys_and_bcdedits_names() -> None:
+    shown = printed("inspect", "scratch")
     assert re.fullmatch(r"scratch  layer, 61,952 bytes, compressed to 1,\d{3} bytes \(1\.9 %\)", shown[0])
     assert [line.split()[0] for line in shown[1:3]] == ["diff", "digest"]
     indented = [
@@ -54,11 +54,11 @@ def test_a_layer_shows_its_sizes_digests_entries_keys_and_values_in_bcdedits_wor
     assert shown.count("            1 key, 0 values: good hive") == 5
 
 
-def test_without_a_name_it_is_all_committed_layers() -> None:
-    assert [line.split()[0] for line in lines("inspect") if line[:1].strip()] == layers(ROOT)
+def test_inspect_without_names_shows_all_committed_layers() -> None:
+    assert [line.split()[0] for line in printed("inspect") if line[:1].strip()] == layers(ROOT)
 
 
-def test_attributes_and_descriptors_are_in_words_and_sddl(tmp_path: Path) -> None:
+def test_inspect_shows_attributes_by_name_and_descriptors_as_sddl(tmp_path: Path) -> None:
     records = facts().records
     descriptor = base64.b64encode(next(iter(facts().compiled().values()))[1]).decode()
     made = tar(
@@ -71,7 +71,7 @@ def test_attributes_and_descriptors_are_in_words_and_sddl(tmp_path: Path) -> Non
         ]
     )
     (tmp_path / "layer").write_bytes(gzip.compress(made))
-    shown = lines("inspect", tmp_path / "layer")
+    shown = printed("inspect", tmp_path / "layer")
     assert shown[3:] == [
         "  Files/  directory  directory",
         f"    a.txt  3 bytes  read-only archive 0x100000  {next(iter(facts().descriptors.values())).file}",
@@ -81,7 +81,7 @@ def test_attributes_and_descriptors_are_in_words_and_sddl(tmp_path: Path) -> Non
     ]
 
 
-def test_each_type_of_value_shows_what_its_data_says(tmp_path: Path) -> None:
+def test_inspect_shows_values_by_type(tmp_path: Path) -> None:
     values = [
         Value("", REG_SZ, text("default")),
         Value("many", REG_MULTI_SZ, "a\0b\0\0".encode("utf-16-le")),
@@ -92,7 +92,7 @@ def test_each_type_of_value_shows_what_its_data_says(tmp_path: Path) -> None:
         Value("unknown", 0x123, b"\1\2"),
     ]
     (tmp_path / "hive").write_bytes(make(Node("root", values=values)).data)
-    assert lines("inspect", tmp_path / "hive")[2:-2] == [
+    assert printed("inspect", tmp_path / "hive")[2:-2] == [
         '    (default)  REG_SZ  "default"',
         '    many  REG_MULTI_SZ  ["a", "b"]',
         "    odd  REG_SZ  61 62 63",
@@ -103,7 +103,7 @@ def test_each_type_of_value_shows_what_its_data_says(tmp_path: Path) -> None:
     ]
 
 
-def test_an_image_shows_its_platform_its_settings_and_each_layer_opened(tmp_path: Path) -> None:
+def test_inspect_shows_an_images_platform_settings_and_layers(tmp_path: Path) -> None:
     layer = tar([("Files", None, {}), ("Hives", None, {})])
     settings = {"config": {"Entrypoint": ["a.exe"], "Env": ["A=b"], "Labels": {"what": "this"}}, "os.version": "10.0.1"}
     layout(
@@ -112,7 +112,7 @@ def test_an_image_shows_its_platform_its_settings_and_each_layer_opened(tmp_path
         config=settings,
     )
     for name in (f"oci:{tmp_path}/image", f"oci:{tmp_path}/image:new", f"{tmp_path}/image"):
-        shown = lines("inspect", name)
+        shown = printed("inspect", name)
         assert "  platform  windows/amd64:10.0.20348.1" in shown
         assert "  made for  windows/amd64:10.0.1" in shown
         assert '  entrypoint  ["a.exe"]' in shown
@@ -121,27 +121,25 @@ def test_an_image_shows_its_platform_its_settings_and_each_layer_opened(tmp_path
         assert '                          Element  REG_SZ  "winscratch"' in shown
         assert shown[-2:] == ["    Files/  directory", "    Hives/  directory"]
     subprocess.run(["tar", "-C", tmp_path / "image", "-cf", tmp_path / "image.tar", "."], check=True)
-    assert lines("inspect", f"oci-archive:{tmp_path}/image.tar")[1:] == shown[1:]
-    assert lines("inspect", tmp_path / "image.tar")[1:] == shown[1:]
-    with pytest.raises(GeneratorError, match="neither a file, a layer nor a git revision has that name"):
-        said("inspect", "nothing")
+    assert printed("inspect", f"oci-archive:{tmp_path}/image.tar")[1:] == shown[1:]
+    assert printed("inspect", tmp_path / "image.tar")[1:] == shown[1:]
+    with pytest.raises(GeneratorError, match="file, layer or git revision not found"):
+        run("inspect", "nothing")
 
 
-def test_what_no_layer_of_an_image_has_is_refused_and_what_one_has_is_shown(tmp_path: Path) -> None:
+def test_a_path_in_an_image_is_shown_in_each_layer_that_has_it(tmp_path: Path) -> None:
     layers = [tar([("Files", None, {})]), tar([("Files", None, {}), ("Files/a", b"abc", {})])]
     one = layout(tmp_path / "one", layers)
     several = index(tmp_path / "several", [one, layout(tmp_path / "arm", layers, config={"architecture": "arm64"})])
     for name, images in ((one, 1), (several, 2)):
-        assert sum("a  3 bytes" in line for line in lines("inspect", name, "--path", "Files/a")) == images
-        for options in ((), ("--json",), ("--hex", "a"), ("--reg", "a")):
-            place = () if len(options) == 2 else ("--path", "a")
-            with pytest.raises(GeneratorError, match=r"has no entry 'a'; name 'Files/a', which it has$"):
-                said("inspect", name, *place, *options)
-        with pytest.raises(GeneratorError, match=r"has no entry 'nosuch'$"):
-            said("inspect", name, "--path", "nosuch")
+        assert sum("a  3 bytes" in line for line in printed("inspect", name, "--path", "Files/a")) == images
+        for options in ((), ("--json",), ("--hex", "none"), ("--reg", "none")):
+            place = () if len(options) == 2 else ("--path", "none")
+            with pytest.raises(GeneratorError, match=r"has no entry 'none'$"):
+                run("inspect", name, *place, *options)
 
 
-def test_the_names_that_images_are_shown_by_can_be_given_back(tmp_path: Path) -> None:
+def test_printed_image_names_are_accepted(tmp_path: Path) -> None:
     layer = tar([("Files", None, {})])
     one = layout(tmp_path / "one", [layer])
     several = index(tmp_path / "several", [one, layout(tmp_path / "arm", [layer], config={"architecture": "arm64"})])
@@ -151,12 +149,12 @@ def test_the_names_that_images_are_shown_by_can_be_given_back(tmp_path: Path) ->
         for name in names:
             assert re.fullmatch(rf"oci:{several}@sha256:[0-9a-f]{{64}}", name)
             assert [image["name"] for image in document("inspect", name)["opened"]] == [name]
-            assert lines("inspect", name)[0] == f"{name}  image"
-            said("report", name, "--to", tmp_path / "report.html")
-        assert lines("diff", *names, status=1)
+            assert printed("inspect", name)[0] == f"{name}  image"
+            run("report", name, "--to", tmp_path / "report.html")
+        assert printed("diff", *names, status=1)
 
 
-def test_an_image_in_a_registry_is_named_by_its_host_or_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_references_need_a_host_or_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def fetch(name: str, _: Path) -> None:
@@ -169,14 +167,14 @@ def test_an_image_in_a_registry_is_named_by_its_host_or_a_digest(monkeypatch: py
     for name in names:
         for words in (("inspect", name), ("diff", name, "scratch"), ("diff", name), ("report", name)):
             with pytest.raises(GeneratorError, match="fetched"):
-                said(*words)
+                run(*words)
     assert {*asked} == {*names}
     for name in ("user/hello", "hello.tar", "hello:x"):
         with pytest.raises(GeneratorError, match="docker://REF"):
-            said("inspect", name)
+            run("inspect", name)
 
 
-def test_an_archive_for_docker_load_is_opened_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_docker_archive_is_recognized_under_any_name(tmp_path: Path) -> None:
     config = {"architecture": "amd64", "os": "windows", "config": {"User": "ContainerUser"}}
     made = tar(
         [
@@ -190,38 +188,71 @@ def test_an_archive_for_docker_load_is_opened_whatever_it_is_called(tmp_path: Pa
         ]
     )
     (tmp_path / "some").write_bytes(made)
-    shown = lines("inspect", tmp_path / "some")
-    assert shown == lines("inspect", f"docker-archive:{tmp_path}/some")
+    shown = printed("inspect", tmp_path / "some")
+    assert shown == printed("inspect", f"docker-archive:{tmp_path}/some")
     assert shown[1:3] == ["  made for  windows/amd64", "  user  ContainerUser"]
     assert shown[-3:] == ["    Files/  directory", "      a  3 bytes", "    Hives/  directory"]
 
 
-def test_a_path_goes_straight_to_an_entry_or_key_in_any_case(tmp_path: Path) -> None:
-    assert lines("inspect", "scratch", "--path", f"{BCD.lower()}\\objects\\{{9DEA862C-5cdd-4e70-acc1-f32b344d4795}}")[
+def test_path_selects_an_entry_or_key_in_any_case(tmp_path: Path) -> None:
+    assert printed("inspect", "scratch", "--path", f"{BCD.lower()}\\objects\\{{9DEA862C-5cdd-4e70-acc1-f32b344d4795}}")[
         2
     ] == (
         "    {9dea862c-5cdd-4e70-acc1-f32b344d4795}  Windows Boot Manager {bootmgr}"
         "  O:BAG:SYD:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)(A;CI;KR;;;BU)"
     )
-    assert len(lines("inspect", "scratch", "--path", f"{BCD}\\Description")) == 5
-    config = lines("inspect", "scratch", "--path", "Files/Windows/System32/config")
+    assert len(printed("inspect", "scratch", "--path", f"{BCD}\\Description")) == 5
+    config = printed("inspect", "scratch", "--path", "Files/Windows/System32/config")
     assert [line.split()[0] for line in config if line.startswith("    ") and "bytes" in line] == [
         *("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM")
     ]
     (tmp_path / "hive").write_bytes(make(Node("root", subkeys=[Node("a", subkeys=[Node("b")]), Node("c")])).data)
     for path in ("a", "\\a", "A\\", "\\a\\"):
-        assert [line.split()[0] for line in lines("inspect", tmp_path / "hive", "--path", path)[1:]] == ["a", "b"]
+        assert [line.split()[0] for line in printed("inspect", tmp_path / "hive", "--path", path)[1:]] == [
+            "a",
+            "b",
+        ]
     for what, path, wrong in (
         ("scratch", "Files/none", "scratch: has no entry 'Files/none'"),
         ("scratch", f"{BCD}\\none", f"{BCD}: has no key 'none'"),
-        ("scratch", "Files\\none", "scratch: Files is no hive, so it has no keys"),
+        ("scratch", "Files\\none", r"scratch: has no entry 'Files\\none'"),
+        ("scratch", "C:\\none", r"scratch: has no entry 'C:\\none'"),
     ):
         with pytest.raises(GeneratorError, match=re.escape(wrong)):
-            said("inspect", what, "--path", path)
+            run("inspect", what, "--path", path)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        *(r"Files\Windows\System32\config", r"C:\Windows\System32\config", "c:/windows/system32/config/"),
+        *("/Windows/System32/config", "\\Windows\\System32\\config\\", "Windows/System32/config"),
+    ],
+)
+def test_path_accepts_every_spelling(spelling: str, tmp_path: Path) -> None:
+    expected = "Files/Windows/System32/config"
+    assert printed("inspect", "scratch", "--path", spelling) == printed("inspect", "scratch", "--path", expected)
+    hive = spelling.rstrip("/\\") + spelling[-1:].replace("g", "/" if "/" in spelling else "\\") + "SYSTEM"
+    for key in ("", "\\"):
+        for form in ("--hex", "--reg"):
+            shown = run("inspect", "scratch", form, hive + key)
+            assert shown == run("inspect", "scratch", form, f"{expected}/SYSTEM{key}")
+    hive_data = bytes(make(Node("r", subkeys=[Node("k/l", subkeys=[Node("m")])])).data)
+    (tmp_path / "layer").write_bytes(tar([("Files", None, {}), ("Files/a", hive_data, {})]))
+    for path in ("Files/a\\k/l\\m", r"Files\a\k/l\m", r"C:\a\K/L\m"):
+        assert printed("inspect", tmp_path / "layer", "--path", path)[-1].split()[0] == "m"
+
+
+def test_inspect_shows_when_a_key_was_written(tmp_path: Path) -> None:
+    made = make(Node("root", subkeys=[Node("a")]))
+    at = made.at["key a"]
+    made.data[at + 4 : at + 12] = (133_500_000_000_000_000).to_bytes(8, "little")  # 100 ns since 1601
+    (tmp_path / "hive").write_bytes(made.data)
+    assert printed("inspect", tmp_path / "hive")[2] == "    a  written 2024-01-17T21:20:00+00:00"
 
 
 def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
-    """Return what the command writes on a terminal of so many *columns*."""
+    """Return the command's output on a terminal with *columns*."""
     ours, its = pty.openpty()
     known = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns), "PAGER": "", "PYTHONIOENCODING": "utf-8"}
     known.pop("NO_COLOR", None)
@@ -231,14 +262,14 @@ def on_a_terminal(*words: str, columns: int = 80, **environment: str) -> bytes:
         while select.select([ours], [], [], HANG)[0]:
             try:
                 written += os.read(ours, 1 << 16)
-            except OSError:  # nobody is at the other end
+            except OSError:  # the other end is closed
                 break
         assert process.wait(HANG) == 0
     os.close(ours)
     return written
 
 
-def test_a_terminal_gets_branches_and_colours_and_a_narrow_one_lines_that_fit() -> None:
+def test_a_terminal_gets_branches_colours_and_lines_that_fit() -> None:
     shown = on_a_terminal("scratch").decode()
     assert "└─ " in shown
     assert "\x1b[33mObjects\x1b[0m" in shown
@@ -248,30 +279,30 @@ def test_a_terminal_gets_branches_and_colours_and_a_narrow_one_lines_that_fit() 
         assert '"winscratch"' in re.sub(r"[\s│├└]", "", plain)
 
 
-def test_no_color_plain_and_a_dumb_terminal_are_what_they_ask_for() -> None:
+def test_no_color_plain_and_dumb_terminals_are_respected() -> None:
     no_color = on_a_terminal("legacy", NO_COLOR="1").decode()
     assert "└─ " in no_color
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", no_color)
     for written in (on_a_terminal("legacy", "--plain"), on_a_terminal("legacy", TERM="dumb")):
         assert b"\x1b" not in written
-        assert written.decode().replace("\r\n", "\n").splitlines() == lines("inspect", "legacy")
+        assert written.decode().replace("\r\n", "\n").splitlines() == printed("inspect", "legacy")
         assert written.isascii()
 
 
-def test_a_terminal_without_unicode_gets_branches_in_ascii() -> None:
+def test_a_terminal_without_unicode_gets_ascii_branches() -> None:
     shown = on_a_terminal("legacy", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
     assert b"`- " in shown
     assert shown.isascii()
 
 
-def test_a_terminals_pager_gets_the_lines_and_may_end_early(tmp_path: Path) -> None:
+def test_the_pager_gets_the_lines_and_may_exit_early(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     on_a_terminal("scratch", PAGER=f"tee {kept}")
     assert "winscratch" in kept.read_text("utf-8")
     assert b"scratch" in on_a_terminal("scratch", PAGER="head -1")
 
 
-def test_a_hive_of_50_mb_shows_its_first_lines_before_it_is_read(tmp_path: Path) -> None:
+def test_a_hive_of_50_mb_prints_its_first_lines_immediately(tmp_path: Path) -> None:
     keys = [Node(f"Key{i:03}", values=[Value("Bytes", REG_BINARY, bytes(16344))] * 8) for i in range(400)]
     (tmp_path / "hive").write_bytes(make(Node("root", subkeys=keys)).data)
     assert (tmp_path / "hive").stat().st_size > 50e6
@@ -280,7 +311,7 @@ def test_a_hive_of_50_mb_shows_its_first_lines_before_it_is_read(tmp_path: Path)
         assert process.stdout is not None
         assert process.stderr is not None
         first = [process.stdout.readline() for _ in range(3)]
-        process.stdout.close()  # as a pager does when its user has seen enough
+        process.stdout.close()  # as a pager does when the user quits
         assert process.wait(HANG) == 2
         assert process.stderr.read() == b""
     assert first[2].split()[0] == b"Key000"

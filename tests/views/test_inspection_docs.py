@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What docs/inspection.md shows is what the program says, and what it tells of is there."""
+"""The examples and commands of docs/inspection.md work as shown."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.hive_maker import Node, make
 from helpers.vendoring import commit, git
-from helpers.views import said
+from helpers.views import run
 
 from generator.builder.wire import ROOT
 
@@ -19,23 +19,23 @@ EXAMPLES = re.findall(r"^```console\n\$ (winscratch .*)\n((?:.*\n)*?)```$", DOCU
 
 
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
-def test_an_example_is_what_the_program_says(command: str, shown: str) -> None:
-    status, text = said(*shlex.split(command)[1:])
+def test_documented_examples_match_the_program(command: str, shown: str) -> None:
+    status, text = run(*shlex.split(command)[1:])
     assert text.decode() == shown
     assert status == int(" diff " in command)
 
 
-def test_there_are_examples() -> None:
+def test_all_documented_examples_are_found() -> None:
     assert len(EXAMPLES) == 5
 
 
-def test_the_command_for_git_is_one_that_git_takes(tmp_path: Path) -> None:
+def test_the_documented_git_config_works(tmp_path: Path) -> None:
     (line,) = re.findall(r"^git config .*$", DOCUMENT, re.MULTILINE)
     (attributes,) = re.findall(r"^\*\.hive .*$", DOCUMENT, re.MULTILINE)
     assert attributes in (ROOT / ".gitattributes").read_text("utf-8").splitlines()
     git(tmp_path, "init", "-q")
     (tmp_path / ".gitattributes").write_text(f"{attributes}\n")
-    # A stand-in for the launcher, which would set up an environment first.
+    # A replacement for the launcher, which would install an environment first.
     (tmp_path / "invokew").write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m generator "$@"\n')
     (tmp_path / "invokew").chmod(0o755)
     subprocess.run(shlex.split(line), cwd=tmp_path, check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every byte of a layer's tar belongs to one structure, damaged or not, and its fields say what is there."""
+"""Regions cover every byte of a tar or hive exactly once, damaged or not, with its structure and fields."""
 
 import gzip
 import io
@@ -31,8 +31,8 @@ def tar_of(layer: str) -> bytes:
     return gzip.decompress((OUTPUT / f"layers/{layer}.tar.gz").read_bytes())
 
 
-def assert_all_told(regions: Regions) -> None:
-    """Fail unless regions, and the parts of each, follow each other from the first byte to the last."""
+def assert_complete(regions: Regions) -> None:
+    """Fail unless regions, and the parts of each, cover all bytes without gaps."""
     at = 0
     for number, region in enumerate(regions):
         assert (region.offset, region.length > 0) == (at, True)
@@ -44,16 +44,16 @@ def assert_all_told(regions: Regions) -> None:
     assert at == len(regions.data)
 
 
-def test_every_kind_of_structure_has_one_colour() -> None:
+def test_every_structure_is_in_one_group() -> None:
     ours = {TAR_HEADER, TAR_RECORDS, CONTENT, PADDING, TAR_END}
     assert {*GROUP_OF} == {*structures.KINDS, *ours}
     assert len(GROUP_OF) == sum(map(len, GROUPS.values()))
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_every_byte_of_a_committed_layer_is_of_a_known_structure(layer: str) -> None:
+def test_regions_of_committed_layers_have_known_structures(layer: str) -> None:
     regions = Regions(tar_of(layer))
-    assert_all_told(regions)
+    assert_complete(regions)
     assert not regions.damage
     assert not {region.group for region in regions} & {"unread", "content"}
     with tarfile.open(fileobj=io.BytesIO(regions.data[:])) as tar:
@@ -74,7 +74,7 @@ def test_every_byte_of_a_committed_layer_is_of_a_known_structure(layer: str) -> 
         assert int(header["size"], 8) == entry.size
 
 
-def test_an_owner_is_where_in_the_tar_the_pointer_is() -> None:
+def test_owner_is_the_offset_of_the_pointer() -> None:
     regions = Regions(tar_of("scratch"))
     (bcd,) = (entry for entry in regions.entries if entry.path.endswith("BCD"))
     for region in regions:
@@ -83,10 +83,10 @@ def test_an_owner_is_where_in_the_tar_the_pointer_is() -> None:
             assert bcd.content + structures.BASE + pointer == region.offset
 
 
-def test_a_bare_hive_is_told_as_its_spans_are() -> None:
+def test_regions_of_a_bare_hive_are_its_spans() -> None:
     data = bytes(sample().data)
     regions = Regions(data)
-    assert_all_told(regions)
+    assert_complete(regions)
     spans = read(data, spans=True).spans
     assert spans is not None
     assert [(r.offset, r.length, r.structure, r.owner) for r in regions] == [
@@ -94,39 +94,39 @@ def test_a_bare_hive_is_told_as_its_spans_are() -> None:
     ]
 
 
-def test_records_before_a_header_are_told_and_kept() -> None:
+def test_pax_records_are_regions_and_kept() -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         info = tarfile.TarInfo("Files/" + "long" * 50)
         info.size, info.pax_headers = 5, {"MSWINDOWS.fileattr": "32"}
         tar.addfile(info, io.BytesIO(b"hello"))
     regions = Regions(out.getvalue())
-    assert_all_told(regions)
+    assert_complete(regions)
     assert [region.structure for region in regions] == [TAR_RECORDS, TAR_HEADER, CONTENT, PADDING, TAR_END]
     (entry,) = regions.entries
-    assert entry.told is not None
-    assert (entry.path, entry.told.records["MSWINDOWS.fileattr"]) == (info.name, "32")
+    assert entry.tar_entry is not None
+    assert (entry.path, entry.tar_entry.records["MSWINDOWS.fileattr"]) == (info.name, "32")
 
 
-def test_a_damaged_tar_is_told_up_to_the_damage() -> None:
+def test_regions_of_a_damaged_tar_end_with_an_unread_one() -> None:
     whole = tar_of("scratch")
     entries = Regions(whole).entries
     for at, left in ((entries[4].offset, 4), (0, 0)):
         damaged = bytearray(whole)
         damaged[at : at + 300] = b"rubbish" * 50
         regions = Regions(bytes(damaged))
-        assert_all_told(regions)
+        assert_complete(regions)
         assert (len(regions.entries), regions[-1].structure) == (left, structures.UNREAD)
         assert regions.damage is not None
         assert (regions.damage.part, regions.damage.offset) == ("tar", at)
     cut = Regions(whole[: entries[-1].content + 100])
-    assert_all_told(cut)
+    assert_complete(cut)
     assert cut.damage is not None
     assert (len(cut.entries), cut.entries[-1].size) == (len(entries), 100)
     assert str(cut.damage) == f"the tar is damaged at byte {len(cut.data):,}: the tar ends too early"
 
 
-def test_no_damage_leaves_a_byte_untold() -> None:
+def test_regions_cover_every_byte_of_randomly_damaged_files() -> None:
     chance = random.Random(12)  # noqa: S311
     whole = tar_of("legacy")
     for _ in range(count(60, 300)):
@@ -134,7 +134,7 @@ def test_no_damage_leaves_a_byte_untold() -> None:
         for _ in range(chance.randrange(1, 6)):
             if damaged:
                 damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        assert_all_told(Regions(bytes(damaged)))
+        assert_complete(Regions(bytes(damaged)))
     hive = bytes(sample().data)
     for _ in range(count(20, 100)):
-        assert_all_told(Regions(mutate(chance, hive, live_parts(hive))))
+        assert_complete(Regions(mutate(chance, hive, live_parts(hive))))

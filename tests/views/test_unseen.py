@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names with characters that are not seen, or that turn the rest around: views show them escaped, JSON exactly."""
+"""Invisible and bidirectional characters in names: views escape them, JSON keeps them."""
 
 import contextlib
 import html
@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from helpers.hive_maker import Node, make
-from helpers.views import document, layout, lines, said
+from helpers.views import document, layout, printed, run
 
 from generator.base.errors import GeneratorError
+from generator.builder.wire import ROOT
 from generator.cli import parser
 from generator.hives.model import REG_SZ, Value
 
@@ -23,17 +24,17 @@ UNSEEN = [
     chr(code) for code in range(1, sys.maxunicode + 1) if unicodedata.category(chr(code)) in {"Cc", "Cf", "Zl", "Zp"}
 ]
 NAMES = [f"a{''.join(UNSEEN[at : at + 12])}b" for at in range(0, len(UNSEEN), 12)]
-NAMES.append("a\udc80\udcffb")  # bytes that are no UTF-8
+NAMES.append("a\udc80\udcffb")  # bytes that are invalid UTF-8
 BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x1b\u2028\u2029\ufeff"
 
 
 def escaped(name: str) -> str:
-    """Return how a view shows a name."""
+    """Return a name as views show it."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def layer(word: str = "") -> bytes:
-    """Return a layer with a file of each name, which holds *word*."""
+    """Return a layer with a file of each name, whose content is *word*."""
     kept = io.BytesIO()
     with tarfile.open(fileobj=kept, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
         for name in NAMES:
@@ -44,7 +45,7 @@ def layer(word: str = "") -> bytes:
 
 
 def check(shown: str) -> None:
-    """Fail unless *shown* has every name escaped and no such character itself."""
+    """Fail unless *shown* has every name escaped and none of these characters."""
     assert not {*UNSEEN, "\0", *NAMES[-1][1:-1]} & {*shown} - {"\n"}
     for name in NAMES:
         assert escaped(name) in shown
@@ -52,7 +53,7 @@ def check(shown: str) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder, which is the working directory, with layers, a hive and an image that have the names."""
+    """Change to a directory with layers, a hive and an image that contain the names; return it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old").write_bytes(layer())
     (tmp_path / "new").write_bytes(layer("word"))
@@ -65,31 +66,31 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_characters_are_all_there_are() -> None:
+def test_the_list_of_invisible_characters_is_complete() -> None:
     assert {*BIDI} < {*UNSEEN}
     assert "".join(NAMES).replace("a", "").count("b") == len(NAMES)
     assert len(UNSEEN) > 220
 
 
 @pytest.mark.usefixtures("place")
-def test_text_shows_them_escaped() -> None:
-    check("\n".join(lines("inspect", "old")))
-    check("\n".join(lines("inspect", "oci:image")))
-    check("\n".join(lines("diff", "old", "new", status=1)))
-    check("\n".join(lines("diff", "old", "new", "--stat", status=1)))
-    shown = "\n".join(lines("inspect", "hive"))
+def test_inspect_and_diff_escape_invisible_characters() -> None:
+    check("\n".join(printed("inspect", "old")))
+    check("\n".join(printed("inspect", "oci:image")))
+    check("\n".join(printed("diff", "old", "new", status=1)))
+    check("\n".join(printed("diff", "old", "new", "--stat", status=1)))
+    shown = "\n".join(printed("inspect", "hive"))
     assert not {*UNSEEN} & {*shown} - {"\n"}
     assert all(escaped(c) in shown for c in BIDI)
 
 
 @pytest.mark.usefixtures("place")
-def test_check_image_shows_them_escaped() -> None:
+def test_check_image_escapes_invisible_characters() -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert parser.main(["check-image", "oci:image"]) == 1
     shown = out.getvalue()
     assert not {*UNSEEN} & {*shown} - {"\n"}
-    status, text = said("check-image", "oci:image", "--json")
+    status, text = run("check-image", "oci:image", "--json")
     named = {finding["entry"] for finding in json.loads(text)[0]["findings"]} - {""}
     assert status == 1
     assert named < {f"Files/{name}" for name in NAMES}
@@ -98,10 +99,10 @@ def test_check_image_shows_them_escaped() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_json_has_them_exactly_in_ascii() -> None:
+def test_json_keeps_invisible_characters_in_ascii() -> None:
     for words in (("inspect", "old"), ("inspect", "hive"), ("diff", "old", "new")):
         status = int(words[0] == "diff")
-        assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in said(*words, "--json")[1])
+        assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in run(*words, "--json")[1])
         made = document(*words, status=status)
         if words[0] == "diff":
             assert {change["entry"] for change in made["changes"]} >= {f"Files/{name}" for name in NAMES}
@@ -114,17 +115,17 @@ def test_json_has_them_exactly_in_ascii() -> None:
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_errors_show_them_escaped(form: tuple[str, ...]) -> None:
+def test_errors_escape_invisible_characters(form: tuple[str, ...]) -> None:
     for name in NAMES:
         if re.search("[\udc80-\udcff]", name):
             continue
-        with pytest.raises(GeneratorError, match="is no hive, so it has no keys") as failure:
-            said("inspect", "old", "--path", f"Files/{name}\\key", *form)
+        with pytest.raises(GeneratorError, match="is not a hive, so it has no keys") as failure:
+            run("inspect", "old", "--path", f"Files/{name}\\key", *form)
         assert f"Files/{escaped(name)} is" in str(failure.value)
 
 
-def test_the_report_shows_them_escaped_and_holds_them_exactly(place: Path) -> None:
-    assert said("report", "old", "new", "hive", "--to", "page.html")[0] == 0
+def test_the_report_escapes_invisible_characters_and_keeps_them_in_its_data(place: Path) -> None:
+    assert run("report", "old", "new", "hive", "--to", "page.html")[0] == 0
     page = (place / "page.html").read_text("utf-8")
     assert not {*UNSEEN} & {*page} - {"\n"}
     found = re.search(r'<script type="application/json" id="report">(.*?)</script>', page, re.DOTALL)
@@ -136,9 +137,7 @@ def test_the_report_shows_them_escaped_and_holds_them_exactly(place: Path) -> No
     check(text)
 
 
-def test_the_script_of_the_report_escapes_all_of_them() -> None:
-    from generator.builder.wire import ROOT
-
+def test_the_reports_script_escapes_all_invisible_characters() -> None:
     source = (ROOT / "templates/report/read.js").read_text("utf-8")
     assert r"const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;" in source
     assert {unicodedata.category(c)[0] for c in UNSEEN} == {"C", "Z"}

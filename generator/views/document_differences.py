@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON documents of images flattened, each value by its path, and how those of two images differ."""
+"""Compare the JSON documents of two images value by value, each value identified by its path."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ import msgspec
 from ..base.errors import shorten
 from ..oci.blob import sha256
 
-_NAMES: Final = ("manifest", "configuration")
-_MOST: Final = 200  # characters of a value that are told, and of a path
-_TOLD: Final = re.compile(  # by the facts of an image and by its layers
+_DOCUMENTS: Final = ("manifest", "configuration")
+_MOST: Final = 200  # characters shown of a value, and of a path
+_COMPARED_ELSEWHERE: Final = re.compile(  # as settings of the image, or layer by layer
     r"configuration (os|architecture|os\.version|config\.(User|Entrypoint|Cmd|WorkingDir|Env|Labels)\b.*"
     r"|rootfs\.diff_ids\[\d+\])|manifest (config|layers\[\d+\])\.(digest|size)",
     re.DOTALL,
@@ -22,17 +22,17 @@ _TOLD: Final = re.compile(  # by the facts of an image and by its layers
 
 
 def differences(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[str, str, str]]:
-    """Yield how the manifests and configurations of two images differ: old and new value, and the path of each.
+    """Yield old value, new value and path of each difference between two pairs of manifest and configuration.
 
-    A document whose bytes differ is first told as a whole, by its digest.
+    The digests of a document whose bytes differ come first, with the path ``manifest digest``, for example.
     """
-    for name, before, after in zip(_NAMES, old, new, strict=True):
+    for name, before, after in zip(_DOCUMENTS, old, new, strict=True):
         if before == after:
             continue
         yield _digest(before), _digest(after), f"{name} digest"
         mine, yours = (dict(_values(name, document)) for document in (before, after))
         for path in dict.fromkeys([*mine, *yours]):
-            if mine.get(path) != yours.get(path) and not _TOLD.fullmatch(path):
+            if mine.get(path) != yours.get(path) and not _COMPARED_ELSEWHERE.fullmatch(path):
                 yield mine.get(path, ""), yours.get(path, ""), path
 
 
@@ -41,7 +41,7 @@ def _digest(document: bytes) -> str:
 
 
 def _values(name: str, document: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the path and the JSON of each value that holds no other; nothing of what is no JSON."""
+    """Yield the path and the JSON text of each scalar and empty container; nothing for invalid JSON."""
     try:
         todo: list[tuple[str, Any]] = [(f"{name} ", msgspec.json.decode(document))]
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -50,15 +50,15 @@ def _values(name: str, document: bytes) -> Iterator[tuple[str, str]]:
         path, value = todo.pop()
         if isinstance(value, dict) and value:
             dot = "" if path.endswith(" ") else "."
-            todo += [(_longer(path, f"{dot}{key}"), each) for key, each in reversed(value.items())]
+            todo += [(_joined(path, f"{dot}{key}"), each) for key, each in reversed(value.items())]
         elif isinstance(value, list) and value:
-            todo += [(_longer(path, f"[{at}]"), each) for at, each in reversed(list(enumerate(value)))]
+            todo += [(_joined(path, f"[{at}]"), each) for at, each in reversed(list(enumerate(value)))]
         else:
             yield path, _text(value)
 
 
-def _longer(path: str, more: str) -> str:
-    return shorten(path + more[:_MOST], _MOST)
+def _joined(path: str, name: str) -> str:
+    return shorten(path + name[:_MOST], _MOST)
 
 
 def _text(value: object) -> str:

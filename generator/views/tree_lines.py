@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a tree on a terminal, in a pager or a file, each shown as it comes.
+"""Print the lines of a tree to a terminal, a pager or a pipe, one by one as they are made.
 
-What a layer or hive holds is foreign: control characters, bidirectional marks and what a log takes for commands are
-escaped here, and what is long is cut, whatever the place that it goes to.
+Text from layers and hives is untrusted: control characters, bidirectional marks and workflow commands of CI logs are
+escaped here, and long text is cut, for every output.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from ..base import console
 from ..base.console import Verbatim
 from ..base.errors import visible
 
-MOST_TEXT: Final = 200  # characters that a line shows of one text
+MOST_TEXT: Final = 200  # characters shown of one text
 _STYLES: Final = {
     "title": "bold",
     "name": "cyan",
@@ -30,16 +30,15 @@ _STYLES: Final = {
     "old": "red",
     "new": "green",
 }
-_LEAST_WIDTH: Final = 20  # columns; nothing that can be read fits into less
+_LEAST_WIDTH: Final = 20  # columns; less is unreadable
 _NARROW: Final = 60  # columns; below, branches are short
-Put = Callable[["Line"], None]
+Put = Callable[["TreeLine"], None]
 
 
-class Line(NamedTuple):
+class TreeLine(NamedTuple):
     """A line of a tree: its level, 0 for the top, and its parts, each a style and a text.
 
-    *last* says that nothing follows on its level below the same line. A *remark* belongs to what is above it and is no
-    branch of the tree.
+    *last* is true for the last child of its parent. A *remark* belongs to the line above it and gets no branch.
     """
 
     level: int
@@ -48,22 +47,25 @@ class Line(NamedTuple):
     remark: bool = False
 
     def text(self) -> str:
-        """Return the parts as text, fit for a line."""
+        """Return the parts as one line of escaped text."""
         return "  ".join(fit(text) for _, text in self.parts if text).rstrip()
 
 
-def fit(text: str, most: int = MOST_TEXT) -> str:
-    """Return *text* fit to stand in a line: escaped where it has to be, and cut where it is long."""
-    cut = text[:most]
-    shown = visible(cut)
-    return shown if len(text) <= most else f"{shown}… ({len(text):,} characters)"
+def fit(text: str) -> str:
+    """Return *text* for one line: cut after MOST_TEXT characters and escaped."""
+    return visible(cut(text, MOST_TEXT))
+
+
+def cut(text: str, most: int) -> str:
+    """Return *text*, or its first *most* characters followed by its length."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 @contextlib.contextmanager
 def screen(*, plain: bool) -> Iterator[Put]:
-    """Give what puts a line on standard output: drawn and coloured for a terminal, in a pager if there is one.
+    """Yield a function that prints a line: with branches and colours on a terminal, through a pager if there is one.
 
-    It is indented text alone where *plain*, or where standard output is no terminal.
+    If *plain*, or if standard output is not a terminal, it prints indented text.
     """
     if columns(plain=plain) is None:
         yield lambda line: console.say(Verbatim("  " * line.level + line.text()))
@@ -73,19 +75,19 @@ def screen(*, plain: bool) -> Iterator[Put]:
 
 
 def columns(*, plain: bool) -> int | None:
-    """Return how wide the terminal is that lines are drawn on, None where they are not."""
+    """Return the width of the terminal in columns, None if plain text is printed."""
     return None if plain or not _is_drawn() else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
 def _is_drawn() -> bool:
-    """Tell whether standard output is a terminal that can do more than show letters, or is to be taken for one."""
+    """Return whether standard output is a terminal that supports colours, or FORCE_COLOR is set."""
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
 
 
 class _Drawn:
-    """Draws the branches of a tree, and colours its parts."""
+    """Prints lines with the branches of the tree and with colours."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         from rich.console import Console
@@ -95,7 +97,7 @@ class _Drawn:
         self._console = Console(
             width=width, force_terminal=True, highlight=False, markup=False, emoji=False, soft_wrap=False
         )
-        # Whether more follows on each level.
+        # By level, whether another line follows there.
         self._more: list[bool] = []
         dash = "" if width < _NARROW else "─"
         self._marks = "│", f"├{dash}", f"└{dash}"
@@ -105,7 +107,7 @@ class _Drawn:
         except UnicodeEncodeError:
             self._marks = "|", "|" + dash.replace("─", "-"), "`" + dash.replace("─", "-")
 
-    def put(self, line: Line) -> None:
+    def put(self, line: TreeLine) -> None:
         from rich.text import Text
 
         along, branch, end = self._marks
@@ -118,7 +120,7 @@ class _Drawn:
         else:
             first = before + (end if line.last else branch).ljust(step)
             rest = before + ("" if line.last else along).ljust(step)
-        most = self._console.width // 2  # of a deep tree the outer branches go first
+        most = self._console.width // 2  # in a deep tree the outer branches are dropped
         first, rest = first[-most:] if first else "", rest[-most:] if rest else ""
         text = Text()
         for style, part in line.parts:
@@ -135,10 +137,10 @@ class _Drawn:
 
 @contextlib.contextmanager
 def _paged() -> Iterator[Callable[[str], None]]:
-    """Give what writes a line to the user's pager, or to standard output where there is none, as git does."""
+    """Yield a function that writes a line to the user's pager as git does, or to standard output without one."""
     try:
         pager = shlex.split(os.environ.get("PAGER", "less"))
-    except ValueError:  # a quotation mark without its other half
+    except ValueError:  # unbalanced quotation marks
         pager = []
     if not (sys.stdout is not None and sys.stdout.isatty() and pager and pager != ["cat"] and shutil.which(pager[0])):
         yield lambda text: console.say(Verbatim(text))
@@ -163,11 +165,11 @@ def _paged() -> Iterator[Callable[[str], None]]:
         with contextlib.suppress(OSError):
             pipe.close()
         while process.poll() is None:
-            with contextlib.suppress(KeyboardInterrupt):  # which is the pager's to deal with
+            with contextlib.suppress(KeyboardInterrupt):  # the pager handles it
                 process.wait()
 
 
-def put_all(lines: Iterable[Line], put: Put) -> None:
-    """Put all *lines*."""
+def put_all(lines: Iterable[TreeLine], put: Put) -> None:
+    """Print all *lines*."""
     for line in lines:
         put(line)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes opened: a layer, an image of layers, or a registry hive by itself; naming.py finds them by what users say.
+"""Open layers, images and registry hives; unpack layers into a temporary file.
 
-Nothing here looks into a hive; tree.py does. What is damaged is opened up to the damage, which is told beside it. Blobs
-are read as streams by the reader of images, within its limits; what they unpack to lies in a temporary file.
+A damaged layer is unpacked up to the damage, which is recorded beside it. Blobs are streamed by imageread, within its
+limits. resolve.py finds files and images by name; hives are parsed by the views.
 """
 
 import io
@@ -23,72 +23,71 @@ from ..imageread.documents import Config, ImagePlatform
 from ..imageread.gunzip import GzipReader
 from ..imageread.untar import FILE, GLOBAL, ByteStream, TarEntry, TarError, TarReader
 from ..oci.tar import BLOCK
-from .spool import CHUNK, Reading, Spool, Stored
+from .spool import CHUNK, Spool, Stored, StoredReader
 
-MAX_UNPACKED: Final = 16 << 30  # bytes; the largest layer of Windows has a third of it
-MAX_KEPT: Final = 512 << 20  # bytes of memory for the entries of all layers; Windows' need a third of it
-MAX_HIVE: Final = 1 << 28  # bytes; a hive is read into memory, and SOFTWARE of a whole Windows is a third of it
-_HEAD: Final = s.BASE + 4  # bytes that tell a hive
+MAX_UNPACKED: Final = 16 << 30  # bytes; three times the largest layer of Windows
+MAX_KEPT: Final = 512 << 20  # bytes of memory for the entries of all layers; three times those of Windows
+MAX_HIVE: Final = 1 << 28  # bytes of a hive, which is read into memory; three times a full Windows' SOFTWARE
+_HEAD: Final = s.BASE + 4  # bytes needed to recognize a hive
 _REGF, _HBIN = s.BASE_BLOCK.signatures[0], s.BIN.signatures[0]
 
 
 class Budget:
-    """What may still be opened, in bytes of tars and hives, and the layers that were, so that none is read twice.
+    """Limits of one command: bytes of tars and hives, memory for entries; and its unpacked layers, each read once.
 
-    *why* ends the sentence that says of a name that it has more than *most* bytes. Where layers are shown as often as
-    they come, *repeats*, each time counts.
+    An error message says that a name has more than *most* bytes, followed by *why*. With *repeats*, a layer counts each
+    time it occurs.
     """
 
     def __init__(self, most: int, why: str, *, repeats: bool = False) -> None:
         self.most, self.why, self.repeats = most, why, repeats
         self.left = most
         self.kept = MAX_KEPT  # bytes of memory for entries
-        self.layers: dict[str, Layer] = {}
+        self.layers: dict[str, UnpackedLayer] = {}
         self.spool = Spool()
 
     def check(self, name: str, size: int) -> None:
-        """Raise GeneratorError, naming *name*, where *size* bytes are too many."""
+        """Raise GeneratorError, which names *name*, if *size* bytes are too many."""
         if size > self.left:
             raise GeneratorError(f"{name}: more than {self.most:,} bytes {self.why}")
 
     def spend(self, name: str, size: int) -> None:
-        """Take *size* bytes; raise GeneratorError, naming *name*, where they are too many."""
+        """Subtract *size* bytes; raise GeneratorError, which names *name*, if they are too many."""
         self.check(name, size)
         self.left -= size
 
     def keep(self, entry: TarEntry) -> bool:
-        """Take the memory that an entry of a layer needs; tell whether there was as much."""
+        """Subtract the memory of an entry; return whether there was enough."""
         texts = (entry.name, entry.target, *entry.records, *entry.records.values())
         self.kept -= sum(map(getsizeof, (entry, entry.records, *texts)))
         return self.kept >= 0
 
 
 def everything() -> Budget:
-    """Return the budget of a command that shows whatever there is."""
-    return Budget(MAX_UNPACKED, "in all, unpacked, which no image has")
+    """Return the budget of a command without limits of its own."""
+    return Budget(MAX_UNPACKED, "in all, unpacked")
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Where something could not be read on: *part* is gzip, tar, layer or image, *offset* in its bytes, if known."""
+    """Damage that ends reading: *part* is gzip, tar, layer or image, *offset* counts its bytes, None if unknown."""
 
     part: str
     offset: int | None
     message: str
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the damage as one line."""
         where = "" if self.offset is None else f" at byte {self.offset:,}"
         return f"the {self.part} is damaged{where}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer: its *name* as the user gave it, its tar, and what is known of the file that it came in.
+class UnpackedLayer:
+    """An unpacked layer: its *name* as the user gave it, its tar, its entries and its damage.
 
-    *compressed* is the size of that file in bytes where it is a gzip or zstd file, None where it is a bare tar.
-    *digest* and *diff_id* are those of the file and the tar, as ``sha256:`` and hexadecimal; *diff_id* is empty where
-    the tar is not whole.
+    *compressed* is the size of the blob in bytes, None for a bare tar. *digest* and *diff_id* are those of blob and
+    tar, as ``sha256:`` and hexadecimal; *diff_id* is empty if the tar is incomplete.
     """
 
     name: str
@@ -100,90 +99,90 @@ class Layer:
     damage: tuple[Damage, ...]
 
     def content(self, entry: TarEntry) -> Stored:
-        """Return what a file of the layer holds, as far as it is there."""
+        """Return the content of a file in the layer, up to the damage."""
         return self.tar.part(entry.offset, entry.size if entry.kind == FILE else 0)
 
     def is_hive(self, entry: TarEntry) -> bool:
-        """Return whether an entry is a hive that is not too large to be read."""
+        """Return whether an entry is a hive of at most MAX_HIVE bytes."""
         return entry.kind == FILE and entry.size <= MAX_HIVE and is_hive(self.content(entry))
 
 
 @dataclass(frozen=True, slots=True)
 class HiveFile:
-    """A registry hive that is a file by itself."""
+    """A registry hive that is a file of its own."""
 
     name: str
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """An image of one platform: what it is called, its manifest's digest if it has one, its settings, its layers.
+class UnpackedImage:
+    """An image of one platform: name, digest of its manifest (may be empty), settings, layers and damage.
 
-    *documents* are its manifest and its configuration as they are stored, as far as they can be read.
+    *documents* are the bytes of its manifest and configuration, empty if unreadable.
     """
 
     name: str
     digest: str
     platform: ImagePlatform | None
     config: Config | None
-    layers: tuple[Layer, ...]
+    layers: tuple[UnpackedLayer, ...]
     damage: tuple[Damage, ...]
     documents: tuple[bytes, bytes]
 
 
-Opened = Layer | HiveFile | Image
+Viewable = UnpackedLayer | HiveFile | UnpackedImage
 
 
 def is_hive(data: bytes | Stored) -> bool:
-    """Tell whether *data* is a registry hive, whose base block or first bin may be damaged but not both."""
+    """Return whether *data* is a registry hive; its base block or its first bin may be damaged, but not both."""
     return data[:4] == _REGF or data[s.BASE : s.BASE + 4] == _HBIN
 
 
-def regular(path: Path, shown: str) -> io.BufferedReader:
-    """Open the regular file at *path*; raise GeneratorError, naming it *shown*."""
+def open_named(path: Path, shown: str) -> io.BufferedReader:
+    """Open the regular file at *path*; raise GeneratorError, which names it *shown*."""
     try:
         return io.BufferedReader(io.FileIO(open_regular(path)), 2 * _HEAD)
-    except (OSError, ValueError) as error:  # ValueError for a name with a NUL
+    except (OSError, ValueError) as error:  # ValueError: the name has a NUL
         raise unreadable(shown, error) from error
 
 
-def open_file(path: Path, shown: str, budget: Budget) -> Layer | HiveFile:
-    """Return the layer or hive in the regular file at *path*; raise GeneratorError, naming it *shown*."""
-    with regular(path, shown) as file:
+def open_file(path: Path, shown: str, budget: Budget) -> UnpackedLayer | HiveFile:
+    """Return the layer or hive in the regular file at *path*; raise GeneratorError, which names it *shown*."""
+    with open_named(path, shown) as file:
         return open_data(shown, file, budget)
 
 
-def open_data(name: str, file: io.BufferedReader, budget: Budget) -> Layer | HiveFile:
-    """Return the layer or hive in *file*; raise GeneratorError if it is neither, or cannot be read."""
+def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLayer | HiveFile:
+    """Return the layer or hive in *file*; raise GeneratorError if it is neither or unreadable."""
     try:
         head = file.peek(_HEAD)[:_HEAD]
         if is_hive(head):
             data = file.read(min(MAX_HIVE, budget.left) + 1)
             budget.spend(name, len(data))
             if len(data) > MAX_HIVE:
-                raise GeneratorError(f"{name}: a hive of more than {MAX_HIVE:,} bytes, which are read at most")
+                raise GeneratorError(f"{name}: a hive larger than {MAX_HIVE:,} bytes")
             return HiveFile(name, data)
+        kind = file_kind(head)
+        if kind not in {HIVE, TAR, GZIP, ZSTD, None}:
+            raise GeneratorError(
+                f"{name}: neither a layer nor a hive: {kind.name}; hint: {kind.hive_hint.format(name)}"
+            )
         layer = _layer(name, file, budget)
     except OSError as error:
         raise GeneratorError(f"{name}: cannot be read: {error.strerror}") from error
     parts = {each.part for each in layer.damage}
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
-            raise GeneratorError(f"{name}: a hive that is compressed; give it as it is: gzip -dc {name}")
-        kind = file_kind(head)
-        if kind not in {HIVE, TAR, GZIP, ZSTD, None}:
-            raise GeneratorError(
-                f"{name}: neither a layer nor a hive: {kind.name}; hint: {kind.hive_hint.format(name)}"
-            )
+            raise GeneratorError(f"{name}: a compressed hive; hint: gzip -dc {name} > FILE")
         raise GeneratorError(
-            f"{name}: neither a layer, which is a tar, bare or compressed by gzip or zstd, nor a registry hive"
+            f"{name}: neither a layer (a tar, optionally compressed with gzip or zstd) nor a registry hive"
         )
     return layer
 
 
 def names(file: io.BufferedReader) -> Iterator[str]:
-    """Yield the names in the tar that *file* is, if it is one and not compressed, up to its damage."""
+    """Yield the names of the entries in an uncompressed tar, up to its damage; nothing for any other *file*."""
     if is_hive(file.peek(_HEAD)[:_HEAD]):
         return
     try:
@@ -193,8 +192,8 @@ def names(file: io.BufferedReader) -> Iterator[str]:
         return
 
 
-def open_image(name: str, budget: Budget) -> Iterator[Image]:
-    """Yield the images that *name* stands for in the form of containers-transports(5), such as ``oci:DIR:REF``."""
+def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
+    """Yield the images that *name* refers to, in the form of containers-transports(5), such as ``oci:DIR:REF``."""
     faults: list[Damage] = []
 
     def fault(where: str, rule: str, found: str) -> None:
@@ -202,16 +201,16 @@ def open_image(name: str, budget: Budget) -> Iterator[Image]:
 
     with images.images(name, fault) as found:
         if not found:
-            raise GeneratorError(f"{name}: {faults[0].message if faults else 'no image is in it'}")
+            raise GeneratorError(f"{name}: {faults[0].message if faults else 'contains no image'}")
         for image in found:
             layers = tuple(_image_layer(each, fault, budget) for each in image.layers)
             digest = image.descriptor.digest if image.descriptor else ""
-            yield Image(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)
+            yield UnpackedImage(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)
             faults.clear()
 
 
-def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
-    """Return a layer of an image; what is not as the image says it is becomes damage."""
+def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> UnpackedLayer:
+    """Return a layer of an image; a digest that differs from the image's documents is damage."""
     same = described.descriptor.digest if described.descriptor else ""
     if same and (known := budget.layers.get(same)) and described.diff_id in {known.diff_id, ""}:
         if budget.repeats:
@@ -223,24 +222,24 @@ def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -
     return layer
 
 
-def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> Layer:
+def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> UnpackedLayer:
     try:
         with described.open() as blob:
             layer = _layer(described.name, blob, budget)
     except (OSError, ValueError) as error:
         fault(described.name, "blob", f"cannot be read: {getattr(error, 'strerror', None) or error}")
         nothing = Stored(budget.spool, 0, 0)
-        return Layer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
+        return UnpackedLayer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
     wrong: list[Damage] = []
     if described.descriptor and described.descriptor.digest not in {layer.digest, ""}:
-        wrong.append(Damage("layer", None, f"its digest is {layer.digest}, not as the manifest says"))
+        wrong.append(Damage("layer", None, f"its digest is {layer.digest}, not that in the manifest"))
     if described.diff_id and layer.diff_id and described.diff_id != layer.diff_id:
-        wrong.append(Damage("layer", None, f"its diff ID is not {described.diff_id}, as the configuration says"))
+        wrong.append(Damage("layer", None, f"its diff ID is not {described.diff_id}, which the configuration has"))
     return replace(layer, damage=(*layer.damage, *wrong))
 
 
-def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
-    """Return the layer in *blob*, compressed or not; raise OSError if that cannot be read."""
+def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> UnpackedLayer:
+    """Return the layer in *blob*, compressed or not; raise OSError if the blob is unreadable."""
     damage: list[Damage] = []
     size = blob.seek(0, io.SEEK_END)
     blob.seek(0)
@@ -252,23 +251,21 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> Layer:
             blob.seek(0)
             stream = blob  # its digest is that of the tar
         tar, diff_id = _unpacked(name, stream, damage, budget, most_unpacked(size) if compression else None)
-        while raw.read(CHUNK):  # behind the damage
+        while raw.read(CHUNK):  # past the damage, for the digest
             pass
     except BombError as error:
-        raise GeneratorError(
-            f"{name}: {size:,} bytes unpack to more than {most_unpacked(size):,}, which no layer needs"
-        ) from error
+        raise GeneratorError(f"{name}: {size:,} bytes unpack to more than {most_unpacked(size):,}") from error
     entries = _entries(tar, damage, budget)
     digest = raw.digest if compression else diff_id
-    return Layer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
+    return UnpackedLayer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
 
 
 def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, ByteStream]:
-    """Return how *blob* is compressed, and the tar in it as a stream, which is empty if the first header is damaged."""
+    """Return the compression of *blob* and its tar as a stream, which is empty if the first header is damaged."""
     try:
         return images.unpack(blob, name, careful=True)
     except OSError as error:
-        if error.errno is not None:  # the blob cannot be read
+        if error.errno is not None:  # the blob is unreadable
             raise
         damage.append(Damage("gzip", 0, str(error)))
         return "gzip", io.BytesIO()
@@ -277,9 +274,9 @@ def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[s
 def _unpacked(
     name: str, stream: ByteStream, damage: list[Damage], budget: Budget, most: int | None
 ) -> tuple[Stored, str]:
-    """Return what *stream* holds, up to its *damage*, and its digest if there is none.
+    """Return the bytes of *stream*, up to its *damage*, and their digest, which is empty if there is damage.
 
-    Raise BombError if it holds more than *most* bytes, which is None for a bare tar.
+    Raise BombError if there are more than *most* bytes; None means no such limit, for a bare tar.
     """
     start, tar = budget.spool.size, HashingReader(stream)
     tar.most = tar.most if most is None else most
@@ -294,7 +291,7 @@ def _unpacked(
     except (zlib.error, ValueError) as error:
         damage.append(_damaged(stream, str(error)))
     except OSError as error:
-        if error.errno is not None:  # the blob cannot be read
+        if error.errno is not None:  # the blob is unreadable
             raise
         damage.append(_damaged(stream, str(error)))
     size = budget.spool.size - start
@@ -307,16 +304,16 @@ def _damaged(stream: ByteStream, message: str) -> Damage:
 
 
 def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[TarEntry, ...]:
-    """Return the entries of a *tar*, up to its *damage*."""
+    """Return the entries of a *tar*, up to the damage, which is appended to *damage*."""
     entries: list[TarEntry] = []
     try:
-        for entry in TarReader(Reading(tar)):
+        for entry in TarReader(StoredReader(tar)):
             if not budget.keep(entry):
                 raise TarError(entry.offset - BLOCK, f"its entries need more than {MAX_KEPT:,} bytes of memory")
             if entry.kind != GLOBAL:
                 entries.append(entry)
             if entry.kind == FILE and entry.size > MAX_HIVE and is_hive(tar.part(entry.offset, _HEAD)):
-                message = f"{entry.name} is a hive of {entry.size:,} bytes, of which {MAX_HIVE:,} can be read"
+                message = f"{entry.name} is a hive of {entry.size:,} bytes; the limit is {MAX_HIVE:,}"
                 damage.append(Damage("layer", None, message))
         if not (entries or len(tar)):
             raise TarError(0, "it is empty")

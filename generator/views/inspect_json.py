@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers, hives and images as a JSON document, in the form that inspect.schema.json describes."""
+"""Build the JSON document of layers, hives and images that inspect.schema.json describes."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -14,15 +14,15 @@ from ..hives.rules import Level
 from ..hives.value_decoding import decode_value, type_name
 from ..imageread.untar import FILE, TarEntry
 from ..oci.blob import sha256
-from . import entry_text
-from .entry_path import Place, absent
-from .opened import HiveFile, Image, Layer, Opened
+from . import display_text
+from .entry_path import EntryPath, absent
+from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
 FORMAT = 1
 
 
 class Streamed(list[Any]):
-    """A list for the JSON encoder whose items are made one by one, as they are written."""
+    """A list for the JSON encoder that makes its items lazily, one by one."""
 
     def __init__(self, items: Iterable[Any]) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Streamed(list[Any]):
         self._first = list(islice(self._items, 1))
 
     def __bool__(self) -> bool:
-        """Return whether there is an item."""
+        """Return whether the list has an item."""
         return bool(self._first)
 
     def __iter__(self) -> Iterator[Any]:
@@ -38,39 +38,44 @@ class Streamed(list[Any]):
         return chain(self._first, self._items)
 
 
-class Document:
-    """A document that is made as it is written; *damaged* says then whether anything in it could not be read on."""
+class InspectDocument:
+    """A document that is made as it is written; afterwards *damaged* says whether any part of it is damaged."""
 
     def __init__(self) -> None:
         self.damaged = False
 
-    def of(self, all_opened: list[tuple[Opened, Place]]) -> dict[str, Any]:
-        """Return the document of all that was opened, each with the place in it that is asked for."""
-        return {"format": FORMAT, "opened": [self._subject(opened, place) for opened, place in all_opened]}
+    def of(self, viewables: list[tuple[Viewable, EntryPath]]) -> dict[str, Any]:
+        """Return the document of layers, hives and images, each with the path in it to show."""
+        return {"format": FORMAT, "opened": [self._subject(viewable, place) for viewable, place in viewables]}
 
-    def _subject(self, opened: Opened, place: Place) -> dict[str, Any]:
-        if isinstance(opened, HiveFile):
-            size = {"size": len(opened.data), "digest": sha256(opened.data)}
-            return {"kind": "hive", "name": opened.name, **size, "hive": self.hive(opened.data, place, opened.name)}
-        if isinstance(opened, Layer):
-            return self._layer(opened, place)
+    def _subject(self, viewable: Viewable, place: EntryPath) -> dict[str, Any]:
+        if isinstance(viewable, HiveFile):
+            size = {"size": len(viewable.data), "digest": sha256(viewable.data)}
+            return {
+                "kind": "hive",
+                "name": viewable.name,
+                **size,
+                "hive": self.hive(viewable.data, place, viewable.name),
+            }
+        if isinstance(viewable, UnpackedLayer):
+            return self._layer(viewable, place)
         layers = [
-            self._layer(layer, place) for layer in opened.layers if not place.path or place.entries(layer.entries)
+            self._layer(layer, place) for layer in viewable.layers if not place.path or place.entries(layer.entries)
         ]
         if place.path and not layers:
-            raise absent(opened.name, place, [entry for layer in opened.layers for entry in layer.entries])
+            raise absent(viewable.name, place)
         return {
             "kind": "image",
-            "name": opened.name,
-            "facts": dict(entry_text.image_facts(opened.digest, opened.platform, opened.config)),
+            "name": viewable.name,
+            "facts": dict(display_text.image_facts(viewable)),
             "layers": layers,
-            "damage": self._damage(opened),
+            "damage": self._damage(viewable),
         }
 
-    def _layer(self, layer: Layer, place: Place) -> dict[str, Any]:
+    def _layer(self, layer: UnpackedLayer, place: EntryPath) -> dict[str, Any]:
         entries = place.entries(layer.entries)
         if place.path and not entries:
-            raise absent(layer.name, place, layer.entries)
+            raise absent(layer.name, place)
         made = (self._entry(layer, entry, place) for entry in entries)
         return {
             "kind": "layer",
@@ -83,7 +88,7 @@ class Document:
             "damage": self._damage(layer),
         }
 
-    def _entry(self, layer: Layer, entry: TarEntry, place: Place) -> dict[str, Any]:
+    def _entry(self, layer: UnpackedLayer, entry: TarEntry, place: EntryPath) -> dict[str, Any]:
         found: dict[str, Any] = {
             "path": entry.name,
             "type": entry.kind,
@@ -92,8 +97,8 @@ class Document:
             "mode": entry.mode,
             "time": entry.time,
             "target": entry.target,
-            "attributes": list(entry_text.entry_attributes(entry.records)),
-            "descriptor": entry_text.entry_descriptor(entry.records),
+            "attributes": list(display_text.entry_attributes(entry.records)),
+            "descriptor": display_text.entry_descriptor(entry.records),
             "records": dict(entry.records),
         }
         if entry.kind == FILE:
@@ -101,38 +106,38 @@ class Document:
         if layer.is_hive(entry):
             found["hive"] = self.hive(layer.content(entry)[:], place, entry.name)
         elif place.key is not None:
-            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is no hive, so it has no keys")
+            raise GeneratorError(f"{layer.name}: {visible(entry.name)} is not a hive, so it has no keys")
         return found
 
-    def hive(self, data: bytes, place: Place, shown: str) -> dict[str, Any]:
-        """Return a hive's keys, what it is as a BCD store, or null, and what is wrong with it."""
+    def hive(self, data: bytes, place: EntryPath, shown: str) -> dict[str, Any]:
+        """Return a hive's keys, its objects if it is a BCD store, else None, and its findings."""
         path = place.key or ()
         visit = Visit(data)
         store = decoding.read_store(_below(visit, path))
         reading = visit.reading()
         keys = Streamed(self._keys(data, path))
         if path and not keys:
-            raise GeneratorError(f"{visible(shown)}: has no key {chr(92).join(path)!r}")
+            raise GeneratorError(f"{visible(shown)}: has no key {EntryPath(key=path).key_text}")
         found = findings(reading)
         self.damaged |= any(each.level == Level.REFUSED for each in reading.findings)
         return {"keys": keys, "bcd": None if store is None else list(map(_object, store)), **found}
 
     @staticmethod
     def _keys(data: bytes, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        descriptors = entry_text.Descriptors()
+        descriptors = display_text.DescriptorTexts()
         return (_key(node, descriptors) for node in _below(Visit(data), path))
 
-    def _damage(self, opened: Layer | Image) -> list[dict[str, Any]]:
-        self.damaged |= bool(opened.damage)
-        return [{"part": each.part, "offset": each.offset, "message": each.message} for each in opened.damage]
+    def _damage(self, viewable: UnpackedLayer | UnpackedImage) -> list[dict[str, Any]]:
+        self.damaged |= bool(viewable.damage)
+        return [{"part": each.part, "offset": each.offset, "message": each.message} for each in viewable.damage]
 
 
 def _below(visit: Visit, path: tuple[str, ...]) -> Iterator[Node]:
-    """Yield the key at *path* and what is below it."""
+    """Yield the key at *path* and all keys below it."""
     return (node for node in visit.bounded(path) if len(node.path) >= len(path))
 
 
-def _key(node: Node, descriptors: entry_text.Descriptors) -> dict[str, Any]:
+def _key(node: Node, descriptors: display_text.DescriptorTexts) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What entries, keys and values mean: texts and numbers for the bytes that layers and hives hold.
+"""Text for security descriptors, file attributes, platforms and image settings.
 
-Every text here may hold whatever the layer or hive does, control characters among it; who shows it makes it fit.
+The text may hold control characters from the layer or hive; the caller escapes it for its output.
 """
 
 import base64
@@ -9,30 +9,30 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 
-from ..imageread.documents import Config, ImagePlatform
 from ..oci.files import facts
 from ..security import descriptor, sddl
+from .unpacked_layers import UnpackedImage
 
 
 def descriptor_text(data: bytes) -> str:
-    """Return a security descriptor as SDDL; where SDDL has no words for it or it is damaged, say so in its place."""
+    """Return a security descriptor as SDDL, or the reason why SDDL cannot express it, with its bytes in hexadecimal."""
     try:
         return sddl.to_text(descriptor.from_bytes(data))
     except ValueError as error:
         return f"no SDDL ({error}): {data.hex()}"
 
 
-class Descriptors(dict[bytes, str]):
-    """The texts of security descriptors, each worked out when it is asked for first: many keys share one."""
+class DescriptorTexts(dict[bytes, str]):
+    """SDDL by security descriptor, computed once each: many keys share one."""
 
     def __missing__(self, data: bytes) -> str:
-        """Work out the text of one."""
+        """Compute and keep the text of a descriptor."""
         self[data] = text = descriptor_text(data)
         return text
 
 
 def entry_descriptor(records: Mapping[str, str]) -> str:
-    """Return the security descriptor that an entry's PAX *records* give it as SDDL, or nothing."""
+    """Return the security descriptor in an entry's PAX *records* as SDDL, empty if absent."""
     known = facts().records
     if known.descriptor not in records:
         return records.get("MSWINDOWS.sd", "")
@@ -43,7 +43,7 @@ def entry_descriptor(records: Mapping[str, str]) -> str:
 
 
 def entry_attributes(records: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the words for the file attributes that an entry's PAX *records* give it."""
+    """Return the names of the file attributes in an entry's PAX *records*."""
     known = facts()
     text = records.get(known.records.attributes, "")
     if not text:
@@ -57,32 +57,38 @@ def entry_attributes(records: Mapping[str, str]) -> tuple[str, ...]:
     return tuple([*words, f"0x{rest:x}"] if rest else words)
 
 
-def image_facts(digest: str, platform: ImagePlatform | None, config: Config | None) -> Iterator[tuple[str, str]]:
-    """Yield what is known of an image as a whole: what it is called, and what it is."""
-    if digest:
-        yield "manifest", digest
-    if platform is not None:
-        yield "platform", platform_text(platform.os, platform.architecture, platform.os_version)
+def image_facts(image: UnpackedImage) -> Iterator[tuple[str, str]]:
+    """Yield label and text of an image's manifest digest, if it has one, and of its settings."""
+    if image.digest:
+        yield "manifest", image.digest
+    yield from image_settings(image)
+
+
+def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
+    """Yield label and text of an image's platforms and of the settings in its configuration."""
+    if image.platform is not None:
+        yield "platform", platform_text(image.platform.os, image.platform.architecture, image.platform.os_version)
+    config = image.config
     if config is None:
         return
     yield "made for", platform_text(config.os, config.architecture, config.os_version)
     settings = config.config
     if settings is None:
         return
-    for name, said in (
+    for label, setting in (
         ("user", settings.user),
         ("entrypoint", settings.entrypoint),
         ("command", settings.cmd),
         ("working directory", settings.working_dir),
         ("environment", settings.env),
     ):
-        if said:
-            yield name, said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    for name, said in (settings.labels or {}).items():
-        yield f"label {name}", said
+        if setting:
+            yield label, setting if isinstance(setting, str) else json.dumps(setting, ensure_ascii=False)
+    for name, text in (settings.labels or {}).items():
+        yield f"label {name}", text
 
 
 def platform_text(system: str | None, architecture: str | None, version: str | None) -> str:
-    """Return a platform as ``windows/amd64``, with the system's version behind a colon where it has one."""
+    """Return a platform as ``windows/amd64``, or as ``windows/amd64:VERSION`` if the version is known."""
     text = f"{system or 'unknown'}/{architecture or 'unknown'}"
     return f"{text}:{version}" if version else text
