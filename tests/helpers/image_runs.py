@@ -22,6 +22,7 @@ import pytest
 from generator.builder.wire import ROOT
 from generator.image import Options, make
 
+from .counts import THOROUGH
 from .programs import pe
 from .support import extract, lack, need, serve, wait_until
 
@@ -143,7 +144,9 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 @functools.cache
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
-    """Build a program that the module in *folder* has or asks for, and return its path."""
+    """Build a program of the module in *folder* or of its requirements, and return its path; others only if thorough."""
+    if folder != GO_TESTS and not THOROUGH:
+        pytest.skip("builds a third-party program from source; hint: ./invokew test --thorough")
     path = Path(cache(), package.rpartition("/")[2])
     run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=BUILDING)
     return path
