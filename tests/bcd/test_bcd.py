@@ -106,7 +106,9 @@ def test_a_name_has_the_number_of_its_object_type(kind: str | int, word: str, da
 @pytest.mark.parametrize(("kind", "word"), [("osloader", "default"), ("bootmgr", "nx"), ("resume", "timeout")])
 def test_a_name_of_another_object_type_is_refused(kind: str, word: str) -> None:
     line = refusal(ObjectSpec(GUID, kind, {word: 1}))
-    assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; use ")
+    assert line.startswith(
+        f"a.toml: bcd.objects[0].elements.{word}: '{word}' is not an element of this object; hint: use "
+    )
 
 
 @pytest.mark.parametrize("number", ["0x11000001", "0x21000001", "0x31FFFFFF"])
@@ -114,13 +116,13 @@ def test_device_elements_are_refused(number: str) -> None:
     line = refusal(ObjectSpec(GUID, "osloader", {number: "x"}))
     assert line == (
         f"a.toml: bcd.objects[0].elements.{number}: device elements are not supported; "
-        "use an element of another format, 0xC2… to 0xC7…"
+        "hint: use an element of another format, 0xC2… to 0xC7…"
     )
 
 
 @pytest.mark.parametrize("number", ["0x10000001", "0x18000001", "0x1f000001"])
 def test_unknown_formats_are_refused(number: str) -> None:
-    assert f"element format {int(number[3], 16)} is unknown; use" in refusal(ObjectSpec(GUID, 1, {number: "x"}))
+    assert f"element format {int(number[3], 16)} is unknown; hint: use" in refusal(ObjectSpec(GUID, 1, {number: "x"}))
 
 
 @pytest.mark.parametrize("word", ["0x1200000", "0x120000001", "12000004", "0X12000004", "0x1200000g", " path"])
@@ -149,7 +151,7 @@ def test_a_number_is_eight_digits_after_0x(word: str) -> None:
 def test_data_of_another_format_is_refused(word: str, data: Any, mend: str) -> None:
     line = refusal(ObjectSpec(GUID, "osloader", {word: data}))
     assert line.startswith(f"a.toml: bcd.objects[0].elements.{word}: ")
-    assert f"; {mend}" in line
+    assert f"; hint: {mend}" in line
 
 
 def test_an_item_of_a_list_is_refused_by_its_index() -> None:
@@ -159,7 +161,7 @@ def test_an_item_of_a_list_is_refused_by_its_index() -> None:
 
 def test_duplicate_elements_are_refused() -> None:
     line = refusal(ObjectSpec(GUID, "osloader", {"description": "a", "0x12000004": "b"}))
-    assert "elements.0x12000004: element 0x12000004 is a duplicate of 'description'; give each" in line
+    assert "elements.0x12000004: element 0x12000004 is a duplicate of 'description'; hint: give each" in line
 
 
 def test_duplicate_objects_are_refused() -> None:
@@ -195,5 +197,7 @@ def test_a_boot_managers_default_object_must_be_in_the_store(word: str) -> None:
     loader = ObjectSpec(GUID, "osloader", {})
     manager = ObjectSpec("{bootmgr}", "bootmgr", {word: GUID})
     encoding.store([manager, loader], KeyPath("f", "bcd"))
-    with pytest.raises(GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; name one of"):
+    with pytest.raises(
+        GeneratorError, match=rf"default object {re.escape(GUID)} is not in the store; hint: name one of"
+    ):
         encoding.store([manager], KeyPath("f", "bcd"))

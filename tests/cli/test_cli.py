@@ -166,7 +166,7 @@ def test_an_interruption_is_130_and_one_line(door: str, tree: Path) -> None:
         limit.cancel()
     os.close(holder)
     signal.signal(signal.SIGINT, before)
-    assert waits.startswith("waiting for another run to end")
+    assert waits.startswith("waiting for the lock of ")
     assert (process.returncode, said, notes.count("\n")) == (130, "", 1)
     assert notes.startswith("interrupted")
 
@@ -254,7 +254,10 @@ def test_bytes_are_not_written_to_a_terminal(tree: Path) -> None:
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stderr.startswith("error: standard output is no place for bytes")) == (2, True)
+        assert (
+            done.returncode,
+            done.stderr.startswith("error: standard output: binary data cannot go to a terminal"),
+        ) == (2, True)
     os.set_blocking(ours, False)
     with pytest.raises(BlockingIOError):
         os.read(ours, 1)

@@ -144,7 +144,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 @functools.cache
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
-    """Build a program of the module in *folder* or of its requirements, and return its path; others only if thorough."""
+    """Build a program of the module in *folder*, third-party ones only if thorough; return its path."""
     if folder != GO_TESTS and not THOROUGH:
         pytest.skip("builds a third-party program from source; hint: ./invokew test --thorough")
     path = Path(cache(), package.rpartition("/")[2])

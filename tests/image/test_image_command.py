@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import image_runs
 from helpers.image_runs import digest_of, named
-from helpers.support import INVOKE
+from helpers.support import INVOKEW
 
 from generator.builder.wire import ROOT
 
@@ -122,6 +122,6 @@ def test_invoke_offers_the_command(folder: Path, tmp_path: Path) -> None:
         "--to",
         f"oci:{out}",
     )
-    done = image_runs.attempt(*INVOKE, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
+    done = image_runs.attempt(*INVOKEW, *words, cwd=folder, env=os.environ | {"XDG_CACHE_HOME": image_runs.cache()})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == list(image_runs.made(folder, f"oci:{out}"))

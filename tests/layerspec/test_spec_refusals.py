@@ -155,7 +155,11 @@ REFUSED = {
     "long text with NUL": (value("REG_SZ", f'"{LONG}\\u0000"'), VALUE + ".data", "use a string without NUL"),
     "text as list": (value("REG_MULTI_SZ", "'a'"), VALUE + ".data", "is out of place; hint: use a list of strings"),
     "number in list": (value("REG_MULTI_SZ", "['a', 1]"), VALUE + ".data[1]", "1 is out of place; hint: use a string"),
-    "empty in list": (value("REG_MULTI_SZ", "['a', '']"), VALUE + ".data[1]", "would end the list; hint: remove it"),
+    "empty in list": (
+        value("REG_MULTI_SZ", "['a', '']"),
+        VALUE + ".data[1]",
+        "ends the list early; hint: leave it out",
+    ),
     "binary as number": (value("REG_BINARY", "1"), VALUE + ".data", "use a string of hexadecimal digits"),
     "no data": (hive("{ path = '', values = [{ type = 'REG_SZ' }] }"), VALUE, "missing required field `data`"),
     # BCD elements; test_bcd.py has the rest.
@@ -184,7 +188,7 @@ REFUSED = {
     "object twice": (
         file(BCD + BCD),
         "files[0].bcd.objects[1].id",
-        "stands already at files[0].bcd.objects[0].id; hint: name each",
+        "is a duplicate of files[0].bcd.objects[0].id; hint: name each",
     ),
     "object type": (
         file("[[files.bcd.objects]]\nid = '{bootmgr}'\ntype = 'x'"),

@@ -17,7 +17,7 @@ DOCUMENTS = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".pre-commit-hooks.yaml", "invokew")),
     *sorted(PROJECT.glob("docs/*.md")),
     *sorted(path for path in PROJECT.glob("examples/**/*") if path.suffix not in {".lock", ".sum"} and path.is_file()),
-    *sorted(PROJECT.glob(".ci/*")),
+    *sorted(path for path in PROJECT.glob(".ci/**/*") if path.is_file()),
     *WORKFLOWS,
 ]
 DOCSTRINGS = [PROJECT / "generator/cli/commands.py", *sorted(PROJECT.glob("generator/image/*.py"))]
@@ -225,4 +225,4 @@ def test_an_entry_point_that_no_node_starts_is_found() -> None:
 def test_the_help_of_the_image_command_shows_a_program_that_starts() -> None:
     options = {option.name: text_of(option.help) for option in COMMANDS["image"].options}
     assert "such as hello.exe" in options["entrypoint"]
-    assert "on the node" in options["workdir"]
+    assert "of the node" in options["workdir"]

@@ -210,7 +210,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
     shutil.copy(ROOT / unchanged.MANIFEST, root / unchanged.MANIFEST)
     blob = root / "output/layers/scratch.tar.gz"
     blob.write_bytes(blob.read_bytes()[:-1])
-    with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; run \./invokew generate$"):
+    with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; hint: run \./invokew generate$"):
         vendor.vendor(root, "go", "scratch", ".", say=print)
     blob.unlink()
     with pytest.raises(GeneratorError, match=r"run \./invokew generate$"):

@@ -192,8 +192,8 @@ def test_an_empty_destination_is_refused(place: Path) -> None:
 
 def test_an_unknown_layer_is_refused() -> None:
     names = [*manifest.layers(ROOT), *(kind for kind in LANGUAGES["go"].modules if kind != LAYER)]
-    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(names)}"
-    assert "no such layer" in refused("go", ".", name="../layers/scratch")
+    assert refused("go", ".", name="nano") == f"nano: unknown layer; hint: use one of {', '.join(names)}"
+    assert "unknown layer" in refused("go", ".", name="../layers/scratch")
 
 
 @pytest.mark.parametrize("name", ["base_windows.go", "a_b_arm64.go", "_x.go", ".x.go", "x_linux_test.go"])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.support import INVOKE
+from helpers.support import INVOKEW
 from helpers.vendoring import each, reseal, run, shown, states, write
 
 from generator.base.errors import GeneratorError
@@ -218,25 +218,25 @@ def test_the_task_takes_many_paths_that_may_be_named_as_tasks_are(older: Path) -
         write("python", "scratch", f"d{number}/")
     write("python", "scratch", "test/x.py", older)
     paths = [f"d{number}" for number in range(30)]
-    status, shown, _ = run(*INVOKE, "vendored", *paths)
+    status, shown, _ = run(*INVOKEW, "vendored", *paths)
     assert (status, shown.count("fresh: ")) == (0, 30)
-    status, shown, _ = run(*INVOKE, "vendored", "--json", "test", "d1")
+    status, shown, _ = run(*INVOKEW, "vendored", "--json", "test", "d1")
     assert (status, [copy["state"] for copy in json.loads(shown)]) == (1, ["fresh", "outdated"])
-    status, shown, _ = run(*INVOKE, "vendored", "test", "--update")
+    status, shown, _ = run(*INVOKEW, "vendored", "test", "--update")
     assert (status, shown) == (0, "fresh: test/x.py (python, scratch): updated\n")
-    status, shown, _ = run(*INVOKE, "vendored")
+    status, shown, _ = run(*INVOKEW, "vendored")
     assert (status, shown.count("fresh: ")) == (0, 31)
-    assert run(*INVOKE, "vendored", "d1", "gone") == (2, "", "error: gone: no such file or directory\n")
+    assert run(*INVOKEW, "vendored", "d1", "gone") == (2, "", "error: gone: no such file or directory\n")
 
 
 @pytest.mark.program
 def test_hives_can_be_checked_many_at_once(place: Path) -> None:
     for name in ("a", "b"):
         (place / name).write_bytes(b"not a hive")
-    status, shown, error = run(*INVOKE, "check-hive", "a", "b")
+    status, shown, error = run(*INVOKEW, "check-hive", "a", "b")
     assert status == 1
     assert (shown + error).count("\n") >= 2
-    assert run(*INVOKE, "check-hive") == (2, "", "error: check-hive: FILE is missing\n")
+    assert run(*INVOKEW, "check-hive") == (2, "", "error: check-hive: FILE is missing\n")
 
 
 @pytest.mark.program
@@ -252,7 +252,7 @@ def test_without_its_packages_the_check_is_one_line() -> None:
 MODULE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from generator.__main__ import main; sys.exit(main())"
 
 
-@pytest.mark.parametrize("command", [[*INVOKE, "vendored"], [sys.executable, "-c", MODULE, "vendored"]])
+@pytest.mark.parametrize("command", [[*INVOKEW, "vendored"], [sys.executable, "-c", MODULE, "vendored"]])
 @pytest.mark.program
 def test_a_reader_that_leaves_early_is_no_traceback(command: list[str]) -> None:
     write("python", "scratch", "x.py")
