@@ -159,7 +159,7 @@ def test_the_image_does_not_depend_on_the_working_directory(
         ({"workdir": "D:/x"}, "--workdir D:/x: an image has only the drive C:"),
         ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
         ({"workdir": "/app/../.."}, "--workdir /app/../..: the path has .."),
-        ({"workdir": "/con"}, "--workdir /con: a part of the path is the name of a device"),
+        ({"workdir": "/con"}, "--workdir /con: a part of the path is a device name"),
         ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: the same place as --to oci:d:1"),
         ({"to": ("oci:d", "oci-archive:a", "docker-archive:./a:x")}, "the same place as --to oci-archive:a"),
         ({"to": ("oci:d", "docker://x", "docker://docker.io/library/x:latest")}, "the same place as --to docker://x"),
