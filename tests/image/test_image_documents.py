@@ -157,7 +157,7 @@ def test_the_image_does_not_depend_on_the_working_directory(
         ({"annotation": {"": "x"}}, "--annotation"),
         ({"workdir": "a:b"}, "--workdir"),
         ({"workdir": "D:/x"}, "--workdir D:/x: an image has only the drive C:"),
-        ({"workdir": "C:x"}, "--workdir C:x: a drive is followed by"),
+        ({"workdir": "C:x"}, "--workdir C:x: no \\ after the drive"),
         ({"workdir": "/app/../.."}, "--workdir /app/../..: the path has .."),
         ({"workdir": "/con"}, "--workdir /con: a part of the path is a device name"),
         ({"to": ("oci:d:1", "oci:./d:1")}, "--to oci:./d:1: the same place as --to oci:d:1"),
