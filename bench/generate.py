@@ -73,7 +73,7 @@ def measure(tree: Path, empty: Path, rounds: int) -> None:
     forced = {"nothing": timed(*invoke, "nothing", cwd=empty)}
     for engine in ENGINES:
         command = [*invoke, "generate", "--force", "--engine", engine]
-        # Tells whether the engine works here, and builds its image.
+        # Check that the engine works here, and build its image.
         tried = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         if tried.returncode == 0:
             forced[engine] = timed(*command)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rust and JavaScript for bench/modules.py: what rustc takes to compile, and Node to load and to use.
+"""Rust and JavaScript for bench/modules.py: rustc's time to compile, and Node's to load and use.
 
-A Rust contender is a library with LAYER and BLOB; measured is the processors' time that rustc takes beyond that for an
-empty library, and the object that comes of it. A JavaScript
-contender is a module with layer() and blob(); a process of its own tells how long it takes until the module is there
-and both are made, and how much memory that takes.
+A Rust contender is a library with LAYER and BLOB; measured are rustc's CPU time, less that for an
+empty library, and the size of the object file. A JavaScript contender is a module with layer() and blob(); a separate
+process measures time and memory of importing it and calling both.
 """
 
 import base64

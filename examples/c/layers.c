@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Writes the two layers of a Windows image into the working folder: base.tar.gz
-// and, by libarchive, application.tar.gz: the same bytes at every run.
+// and, with libarchive, application.tar.gz. The output is reproducible.
 // cc layers.c windows_scratch.c -larchive
 
 #include <archive.h>
@@ -11,8 +11,8 @@
 
 #include "windows_scratch.h"
 
-// The base layer is pushed as it is. libarchive would end directory names in a
-// slash, and Windows does not recognise those of a base layer then.
+// Push the base layer unchanged. libarchive would append slashes to directory
+// names, and Windows does not recognise them in a base layer.
 static int write_base(const char *path) {
   FILE *file = fopen(path, "wb");
   if (file == NULL)
@@ -36,8 +36,8 @@ static int add(struct archive *tar, const char *path, mode_t type,
   return status;
 }
 
-// A layer on top holds what is below Files, and an empty Hives. Without its
-// timestamp, the time of the run, gzip makes the same of the same.
+// A layer on top has Files with the files, and an empty Hives. Without gzip's
+// timestamp, the output is reproducible.
 static int write_application(const char *path) {
   struct archive *tar = archive_write_new();
   int done = archive_write_add_filter_gzip(tar) == ARCHIVE_OK &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tells whether a vendored layer is undamaged: its blob, whose checksum gzip
-// carries, must unpack to the layer.
+// Checks that a vendored layer is undamaged: its blob, which has gzip's
+// checksum, must unpack to the layer.
 // cc verify.c windows_scratch.c -larchive
 
 #include <archive.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command examples builds a Windows image from nothing and writes it as an OCI layout: go run . FOLDER
-// The image carries a file. It names no program to start, for on this base there is none.
+// The image contains one file and no entry point, because this base has no Windows to run programs.
 package main
 
 import (
@@ -54,7 +54,7 @@ func build(text string) (v1.Image, error) {
 	return mutate.AppendLayers(image, base, application)
 }
 
-// files returns the tar of a layer on top: what is below Files, and an empty Hives.
+// files returns the tar of a layer on top: Files with hello.txt, and an empty Hives.
 func files(text string) (io.ReadCloser, error) {
 	var buffer bytes.Buffer
 	writer := tar.NewWriter(&buffer)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command hello says where it runs, on which node and as whom, and then stays until it is told to end. With -once it
-// ends right away.
+// Command hello prints its path, node, user and mount point, then runs until it gets a signal to stop. With -once it
+// exits at once.
 package main
 
 import (

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a Windows image from nothing and write it as an OCI layout: python oci_layout.py FOLDER.
 
-Standard library only, beside the vendored windows_scratch.py. The image carries a file. It names no program
-to start, for on this base there is none.
+Standard library only, beside the vendored windows_scratch.py. The image contains one file and no
+entry point, because this base has no Windows to run programs.
 """
 
 import gzip
@@ -28,7 +28,7 @@ def descriptor(media_type: str, data: bytes) -> dict[str, Any]:
 
 
 def application(text: bytes) -> bytes:
-    """Return the tar of a layer on top: what is below Files, and an empty Hives."""
+    """Return the tar of a layer on top: Files with hello.txt, and an empty Hives."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name in ("Files", "Hives"):

@@ -74,7 +74,7 @@ class Folder:
         return found[::-1]
 
     def open(self, name: str) -> int:
-        """Return a descriptor for reading the regular file *name*, which is no symlink; raises OSError."""
+        """Return a descriptor for reading the regular file *name*; raises OSError, also for a symlink."""
         if AT_FOLDER:
             return open_regular(name, follow=False, folder=self._pool.descriptor(self))
         path = self.path(name)

@@ -21,7 +21,7 @@ def _checked(read: Callable[[Any], Any], path: Any) -> Any:
     """Return the Invoke settings that *read* finds in *path*; raise GeneratorError if they are invalid."""
     try:
         settings = read(path)
-        merge_dicts(Config.global_defaults(), settings)  # raises if a value is no table and has to be one
+        merge_dicts(Config.global_defaults(), settings)  # raises if a value is not a table but must be
     except FileNotFoundError:  # Invoke tries several names
         raise
     except Exception as error:  # a Python file may raise anything

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find files that a clone of this checkout would lack or have with other content.
 
-A file that changed after it was staged is no finding, since work goes on. Staged content is compared only if the
-manifest is staged unchanged, which means that the rest should be too.
+A file edited after it was staged is not a finding. Staged content is compared only if the manifest is staged unchanged:
+then all other files should be too.
 """
 
 import os

@@ -35,7 +35,7 @@ def is_ours(root: "Path", path: str, seen: Seen, record: Record) -> bool:
 
 
 def _reason(root: "Path", path: str, found: str | None, record: Record) -> str:
-    """Return the reason why an output differs; *found* is its hash, None if it is no file."""
+    """Return the reason why an output differs; *found* is its hash, None if it is not a file."""
     if found is None:
         if (root / path).is_dir():
             return "a directory in its place"

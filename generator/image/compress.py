@@ -22,7 +22,7 @@ from .cache import Cache, Record
 from .model import GZIP, TAR, Blob, Compression
 
 MEMBER = 1 << 20  # bytes of the tar
-# Levels of libdeflate; 0 is no compression. Programs get smaller at its 5 than at zlib's 6; 12 is its best, and slow.
+# Levels of libdeflate; 0 stores. Level 5 compresses programs better than zlib's 6; 12 is the best, but slow.
 LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
 # ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
 _HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])

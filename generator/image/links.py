@@ -114,7 +114,7 @@ def _meant(folder: list[str], target: str) -> list[str] | None:
 
 
 def _base_entries(tar: bytes) -> Iterator[SourceEntry]:
-    """Yield what is below C: in the tar of a base layer."""
+    """Yield the entries below C: in the tar of a base layer."""
     start = f"{facts().roots[1]}/"
     for entry in TarReader(io.BytesIO(tar)):
         if entry.name.startswith(start):

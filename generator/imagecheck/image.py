@@ -123,7 +123,7 @@ def check(image: Image, layers: LayerChecks, findings: Findings) -> Checked:
     if image.config is not None:
         _check_config(image, image.config, findings)
     if not image.layers and image.config is not None:
-        findings.add(image.name, "layers", "there is no layer")
+        findings.add(image.name, "layers", "no layers")
     seen = layers.check(image, findings)
     if image.config is not None:
         where = f"{image.name}: config"

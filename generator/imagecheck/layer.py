@@ -169,7 +169,7 @@ def _walk(
 def _look(
     entry: TarEntry, path: str, tree: Tree, below: Sequence[Tree | None], clone: Clone | None, fault: EntryFault
 ) -> list[Callable[[], None]]:
-    """Check an entry that is no whiteout; return the check of a symbolic link, to be called after the last entry."""
+    """Check an entry other than a whiteout; return the check of a symbolic link, to be called after the last entry."""
     if entry.kind == HARD_LINK:
         check_hard(entry, tree, below, clone, fault)
         return []

@@ -70,7 +70,8 @@ def check_symbolic(
     if f"{target}/".startswith(f"{FILES}/") and not is_known:
         meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
         fault(
-            "link-target", f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is no folder"
+            "link-target",
+            f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is not a folder of Windows",
         )
     elif leads is not None and leads != bool(attributes & facts().attributes.directory):
         found = "a directory" if leads else "no directory"

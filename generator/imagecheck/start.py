@@ -28,7 +28,7 @@ Tell = Callable[[str, str], None]
 
 
 class Programs:
-    """The kinds of a layer's files, by folded path below C:; a file that is no program for any system has no entry."""
+    """The kinds of a layer's programs, by folded path below C:; other files are not listed."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, Program] = {}

@@ -18,7 +18,7 @@ SKIPPED_ENDINGS = frozenset(
     ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
 )
 _WORD = re.compile(r"\w+")
-# Each a Go module; what is generated comes last.
+# Each is a Go module; the generated one comes last.
 _SOURCES = ("tests/languages/go", "tests/interop/kubernetes", "examples/go", "examples/hostprocess", "output/go")
 
 

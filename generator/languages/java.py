@@ -67,8 +67,8 @@ LANGUAGE = Language(
         FILES: (("files.java.jinja", "java/winscratch/Windows{Name}.java"),),
     },
     takes={"package": "the package"},
-    follow="the class has the file's name; the package is that of other files in the directory, else what is below "
-    "`main/java` or `test/java`, else the one without a name",
+    follow="the class has the file's name; the package is that of other files in the directory, else the path below "
+    "`main/java` or `test/java`, else the unnamed one",
     api={
         "name": "NAME",
         "media type": "MEDIA_TYPE",

@@ -57,5 +57,5 @@ LANGUAGE = Language(
     check=_check,
     stem=_stem,
     formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
-    tools=(Tool("nodejs", "node"),),  # pyright's; where there is none it would fetch one
+    tools=(Tool("nodejs", "node"),),  # for pyright, which would download one
 )

@@ -88,7 +88,7 @@ BITS: Final = {
     "SW": 0x00000008,  # read extended attributes
     "RP": 0x00000010,  # write extended attributes
     "WP": 0x00000020,  # execute; traverse
-    "DT": 0x00000040,  # delete what is in the directory
+    "DT": 0x00000040,  # delete the directory's content
     "LO": 0x00000080,  # read attributes
     "CR": 0x00000100,  # write attributes
     "SD": 0x00010000,  # delete

@@ -23,7 +23,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
     ),
     (
         lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not may_be_forced(copy)),
-        f"to fix, and lose what is there: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
+        f"to fix, overwriting the file: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
     (
         lambda copy: copy.state == MISSING and copy.made_from is None,

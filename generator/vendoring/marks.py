@@ -26,7 +26,7 @@ _WIDE = (
     (codecs.BOM_UTF16_BE, "utf-16-be", 2),
 )
 _BOM = "\ufeff"
-_HEAD = 8192  # bytes by which text is told from binary data
+_HEAD = 8192  # bytes that decide whether a file is text or binary
 _PART = 1 << 20  # bytes read at a time
 _OVERLAP = 4096  # bytes of a part that are searched again with the next one, for a line across both
 MAX_SOURCE = 1 << 30  # bytes of a file that is searched
@@ -36,7 +36,8 @@ UNMARKED, MARKED, TOO_LARGE = range(3)
 def search(descriptor: int, size: int, *, source: bool) -> int:
     """Return whether the open file of *size* bytes is MARKED as a copy, UNMARKED or TOO_LARGE to search.
 
-    A file that is no *source* by its name is UNMARKED if it is binary, or has no mark in its first MAX_SOURCE bytes.
+    Without *source*, which the file's name decides, a file is UNMARKED if it is binary or has no mark in its first
+    MAX_SOURCE bytes.
     """
     if size > MAX_SOURCE and source:
         return TOO_LARGE

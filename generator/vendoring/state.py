@@ -134,10 +134,10 @@ def _unknown(made_from: provenance.Provenance) -> str:
     """Return which of language, template and layer is unknown, for a copy that is_known() refuses."""
     language = LANGUAGES.get(made_from.language)
     if language is None:
-        return f"there is no language {made_from.language}"
+        return f"unknown language {made_from.language}"
     if made_from.file not in language.endings(made_from.layer):
-        return f"there is no template {made_from.file} in {made_from.language}"
-    return f"there is no layer {made_from.layer}"
+        return f"unknown template {made_from.file} of {made_from.language}"
+    return f"unknown layer {made_from.layer}"
 
 
 def is_newer(version: str) -> bool:

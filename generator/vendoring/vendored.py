@@ -37,7 +37,7 @@ def check(
     *update* first regenerates outdated copies, with *force* edited ones too, and updates existing lock files; with
     *lock* it creates one in each folder of *paths* that has none, and drops entries of removed copies. *dry_run*
     prints which files that would write and *diff* their differences; neither writes. Raises GeneratorError if a path
-    is missing, if a file cannot be read or written, and unless *allow_none* if there is no copy.
+    is missing, if a file cannot be read or written, and if no copy is found, unless *allow_none*.
     """
     for option, given in (("--force", force), ("--lock", lock)):
         if given and not (update or dry_run or diff):

@@ -64,7 +64,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether there is no difference."""
+        """Whether both sides are equal."""
         return not (self.changes or self.structures or self.more)
 
     @property

@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fae4a00e4fea3709cb964fc2fc56fe35babc628d4f67d24bfbf02e71efe3ee0f","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:28049864ba1bcd6b307379a2b8abccb0f15442c99905bd58f0ed56fdad72fdf7","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 #include "windows_files.h"
 
@@ -23,32 +23,32 @@ static const char *const REASONS[][2] = {
   {"empty", "the path is empty"},
   {"unicode", "the text is not valid Unicode"},
   {"part", "a part of the path is empty, . or .."},
-  {"character", "a part of the path has a character that no name on Windows has"},
+  {"character", "a part of the path has a character that Windows does not allow in names"},
   {"ending", "a part of the path ends in a dot or space, which Windows drops"},
-  {"device", "a part of the path is the name of a device"},
-  {"marker", "a part of the path begins with .wh., which marks what a layer removes"},
+  {"device", "a part of the path is a device name"},
+  {"marker", "a part of the path begins with .wh., the prefix of whiteouts"},
   {"part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"},
   {"path-long", "the path is longer than 32,756 UTF-16 units"},
   {"parts", "the path has more than 1,024 parts"},
-  {"target", "only a link has a target"},
+  {"target", "only links can have a target"},
   {"target-empty", "the link has no target"},
-  {"target-character", "the link's target has a character that no path on Windows has"},
+  {"target-character", "the link's target has a character that Windows does not allow in paths"},
   {"target-long", "the link's target is longer than 4,087 UTF-16 units"},
-  {"target-missing", "the hard link's target is no file written before and spelled so"},
-  {"kind", "it is no file, directory or link"},
-  {"attributes", "the attributes are not those that this kind of entry can have"},
+  {"target-missing", "the hard link's target is not an earlier file of the layer in the same spelling"},
+  {"kind", "not a file, directory or link"},
+  {"attributes", "the attributes are not allowed for this kind of entry"},
   {"descriptor", "the security descriptor is unknown or damaged"},
-  {"time", "a time is not between 1677-09-21 and 2262-04-11"},
-  {"size", "the size is unknown, below zero or above 63 bits, or that of an entry without data"},
-  {"repeated", "the path is in the layer already"},
-  {"case", "the path, or a directory on its way, is in the layer in other upper and lower case"},
-  {"parent", "the path leads through something that is no directory"},
-  {"whiteout", "the layer both removes and holds the path, or a directory on its way"},
-  {"names", "the file has 1,024 names already"},
-  {"data", "the data is not as long as the size says"},
+  {"time", "a time is outside 1677-09-21 to 2262-04-11"},
+  {"size", "the size is unknown, negative, above 63 bits, or given for an entry without data"},
+  {"repeated", "the path is already in the layer"},
+  {"case", "the path, or one of its parents, is already in the layer with different case"},
+  {"parent", "a parent of the path is not a directory"},
+  {"whiteout", "the layer both contains and removes the path or one of its parents"},
+  {"names", "the file already has 1,024 names"},
+  {"data", "the data is shorter or longer than the size"},
   {"output", "the layer could not be written"},
   {"memory", "the memory for paths is full"},
-  {"closed", "the layer is at its end"},
+  {"closed", "the layer is already finished"},
 };
 
 static const struct {
@@ -419,8 +419,8 @@ static size_t number(const unsigned char *d) {
   return (size_t)(d[0] | d[1] << 8);
 }
 
-// Tells whether an access control list is whole and within so many bytes, of
-// which 8 are there.
+// Returns whether an access control list is complete and fits in room bytes, of
+// which there are at least 8.
 static int list_readable(const unsigned char *list, size_t room) {
   size_t size = number(list + 2), at = 8;
   if ((list[0] != 2 && list[0] != 4) || size < 8 || size % 4 != 0 ||
@@ -758,13 +758,13 @@ static const char *put_roots(Sink *sink, const Times *times) {
 // ---------------------------------------------------------------------------
 // The writer
 
-// What is known of a path, in words of the writer's memory: four branches, by
-// which the nodes are found from two bits of a hash at a time; the directory it
-// is in; the file that it is a name of; how many names that has; its kind and
-// the size of its name; and its name. A node's number is where it begins.
+// A node for a path, in words of the writer's memory: four branches of a hash
+// trie, selected by two bits of the hash per level; the parent; the file that a
+// hard link names; the number of that file's names; the kind and the size of
+// the name; the name. A node's number is the index of its first word.
 enum { BRANCH, PARENT = 4, ORIGINAL, NAMES, KIND_AND_SIZE, NAME };
 
-// A directory that has no header: only a whiteout is below it.
+// A directory without a header: it contains only whiteouts.
 enum { UNWRITTEN_KIND = KINDS };
 
 enum { NEW, BEGUN, ENDED };

@@ -4,7 +4,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bacdba20dfaf10b245c8398864ef2217d4ac6ac8841a7f02e0aa3f271102c4e0","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:8da743db8fa65d6e956444e059978fab46a3510a96a7e7fdb38ce1e1173f315a","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.1.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -33,7 +33,7 @@ enum {
 };
 
 // Attributes, to be combined; 0 is the default: ARCHIVE for files and links to
-// files. NORMAL is no other attribute, and is not combined.
+// files. NORMAL means no attribute, and is not combined.
 #define WINDOWS_FILES_READ_ONLY 1
 #define WINDOWS_FILES_HIDDEN 2
 #define WINDOWS_FILES_SYSTEM 4
@@ -97,7 +97,8 @@ size_t windows_files_padding(uint64_t size);
 
 // The writer, which keeps the rules between entries and writes missing parents.
 // After an error nothing more is written, and every later call returns it
-// again; what is there is whole, but for a file's data that did not come.
+// again. The output is then complete up to the last entry, except for missing
+// data of a file.
 
 // Takes size bytes of data; returns 0 if it could.
 typedef int (*windows_files_output)(void *context, const void *data, size_t size);

@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:82c8081c05c768f16e49ca83a36fd19bc13345f268236df5b2a1e4eba42450a2","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:84fd0a0abcca54aac464c0e154f9f9b93902d7ff11a7de54305029b56b0444a9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -82,32 +82,32 @@ REASONS: dict[str, str] = {
     "empty": "the path is empty",
     "unicode": "the text is not valid Unicode",
     "part": "a part of the path is empty, . or ..",
-    "character": "a part of the path has a character that no name on Windows has",
+    "character": "a part of the path has a character that Windows does not allow in names",
     "ending": "a part of the path ends in a dot or space, which Windows drops",
-    "device": "a part of the path is the name of a device",
-    "marker": "a part of the path begins with .wh., which marks what a layer removes",
+    "device": "a part of the path is a device name",
+    "marker": "a part of the path begins with .wh., the prefix of whiteouts",
     "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
     "path-long": "the path is longer than 32,756 UTF-16 units",
     "parts": "the path has more than 1,024 parts",
-    "target": "only a link has a target",
+    "target": "only links can have a target",
     "target-empty": "the link has no target",
-    "target-character": "the link's target has a character that no path on Windows has",
+    "target-character": "the link's target has a character that Windows does not allow in paths",
     "target-long": "the link's target is longer than 4,087 UTF-16 units",
-    "target-missing": "the hard link's target is no file written before and spelled so",
-    "kind": "it is no file, directory or link",
-    "attributes": "the attributes are not those that this kind of entry can have",
+    "target-missing": "the hard link's target is not an earlier file of the layer in the same spelling",
+    "kind": "not a file, directory or link",
+    "attributes": "the attributes are not allowed for this kind of entry",
     "descriptor": "the security descriptor is unknown or damaged",
-    "time": "a time is not between 1677-09-21 and 2262-04-11",
-    "size": "the size is unknown, below zero or above 63 bits, or that of an entry without data",
-    "repeated": "the path is in the layer already",
-    "case": "the path, or a directory on its way, is in the layer in other upper and lower case",
-    "parent": "the path leads through something that is no directory",
-    "whiteout": "the layer both removes and holds the path, or a directory on its way",
-    "names": "the file has 1,024 names already",
-    "data": "the data is not as long as the size says",
+    "time": "a time is outside 1677-09-21 to 2262-04-11",
+    "size": "the size is unknown, negative, above 63 bits, or given for an entry without data",
+    "repeated": "the path is already in the layer",
+    "case": "the path, or one of its parents, is already in the layer with different case",
+    "parent": "a parent of the path is not a directory",
+    "whiteout": "the layer both contains and removes the path or one of its parents",
+    "names": "the file already has 1,024 names",
+    "data": "the data is shorter or longer than the size",
     "output": "the layer could not be written",
     "memory": "the memory for paths is full",
-    "closed": "the layer is at its end",
+    "closed": "the layer is already finished",
 }
 
 

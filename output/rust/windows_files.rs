@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d2f255c1b76311254dd9a929f15b72e8ca342e0baf7334fcb8e0bd2b70b87771","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:1d3eb150eb97e58ea2bd5e435530ae8236fdb8f4c3bdddcff70b967c0333486f","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -217,32 +217,32 @@ const REASONS: &[(&str, &str)] = &[
     ("empty", "the path is empty"),
     ("unicode", "the text is not valid Unicode"),
     ("part", "a part of the path is empty, . or .."),
-    ("character", "a part of the path has a character that no name on Windows has"),
+    ("character", "a part of the path has a character that Windows does not allow in names"),
     ("ending", "a part of the path ends in a dot or space, which Windows drops"),
-    ("device", "a part of the path is the name of a device"),
-    ("marker", "a part of the path begins with .wh., which marks what a layer removes"),
+    ("device", "a part of the path is a device name"),
+    ("marker", "a part of the path begins with .wh., the prefix of whiteouts"),
     ("part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
     ("path-long", "the path is longer than 32,756 UTF-16 units"),
     ("parts", "the path has more than 1,024 parts"),
-    ("target", "only a link has a target"),
+    ("target", "only links can have a target"),
     ("target-empty", "the link has no target"),
-    ("target-character", "the link's target has a character that no path on Windows has"),
+    ("target-character", "the link's target has a character that Windows does not allow in paths"),
     ("target-long", "the link's target is longer than 4,087 UTF-16 units"),
-    ("target-missing", "the hard link's target is no file written before and spelled so"),
-    ("kind", "it is no file, directory or link"),
-    ("attributes", "the attributes are not those that this kind of entry can have"),
+    ("target-missing", "the hard link's target is not an earlier file of the layer in the same spelling"),
+    ("kind", "not a file, directory or link"),
+    ("attributes", "the attributes are not allowed for this kind of entry"),
     ("descriptor", "the security descriptor is unknown or damaged"),
-    ("time", "a time is not between 1677-09-21 and 2262-04-11"),
-    ("size", "the size is unknown, below zero or above 63 bits, or that of an entry without data"),
-    ("repeated", "the path is in the layer already"),
-    ("case", "the path, or a directory on its way, is in the layer in other upper and lower case"),
-    ("parent", "the path leads through something that is no directory"),
-    ("whiteout", "the layer both removes and holds the path, or a directory on its way"),
-    ("names", "the file has 1,024 names already"),
-    ("data", "the data is not as long as the size says"),
+    ("time", "a time is outside 1677-09-21 to 2262-04-11"),
+    ("size", "the size is unknown, negative, above 63 bits, or given for an entry without data"),
+    ("repeated", "the path is already in the layer"),
+    ("case", "the path, or one of its parents, is already in the layer with different case"),
+    ("parent", "a parent of the path is not a directory"),
+    ("whiteout", "the layer both contains and removes the path or one of its parents"),
+    ("names", "the file already has 1,024 names"),
+    ("data", "the data is shorter or longer than the size"),
     ("output", "the layer could not be written"),
     ("memory", "the memory for paths is full"),
-    ("closed", "the layer is at its end"),
+    ("closed", "the layer is already finished"),
 ];
 
 /// Returns what a code says, behind a path.
@@ -735,7 +735,7 @@ fn number(data: &[u8], at: usize) -> usize {
     usize::from(data[at]) | usize::from(data[at + 1]) << 8
 }
 
-/// Tells whether a descriptor is self-relative, and its parts are whole and in it.
+/// Returns whether a descriptor is self-relative and contains its parts completely.
 fn is_readable(data: &[u8]) -> bool {
     if !(20..=65535).contains(&data.len()) || data[0] != 1 || data[3] & 0x80 == 0 {
         return false;
@@ -820,8 +820,9 @@ struct Node {
 
 /// Writes a layer.
 ///
-/// After an error nothing more is written, and every later call returns it again; what is
-/// there is whole, but for the data of a file that could not be read or written.
+/// After an error nothing more is written, and every later call returns it again.
+/// The output is then complete up to the last entry, except for the data of a file that could
+/// not be read or written.
 pub struct Writer<'a, W> {
     out: W,
     options: Options<'a>,
@@ -1088,7 +1089,7 @@ impl<'a, W: Output> Writer<'a, W> {
 }
 
 impl Node {
-    /// Tells whether this becomes `here`, and not only leads there; or why it cannot be met again.
+    /// Returns whether this node becomes `here`, false for a parent; an error for a repeated path.
     fn takes(&self, here: Option<Kind>, last: bool) -> Result<bool, &'static str> {
         let removed = |kind| matches!(kind, None | Some(Kind::Whiteout));
         match self.kind {
@@ -1148,7 +1149,7 @@ impl<W: Output> Writer<'_, W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and there can be what cannot be read or is no file, directory or
+    /// As [`Writer::add`]; also for entries that cannot be read, or are not a file, directory or
     /// symbolic link.
     pub fn add_tree(
         &mut self,

@@ -60,7 +60,7 @@ def docker_engine() -> ContainerEngine:
 def podman_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ContainerEngine:
     """Podman, with this process's own limits, so that it works inside a container."""
     if shutil.which("podman") is None:
-        pytest.skip("there is no podman on this machine")
+        pytest.skip("podman not found")
     settings = tmp_path / "containers.conf"
     settings.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
     monkeypatch.setenv("CONTAINERS_CONF", str(settings))

@@ -59,7 +59,7 @@ def test_builder_on_any_python_makes_the_committed_bytes(version: str, monkeypat
     try:
         ctypes.CDLL("libhivex.so.0")
     except OSError:
-        lack("there is no libhivex on this machine")
+        lack("libhivex not found")
     assert_makes_committed_bytes(Builder((python(version), "-B", "-c", program)), monkeypatch)
 
 

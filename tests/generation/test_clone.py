@@ -164,7 +164,7 @@ def test_an_attribute_by_which_a_clone_has_other_bytes_is_a_finding(
     with (clone / ".gitattributes").open("a") as file:
         file.write(f"{rule}\n")
     git(clone, "add", ".gitattributes")
-    if not staged:  # a clone has what is staged, whatever is here
+    if not staged:  # a clone has the staged file even if it is deleted here
         (clone / ".gitattributes").unlink()
     assert f"stale: {BLOB}: {manifest.REWRITTEN} {what}" in findings(clone)
 

@@ -146,7 +146,7 @@ def test_device_or_pipe_as_specification_is_refused(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------------------
-# What is large, but right, or just too large
+# Large files, valid or just above the limit
 
 
 def keys(paths: list[str]) -> str:

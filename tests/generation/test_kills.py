@@ -58,7 +58,7 @@ def assert_whole(root: Path, stage: Stage) -> None:
     for path in {*stage.before, *stage.after, *found}:
         assert found.get(path) in {stage.before.get(path), stage.after.get(path)}, path
     status, said = check(root)
-    # An old manifest beside new outputs is no finding: it proves less, but nothing wrong.
+    # An old manifest beside new outputs is allowed: it proves less, but nothing wrong.
     whole = all(found.get(path) == stage.after.get(path) for path in {*found, *stage.after} - {MANIFEST})
     left = outputs(root, temporary=True).keys() - found.keys()
     assert (status == 0) == (whole and MANIFEST in found and not left), said

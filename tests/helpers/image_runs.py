@@ -55,7 +55,7 @@ def command(*words: object, folder: Path, name: str = "image", **environment: st
 
 @functools.cache
 def cache() -> str:
-    """Return a folder for what is made once, and not kept with what the user's programs keep."""
+    """Return a temporary cache folder for this run, separate from the user's cache."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -35,7 +35,7 @@ WHITEOUTS = [
         ("a whiteout that is a character device", top(kind("Files/.wh.aa", b"3")), "whiteout"),
         ("a whiteout with attributes that are invalid", attributes("x", "Files/.wh.aa"), "whiteout"),
         (
-            "a whiteout in UtilityVM of what is below",
+            "a whiteout in UtilityVM of a file below",
             lambda: [base(), VM_FILE, tarred([*ROOTS, file("UtilityVM/Files/.wh.aa")])],
             "tombstone-lost",
         ),
@@ -46,7 +46,7 @@ WHITEOUTS = [
         ("a whiteout in Hives", top(file("Hives/.wh.aa")), "tombstone-bad"),
         ("a whiteout of UtilityVM/Files", top(file("UtilityVM/.wh.Files")), "tombstone-bad"),
         ("a whiteout that is a directory with a slash", top(folder("Files/.wh.aa/")), "whiteout-name"),
-        ("a directory that hides what is below", top(file("Files/.wh..wh..opq")), "tombstone"),
+        ("a directory that hides the layers below", top(file("Files/.wh..wh..opq")), "tombstone"),
         ("a whiteout in UtilityVM of nothing", top(file("UtilityVM/Files/.wh.aa")), "tombstone-lost"),
     ),
     *rows("name", ("a whiteout of the directory itself", top(file("Files/aa/.wh..")), "whiteout-name")),

@@ -70,7 +70,7 @@ HIVES = [
     *rows("hive-on-top", ("a hive in the place of a base layer's", top(*WAY, Part(SAM, HIVE)), "merge")),
     *rows(
         "hives-other",
-        ("a file in Hives that is no hive of changes", top(Part("Hives/SAM", HIVE)), "deltas"),
+        ("a file in Hives that is not a delta hive", top(Part("Hives/SAM", HIVE)), "deltas"),
         ("a directory in Hives", top(folder("Hives/d")), "deltas"),
         ("a hive of changes in a directory", top(folder("Hives/d"), Part("Hives/d/Sam_Delta", HIVE)), "merge"),
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of layers share: making them, and reading them with what is not ours."""
+"""Build layers for tests, and read them with other programs."""
 
 import gzip
 import hashlib
@@ -25,9 +25,9 @@ def make(
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Blob]:
-    """Return the layers of *sources*, made in a new folder *work* and found to be what they say of themselves.
+    """Return the layers of *sources*, built in a new folder *work*, after checking their digests and sizes.
 
-    The cache is a folder beside *work*, or there is none.
+    The cache, if any, is a folder beside *work*.
     """
     work.mkdir(parents=True)
     given = [Source(*source) if isinstance(source, tuple) else Source(source) for source in sources]
@@ -66,7 +66,7 @@ def members(blob: Blob) -> list[tarfile.TarInfo]:
 
 
 def names(blob: Blob) -> list[str]:
-    """Return what is below Files, in order."""
+    """Return the names below Files, in order."""
     assert [member.name for member in members(blob)[:2]] == ["Hives", "Files"]
     return [member.name.removeprefix("Files/") for member in members(blob)[2:]]
 

@@ -14,7 +14,7 @@ from .support import need
 
 
 class Misbehaving(ThreadingHTTPServer):
-    """A registry that keeps what is pushed, unless *fault* answers the request and returns true."""
+    """A registry that stores pushes, unless *fault* answers the request and returns true."""
 
     daemon_threads = True
 

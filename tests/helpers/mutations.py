@@ -156,7 +156,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _set("key-hive-entry", "a second root", "key Alpha", 2, 4),
     _poke("key-layer", "a tombstone", "key Alpha", 13, "<B", 1),
     _poke("key-layer", "a class inherited", "key Alpha", 13, "<B", 0x80),
-    _poke("key-layer", "an access bit that is none", "key Alpha", 12, "<B", 4),
+    _poke("key-layer", "an unknown access bit", "key Alpha", 12, "<B", 4),
     _poke("key-layer", "a spare byte", "key Alpha", 15, "<B", 1),
     _poke("root-flags", "an ordinary key that cannot be deleted", "key ", 2, "<H", 0x28),
     _poke("root-flags", "a root that may be deleted", "key ", 2, "<H", 0x24),

@@ -66,11 +66,11 @@ def points(
             return point - 1
         if seen < point + calls:
             restore()
-    raise AssertionError("there is no end of it")
+    raise AssertionError("the run makes too many calls")
 
 
 def exchanges(one: Path, other: Path) -> Iterator[None]:
-    """Exchange what is at two paths in one step of the system, each time that the next item is asked for."""
+    """Swap two paths atomically each time that the next item is requested."""
     if sys.platform != "linux":
         lack("only Linux exchanges two names in one step")
     library = ctypes.CDLL(None, use_errno=True)

@@ -15,7 +15,7 @@ from generator.hives.reader import Level
 
 FOLDER = os.environ.get("WINSCRATCH_SAMPLE_HIVES", "")
 
-# What is found in each: the rules that it breaks. Windows wrote most files longer than their bins.
+# The rules that each hive breaks. Windows wrote most files longer than their bins.
 AHEAD = {"file-rest"}
 EXPECTED: dict[str, set[str]] = {
     # Written by Windows or its offline library, and alive: nothing that would be refused.

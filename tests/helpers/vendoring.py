@@ -109,7 +109,7 @@ def reseal(path: str, old: str = "", new: str = "", **fields: object) -> None:
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
-    """Run a program as on a machine that is no CI; return its status and what it says."""
+    """Run a program outside CI; return its exit status, stdout and stderr."""
     inherited = {k: v for k, v in os.environ.items() if k not in {"GITHUB_ACTIONS", "CI"}}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=inherited | (environment or {}))
     return done.returncode, done.stdout, done.stderr

@@ -22,7 +22,7 @@ def on_windows(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a Windows program on *data*, with a Windows of its own below *folder*, and return how it ended."""
     if not WINE.exists():
-        lack(f"there is no {WINE} on this machine")
+        lack(f"{WINE} not found")
     environment = os.environ | {"WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""} | variables
     library = folder / "wine/drive_c/windows/system32/bcryptprimitives.dll"
     if not library.exists():

@@ -47,7 +47,7 @@ def content(hive: Hive) -> Found:
 
 
 def walk(root: Any, children: Callable[[Any], Any], values: Callable[[Any], set[tuple[str, int, bytes]]]) -> Found:
-    """Return what is in a hive whose *root*'s subkeys *children* returns and whose values *values* returns."""
+    """Return the content of a hive from its *root*; *children* returns a key's subkeys, *values* its values."""
     found: Found = {}
     stack: list[tuple[tuple[str, ...], Any]] = [((), root)]
     while stack:
@@ -125,7 +125,7 @@ READERS: tuple[tuple[Callable[[Path], Found], Callable[[str, int, bytes], tuple[
 
 
 def assert_read_by_all(path: Path, wanted: Hive) -> None:
-    """Fail unless each reader finds in the hive at *path* what is *wanted*."""
+    """Fail unless each reader finds the *wanted* content in the hive at *path*."""
     logging.getLogger("regipy").setLevel(logging.CRITICAL)
     for read, blurred in READERS:
         expected = {where: {blurred(*value) for value in values} for where, values in content(wanted).items()}

@@ -68,9 +68,9 @@ def python_with_hivex() -> str:
         command = [DEBIAN_PYTHON, "-s", "-E", "-c", "import hivex; hivex.Hivex"]
         done = subprocess.run(command, check=False, capture_output=True)
     except OSError:
-        lack(f"there is no {DEBIAN_PYTHON}")
+        lack(f"{DEBIAN_PYTHON} not found")
     if done.returncode:
-        lack("there is no python3-hivex")
+        lack("python3-hivex not found")
     return DEBIAN_PYTHON
 
 

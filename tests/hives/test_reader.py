@@ -98,7 +98,7 @@ def test_fields_that_only_windows_uses_may_have_any_content() -> None:
     hive.poke("key ", 2, "<H", 0x20)  # what the offline library writes, and its descriptors without a DACL
     hive.poke("sk 0", 22, "<H", 0x8000)
     hive.poke("value Alpha\\Text", 18, "<H", 0xFFFF)
-    hive.poke("value Alpha\\Empty", 4, "<II", 0, 0xFFFFFFFF)  # the other way to say that there is no data
+    hive.poke("value Alpha\\Empty", 4, "<II", 0, 0xFFFFFFFF)  # the other encoding of empty data
     assert read_hive(hive.seal()) == made.records(SAMPLE)
 
 
@@ -283,8 +283,8 @@ def test_paths_that_would_fill_the_memory_are_refused() -> None:
         read_hive(data)
 
 
-# What the reader does not check, as bytes of a record: times, flags and identifiers of Windows' own, what is beyond a
-# record in its cell, the largest lengths when they say more than there is, and who may do what.
+# Bytes of each record that the reader does not check: times, flags and identifiers private to Windows, the rest of the
+# cell after the record, largest lengths above the actual ones, and access rights.
 UNCHECKED = {
     "": (
         *(range(12, 20), range(48, 144), range(148, 184), range(512, 520), range(4040, 4088)),

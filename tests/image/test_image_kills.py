@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Killed at any system call that changes something: what is at a place is the old or the new, and whole."""
+"""Kill `image` at each system call that changes files: the destination is the old or the new one, complete."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
     to: str
     before: bool
-    found: Callable[[Path], object]  # what is there: None where there is no image
+    found: Callable[[Path], object]  # the image at the destination, None if it has none
 
 
 def _layout(root: Path) -> object:
@@ -80,7 +80,7 @@ def _stage(root: Path, place: Place) -> Path:
 
 
 class Run(NamedTuple):
-    """A run that was watched: what is at its place before and after it, and its calls that change something."""
+    """A traced run: the destination's content before and after it, and its calls that change files."""
 
     old: object
     new: object

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written on the command line: sources, destinations, references and platforms."""
+"""Parse sources, destinations, references and platforms of the command line."""
 
 import contextlib
 from pathlib import Path

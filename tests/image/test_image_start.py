@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program of an image: how it is stored, what is warned of, and different programs for different platforms."""
+"""The program of an image: its stored form, warnings, and different programs by platform."""
 
 import contextlib
 import re

@@ -131,7 +131,7 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 def peak(folder: Path, work: Path, cores: int, compression: str = "default") -> tuple[int, str]:
     """Return the peak memory, in bytes, of a process that makes a layer of *folder*, and the diff ID."""
     if not Path("/proc/self/status").exists():
-        lack("there is no /proc on this machine")
+        lack("/proc not found")
     work.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", PEAK, str(folder), str(work), str(cores), compression],

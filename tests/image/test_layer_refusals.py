@@ -35,15 +35,15 @@ def refused(work: Path, *given: Path | tuple[Path, str], **options: Any) -> str:
 
 
 NAMES = {
-    "aux.h": "name of a device",
-    "COM¹": "name of a device",
+    "aux.h": "device name",
+    "COM¹": "device name",
     "trailing.": "ends in a dot or space",
     "trailing ": "ends in a dot or space",
-    "file:stream": "character that no name on Windows has",
-    "back\\slash": "character that no name on Windows has",
-    "what?": "character that no name on Windows has",
-    "new\nline": "character that no name on Windows has",
-    "\x1b[31mred": "character that no name on Windows has",
+    "file:stream": "character that Windows does not allow in names",
+    "back\\slash": "character that Windows does not allow in names",
+    "what?": "character that Windows does not allow in names",
+    "new\nline": "character that Windows does not allow in names",
+    "\x1b[31mred": "character that Windows does not allow in names",
     ".wh.gone": "begins with .wh.",
     os.fsdecode(b"\xff\xfe"): "not valid Unicode",
 }
@@ -116,7 +116,7 @@ def test_a_relative_dest_has_an_error_of_its_own(dest: str, tmp_path: Path) -> N
 def test_a_file_source_is_never_excluded_and_can_be_renamed_by_dest(tmp_path: Path) -> None:
     fill(tmp_path, ["aux"])
     line = refused(tmp_path / "out", tmp_path / "aux")
-    assert "name of a device; hint: give a DEST" in line
+    assert "device name; hint: give a DEST" in line
     (blob,) = make(tmp_path / "good", (tmp_path / "aux", "/app/x"), exclude=("*", "aux"))
     assert blob.size
 

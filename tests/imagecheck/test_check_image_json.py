@@ -52,7 +52,7 @@ TAKEN = [  # by Go: the document, text in it, what stands there instead, and the
     ("manifest", '"layers": [', '"annotations": null, "subject": null, "layers": [', []),
     ("manifest", '"schemaVersion": 2', '"\u017fchemaVersion": 2', ["keys"]),
 ]
-REFUSED = [  # by Go, with what is said
+REFUSED = [  # by Go, with the finding
     ("config", '"os": "windows"', '"os": "windows", "OS": "linux"', "os is 'linux'"),
     ("config", "{", DEEP.replace("[", "[[", 1).replace("]", "]]", 1), "more than 10,000 levels"),
     (
@@ -104,7 +104,9 @@ def test_json_that_go_takes_is_taken(which: str, old: str, new: str, rules: list
     assert (status, [each["rule"] for each in image["findings"]]) == (0, rules)
 
 
-@pytest.mark.parametrize(("which", "old", "new", "told"), REFUSED, ids=range(len(REFUSED)))
-def test_a_field_that_clients_cannot_decode_is_named(which: str, old: str, new: str, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("which", "old", "new", "wanted"), REFUSED, ids=range(len(REFUSED)))
+def test_a_field_that_clients_cannot_decode_is_named(
+    which: str, old: str, new: str, wanted: str, tmp_path: Path
+) -> None:
     status, (image,) = checked(changed(Layout(tmp_path, [base()]), which, old, new))
-    assert (status, any(told in each["found"] for each in image["findings"])) == (1, True), image["findings"]
+    assert (status, any(wanted in each["found"] for each in image["findings"])) == (1, True), image["findings"]

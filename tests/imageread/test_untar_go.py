@@ -35,8 +35,8 @@ MOST = 1 << 22  # bytes of a file that are compared, as in tests/languages/go/ta
 # Where the reader refuses what archive/tar reads: its words, and why.
 STRICTER = {
     "a sparse file, which no layer has": (
-        "type S becomes an empty file on Windows, for go-winio takes data from type 0 alone; and what is no file, but "
-        "has records of a sparse one, is read by archive/tar if their version is unknown"
+        "type S becomes an empty file on Windows, because go-winio reads data of type 0 only; archive/tar "
+        "accepts other entries with records of sparse files of an unknown version"
     ),
     "a sparse file of an unknown format": (
         "archive/tar reads the map as if it was the file's data, so that Windows would get another file than was meant"
@@ -45,7 +45,7 @@ STRICTER = {
 # Where check-image refuses a record that go-winio reads: what it says, and why.
 REFUSED = {
     r"fileattr is \d+ for a (file|directory)$": "Windows would make a file of a directory, or the reverse",
-    r"is out of range$": "FILETIME, or Go's nanoseconds, do not hold it: Windows would be told another time",
+    r"is out of range$": "FILETIME, or Go's nanoseconds, do not hold it: Windows would set another time",
     r"rawsd is .*: (?!not padded base64)": "the bytes are no security descriptor, which Windows refuses later",
     r"mountpoint is on an entry other than a symbolic link$": "go-winio ignores it, and no mount point is made",
 }
@@ -95,7 +95,7 @@ def nanoseconds(value: list[int] | None) -> int | None:
 
 
 def told(entry: TarEntry, total: int | None, size: int) -> dict[str, Any]:
-    """Return an entry of ours in the words of archive/tar; *size* is what that says of what has no data."""
+    """Return an entry of ours with the names of archive/tar; *size* is its size for entries without data."""
     if entry.kind == GLOBAL:
         return {"name": entry.name, "kind": entry.kind}
     return {
@@ -128,7 +128,7 @@ def read(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(tar: bytes, found: Any) -> str:
-    """Return why the reader is stricter, or nothing; the test fails where there is no reason in the table."""
+    """Return the reason why the reader is stricter, or nothing; fail if the table lists no reason."""
     mine, error = ours(tar)
     both = min(len(mine), len(found["entries"]))
     for at in range(both):

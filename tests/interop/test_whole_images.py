@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Command]:
-    """Return what tells how a language's program is run, and builds it first."""
+    """Return a function that builds a language's program and returns its command line."""
     return functools.cache(lambda language: WRITERS[language].image(tmp_path_factory.mktemp(language)))
 
 

@@ -15,7 +15,7 @@ COMPILERS = ("gcc", "clang")
 @pytest.fixture
 def libarchive() -> None:
     if not Path("/usr/include/archive.h").exists():
-        lack("there is no libarchive-dev on this machine")
+        lack("libarchive-dev not found")
 
 
 def build(compiler: str, source: str, program: Path) -> Path:

@@ -152,8 +152,8 @@ by drops: ok 5120 ok 6144
 broken: broken 4608 {broken} 4608 again 4608
 a pipe: kind 0 again 0
 no folder: /nowhere 0 again 0
-{kind}"a\\u0007\\u202e"b": a part of the path has a character that no name on Windows has
-"{long}...": a part of the path has a character that no name on Windows has
+{kind}"a\\u0007\\u202e"b": a part of the path has a character that Windows does not allow in names
+"{long}...": a part of the path has a character that Windows does not allow in names
 """
 ONLY = {
     "java": {"broken": "the-layer-was-broken-off", "kind": ""},

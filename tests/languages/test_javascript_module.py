@@ -39,7 +39,7 @@ def started(runtime: str) -> Command:
     if not RUNTIMES[runtime]:
         return [need("node")]
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        lack(f"there is no {runtime} for this system in the list of packages")
+        lack(f"the list of packages has no {runtime} for this system")
     program, *arguments = RUNTIMES[runtime]
     return [javascript.packages() / program, *arguments]
 

@@ -31,7 +31,7 @@ def interpreters() -> dict[str, Path]:
     known: set[Path] = set()
     ask = "import platform, sys; print(platform.python_implementation(), platform.python_version(), sys.executable)"
     for candidate in candidates:
-        # A name such as python3.11-config is no interpreter, nor is a shim that has nothing to start.
+        # Skip names such as python3.11-config, and shims without an interpreter.
         if candidate.name.endswith("config") or not os.access(candidate, os.X_OK) or candidate.resolve() in known:
             continue
         known.add(candidate.resolve())
@@ -46,7 +46,7 @@ def interpreters() -> dict[str, Path]:
 
 def test_two_pythons_at_least_are_here() -> None:
     if len(interpreters()) < 2:
-        lack(f"there is no CPython but {', '.join(interpreters())}")
+        lack(f"no CPython found besides {', '.join(interpreters())}")
 
 
 @pytest.mark.parametrize("version", interpreters())

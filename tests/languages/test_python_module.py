@@ -79,7 +79,7 @@ def test_the_example_writes_a_layout_that_others_read(tmp_path: Path) -> None:
     blob = (OUTPUT / "layers/scratch.tar.gz").read_bytes()
     assert found["Os"] == "windows"
     config = json.loads(run(need("skopeo"), "inspect", "--config", f"oci:{layout}:latest")).get("config", {})
-    assert config.keys().isdisjoint({"Cmd", "Entrypoint"}), "there is no program to start"
+    assert config.keys().isdisjoint({"Cmd", "Entrypoint"}), "the image has an entry point"
     assert found["Layers"][0] == _digest(blob)
     assert layout.joinpath("blobs/sha256", _digest(blob).removeprefix("sha256:")).read_bytes() == blob
 

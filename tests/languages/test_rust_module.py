@@ -69,14 +69,14 @@ def test_the_writer_keeps_its_word_when_something_fails(
 def test_modules_fit_crates_of_a_later_edition(module: Path, tmp_path: Path) -> None:
     newest = max(compilers(), key=lambda version: [int(part) for part in re.findall(r"\d+", version)], default="0")
     if [int(part) for part in newest.split(".")[:2]] < [1, 85]:
-        lack("there is no rustc that knows the edition 2024")
+        lack("rustc with edition 2024 not found")
     words = ("--edition", "2024", "-D", "warnings", "--crate-type", "lib", "--emit", "metadata", "--out-dir", tmp_path)
     run(compilers()[newest], *words, *rust.STD, module)
 
 
 def test_the_oldest_rustc_that_is_promised_is_here() -> None:
     if not compilers():
-        lack(f"there is no rustc from {FLOOR[0]}.{FLOOR[1]} on")
+        lack(f"rustc {FLOOR[0]}.{FLOOR[1]} or later not found")
     release = Path("/etc/os-release").read_text("utf-8")
     if 'VERSION_ID="12"' in release and "ID=debian" in release:
         assert any(version.startswith("1.63.") for version in compilers())

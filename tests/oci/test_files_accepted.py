@@ -146,7 +146,7 @@ def test_unpackers_find_the_same_tree(unpacker: str, tmp_path: Path) -> None:
     command = [part.format(tar=tar, to=folder) for part in UNPACKERS[unpacker]]
     run(need(command[0]), *command[1:])
     wanted = tree(entries)
-    if unpacker == "busybox":  # it sets no time but a file's, and before 1970 there is none without a record
+    if unpacker == "busybox":  # it sets times only for files, and none before 1970 without a record
         wanted = {path: (*what[:2], max(0, what[2]) if what[0] == "file" else None) for path, what in wanted.items()}
     assert unpacked(folder, wanted) == wanted
     assert (folder / "Files/again.exe").samefile(folder / "Files/app/bin/hello.exe")
@@ -195,7 +195,7 @@ def test_sizes_beyond_the_headers_own_are_read(lister: str, tmp_path: Path) -> N
 
 
 def test_buildkit_unpacks_them_on_linux(tmp_path: Path) -> None:
-    """What is below Files becomes the root, hard links stay links, and what a whiteout names is gone."""
+    """Files becomes the root, hard links stay links, and targets of whiteouts are removed."""
     if os.geteuid() != 0:
         lack("only root may give files to root, as BuildKit does")
     program, tar, folder = tmp_path / "buildkit", tmp_path / "layer.tar", tmp_path / "to"

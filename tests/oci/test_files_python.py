@@ -298,19 +298,21 @@ def test_trees_can_lie_on_one_another_and_meet_where_they_have_the_same_director
     assert refused.value.code == "case"
 
 
-@pytest.mark.parametrize("bad", ["a socket", "a name that is no text", "a name that Windows cannot hold", "no folder"])
+@pytest.mark.parametrize(
+    "bad", ["a socket", "a name that is not Unicode", "a name that Windows cannot hold", "no folder"]
+)
 def test_what_cannot_be_in_a_layer_is_refused_with_its_path(bad: str, tmp_path: Path) -> None:
     top = tmp_path / "top"
     top.mkdir()
     codes: dict[str, tuple[type[Exception], str]] = {
         "a socket": (files.FilesError, "kind"),
-        "a name that is no text": (files.FilesError, "unicode"),
+        "a name that is not Unicode": (files.FilesError, "unicode"),
         "a name that Windows cannot hold": (files.FilesError, "device"),
         "no folder": (NotADirectoryError, ""),
     }
     if bad == "a socket":
         os.mkfifo(top / "pipe")
-    elif bad == "a name that is no text":
+    elif bad == "a name that is not Unicode":
         (top / os.fsdecode(b"\xff")).write_bytes(b"")
     elif bad == "a name that Windows cannot hold":
         (top / "aux.h").write_bytes(b"")

@@ -82,8 +82,8 @@ def test_every_language_agrees_with_python_on_random_layers(asked: tuple[User, C
 # ---------------------------------------------------------------------------------------------
 # Go
 
-# Where archive/tar's headers say less, Prepare refuses less: a directory's name may end in a slash, and its size and a
-# link's are not looked at; a name that begins with .wh. is a whiteout; and there is no creation time to be wrong.
+# archive/tar's headers have less information, so Prepare refuses less: a directory's name may end in a slash; sizes of
+# directories and links are ignored; a name that begins with .wh. is a whiteout; headers have no creation time.
 PREPARE_TAKES = {
     "a slash behind",
     "a slash alone",

@@ -99,7 +99,7 @@ def test_go_knows_the_same_capitals(tmp_path: Path) -> None:
 def test_wine_compares_names_by_the_same_capitals() -> None:
     """Wine's file has the form of Windows': words, looked up by bits 8 to 15 of a unit, then 4 to 7, then 0 to 3."""
     if not WINE.exists():
-        lack(f"there is no {WINE} on this machine")
+        lack(f"{WINE} not found")
     raw = WINE.read_bytes()
     table: tuple[int, ...] = struct.unpack(f"<{len(raw) // 2}H", raw)[2:]
 
@@ -107,7 +107,7 @@ def test_wine_compares_names_by_the_same_capitals() -> None:
         return (unit + table[table[table[unit >> 8] + (unit >> 4 & 15)] + (unit & 15)]) & 0xFFFF
 
     theirs = {unit: capital(unit) for unit in range(0x10000) if capital(unit) != unit}
-    assert theirs | {0x3C2: 0x3A3} == CAPITALS  # the final sigma is no capital sigma there, and is refused to be sure
+    assert theirs | {0x3C2: 0x3A3} == CAPITALS  # Windows does not fold the final sigma; the writers refuse it anyway
 
 
 def test_reasons_have_their_numbers_and_fit_behind_a_path() -> None:
@@ -125,7 +125,7 @@ BROKEN = {
     "a word too many": (b"[limits]", b"[limits]\nlimit = 1", "unknown field `limit`"),
     "no SDDL": (b'file = "O:BAG:BA"', b'file = "BA"', "must stand here"),
     "an unknown fact in a reason": (b"{part}", b"{pieces}", "pieces"),
-    "a unit that is none": (b"0xFF5A", b"0x1FF5A", "<= 65535"),
+    "a unit above 16 bits": (b"0xFF5A", b"0x1FF5A", "<= 65535"),
 }
 
 

@@ -78,7 +78,7 @@ def test_locks_that_are_installed_together_agree() -> None:
 
 
 def installed() -> list[importlib.metadata.Distribution]:
-    """Return what is installed in the running virtual environment."""
+    """Return the packages installed in the running virtual environment."""
     if sys.prefix == sys.base_prefix:
         lack("the tests run outside a virtual environment")
     return [d for d in importlib.metadata.distributions() if str(d.locate_file("")).startswith(sys.prefix)]
@@ -153,7 +153,7 @@ def test_the_image_adds_to_its_base_what_hivex_depends_on_and_no_more(
     monkeypatch.setenv("WINSCRATCH_BASE_IMAGE", base)
     docker = selected("docker")
     assert isinstance(docker, container.ContainerEngine)
-    docker.run(wire.encode_request({}))  # builds the image if there is none
+    docker.run(wire.encode_request({}))  # builds the image if it is missing
     before = packages(docker, base)
     after = packages(docker, container.image_tag(container.build_context(), base))
     needed: set[str] = set()

@@ -267,6 +267,6 @@ def test_documented_commands_work() -> None:
     assert len(commands) == 3
     for words in commands:
         status, printed = run(*(str(ROOT / word) if word.startswith("output/") else word for word in words.split()))
-        if "--history" in words and "git has no revisions" in printed[0]:  # in a copy that is no clone
+        if "--history" in words and "git has no revisions" in printed[0]:  # in a copy without git history
             continue
         assert (status, printed[0].startswith("wrote ")) == (0, True), printed

@@ -277,7 +277,7 @@ def test_a_program_is_identified_by_its_first_bytes() -> None:
         (pe(AMD64), Program("pe", "amd64")),
         (pe(ARM64), Program("pe", "arm64")),
         (pe(I386, at=HEAD - 6), Program("pe", "386")),
-        (pe(I386, at=HEAD - 5), Program("pe")),  # beyond what is read
+        (pe(I386, at=HEAD - 5), Program("pe")),  # beyond the part that is read
         (pe(0x1234), Program("pe", "an unknown machine")),
         (pe()[:0x84], Program("mz")),
         (b"MZ", Program("mz")),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Security descriptors as bytes: what is read is written back byte for byte, and what is no descriptor is refused."""
+"""Security descriptors as bytes: the round trip is exact, and invalid descriptors are refused."""
 
 import base64
 import struct

@@ -41,7 +41,7 @@ def samba(texts: list[str], descriptors: list[bytes]) -> tuple[list[str | None],
         not python.exists()
         or subprocess.run([python, "-c", "import samba"], check=False, capture_output=True).returncode
     ):
-        lack("there is no python3-samba on this machine")
+        lack("python3-samba not found")
     asked = json.dumps({"texts": texts, "descriptors": [data.hex() for data in descriptors]})
     done = subprocess.run([python, BY_SAMBA], input=asked, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)

@@ -36,7 +36,7 @@ def sprung(trap: Path) -> bool:
 
 
 def lacking(repository: Path) -> None:
-    """Make *repository* one where git fetches when it asks what is ignored: its rules are a blob that is not there."""
+    """Make git fetch in *repository* when it evaluates ignore rules: their blob is missing."""
     write("python", "scratch", str(repository / "x.py"))
     (repository / ".gitignore").write_text("ignored.py\n")
     git(repository, "init", "-q")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where copies are looked for, and what is taken for one."""
+"""Search for copies: which files are searched and which are copies."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def test_git_says_what_to_look_at(place: Path) -> None:
     expected = {f"repository/{n}/x.py" for n in ("tracked", "untracked", "ignored-but-tracked", ".git-like")}
     assert set(states("repository")) == expected
     ignored = "repository/ignored/x.py"
-    assert set(states(".")) == {*expected, ignored}, "git is not asked in what is found on the way"
+    assert set(states(".")) == {*expected, ignored}, "nested repositories are not asked about ignored files"
     assert set(states("repository/tracked")) == {"repository/tracked/x.py"}
     assert set(states("repository/ignored/x.py")) == {"repository/ignored/x.py"}, "named itself"
     (repository / ".git").rename(repository / "gone")
@@ -162,7 +162,7 @@ def test_a_copy_in_another_encoding_is_found_and_only_force_makes_it_anew(langua
 
 
 def test_what_a_file_is_called_and_where_its_line_stands_hides_no_copy(place: Path) -> None:
-    """Endings, capitals, folders with a dot, and a line that was moved far down, across what is read at a time."""
+    """Endings, capitals, folders with a dot, and a line moved far down, across the border of two reads."""
     write("python", "scratch", "made.py")
     text = Path("made.py").read_text()
     expected = {"made.py": "fresh"}

@@ -22,7 +22,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hook(toolchain: Path, place: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Hook:
-    """Return what runs a hook on all that is in `place`, and tells its status and what it said."""
+    """Return a function that runs a hook on all files in `place` and returns its exit status and output."""
     need_package("pre_commit")
     monkeypatch.setenv("PRE_COMMIT_HOME", str(cache))
     revision = git(toolchain, "rev-parse", "HEAD").strip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""winscratch.lock, the list of a project's copies: kept, held against what is there, and never obeyed."""
+"""winscratch.lock, the list of a project's copies: updates, comparison with the files, untrusted entries."""
 
 import os
 import subprocess

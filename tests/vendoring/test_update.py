@@ -73,9 +73,9 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "detail"),
     [
-        ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
-        ('"language":"go"', '"language":"cobol"', "there is no language cobol"),
-        ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
+        ('"layer":"scratch"', '"layer":"tiny"', "unknown layer tiny"),
+        ('"language":"go"', '"language":"cobol"', "unknown language cobol"),
+        ('"file":"module.go.jinja"', '"file":"x.jinja"', "unknown template x.jinja of go"),
         ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
     ],
 )
@@ -86,7 +86,7 @@ def test_an_edit_that_force_cannot_undo_says_why_and_what_can(old: str, new: str
     Path("x.go").write_text(text.replace(old, new) + "// mine\n", "utf-8")
     assert states(update=True, force=True) == {"x.go": f"edited by hand: {detail}"}
     fixes = [line for line in shown()[1] if line.startswith("to fix")]
-    assert fixes == ["to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"]
+    assert fixes == ["to fix, overwriting the file: ./invokew vendor --force LANGUAGE LAYER FILE"]
     write("go", "scratch", "x.go", package="p", force=True)
     assert states() == {"x.go": "fresh"}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One copy, written where it goes: its names, what is refused, and all or nothing."""
+"""Write one copy: its names, refused input, and atomic writes."""
 
 import os
 import shutil

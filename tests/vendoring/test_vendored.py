@@ -64,7 +64,7 @@ def test_a_named_file_that_was_a_copy_is_edited(place: Path) -> None:
     (place / "x.py").write_text("print()\n")
     (place / "y.py").write_text(re.sub(r".*winscratch:\{.*\n", "", (place / "y.py").read_text("utf-8")), "utf-8")
     assert states("x.py", "y.py") == dict.fromkeys(("x.py", "y.py"), "edited by hand: it has no winscratch line")
-    assert shown("x.py")[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
+    assert shown("x.py")[1][-1] == "to fix, overwriting the file: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 def test_each_state_and_what_brought_it_about(older: Path) -> None:
@@ -206,7 +206,7 @@ def test_halves_of_two_copies_are_no_copy(older: Path) -> None:
     for options in each({}, {"update": True}, {"update": True, "force": True}):
         assert states(**options) == found
     assert Path("x.h").read_bytes() == before
-    assert shown()[1][-1] == "to fix, and lose what is there: ./invokew vendor --force LANGUAGE LAYER FILE"
+    assert shown()[1][-1] == "to fix, overwriting the file: ./invokew vendor --force LANGUAGE LAYER FILE"
 
 
 # The task, the module's command, pre-commit, and GitHub's runner

@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4dc6618132e3039cc62643ac00aca522f15f0dc07718e449ea8cf05c73d2503e","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:929c69ec0f8aa05e664dd95384024acd3503f970dc8202a20a71b5d06d333242","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.1.0"}
 
 package winscratch;
 
@@ -110,16 +110,16 @@ public final class WindowsFiles {
     PART("a part of the path is empty, . or .."),
 
     /** Code {@code character}. */
-    CHARACTER("a part of the path has a character that no name on Windows has"),
+    CHARACTER("a part of the path has a character that Windows does not allow in names"),
 
     /** Code {@code ending}. */
     ENDING("a part of the path ends in a dot or space, which Windows drops"),
 
     /** Code {@code device}. */
-    DEVICE("a part of the path is the name of a device"),
+    DEVICE("a part of the path is a device name"),
 
     /** Code {@code marker}. */
-    MARKER("a part of the path begins with .wh., which marks what a layer removes"),
+    MARKER("a part of the path begins with .wh., the prefix of whiteouts"),
 
     /** Code {@code part-long}. */
     PART_LONG("a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
@@ -131,52 +131,52 @@ public final class WindowsFiles {
     PARTS("the path has more than 1,024 parts"),
 
     /** Code {@code target}. */
-    TARGET("only a link has a target"),
+    TARGET("only links can have a target"),
 
     /** Code {@code target-empty}. */
     TARGET_EMPTY("the link has no target"),
 
     /** Code {@code target-character}. */
-    TARGET_CHARACTER("the link's target has a character that no path on Windows has"),
+    TARGET_CHARACTER("the link's target has a character that Windows does not allow in paths"),
 
     /** Code {@code target-long}. */
     TARGET_LONG("the link's target is longer than 4,087 UTF-16 units"),
 
     /** Code {@code target-missing}. */
-    TARGET_MISSING("the hard link's target is no file written before and spelled so"),
+    TARGET_MISSING("the hard link's target is not an earlier file of the layer in the same spelling"),
 
     /** Code {@code kind}. */
-    KIND("it is no file, directory or link"),
+    KIND("not a file, directory or link"),
 
     /** Code {@code attributes}. */
-    ATTRIBUTES("the attributes are not those that this kind of entry can have"),
+    ATTRIBUTES("the attributes are not allowed for this kind of entry"),
 
     /** Code {@code descriptor}. */
     DESCRIPTOR("the security descriptor is unknown or damaged"),
 
     /** Code {@code time}. */
-    TIME("a time is not between 1677-09-21 and 2262-04-11"),
+    TIME("a time is outside 1677-09-21 to 2262-04-11"),
 
     /** Code {@code size}. */
-    SIZE("the size is unknown, below zero or above 63 bits, or that of an entry without data"),
+    SIZE("the size is unknown, negative, above 63 bits, or given for an entry without data"),
 
     /** Code {@code repeated}. */
-    REPEATED("the path is in the layer already"),
+    REPEATED("the path is already in the layer"),
 
     /** Code {@code case}. */
-    CASE("the path, or a directory on its way, is in the layer in other upper and lower case"),
+    CASE("the path, or one of its parents, is already in the layer with different case"),
 
     /** Code {@code parent}. */
-    PARENT("the path leads through something that is no directory"),
+    PARENT("a parent of the path is not a directory"),
 
     /** Code {@code whiteout}. */
-    WHITEOUT("the layer both removes and holds the path, or a directory on its way"),
+    WHITEOUT("the layer both contains and removes the path or one of its parents"),
 
     /** Code {@code names}. */
-    NAMES("the file has 1,024 names already"),
+    NAMES("the file already has 1,024 names"),
 
     /** Code {@code data}. */
-    DATA("the data is not as long as the size says"),
+    DATA("the data is shorter or longer than the size"),
 
     /** Code {@code output}. */
     OUTPUT("the layer could not be written"),
@@ -185,7 +185,7 @@ public final class WindowsFiles {
     MEMORY("the memory for paths is full"),
 
     /** Code {@code closed}. */
-    CLOSED("the layer is at its end");
+    CLOSED("the layer is already finished");
 
     final String text;
 
@@ -665,7 +665,7 @@ public final class WindowsFiles {
       return new String(units);
     }
 
-    /** Tells whether a descriptor is self-relative, and its parts are whole and in it. */
+    /** Returns whether a descriptor is self-relative and contains its parts completely. */
     static boolean readable(byte[] data) {
       int size = data.length;
       if (size < 20 || size > 65535 || data[0] != 1 || (data[3] & 0x80) == 0) {
@@ -790,8 +790,9 @@ public final class WindowsFiles {
   }
 
   /**
-   * Writes a layer. After an error nothing more is written, and every later call throws it again;
-   * what is there is whole, but for the data of a file that could not be read or written.
+   * Writes a layer. After an error nothing more is written, and every later call throws it again.
+   * The output is then complete up to the last entry, except for the data of a file that could not
+   * be read or written.
    *
    * <p>It is not closed but finished, so that no error on the way makes a layer look whole.
    */

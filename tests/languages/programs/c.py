@@ -43,7 +43,7 @@ def _dump(folder: Path, into: Path) -> None:
 
 def _image(folder: Path) -> Command:
     if not Path("/usr/include/sha2.h").exists():
-        lack("there is no libmd-dev on this machine")
+        lack("libmd-dev not found")
     sources = [PROJECT / USER.source, MODULES / "windows_files.c", MODULES / "windows_hostprocess.c"]
     return [compiled("gcc", folder, "-std=c99", "-D_DEFAULT_SOURCE", *sources, "-lmd")]
 

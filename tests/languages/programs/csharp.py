@@ -20,7 +20,7 @@ LONG = "L" + "ong45678" * 5 + "Name789"  # 48 characters
 def compiled(folder: Path, *sources: Path) -> Command:
     """Return the command of the program that *sources* and the modules give."""
     if not POSIX.exists():
-        lack("there is no libmono-posix4.0-cil on this machine")
+        lack("libmono-posix4.0-cil not found")
     documented = f"-doc:{folder}/program.xml"  # warns of public members without a comment
     references = ("-r:Mono.Posix", "-r:System.Numerics")
     run(need("mcs"), *STRICT, documented, *references, f"-out:{folder}/program.exe", *MODULES, *sources)

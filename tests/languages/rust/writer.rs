@@ -95,7 +95,7 @@ fn data_in_pieces_is_the_same_layer() {
 fn an_error_names_path_and_reason() {
     let mut layer = Writer::new(Vec::new());
     let error = layer.add_directory("aux").unwrap_err();
-    let wanted = r#""aux": a part of the path is the name of a device"#;
+    let wanted = r#""aux": a part of the path is a device name"#;
     assert_eq!(error.to_string(), wanted);
 }
 
