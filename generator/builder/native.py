@@ -73,6 +73,8 @@ def find_python() -> str:
         if done.status == 0:
             return python
         if done.status == FOREIGN_HIVEX:
-            raise EngineError(error_line(done.err) or f"{python} imports a hivex that is not the registry library")
+            raise EngineError(
+                f"native: {error_line(done.err) or f'{python} imports a hivex other than the registry library'}"
+            )
         tried.append(python if done.status == NO_HIVEX else f"{python}: {error_line(done.err)}")
-    raise EngineError(f"no Python with hivex found (tried {', '.join(tried)})")
+    raise EngineError(f"native: no Python with hivex found (tried {', '.join(tried)})")

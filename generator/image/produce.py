@@ -130,7 +130,7 @@ def _group(
     """Return the images of *platforms*, which have the same *sources*."""
     options, note = request.options, making.note
     if len(sources) >= MOST_LAYERS and not options.one_layer:
-        note(f"warning: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
+        note(f"warning: image: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
     settled: dict[Platform, Options] = {}
 
     def planned(entries: Sequence[SourceEntry]) -> None:
@@ -220,7 +220,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                 case _:
                     return push.push(image, _reference(destination), work, note, progress)
     except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror or error}; nothing there was changed") from error
+        raise GeneratorError(f"{destination}: {error.strerror or error}, and nothing there was changed") from error
     return f"{destination.transport}:{path}@{image.top.digest}"
 
 

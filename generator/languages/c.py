@@ -23,9 +23,11 @@ def _check(options: Options) -> None:
     name = options.prefix
     check_identifier("prefix of C names", name, _KEYWORDS, "use --prefix")
     if name[0] == "_" or name[-1] == "_" or "__" in name:
-        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; use --prefix")
+        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; hint: use --prefix")
     if not re.fullmatch(r"[A-Za-z0-9_.+-]+", options.package):  # it stands in an #include
-        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+        raise GeneratorError(
+            f"{options.package}: not a plain file name; hint: end DEST in letters, digits, _ . + and -"
+        )
 
 
 def _placed(place: Place) -> Options:

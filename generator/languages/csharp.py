@@ -35,7 +35,9 @@ _FIX = "use --package"
 
 def _check(options: Options) -> None:
     if len(options.package) > _MAX_NAMESPACE:
-        raise GeneratorError(f"{options.package}: no C# namespace: longer than {_MAX_NAMESPACE} characters; {_FIX}")
+        raise GeneratorError(
+            f"{options.package}: invalid C# namespace: longer than {_MAX_NAMESPACE} characters; hint: {_FIX}"
+        )
     for part in options.package.split("."):
         check_identifier("part of a C# namespace", part, _KEYWORDS, _FIX)
     check_identifier("C# class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
@@ -56,7 +58,7 @@ def _namespace(place: Place) -> str:
             namespaces |= {found[1]} if found else set()
     if len(namespaces) > 1 and place.package is None:
         raise GeneratorError(
-            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; say which with --package"
+            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; hint: say which with --package"
         )
     if namespaces:
         return namespaces.pop()

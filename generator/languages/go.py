@@ -26,17 +26,19 @@ def _check(options: Options) -> None:
     name = options.package
     check_identifier("Go package", name, _KEYWORDS | _NO_PACKAGE, "use --package")
     if name.endswith("_test"):
-        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; use --package")
+        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; hint: use --package")
     if options.prefix:
         check_identifier("prefix of Go names", options.prefix, frozenset(), "use --prefix")
         if not options.prefix[0].isupper():
-            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; use --prefix")
+            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; hint: use --prefix")
 
 
 def _placed(place: Place) -> Options:
     if place.stem[:1] in {"", ".", "_"} or ("_" in place.stem and place.stem.split("_")[-1] in SKIPPED_ENDINGS):
         file = place.folder / f"{place.stem}.go"
-        raise GeneratorError(f"{file}: go build skips files so named, on some systems or all; choose another name")
+        raise GeneratorError(
+            f"{file}: go build skips files so named, on some systems or all; hint: choose another name"
+        )
     return place.recorded or _among_others(place)
 
 
@@ -45,7 +47,9 @@ def _among_others(place: Place) -> Options:
     folder = place.folder.resolve()
     packages = _packages(place)
     if len(packages) > 1 and place.package is None:
-        raise GeneratorError(f"{folder}: holds the packages {', '.join(sorted(packages))}; say which with --package")
+        raise GeneratorError(
+            f"{folder}: holds the packages {', '.join(sorted(packages))}; hint: say which with --package"
+        )
     prefix = "Windows" + place.name.capitalize() if packages else ""
     own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
     if not own or own in _KEYWORDS | _NO_PACKAGE or own.endswith("_test"):

@@ -26,11 +26,13 @@ _FIX = "use --package"
 
 def _check(options: Options) -> None:
     if len(options.package) > _MAX_PACKAGE:
-        raise GeneratorError(f"{options.package}: no Java package: longer than {_MAX_PACKAGE} characters; {_FIX}")
+        raise GeneratorError(
+            f"{options.package}: invalid Java package: longer than {_MAX_PACKAGE} characters; hint: {_FIX}"
+        )
     for part in options.package.split(".") if options.package else ():
         check_identifier("part of a Java package", part, _KEYWORDS, _FIX)
     if options.package.partition(".")[0] == "java":
-        raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; {_FIX}")
+        raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; hint: {_FIX}")
     check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
@@ -50,7 +52,7 @@ def _package(place: Place) -> str:
             packages.add(clause[1] if clause else "")
     if len(packages) > 1 and place.package is None:
         named = ", ".join(sorted(name or "that without a name" for name in packages))
-        raise GeneratorError(f"{place.folder}: holds the packages {named}; say which with --package")
+        raise GeneratorError(f"{place.folder}: holds the packages {named}; hint: say which with --package")
     if packages:
         return packages.pop()
     parts = place.folder.absolute().parts

@@ -13,7 +13,9 @@ def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of th
 
 def _check(options: Options) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*", options.package):  # it stands in an import
-        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+        raise GeneratorError(
+            f"{options.package}: not a plain file name; hint: end DEST in letters, digits, _ . + and -"
+        )
 
 
 LANGUAGE = Language(

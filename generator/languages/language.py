@@ -138,7 +138,7 @@ class Language(NamedTuple):
         self.check(options)
         if options.compat and options.compat not in self.compat:
             fix = f"use {', '.join(self.compat)}" if self.compat else "leave it out"
-            raise GeneratorError(f"--compat {options.compat}: no such interface; {fix}")
+            raise GeneratorError(f"--compat {options.compat}: unknown interface; hint: {fix}")
 
 
 def ending(template: str) -> str:
@@ -161,8 +161,10 @@ def after_comments(text: str, start: int = 0) -> int:
 def check_identifier(what: str, name: str, reserved: frozenset[str], fix: str) -> None:
     """Raise GeneratorError unless *name* consists of ASCII letters, digits and _ and is not *reserved*."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise GeneratorError(f"{name or '(empty)'}: no {what}: letters, digits and _ only, no digit first; {fix}")
+        raise GeneratorError(
+            f"{name or '(empty)'}: invalid {what}: letters, digits and _ only, no digit first; hint: {fix}"
+        )
     if name in reserved:
-        raise GeneratorError(f"{name}: no {what}: the language reserves that word; {fix}")
+        raise GeneratorError(f"{name}: invalid {what}: the language reserves that word; hint: {fix}")
     if len(name) > MAX_NAME:
-        raise GeneratorError(f"{name}: no {what}: longer than {MAX_NAME} characters; {fix}")
+        raise GeneratorError(f"{name}: invalid {what}: longer than {MAX_NAME} characters; hint: {fix}")

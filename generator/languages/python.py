@@ -14,7 +14,7 @@ def _check(options: Options) -> None:
     name = options.package
     check_identifier("Python module", name, frozenset(keyword.kwlist), _FIX)
     if name in sys.stdlib_module_names:
-        raise GeneratorError(f"{name}: hides a module of Python's standard library; {_FIX}")
+        raise GeneratorError(f"{name}: hides a module of Python's standard library; hint: {_FIX}")
 
 
 def _stem(name: str, package: str | None) -> str:
@@ -26,7 +26,9 @@ def _stem(name: str, package: str | None) -> str:
 
 def _placed(place: Place) -> Options:
     if place.package not in {None, place.stem}:
-        raise GeneratorError(f"--package {place.package}: DEST already names the module {place.stem}; leave one out")
+        raise GeneratorError(
+            f"--package {place.package}: DEST already names the module {place.stem}; hint: leave one out"
+        )
     return Options(place.stem)
 
 

@@ -80,7 +80,7 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
         return _environment(folder).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:
         where = _failing_line(error, template)
-        raise GeneratorError(f"templates/{folder.name}/{where}: there is no template {error.name}") from error
+        raise GeneratorError(f"templates/{folder.name}/{where}: template {error.name} not found") from error
     except jinja2.TemplateSyntaxError as error:
         raise GeneratorError(f"templates/{folder.name}/{error.name}: line {error.lineno}: {error.message}") from error
     except Exception as error:  # an expression in a template can raise anything

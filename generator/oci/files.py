@@ -154,7 +154,7 @@ def parse(raw: bytes, shown: str) -> Facts:
         found.compiled()
         found.reasons()
     except (ValueError, KeyError) as error:
-        raise GeneratorError(f"{shown}: {error}; see the comments there") from error
+        raise GeneratorError(f"{shown}: {error}; hint: see the comments there") from error
     return found
 
 

@@ -136,7 +136,7 @@ def _unknown(made_from: provenance.Provenance) -> str:
     if language is None:
         return f"there is no language {made_from.language}"
     if made_from.file not in language.endings(made_from.layer):
-        return f"there is no template {made_from.file} in {made_from.language}"
+        return f"template {made_from.file} not found in {made_from.language}"
     return f"there is no layer {made_from.layer}"
 
 

@@ -47,13 +47,13 @@ def vendor(
     unless *force* if a file was edited or is not a module.
     """
     if language not in LANGUAGES:
-        raise GeneratorError(f"{language}: no such language; use one of {', '.join(LANGUAGES)}")
+        raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
     wishes = {"package": package, "prefix": prefix, "compat": compat}
     for name, value in wishes.items():
         if value is not None and name not in LANGUAGES[language].takes:
-            raise GeneratorError(f"--{name}: means nothing in {language}; leave it out")
+            raise GeneratorError(f"--{name}: means nothing in {language}; hint: leave it out")
     if not destination:
-        raise GeneratorError("DEST: empty; name a file, or a directory, which . is too")
+        raise GeneratorError("DEST: empty; hint: name a file, or a directory such as ./")
     blob = embedded(root, language, layer)
     try:
         stem, targets = _targets(language, layer, destination, package)
@@ -82,7 +82,7 @@ def vendor(
         if holder is not None:
             changes.append(lock_file.write(holder, entries, note))
     except OSError as error:
-        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
+        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; hint: choose another DEST") from error
     for change in changes:
         say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
@@ -105,7 +105,7 @@ def _check_alone(targets: Collection[Path], language: str, options: Options) -> 
         held = (found[0].language, found[0].options.package, found[0].options.compat) if found is not None else None
         if held == (language, options.package, options.compat):
             raise GeneratorError(
-                f"{path}: this package has the names of --compat {options.compat} already; use another directory"
+                f"{path}: this package has the names of --compat {options.compat} already; hint: use another directory"
             )
 
 
@@ -143,7 +143,7 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
     own = max((ending for ending in endings.values() if path.name.endswith(ending)), key=len, default="")
     if not own:
         raise GeneratorError(
-            f"{path}: a {language} module ends in {' or '.join(endings.values())}; end a new directory in /"
+            f"{path}: a {language} module ends in {' or '.join(endings.values())}; hint: end a new directory in /"
         )
     stem = path.name.removesuffix(own)
     return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
@@ -178,7 +178,7 @@ def _text(path: Path) -> str | None:
     if path.is_file():
         return read_text(path, str(path))
     if path.exists():
-        raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
+        raise GeneratorError(f"{path}: not a file; hint: move it away or choose another DEST")
     return None
 
 
@@ -192,4 +192,4 @@ def _refuse(changes: list[Change], force: bool, say: Say) -> None:
             say(line)
     text = refused[0].old or ""
     reason = "not made by winscratch" if provenance.recorded(text) is None else "edited by hand, or of a later version"
-    raise GeneratorError(f"{refused[0].path}: {reason}; nothing was written; --force replaces it")
+    raise GeneratorError(f"{refused[0].path}: {reason}, so nothing was written; hint: --force replaces it")

@@ -43,14 +43,16 @@ def check(
         if given and not (update or dry_run or diff):
             raise GeneratorError(f"{option}: means nothing without --update")
     if as_json and diff:
-        raise GeneratorError("--diff: is not shown as JSON; leave out --json")
+        raise GeneratorError("--diff: is not shown as JSON; hint: leave out --json")
     paths = list(paths)
     catalogue = Catalogue(root)
     search = find(paths, note)
     if not (
         search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
     ):
-        raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
+        raise GeneratorError(
+            "nothing was checked: no copy found here; hint: name the paths of the copies, or use --allow-none"
+        )
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
         # JSON is one document, alone on standard output.

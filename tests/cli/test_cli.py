@@ -166,7 +166,7 @@ def test_an_interruption_is_130_and_one_line(door: str, tree: Path) -> None:
         limit.cancel()
     os.close(holder)
     signal.signal(signal.SIGINT, before)
-    assert waits.startswith("waiting for another run to end")
+    assert waits.startswith("waiting for the lock of ")
     assert (process.returncode, said, notes.count("\n")) == (130, "", 1)
     assert notes.startswith("interrupted")
 
@@ -239,7 +239,7 @@ def test_a_layer_comes_out_as_it_is_committed(door: str, tree: Path) -> None:
 
 
 def test_a_layer_without_a_bcd_store_says_so(tree: Path) -> None:
-    error = "error: hostprocess: this layer has no BCD store; leave out --bcd\n"
+    error = "error: hostprocess: this layer has no BCD store; hint: leave out --bcd\n"
     assert run(tree, MODULE, "layer", "hostprocess", "--bcd") == (2, "", error)
 
 
@@ -254,7 +254,7 @@ def test_bytes_are_not_written_to_a_terminal(tree: Path) -> None:
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stderr.startswith("error: standard output is no place for bytes")) == (2, True)
+        assert (done.returncode, done.stderr.startswith("error: standard output: binary data")) == (2, True)
     os.set_blocking(ours, False)
     with pytest.raises(BlockingIOError):
         os.read(ours, 1)

@@ -53,7 +53,9 @@ def test_a_java_package_follows_from_the_files_that_are_there_or_from_the_place(
     assert placed("java", "there/A.java", package="x.y") == Options("x.y", "A")
     Path("there/Other.java").write_text("/* package not; */ // nor\n\npackage  com.example.there;\nclass Other {}\n")
     assert placed("java", "there/A.java") == Options("x.y", "A"), "a copy keeps its names"
-    assert "holds the packages com.example.there, x.y; say which with --package" in refused("java", "there/B.java")
+    assert "holds the packages com.example.there, x.y; hint: say which with --package" in refused(
+        "java", "there/B.java"
+    )
 
 
 @pytest.mark.usefixtures("place")
@@ -69,18 +71,18 @@ def test_a_csharp_namespace_follows_from_the_files_that_are_there_or_from_the_pr
 
 
 REFUSED = [
-    ("java", "a/int.java", {}, "int: no Java class: the language reserves that word"),
-    ("java", "a/String.java", {}, "String: no Java class: the language reserves that word"),
-    ("java", "a/a-b.java", {}, "a-b: no Java class"),
-    ("java", "a/", {"package": "a..b"}, "(empty): no part of a Java package"),
-    ("java", "a/", {"package": "com.new.x"}, "new: no part of a Java package: the language reserves that word"),
+    ("java", "a/int.java", {}, "int: invalid Java class: the language reserves that word"),
+    ("java", "a/String.java", {}, "String: invalid Java class: the language reserves that word"),
+    ("java", "a/a-b.java", {}, "a-b: invalid Java class"),
+    ("java", "a/", {"package": "a..b"}, "(empty): invalid part of a Java package"),
+    ("java", "a/", {"package": "com.new.x"}, "new: invalid part of a Java package: the language reserves that word"),
     ("java", "a/", {"package": "java.util"}, "java.util: Java keeps packages below java to itself"),
     ("java", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
     ("java", "a/", {"prefix": "X"}, "--prefix: means nothing in java"),
-    ("csharp", "a/string.cs", {}, "string: no C# class: the language reserves that word"),
-    ("csharp", "a/Writer.cs", {}, "Writer: no C# class: the language reserves that word"),
-    ("csharp", "a/", {"package": "A.class"}, "class: no part of a C# namespace: the language reserves that word"),
-    ("csharp", "a/", {"package": ""}, "(empty): no part of a C# namespace"),
+    ("csharp", "a/string.cs", {}, "string: invalid C# class: the language reserves that word"),
+    ("csharp", "a/Writer.cs", {}, "Writer: invalid C# class: the language reserves that word"),
+    ("csharp", "a/", {"package": "A.class"}, "class: invalid part of a C# namespace: the language reserves that word"),
+    ("csharp", "a/", {"package": ""}, "(empty): invalid part of a C# namespace"),
     ("csharp", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
 ]
 

@@ -63,7 +63,7 @@ def test_vendor_that_cannot_list_writes_nothing(place: Path) -> None:
     with pytest.raises(GeneratorError, match=r"outside/x\.py: not below .*, so winscratch\.lock there cannot list it$"):
         write("python", "scratch", "../outside/x.py", lock=True)
     listed("broken")
-    with pytest.raises(GeneratorError, match=r"^winscratch\.lock: not TOML: "):
+    with pytest.raises(GeneratorError, match=r"^winscratch\.lock: invalid TOML: "):
         write("python", "scratch", "x.py")
     assert [path.name for path in place.iterdir()] == ["winscratch.lock"]
     assert not (place.parent / "outside").exists()
@@ -260,8 +260,8 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
             f'format = 1\n[copies]\nx = {{ language = "c", layer = "{"x" * 65}" }}\n',
             r"copies\.'x': language and layer are not plain text",
         ),
-        ("<<<<<<< ours\n", r"not TOML: "),
-        ("format = 1\n[copies]\n'a' = {}\n'a' = {}\n", r"not TOML: "),
+        ("<<<<<<< ours\n", r"invalid TOML: "),
+        ("format = 1\n[copies]\n'a' = {}\n'a' = {}\n", r"invalid TOML: "),
         ("x = " + "[" * 5000, r"line 1: arrays or tables nested more than 64 deep"),
         ("\udcff", r"byte 0 is not UTF-8"),
         ("format = 1\n[copies]\n" + "a." * 65 + "a = 1\n", r"line 3: more than 64 words joined by dots"),
@@ -271,7 +271,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
 def test_a_damaged_list_is_one_line_that_says_the_fix(text: str, message: str) -> None:
     write("python", "scratch", "x.py")
     LIST.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(GeneratorError, match=rf"^winscratch\.lock: {message}.*; (correct it|use the)"):
+    with pytest.raises(GeneratorError, match=rf"^winscratch\.lock: {message}.*; hint: (correct it|use the)"):
         states()
 
 

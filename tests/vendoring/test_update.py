@@ -75,7 +75,7 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
     [
         ('"layer":"scratch"', '"layer":"tiny"', "there is no layer tiny"),
         ('"language":"go"', '"language":"cobol"', "there is no language cobol"),
-        ('"file":"module.go.jinja"', '"file":"x.jinja"', "there is no template x.jinja in go"),
+        ('"file":"module.go.jinja"', '"file":"x.jinja"', "template x.jinja not found in go"),
         ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
     ],
 )
@@ -144,7 +144,7 @@ def test_dry_run_and_diff_say_what_update_would_do_and_write_nothing(older: Path
     shown(diff=True, note=notes.append)
     assert notes == ["--diff leaves out what was edited; --diff --force shows how --force would make it anew"]
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
-    with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; leave out --json$"):
+    with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; hint: leave out --json$"):
         states(diff=True)
     Path("a.patch").write_text("\n".join(said[: said.index("--- c.c")]) + "\n", "utf-8")
     subprocess.run([need("patch"), "-s", "-p0", "-i", "a.patch"], check=True)

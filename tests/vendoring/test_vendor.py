@@ -91,7 +91,7 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
     said: list[str] = []
     modes: tuple[dict[str, Any], ...] = ({}, {"dry_run": True}, {"diff": True})
     for mode in modes:
-        with pytest.raises(GeneratorError, match=r"x\.go: .*; nothing was written; --force replaces it"):
+        with pytest.raises(GeneratorError, match=r"x\.go: .*, so nothing was written; hint: --force replaces it"):
             vendor.vendor(ROOT, "go", "scratch", "x.go", say=said.append, package="mine", **mode)
         assert path.read_bytes() == edited
     assert said[:2] == ["--- x.go", "+++ x.go"]
@@ -126,7 +126,7 @@ def test_both_halves_of_a_c_pair_or_none() -> None:
     before = header.read_bytes(), source.read_bytes()
     assert (
         refused("c", "x.h", name="legacy")
-        == "x.c: edited by hand, or of a later version; nothing was written; --force replaces it"
+        == "x.c: edited by hand, or of a later version, so nothing was written; hint: --force replaces it"
     )
     assert (header.read_bytes(), source.read_bytes()) == before
     source.unlink()
@@ -161,7 +161,7 @@ def test_what_is_not_a_file_is_refused() -> None:
     Path("plain").write_text("")
     assert "ends in .py" in refused("python", "plain")
     assert "ends in .go" in refused("go", "plain/")
-    assert refused("go", "plain/x.go") == "plain: File exists; choose another DEST"
+    assert refused("go", "plain/x.go") == "plain: File exists; hint: choose another DEST"
 
 
 def test_a_failure_half_way_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
     shutil.copy(ROOT / unchanged.MANIFEST, root / unchanged.MANIFEST)
     blob = root / "output/layers/scratch.tar.gz"
     blob.write_bytes(blob.read_bytes()[:-1])
-    with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; run \./invokew generate$"):
+    with pytest.raises(GeneratorError, match=r"^output/layers/scratch.tar.gz: .*; hint: run \./invokew generate$"):
         vendor.vendor(root, "go", "scratch", ".", say=print)
     blob.unlink()
     with pytest.raises(GeneratorError, match=r"run \./invokew generate$"):
@@ -234,9 +234,12 @@ def test_the_task_works_from_the_users_directory() -> None:
     assert run("go", "scratch", "x/y.go", "--prefix", "base") == (
         2,
         "",
-        "error: base: Go exports only names that start in A to Z; use --prefix\n",
+        "error: base: Go exports only names that start in A to Z; hint: use --prefix\n",
     )
     Path("x/y.go").write_text("package x\n")
     status, shown, error = run("go", "scratch", "x/y.go")
-    assert (status, error) == (2, "error: x/y.go: not made by winscratch; nothing was written; --force replaces it\n")
+    assert (status, error) == (
+        2,
+        "error: x/y.go: not made by winscratch, so nothing was written; hint: --force replaces it\n",
+    )
     assert shown.startswith("--- x/y.go\n+++ x/y.go\n@@ ")

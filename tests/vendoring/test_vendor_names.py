@@ -76,7 +76,7 @@ def test_a_go_file_made_to_take_for_ever_takes_no_time(unit: str, place: Path) -
 def test_go_directory_with_two_packages_asks_which(place: Path) -> None:
     (place / "a.go").write_text("package a\n")
     (place / "b.go").write_text("package b\n")
-    assert "holds the packages a, b; say which with --package" in refused("go", ".")
+    assert "holds the packages a, b; hint: say which with --package" in refused("go", ".")
     written("go", "scratch", ".", package="b")
     assert options_of("windows_scratch.go") == Options("b", "WindowsScratch")
 
@@ -112,7 +112,7 @@ def test_vendoring_again_keeps_the_recorded_names() -> None:
 
 def test_two_copies_with_one_interface_in_one_package_are_refused(place: Path) -> None:
     written("go", "scratch", "layer/", compat="imgutil")
-    kept = "windows_scratch.go: this package has the names of --compat imgutil already; use another directory"
+    kept = "windows_scratch.go: this package has the names of --compat imgutil already; hint: use another directory"
     for options in each({}, {"force": True}, {"dry_run": True}):
         assert refused("go", "layer/", name="legacy", compat="imgutil", **options) == f"layer/{kept}"
     assert listing("layer") == ["windows_scratch.go"]
@@ -159,21 +159,21 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("cobol", ".", {}, f"cobol: no such language; use one of {', '.join(LANGUAGES)}"),
-        ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
-        ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
-        ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),
-        ("go", ".", {"compat": "moby"}, "--compat moby: no such interface; use imgutil"),
-        ("go", "x.py", {}, "x.py: a go module ends in .go; end a new directory in /"),
-        ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; end a new directory in /"),
+        ("cobol", ".", {}, f"cobol: unknown language; hint: use one of {', '.join(LANGUAGES)}"),
+        ("c", ".", {"package": "x"}, "--package: means nothing in c; hint: leave it out"),
+        ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; hint: leave it out"),
+        ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; hint: leave it out"),
+        ("go", ".", {"compat": "moby"}, "--compat moby: unknown interface; hint: use imgutil"),
+        ("go", "x.py", {}, "x.py: a go module ends in .go; hint: end a new directory in /"),
+        ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; hint: end a new directory in /"),
         (
             "go",
             "x_test.go",
             {},
-            "x_test.go: go build skips files so named, on some systems or all; choose another name",
+            "x_test.go: go build skips files so named, on some systems or all; hint: choose another name",
         ),
-        ("c", "a b.c", {}, "a b: not a plain file name; end DEST in letters, digits, _ . + and -"),
-        ("c", "switch.c", {}, "switch: no prefix of C names: the language reserves that word; use --prefix"),
+        ("c", "a b.c", {}, "a b: not a plain file name; hint: end DEST in letters, digits, _ . + and -"),
+        ("c", "switch.c", {}, "switch: invalid prefix of C names: the language reserves that word; hint: use --prefix"),
     ],
 )
 def test_wrong_options_are_one_clear_line(
@@ -186,14 +186,14 @@ def test_wrong_options_are_one_clear_line(
 
 
 def test_an_empty_destination_is_refused(place: Path) -> None:
-    assert refused("python", "") == "DEST: empty; name a file, or a directory, which . is too"
+    assert refused("python", "") == "DEST: empty; hint: name a file, or a directory such as ./"
     assert list(place.iterdir()) == []
 
 
 def test_an_unknown_layer_is_refused() -> None:
     names = [*manifest.layers(ROOT), *(kind for kind in LANGUAGES["go"].modules if kind != LAYER)]
-    assert refused("go", ".", name="nano") == f"nano: no such layer; use one of {', '.join(names)}"
-    assert "no such layer" in refused("go", ".", name="../layers/scratch")
+    assert refused("go", ".", name="nano") == f"nano: unknown layer; hint: use one of {', '.join(names)}"
+    assert "unknown layer" in refused("go", ".", name="../layers/scratch")
 
 
 @pytest.mark.parametrize("name", ["base_windows.go", "a_b_arm64.go", "_x.go", ".x.go", "x_linux_test.go"])

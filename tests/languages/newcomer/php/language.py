@@ -18,7 +18,7 @@ _FIX = "use --package"
 def _check(options: Options) -> None:
     check_identifier("PHP namespace", options.package, frozenset(), _FIX)
     if options.package.lower() in _KEYWORDS:
-        raise GeneratorError(f"{options.package}: no PHP namespace: the language reserves that word; {_FIX}")
+        raise GeneratorError(f"{options.package}: invalid PHP namespace: the language reserves that word; hint: {_FIX}")
 
 
 def _placed(place: Place) -> Options:
