@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, Options, Place, Tool, after_comments, check_identifier
+from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language Specification
     """_ abstract assert boolean break byte case catch char class const continue default do double else enum extends
@@ -24,7 +24,7 @@ _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
 _FIX = "use --package"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     if len(options.package) > _MAX_PACKAGE:
         raise GeneratorError(
             f"{options.package}: invalid Java package: longer than {_MAX_PACKAGE} characters; hint: {_FIX}"
@@ -36,8 +36,8 @@ def _check(options: Options) -> None:
     check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> Options:
-    return Options(place.recorded.package if place.recorded else _package(place), place.stem)
+def _placed(place: Place) -> ModuleOptions:
+    return ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem)
 
 
 def _package(place: Place) -> str:
@@ -85,7 +85,7 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options("winscratch", f"Windows{name.capitalize()}"),
+    committed=lambda name: ModuleOptions("winscratch", f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",

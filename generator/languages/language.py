@@ -34,7 +34,7 @@ API = (
 )
 
 
-class Options(NamedTuple):
+class ModuleOptions(NamedTuple):
     """The names that a module has at its destination.
 
     *package* is the name that its language knows it by, or its file's without the ending; *prefix* goes
@@ -57,7 +57,7 @@ class Place(NamedTuple):
     folder: "Path"
     stem: str
     package: str | None
-    recorded: Options | None
+    recorded: ModuleOptions | None
 
 
 class Tool(NamedTuple):
@@ -109,9 +109,9 @@ class Language(NamedTuple):
     takes: Mapping[str, str]
     follow: str
     api: Mapping[str, str]
-    committed: Callable[[str], Options]
-    placed: Callable[[Place], Options]
-    check: Callable[[Options], None]
+    committed: Callable[[str], ModuleOptions]
+    placed: Callable[[Place], ModuleOptions]
+    check: Callable[[ModuleOptions], None]
     stem: Callable[[str, str | None], str] = windows_name
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ class Language(NamedTuple):
         """Return the endings that mean the same as *ending*, that one first."""
         return next((group for group in self.alike if ending in group), (ending,))
 
-    def check_options(self, options: Options) -> None:
+    def check_options(self, options: ModuleOptions) -> None:
         """Raise GeneratorError unless the names in *options* are ones that the language allows."""
         self.check(options)
         if options.compat and options.compat not in self.compat:

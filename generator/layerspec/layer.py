@@ -43,7 +43,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerSpec:
     """A checked specification, with *files* in the order of the TOML file."""
 
     name: str
@@ -91,7 +91,7 @@ class _Layer(_Record, frozen=True):
     files: tuple[_File, ...]
 
 
-def load(path: Path, shown: str) -> Layer:
+def load(path: Path, shown: str) -> LayerSpec:
     """Return the checked layer of the TOML file *path*; *shown* is its path below the project's root.
 
     Raises GeneratorError for an unreadable file or an invalid specification.
@@ -105,7 +105,7 @@ def load(path: Path, shown: str) -> Layer:
     return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
-def parse(name: str, raw: bytes, shown: str) -> Layer:
+def parse(name: str, raw: bytes, shown: str) -> LayerSpec:
     """Return the checked layer of the TOML document *raw*, in UTF-8; raises GeneratorError as load() does."""
     document = toml.parse(raw, shown)
     try:
@@ -119,7 +119,7 @@ def parse(name: str, raw: bytes, shown: str) -> Layer:
     if not record.files:
         raise place.error("the layer has no files", "add at least one file")
     check_paths([file.path for file in record.files], place)
-    return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
+    return LayerSpec(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
 
 
 def _file(file: _File, place: KeyPath) -> File:
@@ -251,7 +251,7 @@ _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
 }
 
 
-def hives(layer: Layer) -> Iterator[tuple[str, Hive]]:
+def hives(layer: LayerSpec) -> Iterator[tuple[str, Hive]]:
     """Yield the path and the hive of each hive file of *layer*."""
     for file in layer.files:
         if isinstance(file.content, tuple):

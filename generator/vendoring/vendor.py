@@ -13,7 +13,7 @@ from ..base.console import Say
 from ..base.errors import EXIT_OK, GeneratorError
 from ..generation.committed import committed_blob
 from ..languages import provenance
-from ..languages.language import LAYER, Options, Place
+from ..languages.language import LAYER, ModuleOptions, Place
 from ..languages.table import LANGUAGES
 from ..oci import blob as layers
 from . import lock_file
@@ -95,7 +95,7 @@ def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Pa
     return holder, {lock_file.name_of(real, holder): entry for real in reals} if holder is not None else {}
 
 
-def _check_alone(targets: Collection[Path], language: str, options: Options) -> None:
+def _check_alone(targets: Collection[Path], language: str, options: ModuleOptions) -> None:
     """Refuse a second copy with the names of *compat* in one package: its names would clash with the first's."""
     if not options.compat:
         return
@@ -117,7 +117,7 @@ def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
     return committed_blob(root, name, (kind for kind in row.modules if kind != LAYER))
 
 
-def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
+def render(root: Path, language: str, layer: str, file: str, options: ModuleOptions, blob: layers.Blob | None) -> str:
     """Return the text of the module rendered from template *file* and *blob*."""
     from ..languages import render as renderer  # imports Jinja, which a search for copies does not need
 
@@ -151,7 +151,7 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
 
 def _options(
     language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
-) -> Options:
+) -> ModuleOptions:
     """Return the names to use: the requested ones, else those of the existing copy, else the destination's."""
     row = LANGUAGES[language]
     folder = next(iter(targets.values())).parent
@@ -161,7 +161,7 @@ def _options(
     return options
 
 
-def _recorded(language: str, targets: Mapping[str, Path]) -> Options | None:
+def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | None:
     for path in targets.values():
         found = provenance.read(_text(path) or "")
         if found is not None and found[0].language == language:

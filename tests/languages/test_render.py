@@ -16,7 +16,7 @@ from languages.programs import USERS
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.languages import literals, provenance, render
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.languages.table import LANGUAGES
 from generator.oci import blob as layer
 from generator.oci.blob import Blob
@@ -35,7 +35,7 @@ def blob(name: str) -> Blob:
     return layer.read_blob((ROOT / path).read_bytes(), path)
 
 
-def modules(name: str, language: str, options: Options | None = None) -> dict[str, str]:
+def modules(name: str, language: str, options: ModuleOptions | None = None) -> dict[str, str]:
     """Return each file of the module of layer *name*, by the last part of its path."""
     row = LANGUAGES[language]
     options = options or row.committed(name)

@@ -16,7 +16,7 @@ from generator.languages.table import LANGUAGES
 
 FUNCTIONS = {"open", "open compressed", "verify"}  # what a language does for its users; the rest is data
 TOY = """
-from .language import LAYER, Language, Options, check_identifier
+from .language import LAYER, Language, ModuleOptions, check_identifier
 
 LANGUAGE = Language(
     comment=";",
@@ -27,8 +27,8 @@ LANGUAGE = Language(
     takes={"package": "the box that it lies in"},
     follow="the file's name",
     api={"name": "name"},
-    committed=Options,
-    placed=lambda place: Options(place.stem),
+    committed=ModuleOptions,
+    placed=lambda place: ModuleOptions(place.stem),
     check=lambda options: check_identifier("toy", options.package, frozenset(("broken",)), "use --package"),
     refused=frozenset(("toybox",)),
 )

@@ -19,7 +19,7 @@ from generator.builder.wire import ROOT
 from generator.generation import manifest, unchanged
 from generator.generation.committed import committed_blob
 from generator.languages import provenance
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.languages.table import LANGUAGES
 from generator.vendoring import vendor
 
@@ -97,7 +97,7 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
     assert said[:2] == ["--- x.go", "+++ x.go"]
     assert all(line.replace("\t", "").isprintable() for line in said)
     written("go", "scratch", "x.go", package="mine", force=True)
-    assert options_of(path) == Options("mine")
+    assert options_of(path) == ModuleOptions("mine")
 
 
 def test_an_unedited_copy_of_anything_is_replaced() -> None:
@@ -151,7 +151,7 @@ def test_a_link_stays_one(place: Path) -> None:
     Path("x.go").symlink_to("real/y.go")
     written("go", "scratch", "x.go", package="p")
     assert Path("x.go").is_symlink()
-    assert options_of("real/y.go") == Options("p")
+    assert options_of("real/y.go") == ModuleOptions("p")
     assert listing("real") == ["y.go"]
 
 
@@ -228,9 +228,9 @@ def test_the_task_works_from_the_users_directory() -> None:
         return done.returncode, done.stdout, done.stderr
 
     assert run("go", "scratch", "x/y.go", "--prefix", "Base", "--compat=imgutil") == (0, "wrote x/y.go\n", "")
-    assert options_of("x/y.go") == Options("x", "Base", "imgutil")
+    assert options_of("x/y.go") == ModuleOptions("x", "Base", "imgutil")
     assert run("go", "scratch", "x/y.go", "--prefix=", "--compat=") == (0, "wrote x/y.go\n", "")
-    assert options_of("x/y.go") == Options("x")
+    assert options_of("x/y.go") == ModuleOptions("x")
     assert run("go", "scratch", "x/y.go", "--prefix", "base") == (
         2,
         "",

@@ -14,7 +14,7 @@ from helpers.vendoring import each, listing, options_of, refused, written
 from generator.builder.wire import ROOT
 from generator.generation import manifest
 from generator.languages.go import SKIPPED_ENDINGS
-from generator.languages.language import LAYER, Options
+from generator.languages.language import LAYER, ModuleOptions
 from generator.languages.table import LANGUAGES
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("place")
 )
 def test_go_package_follows_from_the_directory(folder: str, package: str) -> None:
     written("go", "scratch", folder + "/")
-    assert options_of(f"{folder}/windows_scratch.go") == Options(package, "")
+    assert options_of(f"{folder}/windows_scratch.go") == ModuleOptions(package, "")
 
 
 def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path) -> None:
@@ -42,7 +42,7 @@ def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path)
     (place / "other_test.go").write_text("package there_test\n")
     (place / "gen.go").write_text("//go:build ignore\n\npackage main\n")
     written("go", "legacy", ".")
-    assert options_of("windows_legacy.go") == Options("there", "WindowsLegacy")
+    assert options_of("windows_legacy.go") == ModuleOptions("there", "WindowsLegacy")
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_go_directory_with_two_packages_asks_which(place: Path) -> None:
     (place / "b.go").write_text("package b\n")
     assert "holds the packages a, b; hint: say which with --package" in refused("go", ".")
     written("go", "scratch", ".", package="b")
-    assert options_of("windows_scratch.go") == Options("b", "WindowsScratch")
+    assert options_of("windows_scratch.go") == ModuleOptions("b", "WindowsScratch")
 
 
 def test_c_names_follow_from_the_file() -> None:
     for ending in (".c", ".h"):
         written("c", "scratch", "base-layer" + ending, force=True)
-        assert options_of("base-layer.h") == options_of("base-layer.c") == Options("base-layer", "base_layer")
+        assert options_of("base-layer.h") == options_of("base-layer.c") == ModuleOptions("base-layer", "base_layer")
     assert '#include "base-layer.h"' in Path("base-layer.c").read_text()
     written("c", "scratch", "third.c", prefix="Base3")
     assert "#ifndef BASE3_H" in Path("third.h").read_text()
@@ -93,7 +93,7 @@ def test_c_names_follow_from_the_file() -> None:
 
 def test_python_package_names_the_file() -> None:
     written("python", "scratch", ".", package="base")
-    assert options_of("base.py") == Options("base")
+    assert options_of("base.py") == ModuleOptions("base")
     written("python", "scratch", "base.py", package="base")
     assert "leave one out" in refused("python", "other.py", package="base")
 
@@ -102,12 +102,12 @@ def test_vendoring_again_keeps_the_recorded_names() -> None:
     written("go", "scratch", "p/x.go", package="kept", prefix="Kept", compat="imgutil")
     assert written("go", "scratch", "p/x.go") == ["unchanged: p/x.go"]
     written("go", "legacy", "p/x.go", prefix="Other")
-    assert options_of("p/x.go") == Options("kept", "Other", "imgutil")
+    assert options_of("p/x.go") == ModuleOptions("kept", "Other", "imgutil")
     written("go", "legacy", "p/x.go", prefix="", compat="")
-    assert options_of("p/x.go") == Options("kept", "", "")
+    assert options_of("p/x.go") == ModuleOptions("kept", "", "")
     written("c", "scratch", "x.c", prefix="kept")
     written("c", "legacy", "x.h")
-    assert options_of("x.c") == Options("x", "kept")
+    assert options_of("x.c") == ModuleOptions("x", "kept")
 
 
 def test_two_copies_with_one_interface_in_one_package_are_refused(place: Path) -> None:
