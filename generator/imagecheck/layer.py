@@ -49,46 +49,52 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
         fault("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
         return None
     with blob:
-        algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
-        raw = HashingReader(blob, algorithm)
-        if layer.descriptor is not None:
-            raw.most = layer.descriptor.size
-        stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
-        tar: HashingReader | None = None
-        tree: Tree | None = Tree(base=not below)
-        programs = Programs()
-        try:
-            size = blob.seek(0, io.SEEK_END)
-            blob.seek(0)
-            compression, unpacked = unpack(stored, layer.name)
-            _check_compression(layer, compression, fault)
-            tar = HashingReader(
-                unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256"
-            )
-            tar.most = most_unpacked(size)
-            stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault, programs)
-            rest = 0
-            while part := stream.read(CHUNK):
-                rest += len(part) if any(part) else 0
-            if rest:
-                fault("", "rest", f"{rest:,} bytes follow the end of the tar")
-            if tar.digest != layer.diff_id and layer.diff_id:
-                fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
-        except TarError as error:
-            fault(error.entry, "layer", f"{error}, at byte {error.offset:,}")
-            tree = None
-        except BombError:
-            if raw.size > raw.most:  # the blob was not read to its end
-                _check_blob(layer, raw, stored, fault)
-                return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
+        return _check_open(layer, blob, below, fault)
+
+
+def _check_open(layer: Layer, blob: io.BufferedReader, below: Sequence[Tree | None], fault: LayerFault) -> CheckedLayer:
+    """Report each fault of a layer's open *blob*."""
+    raw = HashingReader(blob, layer.name.partition(":")[0] if layer.descriptor else "sha256")
+    if layer.descriptor is not None:
+        raw.most = layer.descriptor.size
+    stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
+    tar: HashingReader | None = None
+    tree: Tree | None = None
+    programs = Programs()
+    try:
+        size = blob.seek(0, io.SEEK_END)
+        blob.seek(0)
+        compression, unpacked = unpack(stored, layer.name)
+        _check_compression(layer, compression, fault)
+        tar = HashingReader(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
+        tar.most = most_unpacked(size)
+        tree = _check_tar(layer, tar, below, fault, programs)
+    except TarError as error:
+        fault(error.entry, "layer", f"{error}, at byte {error.offset:,}")
+    except BombError:
+        if raw.size <= raw.most:  # else the blob is larger than its descriptor says, which _check_blob() reports
             fault("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
             return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
-        except (OSError, EOFError, zlib.error) as error:
-            fault("", "layer", f"the blob is damaged: {error}")
-            tree = None
-        _check_blob(layer, raw, stored, fault)
-        return CheckedLayer(raw.size, tar.size if tar else 0, tree, programs)
+    except (OSError, EOFError, zlib.error) as error:
+        fault("", "layer", f"the blob is damaged: {error}")
+    _check_blob(layer, raw, stored, fault)
+    return CheckedLayer(raw.size, tar.size if tar else 0, tree, programs)
+
+
+def _check_tar(
+    layer: Layer, tar: HashingReader, below: Sequence[Tree | None], fault: LayerFault, programs: Programs
+) -> Tree | None:
+    """Report each fault of a layer's *tar*, read to its end; return its paths, or None if there are too many."""
+    stream = io.BufferedReader(tar, CHUNK)
+    tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault, programs)
+    rest = 0
+    while part := stream.read(CHUNK):
+        rest += len(part) if any(part) else 0
+    if rest:
+        fault("", "rest", f"{rest:,} bytes follow the end of the tar")
+    if tar.digest != layer.diff_id and layer.diff_id:
+        fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
+    return tree
 
 
 def _is_foreign(layer: Layer) -> bool:

@@ -41,44 +41,20 @@ def vendor(
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
     *layer* may also be a kind of module that embeds no layer, such as ``files``. Names that are None come from the
-    existing copy, else from the destination. *dry_run* prints the files that would be written and *diff* their
-    differences; neither writes. The copy is added to the project's lock file if there is one; *lock* creates one in
-    the working directory. Raises GeneratorError, with nothing written, if the language does not allow a name, and
-    unless *force* if a file was edited or is not a module.
+    existing copy, else from the destination. *dry_run* prints the files to be written and *diff* their differences;
+    neither writes. A lock file of the project lists the copy; *lock* creates one in the working directory. Raises
+    GeneratorError, with nothing written, for an invalid name, and unless *force* for an edited or foreign file.
     """
-    if language not in LANGUAGES:
-        raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
     wishes = {"package": package, "prefix": prefix, "compat": compat}
-    for name, value in wishes.items():
-        if value is not None and name not in LANGUAGES[language].takes:
-            raise GeneratorError(f"--{name}: means nothing in {language}; hint: leave it out")
-    if not destination:
-        raise GeneratorError("DEST: empty; hint: name a file, or a directory such as ./")
+    _check_words(language, destination, wishes)
     blob = embedded(root, language, layer)
     try:
-        stem, targets = _targets(language, layer, destination, package)
-        options = _options(language, layer, stem, targets, wishes)
-        _check_alone(targets.values(), language, options)
-        made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
-        holder, entries = _entries(targets.values(), LockEntry(language, layer), lock)
+        made = _rendered(root, language, layer, destination, wishes, blob)
+        holder, entries = _entries(made, LockEntry(language, layer), lock)
         listed = [lock_file.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
-            changes = _changes(made)
-            _refuse(changes, force, say)
-            for change in (*changes, *listed):
-                if diff and change.needed:
-                    for line in change.diff():
-                        say(line)
-                elif not diff:
-                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
-            return EXIT_OK
-        folder = next(iter(targets.values())).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.lock(folder, note):
-            files.sweep(folder, deep=False)
-            changes = _changes(made)
-            _refuse(changes, force, say)
-            write(changes)
+            return _preview(_allowed(made, force, say), listed, diff, say)
+        changes = _written(made, force, say, note)
         if holder is not None:
             changes.append(lock_file.write(holder, entries, note))
     except OSError as error:
@@ -86,6 +62,54 @@ def vendor(
     for change in changes:
         say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
+
+
+def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
+    """Raise GeneratorError for an unknown language, a name that the language does not take, or an empty destination."""
+    if language not in LANGUAGES:
+        raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
+    for name, value in wishes.items():
+        if value is not None and name not in LANGUAGES[language].takes:
+            raise GeneratorError(f"--{name}: means nothing in {language}; hint: leave it out")
+    if not destination:
+        raise GeneratorError("DEST: empty; hint: name a file, or a directory such as ./")
+
+
+def _rendered(
+    root: Path,
+    language: str,
+    layer: str,
+    destination: str,
+    wishes: Mapping[str, str | None],
+    blob: layers.Blob | None,
+) -> dict[Path, str]:
+    """Return the text of each file of the module, by its path."""
+    stem, targets = _targets(language, layer, destination, wishes["package"])
+    options = _options(language, layer, stem, targets, wishes)
+    _check_alone(targets.values(), language, options)
+    return {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
+
+
+def _preview(changes: Iterable[Change], listed: Iterable[Change], diff: bool, say: Say) -> int:
+    """Print the differences of the changes, or without *diff* the files that would be written; return 0."""
+    for change in (*changes, *listed):
+        if diff and change.needed:
+            for line in change.diff():
+                say(line)
+        elif not diff:
+            say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
+    return EXIT_OK
+
+
+def _written(made: Mapping[Path, str], force: bool, say: Say, note: Say) -> list[Change]:
+    """Write the files under their folder's lock; return their changes."""
+    folder = next(iter(made)).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.lock(folder, note):
+        files.sweep(folder, deep=False)
+        changes = _allowed(made, force, say)
+        write(changes)
+    return changes
 
 
 def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Path | None, dict[str, LockEntry]]:
@@ -169,8 +193,11 @@ def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | Non
     return None
 
 
-def _changes(made: Mapping[Path, str]) -> list[Change]:
-    return [Change(path, _text(path), text) for path, text in made.items()]
+def _allowed(made: Mapping[Path, str], force: bool, say: Say) -> list[Change]:
+    """Return the changes that write *made*; refuse them as _refuse() does."""
+    changes = [Change(path, _text(path), text) for path, text in made.items()]
+    _refuse(changes, force, say)
+    return changes
 
 
 def _text(path: Path) -> str | None:
