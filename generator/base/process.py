@@ -81,7 +81,7 @@ class ProgressLine:
             self._progress.stop()
 
 
-class Program(NamedTuple):
+class ProcessSpec(NamedTuple):
     """A program and its limits: *args* to run within *seconds*, *what* and *hint* for its errors.
 
     *merge* joins stderr to stdout, in the order written. If it must be stopped, *gently* lets podman clean up first.
@@ -98,7 +98,7 @@ class Program(NamedTuple):
 
 
 def run(
-    program: Program, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
+    program: ProcessSpec, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
 ) -> Ended:
     """Run *program* with *stdin* and return its exit status and output.
 
@@ -125,7 +125,7 @@ def run(
                 line.clear()
 
 
-def _start(program: Program) -> "subprocess.Popen[bytes]":
+def _start(program: ProcessSpec) -> "subprocess.Popen[bytes]":
     """Start *program* in a process group of its own, to be killed as one and out of reach of the terminal's Ctrl-C."""
     try:
         return subprocess.Popen(

@@ -23,7 +23,7 @@ from ..base.process import (
     RUN_SECONDS,
     Ended,
     EngineError,
-    Program,
+    ProcessSpec,
     ProgressLine,
     error_line,
     run,
@@ -131,7 +131,7 @@ class ContainerEngine:
         if self._ask("image", "inspect", "--format", "{{.Id}}", tag).status == 0:
             return tag
         self.say(f"building image {tag} (the first time takes about a minute)")
-        program = Program(
+        program = ProcessSpec(
             [
                 *(self.name, "build", "--force-rm", "--tag", tag),
                 # Keeps the build's commands in podman's process group, see process._stop().
@@ -165,7 +165,7 @@ class ContainerEngine:
         """Run *image* in a container without privileges; remove the container however this ends."""
         container = _random_name()
         try:
-            program = Program(
+            program = ProcessSpec(
                 [
                     *(self.name, "run", "--rm", "--interactive", "--name", container),
                     *("--pull=never", "--log-driver=none"),  # the tag is local; the output is in the pipe
@@ -202,7 +202,7 @@ class ContainerEngine:
     def _ask(self, *arguments: str, seconds: float | None = None, stdin: bytes = b"") -> Ended:
         """Run a quick command of the program."""
         what = f"{self.name} {arguments[0]}"
-        return run(Program([self.name, *arguments], what, seconds or ANSWER_SECONDS), stdin)
+        return run(ProcessSpec([self.name, *arguments], what, seconds or ANSWER_SECONDS), stdin)
 
 
 def _random_name() -> str:

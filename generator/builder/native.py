@@ -14,7 +14,7 @@ from ..base.process import (
     RUN_SECONDS,
     Ended,
     EngineError,
-    Program,
+    ProcessSpec,
     ProgressLine,
     error_line,
     run,
@@ -50,7 +50,7 @@ class NativeEngine:
         """Run the builder and return its exit status and output; raises EngineError if it cannot run."""
         # Settings for the user's Python must not reach this one.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        program = Program(
+        program = ProcessSpec(
             [self.python, "-s", "-E", "-B", "-m", self.package.name],
             what=self.python,
             seconds=self.run_seconds,

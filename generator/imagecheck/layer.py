@@ -142,12 +142,8 @@ def _walk(
             layer_fault(name, rule, found)
 
         path = entry.name.rstrip("/")
-        removes = path.rpartition("/")[2].startswith(facts().whiteout)
-        if entry.kind not in KINDS and not removes:  # hcsshim takes any type for a whiteout
-            fault("kind", f"tar's type is {entry.kind!r}")
+        if not _check_kind(entry, path, fault):
             continue
-        if entry.kind != DIRECTORY and not removes and path != entry.name:
-            fault("name", "it ends in a slash, and the entry is not a directory")
         if clone is not None and f"{path}/".startswith(f"{UTILITY_VM}/"):
             clone.add(entry, path, fault)
         try:
@@ -165,11 +161,28 @@ def _walk(
             programs.add(path, entry.kind, entry.target, tar.read)
     for check_link in links:
         check_link()
-    if base is not None:
-        base.end(lambda rule, found: layer_fault("", rule, found))
-    elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
-        layer_fault("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+    _check_roots(tree, base, layer_fault)
     return tree
+
+
+def _check_roots(tree: Tree, base: Base | None, fault: LayerFault) -> None:
+    """Report what a whole base layer lacks, or which root a layer on top lacks."""
+    if base is not None:
+        base.end(lambda rule, found: fault("", rule, found))
+    elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
+        fault("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+
+
+def _check_kind(entry: TarEntry, path: str, fault: EntryFault) -> bool:
+    """Report a wrong type, or a slash after the name of a file; return False for a wrong type."""
+    if path.rpartition("/")[2].startswith(facts().whiteout):  # hcsshim takes any type for a whiteout
+        return True
+    if entry.kind not in KINDS:
+        fault("kind", f"tar's type is {entry.kind!r}")
+        return False
+    if entry.kind != DIRECTORY and path != entry.name:
+        fault("name", "it ends in a slash, and the entry is not a directory")
+    return True
 
 
 def _look(

@@ -35,7 +35,7 @@ LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SpecFile:
     """A file of a layer: its path in the tar, and its bytes or its hive."""
 
     path: str
@@ -47,7 +47,7 @@ class LayerSpec:
     """A checked specification, with *files* in the order of the TOML file."""
 
     name: str
-    files: tuple[File, ...]
+    files: tuple[SpecFile, ...]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,7 +122,7 @@ def parse(name: str, raw: bytes, shown: str) -> LayerSpec:
     return LayerSpec(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
 
 
-def _file(file: _File, place: KeyPath) -> File:
+def _file(file: _File, place: KeyPath) -> SpecFile:
     given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
     if len(given) > 1:
         raise place.at(given[1]).error(
@@ -137,7 +137,7 @@ def _file(file: _File, place: KeyPath) -> File:
         content = file.text.encode("utf-8")
     elif file.hex is not None:
         content = _hex(file.hex, place.at("hex"))
-    return File(file.path, content)
+    return SpecFile(file.path, content)
 
 
 def _hive(record: _Hive, place: KeyPath) -> Hive:
