@@ -73,7 +73,7 @@ def status_of(command: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         note(f"error: {error.name}: not installed; hint: {home.REMEDY}")
     except MemoryError:
-        note("error: out of memory; hint: free some, or raise the limit")
+        note("error: memory: exhausted; hint: free some, or raise the limit")
     except KeyboardInterrupt:
         note("interrupted: every file is whole; hint: run the command again")
         return EXIT_INTERRUPTED

@@ -94,7 +94,7 @@ def replace(
     one cannot be written.
     """
     ready: list[tuple[_Folder, str, Path]] = []
-    state = "nothing was changed"
+    state = ", and nothing was changed"
     path: Path | None = None
     with contextlib.ExitStack() as stack:
         folders: dict[Path, _Folder] = {}
@@ -105,7 +105,7 @@ def replace(
                 folder = folders[path.parent]
                 ready.append((folder, folder.name(f".{os.urandom(8).hex()}{TEMPORARY}"), path))
                 _write_beside(folder, ready[-1][1], path, data)
-            state = "some files were changed; hint: fix that and run the command again"
+            state = ", and some files were changed; hint: fix that and run the command again"
             for folder, temporary, path in ready:
                 if path != last:
                     _rename(folder, temporary, path)
@@ -115,7 +115,7 @@ def replace(
                 if path == last:
                     _rename(folder, temporary, path)
         except OSError as error:
-            raise GeneratorError(f"{path}: cannot be written: {error.strerror}; {state}") from error
+            raise GeneratorError(f"{path}: cannot be written: {error.strerror}{state}") from error
         finally:
             for folder, temporary, _ in ready:
                 with contextlib.suppress(OSError):

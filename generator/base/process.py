@@ -81,7 +81,7 @@ class ProgressLine:
             self._progress.stop()
 
 
-class Program(NamedTuple):
+class ProcessSpec(NamedTuple):
     """A program and its limits: *args* to run within *seconds*, *what* and *hint* for its errors.
 
     *merge* joins stderr to stdout, in the order written. If it must be stopped, *gently* lets podman clean up first.
@@ -98,7 +98,7 @@ class Program(NamedTuple):
 
 
 def run(
-    program: Program, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
+    program: ProcessSpec, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
 ) -> Ended:
     """Run *program* with *stdin* and return its exit status and output.
 
@@ -113,31 +113,33 @@ def run(
         if watch:
             watch()
 
-    with unwinding():
+    with unwinding(), _start(program) as process:
         try:
-            process = subprocess.Popen(
-                program.args,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if program.merge else subprocess.PIPE,
-                env=program.env,
-                cwd=program.cwd,
-                # Its own group, to be killed as one, and out of reach of the terminal's Ctrl-C.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EngineError(f"{program.what} cannot be started: {error.strerror}") from error
-        with process:
-            try:
-                return _converse(process, program.what, deadline, stdin, at_every_turn)
-            except TimeoutError as error:
-                raise EngineError(f"{program.what} did not end within {program.seconds:.0f} s{program.hint}") from error
-            finally:
-                if process.returncode is None:
-                    _stop(process, program.gently)
-                if line:
-                    line.clear()
+            return _converse(process, program.what, deadline, stdin, at_every_turn)
+        except TimeoutError as error:
+            raise EngineError(f"{program.what} did not end within {program.seconds:.0f} s{program.hint}") from error
+        finally:
+            if process.returncode is None:
+                _stop(process, program.gently)
+            if line:
+                line.clear()
+
+
+def _start(program: ProcessSpec) -> "subprocess.Popen[bytes]":
+    """Start *program* in a process group of its own, to be killed as one and out of reach of the terminal's Ctrl-C."""
+    try:
+        return subprocess.Popen(
+            program.args,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if program.merge else subprocess.PIPE,
+            env=program.env,
+            cwd=program.cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(f"{program.what} cannot be started: {error.strerror}") from error
 
 
 def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:

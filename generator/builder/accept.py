@@ -26,7 +26,7 @@ def accept(name: str, data: bytes, wanted: Hive, builder: str) -> None:
     except GeneratorError as error:
         content = f"the engine's hive is damaged: {error}"
     raise GeneratorError(
-        f"{name}: {builder} and builtin make different hives, from offset 0x{same:x} on ({structure}); {content}; "
+        f"{name}: {builder} and builtin make different hives, from offset 0x{same:x} on ({structure}), and {content}; "
         "hint: use another engine"
     )
 

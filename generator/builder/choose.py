@@ -69,29 +69,29 @@ def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
         try:
             return _usable(wanted, seconds, say, ANSWER_SECONDS)
         except EngineError as error:
-            raise EngineError(f"{source} {wanted}: {error}; hint: {FIXES[wanted]}, or use another engine") from error
+            raise EngineError(f"{source}: {error}; hint: {FIXES[wanted]}, or use another engine") from error
     reasons = []
     for candidate in ENGINES[1:-1] if witness else ENGINES[1:]:
         try:
             return _usable(candidate, seconds, say, AUTO_SECONDS)
         except EngineError as error:
-            reasons.append(f"{candidate}: {error}")
+            reasons.append(str(error))
     raise EngineError(f"--engine: no usable engine ({'; '.join(reasons)}); hint: {', or '.join(FIXES.values())}")
 
 
 def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine:
-    """Return the engine *name* after a probe; raises EngineError with the reason if it does not work."""
+    """Return the engine *name* after a probe; raises EngineError with its name and the reason if it does not work."""
     if name == "builtin":
         say("engine: builtin (without hivex)")
         return BuiltinEngine()
     if not hasattr(os, "killpg"):  # needed for time limits
-        raise EngineError("engines are not supported on this system")
+        raise EngineError(f"{name}: not supported on this system")
     if name == "native":
         native = NativeEngine(find_python(), run_seconds=seconds or RUN_SECONDS)
         say(f"engine: native ({native.python})")
         return native
     if shutil.which(name) is None:
-        raise EngineError("not found on PATH")
+        raise EngineError(f"{name}: not found on PATH")
     engine = ContainerEngine(
         name,
         say,

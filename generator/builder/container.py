@@ -23,7 +23,7 @@ from ..base.process import (
     RUN_SECONDS,
     Ended,
     EngineError,
-    Program,
+    ProcessSpec,
     ProgressLine,
     error_line,
     run,
@@ -98,9 +98,11 @@ class ContainerEngine:
         done = self._ask("version", "--format", "{{.Server.Version}} {{.Server.Os}}", seconds=patience)
         version, _, system = done.out.decode(errors="replace").strip().partition(" ")
         if done.status or not version:
-            raise EngineError(f"no daemon answers ({error_line(done.err) or 'docker version prints nothing'})")
+            raise EngineError(
+                f"{self.name}: no daemon answers ({error_line(done.err) or 'docker version prints nothing'})"
+            )
         if system == "windows":
-            raise EngineError("the daemon runs Windows containers; switch it to Linux containers")
+            raise EngineError(f"{self.name}: the daemon runs Windows containers, not Linux containers")
         return version
 
     def probe_podman(self) -> str:
@@ -113,13 +115,13 @@ class ContainerEngine:
         image = _random_name()
         imported = self._ask("import", "--quiet", "-", image, seconds=PROBE_SECONDS, stdin=_tar({}))
         if imported.status:
-            raise EngineError(error_line(imported.err) or "cannot import an image")
+            raise EngineError(f"{self.name}: {error_line(imported.err) or 'cannot import an image'}")
         try:
             done = self._run_container(image, PROBE, seconds=PROBE_SECONDS)
         finally:
             self._ask("image", "rm", "--force", image, seconds=PROBE_SECONDS)
         if PROBE not in done.err.decode(errors="replace"):
-            raise EngineError(f"cannot run containers ({error_line(done.err)})")
+            raise EngineError(f"{self.name}: cannot run containers ({error_line(done.err)})")
         return version.out.decode(errors="replace").strip()
 
     def _image(self) -> str:
@@ -129,7 +131,7 @@ class ContainerEngine:
         if self._ask("image", "inspect", "--format", "{{.Id}}", tag).status == 0:
             return tag
         self.say(f"building image {tag} (the first time takes about a minute)")
-        program = Program(
+        program = ProcessSpec(
             [
                 *(self.name, "build", "--force-rm", "--tag", tag),
                 # Keeps the build's commands in podman's process group, see process._stop().
@@ -163,7 +165,7 @@ class ContainerEngine:
         """Run *image* in a container without privileges; remove the container however this ends."""
         container = _random_name()
         try:
-            program = Program(
+            program = ProcessSpec(
                 [
                     *(self.name, "run", "--rm", "--interactive", "--name", container),
                     *("--pull=never", "--log-driver=none"),  # the tag is local; the output is in the pipe
@@ -200,7 +202,7 @@ class ContainerEngine:
     def _ask(self, *arguments: str, seconds: float | None = None, stdin: bytes = b"") -> Ended:
         """Run a quick command of the program."""
         what = f"{self.name} {arguments[0]}"
-        return run(Program([self.name, *arguments], what, seconds or ANSWER_SECONDS), stdin)
+        return run(ProcessSpec([self.name, *arguments], what, seconds or ANSWER_SECONDS), stdin)
 
 
 def _random_name() -> str:

@@ -14,7 +14,7 @@ from ..base.process import (
     RUN_SECONDS,
     Ended,
     EngineError,
-    Program,
+    ProcessSpec,
     ProgressLine,
     error_line,
     run,
@@ -50,7 +50,7 @@ class NativeEngine:
         """Run the builder and return its exit status and output; raises EngineError if it cannot run."""
         # Settings for the user's Python must not reach this one.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        program = Program(
+        program = ProcessSpec(
             [self.python, "-s", "-E", "-B", "-m", self.package.name],
             what=self.python,
             seconds=self.run_seconds,
@@ -73,6 +73,8 @@ def find_python() -> str:
         if done.status == 0:
             return python
         if done.status == FOREIGN_HIVEX:
-            raise EngineError(error_line(done.err) or f"{python} imports a hivex that is not the registry library")
+            raise EngineError(
+                f"native: {error_line(done.err) or f'{python} imports a hivex other than the registry library'}"
+            )
         tried.append(python if done.status == NO_HIVEX else f"{python}: {error_line(done.err)}")
-    raise EngineError(f"no Python with hivex found (tried {', '.join(tried)})")
+    raise EngineError(f"native: no Python with hivex found (tried {', '.join(tried)})")

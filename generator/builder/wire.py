@@ -72,7 +72,7 @@ def decode_response(response: bytes, ids: Collection[str]) -> Built:
     try:
         document = json.loads(response.decode("utf-8"), object_pairs_hook=_unique_members)
     except RecursionError as error:
-        raise EngineError("nested too deeply") from error
+        raise EngineError("JSON: nested too deeply") from error
     except ValueError as error:
         raise EngineError(f"invalid JSON: {error}" if response.strip() else "empty") from error
     members = _members(document, "response", ("format", "hivex", "hives"))

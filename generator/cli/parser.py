@@ -47,8 +47,9 @@ class _Parser(argparse.ArgumentParser):
             pairs = zip(self.words, self.words[1:], strict=False)
             value = next((value for word, value in pairs if word in found.groups() and value.startswith("-")), "")
             if value:
-                raise GeneratorError(f"{message}; hint: {found[2]}={value}")
-        raise GeneratorError(f"{message}; hint: {self.prog} --help")
+                raise GeneratorError(f"{found[2]}: expected one argument; hint: {found[2]}={value}")
+        subject, problem = message.split(": ", 1) if ": " in message else (self.prog, message)
+        raise GeneratorError(f"{subject}: {problem}; hint: {self.prog} --help")
 
 
 def _whole_parser(program: str) -> argparse.ArgumentParser:

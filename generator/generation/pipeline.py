@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from ..builder.choose import Engine
     from ..hives.model import Hive
-    from ..layerspec.layer import Layer
+    from ..layerspec.layer import LayerSpec
     from ..oci.blob import Blob
 
 Build = Callable[["Mapping[str, Hive]"], Mapping[str, bytes]]
 Documents = Callable[["Path", "Mapping[str, Blob]"], Mapping[str, bytes]]
 
 
-class Made(NamedTuple):
+class MadeOutputs(NamedTuple):
     """All outputs made anew: bytes and layer (None: all layers') by path, and each layer's blob.
 
     *new* are the layers whose committed blob is replaced.
@@ -79,7 +79,7 @@ def read_state(root: "Path") -> State:
     return State(root, manifest.look(root), *manifest.read(root))
 
 
-def differences(state: State, made: Made, note: Say) -> list[Finding]:
+def differences(state: State, made: MadeOutputs, note: Say) -> list[Finding]:
     """Return a finding for each file that differs from *made*, or that a clone would have otherwise."""
     from . import clone
 
@@ -87,14 +87,14 @@ def differences(state: State, made: Made, note: Say) -> list[Finding]:
     return findings + clone.findings(state.root, state.seen, state.record, made.files, note)
 
 
-def specified(root: "Path") -> "list[Layer]":
+def specified(root: "Path") -> "list[LayerSpec]":
     """Return the checked specification of each layer of the checkout *root*, sorted by name."""
     from ..layerspec.layer import load
 
     return [load(root / f"{LAYERS}/{name}.toml", f"{LAYERS}/{name}.toml") for name in manifest.layers(root)]
 
 
-def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
+def plans(layers: "Iterable[LayerSpec]") -> "dict[str, Hive]":
     """Return the keys and values of each hive of *layers*, by the id LAYER:PATH."""
     from ..layerspec.layer import hives
 
@@ -102,8 +102,8 @@ def plans(layers: "Iterable[Layer]") -> "dict[str, Hive]":
 
 
 def make(
-    root: "Path", layers: "list[Layer]", build: Build, documents: Documents, *, force: bool = False, note: Say
-) -> Made:
+    root: "Path", layers: "list[LayerSpec]", build: Build, documents: Documents, *, force: bool = False, note: Say
+) -> MadeOutputs:
     """Make every output of the checkout *root* in memory; write nothing.
 
     *build* returns the bytes of hives by id; *documents* returns the documents about the layers, by path, from the
@@ -134,7 +134,7 @@ def make(
     outputs: list[tuple[str, str | None, bytes]] = [(blob_path(name), name, blobs[name].compressed) for name in tars]
     outputs += modules(root / "templates", {name: blobs[name] for name in tars})
     outputs += [(path, None, data) for path, data in documents(root / "templates", blobs).items()]
-    return Made({p: data for p, _, data in outputs}, {p: layer for p, layer, _ in outputs}, blobs, new)
+    return MadeOutputs({p: data for p, _, data in outputs}, {p: layer for p, layer, _ in outputs}, blobs, new)
 
 
 def _committed(root: "Path", name: str, tar: bytes) -> "Blob | None":
@@ -271,7 +271,7 @@ def _update(state: State, documents: Documents, options: GenerateOptions, note: 
     return _store(state, made, chosen, _removable(state, made, note) if only is None else [])
 
 
-def _build_with_witness(layers: "list[Layer]", engine: str | None, note: Say) -> None:
+def _build_with_witness(layers: "list[LayerSpec]", engine: str | None, note: Say) -> None:
     """Build the hives of *layers* with an engine as well; raises GeneratorError if its bytes differ."""
     from ..builder import choose
 
@@ -279,7 +279,7 @@ def _build_with_witness(layers: "list[Layer]", engine: str | None, note: Say) ->
         build_by(choose.select(engine, note), note)(wanted)
 
 
-def _store(state: State, made: Made, chosen: list[str], removed: list[str]) -> list[str]:
+def _store(state: State, made: MadeOutputs, chosen: list[str], removed: list[str]) -> list[str]:
     """Write the *chosen* files that differ and the manifest last, delete those *removed*; return the report."""
     root = state.root
     hashes = {path: unchanged.content_hash(path, data) for path, data in made.files.items()}
@@ -297,7 +297,7 @@ def _store(state: State, made: Made, chosen: list[str], removed: list[str]) -> l
     return lines if chosen or removed or writes else ["fresh: nothing to do"]
 
 
-def _removable(state: State, made: Made, note: Say) -> list[str]:
+def _removable(state: State, made: MadeOutputs, note: Say) -> list[str]:
     """Return the left-over files that this program made; note the others, which stay."""
     removable = []
     for path in sorted(state.seen.outputs.keys() - made.files.keys()):

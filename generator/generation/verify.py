@@ -54,13 +54,7 @@ def verify(
         made = pipeline.make(root, pipeline.specified(root), pipeline.build_by(builder, note), documents, note=note)
         findings = pipeline.differences(state, made, note)
     tools = _tools(builder)
-    for line in _digests(made.files, made.blobs):
-        say(line)
-    for tool, version in tools.items():
-        say(f"{tool} {version}")
-    for name, blob in made.blobs.items():
-        if compress(blob.tar) != blob.compressed:
-            note(f"{blob_path(name)}: the tar is right, but the installed zopfli compresses it to other bytes")
+    _report(made, tools, say, note)
     if sbom is not None:
         _write(sbom, _sbom(builder, root))
     for line in manifest.report(findings, [], False, {}):
@@ -74,6 +68,17 @@ def verify(
         _write(provenance, statement(made.files, state.seen.inputs, tools, builder, others))
     say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
+
+
+def _report(made: pipeline.MadeOutputs, tools: Mapping[str, str], say: Say, note: Say) -> None:
+    """Print the digests of the outputs and the versions of the tools; note blobs that zopfli compresses otherwise."""
+    for line in _digests(made.files, made.blobs):
+        say(line)
+    for tool, version in tools.items():
+        say(f"{tool} {version}")
+    for name, blob in made.blobs.items():
+        if compress(blob.tar) != blob.compressed:
+            note(f"{blob_path(name)}: the tar is right, but the installed zopfli compresses it to other bytes")
 
 
 def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:

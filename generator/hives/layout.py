@@ -43,7 +43,7 @@ def lay_out(plan: Hive) -> bytes:
     The specification has checked the plan: names, numbers and sizes are in range, key names are ASCII.
     """
     bins = _Bins()
-    keys: dict[tuple[str, ...], _Key] = {(): _Key(_ROOT)}
+    keys: dict[tuple[str, ...], _PlacedKey] = {(): _PlacedKey(_ROOT)}
     for key in plan:
         if key.path:
             keys[key.path] = bins.add_key(keys[key.path[:-1]], key.path[-1])
@@ -69,7 +69,7 @@ def _hive(bins: "_Bins", sequence: int) -> bytes:
 
 
 @dataclass(slots=True)
-class _Key:
+class _PlacedKey:
     """An added key: the pointer to its cell, and its current subkeys list."""
 
     pointer: int
@@ -94,11 +94,11 @@ class _Bins:
         self._free(self.security + _cell_size(len(record)))
         self.end = _PAGE  # pointer to the next cell: in a new bin
 
-    def add_key(self, parent: _Key, name: str) -> _Key:
+    def add_key(self, parent: _PlacedKey, name: str) -> _PlacedKey:
         """Add a key without subkeys and values to the subkeys of *parent*."""
         stored = name.encode("ascii")
         # One byte more than the name needs, as in a value's record.
-        key = _Key(self._add(_key_record(0x20, parent.pointer, self.security, stored) + b"\0"))
+        key = _PlacedKey(self._add(_key_record(0x20, parent.pointer, self.security, stored) + b"\0"))
         order = stored.upper()
         place = bisect(parent.order, order)
         parent.order.insert(place, order)
@@ -114,7 +114,7 @@ class _Bins:
         self.put(parent.pointer, _LARGEST_SUBKEY, "<I", parent.longest)
         return key
 
-    def set_values(self, key: _Key, values: Sequence[Value]) -> None:
+    def set_values(self, key: _PlacedKey, values: Sequence[Value]) -> None:
         """Set the values of *key*: write their list, then each record followed by its data."""
         pointers = self._add(bytes(4 * len(values)))
         longest = 0

@@ -32,20 +32,8 @@ def read_values(
 
     Return empty tuples unless *keep*.
     """
-    if count == 0:
-        if pointer != s.NIL:
-            where = at + _KEY_AT["values list"]
-            walk.fault(where, "list-nil", f"the key has 0 values and the list's pointer is 0x{pointer:x}")
-            walk.whole = False
-        return _NONE
-    cell = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
-    if cell is None:
-        return _NONE
-    start, end = cell
-    if 4 * count > end - start:
-        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
-        walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
-        walk.whole = False
+    start = _list_start(walk, at, count, pointer)
+    if start is None:
         return _NONE
     values: list[Value] = []
     places: list[int] = []
@@ -72,6 +60,26 @@ def read_values(
     return tuple(values), tuple(places)
 
 
+def _list_start(walk: Walk, at: int, count: int, pointer: int) -> int | None:
+    """Take the cell of the list of *count* values of the key at *at*; return the list's offset, or None without one."""
+    if count == 0:
+        if pointer != s.NIL:
+            where = at + _KEY_AT["values list"]
+            walk.fault(where, "list-nil", f"the key has 0 values and the list's pointer is 0x{pointer:x}")
+            walk.whole = False
+        return None
+    cell = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
+    if cell is None:
+        return None
+    start, end = cell
+    if 4 * count > end - start:
+        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
+        walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
+        walk.whole = False
+        return None
+    return start
+
+
 def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes] | None:
     """Take a value's cells; return its record's offset, name, the name's bytes in UTF-16, type, size and data.
 
@@ -95,27 +103,30 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
     if (characters := length if compressed else length // 2) > _MAX_NAME:
         walk.fault(at + _AT["name length"], "value-name-length", f"the value's name has {characters:,} characters")
     name = read_name(walk, "value", at + _HEAD, length, compressed)
+    data = _data_of(walk, at, size, data_pointer, keep)
+    if data is None:
+        return None
+    size &= ~s.INLINE
+    if size != _SIZES.get(kind, size):
+        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
+    return at, name, 2 * length if compressed else length, kind, size, data
+
+
+def _data_of(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
+    """Return the data of the value at *at*, empty unless *keep*, or None if unreadable; *size* may have INLINE set."""
     if size & s.INLINE:
         size &= ~s.INLINE
         if size > s.MAX_INLINE:
             walk.fault(at + _AT["data size"], "value-inline", f"{size:,} bytes of data are inside the value record")
             walk.whole = False
             return None
-        data = walk.data[at + _DATA_AT : at + _DATA_AT + size] if keep else b""
-    elif size:
-        found = _data(walk, at, size, data_pointer, keep)
-        if found is None:
-            return None
-        data = found
-    else:
-        data = b""
-        if data_pointer != s.NIL:
-            wrong = f"the value has no data and its pointer is 0x{data_pointer:x}"
-            walk.fault(at + _DATA_AT, "value-empty", wrong)
-            walk.whole = False
-    if size != _SIZES.get(kind, size):
-        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
-    return at, name, 2 * length if compressed else length, kind, size, data
+        return walk.data[at + _DATA_AT : at + _DATA_AT + size] if keep else b""
+    if size:
+        return _data(walk, at, size, pointer, keep)
+    if pointer != s.NIL:
+        walk.fault(at + _DATA_AT, "value-empty", f"the value has no data and its pointer is 0x{pointer:x}")
+        walk.whole = False
+    return b""
 
 
 def _no_value(walk: Walk, at: int, room: int) -> None:

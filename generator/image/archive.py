@@ -14,8 +14,8 @@ from typing import IO, cast
 from ..base.errors import GeneratorError
 from ..imageread.references import reference as parse_reference
 from . import layout
-from .assemble import Image, blob_path
-from .model import TAR, Blob
+from .assemble import BuiltImage, blob_path
+from .model import TAR, LayerBlob
 
 _PIECE = 1 << 20  # bytes to copy at a time
 
@@ -28,7 +28,7 @@ def check(path: Path, *, force: bool) -> None:
         raise GeneratorError(f"{path}: exists already; hint: replace it with --force, or name another")
 
 
-def write_oci(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
+def write_oci(path: Path, image: BuiltImage, reference: str, work: Path, *, force: bool) -> None:
     """Write *image* to *path* as an archive of a layout with one image; raises GeneratorError and OSError."""
     index = layout.indexed(layout.empty_index(), image, reference)
     listed = layout.docker_listed([], image, reference)
@@ -47,7 +47,7 @@ def write_oci(path: Path, image: Image, reference: str, work: Path, *, force: bo
                 _copy(tar, blob_path(digest), data)
 
 
-def write_docker(path: Path, image: Image, reference: str, work: Path, *, force: bool) -> None:
+def write_docker(path: Path, image: BuiltImage, reference: str, work: Path, *, force: bool) -> None:
     """Write *image*, for one platform, to *path* as ``docker save`` does; raises GeneratorError and OSError.
 
     Such an archive holds uncompressed layers: github.com/moby/moby image/tarexport.
@@ -111,7 +111,7 @@ def _copy(tar: tarfile.TarFile, name: str, data: IO[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _unpacked(blob: Blob) -> Iterator[IO[bytes]]:
+def _unpacked(blob: LayerBlob) -> Iterator[IO[bytes]]:
     with blob.path.open("rb") as file:
         if blob.media_type == TAR:
             yield file

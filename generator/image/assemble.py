@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..imageread.references import Platform
 from . import config
 from .config import Document
-from .model import Blob
+from .model import LayerBlob
 from .options import Options, epoch
 
 
@@ -15,10 +15,10 @@ class Variant(NamedTuple):
     """An image for one platform."""
 
     config: Document
-    layers: tuple[Blob, ...]
+    layers: tuple[LayerBlob, ...]
 
 
-class Image(NamedTuple):
+class BuiltImage(NamedTuple):
     """An image: *top* is its index, or its manifest if it has one platform; its digest is the image's.
 
     *documents* holds every JSON document, *top* last; *variants* one image for each platform.
@@ -29,7 +29,7 @@ class Image(NamedTuple):
     variants: tuple[Variant, ...]
 
     @property
-    def blobs(self) -> dict[str, Blob]:
+    def blobs(self) -> dict[str, LayerBlob]:
         """The layers by digest: platforms share them."""
         return {blob.digest: blob for variant in self.variants for blob in variant.layers}
 
@@ -37,8 +37,8 @@ class Image(NamedTuple):
 class Layers(NamedTuple):
     """The layers of an image: a base layer, and those on top, each with its text in the history."""
 
-    base: Blob
-    above: tuple[tuple[Blob, str], ...] = ()
+    base: LayerBlob
+    above: tuple[tuple[LayerBlob, str], ...] = ()
 
 
 class PlatformImage(NamedTuple):
@@ -49,7 +49,7 @@ class PlatformImage(NamedTuple):
     layers: Layers
 
 
-def assemble(images: Sequence[PlatformImage], time: int) -> Image:
+def assemble(images: Sequence[PlatformImage], time: int) -> BuiltImage:
     """Return the image of all platforms, made at *time* in seconds since 1970; raises GeneratorError."""
     documents: list[Document] = []
     variants: list[Variant] = []
@@ -67,10 +67,10 @@ def assemble(images: Sequence[PlatformImage], time: int) -> Image:
         platforms = [each.platform for each in images]
         top = config.index(list(zip(manifests, platforms, strict=True)), config.annotations(images[0].options, ""))
         documents.append(top)
-    return Image(top, tuple(documents), tuple(variants))
+    return BuiltImage(top, tuple(documents), tuple(variants))
 
 
-def docker_entry(image: Image, tags: Sequence[str]) -> dict[str, Any]:
+def docker_entry(image: BuiltImage, tags: Sequence[str]) -> dict[str, Any]:
     """Return the entry of Docker's ``manifest.json`` for *image* in a layout.
 
     It lists the first platform only: a Docker that reads this file loads every entry, and fails at an image for a
@@ -89,7 +89,7 @@ def blob_path(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def _base_digest(layer: str, base: Blob, platform: Platform) -> str:
+def _base_digest(layer: str, base: LayerBlob, platform: Platform) -> str:
     """Return the digest of the base layer's image, as it is made without other options."""
     alone = PlatformImage(Platform(platform.architecture), Options(layer=layer), Layers(base))
     return assemble([alone], epoch({})).top.digest

@@ -46,7 +46,7 @@ _STORED = 60_000_000_000  # nanoseconds
 _MOST_ASKED = 64  # files to fsync(); each may take some milliseconds
 
 
-class Record(NamedTuple):
+class CacheRecord(NamedTuple):
     """A cached layer: its digests and size, its members in order, and the notices printed when it was made."""
 
     digest: str
@@ -77,17 +77,17 @@ class Cache:
             self._stored += len(data)
             self._write(name, zlib.crc32(data).to_bytes(_CHECK, "big") + data)
 
-    def record(self, name: str) -> Record | None:
+    def record(self, name: str) -> CacheRecord | None:
         """Return a stored record, or None if it is missing or damaged."""
         digest, _, text = (self._read(name) or b"").partition(b"\n")
         if digest != _sha256(text):
             return None
         try:
-            return msgspec.json.decode(text, type=Record)
+            return msgspec.json.decode(text, type=CacheRecord)
         except (ValueError, RecursionError):  # not written by put_record()
             return None
 
-    def put_record(self, name: str, record: Record) -> None:
+    def put_record(self, name: str, record: CacheRecord) -> None:
         """Store a record unless its members exceed the limit."""
         if record.size > self._limit:
             return

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from ..base.errors import GeneratorError
-from .cache import Cache, Record
-from .model import GZIP, TAR, Blob, Compression
+from .cache import Cache, CacheRecord
+from .model import GZIP, TAR, Compression, LayerBlob
 
 MEMBER = 1 << 20  # bytes of the tar
 # Levels of libdeflate; 0 stores. Level 5 compresses programs better than zlib's 6; 12 is the best, but slow.
@@ -111,14 +111,14 @@ class Blobber:
             self._cut(b"".join(self._parts))
             self._parts, self._held = [], 0
 
-    def finish(self) -> tuple[Blob, list[str]]:
+    def finish(self) -> tuple[LayerBlob, list[str]]:
         """Return the blob, and the names of its members."""
         self.align()
         while self._waiting:
             self._wait()
         diff_id = f"sha256:{self._diff.hexdigest()}"
         digest = f"sha256:{self._digest.hexdigest()}" if self._level else diff_id
-        return Blob(self._path, digest, diff_id, self._size, GZIP if self._level else TAR), self._members
+        return LayerBlob(self._path, digest, diff_id, self._size, GZIP if self._level else TAR), self._members
 
     def _cut(self, data: bytes) -> None:
         """Compress and write a member in other threads; wait if too many are pending."""
@@ -150,7 +150,7 @@ class Blobber:
         _write(self._file, data, self._path)
 
 
-def replay(record: Record, cache: Cache, path: Path) -> Blob | None:
+def replay(record: CacheRecord, cache: Cache, path: Path) -> LayerBlob | None:
     """Return the blob of a record, concatenated at *path* from cached members, or None if one is missing or damaged."""
     digest = hashlib.sha256()
     size = 0
@@ -166,7 +166,7 @@ def replay(record: Record, cache: Cache, path: Path) -> Blob | None:
             _write(file, data, path)
             size += len(data)
     if (f"sha256:{digest.hexdigest()}", size) == (record.digest, record.size):
-        return Blob(path, record.digest, record.diff_id, size, GZIP)
+        return LayerBlob(path, record.digest, record.diff_id, size, GZIP)
     path.unlink()
     return None
 

@@ -14,7 +14,7 @@ from ..base.errors import GeneratorError, shorten
 from ..imageread.references import Platform
 from ..oci.blob import sha256
 from ..runtime import paths
-from .model import Blob
+from .model import LayerBlob
 from .options import Options
 from .sources import place
 
@@ -60,7 +60,7 @@ def document(content: Mapping[str, Any], media_type: str) -> Document:
         raise GeneratorError(f"the image's configuration: {wrong!r} invalid Unicode; hint: leave it out") from error
 
 
-def configuration(options: Options, platform: Platform, layers: Sequence[tuple[Blob, str]], time: int) -> Document:
+def configuration(options: Options, platform: Platform, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
     """Return the configuration of an image of *layers*, each with its text in the history, made at *time*."""
     created = timestamp(time)
     content: Json = {"created": created, "architecture": platform.architecture, "os": "windows"}
@@ -74,7 +74,7 @@ def configuration(options: Options, platform: Platform, layers: Sequence[tuple[B
     return document(content, CONFIG)
 
 
-def manifest(config: Document, layers: Sequence[Blob], annotations: Mapping[str, str]) -> Document:
+def manifest(config: Document, layers: Sequence[LayerBlob], annotations: Mapping[str, str]) -> Document:
     """Return the manifest of an image."""
     content: Json = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
     content["layers"] = [descriptor(blob.media_type, blob.digest, blob.size) for blob in layers]

@@ -62,7 +62,7 @@ class Automaton(NamedTuple):
         return states | (states & self.stars) << 1
 
 
-class Rule(NamedTuple):
+class IgnoreRule(NamedTuple):
     """One pattern: whether it brings paths back, and its matcher of paths and parents."""
 
     back: bool
@@ -72,7 +72,7 @@ class Rule(NamedTuple):
 class Patterns(NamedTuple):
     """The patterns of one file or command line, in order."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[IgnoreRule, ...] = ()
 
     @property
     def brings_back(self) -> bool:
@@ -105,7 +105,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
         if not pattern and not back:
             continue
         try:
-            rules.append(Rule(back, _matcher(_clean(pattern, back=back))))
+            rules.append(IgnoreRule(back, _matcher(_clean(pattern, back=back))))
         except re.error as error:  # its text quotes the pattern
             raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
         except ValueError as error:

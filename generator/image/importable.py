@@ -9,16 +9,16 @@ from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, f
 from .sources import SourceEntry
 
 _DIRECTORIES = ("directory", "directory-link")
-_SPLIT = "hint: leave files out with --exclude, or give them as several sources"
+_SPLIT = "leave files out with --exclude, or give them as several sources"
 
 
 def check_importable(entries: Sequence[SourceEntry]) -> None:
     """Raise GeneratorError for the first of a layer's *entries* that no importer takes, and for too many."""
     limits, root = facts().limits, len(facts().roots[1]) + 1
     if len(entries) > MOST_ENTRIES - len(facts().roots):
-        raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; {_SPLIT}")
+        raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; hint: {_SPLIT}")
     if sum(len(entry.path) + root for entry in entries) > MOST_CHARACTERS - root * 2:
-        raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; {_SPLIT}")
+        raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; hint: {_SPLIT}")
     short = (limits.part - len(PLACEHOLDER)) // 2  # characters: two UTF-16 units each at most
     for entry in entries:
         if len(entry.path) > short and (reason := _too_long(entry)):

@@ -12,12 +12,12 @@ from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..base.folders import Folders
 from ..imageread.bounded import MOST_UNPACKED, most_unpacked
-from .cache import Cache, Record, open_cache, record_name, settle, still
+from .cache import Cache, CacheRecord, open_cache, record_name, settle, still
 from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .importable import check_importable
 from .links import link_kinds
-from .model import GZIP, Blob, LayerOptions, Source
+from .model import GZIP, LayerBlob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
 
@@ -33,7 +33,7 @@ def make_layers(
     progress: Progress | None = None,
     planned: Callable[[Sequence[SourceEntry]], None] | None = None,
     environment: Mapping[str, str] = os.environ,
-) -> list[Blob]:
+) -> list[LayerBlob]:
     """Return the layers of *sources*, written to new files in the directory *work*.
 
     The blobs depend only on the content and names of the files and on *options*. *note* receives notices of one line,
@@ -81,7 +81,7 @@ def _layer(
     started: int,
     note: Say,
     tell: Callable[[int], None],
-) -> Blob:
+) -> LayerBlob:
     """Return one layer, written to *path*; *started* is the time before its files were found, in nanoseconds."""
     level = LEVELS[options.compression]
     name = record_name(entries, *_made_by(level), options.security, options.times, options.time) if cache else ""
@@ -104,12 +104,12 @@ def _layer(
         note(line)
     if cache:
         if stored and still(entries, started):
-            cache.put_record(name, Record(blob.digest, blob.diff_id, blob.size, members, notes))
+            cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob
 
 
-def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: Blob) -> None:
+def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: LayerBlob) -> None:
     """Raise GeneratorError for a layer that unpacks to more than check-image reads; name its largest file."""
     if unpacked <= most_unpacked(blob.size):
         return

@@ -19,7 +19,7 @@ from ..base.home import TEMPORARY
 from ..base.reading import read_file
 from ..imageread.documents import REF_NAME, ContentDescriptor
 from ..imageread.references import maybe_reference
-from .assemble import Image, blob_path, docker_entry
+from .assemble import BuiltImage, blob_path, docker_entry
 from .config import INDEX
 from .workspace import remove_empty
 
@@ -54,7 +54,7 @@ def check(folder: Path) -> None:
     _read_docker_list(folder)
 
 
-def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> None:
+def add(folder: Path, image: BuiltImage, reference: str, work: Path, note: Say) -> None:
     """Add *image* to the layout *folder*, made if needed, replacing the image called *reference*.
 
     *work* is a private directory on the same file system. Blobs are written first and the index last, so the layout
@@ -92,7 +92,7 @@ def add(folder: Path, image: Image, reference: str, work: Path, note: Say) -> No
         undo.pop_all()
 
 
-def indexed(index: Json, image: Image, reference: str) -> Json:
+def indexed(index: Json, image: BuiltImage, reference: str) -> Json:
     """Return *index* with *image* added as the only one called *reference*."""
     descriptor: Json = image.top.descriptor
     if reference:
@@ -104,7 +104,7 @@ def indexed(index: Json, image: Image, reference: str) -> Json:
     return index | {"manifests": [*others, descriptor]}
 
 
-def docker_listed(listed: list[Json], image: Image, reference: str) -> list[Json]:
+def docker_listed(listed: list[Json], image: BuiltImage, reference: str) -> list[Json]:
     """Return Docker's list with *image* added as the only one with the tag *reference*, if that is valid as a tag."""
     named = maybe_reference(reference)
     tags = [named.tagged] if named is not None else []
@@ -134,7 +134,7 @@ def _gives_way(other: Json, descriptor: Json) -> bool:
     return name == wanted if wanted else not name and other.get("digest") == descriptor["digest"]
 
 
-def _ready(image: Image, work: Path, *, passing: bool) -> Iterator[tuple[str, Path]]:
+def _ready(image: BuiltImage, work: Path, *, passing: bool) -> Iterator[tuple[str, Path]]:
     """Yield the digest of every blob and a file in *work* with it, to be moved: layers, then documents.
 
     A file is never shared by two lasting destinations, where a change of one would change both; *passing* allows a

@@ -56,8 +56,8 @@ class _Paths:
             files = facts().roots[1]
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
                 raise GeneratorError(
-                    f"{entry.source}: the link's target {brief(entry.target)} is not in the image; hint: {files} is a "
-                    "folder of layers, not of containers; begin the target with C:\\"
+                    f"{entry.source}: the link's target {brief(entry.target)} is not in the image; "
+                    f"hint: begin the target with C:\\, since {files} is a folder of layers, not of containers"
                 )
             self.unknown.append(entry)
         return entry._replace(kind="directory-link") if leads else entry

@@ -35,7 +35,7 @@ class LayerOptions(NamedTuple):
     base: bytes = b""
 
 
-class Blob(NamedTuple):
+class LayerBlob(NamedTuple):
     """A layer as it is pushed: a file of *size* bytes at *path*.
 
     *digest* is of the file, *diff_id* of the tar in it, each as ``sha256:`` and 64 hexadecimal digits.

@@ -74,7 +74,7 @@ def read(path: Path) -> Options:
     try:
         return msgspec.convert(document, Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"{path}: {_problem(error)}; {_KEYS}") from error
+        raise GeneratorError(f"{path}: {_problem(error)}; hint: {_KEYS}") from error
 
 
 def given(words: dict[str, Any], config: Path | None) -> Options:

@@ -15,10 +15,10 @@ from ..generation.committed import committed_blob
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform, Reference
 from . import archive, config, layout, push
-from .assemble import Image, Layers, PlatformImage, assemble
+from .assemble import BuiltImage, Layers, PlatformImage, assemble
 from .entrypoint import settle
 from .layers import make_layers
-from .model import GZIP, Blob, LayerOptions, Source
+from .model import GZIP, LayerBlob, LayerOptions, Source
 from .options import Options, checked, epoch
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
@@ -70,7 +70,7 @@ def make(
         with workspace(_folder(first)) as work:
             path = work / "base"
             path.write_bytes(base.compressed)
-            below = Blob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
+            below = LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
             image = assemble(_variants(request, (below, base.tar), work, note, progress), request.time)
             references = []
             for each in request.destinations:
@@ -101,7 +101,7 @@ def _request(options: Options) -> _Request:
 
 
 def _variants(
-    request: _Request, base: tuple[Blob, bytes], work: Path, note: Say, progress: Progress
+    request: _Request, base: tuple[LayerBlob, bytes], work: Path, note: Say, progress: Progress
 ) -> list[PlatformImage]:
     """Return the layers and the options of each platform; platforms with the same sources share their layers."""
     groups: dict[tuple[Source, ...], list[Platform]] = {}
@@ -117,7 +117,7 @@ def _variants(
 
 
 class _Making(NamedTuple):
-    base: Blob
+    base: LayerBlob
     base_tar: bytes
     folder: Path
     note: Say
@@ -130,7 +130,7 @@ def _group(
     """Return the images of *platforms*, which have the same *sources*."""
     options, note = request.options, making.note
     if len(sources) >= MOST_LAYERS and not options.one_layer:
-        note(f"warning: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
+        note(f"warning: image: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
     settled: dict[Platform, Options] = {}
 
     def planned(entries: Sequence[SourceEntry]) -> None:
@@ -203,7 +203,7 @@ def _check(destination: Destination, request: _Request) -> None:
         refuse_inside(written, [source for source, _ in request.sources])
 
 
-def _put(image: Image, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
+def _put(image: BuiltImage, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
     """Put *image* at *destination* and return its reference by digest."""
     path = Path(destination.path)
     try:
@@ -220,7 +220,7 @@ def _put(image: Image, destination: Destination, options: Options, *, note: Say,
                 case _:
                     return push.push(image, _reference(destination), work, note, progress)
     except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror or error}; nothing there was changed") from error
+        raise GeneratorError(f"{destination}: {error.strerror or error}, and nothing there was changed") from error
     return f"{destination.transport}:{path}@{image.top.digest}"
 
 

@@ -11,7 +11,7 @@ from ..imageread.registry import COPY, Skopeo
 from ..imageread.registry import find as find_skopeo
 from ..oci.blob import sha256
 from . import layout
-from .assemble import Image
+from .assemble import BuiltImage
 from .progress import Progress
 
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
@@ -19,14 +19,14 @@ SECONDS = 300
 BYTES = 1 << 20
 
 
-def check(reference: Reference, image: Image | None = None) -> None:
+def check(reference: Reference, image: BuiltImage | None = None) -> None:
     """Raise GeneratorError if skopeo is missing, or if *reference* has another digest than *image*."""
     find_skopeo()
     if image is not None and reference.digest and reference.digest != image.top.digest:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
-def push(image: Image, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
+def push(image: BuiltImage, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
     """Push *image* and return its reference by digest; *work* is a private directory.
 
     Raises GeneratorError if it does not arrive unchanged, and OSError.

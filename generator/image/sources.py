@@ -97,7 +97,7 @@ def place(dest: str, shown: str = "DEST") -> str:
         raise GeneratorError(f"{shown} {dest}: a network share; hint: give a path on C:")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
-        raise GeneratorError(f"{shown} {dest}: the path has ..; hint: leave it out")
+        raise GeneratorError(f"{shown} {dest}: the path has .. in it; hint: leave it out")
     if reason := _wrong("/".join(parts)):
         raise GeneratorError(f"{shown} {dest}: {reason}; hint: give a path such as C:\\app")
     return "/".join(parts)
@@ -176,7 +176,7 @@ def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> 
             raise GeneratorError(rf"{top}: {reason}; hint: give a DEST with another name, such as C:\app\name")
         yield SourceEntry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
     else:
-        raise GeneratorError(f"{_special(top, stamp)}; hint: give a file or directory")
+        raise GeneratorError(f"{top}: {_special(stamp)}; hint: give a file or directory")
 
 
 def _colons(text: str) -> Iterator[int]:
@@ -269,12 +269,12 @@ def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> SourceEntry:
             return SourceEntry(path, "file-link", name, stamp, target, folder)
     except OSError as error:
         raise unread(folder.path(name, shown=True), error) from error
-    raise GeneratorError(f"{_special(folder.path(name, shown=True), stamp)}; hint: leave it out with --exclude")
+    raise GeneratorError(f"{folder.path(name, shown=True)}: {_special(stamp)}; hint: leave it out with --exclude")
 
 
-def _special(path: str, stamp: Stamp) -> str:
+def _special(stamp: Stamp) -> str:
     what = _KINDS.get(stat.S_IFMT(stamp.mode), "neither a file, a directory nor a link")
-    return f"{path}: {what}, which cannot be in a layer"
+    return f"{what}, which cannot be in a layer"
 
 
 def _unread(path: str | bytes, error: OSError | ValueError) -> GeneratorError:

@@ -49,46 +49,52 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
         fault("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
         return None
     with blob:
-        algorithm = layer.name.partition(":")[0] if layer.descriptor else "sha256"
-        raw = HashingReader(blob, algorithm)
-        if layer.descriptor is not None:
-            raw.most = layer.descriptor.size
-        stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
-        tar: HashingReader | None = None
-        tree: Tree | None = Tree(base=not below)
-        programs = Programs()
-        try:
-            size = blob.seek(0, io.SEEK_END)
-            blob.seek(0)
-            compression, unpacked = unpack(stored, layer.name)
-            _check_compression(layer, compression, fault)
-            tar = HashingReader(
-                unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256"
-            )
-            tar.most = most_unpacked(size)
-            stream = io.BufferedReader(tar, CHUNK)
-            tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault, programs)
-            rest = 0
-            while part := stream.read(CHUNK):
-                rest += len(part) if any(part) else 0
-            if rest:
-                fault("", "rest", f"{rest:,} bytes follow the end of the tar")
-            if tar.digest != layer.diff_id and layer.diff_id:
-                fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
-        except TarError as error:
-            fault(error.entry, "layer", f"{error}, at byte {error.offset:,}")
-            tree = None
-        except BombError:
-            if raw.size > raw.most:  # the blob was not read to its end
-                _check_blob(layer, raw, stored, fault)
-                return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
+        return _check_open(layer, blob, below, fault)
+
+
+def _check_open(layer: Layer, blob: io.BufferedReader, below: Sequence[Tree | None], fault: LayerFault) -> CheckedLayer:
+    """Report each fault of a layer's open *blob*."""
+    raw = HashingReader(blob, layer.name.partition(":")[0] if layer.descriptor else "sha256")
+    if layer.descriptor is not None:
+        raw.most = layer.descriptor.size
+    stored: io.BufferedReader = io.BufferedReader(raw, CHUNK)
+    tar: HashingReader | None = None
+    tree: Tree | None = None
+    programs = Programs()
+    try:
+        size = blob.seek(0, io.SEEK_END)
+        blob.seek(0)
+        compression, unpacked = unpack(stored, layer.name)
+        _check_compression(layer, compression, fault)
+        tar = HashingReader(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
+        tar.most = most_unpacked(size)
+        tree = _check_tar(layer, tar, below, fault, programs)
+    except TarError as error:
+        fault(error.entry, "layer", f"{error}, at byte {error.offset:,}")
+    except BombError:
+        if raw.size <= raw.most:  # else the blob is larger than its descriptor says, which _check_blob() reports
             fault("", "bomb", f"it unpacks to more than {tar.most if tar else MOST_UNPACKED:,} bytes")
             return CheckedLayer(raw.size, tar.size if tar else 0, None, programs)
-        except (OSError, EOFError, zlib.error) as error:
-            fault("", "layer", f"the blob is damaged: {error}")
-            tree = None
-        _check_blob(layer, raw, stored, fault)
-        return CheckedLayer(raw.size, tar.size if tar else 0, tree, programs)
+    except (OSError, EOFError, zlib.error) as error:
+        fault("", "layer", f"the blob is damaged: {error}")
+    _check_blob(layer, raw, stored, fault)
+    return CheckedLayer(raw.size, tar.size if tar else 0, tree, programs)
+
+
+def _check_tar(
+    layer: Layer, tar: HashingReader, below: Sequence[Tree | None], fault: LayerFault, programs: Programs
+) -> Tree | None:
+    """Report each fault of a layer's *tar*, read to its end; return its paths, or None if there are too many."""
+    stream = io.BufferedReader(tar, CHUNK)
+    tree = _walk(TarReader(stream, sparse=True), below, tar.most, fault, programs)
+    rest = 0
+    while part := stream.read(CHUNK):
+        rest += len(part) if any(part) else 0
+    if rest:
+        fault("", "rest", f"{rest:,} bytes follow the end of the tar")
+    if tar.digest != layer.diff_id and layer.diff_id:
+        fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
+    return tree
 
 
 def _is_foreign(layer: Layer) -> bool:
@@ -136,12 +142,8 @@ def _walk(
             layer_fault(name, rule, found)
 
         path = entry.name.rstrip("/")
-        removes = path.rpartition("/")[2].startswith(facts().whiteout)
-        if entry.kind not in KINDS and not removes:  # hcsshim takes any type for a whiteout
-            fault("kind", f"tar's type is {entry.kind!r}")
+        if not _check_kind(entry, path, fault):
             continue
-        if entry.kind != DIRECTORY and not removes and path != entry.name:
-            fault("name", "it ends in a slash, and the entry is not a directory")
         if clone is not None and f"{path}/".startswith(f"{UTILITY_VM}/"):
             clone.add(entry, path, fault)
         try:
@@ -159,11 +161,28 @@ def _walk(
             programs.add(path, entry.kind, entry.target, tar.read)
     for check_link in links:
         check_link()
-    if base is not None:
-        base.end(lambda rule, found: layer_fault("", rule, found))
-    elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
-        layer_fault("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+    _check_roots(tree, base, layer_fault)
     return tree
+
+
+def _check_roots(tree: Tree, base: Base | None, fault: LayerFault) -> None:
+    """Report what a whole base layer lacks, or which root a layer on top lacks."""
+    if base is not None:
+        base.end(lambda rule, found: fault("", rule, found))
+    elif lacking := [root for root in (HIVES, FILES) if not tree.spelled(root)]:
+        fault("", "root-missing", f"the layer has no {' and no '.join(lacking)}")
+
+
+def _check_kind(entry: TarEntry, path: str, fault: EntryFault) -> bool:
+    """Report a wrong type, or a slash after the name of a file; return False for a wrong type."""
+    if path.rpartition("/")[2].startswith(facts().whiteout):  # hcsshim takes any type for a whiteout
+        return True
+    if entry.kind not in KINDS:
+        fault("kind", f"tar's type is {entry.kind!r}")
+        return False
+    if entry.kind != DIRECTORY and path != entry.name:
+        fault("name", "it ends in a slash, and the entry is not a directory")
+    return True
 
 
 def _look(

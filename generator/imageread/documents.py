@@ -117,7 +117,7 @@ class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):
     retries: int = 0
 
 
-class Settings(msgspec.Struct, frozen=True, rename="pascal"):
+class ConfigSettings(msgspec.Struct, frozen=True, rename="pascal"):
     """Settings for containers of an image."""
 
     user: str | None = None
@@ -172,7 +172,7 @@ class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "o
     os: str | None = None
     os_version: str | None = None
     rootfs: RootFS = RootFS()
-    config: Settings = Settings()
+    config: ConfigSettings = ConfigSettings()
     history: list[LayerHistory] = []
     created: Time | None = None
     author: str = ""
@@ -183,7 +183,7 @@ class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "o
     parent: str = ""
     comment: str = ""
     container: str = ""
-    container_config: Settings = Settings()
+    container_config: ConfigSettings = ConfigSettings()
     docker_version: str = ""
 
 

@@ -134,8 +134,8 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
         if Path(path).is_dir():
             forms = {"oci:": "oci-layout", "dir:": "manifest.json"}
             form = next((form for form, file in forms.items() if (Path(path) / file).exists()), "")
-            hint = f"hint: {form}{path}" if form else f"give {_FORMS}"
-            return GeneratorError(f"{name}: not an image: a folder; {hint}")
+            hint = f"{form}{path}" if form else f"give {_FORMS}"
+            return GeneratorError(f"{name}: not an image: a folder; hint: {hint}")
         if start is None:
             start = beginning(Path(path))
     except OSError as error:

@@ -91,7 +91,7 @@ class Reader(NamedTuple):
                     return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
-                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; {_listed(names)}")
+                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {_listed(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; hint: name another")
         if isinstance(self.store, ArchiveStore):
@@ -342,4 +342,4 @@ def _ignore(_where: str, _rule: str, _found: str) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    return f"hint: its images are {shorten(', '.join(names), 200)}" if names else "its images have no names"
+    return f"its images are {shorten(', '.join(names), 200)}" if names else "its images have no names"

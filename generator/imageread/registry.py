@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
-from ..base.process import Program, run
+from ..base.process import ProcessSpec, run
 from ..base.settings import timeout
 from ..oci.blob import sha256
 from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
@@ -72,7 +72,7 @@ class Skopeo(NamedTuple):
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes listed in its manifests")
 
         hint = f"; hint: check that {self.host} answers, or set WINSCRATCH_TIMEOUT to wait longer"
-        program = Program(
+        program = ProcessSpec(
             [self.program, "--insecure-policy", *words], f"{self.shown}: skopeo", seconds, hint, cwd=self.work
         )
         ended = run(program, watch=watch)

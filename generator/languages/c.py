@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Check, Language, Options, Place, Tool, check_identifier, windows_name
+from .language import FILES, LAYER, Check, Language, ModuleOptions, Place, Tool, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -19,17 +19,19 @@ _LAYOUT = ("--style=LLVM", "--dry-run", "--Werror")
 _SOURCES = ("bench/*.[ch]", "tests/languages/c/*.[ch]", "tests/hives/*.[ch]", "examples/c/*.[ch]")
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     name = options.prefix
     check_identifier("prefix of C names", name, _KEYWORDS, "use --prefix")
     if name[0] == "_" or name[-1] == "_" or "__" in name:
-        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; use --prefix")
+        raise GeneratorError(f"{name}: C and C++ keep names with such underscores to themselves; hint: use --prefix")
     if not re.fullmatch(r"[A-Za-z0-9_.+-]+", options.package):  # it stands in an #include
-        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+        raise GeneratorError(
+            f"{options.package}: not a plain file name; hint: end DEST in letters, digits, _ . + and -"
+        )
 
 
-def _placed(place: Place) -> Options:
-    return Options(
+def _placed(place: Place) -> ModuleOptions:
+    return ModuleOptions(
         place.stem, place.recorded.prefix if place.recorded else re.sub(r"\W", "_", place.stem, flags=re.ASCII)
     )
 
@@ -53,7 +55,7 @@ LANGUAGE = Language(
         "blob": "{prefix}_blob",
         "BCD": "{PREFIX}_BCD",
     },
-    committed=lambda name: Options(windows_name(name), windows_name(name)),
+    committed=lambda name: ModuleOptions(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
     alike=(

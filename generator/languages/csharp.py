@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier
+from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     """_ abstract as base bool break byte case catch char checked class const continue decimal default delegate do
@@ -33,16 +33,18 @@ _DEFAULT = "Winscratch"
 _FIX = "use --package"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     if len(options.package) > _MAX_NAMESPACE:
-        raise GeneratorError(f"{options.package}: no C# namespace: longer than {_MAX_NAMESPACE} characters; {_FIX}")
+        raise GeneratorError(
+            f"{options.package}: invalid C# namespace: longer than {_MAX_NAMESPACE} characters; hint: {_FIX}"
+        )
     for part in options.package.split("."):
         check_identifier("part of a C# namespace", part, _KEYWORDS, _FIX)
     check_identifier("C# class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> Options:
-    return Options(place.recorded.package if place.recorded else _namespace(place), place.stem)
+def _placed(place: Place) -> ModuleOptions:
+    return ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem)
 
 
 def _namespace(place: Place) -> str:
@@ -56,7 +58,7 @@ def _namespace(place: Place) -> str:
             namespaces |= {found[1]} if found else set()
     if len(namespaces) > 1 and place.package is None:
         raise GeneratorError(
-            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; say which with --package"
+            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; hint: say which with --package"
         )
     if namespaces:
         return namespaces.pop()
@@ -92,7 +94,7 @@ LANGUAGE = Language(
         "BCD": "Bcd",
         "verify": "Verify()",
     },
-    committed=lambda name: Options(_DEFAULT, f"Windows{name.capitalize()}"),
+    committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",

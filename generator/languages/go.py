@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Check, Language, Options, Place, Tool, after_comments, check_identifier
+from .language import FILES, LAYER, Check, Language, ModuleOptions, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -22,35 +22,39 @@ _WORD = re.compile(r"\w+")
 _SOURCES = ("tests/languages/go", "tests/interop/kubernetes", "examples/go", "examples/hostprocess", "output/go")
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     name = options.package
     check_identifier("Go package", name, _KEYWORDS | _NO_PACKAGE, "use --package")
     if name.endswith("_test"):
-        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; use --package")
+        raise GeneratorError(f"{name}: Go keeps package names in _test for tests; hint: use --package")
     if options.prefix:
         check_identifier("prefix of Go names", options.prefix, frozenset(), "use --prefix")
         if not options.prefix[0].isupper():
-            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; use --prefix")
+            raise GeneratorError(f"{options.prefix}: Go exports only names that start in A to Z; hint: use --prefix")
 
 
-def _placed(place: Place) -> Options:
+def _placed(place: Place) -> ModuleOptions:
     if place.stem[:1] in {"", ".", "_"} or ("_" in place.stem and place.stem.split("_")[-1] in SKIPPED_ENDINGS):
         file = place.folder / f"{place.stem}.go"
-        raise GeneratorError(f"{file}: go build skips files so named, on some systems or all; choose another name")
+        raise GeneratorError(
+            f"{file}: go build skips files so named, on some systems or all; hint: choose another name"
+        )
     return place.recorded or _among_others(place)
 
 
-def _among_others(place: Place) -> Options:
+def _among_others(place: Place) -> ModuleOptions:
     """Return the names for a file among those that are in its directory already."""
     folder = place.folder.resolve()
     packages = _packages(place)
     if len(packages) > 1 and place.package is None:
-        raise GeneratorError(f"{folder}: holds the packages {', '.join(sorted(packages))}; say which with --package")
+        raise GeneratorError(
+            f"{folder}: holds the packages {', '.join(sorted(packages))}; hint: say which with --package"
+        )
     prefix = "Windows" + place.name.capitalize() if packages else ""
     own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
     if not own or own in _KEYWORDS | _NO_PACKAGE or own.endswith("_test"):
         own = "windows" + place.name
-    return Options(next(iter(packages)) if len(packages) == 1 else own, prefix)
+    return ModuleOptions(next(iter(packages)) if len(packages) == 1 else own, prefix)
 
 
 def _packages(place: Place) -> set[str]:
@@ -98,7 +102,7 @@ LANGUAGE = Language(
         "BCD": "{prefix}BCD()",
         "verify": "{prefix}Verify()",
     },
-    committed=Options,
+    committed=ModuleOptions,
     placed=_placed,
     check=_check,
     # A layer's name is its package's and its folder's; the go command treats these folders apart.

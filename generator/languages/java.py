@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, Options, Place, Tool, after_comments, check_identifier
+from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, after_comments, check_identifier
 
 _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language Specification
     """_ abstract assert boolean break byte case catch char class const continue default do double else enum extends
@@ -24,18 +24,20 @@ _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
 _FIX = "use --package"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     if len(options.package) > _MAX_PACKAGE:
-        raise GeneratorError(f"{options.package}: no Java package: longer than {_MAX_PACKAGE} characters; {_FIX}")
+        raise GeneratorError(
+            f"{options.package}: invalid Java package: longer than {_MAX_PACKAGE} characters; hint: {_FIX}"
+        )
     for part in options.package.split(".") if options.package else ():
         check_identifier("part of a Java package", part, _KEYWORDS, _FIX)
     if options.package.partition(".")[0] == "java":
-        raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; {_FIX}")
+        raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; hint: {_FIX}")
     check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> Options:
-    return Options(place.recorded.package if place.recorded else _package(place), place.stem)
+def _placed(place: Place) -> ModuleOptions:
+    return ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem)
 
 
 def _package(place: Place) -> str:
@@ -50,7 +52,7 @@ def _package(place: Place) -> str:
             packages.add(clause[1] if clause else "")
     if len(packages) > 1 and place.package is None:
         named = ", ".join(sorted(name or "that without a name" for name in packages))
-        raise GeneratorError(f"{place.folder}: holds the packages {named}; say which with --package")
+        raise GeneratorError(f"{place.folder}: holds the packages {named}; hint: say which with --package")
     if packages:
         return packages.pop()
     parts = place.folder.absolute().parts
@@ -83,7 +85,7 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options("winscratch", f"Windows{name.capitalize()}"),
+    committed=lambda name: ModuleOptions("winscratch", f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",

@@ -4,16 +4,18 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, Options, Tool
+from .language import FILES, LAYER, Language, ModuleOptions, Tool
 
 
 def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
     return f"windows-{name}"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*", options.package):  # it stands in an import
-        raise GeneratorError(f"{options.package}: not a plain file name; end DEST in letters, digits, _ . + and -")
+        raise GeneratorError(
+            f"{options.package}: not a plain file name; hint: end DEST in letters, digits, _ . + and -"
+        )
 
 
 LANGUAGE = Language(
@@ -45,8 +47,8 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options(_stem(name)),
-    placed=lambda place: Options(place.stem),
+    committed=lambda name: ModuleOptions(_stem(name)),
+    placed=lambda place: ModuleOptions(place.stem),
     check=_check,
     stem=_stem,
     formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),

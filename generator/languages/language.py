@@ -34,7 +34,7 @@ API = (
 )
 
 
-class Options(NamedTuple):
+class ModuleOptions(NamedTuple):
     """The names that a module has at its destination.
 
     *package* is the name that its language knows it by, or its file's without the ending; *prefix* goes
@@ -57,7 +57,7 @@ class Place(NamedTuple):
     folder: "Path"
     stem: str
     package: str | None
-    recorded: Options | None
+    recorded: ModuleOptions | None
 
 
 class Tool(NamedTuple):
@@ -109,9 +109,9 @@ class Language(NamedTuple):
     takes: Mapping[str, str]
     follow: str
     api: Mapping[str, str]
-    committed: Callable[[str], Options]
-    placed: Callable[[Place], Options]
-    check: Callable[[Options], None]
+    committed: Callable[[str], ModuleOptions]
+    placed: Callable[[Place], ModuleOptions]
+    check: Callable[[ModuleOptions], None]
     stem: Callable[[str, str | None], str] = windows_name
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()
@@ -133,12 +133,12 @@ class Language(NamedTuple):
         """Return the endings that mean the same as *ending*, that one first."""
         return next((group for group in self.alike if ending in group), (ending,))
 
-    def check_options(self, options: Options) -> None:
+    def check_options(self, options: ModuleOptions) -> None:
         """Raise GeneratorError unless the names in *options* are ones that the language allows."""
         self.check(options)
         if options.compat and options.compat not in self.compat:
             fix = f"use {', '.join(self.compat)}" if self.compat else "leave it out"
-            raise GeneratorError(f"--compat {options.compat}: no such interface; {fix}")
+            raise GeneratorError(f"--compat {options.compat}: unknown interface; hint: {fix}")
 
 
 def ending(template: str) -> str:
@@ -161,8 +161,10 @@ def after_comments(text: str, start: int = 0) -> int:
 def check_identifier(what: str, name: str, reserved: frozenset[str], fix: str) -> None:
     """Raise GeneratorError unless *name* consists of ASCII letters, digits and _ and is not *reserved*."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise GeneratorError(f"{name or '(empty)'}: no {what}: letters, digits and _ only, no digit first; {fix}")
+        raise GeneratorError(
+            f"{name or '(empty)'}: invalid {what}: letters, digits and _ only, no digit first; hint: {fix}"
+        )
     if name in reserved:
-        raise GeneratorError(f"{name}: no {what}: the language reserves that word; {fix}")
+        raise GeneratorError(f"{name}: invalid {what}: the language reserves that word; hint: {fix}")
     if len(name) > MAX_NAME:
-        raise GeneratorError(f"{name}: no {what}: longer than {MAX_NAME} characters; {fix}")
+        raise GeneratorError(f"{name}: invalid {what}: longer than {MAX_NAME} characters; hint: {fix}")

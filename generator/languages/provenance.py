@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .language import Options
+from .language import ModuleOptions
 from .table import mark
 
 MAX_FIELD = 300  # characters of a field: longer than any real one; reports show fields
@@ -31,7 +31,7 @@ class Provenance:
     layer: str
     language: str
     file: str
-    options: Options
+    options: ModuleOptions
     digest: str
     diff_id: str
     version: str
@@ -54,7 +54,7 @@ def read(text: str) -> tuple[Provenance, bool] | None:
         return None
     try:
         body = fields.pop("body")
-        options = Options(**fields.pop("options"))
+        options = ModuleOptions(**fields.pop("options"))
         provenance = Provenance(options=options, **fields)
         intact = _digest(text.replace(body, UNSEALED, 1)) == body
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -5,29 +5,31 @@ import keyword
 import sys
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, Options, Place, Tool, check_identifier, windows_name
+from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     name = options.package
     check_identifier("Python module", name, frozenset(keyword.kwlist), _FIX)
     if name in sys.stdlib_module_names:
-        raise GeneratorError(f"{name}: hides a module of Python's standard library; {_FIX}")
+        raise GeneratorError(f"{name}: hides a module of Python's standard library; hint: {_FIX}")
 
 
 def _stem(name: str, package: str | None) -> str:
     if package is None:
         return windows_name(name)
-    _check(Options(package))  # before it can lead to another directory
+    _check(ModuleOptions(package))  # before it can lead to another directory
     return package
 
 
-def _placed(place: Place) -> Options:
+def _placed(place: Place) -> ModuleOptions:
     if place.package not in {None, place.stem}:
-        raise GeneratorError(f"--package {place.package}: DEST already names the module {place.stem}; leave one out")
-    return Options(place.stem)
+        raise GeneratorError(
+            f"--package {place.package}: DEST already names the module {place.stem}; hint: leave one out"
+        )
+    return ModuleOptions(place.stem)
 
 
 LANGUAGE = Language(
@@ -52,7 +54,7 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options(windows_name(name)),
+    committed=lambda name: ModuleOptions(windows_name(name)),
     placed=_placed,
     check=_check,
     stem=_stem,

@@ -17,7 +17,7 @@ from ..base.errors import GeneratorError
 from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
-from .language import Options
+from .language import ModuleOptions
 from .provenance import Provenance, seal
 from .table import LANGUAGES, committed
 
@@ -34,7 +34,7 @@ def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, s
         yield f"output/{row.path}", row.name if row.name in blobs else None, text.encode("utf-8")
 
 
-def module(folder: Path, file: str, name: str, blob: Blob | None, options: Options) -> str:
+def module(folder: Path, file: str, name: str, blob: Blob | None, options: ModuleOptions) -> str:
     """Return the sealed module rendered from template *file* of *folder* and *blob*; *folder* is the language's.
 
     *name* is the layer's, or the kind of a module that embeds none: then *blob* is None, and the template
@@ -80,7 +80,7 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
         return _environment(folder).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:
         where = _failing_line(error, template)
-        raise GeneratorError(f"templates/{folder.name}/{where}: there is no template {error.name}") from error
+        raise GeneratorError(f"templates/{folder.name}/{where}: template {error.name} not found") from error
     except jinja2.TemplateSyntaxError as error:
         raise GeneratorError(f"templates/{folder.name}/{error.name}: line {error.lineno}: {error.message}") from error
     except Exception as error:  # an expression in a template can raise anything

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rust 2021, from 1.63 on: a module is one file that needs no crate, and its name is the module's."""
 
-from .language import FILES, LAYER, Check, Language, Options, Tool, check_identifier, windows_name
+from .language import FILES, LAYER, Check, Language, ModuleOptions, Tool, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference, 2024 edition included
     """abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if
@@ -12,7 +12,7 @@ _SOURCES = ("tests/languages/rust/*.rs", "tests/languages/rust/clients/src/*.rs"
 _EDITION = ("--edition", "2021")
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     check_identifier("Rust module", options.package, _KEYWORDS | {"_"}, "end DEST in another name")
 
 
@@ -36,8 +36,8 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options(windows_name(name)),
-    placed=lambda place: Options(place.stem),
+    committed=lambda name: ModuleOptions(windows_name(name)),
+    placed=lambda place: ModuleOptions(place.stem),
     check=_check,
     formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
     tools=(

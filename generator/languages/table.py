@@ -40,7 +40,9 @@ def _discover() -> dict[str, Language]:
             try:
                 found[name] = import_module(f"{__package__}.{name}").LANGUAGE
             except AttributeError as error:
-                raise GeneratorError(f"languages/{name}.py: defines no LANGUAGE; each file here is one") from error
+                raise GeneratorError(
+                    f"languages/{name}.py: defines no LANGUAGE; hint: define it, or move the file away"
+                ) from error
     return found
 
 

@@ -35,7 +35,7 @@ LAYER_NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SpecFile:
     """A file of a layer: its path in the tar, and its bytes or its hive."""
 
     path: str
@@ -43,11 +43,11 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerSpec:
     """A checked specification, with *files* in the order of the TOML file."""
 
     name: str
-    files: tuple[File, ...]
+    files: tuple[SpecFile, ...]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +91,7 @@ class _Layer(_Record, frozen=True):
     files: tuple[_File, ...]
 
 
-def load(path: Path, shown: str) -> Layer:
+def load(path: Path, shown: str) -> LayerSpec:
     """Return the checked layer of the TOML file *path*; *shown* is its path below the project's root.
 
     Raises GeneratorError for an unreadable file or an invalid specification.
@@ -105,7 +105,7 @@ def load(path: Path, shown: str) -> Layer:
     return parse(name, read_file(path, shown, MAX_SPEC), shown)
 
 
-def parse(name: str, raw: bytes, shown: str) -> Layer:
+def parse(name: str, raw: bytes, shown: str) -> LayerSpec:
     """Return the checked layer of the TOML document *raw*, in UTF-8; raises GeneratorError as load() does."""
     document = toml.parse(raw, shown)
     try:
@@ -119,10 +119,10 @@ def parse(name: str, raw: bytes, shown: str) -> Layer:
     if not record.files:
         raise place.error("the layer has no files", "add at least one file")
     check_paths([file.path for file in record.files], place)
-    return Layer(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
+    return LayerSpec(name, tuple(_file(file, place.at(f"[{i}]")) for i, file in enumerate(record.files)))
 
 
-def _file(file: _File, place: KeyPath) -> File:
+def _file(file: _File, place: KeyPath) -> SpecFile:
     given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
     if len(given) > 1:
         raise place.at(given[1]).error(
@@ -137,7 +137,7 @@ def _file(file: _File, place: KeyPath) -> File:
         content = file.text.encode("utf-8")
     elif file.hex is not None:
         content = _hex(file.hex, place.at("hex"))
-    return File(file.path, content)
+    return SpecFile(file.path, content)
 
 
 def _hive(record: _Hive, place: KeyPath) -> Hive:
@@ -251,7 +251,7 @@ _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
 }
 
 
-def hives(layer: Layer) -> Iterator[tuple[str, Hive]]:
+def hives(layer: LayerSpec) -> Iterator[tuple[str, Hive]]:
     """Yield the path and the hive of each hive file of *layer*."""
     for file in layer.files:
         if isinstance(file.content, tuple):

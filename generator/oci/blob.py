@@ -51,9 +51,9 @@ def read_blob(compressed: bytes, shown: str) -> Blob:
         unpacker = zlib.decompressobj(wbits=31)
         tar = unpacker.decompress(compressed, _MAX_LAYER)
     except zlib.error as error:
-        raise GeneratorError(f"{shown}: not a gzip blob: {error}; run `invoke generate --force`") from error
+        raise GeneratorError(f"{shown}: not a gzip blob: {error}; hint: ./invokew generate --force") from error
     if not unpacker.eof or unpacker.unused_data:
-        raise GeneratorError(f"{shown}: truncated, or more than one gzip member; run `invoke generate --force`")
+        raise GeneratorError(f"{shown}: truncated, or more than one gzip member; hint: ./invokew generate --force")
     bcd = next(((offset, size) for path, offset, size in walk_tar(tar, shown) if path == BCD_PATH), None)
     return Blob(compressed, tar, sha256(compressed), sha256(tar), bcd)
 

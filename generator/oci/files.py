@@ -23,11 +23,11 @@ SHOWN = f"generator/oci/{FACTS.name}"
 Unit = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _FactRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table that allows no unknown keys."""
 
 
-class Records(_Record, frozen=True):
+class Records(_FactRecord, frozen=True):
     """The keys of the PAX records that Windows reads, beside POSIX's own."""
 
     attributes: str
@@ -35,7 +35,7 @@ class Records(_Record, frozen=True):
     created: str
 
 
-class Attributes(_Record, frozen=True):
+class Attributes(_FactRecord, frozen=True):
     """The bits of a file's attributes."""
 
     read_only: int
@@ -47,7 +47,7 @@ class Attributes(_Record, frozen=True):
     reparse_point: int
 
 
-class Kind(_Record, frozen=True):
+class Kind(_FactRecord, frozen=True):
     """A kind of entry: tar's type, the mode, its fixed attributes, and its default ones."""
 
     type: str
@@ -56,7 +56,7 @@ class Kind(_Record, frozen=True):
     default: int = 0
 
 
-class Limits(_Record, frozen=True):
+class Limits(_FactRecord, frozen=True):
     """The limits of an entry: texts in UTF-16 units, times in nanoseconds since 1970, the rest in bytes or a count.
 
     *default_time* is the time of entries for which no other is given.
@@ -76,7 +76,7 @@ class Limits(_Record, frozen=True):
     default_time: int
 
 
-class Names(_Record, frozen=True):
+class Names(_FactRecord, frozen=True):
     """Invalid parts of file names; *controls* is the number of invalid characters from NUL on."""
 
     controls: int
@@ -86,21 +86,21 @@ class Names(_Record, frozen=True):
     devices: tuple[str, ...]
 
 
-class Descriptors(_Record, frozen=True):
+class Descriptors(_FactRecord, frozen=True):
     """A security descriptor for directories and one for everything else; SDDL, or empty for no record."""
 
     directory: str = ""
     file: str = ""
 
 
-class Folding(_Record, frozen=True):
+class Folding(_FactRecord, frozen=True):
     """Capitals of UTF-16 units, as runs: first, last, step, and the capital of the first."""
 
     unicode: str
     runs: tuple[tuple[Unit, Unit, Unit, Unit], ...]
 
 
-class Facts(_Record, frozen=True):
+class Facts(_FactRecord, frozen=True):
     """The content of files.toml."""
 
     roots: tuple[str, str]
@@ -154,7 +154,7 @@ def parse(raw: bytes, shown: str) -> Facts:
         found.compiled()
         found.reasons()
     except (ValueError, KeyError) as error:
-        raise GeneratorError(f"{shown}: {error}; see the comments there") from error
+        raise GeneratorError(f"{shown}: {error}; hint: see the comments there") from error
     return found
 
 

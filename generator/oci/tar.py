@@ -46,7 +46,7 @@ def write_tar(files: Iterable[tuple[str, bytes]]) -> bytes:
 def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
     names = split_name(path)
     if names is None:
-        raise GeneratorError(f"{path}: too long for a tar header; shorten it")
+        raise GeneratorError(f"{path}: too long for a tar header; hint: shorten it")
     prefix, name = names
 
     def octal(number: int, width: int) -> bytes:

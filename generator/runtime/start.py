@@ -32,7 +32,7 @@ MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
 
-class Search(NamedTuple):
+class ProgramSearch(NamedTuple):
     """The program's file as each of some nodes finds it; *word* is the text that names it."""
 
     word: str
@@ -49,10 +49,10 @@ class Search(NamedTuple):
         return all(self.found.values())
 
 
-def search(settings: Settings, files: Files) -> Search:
+def search(settings: Settings, files: Files) -> ProgramSearch:
     """Return the file of the image that each kind of HostProcess node starts."""
     word = next(iter(settings.words), "")
-    return Search(
+    return ProgramSearch(
         word,
         {
             node: next(filter(None, (_file(files, path) for path in _candidates(word, settings, node))), None)
@@ -164,7 +164,7 @@ def _never(settings: Settings, files: Files) -> Problem | None:
     return Problem(rule, option, word, found, hint)
 
 
-def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
+def _elsewhere(found: ProgramSearch, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield why some nodes, or all, do not find the program in the image, unless it is the node's own."""
     word, path = found.word, paths.parse(found.word)
     file = meant(word, settings.workdir, files)

@@ -25,7 +25,7 @@ def show(root: Path, name: str, parts: Sequence[str]) -> int:
         return EXIT_OK
     if part == "bcd":
         if blob.bcd is None:
-            raise GeneratorError(f"{name}: this layer has no BCD store; leave out --bcd")
+            raise GeneratorError(f"{name}: this layer has no BCD store; hint: leave out --bcd")
         offset, size = blob.bcd
         say_bytes(blob.tar[offset : offset + size])
     else:

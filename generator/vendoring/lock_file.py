@@ -55,20 +55,22 @@ def read(folder: Path) -> dict[str, LockEntry]:
     document = toml.parse(read_file(path, str(path), toml.MAX_TEXT, follow=False), str(path), fix)
     if document.get("format") != FORMAT:
         found = brief(document.get("format"))
-        raise GeneratorError(f"{path}: format: {found}, not {FORMAT}; use the winscratch that wrote it, or a later one")
+        raise GeneratorError(
+            f"{path}: format: {found}, not {FORMAT}; hint: use the winscratch that wrote it, or a later one"
+        )
     copies = document.get("copies", {})
     if document.keys() - {"format", "copies"} or not isinstance(copies, dict):
-        raise GeneratorError(f"{path}: holds more than format and copies; {fix}")
+        raise GeneratorError(f"{path}: holds more than format and copies; hint: {fix}")
     return {name: _entry(name, held, f"{path}: copies.{brief(name)}", fix) for name, held in copies.items()}
 
 
 def _entry(name: str, held: Any, where: str, fix: str) -> LockEntry:
     if not _is_plain(name):
-        raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; {fix}")
+        raise GeneratorError(f"{where}: not a path below the list's folder, with / and no . or .. in it; hint: {fix}")
     if not isinstance(held, dict) or held.keys() != set(LockEntry._fields):
-        raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; {fix}")
+        raise GeneratorError(f"{where}: not {{ language = …, layer = … }}; hint: {fix}")
     if not all(isinstance(value, str) and value.isprintable() and len(value) <= _WORD for value in held.values()):
-        raise GeneratorError(f"{where}: language and layer are not plain text; {fix}")
+        raise GeneratorError(f"{where}: language and layer are not plain text; hint: {fix}")
     return LockEntry(**held)
 
 
@@ -87,7 +89,7 @@ def name_of(path: Path, folder: Path) -> str:
         raise GeneratorError(f"{path}: not below {folder}, so {NAME} there cannot list it") from error
     if not _is_plain(name):
         raise GeneratorError(
-            f"{path}: {NAME} cannot list a name with backslashes, colons, what is not printable, or over {_DOTS} dots"
+            f"{path}: {NAME} cannot list a name with backslashes, colons, unprintable characters or over {_DOTS} dots"
         )
     return name
 

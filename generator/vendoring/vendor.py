@@ -13,7 +13,7 @@ from ..base.console import Say
 from ..base.errors import EXIT_OK, GeneratorError
 from ..generation.committed import committed_blob
 from ..languages import provenance
-from ..languages.language import LAYER, Options, Place
+from ..languages.language import LAYER, ModuleOptions, Place
 from ..languages.table import LANGUAGES
 from ..oci import blob as layers
 from . import lock_file
@@ -41,51 +41,75 @@ def vendor(
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
     *layer* may also be a kind of module that embeds no layer, such as ``files``. Names that are None come from the
-    existing copy, else from the destination. *dry_run* prints the files that would be written and *diff* their
-    differences; neither writes. The copy is added to the project's lock file if there is one; *lock* creates one in
-    the working directory. Raises GeneratorError, with nothing written, if the language does not allow a name, and
-    unless *force* if a file was edited or is not a module.
+    existing copy, else from the destination. *dry_run* prints the files to be written and *diff* their differences;
+    neither writes. A lock file of the project lists the copy; *lock* creates one in the working directory. Raises
+    GeneratorError, with nothing written, for an invalid name, and unless *force* for an edited or foreign file.
     """
-    if language not in LANGUAGES:
-        raise GeneratorError(f"{language}: no such language; use one of {', '.join(LANGUAGES)}")
     wishes = {"package": package, "prefix": prefix, "compat": compat}
-    for name, value in wishes.items():
-        if value is not None and name not in LANGUAGES[language].takes:
-            raise GeneratorError(f"--{name}: means nothing in {language}; leave it out")
-    if not destination:
-        raise GeneratorError("DEST: empty; name a file, or a directory, which . is too")
+    _check_words(language, destination, wishes)
     blob = embedded(root, language, layer)
     try:
-        stem, targets = _targets(language, layer, destination, package)
-        options = _options(language, layer, stem, targets, wishes)
-        _check_alone(targets.values(), language, options)
-        made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
-        holder, entries = _entries(targets.values(), LockEntry(language, layer), lock)
+        made = _rendered(root, language, layer, destination, wishes, blob)
+        holder, entries = _entries(made, LockEntry(language, layer), lock)
         listed = [lock_file.change(holder, entries)] if holder is not None else []
         if dry_run or diff:
-            changes = _changes(made)
-            _refuse(changes, force, say)
-            for change in (*changes, *listed):
-                if diff and change.needed:
-                    for line in change.diff():
-                        say(line)
-                elif not diff:
-                    say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
-            return EXIT_OK
-        folder = next(iter(targets.values())).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.lock(folder, note):
-            files.sweep(folder, deep=False)
-            changes = _changes(made)
-            _refuse(changes, force, say)
-            write(changes)
+            return _preview(_allowed(made, force, say), listed, diff, say)
+        changes = _written(made, force, say, note)
         if holder is not None:
             changes.append(lock_file.write(holder, entries, note))
     except OSError as error:
-        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; choose another DEST") from error
+        raise GeneratorError(f"{error.filename or destination}: {error.strerror}; hint: choose another DEST") from error
     for change in changes:
         say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
     return EXIT_OK
+
+
+def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
+    """Raise GeneratorError for an unknown language, a name that the language does not take, or an empty destination."""
+    if language not in LANGUAGES:
+        raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
+    for name, value in wishes.items():
+        if value is not None and name not in LANGUAGES[language].takes:
+            raise GeneratorError(f"--{name}: means nothing in {language}; hint: leave it out")
+    if not destination:
+        raise GeneratorError("DEST: empty; hint: name a file, or a directory such as ./")
+
+
+def _rendered(
+    root: Path,
+    language: str,
+    layer: str,
+    destination: str,
+    wishes: Mapping[str, str | None],
+    blob: layers.Blob | None,
+) -> dict[Path, str]:
+    """Return the text of each file of the module, by its path."""
+    stem, targets = _targets(language, layer, destination, wishes["package"])
+    options = _options(language, layer, stem, targets, wishes)
+    _check_alone(targets.values(), language, options)
+    return {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
+
+
+def _preview(changes: Iterable[Change], listed: Iterable[Change], diff: bool, say: Say) -> int:
+    """Print the differences of the changes, or without *diff* the files that would be written; return 0."""
+    for change in (*changes, *listed):
+        if diff and change.needed:
+            for line in change.diff():
+                say(line)
+        elif not diff:
+            say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
+    return EXIT_OK
+
+
+def _written(made: Mapping[Path, str], force: bool, say: Say, note: Say) -> list[Change]:
+    """Write the files under their folder's lock; return their changes."""
+    folder = next(iter(made)).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.lock(folder, note):
+        files.sweep(folder, deep=False)
+        changes = _allowed(made, force, say)
+        write(changes)
+    return changes
 
 
 def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Path | None, dict[str, LockEntry]]:
@@ -95,7 +119,7 @@ def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Pa
     return holder, {lock_file.name_of(real, holder): entry for real in reals} if holder is not None else {}
 
 
-def _check_alone(targets: Collection[Path], language: str, options: Options) -> None:
+def _check_alone(targets: Collection[Path], language: str, options: ModuleOptions) -> None:
     """Refuse a second copy with the names of *compat* in one package: its names would clash with the first's."""
     if not options.compat:
         return
@@ -105,7 +129,7 @@ def _check_alone(targets: Collection[Path], language: str, options: Options) -> 
         held = (found[0].language, found[0].options.package, found[0].options.compat) if found is not None else None
         if held == (language, options.package, options.compat):
             raise GeneratorError(
-                f"{path}: this package has the names of --compat {options.compat} already; use another directory"
+                f"{path}: this package has the names of --compat {options.compat} already; hint: use another directory"
             )
 
 
@@ -117,7 +141,7 @@ def embedded(root: Path, language: str, name: str) -> layers.Blob | None:
     return committed_blob(root, name, (kind for kind in row.modules if kind != LAYER))
 
 
-def render(root: Path, language: str, layer: str, file: str, options: Options, blob: layers.Blob | None) -> str:
+def render(root: Path, language: str, layer: str, file: str, options: ModuleOptions, blob: layers.Blob | None) -> str:
     """Return the text of the module rendered from template *file* and *blob*."""
     from ..languages import render as renderer  # imports Jinja, which a search for copies does not need
 
@@ -143,7 +167,7 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
     own = max((ending for ending in endings.values() if path.name.endswith(ending)), key=len, default="")
     if not own:
         raise GeneratorError(
-            f"{path}: a {language} module ends in {' or '.join(endings.values())}; end a new directory in /"
+            f"{path}: a {language} module ends in {' or '.join(endings.values())}; hint: end a new directory in /"
         )
     stem = path.name.removesuffix(own)
     return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
@@ -151,7 +175,7 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
 
 def _options(
     language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
-) -> Options:
+) -> ModuleOptions:
     """Return the names to use: the requested ones, else those of the existing copy, else the destination's."""
     row = LANGUAGES[language]
     folder = next(iter(targets.values())).parent
@@ -161,7 +185,7 @@ def _options(
     return options
 
 
-def _recorded(language: str, targets: Mapping[str, Path]) -> Options | None:
+def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | None:
     for path in targets.values():
         found = provenance.read(_text(path) or "")
         if found is not None and found[0].language == language:
@@ -169,8 +193,11 @@ def _recorded(language: str, targets: Mapping[str, Path]) -> Options | None:
     return None
 
 
-def _changes(made: Mapping[Path, str]) -> list[Change]:
-    return [Change(path, _text(path), text) for path, text in made.items()]
+def _allowed(made: Mapping[Path, str], force: bool, say: Say) -> list[Change]:
+    """Return the changes that write *made*; refuse them as _refuse() does."""
+    changes = [Change(path, _text(path), text) for path, text in made.items()]
+    _refuse(changes, force, say)
+    return changes
 
 
 def _text(path: Path) -> str | None:
@@ -178,7 +205,7 @@ def _text(path: Path) -> str | None:
     if path.is_file():
         return read_text(path, str(path))
     if path.exists():
-        raise GeneratorError(f"{path}: not a file; move it away or choose another DEST")
+        raise GeneratorError(f"{path}: not a file; hint: move it away or choose another DEST")
     return None
 
 
@@ -192,4 +219,4 @@ def _refuse(changes: list[Change], force: bool, say: Say) -> None:
             say(line)
     text = refused[0].old or ""
     reason = "not made by winscratch" if provenance.recorded(text) is None else "edited by hand, or of a later version"
-    raise GeneratorError(f"{refused[0].path}: {reason}; nothing was written; --force replaces it")
+    raise GeneratorError(f"{refused[0].path}: {reason}, so nothing was written; hint: --force replaces it")

@@ -43,27 +43,40 @@ def check(
         if given and not (update or dry_run or diff):
             raise GeneratorError(f"{option}: means nothing without --update")
     if as_json and diff:
-        raise GeneratorError("--diff: is not shown as JSON; leave out --json")
+        raise GeneratorError("--diff: is not shown as JSON; hint: leave out --json")
     paths = list(paths)
-    catalogue = Catalogue(root)
-    search = find(paths, note)
-    if not (
-        search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
-    ):
-        raise GeneratorError("nothing was checked: there is no copy here; name where one is, or use --allow-none")
+    catalogue, search = Catalogue(root), _search(paths, allow_none, note)
     copies = complete([check_copy(found, catalogue) for found in search.files.values()], catalogue)
     if update or dry_run or diff:
         # JSON is one document, alone on standard output.
         options = UpdateOptions(catalogue, force, not (dry_run or diff), note if as_json else say, note, diff)
-        copies = update_copies(copies, options)
-        update_lists(copies, search, options, begin=lock)
-        if diff and not force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
-            note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+        copies = _updated(copies, search, options, lock)
     copies += [Copy(file, "", "", UNCHECKED, "too large for a copy") for file in search.unchecked]
     copies = sorted((*_held_to_lists(copies, search), *_missing(search)), key=lambda copy: copy.path)
     for line in report(copies, paths, as_json, os.environ if environment is None else environment):
         say(line)
     return EXIT_OK if all(copy.state == FRESH for copy in copies) else EXIT_STALE
+
+
+def _search(paths: list[str], allow_none: bool, note: Say) -> Search:
+    """Return the copies found at and below *paths*; raise GeneratorError for none unless *allow_none*."""
+    search = find(paths, note)
+    if not (
+        search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
+    ):
+        raise GeneratorError(
+            "nothing was checked: no copy found here; hint: name the paths of the copies, or use --allow-none"
+        )
+    return search
+
+
+def _updated(copies: list[Copy], search: Search, options: UpdateOptions, begin: bool) -> list[Copy]:
+    """Update copies and lock files; return the copies in their new states."""
+    copies = update_copies(copies, options)
+    update_lists(copies, search, options, begin=begin)
+    if options.diff and not options.force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
+        options.note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+    return copies
 
 
 def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:

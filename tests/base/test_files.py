@@ -48,7 +48,7 @@ def test_temporary_names_are_unpredictable_and_never_followed(place: Path, monke
     monkeypatch.setattr(os, "urandom", bytes)  # as if it had been guessed
     guessed = place / f".{bytes(8).hex()}{TEMPORARY}"
     guessed.symlink_to(victim)
-    with pytest.raises(GeneratorError, match=r"x: cannot be written: File exists; nothing was changed$"):
+    with pytest.raises(GeneratorError, match=r"x: cannot be written: File exists, and nothing was changed$"):
         files.replace({place / "x": b"newer"}, below=place)
     assert (victim.read_bytes(), (place / "x").read_bytes()) == (b"mine", b"new")
 
@@ -59,7 +59,7 @@ def test_replace_refuses_links_in_place_of_folders(link: str, place: Path, tmp_p
     (tmp_path / "outside/b/x").write_bytes(b"mine")
     (place / link).parent.mkdir(exist_ok=True)
     (place / link).symlink_to(tmp_path / "outside" / link.partition("/")[2])
-    pattern = r"/x: cannot be written: a link in place of a folder; nothing was changed$"
+    pattern = r"/x: cannot be written: a link in place of a folder, and nothing was changed$"
     with pytest.raises(GeneratorError, match=pattern):
         files.replace({place / "whole": b"", place / "a/b/x": b"new"}, below=place)
     with pytest.raises(GeneratorError, match="a link in place of a folder"):

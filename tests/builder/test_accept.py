@@ -163,10 +163,12 @@ def test_refusal_names_the_field() -> None:
 
 
 def test_refusal_says_whether_keys_and_values_match() -> None:
-    assert "; keys and values are as specified; " in refusal(edited((0x1800, b"payload")))
+    assert ", and keys and values are as specified; " in refusal(edited((0x1800, b"payload")))
     renamed = (*PLAN[:-1], Key((*PLAN[-1].path[:-1], "other"), PLAN[-1].values))
-    assert "; keys and values are not as specified; " in refusal(STORE, renamed)
-    assert "; the engine's hive is damaged: offset 0x1c: found: the file type is 1; " in refusal(edited((28, b"\1")))
+    assert ", and keys and values are not as specified; " in refusal(STORE, renamed)
+    assert ", and the engine's hive is damaged: offset 0x1c: found: the file type is 1; " in refusal(
+        edited((28, b"\1"))
+    )
 
 
 def test_equal_hive_is_accepted() -> None:

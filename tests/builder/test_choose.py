@@ -132,14 +132,14 @@ def test_docker_without_a_daemon_is_refused(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(EngineError) as failure:
         choose.select("docker", ignore)
     line = message(failure)
-    assert line.startswith("--engine docker: no daemon answers (")
+    assert line.startswith("--engine: docker: no daemon answers (")
     assert f"{tmp_path}/no.sock" in line
     assert line.endswith("; hint: install or start docker, or set DOCKER_HOST, or use another engine")
 
 
 def test_daemon_of_windows_containers_is_refused(stand_in: Callable[[str, str], StandIn]) -> None:
     stand_in("docker", "echo 29.1 windows")
-    with pytest.raises(EngineError, match="the daemon runs Windows containers; switch it to Linux containers"):
+    with pytest.raises(EngineError, match="docker: the daemon runs Windows containers, not Linux containers"):
         choose.select("docker", ignore)
 
 

@@ -50,7 +50,7 @@ def test_native_takes_the_first_python_with_hivex(tmp_path: Path, monkeypatch: p
     with pytest.raises(EngineError) as failure:
         choose.select("native", ignore)
     assert message(failure) == (
-        f"--engine native: no Python with hivex found (tried {without}, /no/python3 cannot be started: "
+        f"--engine: native: no Python with hivex found (tried {without}, /no/python3 cannot be started: "
         f"No such file or directory, {tmp_path}/python3); hint: on Debian apt-get install python3-hivex, "
         "or use another engine"
     )

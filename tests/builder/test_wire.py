@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("plain")
         (" ", "empty"),
         ("{", "invalid JSON"),
         ("null", "response: not an object"),
-        ("[" * 99999, "nested too deeply"),
+        ("[" * 99999, "JSON: nested too deeply"),
         (json.dumps(response()) * 2, "invalid JSON"),
         ('{"format": 1, "format": 1}', "invalid JSON: duplicate member"),
         ({}, "response: missing format, hivex, hives"),

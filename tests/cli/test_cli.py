@@ -239,7 +239,7 @@ def test_a_layer_comes_out_as_it_is_committed(door: str, tree: Path) -> None:
 
 
 def test_a_layer_without_a_bcd_store_says_so(tree: Path) -> None:
-    error = "error: hostprocess: this layer has no BCD store; leave out --bcd\n"
+    error = "error: hostprocess: this layer has no BCD store; hint: leave out --bcd\n"
     assert run(tree, MODULE, "layer", "hostprocess", "--bcd") == (2, "", error)
 
 
@@ -254,10 +254,7 @@ def test_bytes_are_not_written_to_a_terminal(tree: Path) -> None:
             text=True,
             check=False,
         )
-        assert (
-            done.returncode,
-            done.stderr.startswith("error: standard output: binary data cannot go to a terminal"),
-        ) == (2, True)
+        assert (done.returncode, done.stderr.startswith("error: standard output: binary data")) == (2, True)
     os.set_blocking(ours, False)
     with pytest.raises(BlockingIOError):
         os.read(ours, 1)

@@ -77,7 +77,7 @@ def test_full_disk_changes_nothing_and_next_run_succeeds(stale: Path) -> None:
             os.truncate(filler, max(filler.stat().st_size - room, 0))
             with pytest.raises(GeneratorError) as failure:
                 generate(stale)
-            assert one_line_of(failure).endswith("cannot be written: No space left on device; nothing was changed")
+            assert one_line_of(failure).endswith("cannot be written: No space left on device, and nothing was changed")
             filler_bytes = outputs(stale).pop("output/.filler")
             assert outputs(stale, temporary=True) == kept | {"output/.filler": filler_bytes}
             assert check(stale)[0] == 1
@@ -96,7 +96,7 @@ def test_read_only_checkout_can_be_checked_but_not_generated(stale: Path) -> Non
         done = run(stale)
         assert done.returncode == 1
         assert re.fullmatch(
-            r"error: .*: Read-only file system; nothing was changed\n", done.stderr.splitlines(True)[-1]
+            r"error: .*: Read-only file system, and nothing was changed\n", done.stderr.splitlines(True)[-1]
         )
     assert outputs(stale, temporary=True) == kept
 

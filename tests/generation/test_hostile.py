@@ -17,7 +17,7 @@ from generator.base.home import LAYERS
 from generator.builder import choose
 from generator.builder.wire import ROOT
 from generator.languages import render
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.layerspec import layer as spec
 from generator.oci import blob as layers
 from generator.oci.tar import write_tar
@@ -276,7 +276,7 @@ def test_huge_content_is_rendered() -> None:
     tar = write_tar([("BIG", os.urandom(spec.MAX_SPEC))])
     data = layers.GZIP_HEADER  # zopfli would take minutes
     blob = layers.Blob(data, tar, layers.sha256(data), layers.sha256(tar), None)
-    text = render.module(ROOT / "templates/python", "module.py.jinja", "big", blob, Options("windows_big"))
+    text = render.module(ROOT / "templates/python", "module.py.jinja", "big", blob, ModuleOptions("windows_big"))
     space: dict[str, object] = {"__name__": "big"}
     exec(compile(text, "big", "exec", dont_inherit=True), space)  # noqa: S102 - what the module is for
     assert space["_LAYER"] == tar
@@ -321,7 +321,7 @@ def test_template_cannot_leave_its_sandbox(name: str, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "bad.jinja").write_text("first line\n" + ESCAPES[name] + "\n")
     blob = layers.Blob(b"", b"", "", "", None)
-    context = {"layer": "x", "blob": blob, "options": Options("p"), "media_type": "", "provenance": ""}
+    context = {"layer": "x", "blob": blob, "options": ModuleOptions("p"), "media_type": "", "provenance": ""}
     with pytest.raises(GeneratorError) as failure:
         render.render(folder, "bad.jinja", context)
     line = str(failure.value)

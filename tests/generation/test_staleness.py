@@ -122,7 +122,7 @@ def test_changed_template_needs_no_engine(tree: Path) -> None:
     edit(tree / "generator/layers/scratch.toml", '"winscratch"', '"other"')
     done = run()
     assert done.returncode == EXIT_ERROR
-    assert "\nerror: WINSCRATCH_ENGINE docker: not found on PATH; hint: install or " in done.stderr
+    assert "\nerror: WINSCRATCH_ENGINE: docker: not found on PATH; hint: install or " in done.stderr
 
 
 @pytest.mark.program

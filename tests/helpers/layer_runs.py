@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.image.layers import Progress, make_layers
-from generator.image.model import GZIP, Blob, LayerOptions, Source
+from generator.image.model import GZIP, LayerBlob, LayerOptions, Source
 
 MIB = 1 << 20
 
@@ -24,7 +24,7 @@ def make(
     cache: bool = True,
     progress: Progress | None = None,
     **options: Any,
-) -> list[Blob]:
+) -> list[LayerBlob]:
     """Return the layers of *sources*, built in a new folder *work*, after checking their digests and sizes.
 
     The cache, if any, is a folder beside *work*.
@@ -54,18 +54,18 @@ def sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def tar_of(blob: Blob) -> bytes:
+def tar_of(blob: LayerBlob) -> bytes:
     """Return the tar in a blob, by Python's own gzip."""
     data = blob.path.read_bytes()
     return gzip.decompress(data) if blob.media_type == GZIP else data
 
 
-def members(blob: Blob) -> list[tarfile.TarInfo]:
+def members(blob: LayerBlob) -> list[tarfile.TarInfo]:
     with tarfile.open(fileobj=io.BytesIO(tar_of(blob)), errorlevel=2) as archive:
         return archive.getmembers()
 
 
-def names(blob: Blob) -> list[str]:
+def names(blob: LayerBlob) -> list[str]:
     """Return the names below Files, in order."""
     assert [member.name for member in members(blob)[:2]] == ["Hives", "Files"]
     return [member.name.removeprefix("Files/") for member in members(blob)[2:]]

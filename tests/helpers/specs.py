@@ -13,7 +13,7 @@ SHOWN = "generator/layers/sample.toml"
 PATH = "Files/x"
 
 
-def parse(text: str) -> spec.Layer:
+def parse(text: str) -> spec.LayerSpec:
     """Return the layer of the TOML *text*."""
     return spec.parse("sample", text.encode("utf-8"), SHOWN)
 
@@ -43,7 +43,7 @@ def value(kind: str, data: str, name: str = "v") -> str:
     return hive(f"{{ path = '', values = [{{ name = '{name}', type = '{kind}', data = {data} }}] }}")
 
 
-def only_hive(layer: spec.Layer) -> Hive:
+def only_hive(layer: spec.LayerSpec) -> Hive:
     """Return the hive of a layer of one hive."""
     ((_, found),) = spec.hives(layer)
     return found

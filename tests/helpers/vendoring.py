@@ -13,7 +13,7 @@ import pytest
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.languages import provenance
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.vendoring import vendor, vendored
 
 NO_CI: dict[str, str] = {}
@@ -88,7 +88,7 @@ def shown(*paths: str, environment: dict[str, str] = NO_CI, **options: Any) -> t
     return status, said
 
 
-def options_of(path: Path | str) -> Options:
+def options_of(path: Path | str) -> ModuleOptions:
     """Return the options in the provenance line of an unedited copy."""
     found = provenance.read(Path(path).read_text("utf-8"))
     assert found is not None

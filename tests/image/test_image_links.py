@@ -111,6 +111,8 @@ def test_a_link_to_what_differs_between_layers_is_refused(tmp_path: Path) -> Non
 def test_a_relative_link_through_files_is_refused_unless_it_is_there(tmp_path: Path) -> None:
     top = fill(tmp_path / "in", ["x"])
     (top / "link").symlink_to("Files/x")
-    with pytest.raises(GeneratorError, match="link: the link's target 'Files/x' is not in the image; hint: Files is a"):
+    with pytest.raises(
+        GeneratorError, match="link: the link's target 'Files/x' is not in the image; hint: begin the target with"
+    ):
         make(tmp_path / "out", top)
     make(tmp_path / "good", fill(top, ["Files/x"]))

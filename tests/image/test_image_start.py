@@ -167,7 +167,7 @@ def test_more_layers_than_docker_takes_are_warned_of(folder: Path) -> None:
         said: list[str] = []
         with contextlib.suppress(GeneratorError):  # of the second, that both are called the same
             make(Options(source=("hello.exe",) * 125, one_layer=one_layer, to=("oci:out",)), note=said.append)
-        wanted = ["warning: 126 layers, and Docker takes at most 125; hint: --one-layer"] * (not one_layer)
+        wanted = ["warning: image: 126 layers, and Docker takes at most 125; hint: --one-layer"] * (not one_layer)
         assert said == wanted, folder
 
 

@@ -21,7 +21,7 @@ from generator.base.errors import GeneratorError
 from generator.base.folders import Folders
 from generator.base.home import TEMPORARY
 from generator.builder.wire import ROOT
-from generator.image.cache import Cache, Record, open_cache
+from generator.image.cache import Cache, CacheRecord, open_cache
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 from generator.image.sources import collect
@@ -122,7 +122,7 @@ def test_a_forged_record_is_not_used(folder: Path, tmp_path: Path) -> None:
         record._replace(size=1),
         record._replace(digest="sha256:" + "0" * 64),
     ):
-        opened.put_record(name, Record(*forged))
+        opened.put_record(name, CacheRecord(*forged))
         (second,) = make(tmp_path / f"two{id(forged)}", folder)
         assert (first.digest, first.diff_id, first.size) == (second.digest, second.diff_id, second.size)
 

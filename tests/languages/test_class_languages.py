@@ -14,7 +14,7 @@ from languages.programs import USERS, Command, csharp, java
 
 from generator.base.errors import GeneratorError
 from generator.languages import provenance
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.languages.table import LANGUAGES
 from generator.vendoring import vendor
 
@@ -25,7 +25,7 @@ TEXT = re.compile(
 )
 
 
-def placed(language: str, destination: str, **options: str) -> Options:
+def placed(language: str, destination: str, **options: str) -> ModuleOptions:
     """Vendor a module, and return the names that it got."""
     vendor.vendor(PROJECT, language, "scratch", destination, say=lambda _: None, **options)  # type: ignore[arg-type]
     path = Path(destination)
@@ -44,43 +44,45 @@ def refused(language: str, destination: str, **options: str) -> str:
 
 @pytest.mark.usefixtures("place")
 def test_a_java_package_follows_from_the_files_that_are_there_or_from_the_place() -> None:
-    assert placed("java", "src/main/java/com/example/layers/") == Options("com.example.layers", "WindowsScratch")
-    assert placed("java", "src/test/java/") == Options("", "WindowsScratch")
-    assert placed("java", "elsewhere/") == Options("", "WindowsScratch")
-    assert placed("java", "elsewhere/Base.java") == Options("", "Base")
+    assert placed("java", "src/main/java/com/example/layers/") == ModuleOptions("com.example.layers", "WindowsScratch")
+    assert placed("java", "src/test/java/") == ModuleOptions("", "WindowsScratch")
+    assert placed("java", "elsewhere/") == ModuleOptions("", "WindowsScratch")
+    assert placed("java", "elsewhere/Base.java") == ModuleOptions("", "Base")
     Path("there").mkdir()
     Path("there/Other.java").write_text("/* package not; */ // nor\n\npackage  com.example . there;\n")
-    assert placed("java", "there/A.java", package="x.y") == Options("x.y", "A")
+    assert placed("java", "there/A.java", package="x.y") == ModuleOptions("x.y", "A")
     Path("there/Other.java").write_text("/* package not; */ // nor\n\npackage  com.example.there;\nclass Other {}\n")
-    assert placed("java", "there/A.java") == Options("x.y", "A"), "a copy keeps its names"
-    assert "holds the packages com.example.there, x.y; say which with --package" in refused("java", "there/B.java")
+    assert placed("java", "there/A.java") == ModuleOptions("x.y", "A"), "a copy keeps its names"
+    assert "holds the packages com.example.there, x.y; hint: say which with --package" in refused(
+        "java", "there/B.java"
+    )
 
 
 @pytest.mark.usefixtures("place")
 def test_a_csharp_namespace_follows_from_the_files_that_are_there_or_from_the_project() -> None:
-    assert placed("csharp", "elsewhere/") == Options("Winscratch", "WindowsScratch")
+    assert placed("csharp", "elsewhere/") == ModuleOptions("Winscratch", "WindowsScratch")
     Path("app/My-App.Web").mkdir(parents=True)
     Path("app/My-App.Web/My-App.Web.csproj").write_text("<Project/>")
-    assert placed("csharp", "app/My-App.Web/") == Options("My_App.Web", "WindowsScratch")
-    assert placed("csharp", "app/My-App.Web/Layers/Base.cs") == Options("My_App.Web.Layers", "Base")
+    assert placed("csharp", "app/My-App.Web/") == ModuleOptions("My_App.Web", "WindowsScratch")
+    assert placed("csharp", "app/My-App.Web/Layers/Base.cs") == ModuleOptions("My_App.Web.Layers", "Base")
     Path("there").mkdir()
     Path("there/Other.cs").write_text("using System;\n// namespace Not\nnamespace  There.Already;\n")
-    assert placed("csharp", "there/A.cs") == Options("There.Already", "A")
+    assert placed("csharp", "there/A.cs") == ModuleOptions("There.Already", "A")
 
 
 REFUSED = [
-    ("java", "a/int.java", {}, "int: no Java class: the language reserves that word"),
-    ("java", "a/String.java", {}, "String: no Java class: the language reserves that word"),
-    ("java", "a/a-b.java", {}, "a-b: no Java class"),
-    ("java", "a/", {"package": "a..b"}, "(empty): no part of a Java package"),
-    ("java", "a/", {"package": "com.new.x"}, "new: no part of a Java package: the language reserves that word"),
+    ("java", "a/int.java", {}, "int: invalid Java class: the language reserves that word"),
+    ("java", "a/String.java", {}, "String: invalid Java class: the language reserves that word"),
+    ("java", "a/a-b.java", {}, "a-b: invalid Java class"),
+    ("java", "a/", {"package": "a..b"}, "(empty): invalid part of a Java package"),
+    ("java", "a/", {"package": "com.new.x"}, "new: invalid part of a Java package: the language reserves that word"),
     ("java", "a/", {"package": "java.util"}, "java.util: Java keeps packages below java to itself"),
     ("java", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
     ("java", "a/", {"prefix": "X"}, "--prefix: means nothing in java"),
-    ("csharp", "a/string.cs", {}, "string: no C# class: the language reserves that word"),
-    ("csharp", "a/Writer.cs", {}, "Writer: no C# class: the language reserves that word"),
-    ("csharp", "a/", {"package": "A.class"}, "class: no part of a C# namespace: the language reserves that word"),
-    ("csharp", "a/", {"package": ""}, "(empty): no part of a C# namespace"),
+    ("csharp", "a/string.cs", {}, "string: invalid C# class: the language reserves that word"),
+    ("csharp", "a/Writer.cs", {}, "Writer: invalid C# class: the language reserves that word"),
+    ("csharp", "a/", {"package": "A.class"}, "class: invalid part of a C# namespace: the language reserves that word"),
+    ("csharp", "a/", {"package": ""}, "(empty): invalid part of a C# namespace"),
     ("csharp", "a/", {"package": ".".join(["abcdefghij"] * 20)}, "longer than 200 characters"),
 ]
 
@@ -103,7 +105,7 @@ def test_no_class_can_have_a_name_that_its_module_uses(language: str) -> None:
         assert len(names) > 8
         for name in names - {path.stem}:
             with pytest.raises(GeneratorError, match="the language reserves that word"):
-                LANGUAGES[language].check_options(Options("a", name))
+                LANGUAGES[language].check_options(ModuleOptions("a", name))
 
 
 @pytest.mark.usefixtures("place")
@@ -196,6 +198,6 @@ def test_the_documents_commands_vendor_into_a_package_and_a_project() -> None:
     text = (PROJECT / "docs/java-and-csharp.md").read_text("utf-8")
     commands = re.findall(r"^\./invokew vendor (\w+) scratch (\S+)$", text, re.MULTILINE)
     assert [placed(language, place) for language, place in commands] == [
-        Options("com.example.layers", "WindowsScratch"),
-        Options("Winscratch", "WindowsScratch"),
+        ModuleOptions("com.example.layers", "WindowsScratch"),
+        ModuleOptions("Winscratch", "WindowsScratch"),
     ]

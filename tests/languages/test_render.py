@@ -16,7 +16,7 @@ from languages.programs import USERS
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.languages import literals, provenance, render
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.languages.table import LANGUAGES
 from generator.oci import blob as layer
 from generator.oci.blob import Blob
@@ -35,7 +35,7 @@ def blob(name: str) -> Blob:
     return layer.read_blob((ROOT / path).read_bytes(), path)
 
 
-def modules(name: str, language: str, options: Options | None = None) -> dict[str, str]:
+def modules(name: str, language: str, options: ModuleOptions | None = None) -> dict[str, str]:
     """Return each file of the module of layer *name*, by the last part of its path."""
     row = LANGUAGES[language]
     options = options or row.committed(name)
@@ -176,7 +176,7 @@ BAD = {
     "a loop without end": ("{% for x in y %}", "line 1: Unexpected end of template."),
     "an error of a filter": ("a\n{{ layer | numbers }}", "line 2: "),
     "a division by zero": ("\n{{ 1 / 0 }}", "line 2: division by zero"),
-    "a missing template": ("\n{% include 'nothing.jinja' %}", "line 2: there is no template nothing.jinja"),
+    "a missing template": ("\n{% include 'nothing.jinja' %}", "line 2: template nothing.jinja not found"),
     "a way out": ("\n{{ ''.__class__.__mro__ }}", "line 2: "),
     "too much": ("\n{{ 'x' * 99999999999999999999 }}", "line 2: "),
 }
@@ -200,7 +200,7 @@ def test_an_error_in_an_included_template_names_that_one(tmp_path: Path) -> None
 
 
 def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> None:
-    with pytest.raises(GeneratorError, match=rf"^templates/{tmp_path.name}/no\.jinja: there is no template no\.jinja$"):
+    with pytest.raises(GeneratorError, match=rf"^templates/{tmp_path.name}/no\.jinja: template no\.jinja not found$"):
         render.render(tmp_path, "no.jinja", {})
     (tmp_path / "latin.jinja").write_bytes(b"\xe4")
     with pytest.raises(GeneratorError, match=rf"^templates/{tmp_path.name}/latin\.jinja: 'utf-8' codec can't decode"):

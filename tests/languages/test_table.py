@@ -16,7 +16,7 @@ from generator.languages.table import LANGUAGES
 
 FUNCTIONS = {"open", "open compressed", "verify"}  # what a language does for its users; the rest is data
 TOY = """
-from .language import LAYER, Language, Options, check_identifier
+from .language import LAYER, Language, ModuleOptions, check_identifier
 
 LANGUAGE = Language(
     comment=";",
@@ -27,8 +27,8 @@ LANGUAGE = Language(
     takes={"package": "the box that it lies in"},
     follow="the file's name",
     api={"name": "name"},
-    committed=Options,
-    placed=lambda place: Options(place.stem),
+    committed=ModuleOptions,
+    placed=lambda place: ModuleOptions(place.stem),
     check=lambda options: check_identifier("toy", options.package, frozenset(("broken",)), "use --package"),
     refused=frozenset(("toybox",)),
 )
@@ -87,7 +87,7 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
     assert invoke("vendor", "toy", "facts", "box/mine.toy") == (0, ["wrote box/mine.toy"])
     assert "facts in mine\n" in Path("box/mine.toy").read_text()
     assert invoke("vendor", "toy", "scratch", "broken.toy")[1] == [
-        "error: broken: no toy: the language reserves that word; use --package"
+        "error: broken: invalid toy: the language reserves that word; hint: use --package"
     ]
     assert invoke("vendor", "toy", "nano", "x.toy")[1] == [
         f"error: nano: unknown layer; hint: use one of {', '.join([*LAYERS, 'facts'])}"
@@ -140,7 +140,10 @@ def test_documents_take_a_further_language_in(toy: Path) -> None:
 
 def test_a_file_that_is_no_language_is_named(toy: Path) -> None:
     (toy / "generator/languages/toy.py").write_text("")
-    assert generator(toy, "check-stale") == (2, ["error: languages/toy.py: defines no LANGUAGE; each file here is one"])
+    assert generator(toy, "check-stale") == (
+        2,
+        ["error: languages/toy.py: defines no LANGUAGE; hint: define it, or move the file away"],
+    )
 
 
 def test_the_table_finds_the_languages_in_a_package_of_another_name(tmp_path: Path) -> None:

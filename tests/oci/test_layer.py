@@ -234,7 +234,7 @@ def test_a_long_path_is_split_at_a_slash_or_not_at_all(path: str, names: tuple[s
 
 
 def test_a_path_too_long_for_a_header_is_refused() -> None:
-    with pytest.raises(GeneratorError, match="too long for a tar header; shorten it"):
+    with pytest.raises(GeneratorError, match="too long for a tar header; hint: shorten it"):
         write_tar([("n" * 101, b"")])
 
 

@@ -15,7 +15,7 @@ def test_an_engine_that_does_not_work_is_left_out_of_the_measure(tmp_path: Path)
     command: list[str | Path] = [sys.executable, BENCH / "generate.py", "1"]
     done = subprocess.run(command, env=os.environ | nowhere, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "\nnot measured: error: --engine docker: " in done.stdout
+    assert "\nnot measured: error: --engine: docker: " in done.stdout
     assert re.search(r"^--engine builtin +[\d,]+ ms more$", done.stdout, re.MULTILINE)
     assert "--engine docker  " not in done.stdout
 

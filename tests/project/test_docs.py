@@ -20,7 +20,7 @@ from invoke import Collection  # noqa: E402
 import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
-from generator.languages.language import API, Language, Options  # noqa: E402
+from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.files import facts  # noqa: E402
 
@@ -68,7 +68,7 @@ def spelled(row: Language, word: str, name: str = "scratch") -> str:
 
 def languages_table() -> Iterable[list[str]]:
     """Yield how copies are named in each language."""
-    options = [option for option in Options._fields if any(option in row.takes for row in LANGUAGES.values())]
+    options = [option for option in ModuleOptions._fields if any(option in row.takes for row in LANGUAGES.values())]
     yield ["", "files in a directory", "names follow from", *(f"`--{option}`" for option in options)]
     for name, row in LANGUAGES.items():
         files = ", ".join(f"`{row.stem('LAYER', None)}{ending}`" for ending in row.endings("LAYER").values())

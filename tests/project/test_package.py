@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.package import PARTS, PROJECT, SDIST, WHEEL, build, install
 from helpers.support import lack, need, need_package
 
 from generator import VERSION, image
@@ -20,32 +21,9 @@ from generator.cli import checkout
 from generator.generation import unchanged
 from generator.vendoring import vendor
 
-PROJECT = Path(__file__).parents[2]
-PARTS = (
-    "CHANGELOG.md",
-    "LICENSE",
-    "LICENSES",
-    "README.md",
-    "docs",
-    "generator",
-    "hatch_build.py",
-    "output",
-    "pyproject.toml",
-)
-SDIST, WHEEL = f"winscratch-{VERSION}.tar.gz", f"winscratch-{VERSION}-py3-none-any.whl"
 # What sets up a checkout, or works in one only.
 LEFT_OUT = {"generator/cli/invoke_program.py"}
 ALSO = {"output/manifest.json", "output/python/windows_files.py"}
-
-
-def build(source: Path, target: Path, *options: str) -> Path:
-    """Build the package of *source* into *target*, with the backend that the tests' environment has."""
-    for module in ("build", "hatchling"):
-        need_package(module)
-    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
 
 
 @pytest.fixture(scope="session")
@@ -58,23 +36,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the Python of a fresh environment away from the checkout that the wheel is installed into."""
     environment = tmp_path_factory.mktemp("installed") / "environment"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    python = environment / "bin/python"
-    command: list[str | Path] = [
-        python,
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        built / WHEEL,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "Retrying" in done.stderr:
-        lack("the package index cannot be reached")
-    assert done.returncode == 0, done.stderr
-    return python
+    return install(built / WHEEL, environment)
 
 
 @pytest.fixture

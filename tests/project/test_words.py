@@ -21,7 +21,7 @@ PRINTED = ("error: ", "warning: ")
 # `subject: problem`, perhaps with `; hint: command`. A placeholder is written as {}.
 FORM = re.compile(r"(?P<subject>[^;]*?[^;: ]): (?P<problem>[^;]*[^;. ])(; hint: [^;]*[^;. ])?", re.DOTALL)
 PHRASES = r"\b(told|tells|is none|is no(?! longer)|says of|what is)\b"
-NAMES = r"(Docker|Git|Go|Invoke|Python|Windows)"  # that start a problem
+NAMES = r"(Docker|Git|Go|Invoke|Java|Python|Windows)\b"  # that start a problem
 MOST_PHRASES = 40
 
 
@@ -52,9 +52,7 @@ def problem_with(message: str) -> str:
     match = FORM.fullmatch(message)
     if match is None:
         return "not of the form `subject: problem; hint: command`"
-    if re.match(r"[A-Z][a-z]", match["problem"]) and not re.match(
-        r"(Docker|Git|Invoke|Python|Windows)\b", match["problem"]
-    ):
+    if re.match(r"[A-Z][a-z]", match["problem"]) and not re.match(NAMES, match["problem"]):
         return "starts with a capital"
     return "has a banned phrase" if re.search(PHRASES, message) else ""
 

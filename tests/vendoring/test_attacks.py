@@ -318,7 +318,7 @@ def test_a_folder_that_becomes_a_link_before_the_copy_is_written_leads_nowhere(
         replace(*arguments, **options)
 
     monkeypatch.setattr(files, "replace", swap)
-    with pytest.raises(GeneratorError, match="a link in place of a folder; nothing was changed"):
+    with pytest.raises(GeneratorError, match="a link in place of a folder, and nothing was changed"):
         states("tree", update=True)
     assert (outside / "x.py").read_bytes() == before
     assert [path.name for path in outside.iterdir()] == ["x.py"]

@@ -18,7 +18,7 @@ from helpers.vendoring import options_of, write
 
 from generator.generation import manifest
 from generator.generation.committed import committed_blob
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.oci import blob as layer
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +126,7 @@ def test_the_go_copy_stands_in_for_imgutils_files(name: str, place: Path) -> Non
     blob = committed_blob(ROOT, name)
     (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
     write("go", name, "layer", compat="imgutil")
-    assert options_of(f"layer/windows_{name}.go") == Options("layer", "", "imgutil")
+    assert options_of(f"layer/windows_{name}.go") == ModuleOptions("layer", "", "imgutil")
     use_bcd = "bcd, err := layer.BaseLayerBCD()\n" if blob.bcd else "var bcd []byte\n"
     (place / "main.go").write_text(
         f"""package main

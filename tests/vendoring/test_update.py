@@ -144,7 +144,7 @@ def test_dry_run_and_diff_say_what_update_would_do_and_write_nothing(older: Path
     shown(diff=True, note=notes.append)
     assert notes == ["--diff leaves out what was edited; --diff --force shows how --force would make it anew"]
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
-    with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; leave out --json$"):
+    with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; hint: leave out --json$"):
         states(diff=True)
     Path("a.patch").write_text("\n".join(said[: said.index("--- c.c")]) + "\n", "utf-8")
     subprocess.run([need("patch"), "-s", "-p0", "-i", "a.patch"], check=True)

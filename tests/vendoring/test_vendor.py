@@ -19,7 +19,7 @@ from generator.builder.wire import ROOT
 from generator.generation import manifest, unchanged
 from generator.generation.committed import committed_blob
 from generator.languages import provenance
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 from generator.languages.table import LANGUAGES
 from generator.vendoring import vendor
 
@@ -91,13 +91,13 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
     said: list[str] = []
     modes: tuple[dict[str, Any], ...] = ({}, {"dry_run": True}, {"diff": True})
     for mode in modes:
-        with pytest.raises(GeneratorError, match=r"x\.go: .*; nothing was written; --force replaces it"):
+        with pytest.raises(GeneratorError, match=r"x\.go: .*, so nothing was written; hint: --force replaces it"):
             vendor.vendor(ROOT, "go", "scratch", "x.go", say=said.append, package="mine", **mode)
         assert path.read_bytes() == edited
     assert said[:2] == ["--- x.go", "+++ x.go"]
     assert all(line.replace("\t", "").isprintable() for line in said)
     written("go", "scratch", "x.go", package="mine", force=True)
-    assert options_of(path) == Options("mine")
+    assert options_of(path) == ModuleOptions("mine")
 
 
 def test_an_unedited_copy_of_anything_is_replaced() -> None:
@@ -126,7 +126,7 @@ def test_both_halves_of_a_c_pair_or_none() -> None:
     before = header.read_bytes(), source.read_bytes()
     assert (
         refused("c", "x.h", name="legacy")
-        == "x.c: edited by hand, or of a later version; nothing was written; --force replaces it"
+        == "x.c: edited by hand, or of a later version, so nothing was written; hint: --force replaces it"
     )
     assert (header.read_bytes(), source.read_bytes()) == before
     source.unlink()
@@ -151,7 +151,7 @@ def test_a_link_stays_one(place: Path) -> None:
     Path("x.go").symlink_to("real/y.go")
     written("go", "scratch", "x.go", package="p")
     assert Path("x.go").is_symlink()
-    assert options_of("real/y.go") == Options("p")
+    assert options_of("real/y.go") == ModuleOptions("p")
     assert listing("real") == ["y.go"]
 
 
@@ -161,7 +161,7 @@ def test_what_is_not_a_file_is_refused() -> None:
     Path("plain").write_text("")
     assert "ends in .py" in refused("python", "plain")
     assert "ends in .go" in refused("go", "plain/")
-    assert refused("go", "plain/x.go") == "plain: File exists; choose another DEST"
+    assert refused("go", "plain/x.go") == "plain: File exists; hint: choose another DEST"
 
 
 def test_a_failure_half_way_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,15 +228,18 @@ def test_the_task_works_from_the_users_directory() -> None:
         return done.returncode, done.stdout, done.stderr
 
     assert run("go", "scratch", "x/y.go", "--prefix", "Base", "--compat=imgutil") == (0, "wrote x/y.go\n", "")
-    assert options_of("x/y.go") == Options("x", "Base", "imgutil")
+    assert options_of("x/y.go") == ModuleOptions("x", "Base", "imgutil")
     assert run("go", "scratch", "x/y.go", "--prefix=", "--compat=") == (0, "wrote x/y.go\n", "")
-    assert options_of("x/y.go") == Options("x")
+    assert options_of("x/y.go") == ModuleOptions("x")
     assert run("go", "scratch", "x/y.go", "--prefix", "base") == (
         2,
         "",
-        "error: base: Go exports only names that start in A to Z; use --prefix\n",
+        "error: base: Go exports only names that start in A to Z; hint: use --prefix\n",
     )
     Path("x/y.go").write_text("package x\n")
     status, shown, error = run("go", "scratch", "x/y.go")
-    assert (status, error) == (2, "error: x/y.go: not made by winscratch; nothing was written; --force replaces it\n")
+    assert (status, error) == (
+        2,
+        "error: x/y.go: not made by winscratch, so nothing was written; hint: --force replaces it\n",
+    )
     assert shown.startswith("--- x/y.go\n+++ x/y.go\n@@ ")

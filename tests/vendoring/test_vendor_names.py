@@ -14,7 +14,7 @@ from helpers.vendoring import each, listing, options_of, refused, written
 from generator.builder.wire import ROOT
 from generator.generation import manifest
 from generator.languages.go import SKIPPED_ENDINGS
-from generator.languages.language import LAYER, Options
+from generator.languages.language import LAYER, ModuleOptions
 from generator.languages.table import LANGUAGES
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("place")
 )
 def test_go_package_follows_from_the_directory(folder: str, package: str) -> None:
     written("go", "scratch", folder + "/")
-    assert options_of(f"{folder}/windows_scratch.go") == Options(package, "")
+    assert options_of(f"{folder}/windows_scratch.go") == ModuleOptions(package, "")
 
 
 def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path) -> None:
@@ -42,7 +42,7 @@ def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path)
     (place / "other_test.go").write_text("package there_test\n")
     (place / "gen.go").write_text("//go:build ignore\n\npackage main\n")
     written("go", "legacy", ".")
-    assert options_of("windows_legacy.go") == Options("there", "WindowsLegacy")
+    assert options_of("windows_legacy.go") == ModuleOptions("there", "WindowsLegacy")
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_a_go_file_made_to_take_for_ever_takes_no_time(unit: str, place: Path) -
 def test_go_directory_with_two_packages_asks_which(place: Path) -> None:
     (place / "a.go").write_text("package a\n")
     (place / "b.go").write_text("package b\n")
-    assert "holds the packages a, b; say which with --package" in refused("go", ".")
+    assert "holds the packages a, b; hint: say which with --package" in refused("go", ".")
     written("go", "scratch", ".", package="b")
-    assert options_of("windows_scratch.go") == Options("b", "WindowsScratch")
+    assert options_of("windows_scratch.go") == ModuleOptions("b", "WindowsScratch")
 
 
 def test_c_names_follow_from_the_file() -> None:
     for ending in (".c", ".h"):
         written("c", "scratch", "base-layer" + ending, force=True)
-        assert options_of("base-layer.h") == options_of("base-layer.c") == Options("base-layer", "base_layer")
+        assert options_of("base-layer.h") == options_of("base-layer.c") == ModuleOptions("base-layer", "base_layer")
     assert '#include "base-layer.h"' in Path("base-layer.c").read_text()
     written("c", "scratch", "third.c", prefix="Base3")
     assert "#ifndef BASE3_H" in Path("third.h").read_text()
@@ -93,7 +93,7 @@ def test_c_names_follow_from_the_file() -> None:
 
 def test_python_package_names_the_file() -> None:
     written("python", "scratch", ".", package="base")
-    assert options_of("base.py") == Options("base")
+    assert options_of("base.py") == ModuleOptions("base")
     written("python", "scratch", "base.py", package="base")
     assert "leave one out" in refused("python", "other.py", package="base")
 
@@ -102,17 +102,17 @@ def test_vendoring_again_keeps_the_recorded_names() -> None:
     written("go", "scratch", "p/x.go", package="kept", prefix="Kept", compat="imgutil")
     assert written("go", "scratch", "p/x.go") == ["unchanged: p/x.go"]
     written("go", "legacy", "p/x.go", prefix="Other")
-    assert options_of("p/x.go") == Options("kept", "Other", "imgutil")
+    assert options_of("p/x.go") == ModuleOptions("kept", "Other", "imgutil")
     written("go", "legacy", "p/x.go", prefix="", compat="")
-    assert options_of("p/x.go") == Options("kept", "", "")
+    assert options_of("p/x.go") == ModuleOptions("kept", "", "")
     written("c", "scratch", "x.c", prefix="kept")
     written("c", "legacy", "x.h")
-    assert options_of("x.c") == Options("x", "kept")
+    assert options_of("x.c") == ModuleOptions("x", "kept")
 
 
 def test_two_copies_with_one_interface_in_one_package_are_refused(place: Path) -> None:
     written("go", "scratch", "layer/", compat="imgutil")
-    kept = "windows_scratch.go: this package has the names of --compat imgutil already; use another directory"
+    kept = "windows_scratch.go: this package has the names of --compat imgutil already; hint: use another directory"
     for options in each({}, {"force": True}, {"dry_run": True}):
         assert refused("go", "layer/", name="legacy", compat="imgutil", **options) == f"layer/{kept}"
     assert listing("layer") == ["windows_scratch.go"]
@@ -159,21 +159,21 @@ def test_wrong_c_prefixes(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("language", "destination", "options", "message"),
     [
-        ("cobol", ".", {}, f"cobol: no such language; use one of {', '.join(LANGUAGES)}"),
-        ("c", ".", {"package": "x"}, "--package: means nothing in c; leave it out"),
-        ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; leave it out"),
-        ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; leave it out"),
-        ("go", ".", {"compat": "moby"}, "--compat moby: no such interface; use imgutil"),
-        ("go", "x.py", {}, "x.py: a go module ends in .go; end a new directory in /"),
-        ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; end a new directory in /"),
+        ("cobol", ".", {}, f"cobol: unknown language; hint: use one of {', '.join(LANGUAGES)}"),
+        ("c", ".", {"package": "x"}, "--package: means nothing in c; hint: leave it out"),
+        ("c", ".", {"compat": "imgutil"}, "--compat: means nothing in c; hint: leave it out"),
+        ("python", ".", {"prefix": "x"}, "--prefix: means nothing in python; hint: leave it out"),
+        ("go", ".", {"compat": "moby"}, "--compat moby: unknown interface; hint: use imgutil"),
+        ("go", "x.py", {}, "x.py: a go module ends in .go; hint: end a new directory in /"),
+        ("c", "x.cpp", {}, "x.cpp: a c module ends in .h or .c; hint: end a new directory in /"),
         (
             "go",
             "x_test.go",
             {},
-            "x_test.go: go build skips files so named, on some systems or all; choose another name",
+            "x_test.go: go build skips files so named, on some systems or all; hint: choose another name",
         ),
-        ("c", "a b.c", {}, "a b: not a plain file name; end DEST in letters, digits, _ . + and -"),
-        ("c", "switch.c", {}, "switch: no prefix of C names: the language reserves that word; use --prefix"),
+        ("c", "a b.c", {}, "a b: not a plain file name; hint: end DEST in letters, digits, _ . + and -"),
+        ("c", "switch.c", {}, "switch: invalid prefix of C names: the language reserves that word; hint: use --prefix"),
     ],
 )
 def test_wrong_options_are_one_clear_line(
@@ -186,7 +186,7 @@ def test_wrong_options_are_one_clear_line(
 
 
 def test_an_empty_destination_is_refused(place: Path) -> None:
-    assert refused("python", "") == "DEST: empty; name a file, or a directory, which . is too"
+    assert refused("python", "") == "DEST: empty; hint: name a file, or a directory such as ./"
     assert list(place.iterdir()) == []
 
 

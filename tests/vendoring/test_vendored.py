@@ -36,7 +36,9 @@ def test_copies_of_every_kind_are_found_fresh() -> None:
 def test_a_check_of_nothing_is_an_error_unless_it_is_expected(place: Path) -> None:
     (place / "x.py").write_text("print()\n")
     for options in each({}, {"update": True}, {"diff": True}):
-        with pytest.raises(GeneratorError, match=r"^nothing was checked: .*; name where one is, or use --allow-none$"):
+        with pytest.raises(
+            GeneratorError, match=r"^nothing was checked: .*; hint: name the paths of the copies, or use --allow-none$"
+        ):
             shown(**options)
     assert shown(allow_none=True) == (0, ["no copies found"])
     assert states(allow_none=True) == {}

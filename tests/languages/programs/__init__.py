@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from helpers.support import need
 
-from generator.languages.language import FILES, Options
+from generator.languages.language import FILES, ModuleOptions
 from generator.languages.table import LANGUAGES
 
 Command = list[str | Path]
@@ -49,7 +49,7 @@ class User(NamedTuple):
     language without such a writer leaves out all of these but *program*.
     """
 
-    options: tuple[Options, ...]
+    options: tuple[ModuleOptions, ...]
     dump: Callable[[Path, Path], None]
     files: Callable[[Path], Command] = nothing
     image: Callable[[Path], Command] = nothing

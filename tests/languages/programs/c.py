@@ -8,7 +8,7 @@ from helpers import layer_vectors
 from helpers.committed_modules import OUTPUT, PROJECT, run, write_layers_h
 from helpers.support import lack, need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -56,9 +56,9 @@ def can_ask(case: dict[str, Any]) -> bool:
 
 USER = User(
     options=(
-        Options("f", "x"),
-        Options("a" * 40, PREFIX),
-        *(Options("f", "x" * n) for n in (10, 20, 29, 30, 31, 38, 40, 41)),
+        ModuleOptions("f", "x"),
+        ModuleOptions("a" * 40, PREFIX),
+        *(ModuleOptions("f", "x" * n) for n in (10, 20, 29, 30, 31, 38, 40, 41)),
     ),
     dump=_dump,
     files=lambda folder: [files("gcc", folder, "-std=c99", "-O2")],

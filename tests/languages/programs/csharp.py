@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, run
 from helpers.support import lack, need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -33,7 +33,7 @@ def _dump(folder: Path, into: Path) -> None:
 
 
 USER = User(
-    options=(Options("N", "A"), Options("N", "X" * 48), Options(".".join([LONG] * 4), LONG)),
+    options=(ModuleOptions("N", "A"), ModuleOptions("N", "X" * 48), ModuleOptions(".".join([LONG] * 4), LONG)),
     dump=_dump,
     files=lambda folder: compiled(folder, PROJECT / "tests/languages/csharp/Layers.cs"),
     image=lambda folder: compiled(folder, PROJECT / SOURCE),

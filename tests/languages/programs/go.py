@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.committed_modules import PROJECT, run
 from helpers.support import need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -26,12 +26,12 @@ def _dump(folder: Path, into: Path) -> None:
 
 USER = User(
     options=(
-        Options("p"),
-        Options("layers", "X"),
-        Options("layers", "WindowsBaseLayer"),
-        Options("layers", "P" + "_2345678" * 5 + "_234567"),
-        Options("layer", "", "imgutil"),
-        Options("layer", "Windows", "imgutil"),
+        ModuleOptions("p"),
+        ModuleOptions("layers", "X"),
+        ModuleOptions("layers", "WindowsBaseLayer"),
+        ModuleOptions("layers", "P" + "_2345678" * 5 + "_234567"),
+        ModuleOptions("layer", "", "imgutil"),
+        ModuleOptions("layer", "Windows", "imgutil"),
     ),
     dump=_dump,
     files=lambda folder: built(folder, "tests/languages/go", "./files"),

@@ -7,7 +7,7 @@ from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, run
 from helpers.maven import jars
 from helpers.support import need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -49,7 +49,7 @@ def _formatter(name: str) -> Command:
 
 
 USER = User(
-    options=(Options("", "A"), Options("p", "X" * 48), Options(".".join([LONG] * 4), LONG)),
+    options=(ModuleOptions("", "A"), ModuleOptions("p", "X" * 48), ModuleOptions(".".join([LONG] * 4), LONG)),
     dump=_dump,
     files=_files,
     image=_image,

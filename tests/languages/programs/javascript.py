@@ -10,7 +10,7 @@ from pathlib import Path
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, run
 from helpers.support import need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -60,7 +60,7 @@ def _image(folder: Path) -> Command:
 
 
 USER = User(
-    options=(Options("m"), Options("m" * 60)),
+    options=(ModuleOptions("m"), ModuleOptions("m" * 60)),
     dump=lambda _, into: dump(need("node"), into),
     files=lambda _: files(need("node")),
     image=_image,

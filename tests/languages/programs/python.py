@@ -6,7 +6,7 @@ from pathlib import Path
 
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, run
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User
 
@@ -30,7 +30,7 @@ def _image(_: Path) -> Command:
 
 
 USER = User(
-    options=(Options("m"), Options("m" * 60)),
+    options=(ModuleOptions("m"), ModuleOptions("m" * 60)),
     dump=lambda _, into: dump(sys.executable, into),
     files=lambda _: files(sys.executable),
     image=_image,

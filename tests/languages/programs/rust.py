@@ -10,7 +10,7 @@ from helpers import layer_vectors
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, run
 from helpers.support import need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import Command, User, c
 
@@ -74,7 +74,7 @@ def can_ask(case: dict[str, Any]) -> bool:
 
 
 USER = User(
-    options=(Options("m"), Options("m" * 48)),
+    options=(ModuleOptions("m"), ModuleOptions("m" * 48)),
     dump=lambda folder, into: print(run(dump("rustc", folder), into)),
     files=lambda folder: [files("rustc", folder)],
     image=_image,

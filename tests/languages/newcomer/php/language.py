@@ -2,7 +2,7 @@
 """PHP 8.1 and later: a module is one file, a namespace of constants and functions."""
 
 from ..base.errors import GeneratorError
-from .language import LAYER, Language, Options, Place, Tool, check_identifier
+from .language import LAYER, Language, ModuleOptions, Place, Tool, check_identifier
 
 # "List of Keywords" and "List of other reserved words", the PHP manual; PHP does not tell capitals from small letters.
 _KEYWORDS = frozenset(
@@ -15,14 +15,14 @@ _KEYWORDS = frozenset(
 _FIX = "use --package"
 
 
-def _check(options: Options) -> None:
+def _check(options: ModuleOptions) -> None:
     check_identifier("PHP namespace", options.package, frozenset(), _FIX)
     if options.package.lower() in _KEYWORDS:
-        raise GeneratorError(f"{options.package}: no PHP namespace: the language reserves that word; {_FIX}")
+        raise GeneratorError(f"{options.package}: invalid PHP namespace: the language reserves that word; hint: {_FIX}")
 
 
-def _placed(place: Place) -> Options:
-    return place.recorded or Options("Windows" + place.name.capitalize())
+def _placed(place: Place) -> ModuleOptions:
+    return place.recorded or ModuleOptions("Windows" + place.name.capitalize())
 
 
 LANGUAGE = Language(
@@ -42,7 +42,7 @@ LANGUAGE = Language(
         "BCD": "bcd()",
         "verify": "verify()",
     },
-    committed=lambda name: Options("Windows" + name.capitalize()),
+    committed=lambda name: ModuleOptions("Windows" + name.capitalize()),
     placed=_placed,
     check=_check,
     tools=(Tool("php-cli", "php"),),

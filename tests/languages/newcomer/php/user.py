@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.committed_modules import LAYERS, OUTPUT, run
 from helpers.support import need
 
-from generator.languages.language import Options
+from generator.languages.language import ModuleOptions
 
 from . import User
 
@@ -30,4 +30,4 @@ def _dump(_: Path, into: Path) -> None:
         run(need("php"), "-n", "-r", DUMP, "--", into, name, OUTPUT / f"php/windows_{name}.php")
 
 
-USER = User(options=(Options("L"), Options("L" * 48)), dump=_dump)
+USER = User(options=(ModuleOptions("L"), ModuleOptions("L" * 48)), dump=_dump)
