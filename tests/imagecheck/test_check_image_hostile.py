@@ -233,7 +233,7 @@ def test_links_and_pipes_in_a_layout_are_not_opened(tmp_path: Path) -> None:
     assert "symlinks are not followed" in printed(name)[1]
     blob.unlink()
     os.mkfifo(blob)
-    assert "no regular file" in printed(name)[1]
+    assert "not a regular file" in printed(name)[1]
     blob.unlink()
     kept.rename(blob)
     blobs = tmp_path / "image/blobs"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""winscratch.lock, the list of a project's copies: updates, comparison with the files, untrusted entries."""
+"""winscratch.lock, the list of a project's copies: kept, held against what is there, and never obeyed."""
 
 import os
 import subprocess
@@ -260,7 +260,18 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
             f'format = 1\n[copies]\nx = {{ language = "c", layer = "{"x" * 65}" }}\n',
             r"copies\.'x': language and layer are not plain text",
         ),
-        ("    with pytest.raises(GeneratorError, match=rf"^winscratch\.lock: {message}.*; hint: (correct it|use the)"):
+        ("<<<<<<< ours\n", r"invalid TOML: "),
+        ("format = 1\n[copies]\n'a' = {}\n'a' = {}\n", r"invalid TOML: "),
+        ("x = " + "[" * 5000, r"line 1: arrays or tables nested more than 64 deep"),
+        ("\udcff", r"byte 0 is not UTF-8"),
+        ("format = 1\n[copies]\n" + "a." * 65 + "a = 1\n", r"line 3: more than 64 words joined by dots"),
+        (f'format = 1\n[copies]\n"{"a" * 4097}" = {{ language = "c", layer = "x" }}\n', r"copies\..*: not a path"),
+    ],
+)
+def test_a_damaged_list_is_one_line_that_says_the_fix(text: str, message: str) -> None:
+    write("python", "scratch", "x.py")
+    LIST.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(GeneratorError, match=rf"^winscratch\.lock: {message}.*; hint: (correct it|use the)"):
         states()
 
 
