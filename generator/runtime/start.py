@@ -256,6 +256,10 @@ def _content(path: str, program: Program, architecture: str, option: Option, *, 
     match program.kind:
         case "elf":
             yield Problem("program-kind", option, shown, "an ELF file, which is a program of Linux", build)
+        case "mach-o":
+            yield Problem("program-kind", option, shown, "a Mach-O file, which is a program of macOS", build)
+        case "dll":
+            yield Problem("program-kind", option, shown, "a DLL is not a program", "give the program that loads it")
         case "script":
             yield Problem("program-kind", option, shown, "begins with #!, which Windows does not run")
         case "mz" | "other":
