@@ -28,6 +28,7 @@ _OF_NODE = frozenset(
     ["cmd", "cscript", "dotnet", "msiexec", "netsh", "powershell", "pwsh", "reg", "rundll32", "sc", "wscript"]
 )
 _LINUX = re.compile(r"/(?:usr/(?:local/)?)?s?bin/")
+_ALONE = re.compile(r".*?\.(?:bat|cmd|com|exe)(?=\s+\S)", re.IGNORECASE | re.DOTALL)  # the program before arguments
 MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
@@ -182,10 +183,18 @@ def _elsewhere(found: Search, option: Option, settings: Settings, files: Files) 
 def _not_in_image(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield the problems of a program that is not in the image."""
     path = paths.parse(word)
-    if path.anchor == "relative" and re.search(r"\s", word):
+    alone = _ALONE.match(word)
+    of_image = alone and meant(alone[0], "", files)
+    below_mount = path.anchor in {"mount", "cmd", "bound"}
+    if of_image and path.anchor == "drive":
+        text = "the node's own path on HostProcess, and one word with its arguments"
+        yield Problem("program", option, word, text, f"--{option} once for each word")
+    elif of_image or (alone and not below_mount) or (path.anchor == "relative" and re.search(r"\s", word)):
         text = "one word, for which some nodes search as for the name of a program"
         yield Problem("program-some", option, word, text, f"--{option} once for each word")
-    elif path.anchor in {"mount", "cmd", "bound"}:
+    elif re.match(r"[A-Za-z]:[^\\/]", word):
+        yield Problem("program-some", option, word, r"no \ after the drive", "quote it: a shell removes backslashes")
+    elif below_mount:
         yield Problem("program", option, word, "not found in the image", "give a path of the image")
     elif path.anchor == "relative" and re.search(r"[\\/]", word):
         if _workdir(settings.workdir, _BOUND) is not None:

@@ -108,6 +108,7 @@ def test_each_kind_of_node_finds_a_program(word: str, workdir: str, path: str | 
         "./app/run.exe",
         "app\\run.exe",
         "C:\\hpc\\app\\run.exe",
+        "\\\\?\\C:\\app\\run.exe",
         f"{MOUNT.lower()}/app//run.exe",
         "app/../app/run.exe",
     ],
@@ -157,6 +158,9 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         ("C:\\Windows\\System32\\ping.exe", []),
         ("C:\\tools\\run.exe", ["program-node"]),
         ("D:\\run.exe", ["program-node"]),
+        ("C:apprun.exe", ["program-some"]),
+        ("\\\\?\\C:\\app\\run.exe", ["program"]),
+        ("\\\\?\\D:\\run.exe", ["program-node"]),
         ("nosuch.exe", ["program-node"]),
         ("C:\\app\\run.exe", ["program"]),
         ("/app/run.exe", ["program"]),
@@ -205,6 +209,16 @@ def test_words_with_spaces() -> None:
     assert rules(Settings((), ("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("powershell -File x.ps1 -Now",))) == ["program-some"]
     assert rules(Settings(("powershell -File x.ps1",), raw=True)) == []
+    for word, wanted in (
+        ("C:\\app\\run.exe --flag", ["program"]),
+        ("C:\\hpc\\app\\run.exe --flag", ["program-some"]),
+        (f"{MOUNT}\\app\\run.exe --flag", ["program-some"]),
+        (f"{MOUNT}\\app\\nosuch.exe --flag", ["program"]),
+        ("C:\\Windows\\System32\\cmd.exe /c dir", ["program-some"]),
+        ("C:\\Program Files\\x\\run.exe", ["program-node"]),
+        ("C:\\run.exe ", ["program-node"]),
+    ):
+        assert rules(Settings((word,))) == wanted, word
     assert rules(Settings(("run.exe", "a&" * 20_000))) == ["program"]
     assert rules(Settings(("bin\\run.exe",), workdir="C:\\data")) == ["program-node", "workdir"]
 
