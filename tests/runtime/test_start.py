@@ -159,6 +159,8 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         ("C:\\tools\\run.exe", ["program-node"]),
         ("D:\\run.exe", ["program-node"]),
         ("C:apprun.exe", ["program-some"]),
+        ("%SystemRoot%\\System32\\ping.exe", ["program-some"]),  # cmd expands it; Server 2019 does not
+        (f"{MOUNT}app\\run.exe", ["program"]),
         ("\\\\?\\C:\\app\\run.exe", ["program"]),
         ("\\\\?\\D:\\run.exe", ["program-node"]),
         ("nosuch.exe", ["program-node"]),
@@ -214,6 +216,9 @@ def test_words_with_spaces() -> None:
         ("C:\\hpc\\app\\run.exe --flag", ["program-some"]),
         (f"{MOUNT}\\app\\run.exe --flag", ["program-some"]),
         (f"{MOUNT}\\app\\nosuch.exe --flag", ["program"]),
+        ("powershell -File x.ps1", ["program-some"]),
+        ("C:\\Windows\\pwsh.exe -File x.ps1", ["program-some"]),
+        ("C:\\my files\\x.ps1", ["program-kind"]),
         ("C:\\Windows\\System32\\cmd.exe /c dir", ["program-some"]),
         ("C:\\Program Files\\x\\run.exe", ["program-node"]),
         ("C:\\run.exe ", ["program-node"]),
