@@ -195,6 +195,8 @@ def _misspelled(word: str, option: Option, path: paths.Path, files: Files) -> Pr
         return Problem("program-some", option, word, found, f"--{option} once for each word")
     if re.match(r"[A-Za-z]:[^\\/]", word):
         return Problem("program-some", option, word, r"no \ after the drive", "quote it: a shell removes backslashes")
+    if path.anchor == "drive" and not paths.is_windows(path.inside) and files.directory(path.inside):
+        return Problem("program-some", option, word, "a directory of the image", "give a program in it")
     if variable := _VARIABLE.match(word):
         return Problem("program-some", option, word, f"{variable[0]} is expanded by cmd alone", "write its value")
     return None

@@ -159,6 +159,8 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         ("C:\\tools\\run.exe", ["program-node"]),
         ("D:\\run.exe", ["program-node"]),
         ("C:apprun.exe", ["program-some"]),
+        ("C:\\app", ["program-some"]),
+        ("/APP", ["program-some"]),
         ("%SystemRoot%\\System32\\ping.exe", ["program-some"]),  # cmd expands it; Server 2019 does not
         (f"{MOUNT}app\\run.exe", ["program"]),
         ("\\\\?\\C:\\app\\run.exe", ["program"]),
