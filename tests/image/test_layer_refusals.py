@@ -112,6 +112,12 @@ def test_a_time_that_a_layer_cannot_hold_is_refused_with_a_way_out(tmp_path: Pat
     assert line.endswith("2262-04-11; hint: change its time with touch, or use --times fixed")
 
 
+def test_a_long_dest_is_shortened_in_its_error(tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(b"MZ")
+    line = refused(tmp_path / "out", (tmp_path / "hello.exe", "/x/" + "d" * 40_000))
+    assert "… longer than" in line.replace("…: the path is", "…")
+
+
 def test_an_empty_security_descriptor_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hello.exe").write_bytes(b"MZ")
     assert refused(tmp_path / "out", tmp_path / "hello.exe", security="").startswith("--security: empty; hint: ")
