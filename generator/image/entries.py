@@ -38,6 +38,8 @@ class Tar(Protocol):
 def security(text: str) -> str | bytes:
     """Return the security descriptor *text*: a name that the writer knows, or the bytes for SDDL."""
     known = facts().descriptors
+    if not text:
+        raise GeneratorError("--security: empty; hint: --security none for no descriptors")
     if text in known:
         return text
     try:
@@ -174,6 +176,7 @@ def _refused(entry: SourceEntry, code: str, reason: str, entries: Sequence[Sourc
         folded = fold(entry.path)
         others = (one.path for one in entries if one.path != entry.path and fold(one.path) == folded)
         reason += f", {brief(next(others, ''))}"
-    return GeneratorError(
-        f"{entry.source or 'C:/' + entry.path}: {reason}; hint: rename it, or leave it out with --exclude"
-    )
+    way = "rename it, or leave it out with --exclude"
+    if code == "time":
+        way = "change its time with touch, or use --times fixed"
+    return GeneratorError(f"{entry.source or 'C:/' + entry.path}: {reason}; hint: {way}")

@@ -89,17 +89,18 @@ def place(dest: str, shown: str = "DEST") -> str:
     Raises GeneratorError that begins with *shown*.
     """
     path = dest.replace("\\", "/")
+    subject = f"{shown} {shorten(dest, 300)}"
     if path[1:2] == ":":
         if path[0] not in "Cc":
-            raise GeneratorError(f"{shown} {dest}: an image has only the drive C:; hint: give a path on C:")
+            raise GeneratorError(f"{subject}: an image has only the drive C:; hint: give a path on C:")
         path = path[2:]
     elif path.startswith("//"):
-        raise GeneratorError(f"{shown} {dest}: a network share; hint: give a path on C:")
+        raise GeneratorError(f"{subject}: a network share; hint: give a path on C:")
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
-        raise GeneratorError(f"{shown} {dest}: the path has .. in it; hint: leave it out")
+        raise GeneratorError(f"{subject}: the path has .. in it; hint: leave it out")
     if reason := _wrong("/".join(parts)):
-        raise GeneratorError(f"{shown} {dest}: {reason}; hint: give a path such as C:\\app")
+        raise GeneratorError(f"{subject}: {reason}; hint: give a path such as C:\\app")
     return "/".join(parts)
 
 

@@ -206,7 +206,9 @@ RULES: Final[dict[str, Rule]] = {
     "program": _refused(
         "the program is in the image, or on the node, at the path where Windows looks", "jobcontainers"
     ),
-    "program-kind": _refused("the program is a PE file, .cmd or .bat, not of Linux and not a script", "pe"),
+    "program-kind": _refused(
+        "the program is a PE file and no DLL, or .cmd or .bat, not of Linux or macOS, no script", "pe"
+    ),
     "program-some": _unusual(
         "every node finds the program: a name at the root, or below the mount point", "jobcontainers"
     ),

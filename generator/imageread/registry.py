@@ -44,6 +44,9 @@ _HINTS = (  # by errors of registries, and of skopeo's file of credentials
         "{host} has no TLS; if you trust the network to it, put three lines into ~/.config/containers/registries.conf, "
         'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true',
     ),
+    # Go, crypto/x509 verify.go: HostnameError, CertificateInvalidError
+    (r"certificate is (not )?valid for|validate certificate for|legacy Common Name", "use a name in the certificate"),
+    (r"expired or is not yet valid", "renew the certificate of {host}, or set this machine's clock"),
     (r"certificate|x509", "put the certificate of {host}'s authority into /etc/containers/certs.d/{host}"),
 )
 _HINT = "check that {host} is the right registry and answers, then try again"

@@ -15,6 +15,7 @@ _MOUNT = re.compile(
 )
 _BOUND = re.compile(r"C:[\\/]+hpc(?=[\\/]|$)", re.IGNORECASE)
 _ROOTED = re.compile(r"(?:C:(?=[\\/]|$)|(?=[\\/](?![\\/])))", re.IGNORECASE)
+_VERBATIM = re.compile(r"[\\/]{2}[?.][\\/](?=[A-Za-z]:[\\/])")  # Microsoft, "Naming Files, Paths, and Namespaces"
 _ABSOLUTE = re.compile(r"[A-Za-z]:|[\\/]")
 
 
@@ -31,6 +32,7 @@ class Path(NamedTuple):
 
 def parse(text: str) -> Path:
     """Return the path that *text* spells, without ``.`` and empty parts; ``..`` is resolved."""
+    text = _VERBATIM.sub("", text, count=1) if _VERBATIM.match(text) else text
     if found := _MOUNT.match(text):
         replaced = text.startswith(_SPELLED)
         anchor = "mount" if replaced else "cmd" if text.startswith("%") else "other"

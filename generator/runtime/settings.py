@@ -14,8 +14,11 @@ from .model import Base, Files, Option, Problem, Settings
 from .paths import MOUNT, mounted
 from .start import MOST
 
-_REFERENCE = re.compile(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%;=\s]+%|\$(?!env:CONTAINER_SANDBOX_MOUNT_POINT)\{?\w+")
-_PATH_REFERENCE = re.compile(r"%PATH%|\$\{?PATH\b|\$env:PATH\b", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)([^%;=\s]+)%"
+    r"|\$(?!env:CONTAINER_SANDBOX_MOUNT_POINT)\{?(?:[Ee]nv:)?(\w+)\}?"
+)
+_DIVIDED = re.compile(r'(?:^|;)[\s"]*+(?:\\\\\?\\)?+(?:\$env:|[A-Za-z]:)?+[^;:]*:')  # by colons, as on Linux
 _LINUX = re.compile(r"(?:^|[:;])/(?:usr/|s?bin\b|opt/|local/)")
 _PATHS = re.compile(r"(?<![\w%.\\/-])(?:[A-Za-z]:)?[\\/](?![\\/])[^\"'<>|*?;,]*")
 _UID = re.compile(r"\d+(?::\w+)?|root|nobody|\w+:\w+")
@@ -42,12 +45,22 @@ def _variables(settings: Settings, base: Base) -> Iterator[Problem]:
         if (other := seen.setdefault(name.upper(), name)) != name:
             yield Problem("env-twice", "env", name, f"Windows takes {shorten(other)} for the same variable", "keep one")
         is_path = name.upper() == "PATH"
-        if found := (_REFERENCE if is_path else _PATH_REFERENCE).search(value):
-            yield Problem("env-path", "env", name, f"{found[0]} is not expanded", hint if is_path else "")
+        if reference := _reference(name.upper(), value):
+            yield Problem("env-path", "env", name, f"{shorten(reference)} is not expanded", hint if is_path else "")
         elif is_path and _LINUX.search(value):
             yield Problem("env-path", "env", name, f"{shorten(value)}: paths of Linux", hint)
-        elif is_path and not re.search(r"[\\/]Windows(?:[\\/;]|$)", value, re.IGNORECASE):
+        elif is_path and _DIVIDED.search(value):
+            yield Problem("env-path", "env", name, f"{shorten(value)}: Windows separates directories by ;", hint)
+        elif is_path and not re.search(r"[\\/]Windows(?:[\\/;\s\"]|$)", value, re.IGNORECASE):
             yield Problem("env-path", "env", name, f"{shorten(value)}: has no directory of Windows", hint)
+
+
+def _reference(name: str, value: str) -> str:
+    """Return the first reference in the variable *name*: in PATH any, else one to itself or PATH, or an empty text."""
+    for found in _REFERENCE.finditer(value):
+        if name == "PATH" or (found[1] or found[2]).upper() in {"PATH", name}:
+            return found[0]
+    return ""
 
 
 def _user(user: str, base: Base) -> Iterator[Problem]:

@@ -28,6 +28,9 @@ _OF_NODE = frozenset(
     ["cmd", "cscript", "dotnet", "msiexec", "netsh", "powershell", "pwsh", "reg", "rundll32", "sc", "wscript"]
 )
 _LINUX = re.compile(r"/(?:usr/(?:local/)?)?s?bin/")
+_ALONE = re.compile(r".*?\.(?:bat|cmd|com|exe)(?=\s+\S)", re.IGNORECASE | re.DOTALL)  # the program before arguments
+_BELOW_MOUNT = ("mount", "cmd", "bound")
+_VARIABLE = re.compile(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%\\/\s]+%(?=[\\/])", re.IGNORECASE)
 MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
@@ -154,7 +157,7 @@ def _never(settings: Settings, files: Files) -> Problem | None:
         found, hint = "a JSON array in one word", f"--{option} once for each word"
     elif '"' in word:
         found, hint = "a quote, which no name on Windows has", "leave out the quotes"
-    elif word.lower().endswith(".ps1"):
+    elif word.lower().endswith(".ps1") and not _ALONE.match(word) and _name(word.split()[0]) not in _OF_NODE:
         rule, found = "program-kind", "a PowerShell script is not a program"
         hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
     elif _LINUX.match(word) and files.complete and meant(word, "", files) is None:
@@ -179,13 +182,32 @@ def _elsewhere(found: ProgramSearch, option: Option, settings: Settings, files: 
         yield from _not_in_image(word, option, settings, files)
 
 
+def _misspelled(word: str, option: Option, path: paths.Path, files: Files) -> Problem | None:
+    """Return why *word* names no program on some nodes, or all, by its spelling alone."""
+    alone = _ALONE.match(word)
+    of_image = alone and meant(alone[0], "", files)
+    if of_image and path.anchor == "drive":
+        found = "the node's own path on HostProcess, and one word with its arguments"
+        return Problem("program", option, word, found, f"--{option} once for each word")
+    other = alone and path.anchor not in _BELOW_MOUNT
+    if of_image or other or (path.anchor == "relative" and re.search(r"\s", word)):
+        found = "one word, for which some nodes search as for the name of a program"
+        return Problem("program-some", option, word, found, f"--{option} once for each word")
+    if re.match(r"[A-Za-z]:[^\\/]", word):
+        return Problem("program-some", option, word, r"no \ after the drive", "quote it: a shell removes backslashes")
+    if path.anchor == "drive" and not paths.is_windows(path.inside) and files.directory(path.inside):
+        return Problem("program-some", option, word, "a directory of the image", "give a program in it")
+    if variable := _VARIABLE.match(word):
+        return Problem("program-some", option, word, f"{variable[0]} is expanded by cmd alone", "write its value")
+    return None
+
+
 def _not_in_image(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield the problems of a program that is not in the image."""
     path = paths.parse(word)
-    if path.anchor == "relative" and re.search(r"\s", word):
-        text = "one word, for which some nodes search as for the name of a program"
-        yield Problem("program-some", option, word, text, f"--{option} once for each word")
-    elif path.anchor in {"mount", "cmd", "bound"}:
+    if wrong := _misspelled(word, option, path, files):
+        yield wrong
+    elif path.anchor in _BELOW_MOUNT:
         yield Problem("program", option, word, "not found in the image", "give a path of the image")
     elif path.anchor == "relative" and re.search(r"[\\/]", word):
         if _workdir(settings.workdir, _BOUND) is not None:
@@ -201,8 +223,12 @@ def _not_in_image(word: str, option: Option, settings: Settings, files: Files) -
         yield Problem("program-node", option, word, "not in the image; each node must have it")
 
 
+def _name(word: str) -> str:
+    return word.lower().removesuffix(".exe")
+
+
 def _bare(word: str, option: Option, files: Files) -> Iterator[Problem]:
-    if word.lower().removesuffix(".exe") in _OF_NODE:
+    if _name(word) in _OF_NODE:
         return
     other = next(filter(None, (files.named(word + ending) for ending in _ENDINGS)), None)
     if other is not None:
@@ -256,6 +282,10 @@ def _content(path: str, program: Program, architecture: str, option: Option, *, 
     match program.kind:
         case "elf":
             yield Problem("program-kind", option, shown, "an ELF file, which is a program of Linux", build)
+        case "mach-o":
+            yield Problem("program-kind", option, shown, "a Mach-O file, which is a program of macOS", build)
+        case "dll":
+            yield Problem("program-kind", option, shown, "a DLL is not a program", "give the program that loads it")
         case "script":
             yield Problem("program-kind", option, shown, "begins with #!, which Windows does not run")
         case "mz" | "other":

@@ -14,7 +14,7 @@ from sys import getsizeof
 from typing import Final
 
 from ..base.errors import GeneratorError
-from ..base.file_kinds import GZIP, HIVE, TAR, ZSTD, file_kind
+from ..base.file_kinds import GZIP, HIVE, LOG, TAR, ZSTD, file_kind
 from ..base.reading import open_regular, unreadable
 from ..hives import structures as s
 from ..imageread import images
@@ -157,13 +157,13 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLay
     """Return the layer or hive in *file*; raise GeneratorError if it is neither or unreadable."""
     try:
         head = file.peek(_HEAD)[:_HEAD]
-        if is_hive(head):
+        kind = file_kind(head)
+        if is_hive(head) and kind is not LOG:
             data = file.read(min(MAX_HIVE, budget.left) + 1)
             budget.spend(name, len(data))
             if len(data) > MAX_HIVE:
                 raise GeneratorError(f"{name}: a hive larger than {MAX_HIVE:,} bytes")
             return HiveFile(name, data)
-        kind = file_kind(head)
         if kind not in {HIVE, TAR, GZIP, ZSTD, None}:
             raise GeneratorError(
                 f"{name}: neither a layer nor a hive: {kind.name}; hint: {kind.hive_hint.format(name)}"
@@ -174,7 +174,8 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLay
     parts = {each.part for each in layer.damage}
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
-            raise GeneratorError(f"{name}: a compressed hive; hint: gzip -dc {name} > FILE")
+            hint = kind.hive_hint.format(name) if kind else ""
+            raise GeneratorError(f"{name}: a compressed hive; hint: {hint}")
         raise GeneratorError(
             f"{name}: neither a layer (a tar, optionally compressed with gzip or zstd) nor a registry hive"
         )

@@ -105,6 +105,24 @@ def test_a_missing_source_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path / "nul", Path("a\0b"))
 
 
+def test_a_time_that_a_layer_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(b"MZ")
+    os.utime(tmp_path / "hello.exe", (1 << 34, 1 << 34))  # the year 2514
+    line = refused(tmp_path / "out", tmp_path / "hello.exe", times="keep")
+    assert line.endswith("2262-04-11; hint: change its time with touch, or use --times fixed")
+
+
+def test_a_long_dest_is_shortened_in_its_error(tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(b"MZ")
+    line = refused(tmp_path / "out", (tmp_path / "hello.exe", "/x/" + "d" * 40_000))
+    assert "… longer than" in line.replace("…: the path is", "…")
+
+
+def test_an_empty_security_descriptor_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(b"MZ")
+    assert refused(tmp_path / "out", tmp_path / "hello.exe", security="").startswith("--security: empty; hint: ")
+
+
 @pytest.mark.parametrize("dest", ["app", "app\\x", "C:app", "C:", ""])
 def test_a_relative_dest_has_an_error_of_its_own(dest: str, tmp_path: Path) -> None:
     (tmp_path / "hello.exe").write_bytes(b"MZ")

@@ -156,3 +156,18 @@ with workspace(pathlib.Path(sys.argv[1], "a/b")) as work:
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=env, check=False)
     assert done.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("x509: certificate is valid for localhost, not r", "use a name in the certificate"),
+        ("x509: certificate is not valid for any names, but wanted to match r", "use a name in the certificate"),
+        ("x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs", "use a name in"),
+        ("x509: certificate has expired or is not yet valid: current time", "renew the certificate of r"),
+        ("x509: certificate signed by unknown authority", "put the certificate of r's authority into"),
+    ],
+)
+def test_the_hint_fits_the_fault_of_a_certificate(reason: str, hint: str, tmp_path: Path) -> None:
+    error = registry.Skopeo("skopeo", tmp_path, 1, "docker://r/x", "r").error(f'Get "https://r/v2/": {reason}')
+    assert f"; hint: {hint}" in str(error)

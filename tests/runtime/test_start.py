@@ -44,6 +44,8 @@ IMAGE = Files(
         "app/my app.exe": pe(),
         "app/linux.exe": b"\x7fELF\2",
         "app/script": b"#!/bin/sh",
+        "app/mac.exe": b"\xcf\xfa\xed\xfe",
+        "app/library.dll": pe()[:0x96] + b"\2\x20",
         "app/dos.exe": b"MZ",
         "app/text.exe": b"hello",
         "app/arm.exe": pe(ARM64),
@@ -106,6 +108,7 @@ def test_each_kind_of_node_finds_a_program(word: str, workdir: str, path: str | 
         "./app/run.exe",
         "app\\run.exe",
         "C:\\hpc\\app\\run.exe",
+        "\\\\?\\C:\\app\\run.exe",
         f"{MOUNT.lower()}/app//run.exe",
         "app/../app/run.exe",
     ],
@@ -155,6 +158,13 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         ("C:\\Windows\\System32\\ping.exe", []),
         ("C:\\tools\\run.exe", ["program-node"]),
         ("D:\\run.exe", ["program-node"]),
+        ("C:apprun.exe", ["program-some"]),
+        ("C:\\app", ["program-some"]),
+        ("/APP", ["program-some"]),
+        ("%SystemRoot%\\System32\\ping.exe", ["program-some"]),  # cmd expands it; Server 2019 does not
+        (f"{MOUNT}app\\run.exe", ["program"]),
+        ("\\\\?\\C:\\app\\run.exe", ["program"]),
+        ("\\\\?\\D:\\run.exe", ["program-node"]),
         ("nosuch.exe", ["program-node"]),
         ("C:\\app\\run.exe", ["program"]),
         ("/app/run.exe", ["program"]),
@@ -172,6 +182,8 @@ def rules(asked: Settings, base: Base = "hostprocess", files: Files = IMAGE) -> 
         (f"{MOUNT}\\app\\do.ps1", ["program-kind"]),
         (f"{MOUNT}\\app\\linux.exe", ["program-kind"]),
         (f"{MOUNT}\\app\\script", ["program-kind"]),
+        (f"{MOUNT}\\app\\mac.exe", ["program-kind"]),
+        (f"{MOUNT}\\app\\library.dll", ["program-kind"]),
         (f"{MOUNT}\\app\\dos.exe", ["program-header"]),
         (f"{MOUNT}\\app\\text.exe", ["program-header"]),
         (f"{MOUNT}\\app\\arm.exe", ["program-machine"]),
@@ -201,6 +213,19 @@ def test_words_with_spaces() -> None:
     assert rules(Settings((), ("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("powershell -File x.ps1 -Now",))) == ["program-some"]
     assert rules(Settings(("powershell -File x.ps1",), raw=True)) == []
+    for word, wanted in (
+        ("C:\\app\\run.exe --flag", ["program"]),
+        ("C:\\hpc\\app\\run.exe --flag", ["program-some"]),
+        (f"{MOUNT}\\app\\run.exe --flag", ["program-some"]),
+        (f"{MOUNT}\\app\\nosuch.exe --flag", ["program"]),
+        ("powershell -File x.ps1", ["program-some"]),
+        ("C:\\Windows\\pwsh.exe -File x.ps1", ["program-some"]),
+        ("C:\\my files\\x.ps1", ["program-kind"]),
+        ("C:\\Windows\\System32\\cmd.exe /c dir", ["program-some"]),
+        ("C:\\Program Files\\x\\run.exe", ["program-node"]),
+        ("C:\\run.exe ", ["program-node"]),
+    ):
+        assert rules(Settings((word,))) == wanted, word
     assert rules(Settings(("run.exe", "a&" * 20_000))) == ["program"]
     assert rules(Settings(("bin\\run.exe",), workdir="C:\\data")) == ["program-node", "workdir"]
 
@@ -213,7 +238,13 @@ def test_words_with_spaces() -> None:
         (Settings(env=(("PATH", "/usr/local/bin:/usr/bin"),)), ["env-path"]),
         (Settings(env=(("PATH", "C:\\tools"),)), ["env-path"]),
         (Settings(env=(("PATH", f"{MOUNT};C:\\Windows\\System32;c:\\windows"),)), []),
+        (Settings(env=(("PATH", "C:\\Windows\\System32:C:\\app"),)), ["env-path"]),
+        (Settings(env=(("PATH", "C:\\Windows\\System32,C:\\x"),)), ["env-path"]),
+        (Settings(env=(("PATH", f"{MOUNT}:C:\\Windows"),)), ["env-path"]),
+        (Settings(env=(("PATH", '"C:\\Windows" ; $env:CONTAINER_SANDBOX_MOUNT_POINT;\\\\?\\C:\\x;'),)), []),
         (Settings(env=(("X", "%PATH%;a"),)), ["env-path"]),
+        (Settings(env=(("PSModulePath", "%psmodulepath%;C:\\x"),)), ["env-path"]),
+        (Settings(env=(("X", "100% of ${env:Path}"),)), ["env-path"]),
         (Settings(env=(("X", "100% of $5 %TEMP%"),)), []),
         (Settings(env=(("Path", "C:\\Windows"), ("PATH", "C:\\Windows"))), ["env-twice"]),
         (Settings(env=(("CONF", "C:\\conf\\a.toml"),)), ["path-of-image"]),
@@ -282,7 +313,11 @@ def test_a_program_is_identified_by_its_first_bytes() -> None:
         (pe()[:0x84], Program("mz")),
         (b"MZ", Program("mz")),
         (b"MZ" + bytes(100), Program("mz")),
+        (pe()[:0x96] + b"\2\x20", Program("dll")),
+        (pe()[:0x96] + b"\x22\0", Program("pe", "amd64")),
         (b"\x7fELF", Program("elf")),
+        (b"\xcf\xfa\xed\xfe\7\0\0\1", Program("mach-o")),
+        (b"\xca\xfe\xba\xbe\0\0\0\x3d", Program("other")),  # a Java class
         (b"#!", Program("script")),
         (b"", Program("other")),
     ):

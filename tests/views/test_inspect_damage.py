@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,11 @@ from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
 from generator.views import spool, unpacked_layers
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BLOB = (ROOT / "output/layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)
@@ -142,13 +148,18 @@ def test_inspect_refuses_other_files(content: bytes, tmp_path: Path) -> None:
 
 def test_inspect_refuses_pipes_directories_and_compressed_hives(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "hive.gz").write_bytes(gzip.compress(bytes(make(Node("root")).data)))
+    hive = bytes(make(Node("root")).data)
+    (tmp_path / "hive.gz").write_bytes(gzip.compress(hive))
+    (tmp_path / "hive.zst").write_bytes(zstd.compress(hive))
+    (tmp_path / "hive.LOG1").write_bytes(hive[:28] + b"\6" + hive[29:512] + b"HvLE")
     for name, wrong in (
         ("pipe", "not a regular file"),
         ("none", "file, layer or git revision not found"),
         ("a\0b", "file, layer or git revision not found"),
         (".", "a directory without the file oci-layout"),
-        ("hive.gz", "a compressed hive; hint: gzip -dc "),
+        ("hive.gz", "a compressed hive; hint: extract the hive: gzip -dc "),
+        ("hive.zst", "a compressed hive; hint: extract the hive: zstd -dc "),
+        ("hive.LOG1", "a transaction log of a registry hive"),
     ):
         with pytest.raises(GeneratorError, match=wrong):
             run("inspect", f"{tmp_path}/{name}")
