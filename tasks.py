@@ -46,16 +46,16 @@ def vendor(  # noqa: PLR0913 - one parameter for each option
     language: str,
     layer: str,
     dest: str,
-    package: str = "",
-    prefix: str = "",
-    compat: str = "",
+    package: str | None = None,
+    prefix: str | None = None,
+    compat: str | None = None,
     force: bool = False,
     dry_run: bool = False,
     diff: bool = False,
     lock: bool = False,
 ) -> None:
     """Write a layer's module into another project."""
-    names = {"package": package or None, "prefix": prefix or None, "compat": compat or None}
+    names = {"package": package, "prefix": prefix, "compat": compat}
     flags = {"force": force, "dry_run": dry_run, "diff": diff, "lock": lock}
     _run(lambda: handlers.vendor(language, layer, dest, **names, **flags))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..base.errors import GeneratorError, shorten
 from ..oci.files import facts
-from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, fold, units
+from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, PLACEHOLDER, fold, units
 from .sources import SourceEntry
 
 _DIRECTORIES = ("directory", "directory-link")
@@ -32,16 +32,14 @@ def check_importable(entries: Sequence[SourceEntry]) -> None:
 
 
 def _too_long(entry: SourceEntry) -> str:
-    """Return why Windows cannot import an entry with a path so long, or an empty text."""
-    is_directory = entry.kind in _DIRECTORIES
-    room = len(PLACEHOLDER) if is_directory else 0
-    behind = f", since Windows writes a file NAME{PLACEHOLDER} beside each directory of a layer" if room else ""
-    most = facts().limits.part - room
-    if is_directory and units(entry.path.rpartition("/")[2]) > most:
-        return f"the name is longer than {most} UTF-16 units{behind}"
-    most = MOST_PATH - room - len(facts().roots[1]) - 1
+    """Return why Windows cannot import an entry with such a path, or an empty text; facts() has the sources."""
+    limits = facts().limits
+    if entry.kind in _DIRECTORIES and units(entry.path.rpartition("/")[2]) > limits.directory:
+        beside = f"Windows writes a file NAME{PLACEHOLDER} beside each directory of a layer"
+        return f"the name is longer than {limits.directory} UTF-16 units, since {beside}"
+    most = limits.path - len(facts().roots[1]) - 1
     if len(entry.path) > most // 2 and units(entry.path) > most:
-        return f"the path is longer than {most:,} UTF-16 units{behind}"
+        return f"the path is longer than {most:,} UTF-16 units"
     return ""
 
 

@@ -74,7 +74,8 @@ def read(path: Path) -> Options:
     try:
         return msgspec.convert(document, Options)
     except msgspec.ValidationError as error:
-        raise GeneratorError(f"{path}: {_problem(error)}; hint: {_KEYS}") from error
+        problem = _problem(error)
+        raise GeneratorError(f"{path}: {problem}" + f"; hint: {_KEYS}" * ("; hint: " not in problem)) from error
 
 
 def given(words: dict[str, Any], config: Path | None) -> Options:

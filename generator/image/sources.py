@@ -109,7 +109,7 @@ def _wrong(path: str) -> str | None:
     files = writer()
     try:
         if path:
-            files.Writer(io.BytesIO()).add_directory(path)
+            files.Writer(io.BytesIO()).add(path, b"")
     except files.FilesError as error:
         return str(files.REASONS[error.code])
     return None

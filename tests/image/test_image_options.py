@@ -63,7 +63,7 @@ def test_the_command_line_overrides_the_file_and_adds_to_its_maps(tmp_path: Path
         ("layr = 1", "layr"),
         ("layer = 1", "layer: Expected"),
         ("env = ['A=1']", "env: Expected"),
-        ("times = 'never'", "times: there is no 'never'; give one of fixed, keep"),
+        ("times = 'never'", "times: invalid value 'never'; hint: one of fixed, keep"),
         ("expose = [80]", r"expose\[0\]: Expected"),
         ("layer", "Expected"),
         ("x = " + "[" * 5000, "image.toml"),
@@ -82,10 +82,10 @@ def test_an_invalid_config_file_is_named_with_the_key(text: str, why: str, tmp_p
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ({"env": ["A"]}, "--env A: give NAME=VALUE"),
+        ({"env": ["A"]}, "--env A: no NAME=VALUE; hint: --env NAME=VALUE"),
         ({"label": ["=x"]}, "--label"),
-        ({"times": "never"}, "times: there is no 'never'; give one of fixed, keep"),
-        ({"compression": "most"}, "compression: there is no 'most'; give one of fast, default, best, none"),
+        ({"times": "never"}, "times: invalid value 'never'; hint: one of fixed, keep"),
+        ({"compression": "most"}, "compression: invalid value 'most'; hint: one of fast, default, best, none"),
         ({"owner": ["user-owned"], "security": ["none"]}, "--security: given twice"),
         ({"security": ["none", "none"]}, "--security: given twice"),
     ],

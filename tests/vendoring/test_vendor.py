@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.support import HANG, INVOKE
+from helpers.support import HANG, INVOKE, INVOKEW
 from helpers.vendoring import listing, options_of, refused, written
 
 from generator.base import files
@@ -224,7 +224,7 @@ def test_a_damaged_blob_is_one_line_that_says_the_mend(tmp_path: Path) -> None:
 @pytest.mark.program
 def test_the_task_works_from_the_users_directory() -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run([*INVOKE, "vendor", *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run([*INVOKEW, "vendor", *arguments], capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
     assert run("go", "scratch", "x/y.go", "--prefix", "Base", "--compat=imgutil") == (0, "wrote x/y.go\n", "")

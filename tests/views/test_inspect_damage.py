@@ -207,7 +207,7 @@ def test_out_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         raise MemoryError
 
     assert console.status_of(fail) == 2
-    assert capsys.readouterr().err == "error: out of memory; hint: free some, or raise the limit\n"
+    assert capsys.readouterr().err == "error: memory: exhausted; hint: free some, or raise the limit\n"
 
 
 @pytest.mark.parametrize("name", ["oci:x.hive", "scratch", "docker:x", "HEAD:x"])
