@@ -23,11 +23,11 @@ from . import counts
 # Plain Invoke on this checkout, from any directory.
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(wire.ROOT)]
 # What ./invokew runs once .venv is complete: tasks by Invoke, all other commands by the program.
-_START = (
+START = (
     "import sys; sys.path.append(sys.argv[1]); from generator.__main__ import tasks; "
     "sys.exit(tasks(sys.argv[1], sys.argv[2:]))"
 )
-INVOKEW = [sys.executable, "-P", "-c", _START, str(wire.ROOT)]
+INVOKEW = [sys.executable, "-P", "-c", START, str(wire.ROOT)]
 
 HANG = 300  # seconds after which a wait counts as hung
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed
+from helpers.support import START
 
 from generator.languages import table
 from generator.languages.language import API, LAYER
@@ -67,7 +68,7 @@ def generator(root: Path, *words: str) -> tuple[int, list[str]]:
 @pytest.mark.usefixtures("place")
 def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Path) -> None:
     def invoke(*arguments: str) -> tuple[int, list[str]]:
-        return run(sys.executable, "-P", "-m", "invoke", "--search-root", toy, *arguments)
+        return run(sys.executable, "-P", "-c", START, toy, *arguments)
 
     def check(*paths: str) -> tuple[int, list[str]]:
         return generator(toy, "vendored", *paths)
@@ -121,7 +122,7 @@ def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Pa
         specification = toy / f"generator/layers/{name}.toml"
         shutil.copy(toy / "generator/layers/legacy.toml", specification)
         status, said = invoke("generate")
-        assert (status, "no name that a language refuses" in said[-1]) == (2, True), said
+        assert (status, "no reserved word of a language" in said[-1]) == (2, True), said
         specification.unlink()
 
 
