@@ -16,7 +16,7 @@ _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, wh
     void volatile wchar_t while xor xor_eq""".split()  # noqa: SIM905 - words are easier read so
 )
 _LAYOUT = ("--style=LLVM", "--dry-run", "--Werror")
-_SOURCES = ("bench/*.[ch]", "tests/languages/c/*.[ch]", "tests/hives/*.[ch]", "examples/c/*.[ch]")
+_SOURCES = ("bench/*.[ch]", "tests/languages/c/*.[ch]", "tests/helpers/*.[ch]", "examples/c/*.[ch]")
 
 
 def _check(options: ModuleOptions) -> None:
