@@ -15,10 +15,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from helpers.command_options import ARGUMENTS, TASKS
 from helpers.support import INVOKE as PLAIN_INVOKE
-from invoke import Collection
 
-import tasks
 from generator.base.home import INSTALLED
 from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE, text_of
 
@@ -84,8 +83,6 @@ def test_every_command_but_completion_is_in_all_programs() -> None:
 # ---------------------------------------------------------------------------------------------
 # Invoke tasks
 
-TASKS = Collection.from_module(tasks).tasks
-
 
 def test_tasks_are_those_that_the_table_names_and_three_for_developers() -> None:
     assert TASKS.keys() == {name for name, each in COMMANDS.items() if each.task} | {"test", "lint", "fix"}
@@ -95,7 +92,7 @@ def test_tasks_are_those_that_the_table_names_and_three_for_developers() -> None
 def test_a_task_has_the_help_and_options_of_its_command(name: str) -> None:
     command, task = COMMANDS[name], TASKS[name]
     assert task.__doc__ == command.help
-    found = {each.name: (each.kind is not bool, each.help, each.positional) for each in task.get_arguments()}
+    found = {each.name: (each.kind is not bool, each.help, each.positional) for each in ARGUMENTS[name]}
     wanted = {each.name: (bool(each.value), text_of(each.help), False) for each in command.options}
     wanted |= {each.name.lower(): (True, text_of(each.help), True) for each in command.arguments}
     assert {name.replace("_", "-"): each for name, each in found.items()} == wanted

@@ -114,7 +114,7 @@ def test_a_missing_login_is_an_error_with_a_hint(
     if not registry.environment:
         return
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none.json"))
-    with pytest.raises(GeneratorError, match=f"`skopeo login {registry.host}`"):
+    with pytest.raises(GeneratorError, match=f"skopeo login {registry.host}"):
         image_runs.made(folder, f"docker://{registry.host}/hello:1")
 
 
@@ -131,7 +131,7 @@ def test_an_unreadable_auth_file_is_named_with_a_hint(kind: str, folder: Path, t
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert str(accounts) in done.stderr
     assert (
-        "; set REGISTRY_AUTH_FILE to a file that you can read; `skopeo login --authfile FILE localhost:1`"
+        "; hint: set REGISTRY_AUTH_FILE to a file that you can read; `skopeo login --authfile FILE localhost:1`"
         in done.stderr
     )
 
