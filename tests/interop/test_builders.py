@@ -231,7 +231,8 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
     status, rules = judged(build("/app/hello.exe", "jib:1"))
     assert (status, rules) == (1, {"root", "root-missing"})
     status, rules = judged(build("/Files/app/hello.exe", "jib:2", "/Hives"))
-    assert (status, rules) == (0, {"descriptor-missing"})
+    # Its entry point is a path in a subdirectory, which not every node searches.
+    assert (status, rules) == (0, {"descriptor-missing", "program-some"})
 
 
 def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stops(
