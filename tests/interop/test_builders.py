@@ -231,7 +231,7 @@ def test_jib_puts_files_where_windows_does_not_look_unless_they_are_told_where(
     status, rules = judged(build("/app/hello.exe", "jib:1"))
     assert (status, rules) == (1, {"root", "root-missing"})
     status, rules = judged(build("/Files/app/hello.exe", "jib:2", "/Hives"))
-    # Its entry point is a path in a subdirectory, which not every node searches.
+    # hello.exe is in a subdirectory, which no node searches for a bare name unless PATH names it.
     assert (status, rules) == (0, {"descriptor-missing", "program-some"})
 
 
