@@ -164,7 +164,9 @@ def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project
 
     (wheel,) = Path(project.env["PIP_FIND_LINKS"]).glob("invoke-*.whl")
     cache = tmp_path / "hostile/cache" / ("pip" if setting == "XDG_CACHE_HOME" else "")
-    poisoned = Path(SimpleWheelCache(str(cache)).get_path_for_link(Link(wheel.as_uri())))
+    wheels = SimpleWheelCache.__new__(SimpleWheelCache)  # pip 23.0's wants a format control, and newer ones none
+    wheels.cache_dir = str(cache)
+    poisoned = Path(wheels.get_path_for_link(Link(wheel.as_uri())))
     poisoned.mkdir(parents=True)
     hashes = {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
     (poisoned / "origin.json").write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {"hashes": hashes}}))
