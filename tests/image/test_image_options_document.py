@@ -64,7 +64,7 @@ def test_the_timeout_in_the_document_is_the_one_in_use() -> None:
 @pytest.mark.parametrize("option", ["--cmd", "--user"])
 def test_a_value_that_begins_with_a_dash_is_told_how_to_be_given(option: str) -> None:
     assert "`--cmd=--verbose`" in TEXT
-    with pytest.raises(GeneratorError, match=f"^argument {option}: expected one argument; hint: {option}=--verbose$"):
+    with pytest.raises(GeneratorError, match=f"^{option}: expected one argument; hint: {option}=--verbose$"):
         parser.main(["image", "hello.exe", option, "--verbose", "--to", "oci:out"])
     with pytest.raises(GeneratorError, match="expected one argument; hint: "):
         parser.main(["image", "hello.exe", "--to", "oci:out", option])
