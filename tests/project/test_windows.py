@@ -105,7 +105,7 @@ def test_layers_are_built_there_by_the_program_itself(tree: Path) -> None:
         [*command, "--engine", "docker"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "this system is not one that engines are started on" in done.stderr.splitlines()[-1]
+    assert "not supported on this system" in done.stderr.splitlines()[-1]
 
 
 def test_a_lock_there_is_a_file_in_the_users_cache_that_a_dead_run_leaves_free(place: Path, tmp_path: Path) -> None:
