@@ -83,18 +83,18 @@ def _leads_to_directory(target: str, folder: str, known: Sequence[Tree]) -> tupl
 
     *known* holds the layers, the topmost first.
     """
-    if fold(target[:2]) == "C:":
-        path = f"{FILES}/{target[2:].lstrip('/')}"
-    elif target.startswith("//"):
-        return False, None  # another computer, or a device
-    elif target.startswith("/"):
-        path = f"{FILES}{target}"
-    else:
-        path = posixpath.join(folder, target)
-    path = posixpath.normpath(path)
-    start = FILES if target.startswith("/") or target[1:2] == ":" else folder
-    if path.partition("/")[0] != start.partition("/")[0]:  # it leads above C:
-        return False, None
+    on_drive = fold(target[:2]) == "C:"
+    if target.startswith("//") or (target[1:2] == ":" and not on_drive):
+        return False, None  # another computer, drive or device
+    way = [FILES] if target.startswith("/") or on_drive else folder.split("/")
+    for part in target[2 * on_drive :].split("/"):
+        if part == ".." and len(way) == 1:
+            return False, None  # it leads above C:
+        if part == "..":
+            way.pop()
+        elif part not in {"", "."}:
+            way.append(part)
+    path = "/".join(way)
     layer = next((layer for layer in known if layer.kind(path)), None)
     kind = layer.kind(path) if layer else None
     if layer is None or kind == WHITEOUT:
