@@ -9,13 +9,14 @@ import base64
 import datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ..base import toml
 from ..base.errors import GeneratorError
 from ..security import descriptor, sddl
+from . import files_checks
 
 FACTS = Path(__file__).with_name("files.toml")
 SHOWN = f"generator/oci/{FACTS.name}"
@@ -27,24 +28,31 @@ class _FactRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table that allows no unknown keys."""
 
 
-class Records(_FactRecord, frozen=True):
-    """The keys of the PAX records that Windows reads, beside POSIX's own."""
+class Record(_FactRecord, frozen=True):
+    """A PAX record: its key, the condition for it (files.toml lists them), and the source of both."""
 
-    attributes: str
-    descriptor: str
-    created: str
+    key: str
+    when: Literal["always", "own", "given", "long", "inexact", "large"]
+    source: Literal["backuptar", "pax"]
 
 
 class Attributes(_FactRecord, frozen=True):
-    """The bits of a file's attributes."""
+    """The bits of a file's attributes: those of kinds, *normal* for none, and the *settable* ones by name."""
 
-    read_only: int
-    hidden: int
-    system: int
     directory: int
-    archive: int
-    normal: int
     reparse_point: int
+    normal: int
+    settable: dict[str, int]
+
+    @property
+    def mask(self) -> int:
+        """The sum of the attributes that an entry can be given."""
+        return sum(self.settable.values())
+
+    def names(self) -> dict[int, str]:
+        """Return the name of each bit, the smallest first."""
+        fixed = {self.directory: "directory", self.reparse_point: "reparse_point", self.normal: "normal"}
+        return dict(sorted((fixed | {bit: name for name, bit in self.settable.items()}).items()))
 
 
 class Kind(_FactRecord, frozen=True):
@@ -103,9 +111,11 @@ class Folding(_FactRecord, frozen=True):
 class Facts(_FactRecord, frozen=True):
     """The content of files.toml."""
 
-    roots: tuple[str, str]
+    roots: tuple[str, ...]
+    users_root: str
+    hives_root: str
     whiteout: str
-    records: Records
+    records: dict[str, Record]
     attributes: Attributes
     kinds: dict[str, Kind]
     limits: Limits
@@ -114,19 +124,20 @@ class Facts(_FactRecord, frozen=True):
     errors: dict[str, str]
     folding: Folding
 
+    def key(self, record: str) -> str:
+        """Return the key of a PAX record by the name of what it holds."""
+        return self.records[record].key
+
     def reasons(self) -> dict[str, str]:
         """Return the message for each error code, with the facts filled in."""
-        known = msgspec.structs.asdict(self.limits) | {"whiteout": self.whiteout}
-        return {
-            code: text.format_map(
-                {key: f"{value:,}" if isinstance(value, int) else value for key, value in known.items()}
-            )
-            for code, text in self.errors.items()
-        }
+        limits = msgspec.structs.asdict(self.limits)
+        known = {key: f"{value:,}" for key, value in limits.items()} | {"whiteout": self.whiteout}
+        known |= {key: _date(limits[key]) for key in ("time_least", "time_most", "default_time")}
+        return {code: text.format_map(known) for code, text in self.errors.items()}
 
     def default_date(self) -> str:
         """Return the day on which the default time is, as YYYY-MM-DD."""
-        return datetime.datetime.fromtimestamp(self.limits.default_time // 10**9, datetime.UTC).date().isoformat()
+        return _date(self.limits.default_time)
 
     def compiled(self) -> dict[str, tuple[bytes, bytes]]:
         """Return the security descriptors by name: for directories and for everything else, empty for no record."""
@@ -151,18 +162,37 @@ def parse(raw: bytes, shown: str) -> Facts:
     """Return the facts in a TOML document; *shown* is its path in errors."""
     try:
         found = msgspec.convert(toml.parse(raw, shown), Facts)
-        found.compiled()
-        found.reasons()
-    except (ValueError, KeyError) as error:
+        files_checks.check(found)
+    except (ValueError, KeyError, OverflowError) as error:
         raise GeneratorError(f"{shown}: {error}; hint: see the comments there") from error
     return found
 
 
 def context() -> dict[str, Any]:
-    """Return the variables of the writers' templates."""
+    """Return the variables of the writers' templates, which docs/add-a-language.md lists."""
     known = facts()
     encoded = {name: tuple(map(_encoded, both)) for name, both in known.compiled().items()}
-    return {"facts": known, "reasons": known.reasons(), "descriptors": encoded, "default": next(iter(encoded))}
+    return {
+        "facts": known,
+        "kinds": known.kinds,
+        "records": known.records,
+        "roots": known.roots,
+        "root": f"{known.users_root}/",
+        "bits": known.attributes,
+        "settable": known.attributes.settable,
+        "mask": known.attributes.mask,
+        "limits": known.limits,
+        "names": known.names,
+        "reasons": known.reasons(),
+        "descriptors": encoded,
+        "default": next(iter(encoded)),
+        "default_date": known.default_date(),
+    }
+
+
+def _date(time: int) -> str:
+    """Return the day of a time in nanoseconds from 1970, as YYYY-MM-DD."""
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(time // 86_400_000_000_000)).isoformat()
 
 
 def _compile(text: str) -> bytes:
