@@ -7,12 +7,10 @@ take everything else from the table. Each error is a ValueError that begins with
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from .files import Facts
+from .files_table import Facts
 
 # What the writers know by name, with the one condition that each record's value allows.
 KINDS = ("file", "directory", "file-link", "directory-link", "hard-link", "whiteout")
@@ -40,13 +38,13 @@ _REASON = re.compile(r"[a-z][ !#-\[\]-z|~]+")  # of an error: it stands in strin
 _MOST = (1 << 63) - 1
 
 
-def check(facts: "Facts") -> None:
+def check(facts: Facts) -> None:
     """Raise ValueError with the key of the first fact that contradicts another, or that no writer can have."""
     for problem in _problems(facts):
         raise ValueError(problem)
 
 
-def _problems(facts: "Facts") -> Iterator[str]:
+def _problems(facts: Facts) -> Iterator[str]:
     yield from _roots(facts)
     yield from _records(facts)
     yield from _attributes(facts)
@@ -68,7 +66,7 @@ def _same(key: str, found: Mapping[str, object], wanted: Sequence[str] | frozens
             yield f"{key}.{name}: unknown to the writers"
 
 
-def _roots(facts: "Facts") -> Iterator[str]:
+def _roots(facts: Facts) -> Iterator[str]:
     if len(set(facts.roots)) != len(facts.roots) or not all(map(_NAME.fullmatch, facts.roots)):
         yield "roots: not different names of letters and digits"
     for key in ("users_root", "hives_root"):
@@ -80,7 +78,7 @@ def _roots(facts: "Facts") -> Iterator[str]:
         yield "whiteout: not letters between dots"
 
 
-def _records(facts: "Facts") -> Iterator[str]:
+def _records(facts: Facts) -> Iterator[str]:
     yield from _same("records", facts.records, tuple(CONDITIONS))
     for name, record in facts.records.items():
         if record.when != CONDITIONS[name]:
@@ -93,7 +91,7 @@ def _records(facts: "Facts") -> Iterator[str]:
             yield f"records.{name}.key: not in the order of the keys' bytes, or twice"
 
 
-def _attributes(facts: "Facts") -> Iterator[str]:
+def _attributes(facts: Facts) -> Iterator[str]:
     bits = facts.attributes
     seen: dict[int, str] = {}
     fixed = {name: getattr(bits, name) for name in ("directory", "reparse_point", "normal")}
@@ -108,7 +106,7 @@ def _attributes(facts: "Facts") -> Iterator[str]:
             yield f"attributes.settable.{name}: not words of small letters with _ between, or a name that is taken"
 
 
-def _kinds(facts: "Facts") -> Iterator[str]:
+def _kinds(facts: Facts) -> Iterator[str]:
     yield from _same("kinds", facts.kinds, KINDS)
     bits = facts.attributes
     for name, kind in facts.kinds.items():
@@ -127,7 +125,7 @@ def _kinds(facts: "Facts") -> Iterator[str]:
             yield f"kinds.{name}.default: not a sum of settable attributes"
 
 
-def _limits(facts: "Facts") -> Iterator[str]:
+def _limits(facts: Facts) -> Iterator[str]:
     limits = facts.limits
     for name, value in msgspec.structs.asdict(limits).items():
         if not (0 if name == "time_least" else 1) <= abs(value) <= _MOST or (value < 0 and name != "time_least"):
@@ -147,7 +145,7 @@ def _limits(facts: "Facts") -> Iterator[str]:
         yield "limits.default_time: not between time_least and time_most"
 
 
-def _names(facts: "Facts") -> Iterator[str]:
+def _names(facts: Facts) -> Iterator[str]:
     names = facts.names
     if not 0 < names.controls <= 32:
         yield "names.controls: not from 1 to 32"
@@ -165,7 +163,7 @@ def _names(facts: "Facts") -> Iterator[str]:
         yield "names.devices: a name is there twice"
 
 
-def _descriptors(facts: "Facts") -> Iterator[str]:
+def _descriptors(facts: Facts) -> Iterator[str]:
     for name, both in facts.descriptors.items():
         if not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
             yield f"descriptors.{name}: not words of small letters with - between"
@@ -178,14 +176,14 @@ def _descriptors(facts: "Facts") -> Iterator[str]:
             yield f"descriptors.{name}: larger than limits.descriptor"
 
 
-def _errors(facts: "Facts") -> Iterator[str]:
+def _errors(facts: Facts) -> Iterator[str]:
     yield from _same("errors", facts.errors, ERRORS)
     for code, reason in facts.reasons().items():
         if not _REASON.fullmatch(reason):
             yield f"errors.{code}: not printable ASCII that needs no escapes, or not small at its start"
 
 
-def _folding(facts: "Facts") -> Iterator[str]:
+def _folding(facts: Facts) -> Iterator[str]:
     before = -1
     for number, (first, last, step, capital) in enumerate(facts.folding.runs):
         if not (before < first <= last and step in {1, 2} and (last - first) % step == 0):
