@@ -6,7 +6,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e4d9a968f9f0a9602526715ba2a1fa933f650f64390355a6c9a02912cdd6cde4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
+// winscratch:{"body":"sha256:e2946152ede134aea53efd3f15b4a65d0ad703fb0605347e918e1caba85478b8","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.1.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H
@@ -39,6 +39,12 @@ extern const unsigned char windows_hostprocess_layer[46592];
 
 // The gzip-compressed tar.
 extern const unsigned char windows_hostprocess_blob[465];
+
+// Returns 0 if both have the digests above, else another number. This finds
+// damage, such as by an editor or a compiler. It does not prove who made the
+// file, because whoever changes the bytes can change the digests too: compare
+// those with the published ones.
+int windows_hostprocess_verify(void);
 
 #ifdef __cplusplus
 }

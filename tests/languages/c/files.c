@@ -83,21 +83,23 @@ static int split(char *words[10]) {
   return count;
 }
 
-static int kind(const char *name) {
+static windows_files_kind kind(const char *name) {
   static const char *const NAMES[] = {"file",      "directory",
                                       "file-link", "directory-link",
                                       "hard-link", "whiteout"};
-  for (int i = 0; i < 6; i++)
-    if (strcmp(name, NAMES[i]) == 0)
-      return i;
-  return -1;
+  int i = 0;
+  while (i < 6 && strcmp(name, NAMES[i]) != 0)
+    i++;
+  if (i == 6)
+    exit(3);
+  return (windows_files_kind)i;
 }
 
-static const char *write_entry(windows_files_writer *writer,
-                               const windows_files_entry *entry) {
-  const char *error = windows_files_add(writer, entry);
+static windows_files_error write_entry(windows_files_writer *writer,
+                                       const windows_files_entry *entry) {
+  windows_files_error error = windows_files_add(writer, entry);
   if (entry->kind == WINDOWS_FILES_FILE)
-    for (uint64_t i = 0; i < entry->size && error == NULL; i++)
+    for (uint64_t i = 0; i < entry->size && error == WINDOWS_FILES_OK; i++)
       error = windows_files_data(writer, "x", 1);
   return error;
 }
@@ -105,7 +107,7 @@ static const char *write_entry(windows_files_writer *writer,
 int main(void) {
   char *words[10];
   while (split(words) > 0) {
-    const char *error = NULL, *failed = NULL;
+    windows_files_error error = WINDOWS_FILES_OK, failed = WINDOWS_FILES_OK;
     int header = strcmp(words[0], "header") == 0, at = 0, failed_at = 0;
     windows_files_writer writer;
     windows_files_times layer_times, entry_times;
@@ -127,18 +129,18 @@ int main(void) {
       entry.descriptor = descriptor(words[5], &entry_own);
       entry.times = times(words + 6, &entry_times);
       if (header)
-        made_size = windows_files_header(made, sizeof made, &entry, &error);
+        error = windows_files_header(&entry, made, sizeof made, &made_size);
       else
         error = write_entry(&writer, &entry);
-      if (failed == NULL && error != NULL) {
+      if (failed == WINDOWS_FILES_OK && error != WINDOWS_FILES_OK) {
         failed = error;
         failed_at = at;
       }
     }
     if (!header && windows_files_end(&writer) != failed)
       return 4;
-    if (failed != NULL)
-      printf("error %s %d\n", failed, failed_at);
+    if (failed != WINDOWS_FILES_OK)
+      printf("error %s %d\n", windows_files_code(failed), failed_at);
     else {
       printf("ok %lu\n", (unsigned long)made_size);
       fwrite(made, 1, made_size, stdout);
