@@ -10,7 +10,9 @@ use std::path::Path;
 #[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
-use windows_files::{append_header, Descriptor, Entry, Error, Kind, Options, Times, Tree, Writer};
+use windows_files::{
+    append_header, Descriptor, Entry, Error, IoOutput, Kind, Options, Times, Tree, Writer,
+};
 
 fn from_hex(word: &str) -> Vec<u8> {
     let digits = &word[1..];
@@ -108,7 +110,7 @@ fn make(lines: &[String]) -> Result<Vec<u8>, (Error, usize)> {
     match layer {
         None => Ok(headers),
         Some(layer) => {
-            layer.finish().map_err(|error| (error, 0))?;
+            layer.finish().map_err(|failed| (failed.error, 0))?;
             Ok(out)
         }
     }
@@ -118,13 +120,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().collect();
     let mut out = io::BufWriter::new(io::stdout());
     if let [_, _, folder, path, times] = &words[..] {
-        let mut layer = Writer::new(&mut out);
+        let mut layer = Writer::new(IoOutput(&mut out));
         let tree = Tree {
             own_times: times == "own",
             ..Tree::default()
         };
         layer.add_tree(path, Path::new(folder), &tree)?;
-        layer.finish()?;
+        layer.finish().map_err(|failed| failed.error)?;
         return Ok(());
     }
     let mut asked = Vec::new();
