@@ -104,6 +104,42 @@ static windows_files_error write_entry(windows_files_writer *writer,
   return error;
 }
 
+static void read_entry(char *words[10], windows_files_entry *entry,
+                       windows_files_descriptor *own,
+                       windows_files_times *own_times) {
+  from_hex(words[1]);
+  from_hex(words[2]);
+  entry->kind = kind(words[0]);
+  entry->path = words[1];
+  entry->target = words[2];
+  entry->size = strtoull(words[3], NULL, 10);
+  entry->attributes = (uint32_t)strtoul(words[4], NULL, 10);
+  entry->descriptor = descriptor(words[5], own);
+  entry->times = times(words + 6, own_times);
+}
+
+// Answers each call by itself; "-" is no error.
+static void answer_calls(windows_files_writer *writer) {
+  char *words[10];
+  windows_files_entry entry;
+  windows_files_descriptor own;
+  windows_files_times own_times;
+  printf("calls");
+  for (int count; (count = split(words)) > 0;) {
+    windows_files_error error;
+    if (strcmp(words[0], "end") == 0)
+      break;
+    if (count == 10) {
+      read_entry(words, &entry, &own, &own_times);
+      error = write_entry(writer, &entry);
+    } else
+      error = windows_files_end(writer);
+    printf(" %s", error == WINDOWS_FILES_OK ? "-" : windows_files_code(error));
+  }
+  printf(" %lu\n", (unsigned long)made_size);
+  fwrite(made, 1, made_size, stdout);
+}
+
 int main(void) {
   char *words[10];
   while (split(words) > 0) {
@@ -117,17 +153,13 @@ int main(void) {
       windows_files_start(&writer, take, NULL, memory, WORDS,
                           times(words + 2, &layer_times),
                           descriptor(words[1], &layer_own));
+    if (strcmp(words[0], "calls") == 0) {
+      answer_calls(&writer);
+      continue;
+    }
     for (; split(words) == 10; at++) {
       windows_files_entry entry;
-      from_hex(words[1]);
-      from_hex(words[2]);
-      entry.kind = kind(words[0]);
-      entry.path = words[1];
-      entry.target = words[2];
-      entry.size = strtoull(words[3], NULL, 10);
-      entry.attributes = (uint32_t)strtoul(words[4], NULL, 10);
-      entry.descriptor = descriptor(words[5], &entry_own);
-      entry.times = times(words + 6, &entry_times);
+      read_entry(words, &entry, &entry_own, &entry_times);
       if (header)
         error = windows_files_header(&entry, made, sizeof made, &made_size);
       else
