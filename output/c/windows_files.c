@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:faff90f148ef6108169147d3bc205d2cb2810f42b166cfa300c1ef1b7e7bb38b","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:863b1fc140d106ce907d6d007f0974e9a6f615ed2990dda7634bd942c8d11b99","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
@@ -1023,12 +1023,18 @@ static Error place(Writer *w, const Entry *e, size_t *written) {
   return error;
 }
 
+// Returns why the next call must fail, but for what it is to write.
+static Error check_state(const Writer *w) {
+  if (w->error != OK)
+    return w->error;
+  return w->state == ENDED ? ERROR(CLOSED) : OK;
+}
+
+// Puts the roots before anything else, if the last file is complete.
 static void begin(Writer *w) {
   Sink sink = {NULL, 0, 0, NULL};
   sink.writer = w;
-  if (w->error == OK && w->state == ENDED)
-    w->error = ERROR(CLOSED);
-  if (w->error == OK && w->left > 0)
+  if (w->left > 0)
     w->error = ERROR(DATA);
   if (w->error == OK && w->state == NEW) {
     Error error = put_roots(&sink, w->times);
@@ -1061,8 +1067,10 @@ static Error add(Writer *w, const Entry *given) {
   Header h;
   Sink sink = {NULL, 0, 0, NULL};
   size_t written = 0;
-  begin(w);
   sink.writer = w;
+  if (check_state(w) != OK)
+    return check_state(w);
+  begin(w);
   if (e.times == NULL)
     e.times = w->times;
   if (e.descriptor == NULL)
@@ -1085,9 +1093,9 @@ static Error add(Writer *w, const Entry *given) {
 }
 
 static Error add_data(Writer *w, const void *data, size_t size) {
-  if (w->error == OK && w->state == ENDED)
-    w->error = ERROR(CLOSED);
-  if (w->error == OK && size > w->left)
+  if (check_state(w) != OK)
+    return check_state(w);
+  if (size > w->left)
     w->error = ERROR(DATA);
   flush(w, (const unsigned char *)data, size);
   if (w->error == OK)
@@ -1100,7 +1108,7 @@ static Error add_data(Writer *w, const void *data, size_t size) {
 }
 
 static Error end(Writer *w) {
-  if (w->state != ENDED) {
+  if (check_state(w) == OK) {
     begin(w);
     write_zeros(w, 1024);
     w->state = ENDED;

@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:81e3d1774e6624cf5ac0719ee605204849ac395d52f4cc5e48f5af60b8829a23","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a957d6d0f853e58a4a607796778f32494d78decd61757298e907ad9772616bd5","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -170,7 +170,8 @@ windows_files_error windows_files_add(windows_files_writer *writer,
 windows_files_error windows_files_data(windows_files_writer *writer,
     const void *data, size_t size);
 
-// Writes the end of the layer.
+// Writes the end of the layer; a second call does nothing, and any other then is
+// WINDOWS_FILES_ERROR_CLOSED, which is no error of the layer.
 windows_files_error windows_files_end(windows_files_writer *writer);
 
 // The core, which does not know what came before: whether a path is there
