@@ -3,7 +3,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:816128a31a8147f93615e6cdd64eb2a3c25e4d71033e98be3dbc3a7f52e1f445","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:eb36e67d49d6183c3c4c13439ff0376a5c3681615b066d9b7ac1461d6263ac9e","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.1.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -12,18 +12,19 @@
 //	layer.AddFS("app/data", os.DirFS("./data"), files.Tree{})
 //	err := layer.Close()
 //
-// Paths are below C:\, with a slash between parts. Missing parents are written. Whatever Windows could not hold is an
-// Error before a byte of that entry is written. The same calls give the same bytes on every machine and in every
+// Paths are below C:\, with slashes between their parts. Missing parents are written. An entry that Windows would refuse
+// is an [Error] before any byte of it is written. The same calls give the same bytes on every machine, and in every
 // language that has this writer.
 //
-// Below the writer is a core that neither reads nor writes: AppendRoots and AppendHeader give an entry's header, Padding
-// what follows its data, End what ends a layer. It does not know what came before: whether a path is there already, and
-// whether its parents are.
+// Below the writer is a core without I/O: AppendRoots appends what begins a layer, AppendHeader an entry's headers,
+// AppendPadding what follows its data, and AppendEnd what ends a layer. The core does not know whether a path is in the
+// layer already, or whether its parents are.
 package files
 
 import (
 	"archive/tar"
 	"encoding/base64"
+	"errors"
 	"io"
 	"io/fs"
 	"sort"
@@ -46,45 +47,54 @@ const (
 	Whiteout
 )
 
-// Attributes, to be combined; 0 stands for the default, which is Archive for files and links to files.
+// Attributes are Windows' attributes of a file; 0 stands for the default, Archive for files and links to files.
+type Attributes uint32
+
+// The attributes that can be set. They can be combined, but for Normal, which is the absence of others.
 const (
-	// ReadOnly is one of Windows' attributes.
-	ReadOnly = 1
-
-	// Hidden is one of Windows' attributes.
-	Hidden = 2
-
-	// System is one of Windows' attributes.
-	System = 4
-
-	// Archive is one of Windows' attributes.
-	Archive = 32
-
-	// Normal is no other attribute, and is not combined.
-	Normal = 128
+	ReadOnly Attributes = 1
+	Hidden   Attributes = 2
+	System   Attributes = 4
+	Archive  Attributes = 32
+	Normal   Attributes = 128
 )
 
-// Descriptor is a security descriptor's name, or its bytes in self-relative form; empty, it is the default.
-type Descriptor string
+// Descriptor is a security descriptor: one of the variables below, or what SelfRelative returns. The zero value stands
+// for the default.
+type Descriptor struct {
+	number int // of one that has a name, from 1; 0 for the default, -1 for bytes
+	bytes  string
+}
 
 // The security descriptors that have names; the first is the default.
-const (
+var (
 	// UsersRead is O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU).
-	UsersRead Descriptor = "users-read"
+	UsersRead = Descriptor{number: 1}
 
 	// UserOwned is O:BUG:BU.
-	UserOwned Descriptor = "user-owned"
+	UserOwned = Descriptor{number: 2}
 
 	// AdminOwned is O:BAG:BA.
-	AdminOwned Descriptor = "admin-owned"
+	AdminOwned = Descriptor{number: 3}
 
 	// NoDescriptor is no descriptor: the entry inherits one.
-	NoDescriptor Descriptor = "none"
+	NoDescriptor = Descriptor{number: 4}
 )
+
+// SelfRelative returns a descriptor of the bytes of its self-relative form, which are copied. They are checked when an
+// entry is written.
+func SelfRelative(bytes []byte) Descriptor {
+	return Descriptor{-1, string(bytes)}
+}
 
 // Times are a file's times; Windows keeps steps of 100 ns. A zero one is Modified, and a zero Modified 1980-01-02.
 type Times struct {
 	Modified, Accessed, Changed, Created time.Time
+}
+
+// IsZero reports whether all of the times are zero.
+func (t Times) IsZero() bool {
+	return t.Modified.IsZero() && t.Accessed.IsZero() && t.Changed.IsZero() && t.Created.IsZero()
 }
 
 // Entry is an entry of a layer.
@@ -93,59 +103,106 @@ type Entry struct {
 	Path       string
 	Target     string // a symbolic link's text, or a hard link's path
 	Size       int64  // of a file, in bytes
-	Attributes uint32
+	Attributes Attributes
 	Descriptor Descriptor // not of hard links and whiteouts
 	Times      Times
 }
 
-// Error reports an entry that Windows would refuse. Its code is the same in every language.
+// Code is the reason of an Error: a word that is the same in every language. Each is an error for errors.Is, whose
+// text is the reason in a sentence.
+type Code string
+
+// The codes of errors.
+const (
+	ErrEmpty           Code = "empty"
+	ErrUnicode         Code = "unicode"
+	ErrPart            Code = "part"
+	ErrCharacter       Code = "character"
+	ErrEnding          Code = "ending"
+	ErrDevice          Code = "device"
+	ErrMarker          Code = "marker"
+	ErrPartLong        Code = "part-long"
+	ErrPathLong        Code = "path-long"
+	ErrParts           Code = "parts"
+	ErrTarget          Code = "target"
+	ErrTargetEmpty     Code = "target-empty"
+	ErrTargetCharacter Code = "target-character"
+	ErrTargetLong      Code = "target-long"
+	ErrTargetMissing   Code = "target-missing"
+	ErrKind            Code = "kind"
+	ErrAttributes      Code = "attributes"
+	ErrDescriptor      Code = "descriptor"
+	ErrTime            Code = "time"
+	ErrSize            Code = "size"
+	ErrRepeated        Code = "repeated"
+	ErrCase            Code = "case"
+	ErrParent          Code = "parent"
+	ErrWhiteout        Code = "whiteout"
+	ErrNames           Code = "names"
+	ErrData            Code = "data"
+	ErrOutput          Code = "output"
+	ErrMemory          Code = "memory"
+	ErrClosed          Code = "closed"
+)
+
+// Error returns the reason in a sentence.
+func (c Code) Error() string {
+	return reasons[c]
+}
+
+// Error reports an entry that Windows would refuse, or a wrong use of the writer.
 type Error struct {
-	Code string
+	Code Code
 	Path string
 }
 
 // Error returns the path and the reason.
 func (e *Error) Error() string {
-	return strconv.Quote(e.Path) + ": " + reasons[e.Code]
+	return strconv.Quote(e.Path) + ": " + e.Code.Error()
 }
 
-var reasons = map[string]string{
-	"empty":            "the path is empty",
-	"unicode":          "the text is not valid Unicode",
-	"part":             "a part of the path is empty, . or ..",
-	"character":        "a part of the path has a character that Windows does not allow in names",
-	"ending":           "a part of the path ends in a dot or space, which Windows drops",
-	"device":           "a part of the path is a device name",
-	"marker":           "a part of the path begins with .wh., the prefix of whiteouts",
-	"part-long":        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
-	"path-long":        "the path is longer than 32,756 UTF-16 units",
-	"parts":            "the path has more than 1,024 parts",
-	"target":           "only links can have a target",
-	"target-empty":     "the link has no target",
-	"target-character": "the link's target has a character that Windows does not allow in paths",
-	"target-long":      "the link's target is longer than 4,087 UTF-16 units",
-	"target-missing":   "the hard link's target is not an earlier file of the layer in the same spelling",
-	"kind":             "not a file, directory or link",
-	"attributes":       "the attributes are not allowed for this kind of entry",
-	"descriptor":       "the security descriptor is unknown or damaged",
-	"time":             "a time is outside 1677-09-21 to 2262-04-11",
-	"size":             "the size is unknown, negative, above 63 bits, or given for an entry without data",
-	"repeated":         "the path is already in the layer",
-	"case":             "the path, or one of its parents, is already in the layer with different case",
-	"parent":           "a parent of the path is not a directory",
-	"whiteout":         "the layer both contains and removes the path or one of its parents",
-	"names":            "the file already has 1,024 names",
-	"data":             "the data is shorter or longer than the size",
-	"output":           "the layer could not be written",
-	"memory":           "the memory for paths is full",
-	"closed":           "the layer is already finished",
+// Unwrap returns the code.
+func (e *Error) Unwrap() error {
+	return e.Code
+}
+
+var reasons = map[Code]string{
+	ErrEmpty:           "the path is empty",
+	ErrUnicode:         "the text is not valid Unicode",
+	ErrPart:            "a part of the path is empty, . or ..",
+	ErrCharacter:       "a part of the path has a character that Windows does not allow in names",
+	ErrEnding:          "a part of the path ends in a dot or space, which Windows drops",
+	ErrDevice:          "a part of the path is a device name",
+	ErrMarker:          "a part of the path begins with .wh., the prefix of whiteouts",
+	ErrPartLong:        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+	ErrPathLong:        "the path is longer than 32,756 UTF-16 units",
+	ErrParts:           "the path has more than 1,024 parts",
+	ErrTarget:          "only links can have a target",
+	ErrTargetEmpty:     "the link has no target",
+	ErrTargetCharacter: "the link's target has a character that Windows does not allow in paths",
+	ErrTargetLong:      "the link's target is longer than 4,087 UTF-16 units",
+	ErrTargetMissing:   "the hard link's target is not an earlier file of the layer in the same spelling",
+	ErrKind:            "not a file, directory or link",
+	ErrAttributes:      "the attributes are not allowed for this kind of entry",
+	ErrDescriptor:      "the security descriptor is unknown or damaged",
+	ErrTime:            "a time is outside 1677-09-21 to 2262-04-11",
+	ErrSize:            "the size is unknown, negative, above 63 bits, or given for an entry without data",
+	ErrRepeated:        "the path is already in the layer",
+	ErrCase:            "the path, or one of its parents, is already in the layer with different case",
+	ErrParent:          "a parent of the path is not a directory",
+	ErrWhiteout:        "the layer both contains and removes the path or one of its parents",
+	ErrNames:           "the file already has 1,024 names",
+	ErrData:            "the data is shorter or longer than the size",
+	ErrOutput:          "the layer could not be written",
+	ErrMemory:          "the memory for paths is full",
+	ErrClosed:          "the layer is already finished",
 }
 
 // AppendRoots appends the headers of the directories that every layer begins with.
 func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	h := header{kind: &kinds[Directory], attributes: 16}
 	if !h.setTimes(times) {
-		return buf, &Error{"time", ""}
+		return buf, &Error{ErrTime, ""}
 	}
 	for _, name := range [...]string{"Hives", "Files"} {
 		h.name = parts{base: name}
@@ -164,17 +221,25 @@ func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	return h.append(buf), nil
 }
 
-// Padding returns what follows size bytes of data.
-func Padding(size int64) []byte {
-	return make([]byte, -size&511)
+// AppendPadding appends what follows size bytes of data.
+func AppendPadding(buf []byte, size int64) []byte {
+	return append(buf, zeros[:-size&511]...)
 }
+
+// AppendEnd appends what ends a layer.
+func AppendEnd(buf []byte) []byte {
+	return append(buf, zeros[:]...)
+}
+
+// zeros are what ends a layer, and longer than any padding.
+var zeros [1024]byte
 
 type kindFacts struct {
 	typeflag   byte
 	mode       int64
 	own        bool // it has attributes and a descriptor
-	attributes uint32
-	standard   uint32
+	attributes Attributes
+	standard   Attributes
 }
 
 var kinds = [...]kindFacts{
@@ -213,16 +278,16 @@ type header struct {
 	kind       *kindFacts
 	name, link parts
 	size       int64
-	attributes uint32
+	attributes Attributes
 	descriptor string // in base64, or else
 	raw        string // in bytes
 	times      [4]time.Time
 }
 
 // set checks an entry and stores it; it returns an error code, or "".
-func (h *header) set(e *Entry) string {
+func (h *header) set(e *Entry) Code {
 	if int(e.Kind) >= len(kinds) {
-		return "kind"
+		return ErrKind
 	}
 	h.kind = &kinds[e.Kind]
 	if code := checkPath(e.Path, h.kind.attributes&16 != 0); code != "" {
@@ -242,14 +307,14 @@ func (h *header) set(e *Entry) string {
 		}
 		h.link.base = e.Target
 	case e.Target != "":
-		return "target"
+		return ErrTarget
 	}
 	if e.Kind == Whiteout {
 		h.name.mark = ".wh."
 	}
 	const allowed = ReadOnly | Hidden | System | Archive
 	if e.Attributes != 0 && (!h.kind.own || e.Attributes&^allowed != 0 && e.Attributes != Normal) {
-		return "attributes"
+		return ErrAttributes
 	}
 	if h.kind.own {
 		h.attributes = e.Attributes
@@ -260,14 +325,14 @@ func (h *header) set(e *Entry) string {
 			h.attributes = Normal
 		}
 		if !h.setDescriptor(e.Descriptor) {
-			return "descriptor"
+			return ErrDescriptor
 		}
 	}
 	if !h.setTimes(e.Times) {
-		return "time"
+		return ErrTime
 	}
 	if h.size = e.Size; h.size < 0 || h.size > 0 && e.Kind != File {
-		return "size"
+		return ErrSize
 	}
 	return ""
 }
@@ -291,25 +356,39 @@ func (h *header) setTimes(t Times) bool {
 
 func (h *header) setDescriptor(d Descriptor) bool {
 	directory := h.kind.attributes&16 != 0
-	switch d {
-	case "", "users-read":
-		h.descriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA=="
-		if directory {
-			h.descriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA"
-		}
-		return true
-	case "user-owned":
-		h.descriptor = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
-		return true
-	case "admin-owned":
-		h.descriptor = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA=="
-		return true
-	case "none":
-		h.descriptor = ""
-		return true
+	if d.number < 0 {
+		h.raw = d.bytes
+		return readable(h.raw)
 	}
-	h.raw = string(d)
-	return readable(h.raw)
+	if d.number == 0 {
+		d.number = 1
+	}
+	named := &descriptors[d.number-1]
+	h.descriptor = named.file
+	if directory {
+		h.descriptor = named.directory
+	}
+	return true
+}
+
+// descriptors are those that have names, in base64.
+var descriptors = [...]struct{ directory, file string }{
+	{
+		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
+		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
+	},
+	{
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+	},
+	{
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+	},
+	{
+		"",
+		"",
+	},
 }
 
 // append appends the PAX header with its records, and the header.
@@ -471,32 +550,32 @@ func putOctal(field []byte, number int64) {
 }
 
 // checkPath returns the error code of an invalid path, or ""; directory says that its last part is one.
-func checkPath(text string, directory bool) string {
+func checkPath(text string, directory bool) Code {
 	if text == "" {
-		return "empty"
+		return ErrEmpty
 	}
 	units, code := checkText(text, "<>:\"|?*\\")
 	switch {
 	case code != "":
 		return code
 	case units > 32750:
-		return "path-long"
+		return ErrPathLong
 	case strings.Count(text, "/") >= 1024:
-		return "parts"
+		return ErrParts
 	}
 	for rest, more := text, true; more; {
 		var part string
 		if part, rest, more = strings.Cut(rest, "/"); part == "" || part == "." || part == ".." {
-			return "part"
+			return ErrPart
 		}
 		if strings.IndexByte(". ", part[len(part)-1]) >= 0 {
-			return "ending"
+			return ErrEnding
 		}
 		if isDevice(part) {
-			return "device"
+			return ErrDevice
 		}
 		if strings.HasPrefix(part, ".wh.") {
-			return "marker"
+			return ErrMarker
 		}
 		most := 255
 		if more || directory {
@@ -504,7 +583,7 @@ func checkPath(text string, directory bool) string {
 		}
 		if len(part) > most {
 			if units, _ := checkText(part, ""); units > most {
-				return "part-long"
+				return ErrPartLong
 			}
 		}
 	}
@@ -512,15 +591,15 @@ func checkPath(text string, directory bool) string {
 }
 
 // checkTarget returns the error code of an invalid symlink target, or "".
-func checkTarget(text string) string {
+func checkTarget(text string) Code {
 	units, code := checkText(text, "<>\"|*")
 	switch {
 	case text == "":
-		return "target-empty"
-	case code == "character":
-		return "target-character"
+		return ErrTargetEmpty
+	case code == ErrCharacter:
+		return ErrTargetCharacter
 	case code == "" && units > 4087:
-		return "target-long"
+		return ErrTargetLong
 	}
 	return code
 }
@@ -576,13 +655,13 @@ func number(d string) int {
 }
 
 // checkText returns how many UTF-16 units text has, or why it cannot be a name.
-func checkText(text, refused string) (units int, code string) {
+func checkText(text, refused string) (units int, code Code) {
 	if !utf8.ValidString(text) {
-		return 0, "unicode"
+		return 0, ErrUnicode
 	}
 	for _, r := range text {
 		if r < 32 || r < utf8.RuneSelf && strings.IndexByte(refused, byte(r)) >= 0 {
-			return 0, "character"
+			return 0, ErrCharacter
 		}
 		if units++; r > 0xFFFF {
 			units++
@@ -741,10 +820,10 @@ func (w *Writer) WriteHeader(e *Entry) error {
 		return w.err
 	}
 	own := *e
-	if own.Descriptor == "" {
+	if own.Descriptor == (Descriptor{}) {
 		own.Descriptor = w.options.Descriptor
 	}
-	if own.Times == (Times{}) {
+	if own.Times.IsZero() {
 		own.Times = w.options.Times
 	}
 	var h header
@@ -775,10 +854,10 @@ func (w *Writer) WriteHeader(e *Entry) error {
 // Write writes data of the file whose header was written last.
 func (w *Writer) Write(data []byte) (int, error) {
 	if w.err == nil && w.closed {
-		w.err = &Error{"closed", w.path}
+		w.err = &Error{ErrClosed, w.path}
 	}
 	if w.err == nil && int64(len(data)) > w.left {
-		w.err = &Error{"data", w.path}
+		w.err = &Error{ErrData, w.path}
 	}
 	if w.put(data); w.err != nil {
 		return 0, w.err
@@ -799,10 +878,13 @@ type Tree struct {
 
 // AddFS writes a file system as the directory path, or as C:\ if path is empty.
 //
-// The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. Links stay links
-// (the file system must have the method ReadLink, as that of os.DirFS has since Go 1.25), and a directory that is in the
-// layer already is left as it is.
+// The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. A directory that
+// is in the layer already is left as it is. Symbolic links stay links, with the text that they have: to a directory if
+// fs.Stat finds one. For them the file system must be a ReadLinkFS, as that of os.DirFS is since Go 1.25.
 func (w *Writer) AddFS(path string, files fs.FS, tree Tree) error {
+	if w.begin(); w.err != nil {
+		return w.err
+	}
 	err := fs.WalkDir(files, ".", func(name string, found fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -818,6 +900,17 @@ func (w *Writer) AddFS(path string, files fs.FS, tree Tree) error {
 	}
 	return w.err
 }
+
+// ReadLinkFS is a file system whose symbolic links AddFS can read. Each io/fs.ReadLinkFS is one, which Go has since 1.25.
+type ReadLinkFS interface {
+	fs.FS
+
+	// ReadLink returns the text of the symbolic link name.
+	ReadLink(name string) (string, error)
+}
+
+// ErrNoReadLink is what the fs.PathError wraps that AddFS returns for a symbolic link of any other file system.
+var ErrNoReadLink = errors.New("the file system has no method ReadLink")
 
 func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry, ownTimes bool) error {
 	info, err := found.Info()
@@ -839,7 +932,7 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 			return err
 		}
 		if n, err := io.Copy(w, file); err == nil && n < e.Size {
-			w.err = &Error{"data", e.Path}
+			w.err = &Error{ErrData, e.Path}
 		} else if w.err == nil {
 			w.err = err
 		}
@@ -851,9 +944,9 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 		e.Kind = Directory
 		return w.WriteHeader(e)
 	case fs.ModeSymlink:
-		links, ok := files.(interface{ ReadLink(string) (string, error) })
+		links, ok := files.(ReadLinkFS)
 		if !ok {
-			return &Error{"kind", e.Path}
+			return &fs.PathError{Op: "readlink", Path: name, Err: ErrNoReadLink}
 		}
 		e.Kind = FileLink
 		if target, err := fs.Stat(files, name); err == nil && target.IsDir() {
@@ -864,7 +957,7 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 		}
 		return w.WriteHeader(e)
 	}
-	return &Error{"kind", e.Path}
+	return &Error{ErrKind, e.Path}
 }
 
 // Close writes the end of the layer; it does not close what the layer is written to.
@@ -883,9 +976,9 @@ func (w *Writer) begin() {
 	switch {
 	case w.err != nil:
 	case w.closed:
-		w.err = &Error{"closed", ""}
+		w.err = &Error{ErrClosed, ""}
 	case w.left > 0:
-		w.err = &Error{"data", w.path}
+		w.err = &Error{ErrData, w.path}
 	case !w.begun:
 		w.begun = true
 		w.buf, w.err = AppendRoots(w.buf[:0], w.options.Times)
@@ -901,7 +994,7 @@ func (w *Writer) put(data []byte) {
 
 // place takes in an entry. It returns where in its path the parents begin that have no header yet, and the code of what
 // is wrong with its place, or nothing.
-func (w *Writer) place(e *Entry) (first int, code string) {
+func (w *Writer) place(e *Entry) (first int, code Code) {
 	var original uint32
 	if e.Kind == HardLink {
 		if original, code = w.original(e.Target); code != "" {
@@ -930,18 +1023,18 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 			}
 			w.known[place{parent, string(w.folded)}] = known
 		case known.name != name:
-			return 0, "case"
+			return 0, ErrCase
 		case known.kind == unwritten && (here == unwritten || here == Directory):
 			known.kind = here
 			w.known[place{parent, string(w.folded)}] = known
 		case last && known.kind != e.Kind && (e.Kind == Whiteout || known.kind == Whiteout || known.kind == unwritten):
-			return 0, "whiteout"
+			return 0, ErrWhiteout
 		case last:
-			return 0, "repeated"
+			return 0, ErrRepeated
 		case known.kind == Whiteout:
-			return 0, "whiteout"
+			return 0, ErrWhiteout
 		case known.kind != Directory:
-			return 0, "parent"
+			return 0, ErrParent
 		default:
 			first = end + 1
 		}
@@ -955,16 +1048,16 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 }
 
 // original returns the number of a hard link's file, counting the link as one more name, or an error code.
-func (w *Writer) original(target string) (uint32, string) {
+func (w *Writer) original(target string) (uint32, Code) {
 	known, ok := w.find(target)
 	if !ok || known.kind != File && known.kind != HardLink {
-		return 0, "target-missing"
+		return 0, ErrTargetMissing
 	}
 	if w.names[known.number] == 0 {
 		w.names[known.number] = 1
 	}
 	if w.names[known.number]++; w.names[known.number] > 1024 {
-		return 0, "names"
+		return 0, ErrNames
 	}
 	return known.number, ""
 }
@@ -986,7 +1079,7 @@ func (w *Writer) find(path string) (known node, ok bool) {
 // of a tar.Writer as this package would write it. A name whose last part begins with .wh. stays a whiteout; a
 // symbolic link is to a directory if attributes has 16. What goes before the entries is AppendRoots' bytes; their order
 // and their parents are the caller's.
-func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
+func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error {
 	e := Entry{
 		Path: strings.TrimSuffix(h.Name, "/"), Target: h.Linkname, Attributes: attributes, Descriptor: descriptor,
 		Times: Times{Modified: h.ModTime, Accessed: h.AccessTime, Changed: h.ChangeTime},
@@ -1008,7 +1101,7 @@ func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
 	case h.Typeflag == tar.TypeSymlink:
 		e.Kind = FileLink
 	default:
-		return &Error{"kind", h.Name}
+		return &Error{ErrKind, h.Name}
 	}
 	var made header
 	if code := made.set(&e); code != "" {
@@ -1033,6 +1126,3 @@ func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
 	}
 	return nil
 }
-
-// zeros are what ends a layer.
-var zeros [1024]byte

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e57a2dec5e3d11402d30be74644baed1ffd2c85a24bc4244fc51a3d8a9f302b8","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:36c9ad842d17f54874a4004d3d0bb0ec5b9227269f51160661cf1bacef66d979","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.1.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
@@ -36,16 +36,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 465
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8a56070cbb8d3a1de99d2fc7791905304477f77735b54719cb9c68566a04b554","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:7b78fcf773fabab6c371c598d5bdbf43a70a04d4e79c8507b128c29e39d38e7d","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.1.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
@@ -36,16 +36,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 1056
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.

@@ -4,7 +4,7 @@
 // To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a3f4d6b07c9067cdd8be1598f6b2dca8220493dbaf9a07adf7afa1c7fdcca65c","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.1.0"}
+// winscratch:{"body":"sha256:857d8c50fe5d69da8c5e6a3a7cdaf25f607739830a039d30c6dcfbc30124e1b8","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.1.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
@@ -36,16 +36,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 1169
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.

@@ -69,7 +69,7 @@ func main() {
 		var refused *files.Error
 		switch {
 		case errors.As(err, &refused):
-			fmt.Fprintf(out, "error %s %d\n", refused.Code, at)
+			fmt.Fprintf(out, "error %s %d\n", string(refused.Code), at)
 		default:
 			check(err)
 			fmt.Fprintf(out, "ok %d\n", len(made))
@@ -147,7 +147,7 @@ func entry(words []string) *files.Entry {
 	check(err)
 	return &files.Entry{
 		Kind: kind, Path: text(words[1]), Target: text(words[2]), Size: size,
-		Attributes: uint32(attributes), Descriptor: descriptor(words[5]), Times: times(words[6:]),
+		Attributes: files.Attributes(attributes), Descriptor: descriptor(words[5]), Times: times(words[6:]),
 	}
 }
 
@@ -157,17 +157,22 @@ func text(word string) string {
 	return string(data)
 }
 
+var named = map[string]files.Descriptor{
+	"users-read": files.UsersRead, "user-owned": files.UserOwned, "admin-owned": files.AdminOwned,
+	"none": files.NoDescriptor,
+}
+
 func descriptor(word string) files.Descriptor {
 	switch word[0] {
 	case '=':
-		return ""
+		return files.Descriptor{}
 	case ':':
-		if word == ":" {
-			return "\x01" // no bytes at all would be the default
-		}
-		return files.Descriptor(text(word))
+		return files.SelfRelative([]byte(text(word)))
 	}
-	return files.Descriptor(word)
+	if known, ok := named[word]; ok {
+		return known
+	}
+	return files.SelfRelative(nil) // a name that there is not, which Go's types do not let anybody give
 }
 
 func times(words []string) files.Times {
