@@ -108,6 +108,11 @@ LANGUAGE = Language(
     committed=ModuleOptions,
     placed=_placed,
     check=_check,
+    proof=lambda options: (
+        "d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&",
+        f"echo 'func main() {{ print({options.prefix}Blob) }}') > $d/m.go &&",
+        "go run $d/m.go 2>&1 | sha256sum",
+    ),
     # A layer's name is its package's and its folder's; the go command treats these folders apart.
     refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
     formatter=("gofmt", "-l", "-s"),
