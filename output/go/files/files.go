@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e4e51f5447f0a30644e1944b3de327addc14c9ace429ce5245a51be26779a1f4","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:2e199a49cd9253950adbd2eec95c46b9cc3b35493a271010cc6e82181d69de52","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -164,8 +164,11 @@ type Error struct {
 	Path string
 }
 
-// Error returns the path and the reason.
+// Error returns the path, if the error is about one, and the reason.
 func (e *Error) Error() string {
+	if e.Path == "" {
+		return e.Code.Error()
+	}
 	return strconv.Quote(e.Path) + ": " + e.Code.Error()
 }
 
@@ -309,7 +312,7 @@ func (h *header) set(e *Entry) Code {
 			return code
 		}
 		h.link = parts{root: "Files/", base: e.Target}
-	case h.kind.typeflag == tar.TypeSymlink:
+	case e.Kind == FileLink || e.Kind == DirectoryLink:
 		if code := checkTarget(e.Target); code != "" {
 			return code
 		}
@@ -406,6 +409,8 @@ func (h *header) append(buf []byte) []byte {
 	pax.mark = "PaxHeaders.0/" + pax.mark
 	start := len(buf)
 	buf = appendBlock(buf, &pax, true)
+	const octals = 1 << 33 // what 11 octal digits can be
+	seconds := h.times[0].Unix()
 	buf = appendRecord(buf, "LIBARCHIVE.creationtime", appendTime(scratch[:0], h.times[3]))
 	if h.attributes != 0 {
 		buf = appendRecord(buf, "MSWINDOWS.fileattr", strconv.AppendUint(scratch[:0], uint64(h.attributes), 10))
@@ -426,8 +431,6 @@ func (h *header) append(buf []byte) []byte {
 	if h.link.size() > 100 || !h.link.ascii() {
 		buf = append(h.link.append(appendKey(buf, "linkpath", h.link.size())), '\n')
 	}
-	const octals = 1 << 33 // what 11 octal digits can be
-	seconds := h.times[0].Unix()
 	if h.times[0].Nanosecond() != 0 || seconds < 0 || seconds >= octals {
 		buf = appendRecord(buf, "mtime", appendTime(scratch[:0], h.times[0]))
 	}
@@ -767,14 +770,15 @@ var runs = [...][4]uint16{
 	{0xff41, 0xff5a, 1, 0xff21},
 }
 
-// Options are what holds for all entries of a layer that have none of their own.
+// Options are the descriptor and the times of all entries of a layer that have none of their own.
 type Options struct {
 	Descriptor Descriptor
 	Times      Times
 }
 
 // Writer writes a layer. After an error nothing more is written, and every later call and Close return it again; what
-// is there is whole, but for the data of a file that could not be read or written.
+// is there is whole, but for the data of a file that could not be read or written. After Close, calls return ErrClosed,
+// and Close returns nil again.
 type Writer struct {
 	out     io.Writer
 	options Options
@@ -824,8 +828,8 @@ func (w *Writer) Add(path string, data []byte) error {
 
 // WriteHeader writes an entry's header, after those of the parents that have none yet. A file's data follow by Write.
 func (w *Writer) WriteHeader(e *Entry) error {
-	if w.begin(); w.err != nil {
-		return w.err
+	if err := w.begin(); err != nil {
+		return err
 	}
 	own := *e
 	if own.Descriptor == (Descriptor{}) {
@@ -833,6 +837,8 @@ func (w *Writer) WriteHeader(e *Entry) error {
 	}
 	if own.Times.IsZero() {
 		own.Times = w.options.Times
+	} else if own.Times.Modified.IsZero() {
+		own.Times.Modified = w.options.Times.Modified
 	}
 	var h header
 	code := h.set(&own)
@@ -861,8 +867,8 @@ func (w *Writer) WriteHeader(e *Entry) error {
 
 // Write writes data of the file whose header was written last.
 func (w *Writer) Write(data []byte) (int, error) {
-	if w.err == nil && w.closed {
-		w.err = &Error{ErrClosed, w.path}
+	if w.closed {
+		return 0, &Error{Code: ErrClosed}
 	}
 	if w.err == nil && int64(len(data)) > w.left {
 		w.err = &Error{ErrData, w.path}
@@ -890,8 +896,8 @@ type Tree struct {
 // is in the layer already is left as it is. Symbolic links stay links, with the text that they have: to a directory if
 // fs.Stat finds one. For them the file system must be a ReadLinkFS, as that of os.DirFS is since Go 1.25.
 func (w *Writer) AddFS(path string, files fs.FS, tree Tree) error {
-	if w.begin(); w.err != nil {
-		return w.err
+	if err := w.begin(); err != nil {
+		return err
 	}
 	err := fs.WalkDir(files, ".", func(name string, found fs.DirEntry, err error) error {
 		if err != nil {
@@ -968,23 +974,25 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 	return &Error{ErrKind, e.Path}
 }
 
-// Close writes the end of the layer; it does not close what the layer is written to.
+// Close writes the end of the layer, unless it was written before. It does not close what the layer is written to.
 func (w *Writer) Close() error {
 	if w.closed {
-		return w.err
+		return nil
 	}
-	w.begin()
+	if err := w.begin(); err != nil {
+		return err
+	}
 	w.put(zeros[:])
-	w.closed = true
+	w.closed = w.err == nil
 	return w.err
 }
 
-// begin writes the roots before anything else, and sees that the last file is whole.
-func (w *Writer) begin() {
+// begin writes the roots before anything else, and sees that the layer is open and the last file whole.
+func (w *Writer) begin() error {
 	switch {
 	case w.err != nil:
 	case w.closed:
-		w.err = &Error{ErrClosed, ""}
+		return &Error{Code: ErrClosed}
 	case w.left > 0:
 		w.err = &Error{ErrData, w.path}
 	case !w.begun:
@@ -992,6 +1000,7 @@ func (w *Writer) begin() {
 		w.buf, w.err = AppendRoots(w.buf[:0], w.options.Times)
 		w.put(w.buf)
 	}
+	return w.err
 }
 
 func (w *Writer) put(data []byte) {

@@ -87,6 +87,11 @@ func TestClosedWriterTakesNothing(t *testing.T) {
 		}
 	}
 	equal(t, "code", code(t, layer.Add("a", nil)), "closed")
+	_, err := layer.Write(nil)
+	equal(t, "code", code(t, err), "closed")
+	if err := layer.Close(); err != nil {
+		t.Errorf("%v: closed all the same", err)
+	}
 	equal(t, "bytes", fmt.Sprint(out.Len()), fmt.Sprint(2*1536+1024))
 }
 

@@ -47,6 +47,10 @@ func main() {
 		}
 		check(err)
 		words := strings.Fields(line)
+		if words[0] == "calls" {
+			calls(in, out, files.Options{Descriptor: descriptor(words[1]), Times: times(words[2:])})
+			continue
+		}
 		var entries []*files.Entry
 		for {
 			line, err := in.ReadString('\n')
@@ -84,21 +88,56 @@ func check(err error) {
 	}
 }
 
+// calls makes every call that it reads, whatever those before it came to, and answers with what each came to.
+func calls(in *bufio.Reader, out *bufio.Writer, options files.Options) {
+	var made bytes.Buffer
+	writer := files.NewWriter(&made, options)
+	fmt.Fprint(out, "calls ")
+	for {
+		line, err := in.ReadString('\n')
+		check(err)
+		switch line {
+		case "end\n":
+			fmt.Fprintln(out, made.Len())
+			_, err = made.WriteTo(out)
+			check(err)
+			return
+		case "close\n":
+			err = writer.Close()
+		default:
+			err = add(writer, entry(strings.Fields(line)))
+		}
+		var refused *files.Error
+		switch {
+		case err == nil:
+			fmt.Fprint(out, "- ")
+		case errors.As(err, &refused):
+			fmt.Fprint(out, string(refused.Code), " ")
+		default:
+			fmt.Fprint(out, "other ")
+		}
+	}
+}
+
 func layer(options files.Options, entries []*files.Entry) ([]byte, int, error) {
 	var out bytes.Buffer
 	writer := files.NewWriter(&out, options)
 	for at, e := range entries {
-		if err := writer.WriteHeader(e); err != nil {
+		if err := add(writer, e); err != nil {
 			return nil, at, err
-		}
-		if e.Kind == files.File {
-			if _, err := writer.Write(bytes.Repeat([]byte("x"), int(e.Size))); err != nil {
-				return nil, at, err
-			}
 		}
 	}
 	err := writer.Close()
 	return out.Bytes(), 0, err
+}
+
+// add writes an entry with its data.
+func add(writer *files.Writer, e *files.Entry) error {
+	if err := writer.WriteHeader(e); err != nil || e.Kind != files.File {
+		return err
+	}
+	_, err := writer.Write(bytes.Repeat([]byte("x"), int(e.Size)))
+	return err
 }
 
 // throughTar returns the header that archive/tar writes of one that went through Prepare.
