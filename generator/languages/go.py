@@ -82,7 +82,12 @@ LANGUAGE = Language(
         LAYER: (("module.go.jinja", "go/{name}/{name}.go"),),
         FILES: (("files.go.jinja", "go/{name}/{name}.go"),),
     },
-    shared=(("go.mod.jinja", "go/go.mod"),),
+    # Examples are tests, so that neither go build nor a copy of a module has them, and pkg.go.dev shows them.
+    shared=(
+        ("go.mod.jinja", "go/go.mod"),
+        ("files_example_test.go.jinja", "go/files/example_test.go"),
+        ("module_example_test.go.jinja", "go/{name}/example_test.go"),
+    ),
     takes={
         "package": "the package",
         "prefix": "what exported names start with",
