@@ -44,7 +44,7 @@ static class Measure
         watch.Reset();
         long before = System.GC.GetTotalMemory(true);
         watch.Start();
-        int size = Winscratch.WindowsScratch.Layer.Count + Winscratch.WindowsScratch.Blob.Count;
+        int size = Winscratch.WindowsScratch.Layer.Length + Winscratch.WindowsScratch.Blob.Length;
         watch.Stop();
         long after = System.GC.GetTotalMemory(true);
         if (size != %d)
@@ -96,14 +96,15 @@ def csharp_contenders(data: Mapping[str, bytes], ours: str) -> dict[str, str]:
         members = "".join(
             f"static class {name}Data {{ static {name}Data() {{ }}\n"
             f"internal static readonly byte[] Bytes = {value(part)}; }}\n"
-            f"public static System.ArraySegment<byte> {name.capitalize()} "
-            f"{{ get {{ return new System.ArraySegment<byte>({name}Data.Bytes); }} }}\n"
+            f"public static System.ReadOnlyMemory<byte> {name.capitalize()} "
+            f"{{ get {{ return new System.ReadOnlyMemory<byte>({name}Data.Bytes); }} }}\n"
             for name, part in data.items()
         )
         return f"namespace Winscratch {{ public static class WindowsScratch {{\n{members}}} }}\n"
 
     return {
-        ours: (OUTPUT / "csharp/WindowsScratch.cs").read_text(),
+        # mcs knows C# 7, which has no annotations of nullable references.
+        ours: (OUTPUT / "csharp/WindowsScratch.cs").read_text().replace("#nullable enable\n", ""),
         "array literals": made(lambda part: f"{{ {', '.join(f'0x{byte:02x}' for byte in part)} }}"),
         "base64": made(lambda part: f'System.Convert.FromBase64String("{base64.b64encode(part).decode()}")'),
     }

@@ -15,9 +15,9 @@ _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language S
 _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modules name themselves or take in
     """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes Blob ByteArrayInputStream
     ByteArrayOutputStream ByteBuffer Character Comparator Core Descriptor DirectoryStream Entry Files FilesException
-    Folding GZIPInputStream HashMap IOException IllegalStateException InputStream Instant Integer Kind Layer
-    LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException Node OutputStream Path Reason Rules
-    Set StandardCharsets Step String StringBuilder System Times Writer""".split()  # noqa: SIM905
+    Folding GZIPInputStream HashMap IOException IllegalArgumentException IllegalStateException InputStream Instant
+    Integer Kind Layer LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException Node OutputStream
+    Path Reason Rules Set StandardCharsets Step String StringBuilder System Times Writer""".split()  # noqa: SIM905
 )
 _MAX_PACKAGE = 200  # characters
 _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
