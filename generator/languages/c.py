@@ -58,6 +58,15 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
+    proof=lambda options: (
+        "echo '#include <stdio.h>",
+        "int main(void) {",
+        f"fwrite({options.prefix}_blob,",
+        f"sizeof {options.prefix}_blob,",
+        "1, stdout); }' |",
+        f"cc -x c -o print -include {options.package}.c - &&",
+        "./print | sha256sum",
+    ),
     alike=(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),
         (".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp"),

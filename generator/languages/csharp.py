@@ -97,6 +97,7 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
+    proof=lambda _: (r"""sed -n '/ Text =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
     tools=(
         Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),

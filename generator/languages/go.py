@@ -105,6 +105,11 @@ LANGUAGE = Language(
     committed=ModuleOptions,
     placed=_placed,
     check=_check,
+    proof=lambda options: (
+        "(sed 's/^package .*/package main/' FILE &&",
+        f"echo 'func main() {{ print({options.prefix}Blob) }}') > /tmp/print.go &&",
+        "go run /tmp/print.go 2>&1 | sha256sum",
+    ),
     # A layer's name is its package's and its folder's; the go command treats these folders apart.
     refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
     formatter=("gofmt", "-l", "-s"),

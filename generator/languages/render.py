@@ -17,6 +17,7 @@ from ..base.errors import GeneratorError
 from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
+from .head import head
 from .language import ModuleOptions
 from .provenance import Provenance, seal
 from .table import LANGUAGES, committed
@@ -47,6 +48,7 @@ def module(folder: Path, file: str, name: str, blob: Blob | None, options: Modul
         "media_type": MEDIA_TYPE,
         "options": options,
         "provenance": provenance.line(),
+        "head": head(provenance),
     }
     return seal(render(folder, file, context | ({"blob": blob} if blob else files.context())))
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..base.errors import GeneratorError
 from .language import LAYER, Language, ending
 
-_NO_LANGUAGES = frozenset(("__init__", "language", "literals", "provenance", "render", "table"))
+_NO_LANGUAGES = frozenset(("__init__", "head", "language", "literals", "provenance", "render", "table"))
 
 
 class Committed(NamedTuple):
