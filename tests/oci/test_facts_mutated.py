@@ -29,13 +29,11 @@ DOCUMENTED = re.compile(r"records\.\w+\.source|folding\.unicode")
 _NAMES = "(accessed|changed|link|modified|name|size)"
 KEYS = rf"records\.{_NAMES}\.key|{_NAMES} under another key"
 WAITING: dict[str, str] = {
-    "c": rf"{KEYS}|limits\.time_most",
     "csharp": rf"{KEYS}|limits\.(size|time_step)",
-    "go": rf"{KEYS}|limits\.size",
+    "go": r"limits\.size",
     "java": rf"{KEYS}|limits\.size",
     "javascript": KEYS,
     "python": KEYS,
-    "rust": rf"{KEYS}|limits\.time_most",
 }
 
 Key = tuple[str | int, ...]
