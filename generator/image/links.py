@@ -53,7 +53,7 @@ class _Paths:
         """Return a link with its kind set; add it to *unknown* if its target is not in the image."""
         leads = self._leads_to_directory(entry)
         if leads is None:
-            files = facts().roots[1]
+            files = facts().users_root
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
                 raise GeneratorError(
                     f"{entry.source}: the link's target {brief(entry.target)} is not in the image; "
@@ -115,7 +115,7 @@ def _meant(folder: list[str], target: str) -> list[str] | None:
 
 def _base_entries(tar: bytes) -> Iterator[SourceEntry]:
     """Yield the entries below C: in the tar of a base layer."""
-    start = f"{facts().roots[1]}/"
+    start = f"{facts().users_root}/"
     for entry in TarReader(io.BytesIO(tar)):
         if entry.name.startswith(start):
             path = entry.name.removeprefix(start).rstrip("/")

@@ -50,6 +50,11 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(_stem(name)),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
+    proof=lambda options: (
+        f"""node -e 'import("./{options.package}.js").then((m) =>""",
+        "process.stdout.write(m.blob()))' |",
+        "sha256sum",
+    ),
     stem=_stem,
     formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
     alike=((".js", ".mjs"), (".d.ts", ".d.mts")),

@@ -39,6 +39,11 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
+    proof=lambda _: (
+        "(cat FILE; echo 'fn main() { use std::io::Write;' &&",
+        "echo 'std::io::stdout().write_all(BLOB).unwrap() }') |",
+        "rustc --edition 2021 -o print - && ./print | sha256sum",
+    ),
     formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
     tools=(
         Tool("cargo", "cargo"),

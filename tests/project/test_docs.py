@@ -20,8 +20,10 @@ from invoke import Collection  # noqa: E402
 import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
+from generator.generation.manifest import blob_path, layers  # noqa: E402
 from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
+from generator.oci.blob import read_blob  # noqa: E402
 from generator.oci.files import facts  # noqa: E402
 
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
@@ -75,6 +77,15 @@ def languages_table() -> Iterable[list[str]]:
         yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
 
 
+def digests_table() -> Iterable[list[str]]:
+    """Yield the diff ID and the digest of each committed layer."""
+    yield ["layer", "diff ID", "digest of the blob"]
+    for name in layers(ROOT):
+        path = blob_path(name)
+        blob = read_blob((ROOT / path).read_bytes(), path)
+        yield [f"`{name}`", f"`{blob.diff_id}`", f"`{blob.digest}`"]
+
+
 def kinds_table() -> Iterable[list[str]]:
     """Yield the kinds of entries that a layer on top can have."""
     yield ["kind", "type", "mode", "attributes", "by default also"]
@@ -92,8 +103,8 @@ def kinds_table() -> Iterable[list[str]]:
 def attributes_table() -> Iterable[list[str]]:
     """Yield the attributes that an entry of a layer on top can be given."""
     yield ["attribute", "number"]
-    for name in ("read_only", "hidden", "system", "archive"):
-        yield [name.replace("_", "-"), str(getattr(facts().attributes, name))]
+    for name, bit in facts().attributes.settable.items():
+        yield [name.replace("_", "-"), str(bit)]
 
 
 def descriptors_table() -> Iterable[list[str]]:
@@ -164,6 +175,7 @@ def checkout_table() -> Iterable[list[str]]:
 TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "api": api_table,
     "languages": languages_table,
+    "digests": digests_table,
     "kinds": kinds_table,
     "attributes": attributes_table,
     "descriptors": descriptors_table,
