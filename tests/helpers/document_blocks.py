@@ -18,7 +18,7 @@ from .committed_modules import PROJECT
 from .programs import ARM64, pe
 from .random_hives import committed_hives
 
-_BLOCK = re.compile(r"((?:^<!-- .* -->\n)*)^```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"((?:^<!-- [^\n]* -->\n)*)^```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!-- ([\w ]+?): (.*) -->")
 _END = "end of a command"
 REGISTRY = "registry.example"
@@ -57,10 +57,10 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 class Session:
-    """A folder with the files that documents name, and `winscratch` on PATH; *registry* is a registry's host and port."""
+    """A folder with files that documents name, and `winscratch` on PATH; *registry* is the address of a registry."""
 
     def __init__(self, folder: Path, registry: str = "") -> None:
-        self._folder, self._registry = folder, registry
+        self.folder, self._registry = folder, registry
         programs = folder / ".bin"
         programs.mkdir(parents=True)
         for program in (programs / "winscratch", folder / "invokew"):
@@ -71,7 +71,7 @@ class Session:
         (folder / "installer.msi").write_bytes(b"msi")
         (folder / "SOFTWARE").write_bytes(committed_hives()["scratch:SOFTWARE"][0])
         (folder / "output").symlink_to(PROJECT / "output")
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / ".cache"),
@@ -86,7 +86,7 @@ class Session:
         if self._registry:
             script = script.replace(REGISTRY, self._registry)
         done = subprocess.run(
-            ["sh", "-c", script], cwd=self._folder, env=self._environment, capture_output=True, check=False
+            ["sh", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, check=False
         )
         text = done.stdout.decode().replace(self._registry or REGISTRY, REGISTRY)
         return text.split(f"{_END}\n")[1:-1]
