@@ -21,6 +21,7 @@ import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.generation.manifest import blob_path, layers  # noqa: E402
+from generator.imagecheck.rules import RULES  # noqa: E402
 from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.blob import read_blob  # noqa: E402
@@ -145,6 +146,13 @@ def devices_table() -> Iterable[list[str]]:
     yield [" ".join(f"`{name}`" for name in facts().names.devices)]
 
 
+def image_rules_table() -> Iterable[list[str]]:
+    """Yield the rules of check-image in the order of their table."""
+    yield ["rule", "level", "requires", "source"]
+    for name, rule in RULES.items():
+        yield [f"`{name}`", str(rule.level.value), rule.text.replace("|", "\\|").replace("*", "\\*"), rule.source]
+
+
 def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
     """Yield the *wanted* commands of the table with their arguments and options."""
     yield ["command", "does", "options"]
@@ -182,6 +190,7 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "errors": errors_table,
     "limits": limits_table,
     "devices": devices_table,
+    "image-rules": image_rules_table,
     "commands": lambda: commands_table(
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
     ),
