@@ -42,12 +42,11 @@ def test_blocks_that_other_tests_run_name_a_test_that_calls_their_programs() -> 
 
 
 def calls(test: Path, block: Block) -> bool:
-    """Return whether *test* reads the document, or has the programs that *block* starts."""
+    """Return whether *test* reads the document, or names the programs that *block* starts."""
     text = test.read_text("utf-8") if test.is_file() else ""
-    programs = {
-        re.split(r"[\s/]", line)[0] for command, _ in block.commands for line in command.splitlines() if line[:1] > " "
-    }
-    return block.document.name in text or (text != "" and all(f'"{program}"' in text for program in programs))
+    lines = [line for command, _ in block.commands for line in command.splitlines() if line[:1] > " "]
+    words = [next(word for word in line.split() if "=" not in word) for line in lines]
+    return block.document.name in text or (text != "" and all(Path(word).name in text for word in words))
 
 
 def test_commands_that_are_not_run_have_a_reason_and_are_counted() -> None:
