@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/install.md: each way to install works in a fresh Debian 12 and 13 with nothing but the packages that it names."""
+"""docs/install.md: each way to install works in a fresh Debian 12 and 13 with nothing but the packages it names."""
 
 import os
 import re
