@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..base import console, home
 from ..base.console import Say
 from ..base.errors import GeneratorError, one_line
+from ..base.workspace import workspace
 from ..generation.committed import committed_blob
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform, Reference
@@ -23,7 +24,6 @@ from .options import Options, checked, epoch
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
 from .sources import SourceEntry, place, refuse_inside
-from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
 

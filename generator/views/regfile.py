@@ -14,17 +14,20 @@ from ..hives.model import REG_DWORD, Key, fold_name
 HEAD = b"Windows Registry Editor Version 5.00\n\n"
 
 
-def export(hive: Sequence[Key], path: tuple[str, ...]) -> Iterator[bytes] | None:
-    """Return an iterator of the text's parts for the key at *path* of a *hive*, None if the key is missing."""
+def export(hive: Sequence[Key], path: tuple[str, ...], prefix: str = "") -> Iterator[bytes] | None:
+    """Return an iterator of the text's parts for the key at *path* of a *hive*, None if the key is missing.
+
+    *prefix* comes before the path of each key, such as ``HKEY_LOCAL_MACHINE\\SOFTWARE``, which regedit needs.
+    """
     wanted = tuple(map(fold_name, path))
     below = [key for key in hive if tuple(map(fold_name, key.path[: len(wanted)])) == wanted]
-    return _parts(below) if below else None
+    return _parts(below, prefix.removesuffix("\\")) if below else None
 
 
-def _parts(keys: Sequence[Key]) -> Iterator[bytes]:
+def _parts(keys: Sequence[Key], prefix: str) -> Iterator[bytes]:
     yield HEAD
     for key in sorted(keys, key=lambda key: key.path):
-        yield b"[" + _printed("\\" + "\\".join(key.path)) + b"]\n"
+        yield b"[" + _printed(prefix + "\\" + "\\".join(key.path)) + b"]\n"
         for value in sorted(key.values, key=lambda value: value.name):
             name = _printed(value.name.replace("\\", "\\\\").replace('"', '\\"'))
             yield b'"' + name + b'"=' if name else b"@="

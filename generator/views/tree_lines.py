@@ -39,12 +39,22 @@ class TreeLine(NamedTuple):
     """A line of a tree: its level, 0 for the top, and its parts, each a style and a text.
 
     *last* is true for the last child of its parent. A *remark* belongs to the line above it and gets no branch.
+    *whole* is a text of which *parts* has only the beginning, to search in.
     """
 
     level: int
     parts: tuple[tuple[str, str], ...]
     last: bool = True
     remark: bool = False
+    whole: str = ""
+
+    def is_bad(self) -> bool:
+        """Return whether the line shows damage."""
+        return any(style == "bad" for style, _ in self.parts)
+
+    def contains(self, folded: str) -> bool:
+        """Return whether a part, or the whole text, contains a text in folded case."""
+        return any(folded in text.casefold() for text in (self.whole, *(text for _, text in self.parts)))
 
     def text(self) -> str:
         """Return the parts as one line of escaped text."""
@@ -167,6 +177,31 @@ def _paged() -> Iterator[Callable[[str], None]]:
         while process.poll() is None:
             with contextlib.suppress(KeyboardInterrupt):  # the pager handles it
                 process.wait()
+
+
+def chosen(lines: Iterable[TreeLine], depth: int | None, find: str | None) -> Iterator[TreeLine]:
+    """Yield the *lines* down to a *depth*, or that contain the text *find* in any case, below those that lead to them.
+
+    Damage is always yielded, and remarks with the line that they belong to.
+    """
+    wanted = find.casefold() if find else ""
+    above: list[TreeLine] = []
+    printed = 0  # of them
+    for line in lines:
+        if depth is not None and line.level - line.remark > depth and not line.is_bad():
+            continue
+        if not wanted:
+            yield line
+            continue
+        while above and above[-1].level >= line.level:
+            above.pop()
+        above.append(line._replace(last=line.level == 0))
+        printed = min(printed, len(above) - 1)
+        if line.is_bad() or (line.level and line.contains(wanted)):
+            yield from above[printed:]
+            printed = len(above)
+        if line.remark:
+            above.pop()
 
 
 def put_all(lines: Iterable[TreeLine], put: Put) -> None:
