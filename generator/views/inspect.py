@@ -181,18 +181,25 @@ def _hive_at(viewable: UnpackedLayer | HiveFile, place: EntryPath) -> tuple[byte
 def _reg(found: Sequence[Viewable], path: str, prefix: str) -> int:
     viewable, place = _one(found, "--reg", path)
     reading = read(_hive_at(viewable, place)[0], keys=True)
-    parts = regfile.export(reading.hive, place.key or (), prefix)
+    hive, key, lost = reading.hive, place.key or (), list[str]()
+    parts = regfile.for_regedit(hive, key, prefix, lost) if prefix else regfile.export(hive, key)
     if parts is None:
         raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
     text = b"".join(parts)
     if sys.stdout is not None and sys.stdout.isatty():
-        for line in text.decode("utf-8", "backslashreplace").split("\n")[:-1]:
+        shown = (
+            text.decode("utf-16", "backslashreplace").replace("\r", "")
+            if prefix
+            else text.decode("utf-8", "backslashreplace")
+        )
+        for line in shown.split("\n")[:-1]:
             console.say(Verbatim(printable(line)))
     else:
         console.say_bytes(text)
-    damage = [finding for finding in reading.findings if finding.level == Level.REFUSED]
+    damage = [f"{each.level}: {each.message}" for each in reading.findings if each.level == Level.REFUSED]
+    damage += [f"left out: {visible(each)}: a line end or NUL in a name" for each in lost]
     for finding in damage:
-        console.note(f"{viewable.name}: {finding.level}: {finding.message}")
+        console.note(f"{viewable.name}: {finding}")
     return EXIT_STALE if damage else EXIT_OK
 
 
