@@ -207,3 +207,14 @@ RULES: Final[dict[str, Rule]] = {
     "sd-acl": _refused("an ACL has revision 2 or 4 and its size holds its entries", "MS-DTYP 2.4.5; p0tools 1"),
     "sd-ace": _refused("an ACE's size is a multiple of 4 and ends inside its ACL", "MS-DTYP 2.4.4; p0tools 1"),
 }
+
+LIVE: Final = {
+    "file-rest": "",
+    "key-volatile-count": "counts of volatile subkeys in",
+    "key-volatile-list": "lists of volatile subkeys in",
+}
+"""Rules, each with words for a number of keys, that hives of a running Windows break: it grows files ahead of
+their bins, and keeps volatile keys in memory.
+
+Source: regf, "hive bin" and "key node"; hives that Windows wrote, such as those of yarp's and regipy's tests.
+"""

@@ -86,14 +86,9 @@ def screen(*, plain: bool) -> Iterator[Put]:
 
 def columns(*, plain: bool) -> int | None:
     """Return the width of the terminal in columns, None if plain text is printed."""
-    return None if plain or not _is_drawn() else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
-
-
-def _is_drawn() -> bool:
-    """Return whether standard output is a terminal that supports colours, or FORCE_COLOR is set."""
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+    return (
+        None if plain or not console.is_terminal(sys.stdout) else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+    )
 
 
 class _Drawn:

@@ -7,7 +7,7 @@ from typing import Final
 from ..base.errors import GeneratorError, counted, visible
 from ..bcd.names import Notes
 from ..hives.cells import Buffer
-from ..hives.check import VERDICTS
+from ..hives.check import VERDICTS, described
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
@@ -140,10 +140,10 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         found = True
         yield from _key_lines(node, level - len(path), notes, (descriptor, written), top=path)
     reading = visit.reading()
-    for finding in reading.findings:
-        if finding.level == Level.REFUSED or not path:
-            style = "bad" if finding.level == Level.REFUSED else ""
-            yield TreeLine(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
+    for severity, finding in described(reading):
+        if severity == Level.REFUSED or not path:
+            style = "bad" if severity == Level.REFUSED else ""
+            yield TreeLine(level, ((style, finding),), remark=True)
     if not found and path:
         raise GeneratorError(f"{visible(shown)}: has no key {EntryPath(key=path).key_text}")
     if not path:
