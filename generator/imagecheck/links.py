@@ -67,8 +67,13 @@ def check_symbolic(
     known = [tree, *(layer for layer in reversed(below) if layer is not None)]
     folder = posixpath.dirname(path)
     is_known, leads = _leads_to_directory(target, folder, known)
-    if f"{target}/".startswith(f"{FILES}/") and not is_known:
-        meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
+    rest = target.removeprefix(f"{FILES}/")
+    if (
+        rest != target
+        and not is_known
+        and any(_leads_to_directory(each, folder, known)[0] for each in (rest, f"/{rest}"))
+    ):
+        meant = posixpath.normpath(posixpath.join(folder, rest))
         fault(
             "link-target",
             f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is not a folder of Windows",

@@ -17,7 +17,7 @@ from generator.image import Options
 from generator.image import make as make_image
 from generator.runtime.model import Rule
 
-TREES = count(120, 20_000)
+TREES = count(120, 6_000)
 # Trees of relative links above C:, and of a directory in place of a file of the layer below.
 SEEDS = (1756, 18_905, 4854, 3467)
 # What docs/images.md lists under "Unusual".
