@@ -140,7 +140,8 @@ def _drawn(line: str, stream: "TextIO") -> str:
         parts = wrap(line, width, subsequent_indent=_HANG, break_long_words=False, break_on_hyphens=False)
         line = "\n".join(parts)
     word = "".join(line.split(maxsplit=1)[:1])
-    if word in _COLOURS and not os.environ.get("NO_COLOR"):
+    plain = os.environ.get("NO_COLOR") or (os.name == "nt" and not os.environ.get("WT_SESSION"))
+    if word in _COLOURS and not plain:
         line = f"\x1b[{_COLOURS[word]}m{word}\x1b[0m{line[len(word) :]}"
     return line
 

@@ -110,7 +110,7 @@ def described(reading: Reading) -> Iterator[tuple[Level, str]]:
 
 def _lines(reading: Reading, size: int) -> list[str]:
     verdict = VERDICTS[reading.level]
-    counts = f"{reading.key_count:,} keys, {reading.value_count:,} values, {size:,} bytes"
+    counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}, {counted(size, 'byte')}"
     return [*(text for _, text in described(reading)), f"{verdict}, {counts}"]
 
 
