@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from ..base import console
 from ..base.console import Verbatim
-from ..base.errors import visible
+from ..base.errors import shorten, visible
 
 MOST_TEXT: Final = 200  # characters shown of one text
 _STYLES: Final = {
@@ -63,12 +63,7 @@ class TreeLine(NamedTuple):
 
 def fit(text: str) -> str:
     """Return *text* for one line: cut after MOST_TEXT characters and escaped."""
-    return visible(cut(text, MOST_TEXT))
-
-
-def cut(text: str, most: int) -> str:
-    """Return *text*, or its first *most* characters followed by its length."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+    return visible(shorten(text, MOST_TEXT, measured=True))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..base.errors import GeneratorError, counted, visible
+from ..base.errors import GeneratorError, counted, hexadecimal, visible
 from ..bcd.names import Notes
 from ..hives.cells import Buffer
 from ..hives.check import VERDICTS, described
@@ -20,7 +20,6 @@ from .merged import MergedLayer
 from .tree_lines import MOST_TEXT, TreeLine, fit
 from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
-_MOST_BYTES: Final = 32  # shown of binary data
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
 
 
@@ -190,10 +189,7 @@ def value_text(value: Value) -> str:
     if isinstance(data, int):
         return f"0x{data:0{2 * len(value.data)}x} ({data:,})"
     if isinstance(data, bytes):
-        if not data:
-            return "no bytes"
-        shown = data[:_MOST_BYTES].hex(" ")
-        return shown if len(data) <= _MOST_BYTES else f"{shown} … ({len(data):,} bytes)"
+        return hexadecimal(data) or "no bytes"
     if isinstance(data, str):
         return f'"{fit(data)}"'
     most = 20
