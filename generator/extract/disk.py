@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..base.errors import GeneratorError, counted
@@ -48,6 +49,8 @@ def write(items: Iterable[Item], top: str, lost: Lost) -> Written:
 
     A name that this system cannot hold, and all below it, goes to *lost*.
     """
+    if os.name == "nt":  # else a path has at most 260 characters
+        top = f"\\\\?\\{Path(top).resolve()}"
     with Folders() as pool:
         writer = _Writer(pool.top(top), lost)
         for item in items:
@@ -80,9 +83,11 @@ class _Writer:
             try:
                 self._write(folder, name, item)
             except OSError as error:
-                if error.errno not in _NAMES:
+                no_links = entry.kind == SYMBOLIC_LINK and error.errno in _NO_LINKS
+                if error.errno not in _NAMES and not no_links:
                     raise
-                self._lost(entry.name, f"this system cannot hold the name: {error.strerror}")
+                what = "symlink" if no_links else "name"
+                self._lost(entry.name, f"this system cannot hold the {what}: {error.strerror}")
 
     def _write(self, folder: Folder, name: str, item: Item) -> None:
         at, descriptor = folder.at(name)

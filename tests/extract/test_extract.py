@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from helpers import image_runs
 from helpers.counts import count
 from helpers.extracting import APP, extracted, image
 from helpers.layouts import ROOTS, Layout, Part, base, directory, tarred
@@ -173,6 +174,15 @@ def test_a_layer_an_archive_and_a_hive(tmp_path: Path) -> None:
     (tmp_path / "hive").write_bytes(run("layer", "scratch", "--bcd")[1])
     with pytest.raises(GeneratorError, match="a registry hive, not a layer or an image"):
         run("extract", tmp_path / "hive", "--to", tmp_path / "c")
+
+
+def test_what_image_pushes_to_a_registry_is_extracted_as_it_was(tmp_path: Path) -> None:
+    top = image_runs.sources(tmp_path / "sources")
+    with image_runs.registry(tmp_path / "registry") as registry:
+        (reference,) = image_runs.made(top, f"docker://{registry.host}/a/b:1")
+        assert run("extract", reference, r"C:\conf", "hello.exe", "--to", tmp_path / "out")[0] == 0
+    assert image_runs.tree(tmp_path / "out/Files") == image_runs.tree(top)
+    assert (tmp_path / "out/Files/conf/link.toml").readlink() == Path("hello.toml")
 
 
 def test_exactly_one_of_to_and_tar_is_given() -> None:
