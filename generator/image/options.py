@@ -4,7 +4,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
@@ -45,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     source: tuple[Words | SourceTable, ...] = ()
     to: tuple[str, ...] = ()
+    base: str = ""
     layer: str = "hostprocess"
     one_layer: bool = False
     exclude: tuple[str, ...] = ()
@@ -60,11 +61,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user: str = ""
     workdir: str = ""
     expose: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
+    stop_signal: str = ""
+    healthcheck: str = ""
+    shell: tuple[str, ...] = ()
+    link: dict[str, Literal["file", "directory"]] = {}
+    plain_http: tuple[str, ...] = ()
     force: bool = False
 
 
 _KEYS = "its keys are the options of the command image"
-_MAPS = ("env", "label", "annotation")
+_MAPS = ("env", "label", "annotation", "link")
 _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
