@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,10 +13,12 @@ from ..base.errors import GeneratorError, brief, shorten
 from ..imageread import documents
 from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor, Listed
 from ..imageread.found import Image, Layer, diff_ids
+from ..imageread.images import unpack
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.references import Platform
 from ..runtime.model import Base as Kind
 from . import inherit
+from .compress import LEVELS, MEMBER, Blobber
 from .model import LayerBlob, Origin
 
 NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
@@ -174,13 +177,30 @@ def _layers(lookup: Lookup, image: Image, folder: Path) -> tuple[LayerBlob, ...]
 def _layer(lookup: Lookup, image: Image, layer: Layer, folder: Path) -> LayerBlob:
     descriptor = layer.descriptor
     if descriptor is None:
-        raise GeneratorError(f"--base {lookup.name}: an archive of Docker's; hint: skopeo copy it to oci:DIR")
+        return _packed(lookup.name, layer, folder)
     if descriptor.media_type not in LAYERS:
         raise GeneratorError(f"--base {lookup.name}: a layer of the unknown type {brief(descriptor.media_type)}")
     kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
     path = folder / re.sub(r"\W", "-", descriptor.digest)
     origin = Origin(lookup, image, layer)
     return LayerBlob(path, descriptor.digest, layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
+
+
+def _packed(name: str, layer: Layer, folder: Path) -> LayerBlob:
+    """Return a layer of an archive of Docker's, which are not compressed, as a new blob; raises GeneratorError."""
+    path = folder / re.sub(r"\W", "-", layer.diff_id)
+    path.unlink(missing_ok=True)  # a layer may occur twice
+    try:
+        with layer.open() as file, Blobber(path, LEVELS["default"], None, lambda _: None) as out:
+            tar = unpack(file)[1]
+            while data := tar.read(MEMBER):
+                out.write(data)
+            blob, _ = out.finish()
+    except (OSError, EOFError, zlib.error) as error:
+        raise GeneratorError(f"--base {name}: layer {layer.name} cannot be read: {error}") from error
+    if blob.diff_id != layer.diff_id:
+        raise GeneratorError(f"--base {name}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
+    return blob
 
 
 def _fields(descriptor: ContentDescriptor) -> Json:
