@@ -126,11 +126,12 @@ def _platform(image: Image, name: str) -> Platform:
 
 
 def _nothing(lookup: Lookup, platforms: Sequence[Platform]) -> GeneratorError:
-    """Return the error for a base without an image for Windows."""
-    wanted = f" that may be for {', '.join(map(str, platforms))}" if platforms else ""
-    why = shorten(", ".join(dict.fromkeys(why for _, why in lookup.passed)), 200)
-    there = f"; there is {why}" if why else ""
-    return GeneratorError(f"--base {lookup.name}: no image for Windows{wanted}{there}")
+    """Return the error for a base without an image for any of *platforms*, or for Windows."""
+    wanted = ", ".join(map(str, platforms)) or "Windows"
+    there = ", ".join(dict.fromkeys(why for _, why in lookup.passed))
+    hint = "; hint: --platform with one of these" if "windows" in there else ""
+    found = f", but {shorten(there, 300)}" if there else ""
+    return GeneratorError(f"--base {lookup.name}: no image for {wanted}{found}{hint}")
 
 
 def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path) -> Base:
