@@ -135,10 +135,10 @@ def _nothing(lookup: Lookup, platforms: Sequence[Platform]) -> GeneratorError:
 
 
 def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path) -> Base:
+    layers = _layers(lookup, image, folder)
     config = _config(lookup.name, image)
     if platform.version:
         config.setdefault("os.version", platform.version)
-    layers = _layers(lookup, image, folder)
     annotations = {}
     if lookup.reference is not None:
         found = lookup.reference

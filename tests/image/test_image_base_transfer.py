@@ -175,7 +175,7 @@ def test_a_registry_that_lies_about_a_document_is_an_error(what: str, registry: 
 
     with (
         proxy(registry.host, fault) as server,
-        pytest.raises(GeneratorError, match="returns sha256:|match"),
+        pytest.raises(GeneratorError, match=r"returns sha256:|match"),
     ):
         made(folder, server.host, "lies:1")
     assert Repository(registry, "lies").tags() == {}
