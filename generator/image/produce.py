@@ -232,7 +232,8 @@ def _put(image: BuiltImage, destination: Destination, options: Options, *, note:
     try:
         with workspace(_folder(destination)) as work:
             if destination.path:
-                transfer.fetch(image.blobs.values())
+                with progress("fetching the base", False):
+                    transfer.fetch(image.blobs.values())
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}

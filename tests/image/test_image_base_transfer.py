@@ -76,6 +76,43 @@ def test_an_image_on_a_base_in_the_same_registry_moves_less_than_a_megabyte(tmp_
         traffic.close()
 
 
+def test_layers_that_are_at_hand_are_mounted_too(registry: Registry, folder: Path) -> None:
+    Repository(registry, "large").push(bases.image(VERSIONS[1], size=2 * MOST), "1")
+    traffic = Traffic(registry.host)
+    base = f"docker://{registry.host}/large:1"
+    to = (f"oci:{folder}/out:1", f"docker://{traffic.host}/at-hand:1")
+    image_runs.made(folder, *to, base=base)
+    assert traffic.bytes > 2 * MOST  # the proxy's name is that of another registry
+    traffic.bytes = 0
+    base = f"docker://{traffic.host}/large:1"
+    image_runs.made(folder, f"oci:{folder}/out:2", f"docker://{traffic.host}/at-hand-too:1", base=base)
+    assert 2 * MOST < traffic.bytes < 3 * MOST  # once, for the layout
+    traffic.close()
+
+
+def test_foreign_layers_stay_where_their_urls_lead(registry: Registry, other: Registry, folder: Path) -> None:
+    image = bases.image(VERSIONS[1], foreign=True)
+    name = Repository(registry, "foreign").push(image, "1")
+    to = (f"docker://{registry.host}/foreign-app:1", f"docker://{other.host}/foreign-app:1", f"oci:{folder}/out:1")
+    references = image_runs.made(folder, *to, base=name)
+    assert len({digest_of(each) for each in references}) == 1
+    lowest = json.loads(image.top.data)["layers"][0]
+    for repository in (Repository(registry, "foreign-app"), Repository(other, "foreign-app")):
+        first, *others = json.loads(repository.manifest("1"))["layers"]
+        assert (first["urls"], first["digest"]) == (lowest["urls"], lowest["digest"])
+        assert all(len(repository.ask("GET", f"blobs/{each['digest']}")) == each["size"] for each in others)
+    assert not (folder / "out/blobs" / lowest["digest"].replace(":", "/")).exists()
+    assert (folder / "out/blobs" / others[0]["digest"].replace(":", "/")).exists()
+
+
+def test_without_sources_the_configuration_alone_is_new(registry: Registry, folder: Path) -> None:
+    digest = made(folder, registry.host, "same:1", source=(), entrypoint=(), label={"a": "b"})
+    manifest = json.loads(Repository(registry, "same").manifest(digest))
+    old = json.loads(bases.image(VERSIONS[1]).top.data)
+    assert [each["digest"] for each in manifest["layers"]] == [each["digest"] for each in old["layers"]]
+    assert manifest["config"]["digest"] != old["config"]["digest"]
+
+
 def test_the_tags_of_the_target_are_the_same_and_the_new_one(registry: Registry, other: Registry, folder: Path) -> None:
     for target in (Repository(registry, "tags"), Repository(other, "tags")):
         old = made(folder, target.registry.host, "tags:old", base_host=registry.host)
