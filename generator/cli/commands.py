@@ -163,7 +163,10 @@ COMMANDS = {
             arguments=(
                 Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
             ),
-            options=(Option("json", "print JSON"),),
+            options=(
+                Option("json", "print JSON"),
+                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
+            ),
         ),
         Command(
             "layer",
@@ -262,6 +265,7 @@ COMMANDS = {
                 Option(
                     "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
                 ),
+                Option("base", "the image to build on, such as docker://REF or oci:DIR[:REF]", "REF"),
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
                 Option("one-layer", "put all sources into one layer instead of one each"),
                 Option("exclude", "leave out files that match this .dockerignore pattern", "PATTERN", True),
@@ -280,7 +284,13 @@ COMMANDS = {
                 Option("user", "the user that runs the program", "USER"),
                 Option("workdir", "the working directory; for HostProcess, of the image or of the node", "PATH"),
                 Option("expose", "a port that the program listens on, such as 80 or 53/udp", "PORT", True),
+                Option("volume", "a directory for data that outlives the container", "PATH", True),
+                Option("stop-signal", "the signal that ends the program, such as SIGTERM", "SIGNAL"),
+                Option("healthcheck", "as in a Dockerfile: '--interval=30s CMD check.exe', or NONE", "CHECK"),
+                Option("shell", "the shell of commands in shell form; repeat for its arguments", "WORD", True),
                 Option("platform", "windows/ARCH[:VERSION]; repeat for an index", "PLATFORM", True),
+                Option("link", "the kind of the link at PATH in the image: file or directory", "PATH=KIND", True),
+                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
                 Option("config", "a TOML file with any of these options", "FILE"),
                 Option("compression", "fast, default, best or none", "LEVEL"),
                 Option("force", "overwrite an existing archive"),

@@ -65,10 +65,10 @@ def check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
-def check_image(ref: Sequence[str], *, json: bool) -> int:
+def check_image(ref: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
     from ..imagecheck import command
 
-    return command.report(ref, json)
+    return command.report(ref, json, plain_http=plain_http or ())
 
 
 def layer(name: str, **parts: bool) -> int:
