@@ -65,10 +65,10 @@ def check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
-def check_image(ref: Sequence[str], *, json: bool) -> int:
+def check_image(ref: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
     from ..imagecheck import command
 
-    return command.report(ref, json)
+    return command.report(ref, json, plain_http=plain_http or ())
 
 
 def layer(name: str, **parts: bool) -> int:
@@ -93,6 +93,12 @@ def diff(what: Sequence[str], **options: bool) -> int:
     from ..views import diff
 
     return diff.diff(ROOT, what, **options)
+
+
+def extract(image: str, path: Sequence[str], **options: Any) -> int:
+    from ..extract import command
+
+    return command.extract(ROOT, image, path, command.ExtractOptions(**options))
 
 
 def sddl(text: str, *, decode: bool) -> int:

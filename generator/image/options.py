@@ -4,7 +4,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
@@ -37,14 +37,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     r"""The options of an image; each is the option of the same name, and a key of ``--config``'s file.
 
     *source* holds files and directories as ``SRC[:DEST][@PLATFORM]``, os.PathLike or SourceTable, *to* destinations as
-    in containers-transports(5). *platform* holds ``windows/amd64:10.0.20348`` and the like: without any, the image is
-    for every version of Windows; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
+    in containers-transports(5), and *base* the image to build on, in place of *layer*. *platform* holds
+    ``windows/amd64:10.0.20348`` and the like: without any, the image is for every version of Windows, or for that of
+    *base*; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
     program and a *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the
     node's.
     """
 
     source: tuple[Words | SourceTable, ...] = ()
     to: tuple[str, ...] = ()
+    base: str = ""
     layer: str = "hostprocess"
     one_layer: bool = False
     exclude: tuple[str, ...] = ()
@@ -60,11 +62,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user: str = ""
     workdir: str = ""
     expose: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
+    stop_signal: str = ""
+    healthcheck: str = ""
+    shell: tuple[str, ...] = ()
+    link: dict[str, Literal["file", "directory"]] = {}
+    plain_http: tuple[str, ...] = ()
     force: bool = False
 
 
 _KEYS = "its keys are the options of the command image"
-_MAPS = ("env", "label", "annotation")
+_MAPS = ("env", "label", "annotation", "link")
 _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
