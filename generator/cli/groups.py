@@ -10,9 +10,9 @@ from ..base.errors import EXIT_OK, GeneratorError
 from .commands import COMMANDS
 
 GROUPS = {
-    "Make images": ("image",),
-    "Check": ("check-image", "check-hive"),
-    "Look inside": ("inspect", "diff", "report"),
+    "Make images": ("image", "rebase", "index"),
+    "Check": ("check-image", "check-hive", "outdated"),
+    "Look inside": ("inspect", "diff", "extract", "report"),
     "Vendor base layers": ("vendor", "vendored", "layer"),
     "Maintain": ("generate", "check-stale", "verify", "sddl", "completion"),
 }

@@ -21,9 +21,9 @@ import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.generation.manifest import blob_path, layers  # noqa: E402
-from generator.imagecheck.rules import RULES  # noqa: E402
 from generator.hives import check  # noqa: E402
 from generator.hives import rules as hive_rules  # noqa: E402
+from generator.imagecheck.rules import RULES  # noqa: E402
 from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.blob import read_blob  # noqa: E402
