@@ -47,13 +47,9 @@ def ties(layers: Iterable[Layer], name: str) -> Iterator[Tie]:
                 found = _read(layer, blob, files, where)
         except (OSError, EOFError, zlib.error, TarError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise GeneratorError(
-                f"{where}: the layer cannot be read: {reason}; hint: winscratch check-image"
-            ) from error
+            raise GeneratorError(f"{where}: the layer cannot be read: {reason}; hint: {_CHECK}") from error
         except BombError as error:
-            raise GeneratorError(
-                f"{where}: the layer is larger than it can be; hint: winscratch check-image"
-            ) from error
+            raise GeneratorError(f"{where}: the layer is larger than it can be; hint: {_CHECK}") from error
         if found is not None:
             yield found
 

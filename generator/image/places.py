@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the destinations of an image, and write it to each."""
 
+import contextlib
 import itertools
 import os
 import tempfile
@@ -13,7 +14,7 @@ from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..imageread import references as names
 from ..imageread.references import Destination, Reference
-from . import archive, layout, push
+from . import archive, layout, push, transfer
 from .assemble import BuiltImage
 from .progress import Progress, hidden
 from .workspace import workspace
@@ -47,15 +48,19 @@ def destinations(to: Sequence[str], command: str) -> list[Destination]:
 
 
 class Job(NamedTuple):
-    """An image to write: *check* raises GeneratorError for a wrong destination, *build* gets a private directory."""
+    """An image to write: *check* raises GeneratorError for a wrong destination, *build* makes it.
+
+    *build* gets a private directory, and a stack that is closed when all is written.
+    """
 
     check: Callable[[Destination], None]
-    build: Callable[[Path], BuiltImage]
+    build: Callable[[Path, contextlib.ExitStack], BuiltImage]
 
 
-def write(to: Sequence[Destination], job: Job, hooks: Hooks, *, force: bool) -> Made:
+def write(to: Sequence[Destination], job: Job, hooks: Hooks, *, force: bool = False, plain: Sequence[str] = ()) -> Made:
     """Write the image of *job* to each destination, in their order.
 
+    *force* allows overwriting archives, *plain* holds registries that may lack TLS.
     Raises GeneratorError. The destination at fault and those after it are then unchanged; those before it have the
     image.
     """
@@ -64,10 +69,10 @@ def write(to: Sequence[Destination], job: Job, hooks: Hooks, *, force: bool) -> 
     try:
         for each in to:
             job.check(each)
-        with workspace(folder(first)) as work:
-            image = job.build(work)
+        with workspace(folder(first)) as work, contextlib.ExitStack() as stack:
+            image = job.build(work, stack)
             for each in to:
-                references.append(_put(image, each, hooks, force=force))
+                references.append(_put(image, each, hooks, force=force, plain=plain))
                 hooks.done(references[-1])
     except OSError as error:
         raise GeneratorError(f"{error.filename or to[0]}: {error.strerror or error}") from error
@@ -105,14 +110,17 @@ def check(destination: Destination, platforms: int, *, force: bool) -> None:
             archive.check(path, force=force)
 
 
-def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bool) -> str:
+def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bool, plain: Sequence[str]) -> str:
     """Put *image* at *destination* and return its reference by digest."""
     path = Path(destination.path)
     try:
         with workspace(folder(destination)) as work:
+            if destination.path:
+                transfer.fetch(image.blobs.values())
             match destination.transport:
                 case "oci":
-                    layout.add(path, image, destination.reference, work, hooks.note)
+                    foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}
+                    layout.add(path, image, destination.reference, work, hooks.note, without=foreign)
                 case "oci-archive":
                     archive.write_oci(path, image, destination.reference, work, force=force)
                 case "docker-archive":
@@ -120,7 +128,7 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
                     # Docker has no manifest there, and knows an image by its configuration.
                     return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
                 case _:
-                    return push.push(image, _reference(destination), work, hooks.note, hooks.progress)
+                    return push.push(image, _reference(destination), work, hooks.note, hooks.progress, plain)
     except OSError as error:
         raise GeneratorError(f"{destination}: {error.strerror or error}, and nothing there was changed") from error
     return f"{destination.transport}:{path}@{image.top.digest}"

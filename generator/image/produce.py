@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make an image of its options and write it to every destination."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..base import console, home
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError, one_line
-from ..generation.committed import committed_blob
+from ..base.errors import GeneratorError, one_line, shorten
 from ..imageread import references as names
 from ..imageread.references import Destination, Platform
 from . import config, places
 from .assemble import BuiltImage, Layers, PlatformImage, assemble
+from .base import Base
+from .below import Below, find_bases, own_base
 from .entrypoint import settle
 from .layers import make_layers
-from .model import GZIP, LayerBlob, LayerOptions, Source
+from .model import LayerOptions, Source
 from .options import Options, checked, epoch
 from .places import Hooks, Job, Made
 from .progress import Progress, hidden
@@ -52,16 +54,26 @@ def make(
     note = _once(note)
     request = _request(options)
     options = request.options
-    base = committed_blob(Path(home.ROOT), options.layer)
 
-    def build(work: Path) -> BuiltImage:
-        path = work / "base"
-        path.write_bytes(base.compressed)
-        below = LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-        return assemble(_variants(request, (below, base.tar), work, note, progress), request.time)
+    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
+        return assemble(_variants(request, _bases(request, stack, work), work, note, progress), request.time)
 
     job = Job(lambda destination: _check(destination, request), build)
-    return places.write(request.destinations, job, Hooks(note, progress, done), force=options.force)
+    hooks = Hooks(note, progress, done)
+    return places.write(request.destinations, job, hooks, force=options.force, plain=options.plain_http)
+
+
+def _bases(request: _Request, stack: contextlib.ExitStack, work: Path) -> dict[Platform, Below]:
+    """Return what each platform's layers stand on, by the platform that was asked for.
+
+    If none was, the only one of the base is added to *request*.
+    """
+    options = request.options
+    if not options.base:
+        return dict.fromkeys(request.platforms, own_base(options.layer, work))
+    found = find_bases(options, request.platforms, request.destinations, stack, work)
+    request.platforms[:] = found
+    return found
 
 
 def _request(options: Options) -> _Request:
@@ -73,15 +85,17 @@ def _request(options: Options) -> _Request:
     if len(set(platforms)) < len(platforms):
         raise GeneratorError("--platform: one is given twice; hint: leave one out")
     own = dict.fromkeys(platform for _, platform in sources if platform is not None)
-    platforms = platforms or list(own) or [Platform()]
+    platforms = platforms or list(own) or ([] if options.base else [Platform()])
     if lost := next((each for each in own if not any(is_for(each, platform) for platform in platforms)), None):
         raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
+    if options.base and options.layer != Options().layer:
+        raise GeneratorError(f"--base {shorten(options.base)}: --layer is given, too; hint: leave one out")
     config.running(options)
     return _Request(options, destinations, sources, platforms, epoch())
 
 
 def _variants(
-    request: _Request, base: tuple[LayerBlob, bytes], work: Path, note: Say, progress: Progress
+    request: _Request, bases: Mapping[Platform, Below], work: Path, note: Say, progress: Progress
 ) -> list[PlatformImage]:
     """Return the layers and the options of each platform; platforms with the same sources share their layers."""
     groups: dict[tuple[Source, ...], list[Platform]] = {}
@@ -92,13 +106,12 @@ def _variants(
         folder = work / f"platform-{number}"
         folder.mkdir()
         with progress("making layers", True) as tell:
-            made |= _group(request, sources, platforms, _Making(*base, folder, note, tell))
+            made |= _group(request, sources, platforms, _Making(bases, folder, note, tell))
     return [made[platform] for platform in request.platforms]
 
 
 class _Making(NamedTuple):
-    base: LayerBlob
-    base_tar: bytes
+    bases: Mapping[Platform, Below]
     folder: Path
     note: Say
     progress: Callable[[int, int], None]
@@ -109,13 +122,16 @@ def _group(
 ) -> dict[Platform, PlatformImage]:
     """Return the images of *platforms*, which have the same *sources*."""
     options, note = request.options, making.note
-    if len(sources) >= MOST_LAYERS and not options.one_layer:
-        note(f"warning: image: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
+    bases = {platform: making.bases[platform] for platform in platforms}
+    own = 1 if options.one_layer and sources else len(sources)
+    layers = own + max(len(each.base.layers) if isinstance(each.base, Base) else 1 for each in bases.values())
+    if layers > MOST_LAYERS:
+        note(f"warning: image: {layers} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
     settled: dict[Platform, Options] = {}
 
     def planned(entries: Sequence[SourceEntry]) -> None:
-        for platform in platforms:
-            settled[platform] = settle(options, platform, entries, note)
+        for platform, (base, *_) in bases.items():
+            settled[platform] = settle(options, platform, entries, note, base if isinstance(base, Base) else None)
 
     chosen = LayerOptions(
         options.exclude,
@@ -124,7 +140,9 @@ def _group(
         request.time,
         options.compression,
         options.one_layer,
-        making.base_tar,
+        tuple(dict.fromkeys(tar for each in bases.values() for tar in each.tars)),
+        all(each.complete for each in bases.values()),
+        options.link,
     )
     above = make_layers(
         sources,
@@ -134,8 +152,13 @@ def _group(
         progress=making.progress,
         planned=planned,
     )
-    layers = Layers(making.base, tuple(zip(above, _history(sources, len(above)), strict=True)))
-    return {platform: PlatformImage(platform, settled[platform], layers) for platform in platforms}
+    history = tuple(zip(above, _history(sources, len(above)), strict=True))
+    return {
+        platform: PlatformImage(
+            base.platform if isinstance(base, Base) else platform, settled[platform], Layers(base, history)
+        )
+        for platform, (base, *_) in bases.items()
+    }
 
 
 def _once(note: Say) -> Say:

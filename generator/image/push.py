@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Push an image to a registry with skopeo, which uploads blobs first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.console import Say
@@ -10,7 +11,7 @@ from ..imageread.references import Reference
 from ..imageread.registry import COPY, Skopeo
 from ..imageread.registry import find as find_skopeo
 from ..oci.blob import sha256
-from . import layout
+from . import layout, transfer
 from .assemble import BuiltImage
 from .progress import Progress
 
@@ -26,18 +27,31 @@ def check(reference: Reference, image: BuiltImage | None = None) -> None:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
-def push(image: BuiltImage, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
+def push(
+    image: BuiltImage,
+    reference: Reference,
+    work: Path,
+    note: Say,
+    progress: Progress,
+    plain: Sequence[str] = (),
+) -> str:
     """Push *image* and return its reference by digest; *work* is a private directory.
 
-    Raises GeneratorError if it does not arrive unchanged, and OSError.
+    Layers of a base in a registry are moved first; skopeo then finds each in the repository and does not ask for its
+    file. *plain* holds registries that may lack TLS. Raises GeneratorError if it does not arrive unchanged, and
+    OSError.
     """
     check(reference, image)
+    host = reference.host or "docker.io"
+    with progress(f"moving the base to {host}", False):
+        transfer.move(image.blobs.values(), reference, work, plain=plain)
     (work / "layout").mkdir()
-    layout.add(work / "layout", image, "image", work, note)
+    elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
+    layout.add(work / "layout", image, "image", work, note, without=elsewhere)
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
-    host = reference.host or "docker.io"
-    skopeo = Skopeo(find_skopeo(), work, timeout() or SECONDS + size // BYTES, f"docker://{name}", host)
+    seconds = timeout() or SECONDS + size // BYTES
+    skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
     with progress(f"pushing to {host}", False):
         _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
     if failure:

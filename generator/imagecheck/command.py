@@ -26,11 +26,18 @@ class _Checks(NamedTuple):
     bare: bool = False
 
 
-def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say, note: Say = console.note) -> int:
+def report(
+    names: Sequence[str],
+    as_json: bool = False,
+    *,
+    plain_http: Sequence[str] = (),
+    say: Say = console.say,
+    note: Say = console.note,
+) -> int:
     """Print the findings of each image; return 0, or 1 if Windows or a client would refuse or misread one.
 
-    All names are checked even if some cannot be opened. Their errors go to *note*, except the last one, which is
-    raised as GeneratorError at the end.
+    *plain_http* holds registries that may lack TLS. All names are checked even if some cannot be opened. Their errors
+    go to *note*, except the last one, which is raised as GeneratorError at the end.
     """
     if not names:
         raise GeneratorError("check-image: an image is required; hint: winscratch check-image oci:DIR")
@@ -39,7 +46,7 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
     errors: list[GeneratorError] = []
     for name in names:
         try:
-            checks = _check(name)
+            checks = _check(name, plain_http)
         except GeneratorError as error:
             errors.append(error)
             records.append({"image": name, "error": str(error)})
@@ -58,11 +65,11 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
     return EXIT_OK if all(image.good for checks in everything for image in checks.images) else EXIT_STALE
 
 
-def _check(name: str) -> _Checks:
+def _check(name: str, plain: Sequence[str]) -> _Checks:
     """Check all images of *name*; raise GeneratorError if it cannot be opened or has no image."""
     findings, layers = Findings(), LayerChecks()
     passed: list[tuple[str, str]] = []
-    with images(name, findings.add, lambda where, why: passed.append((where, why))) as found:
+    with images(name, findings.add, lambda where, why: passed.append((where, why)), plain) as found:
         checked = [check(image, layers, findings) for image in found]
     if checked:
         return _Checks(checked, passed)

@@ -18,6 +18,11 @@ _FORMS: Final = (  # crane's spelling, then containerd's
         rf"(?:/(?P<variant>{_WORD}))?"
     ),
 )
+_SYSTEMS: Final = (  # isKnownOS
+    *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "macos", "nacl"),
+    *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "windows", "zos"),
+)
+_GIVEN: Final = re.compile(rf"(.+)@((?:{'|'.join(_SYSTEMS)})[(/].+)", re.DOTALL)
 _ARCHITECTURES: Final = {  # other spellings, each with its variant, "" if it has none, None if it keeps the given one
     "i386": ("386", ""),
     "x86_64": ("amd64", None),
@@ -46,6 +51,12 @@ def parse(text: str, shown: str) -> ImagePlatform:
         )
     features = tuple(dict.fromkeys(found.groupdict().get("features", "").split("+")[1:]))
     return ImagePlatform(found["arch"], found["os"], found["version"], features, found["variant"] or "")
+
+
+def given(text: str) -> tuple[str, ImagePlatform | None]:
+    """Return the name of an image, and the platform after ``@`` if it has one; raises GeneratorError."""
+    found = _GIVEN.fullmatch(text)
+    return (found[1], parse(found[2], found[1])) if found else (text, None)
 
 
 def architecture(name: str | None) -> str:
