@@ -4,17 +4,20 @@
 import contextlib
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
 from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor, Listed
-from ..imageread.found import Image, diff_ids
+from ..imageread.found import Image, Layer, diff_ids
+from ..imageread.images import unpack
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.references import Platform
 from ..runtime.model import Base as Kind
 from . import inherit
+from .compress import LEVELS, MEMBER, Blobber
 from .model import LayerBlob, Origin
 
 NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
@@ -130,11 +133,12 @@ def _platform(image: Image, shown: str) -> Platform:
 
 
 def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> GeneratorError:
-    """Return the error for a base without an image for Windows."""
-    wanted = f" that may be for {', '.join(map(str, platforms))}" if platforms else ""
-    why = shorten(", ".join(dict.fromkeys(why for _, why in lookup.passed)), 200)
-    there = f"; there is {why}" if why else ""
-    return NoImageError(f"{shown}: no image for Windows{wanted}{there}")
+    """Return the error for a base without an image for any of *platforms*, or for Windows."""
+    wanted = ", ".join(map(str, platforms)) or "Windows"
+    there = ", ".join(dict.fromkeys(why for _, why in lookup.passed))
+    hint = "; hint: --platform with one of these" if "windows" in there else ""
+    found = f", but {shorten(there, 300)}" if there else ""
+    return NoImageError(f"{shown}: no image for {wanted}{found}{hint}")
 
 
 def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown: str) -> Base:
@@ -189,12 +193,29 @@ def layers_of(lookup: Lookup, image: Image, folder: Path, shown: str) -> tuple[L
 def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
     descriptor = origin.layer.descriptor
     if descriptor is None:
-        raise GeneratorError(f"{shown}: an archive of Docker's; hint: skopeo copy it to oci:DIR")
+        return _packed(origin.layer, folder, shown)
     if descriptor.media_type not in LAYERS:
         raise GeneratorError(f"{shown}: a layer of the unknown type {brief(descriptor.media_type)}")
     kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
     path = folder / re.sub(r"\W", "-", descriptor.digest)
     return LayerBlob(path, descriptor.digest, origin.layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
+
+
+def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
+    """Return a layer of an archive of Docker's, which are not compressed, as a new blob; raises GeneratorError."""
+    path = folder / re.sub(r"\W", "-", layer.diff_id)
+    path.unlink(missing_ok=True)  # a layer may occur twice
+    try:
+        with layer.open() as file, Blobber(path, LEVELS["default"], None, lambda _: None) as out:
+            tar = unpack(file)[1]
+            while data := tar.read(MEMBER):
+                out.write(data)
+            blob, _ = out.finish()
+    except (OSError, EOFError, zlib.error) as error:
+        raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error}") from error
+    if blob.diff_id != layer.diff_id:
+        raise GeneratorError(f"{shown}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
+    return blob
 
 
 def _fields(descriptor: ContentDescriptor) -> Json:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Push an image to a registry with skopeo, which uploads blobs first."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from .progress import Progress
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
 SECONDS = 300
 BYTES = 1 << 20
+# skopeo's error if it is to read a layer that is not in the layout: the target does not have it.
+_MISSING = re.compile(r"open .*blobs/\S+: no such file or directory")
 
 
 def check(reference: Reference, image: BuiltImage | None = None) -> None:
@@ -43,19 +46,28 @@ def push(
     """
     check(reference, image)
     host = reference.host or "docker.io"
-    with progress(f"moving the base to {host}", False):
-        transfer.move(image.blobs.values(), reference, work, plain=plain)
-    (work / "layout").mkdir()
-    elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
-    layout.add(work / "layout", image, "image", work, note, without=elsewhere)
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
     seconds = timeout() or SECONDS + size // BYTES
     skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
-    with progress(f"pushing to {host}", False):
-        _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+    (work / "layout").mkdir()
+    for mounting in (True, False):
+        with progress(f"moving the base to {host}", False):
+            transfer.move(image.blobs.values(), reference, work, plain=plain, mounting=mounting)
+        elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
+        layout.add(work / "layout", image, "image", work, note, without=elsewhere)
+        with progress(f"pushing to {host}", False):
+            _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+        if not (elsewhere and _MISSING.search(failure)):
+            break  # else the registry has not kept what it has mounted
     if failure:
-        raise skopeo.error(failure)
+        raise skopeo.error(_MISSING.sub("the registry does not keep the layers of the base", failure))
+    _check_arrived(skopeo, name, image, in_tls=in_tls)
+    return f"{reference.name}@{image.top.digest}"
+
+
+def _check_arrived(skopeo: Skopeo, name: str, image: BuiltImage, *, in_tls: bool) -> None:
+    """Raise GeneratorError if the registry returns another image than was pushed."""
     raw, failure = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
     if failure:
         raise skopeo.error(failure)
@@ -64,4 +76,3 @@ def push(
             f"docker://{name}: the registry has {sha256(raw)}, not {image.top.digest}, which was pushed; "
             "hint: check proxies on the way"
         )
-    return f"{reference.name}@{image.top.digest}"

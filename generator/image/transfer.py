@@ -12,6 +12,7 @@ from ..imageread.references import Reference
 from ..imageread.registry import Skopeo
 from ..imageread.registry import find as find_skopeo
 from .model import LayerBlob, Origin
+from .mount import mount, repository
 
 SECONDS = 300  # to move blobs, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both
 BYTES = 1 << 20
@@ -37,31 +38,37 @@ def elsewhere(layer: LayerBlob) -> bool:
     return layer.foreign or (remote and not layer.path.exists())
 
 
-def move(layers: Iterable[LayerBlob], target: Reference, work: Path, *, plain: Sequence[str] = ()) -> None:
+def move(
+    layers: Iterable[LayerBlob], target: Reference, work: Path, *, plain: Sequence[str] = (), mounting: bool = True
+) -> None:
     """Move layers from registries into the repository of *target*, by digest: no tag there is written.
 
-    A manifest of each base is stored there by its digest. Layers of local images are fetched to their files.
-    Raises GeneratorError and OSError.
+    Within one registry they are mounted, if *mounting*. Else skopeo copies the base, whose manifest is then there by
+    its digest. Layers of local images are fetched to their files. Raises GeneratorError and OSError.
     """
     layers = [each for each in layers if not each.foreign]
     fetch(each for each in layers if each.origin is not None and each.origin.lookup.reference is None)
     origins = {each.origin.manifest: each.origin for each in layers if each.origin is not None and elsewhere(each)}
-    host = target.host or "docker.io"
+    host = _host(target)
     seconds = timeout() or SECONDS + sum(layer.size for layer in layers) // BYTES
     for digest, origin in origins.items():
         source = origin.lookup.reference
-        if source is None or _repository(source) == _repository(target):
+        if source is None or (_host(source), repository(source)) == (_host(target), repository(target)):
+            continue
+        secure = origin.lookup.secure
+        blobs = [each.digest for each in layers if each.origin is not None and each.origin.manifest == digest]
+        if mounting and _host(source) == _host(target) and mount(blobs, source, target, secure=secure):
             continue
         name = f"docker://{target.name}@{digest}"
         skopeo = Skopeo(find_skopeo(), work, seconds, name, host, plain=plain)
-        loose = () if origin.lookup.secure else ("--src-tls-verify=false",)
+        loose = () if secure else ("--src-tls-verify=false",)
         _, error, _ = skopeo.ask(*_COPY, *loose, f"docker://{source.name}@{digest}", name, side="dest-")
         if error:
             raise skopeo.error(error)
 
 
-def _repository(reference: Reference) -> str:
-    return reference.full.rpartition(":")[0]
+def _host(reference: Reference) -> str:
+    return reference.host or "docker.io"
 
 
 def _store(layer: LayerBlob, origin: Origin) -> None:

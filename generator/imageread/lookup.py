@@ -14,11 +14,11 @@ from ..base.settings import timeout
 from ..base.signals import unwinding
 from ..oci.blob import sha256
 from .blobs import FolderStore
-from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, Index, Listed, Manifest, read
+from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, ImagePlatform, Index, Listed, Manifest, read
 from .found import Image, passed_over, refuse
 from .images import images, split
 from .reader import MAX_DOCUMENTS, Reader
-from .references import Reference, reference
+from .references import Platform, Reference, reference
 from .registry import Skopeo, find
 
 _SECONDS = 300  # for each document
@@ -143,7 +143,9 @@ def _in_registry(
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
     documents = _Documents(skopeo, found.name, secure, wanted, passed, windows)
-    documents.add(raw)
+    if not documents.add(raw):
+        yield Lookup(name, [], passed, digest, found, skopeo, secure)
+        return
     store = FolderStore(folder)
     try:
         base = f"docker://{found.name}"
@@ -165,8 +167,9 @@ class _Documents(NamedTuple):
     passed: list[tuple[str, str]]
     windows: bool
 
-    def add(self, raw: bytes) -> None:
-        """Add the manifest *raw*, or the wanted images of the index *raw*."""
+    def add(self, raw: bytes) -> bool:
+        """Add the manifest *raw*, or the wanted images of the index *raw*; return whether there is one."""
+        chosen: Sequence[Listed] | None = None
         index = self._index(raw)
         if index is None:
             self._config(raw)
@@ -179,14 +182,16 @@ class _Documents(NamedTuple):
             kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
             raw = msgspec.json.encode(kept)
         (self.skopeo.work / "manifest.json").write_bytes(raw)
+        return chosen is None or bool(chosen)
 
     def _chosen(self, index: Index, level: int) -> Iterator[Listed]:
         """Yield the wanted entries of an index and of those in it."""
         for each in index.manifests:
             if not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{self.skopeo.shown}: {brief(each.digest)} is not a digest")
+            where = f"docker://{self.name}@{each.digest}"
             if why := passed_over(each, windows=self.windows):
-                self.passed.append((f"docker://{self.name}@{each.digest}", why))
+                self.passed.append((where, why))
             elif each.media_type in INDEXES:
                 inner = self._index(self._document(each)) if level < _MOST_LEVELS else None
                 if inner is None:
@@ -194,6 +199,9 @@ class _Documents(NamedTuple):
                 yield from self._chosen(inner, level + 1)
             elif self.wanted(each):
                 yield each
+            else:
+                said = each.platform or ImagePlatform()
+                self.passed.append((where, str(Platform(said.architecture, said.os_version or ""))))
 
     def _index(self, raw: bytes) -> Index | None:
         """Return an index, or None for a manifest; raises GeneratorError for a damaged one and for schema 1."""
