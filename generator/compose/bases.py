@@ -35,7 +35,7 @@ class BaseImage(NamedTuple):
     layers: tuple[LayerBlob, ...] = ()
 
 
-class Finding(NamedTuple):
+class BaseFinder(NamedTuple):
     """How bases are found: *stack* closes what is opened, *work* is a private directory, *plain* as for look_up()."""
 
     stack: contextlib.ExitStack

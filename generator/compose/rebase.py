@@ -16,7 +16,7 @@ from ..imageread.lookup import look_up
 from ..imageread.platforms import spelled
 from ..imageread.references import Platform
 from . import rebased
-from .bases import Finding
+from .bases import BaseFinder
 from .entries import Entry, descriptor_of, index
 from .opened import Opened, opened
 
@@ -46,7 +46,7 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
     to = places.destinations(options.to, "rebase")
 
     def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        image = _built(options, Finding(stack, work, options.plain), hooks.note)
+        image = _built(options, BaseFinder(stack, work, options.plain), hooks.note)
         for each in to:
             places.check(each, len(image.variants), force=options.force)
         return image
@@ -55,11 +55,11 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
     return places.write(to, job, hooks, force=options.force, plain=options.plain)
 
 
-def _built(options: RebaseOptions, finding: Finding, note: Say) -> BuiltImage:
+def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
     """Return the image on its new base."""
-    folder = finding.work / "layers"
+    folder = finder.work / "layers"
     folder.mkdir()
-    lookup = finding.stack.enter_context(look_up(options.image, plain=options.plain, work=finding.work, windows=False))
+    lookup = finder.stack.enter_context(look_up(options.image, plain=options.plain, work=finder.work, windows=False))
     for where, why in lookup.passed:
         note(f"warning: {where}: left out: {why}")
     images = [opened(lookup, each, folder) for each in lookup.images]
@@ -69,7 +69,7 @@ def _built(options: RebaseOptions, finding: Finding, note: Say) -> BuiltImage:
     variants: list[Variant] = []
     made: list[Document] = []
     for image in images:
-        entry, variant, documents = _moved(image, options, finding, note)
+        entry, variant, documents = _moved(image, options, finder, note)
         entries.append(entry)
         variants.append(variant)
         made += documents
@@ -81,15 +81,15 @@ def _built(options: RebaseOptions, finding: Finding, note: Say) -> BuiltImage:
 
 
 def _moved(
-    image: Opened, options: RebaseOptions, finding: Finding, note: Say
+    image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say
 ) -> tuple[Entry, Variant, tuple[Document, Document]]:
     """Return an image on its new base, or as it is if it is for another system."""
     listed = descriptor_of(image.listed)
     if is_foreign(image.platform.os):
         return Entry(image.name, listed, image.platform), Variant(image.made[0], image.layers), image.made
-    old = finding.old(image, options.old)
+    old = finder.old(image, options.old)
     version = rebased.build(image.platform.os_version)
-    new = finding.base("--onto", options.onto, Platform(image.platform.architecture, version))
+    new = finder.base("--onto", options.onto, Platform(image.platform.architecture, version))
     above = image.layers[len(old.diff_ids) :]
     problems = rebased.refuse(image, old, new)
     rebased.settle(image, new, problems, note, force=options.force)
