@@ -142,10 +142,10 @@ def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> Gener
 
 
 def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown: str) -> Base:
+    layers = layers_of(lookup, image, folder, shown)
     config = _config(shown, image)
     if platform.version:
         config.setdefault("os.version", platform.version)
-    layers = layers_of(lookup, image, folder, shown)
     annotations = {}
     if lookup.reference is not None:
         found = lookup.reference

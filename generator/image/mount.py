@@ -98,14 +98,14 @@ class _Client:
                 self._authorization = f"Bearer {self._token(dict(_PARAMETER.findall(rest)), account)}"
 
     def _token(self, challenge: dict[str, str], account: Credentials | None) -> str:
-        realm = challenge["realm"]
-        if self._secure and not realm.startswith("https://"):
-            raise ValueError("the account would be sent without TLS")
+        realm = challenge.get("realm", "")
+        if not realm.startswith("https://" if self._secure else ("https://", "http://")):
+            raise ValueError("an account is sent with TLS, unless the registry has none, and to no other place")
         scopes = [f"repository:{self._target}:pull,push", f"repository:{self._source}:pull"]
         query = urllib.parse.urlencode([("service", challenge.get("service", "")), *(("scope", s) for s in scopes)])
         answer = self._ask("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", account.basic if account else "")
         found: Any = json.loads(answer.body)
-        token = found.get("token") or found.get("access_token")
+        token = isinstance(found, dict) and (found.get("token") or found.get("access_token"))
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
             raise ValueError("the answer has no token")
         return token

@@ -37,8 +37,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     r"""The options of an image; each is the option of the same name, and a key of ``--config``'s file.
 
     *source* holds files and directories as ``SRC[:DEST][@PLATFORM]``, os.PathLike or SourceTable, *to* destinations as
-    in containers-transports(5). *platform* holds ``windows/amd64:10.0.20348`` and the like: without any, the image is
-    for every version of Windows; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
+    in containers-transports(5), and *base* the image to build on, in place of *layer*. *platform* holds
+    ``windows/amd64:10.0.20348`` and the like: without any, the image is for every version of Windows, or for that of
+    *base*; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
     program and a *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the
     node's.
     """

@@ -116,7 +116,8 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
     try:
         with workspace(folder(destination)) as work:
             if destination.path:
-                transfer.fetch(image.blobs.values())
+                with hooks.progress("fetching the base", False):
+                    transfer.fetch(image.blobs.values())
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}

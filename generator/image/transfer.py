@@ -48,23 +48,38 @@ def move(
     """
     layers = [each for each in layers if not each.foreign]
     fetch(each for each in layers if each.origin is not None and each.origin.lookup.reference is None)
-    origins = {each.origin.manifest: each.origin for each in layers if each.origin is not None and elsewhere(each)}
-    host = _host(target)
+    moved: dict[str, list[LayerBlob]] = {}
+    for each in layers:
+        if each.origin is not None and each.origin.lookup.reference is not None:
+            moved.setdefault(each.origin.manifest, []).append(each)
+    for group in moved.values():
+        if not (mounting and _mounted(group, target)) and any(map(elsewhere, group)):
+            _copy(group, target, work, plain)
+
+
+def _mounted(layers: Sequence[LayerBlob], target: Reference) -> bool:
+    """Mount *layers* of one image; return whether the repository of *target* has them."""
+    lookup = layers[0].origin.lookup if layers[0].origin is not None else None
+    if lookup is None or lookup.reference is None or _host(lookup.reference) != _host(target):
+        return False
+    if repository(lookup.reference) == repository(target):
+        return True
+    return mount([each.digest for each in layers], lookup.reference, target, secure=lookup.secure)
+
+
+def _copy(layers: Sequence[LayerBlob], target: Reference, work: Path, plain: Sequence[str]) -> None:
+    """Copy the image of *layers* by its digest; skopeo asks the target for each blob before it reads it."""
+    origin = layers[0].origin
+    if origin is None or origin.lookup.reference is None:
+        return
+    name = f"docker://{target.name}@{origin.manifest}"
     seconds = timeout() or SECONDS + sum(layer.size for layer in layers) // BYTES
-    for digest, origin in origins.items():
-        source = origin.lookup.reference
-        if source is None or (_host(source), repository(source)) == (_host(target), repository(target)):
-            continue
-        secure = origin.lookup.secure
-        blobs = [each.digest for each in layers if each.origin is not None and each.origin.manifest == digest]
-        if mounting and _host(source) == _host(target) and mount(blobs, source, target, secure=secure):
-            continue
-        name = f"docker://{target.name}@{digest}"
-        skopeo = Skopeo(find_skopeo(), work, seconds, name, host, plain=plain)
-        loose = () if secure else ("--src-tls-verify=false",)
-        _, error, _ = skopeo.ask(*_COPY, *loose, f"docker://{source.name}@{digest}", name, side="dest-")
-        if error:
-            raise skopeo.error(error)
+    skopeo = Skopeo(find_skopeo(), work, seconds, name, _host(target), plain=plain)
+    loose = () if origin.lookup.secure else ("--src-tls-verify=false",)
+    source = f"docker://{origin.lookup.reference.name}@{origin.manifest}"
+    _, error, _ = skopeo.ask(*_COPY, *loose, source, name, side="dest-")
+    if error:
+        raise skopeo.error(error)
 
 
 def _host(reference: Reference) -> str:

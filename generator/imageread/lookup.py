@@ -2,6 +2,7 @@
 """Look up an image without its layers: of a registry, only manifests and configurations are read."""
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -68,6 +69,8 @@ class Lookup(NamedTuple):
             if each.digest not in missing:
                 (copied / _file(each.digest)).touch()  # skopeo leaves out blobs that the layout has
         size = sum({each.digest: each.size for each in layers if each.digest in missing}.values())
+        if size > (free := shutil.disk_usage(self.skopeo.work).free):
+            raise GeneratorError(f"{self.name}: its layers have {size:,} bytes, and {free:,} are free in {copied}")
         source = f"docker://{self.reference.name}@{image.descriptor.digest}"
         options = ["--quiet", "--dest-oci-accept-uncompressed-layers", *([] if self.secure else [_LOOSE])]
         _, error = self.skopeo._replace(seconds=timeout() or _COPY_SECONDS).run(

@@ -181,6 +181,7 @@ def registry(folder: Path, *, secured: bool = False) -> Iterator[Registry]:
     port = free_port()
     http: dict[str, Any] = {"addr": f"127.0.0.1:{port}"}
     content = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder / "data")}}, "http": http}
+    content["validation"] = {"manifests": {"urls": {"allow": ["^https://"]}}}  # of foreign layers
     options: tuple[str, ...] = ("--tls-verify=false",)
     environment = {}
     if secured:
