@@ -66,6 +66,8 @@ def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note:
         for where, why in lookup.passed:
             note(f"warning: {where}: left out: {why}")
         images = [opened(lookup, each, folder) for each in lookup.images]
+        if not images:
+            raise GeneratorError(f"{name}: leads to no image; hint: name another")
         _join(annotations, lookup, options.annotation, note)
         for image in images:
             listed.append(_entry(image, platform, len(images)))
