@@ -20,8 +20,10 @@ from ..imageread.references import Platform, reference
 from .opened import Opened
 
 Json = dict[str, Any]
+_HINT: Final = "give the digest of one of"
 IMGUTIL: Final = "imgutil"
-_IMGUTIL: Final = "sha256:067833dadeca9180bb71a211248cbc0f6ada05499bfdef07dfb04e2eb96e7c82"
+__HINT: Final = "give the digest of one of"
+IMGUTIL: Final = "sha256:067833dadeca9180bb71a211248cbc0f6ada05499bfdef07dfb04e2eb96e7c82"
 """github.com/buildpacks/imgutil layer/windows_baselayer.go, WindowsBaseLayer()."""
 
 
@@ -60,7 +62,7 @@ class BaseFinder(NamedTuple):
 
     def _image(self, option: str, name: str, wanted: Platform) -> Base:
         shown = f"{option} {name}".lstrip()
-        (found,) = resolve(name, [wanted], self.stack, self.work, plain=self.plain, shown=shown)
+        (found,) = resolve(name, [wanted], self.stack, self.work, plain=self.plain, shown=shown, hint=_HINT)
         return found
 
     def old(self, image: Opened, given: str) -> BaseImage:
@@ -72,7 +74,8 @@ class BaseFinder(NamedTuple):
             try:
                 return self.base("", f"docker://{name}", wanted)
             except GeneratorError as error:
-                raise GeneratorError(f"{image.name}: its base: {error}") from error
+                problem = str(error).partition("; hint: ")[0]
+                raise GeneratorError(f"{image.name}: its base is not found: {problem}; hint: --from REF") from error
         name = known(image.diff_ids)
         if not name or given not in {"", name}:
             raise GeneratorError(f"{image.name}: its base is unknown; hint: --from REF of the base that it was made on")

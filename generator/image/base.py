@@ -60,12 +60,13 @@ def resolve(
     *,
     plain: Sequence[str] | None = None,
     shown: str = "",
+    hint: str = "--platform with one of",
 ) -> list[Base]:
     """Return the base *name* for each of *platforms*, or for the only one that it has if there are none.
 
     Of an index, a platform takes the image of its version, or of the newest revision of its build. *stack* closes what
     is opened, *work* is a private directory. *plain* holds registries that may lack TLS, *shown* is the subject of
-    errors. Raises GeneratorError.
+    errors, and *hint* what to do about several images. Raises GeneratorError.
     """
     shown = shown or f"--base {name}"
     lookup = stack.enter_context(look_up(name, wanted=lambda each: _may_fit(each, platforms), plain=plain, work=work))
@@ -75,14 +76,14 @@ def resolve(
     folder = work / "base-layers"
     folder.mkdir(exist_ok=True)
     wanted: Sequence[Platform | None] = platforms or [None]
-    chosen = [_choose(shown, candidates, each) for each in wanted]
+    chosen = [_choose(shown, candidates, each, hint) for each in wanted]
     if len({image.name for image, _ in chosen}) < len(chosen):
         raise GeneratorError(f"{shown}: two platforms lead to one image; hint: leave out one --platform")
     return [_base(lookup, image, platform, folder, shown) for image, platform in chosen]
 
 
 def _choose(
-    shown: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None
+    shown: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None, hint: str
 ) -> tuple[Image, Platform]:
     """Return the image of *candidates* for the platform *wanted*; raises GeneratorError that lists what there is."""
     fitting = [each for each in candidates if wanted is None or _fits(wanted, each[1])]
@@ -93,9 +94,9 @@ def _choose(
         return fitting[0]
     listed = shorten(", ".join(sorted(str(platform) for _, platform in candidates)), 300)
     if not fitting:
-        raise NoImageError(f"{shown}: no image for {wanted}; hint: --platform with one of {listed}")
+        raise NoImageError(f"{shown}: no image for {wanted}; hint: {hint} {listed}")
     several = f"several images{f' for {wanted}' if wanted else ''}"
-    raise GeneratorError(f"{shown}: {several}; hint: --platform with one of {listed}")
+    raise GeneratorError(f"{shown}: {several}; hint: {hint} {listed}")
 
 
 def _fits(wanted: Platform, platform: Platform) -> bool:

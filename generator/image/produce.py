@@ -133,20 +133,9 @@ def _group(
         for platform, (base, *_) in bases.items():
             settled[platform] = settle(options, platform, entries, note, base if isinstance(base, Base) else None)
 
-    chosen = LayerOptions(
-        options.exclude,
-        options.security,
-        options.times,
-        request.time,
-        options.compression,
-        options.one_layer,
-        tuple(dict.fromkeys(tar for each in bases.values() for tar in each.tars)),
-        all(each.complete for each in bases.values()),
-        options.link,
-    )
     above = make_layers(
         sources,
-        chosen,
+        _layer_options(request, [*bases.values()]),
         making.folder,
         note=note,
         progress=making.progress,
@@ -159,6 +148,22 @@ def _group(
         )
         for platform, (base, *_) in bases.items()
     }
+
+
+def _layer_options(request: _Request, bases: Sequence[Below]) -> LayerOptions:
+    """Return the options of layers on *bases*."""
+    options = request.options
+    return LayerOptions(
+        options.exclude,
+        options.security,
+        options.times,
+        request.time,
+        options.compression,
+        options.one_layer,
+        tuple(dict.fromkeys(tar for each in bases for tar in each.tars)),
+        all(each.complete for each in bases),
+        options.link,
+    )
 
 
 def _once(note: Say) -> Say:
