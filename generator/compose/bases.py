@@ -20,11 +20,10 @@ from ..imageread.references import Platform, reference
 from .opened import Opened
 
 Json = dict[str, Any]
-_HINT: Final = "give the digest of one of"
 IMGUTIL: Final = "imgutil"
-__HINT: Final = "give the digest of one of"
-IMGUTIL: Final = "sha256:067833dadeca9180bb71a211248cbc0f6ada05499bfdef07dfb04e2eb96e7c82"
+_IMGUTIL: Final = "sha256:067833dadeca9180bb71a211248cbc0f6ada05499bfdef07dfb04e2eb96e7c82"
 """github.com/buildpacks/imgutil layer/windows_baselayer.go, WindowsBaseLayer()."""
+_HINT: Final = "give the digest of one of"
 
 
 class BaseImage(NamedTuple):
