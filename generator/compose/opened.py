@@ -70,6 +70,9 @@ def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
         raise GeneratorError(f"{name}: no OCI image; hint: skopeo copy it to oci:DIR")
     if not image.layers:
         raise GeneratorError(f"{name}: {counted(0, 'layer')}; hint: winscratch check-image")
+    digests = (image.descriptor, image.manifest.config, *image.manifest.layers)
+    if other := next((each.digest for each in digests if not each.digest.startswith("sha256:")), ""):
+        raise GeneratorError(f"{name}: {shorten(other)}: not a SHA-256; hint: skopeo copy it to oci:DIR")
     kinds = image.descriptor.media_type or MANIFEST, image.manifest.config.media_type or CONFIG
     manifest, config = (Document(data, kind) for data, kind in zip(image.raw, kinds, strict=True))
     documents = json_object(config.data, name), json_object(manifest.data, name)

@@ -66,16 +66,15 @@ class _Judging(NamedTuple):
             newest = self._base(name, build(self.image.platform.os_version))
         except NoImageError as error:
             return self._verdict(name, False, "", str(error))
+        ids = tuple(layer.diff_id for layer in newest.layers)
+        stands = self.image.diff_ids[: len(ids)] == ids
         here = newest.image.descriptor.digest if newest.image.descriptor else ""
         version = f", of {newest.platform.version}" if newest.platform.version else ""
         now = f"{shorten(name, 200)} is {here}{version}"
-        if digest:
-            fresh = digest in {newest.lookup.digest, here} or self._was(f"{found.name}@{digest}", here)
-            before = f"{now}, and the image stands on {shorten(digest, 80)}"
-            return self._verdict(name, fresh, here, now if fresh else before)
-        ids = tuple(layer.diff_id for layer in newest.layers)
-        fresh = self.image.diff_ids[: len(ids)] == ids
-        return self._verdict(name, fresh, here, now if fresh else f"{now}, and the image has other layers")
+        moved = bool(digest) and digest not in {newest.lookup.digest, here}
+        if moved and not self._was(f"{found.name}@{digest}", here):
+            return self._verdict(name, False, here, f"{now}, and the image stands on {shorten(digest, 80)}")
+        return self._verdict(name, stands, here, now if stands else f"{now}, and the image has other layers")
 
     def _known(self) -> Verdict:
         """Return the verdict on an image without the name of its base, which may be a known base layer."""

@@ -77,7 +77,7 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
     if lookup.top is not None:
         top = index(entries, lookup.top.annotations or {})
         made.append(top)
-    return BuiltImage(top, tuple(made), tuple(variants))
+    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants))
 
 
 def _moved(

@@ -13,6 +13,7 @@ from helpers.composing import index, outdated, rebase
 from helpers.image_checks import checked
 from helpers.image_runs import CRANE, Registry, attempt, digest_of, go_tool, run
 from helpers.layouts import Layout
+from helpers.registry_proxy import Traffic
 from helpers.support import need
 
 from generator.base.errors import GeneratorError
@@ -132,6 +133,55 @@ def test_images_of_others_are_judged_by_their_annotations(digest: bool, registry
         f"docker://{remote}",
     )
     assert (outdated(f"docker://{remote}").status, check_base(registry, remote)) == (1, 1)
+
+
+def test_an_annotation_that_the_layers_contradict_is_not_believed(registry: Registry, tmp_path: Path) -> None:
+    base = bases.image(VERSIONS[1])
+    Repository(registry, "lie").push(base, "ltsc")
+    layout = Layout(tmp_path, [b"another layer"])
+    layout.manifest["annotations"] = {NAME: f"{registry.host}/lie:ltsc", DIGEST: base.top.digest}
+    layout.config["os.version"] = VERSIONS[1]
+    done = outdated(layout.write())
+    assert (done.status, done.said[0].rpartition(", ")[2]) == (1, "and the image has other layers")
+    with pytest.raises(GeneratorError, match=r"not on docker://.*lie@sha256"):
+        rebase(f"oci:{tmp_path}", "scratch", f"oci:{tmp_path}/out", force=True)
+
+
+def test_a_base_that_is_gone_is_asked_for(registry: Registry, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "x", [b"x"])
+    layout.manifest["annotations"] = {NAME: f"{registry.host}/never:1", DIGEST: image_runs.sha256(b"")}
+    with pytest.raises(GeneratorError, match=r"its base is not found: docker://.*; hint: --from REF$"):
+        rebase(layout.write(), "scratch", f"oci:{tmp_path}/out")
+
+
+def test_a_base_of_several_builds_needs_a_digest_for_an_image_without_a_version(
+    registry: Registry, folder: Path, tmp_path: Path
+) -> None:
+    (own,) = image_runs.made(folder, f"oci:{tmp_path}/own")
+    base = Repository(registry, "several").push(monthly(*VERSIONS), "1")
+    with pytest.raises(GeneratorError, match=r"--onto docker:.*: several images for .*; hint: give the digest of one"):
+        rebase(own, base, f"oci:{tmp_path}/out")
+    name = f"{base.rpartition(':')[0]}@{bases.image(VERSIONS[1]).top.digest}"
+    done = rebase(own, name, f"oci:{tmp_path}/out")
+    assert f"windows/amd64: os.version: none becomes {VERSIONS[1]}" in done.noted
+
+
+def test_a_rebase_within_one_registry_moves_little(tmp_path: Path, folder: Path) -> None:
+    with image_runs.registry(tmp_path / "run") as running:
+        traffic = Traffic(running.host)
+        below = Repository(running._replace(host=traffic.host), "base")
+        name = below.push(bases.image(VERSIONS[1], size=bases.SIZE), "1")
+        image_runs.made(folder, f"docker://{traffic.host}/app:1", base=name)
+        below.push(bases.image(VERSIONS[2], size=bases.SIZE), "1")
+        traffic.bytes = 0
+        rebase(f"docker://{traffic.host}/app:1", name, f"docker://{traffic.host}/app:2")
+        print(f"{traffic.bytes:,} bytes of traffic, from a base of {bases.SIZE:,} to another")
+        assert 0 < traffic.bytes < 1 << 20
+        traffic.bytes = 0
+        index(f"docker://{traffic.host}/app:2", to=(f"docker://{traffic.host}/index:1",))
+        print(f"{traffic.bytes:,} bytes of traffic for an index")
+        assert 0 < traffic.bytes < 1 << 20
+        traffic.close()
 
 
 def test_own_and_unknown_bases(registry: Registry, folder: Path, tmp_path: Path) -> None:
