@@ -121,9 +121,9 @@ def _replaced(base: BaseImage, change: Callable[[dict[str, Any]], None]) -> Base
     [
         ({"os": "linux"}, "no image for Windows, but linux/amd64"),
         ({"os": ""}, "its configuration has no operating system"),
-        ({"config": {"OnBuild": ["COPY . /"]}}, "its configuration has ONBUILD COPY . /, which only a build"),
+        ({"config": {"OnBuild": ["COPY . /"]}}, "its configuration: ONBUILD COPY . / is for builds by Dockerfile"),
         ({"rootfs": {"type": "layers", "diff_ids": []}}, "does not have a diff ID for each layer"),
-        ({"history": [{}]}, "its history has 1 layer, and its configuration 2"),
+        ({"history": [{}]}, "its history: 1 layer, of 2"),
         ({"config": {"Env": "x"}}, "invalid config"),
         ({"created": "yesterday"}, "invalid config"),
     ],
