@@ -31,6 +31,7 @@ LANGUAGE = Language(
     committed=ModuleOptions,
     placed=lambda place: ModuleOptions(place.stem),
     check=lambda options: check_identifier("toy", options.package, frozenset(("broken",)), "use --package"),
+    proof=lambda options: ("false",),
     refused=frozenset(("toybox",)),
 )
 """

@@ -47,5 +47,6 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions("Windows" + name.capitalize()),
     placed=_placed,
     check=_check,
+    proof=lambda options: (f"""php -r 'require "FILE"; echo {options.package}\\blob();' |""", "sha256sum"),
     tools=(Tool("php-cli", "php"),),
 )
