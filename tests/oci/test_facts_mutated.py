@@ -159,9 +159,7 @@ def documented(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> str:
     return str([list(rows()) for rows in fact_tables.TABLES.values()])
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in SCALARS if not name.startswith(("folding.runs", "limits.time_step"))]
-)
+@pytest.mark.parametrize("name", [name for name in SCALARS if not name.startswith("folding.runs")])
 def test_a_changed_fact_changes_the_documents(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     key, value = SCALARS[name]
     before = documented(files.facts(), monkeypatch)

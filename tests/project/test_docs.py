@@ -14,14 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # run as a program from any folder
 
-from helpers import fact_tables, import_graph  # noqa: E402
+from helpers import fact_tables, import_graph, language_pages  # noqa: E402
 from invoke import Collection  # noqa: E402
 
 import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.generation.manifest import blob_path, layers  # noqa: E402
-from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
+from generator.languages.language import API, FILES, LAYER, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.blob import read_blob  # noqa: E402
 
@@ -76,6 +76,17 @@ def languages_table() -> Iterable[list[str]]:
         yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
 
 
+def pages_table() -> Iterable[list[str]]:
+    """Yield each language with its page, if it has one, and what it has."""
+    yield ["language", "for `scratch`", "writer of layers on top"]
+    for name, row in LANGUAGES.items():
+        title = language_pages.title(name)
+        own = f"[{title}](docs/languages/{name}.md)" if title else f"`{name}`"
+        modules = [path.format(name="scratch", Name="Scratch") for _, path in row.modules[LAYER]]
+        writer = [path.format(name=FILES, Name=FILES.capitalize()) for _, path in row.modules.get(FILES, ())]
+        yield [own, *(", ".join(f"`output/{path}`" for path in paths) for paths in (modules, writer))]
+
+
 def digests_table() -> Iterable[list[str]]:
     """Yield the diff ID and the digest of each committed layer."""
     yield ["layer", "diff ID", "digest of the blob"]
@@ -116,6 +127,7 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "api": api_table,
     "languages": languages_table,
     "digests": digests_table,
+    "pages": pages_table,
     **fact_tables.TABLES,
     "commands": lambda: commands_table(
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
@@ -134,12 +146,13 @@ def _table(rows: Iterable[list[str]]) -> str:
 
 def made() -> dict[Path, str]:
     """Return the text that each file is to hold of which parts are made."""
-    return {path: with_picture(with_tables(with_files(path.read_text("utf-8")))) for path in documents()}
+    texts = {path: path.read_text("utf-8") for path in documents()} | language_pages.pages()
+    return {path: with_picture(with_tables(with_files(text))) for path, text in texts.items()}
 
 
 def outdated() -> list[str]:
     """Return the names of the files of which a part is not as it is made now."""
-    return [path.name for path, text in made().items() if path.read_text("utf-8") != text]
+    return [path.name for path, text in made().items() if not path.exists() or path.read_text("utf-8") != text]
 
 
 def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
