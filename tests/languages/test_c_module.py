@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C modules by themselves: warnings of compilers and clang-tidy, MSVC's view, and names chosen to slow them down."""
+"""The C modules by themselves: warnings of compilers and clang-tidy, MSVC's view, and names chosen to be slow."""
 
 import functools
 import itertools
@@ -17,7 +17,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wcas
 ONLY_C = ("-Wc++-compat", "-Wmissing-prototypes", "-Wstrict-prototypes")
 TIDY = "-*,bugprone-*,cert-*,misc-*"
 HEADERS = PROJECT / "tests/languages/c/msvc"
-MSVC = ("--target=x86_64-pc-windows-msvc", "-ffreestanding", "-isystem", HEADERS, "-Weverything", "-Werror")
+MSVC = ("--target=x86_64-pc-windows-msvc", "-ffreestanding", "-isystem", str(HEADERS), "-Weverything", "-Werror")
 # Taste: C++98 is old, structures have padding, C's casts and NULL are not C++'s, and one layer has fewer zeros.
 MSVC_ALLOWS = (
     "c++98-compat",
