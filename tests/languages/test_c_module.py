@@ -3,7 +3,9 @@
 
 import functools
 import itertools
+import re
 import subprocess
+import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,6 +61,29 @@ def test_cpp_for_msvc_links_the_modules(language: str, source: Path, tmp_path: P
     user.write_text(f'#include "{source.stem}.h"\nextern {used};\n{used} = {{{uses}}};\n')
     run(*compiler, "-std=c++17", "-I", OUTPUT / "c", "-c", user, "-o", tmp_path / "user.obj")
     assert symbols(tmp_path / "user.obj", "--undefined-only") == defined
+
+
+@pytest.mark.parametrize(("compiler", "language"), [("gcc", "c"), ("g++", "c++")])
+def test_the_example_in_the_header_writes_a_layer(compiler: str, language: str, tmp_path: Path) -> None:
+    header = (OUTPUT / "c/windows_files.h").read_text()
+    example = re.findall(r"^//  (.*)\n", header[header.index("// Use, ") :], re.MULTILINE)
+    function, body = "\n".join(example[:3]), "\n".join(example[3:])
+    before = "static uint32_t names[100000];\n"
+    given = "FILE *file = stdout;\nconst char data[] = {'M', 'Z'};\nconst size_t size = sizeof data;\n"
+    source = tmp_path / "user.c"
+    source.write_text(
+        f'#include "windows_files.h"\n#include <stdio.h>\n{before}static {function.strip()}\n'
+        f"int main(void) {{\n{given}{body}\nreturn 0;\n}}\n"
+    )
+    words = (*LANGUAGES[language], *WARNINGS, "-I", OUTPUT / "c", source, OUTPUT / "c/windows_files.c")
+    run(need(compiler), *words, "-o", tmp_path / "user")
+    with (tmp_path / "user.tar").open("wb") as made:
+        subprocess.run([tmp_path / "user"], stdout=made, check=True)
+    with tarfile.open(tmp_path / "user.tar") as layer:
+        assert layer.getnames() == ["Hives", "Files", "Files/app", "Files/app/hello.exe"]
+        program = layer.extractfile("Files/app/hello.exe")
+        assert program is not None
+        assert program.read() == b"MZ"
 
 
 def symbols(built: Path, *words: str) -> set[str]:
