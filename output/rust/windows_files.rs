@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:974697cb3080a1475722d10b6e6cd87f3aab935c74038d01ca4cfbcd03fbd1be","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:db5c0e39416252d006164820138b0d540374a71e6ac6cf75cce1ecf26d15a5a7","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -62,17 +62,17 @@ use std::error::Error as StandardError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `file`
+    /// A file.
     File,
-    /// `directory`
+    /// A directory.
     Directory,
-    /// `file-link`
+    /// A file link.
     FileLink,
-    /// `directory-link`
+    /// A directory link.
     DirectoryLink,
-    /// `hard-link`
+    /// A hard link.
     HardLink,
-    /// `whiteout`
+    /// A whiteout.
     Whiteout,
 }
 
@@ -367,6 +367,14 @@ impl fmt::Display for Error {
             #[cfg(feature = "std")]
             Self::Io { cause, .. } => cause.fmt(f),
         }
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<std::io::Error> for Error {
+    /// Returns the error of an [`Output`] that cannot take data, with its cause.
+    fn from(cause: std::io::Error) -> Self {
+        Self::io("", cause)
     }
 }
 
@@ -1256,7 +1264,7 @@ pub struct IoOutput<W>(pub W);
 #[cfg(feature = "std")]
 impl<W: std::io::Write> Output for IoOutput<W> {
     fn put(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.0.write_all(data).map_err(|cause| Error::io("", cause))
+        Ok(self.0.write_all(data)?)
     }
 }
 
@@ -1274,6 +1282,7 @@ pub struct Options<'a> {
 /// After an error nothing more is written, and every later call returns it again.
 /// The output is then complete up to the last entry, except for the data of a file that could
 /// not be read or written.
+#[must_use = "a layer without its end is incomplete"]
 pub struct Writer<'a, W> {
     out: W,
     options: Options<'a>,
@@ -1536,7 +1545,8 @@ impl<W: Output> Writer<'_, W> {
         entry: &Entry<'_>,
         mut data: impl std::io::Read,
     ) -> Result<(), Error> {
-        let mut buffer = std::vec![0; 1 << 16];
+        let room = entry.size.clamp(1, 1 << 16);
+        let mut buffer = std::vec![0; usize::try_from(room).unwrap_or(1)];
         self.add_entry(entry)?;
         loop {
             match data.read(&mut buffer) {
