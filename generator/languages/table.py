@@ -19,8 +19,8 @@ _NO_LANGUAGES = frozenset(("__init__", "head", "language", "literals", "provenan
 class Committed(NamedTuple):
     """One file below ``output/`` that is rendered from a template: its path there, and the inputs.
 
-    *name* is the layer's, or the kind if that is not LAYER; *kind* and *name* are empty for a file
-    that all modules of a language share.
+    *name* is the layer's, or the kind if that is not LAYER; *kind* is empty for a file that is not a module, and *name*
+    if it is of no layer.
     """
 
     path: str
@@ -90,7 +90,8 @@ def committed(layers: Iterable[str]) -> Iterator[Committed]:
     names = list(layers)
     for key, language in LANGUAGES.items():
         for template, path in language.shared:
-            yield Committed(path, key, template)
+            for name in names if "{name}" in path else [""]:
+                yield Committed(path.format(name=name), key, template, name=name)
         for kind, files in language.modules.items():
             for name in names if kind == LAYER else [kind]:
                 for template, path in files:

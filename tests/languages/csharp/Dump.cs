@@ -43,9 +43,6 @@ internal static class Dump
 
     private static byte[] Bytes(PropertyInfo view)
     {
-        var segment = (ArraySegment<byte>)view.GetValue(null);
-        var bytes = new byte[segment.Count];
-        Array.Copy(segment.Array, segment.Offset, bytes, 0, segment.Count);
-        return bytes;
+        return ((ReadOnlyMemory<byte>)view.GetValue(null)).ToArray();
     }
 }
