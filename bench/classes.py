@@ -118,8 +118,8 @@ def csharp_contenders(data: Mapping[str, bytes]) -> dict[str, str]:
         members = "".join(
             f"static class {name}Data {{ static {name}Data() {{ }}\n"
             f"internal static readonly byte[] Bytes = {value(part)}; }}\n"
-            f"public static System.ArraySegment<byte> {name.capitalize()} "
-            f"{{ get {{ return new System.ArraySegment<byte>({name}Data.Bytes); }} }}\n"
+            f"public static System.ReadOnlyMemory<byte> {name.capitalize()} "
+            f"{{ get {{ return new System.ReadOnlyMemory<byte>({name}Data.Bytes); }} }}\n"
             for name, part in data.items()
         )
         return f"namespace Winscratch {{ public static class WindowsScratch {{\n{members}}} }}\n"
@@ -164,7 +164,8 @@ def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str
 
 def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
     """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of heap."""
-    sources = dict(ours) | csharp_contenders(data)
+    # mcs knows C# 7, which has no annotations of nullable references.
+    sources = {name: text.replace("#nullable enable\n", "") for name, text in ours.items()} | csharp_contenders(data)
     commands: dict[str, list[str | Path]] = {}
     for name, text in sources.items():
         place = folder / f"csharp-{len(commands)}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C# 7.3 and later: a module is one class in one file, which bears the class's name."""
+"""C# 8 and later: a module is one class in one file, which bears the class's name."""
 
 import re
 
@@ -14,18 +14,18 @@ _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     unchecked unsafe ushort using virtual void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # contextual keywords that no type may have, and the names that the modules take in or make
-    """await dynamic field file nameof record required scoped var where yield System Action Add AddTree AdminOwned
-    Always Append Archive Array ArraySegment Ascii Attributes Bcd BcdMemory BitConverter Blob BlobData BlobMemory
-    BlobSize Bytes Capital CharUnicodeInfo Characters Check CheckPath CheckTarget CheckText Children Code
-    CompareUtf8 CompressionMode Convert Copy Core CultureInfo DateTimeOffset Decimal Descriptor Devices Dictionary
-    DiffId Digest Digits Directory DirectoryLink Encoding End Entry Exception Field File FileAttributes FileInfo
-    FileLink FileStream FilesException Find Finish Fold Folding Func GZipStream HardLink HashSet Header Hidden
-    IOException InRange InvalidDataException IsAscii IsDirectory IsFile Kind KindFacts Kinds Layer LayerData
-    LayerMemory LayerSize ListReadable Math MediaType MemoryStream Mode Name Names Node None Normal Number
-    NumberStyles Octal Octals Of Open OpenCompressed Original Other Own OwnTimes Padding Path Place Put ReadLink
-    ReadOnly ReadOnlyMemory Readable Reason Record Roots Rules Run Runs SHA256 Second Shown SidReadable Size Split
-    Standard Start Stream StringBuilder StringComparer StringComparison Target TargetCharacters Ticks TimeSpan Times
-    ToArray Tree Type UnicodeCategory Unpacked UserOwned UsersRead Verify Walk Whiteout Write Writer Wrong""".split()  # noqa: SIM905
+    """await dynamic field file nameof record required scoped var where yield Action Add AddTree AdminOwned Always
+    Append Archive Array Ascii Attributes Bcd BitConverter Blob BlobBytes BlobSize Capital CharUnicodeInfo Characters
+    Check CheckPath CheckTarget CheckText Children Code CompareUtf8 CompressionMode Convert Copy Core CultureInfo
+    DateTimeOffset Decimal Descriptor Devices Dictionary DiffId Digest Digits Directory DirectoryLink Encoding End
+    Entry Exception Field File FileAttributes FileInfo FileLink FileStream FilesException Find Finish Fold Folding
+    FormatException Func GZipStream HardLink HashSet Header Hidden IOException InRange InvalidDataException IsAscii
+    IsDirectory IsFile Kind KindFacts Kinds Layer LayerBytes LayerSize Lazy ListReadable Math MediaType MemoryStream
+    Mode Name Names Node None Normal Number NumberStyles Octal Octals Of Open OpenCompressed Original Other Own
+    OwnTimes Padding Path Place Put ReadLink ReadOnly ReadOnlyMemory Readable Reason Record Roots Rules Run Runs
+    SHA256 Second Shown SidReadable Size Split Standard Start Stream StringBuilder StringComparer StringComparison
+    System Target TargetCharacters Text Ticks TimeSpan Times ToArray Tree Type UnicodeCategory Unpacked UserOwned
+    UsersRead Verify Walk Whiteout Write Writer Wrong""".split()  # noqa: SIM905
 )
 _MAX_NAMESPACE = 200  # characters
 _NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)
@@ -97,6 +97,7 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
+    proof=lambda _: (r"""sed -n '/ Text =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
     tools=(
         Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),

@@ -11,7 +11,7 @@
 # or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:c78464fb4b3e576de1e221a538a8defff5a1e88690ecbd1ba0582b38ff576eba","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:6a238d6c9df0bc60e7fd531c524e847398fd70c68f1379f032bf04796e15ac57","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -30,93 +30,135 @@ the layer already, or whether its parents are.
 from __future__ import annotations
 
 import base64
+import errno
 import functools
 import io
 import os
 import re
 import stat
-from typing import NamedTuple, Union, cast
+from types import MappingProxyType
+from typing import Any, Literal, Mapping, NamedTuple, Optional, Protocol, Union, cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, BinaryIO, Callable, TypeVar
+    from typing import Final
 
-    _Method = TypeVar("_Method", bound=Callable[..., None])
+__all__ = [
+    "ARCHIVE",
+    "DEFAULT_TIME",
+    "DESCRIPTORS",
+    "DIRECTORY",
+    "DIRECTORY_LINK",
+    "END",
+    "FILE",
+    "FILE_LINK",
+    "HARD_LINK",
+    "HIDDEN",
+    "NORMAL",
+    "READ_ONLY",
+    "REASONS",
+    "SYSTEM",
+    "WHITEOUT",
+    "Descriptor",
+    "FilesError",
+    "Kind",
+    "Readable",
+    "Time",
+    "Times",
+    "Writable",
+    "Writer",
+    "header",
+    "padding",
+    "roots",
+]
 
 #: Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files.
-READ_ONLY = 1
-HIDDEN = 2
-SYSTEM = 4
-ARCHIVE = 32
+READ_ONLY: Final = 1
+HIDDEN: Final = 2
+SYSTEM: Final = 4
+ARCHIVE: Final = 32
 #: No other attribute; not to be combined.
-NORMAL = 128
+NORMAL: Final = 128
 
-FILE = "file"
-DIRECTORY = "directory"
-FILE_LINK = "file-link"
-DIRECTORY_LINK = "directory-link"
-HARD_LINK = "hard-link"
-WHITEOUT = "whiteout"
+#: The kinds of entries.
+FILE: Final = "file"
+DIRECTORY: Final = "directory"
+FILE_LINK: Final = "file-link"
+DIRECTORY_LINK: Final = "directory-link"
+HARD_LINK: Final = "hard-link"
+WHITEOUT: Final = "whiteout"
+Kind = Literal[
+    "file",
+    "directory",
+    "file-link",
+    "directory-link",
+    "hard-link",
+    "whiteout",
+]
 
 #: The end of a layer.
-END = bytes(1024)
+END: Final = bytes(1024)
 
 #: The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970.
-DEFAULT_TIME = 315_619_200_000_000_000
+DEFAULT_TIME: Final = 315_619_200_000_000_000
 
 #: The security descriptors by name, as base64: for directories, for the rest.
-DESCRIPTORS: dict[str, tuple[str, str]] = {
-    "users-read": (
-        "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
-        "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
-    ),
-    "user-owned": (
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
-    ),
-    "admin-owned": (
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
-    ),
-    "none": (
-        "",
-        "",
-    ),
-}
+DESCRIPTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "users-read": (
+            "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
+            "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
+        ),
+        "user-owned": (
+            "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+            "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+        ),
+        "admin-owned": (
+            "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+            "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+        ),
+        "none": (
+            "",
+            "",
+        ),
+    }
+)
 
 #: The message of each code of a FilesError.
-REASONS: dict[str, str] = {
-    "empty": "the path is empty",
-    "unicode": "the text is not valid Unicode",
-    "part": "a part of the path is empty, . or ..",
-    "character": "a part of the path has a character that Windows does not allow in names",
-    "ending": "a part of the path ends in a dot or space, which Windows drops",
-    "device": "a part of the path is a device name",
-    "marker": "a part of the path begins with .wh., the prefix of whiteouts",
-    "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
-    "path-long": "the path is longer than 32,756 UTF-16 units",
-    "parts": "the path has more than 1,024 parts",
-    "target": "only links can have a target",
-    "target-empty": "the link has no target",
-    "target-character": "the link's target has a character that Windows does not allow in paths",
-    "target-long": "the link's target is longer than 4,087 UTF-16 units",
-    "target-missing": "the hard link's target is not an earlier file of the layer in the same spelling",
-    "kind": "not a file, directory or link",
-    "attributes": "the attributes are not allowed for this kind of entry",
-    "descriptor": "the security descriptor is unknown or damaged",
-    "time": "a time is outside 1677-09-21 to 2262-04-11",
-    "size": "the size is unknown, negative, above 63 bits, or given for an entry without data",
-    "repeated": "the path is already in the layer",
-    "case": "the path, or one of its parents, is already in the layer with different case",
-    "parent": "a parent of the path is not a directory",
-    "whiteout": "the layer both contains and removes the path or one of its parents",
-    "names": "the file already has 1,024 names",
-    "data": "the data is shorter or longer than the size",
-    "output": "the layer could not be written",
-    "memory": "the memory for paths is full",
-    "closed": "the layer is already finished",
-}
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "empty": "the path is empty",
+        "unicode": "the text is not valid Unicode",
+        "part": "a part of the path is empty, . or ..",
+        "character": "a part of the path has a character that Windows does not allow in names",
+        "ending": "a part of the path ends in a dot or space, which Windows drops",
+        "device": "a part of the path is a device name",
+        "marker": "a part of the path begins with .wh., the prefix of whiteouts",
+        "part-long": "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+        "path-long": "the path is longer than 32,756 UTF-16 units",
+        "parts": "the path has more than 1,024 parts",
+        "target": "only links can have a target",
+        "target-empty": "the link has no target",
+        "target-character": "the link's target has a character that Windows does not allow in paths",
+        "target-long": "the link's target is longer than 4,087 UTF-16 units",
+        "target-missing": "the hard link's target is not an earlier file of the layer in the same spelling",
+        "kind": "not a file, directory or link",
+        "attributes": "the attributes are not allowed for this kind of entry",
+        "descriptor": "the security descriptor is unknown or damaged",
+        "time": "a time is outside 1677-09-21 to 2262-04-11",
+        "size": "the size is unknown, negative, above 63 bits, or given for an entry without data",
+        "repeated": "the path is already in the layer",
+        "case": "the path, or one of its parents, is already in the layer with different case",
+        "parent": "a parent of the path is not a directory",
+        "whiteout": "the layer both contains and removes the path or one of its parents",
+        "names": "the file already has 1,024 names",
+        "data": "the data is shorter or longer than the size",
+        "output": "the layer could not be written",
+        "memory": "the memory for paths is full",
+        "closed": "the layer is already finished",
+    }
+)
 
 
 class Times(NamedTuple):
@@ -134,14 +176,31 @@ Time = Union[int, Times]
 Descriptor = Union[str, bytes]
 
 
+class Readable(Protocol):
+    """What a file's data can be read from, such as a file that is open in binary mode."""
+
+    def read(self, size: int, /) -> Optional[bytes]:
+        """Return at most *size* bytes, and none at the end."""
+
+
+class Writable(Protocol):
+    """What a layer can be written to, such as a file that is open in binary mode."""
+
+    def write(self, data: bytes, /) -> Optional[int]:
+        """Write *data*; return how many bytes were taken, or None for all."""
+
+
 class FilesError(ValueError):
     """An entry that Windows would refuse: *code* is a key of REASONS, *path* as given."""
 
     def __init__(self, code: str, path: str) -> None:
-        shown = path if len(path) <= 200 else path[:199] + "…"
-        super().__init__(f"{shown!r}: {REASONS[code]}")
+        super().__init__(code, path)
         self.code = code
         self.path = path
+
+    def __str__(self) -> str:
+        shown = self.path if len(self.path) <= 200 else self.path[:199] + "…"
+        return f"{shown!r}: {REASONS[self.code]}"
 
 
 # ------------------------------------------------------------------------------------
@@ -158,7 +217,7 @@ def roots(time: Time = DEFAULT_TIME) -> bytes:
 
 
 def header(
-    kind: str,
+    kind: Kind,
     path: str,
     *,
     target: str = "",
@@ -172,6 +231,10 @@ def header(
     *target* is a symbolic link's text, or a hard link's path; *size* is in bytes. Hard
     links and whiteouts have no descriptor. Raises FilesError.
     """
+    _expect("path", path, str)
+    _expect("target", target, str)
+    _expect("size", size, int)
+    _expect("attributes", attributes, int)
     if kind not in _KINDS:
         raise FilesError("kind", path)
     typeflag, mode, always, default = _KINDS[kind]
@@ -202,11 +265,11 @@ def header(
 
 
 def padding(size: int) -> bytes:
-    """Return the padding that follows *size* bytes of data."""
+    """Return the zeros that follow *size* bytes of data, up to a whole block."""
     return bytes(-size % 512)
 
 
-_KINDS: dict[str, tuple[str, int, int | None, int]] = {
+_KINDS: Mapping[str, tuple[str, int, int | None, int]] = {
     FILE: ("0", 0o644, 0, 32),
     DIRECTORY: ("5", 0o755, 16, 0),
     FILE_LINK: ("2", 0o777, 1024, 32),
@@ -214,6 +277,13 @@ _KINDS: dict[str, tuple[str, int, int | None, int]] = {
     HARD_LINK: ("1", 0o644, None, 0),
     WHITEOUT: ("0", 0o644, None, 0),
 }
+
+
+def _expect(argument: str, value: object, *kinds: type) -> None:
+    """Raise TypeError that names the argument, unless *value* is of one of the *kinds*."""
+    if not isinstance(value, kinds):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{argument}: {names} expected, not {type(value).__name__}")
 
 
 def _headers(
@@ -468,10 +538,10 @@ def _rounded(time: tuple[int, ...]) -> Times | None:
 
 
 def _times(time: Time, path: str) -> Times:
+    _expect("time", time, int, Times)
     four = time if isinstance(time, tuple) else (time, time, time, time)
     for one in four:
-        if not isinstance(one, int):  # to a cache, 7.0 is 7
-            raise TypeError("a time is a whole number of nanoseconds")
+        _expect("time", one, int)  # to a cache, 7.0 is 7
     rounded = _rounded(four)
     if rounded is None:
         raise FilesError("time", path)
@@ -480,6 +550,7 @@ def _times(time: Time, path: str) -> Times:
 
 def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
     """Return a descriptor in base64, or "" for none."""
+    _expect("descriptor", descriptor, str, bytes)
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
@@ -540,47 +611,62 @@ class _Known(NamedTuple):
     number: int
 
 
-def _sticky(method: _Method) -> _Method:
-    """Return *method* with its first error kept, to be raised by every later call."""
+class _State:
+    """Whether a layer takes more; a context manager around all that writes to it."""
 
-    @functools.wraps(method)
-    def guarded(self: Writer, *arguments: Any, **options: Any) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if self._closed:
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.closed = False
+
+    def __enter__(self) -> None:
+        if self.failure is not None:
+            raise _again(self.failure) from self.failure
+        if self.closed:
             raise FilesError("closed", "")
-        try:
-            method(self, *arguments, **options)
-        except BaseException as error:
-            self._failure = error
-            raise
 
-    return cast("_Method", guarded)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.failure = error
+
+
+def _again(failure: BaseException) -> Exception:
+    """Return a new error for a layer that *failure* has ended."""
+    if isinstance(failure, FilesError):
+        return FilesError(failure.code, failure.path)
+    if isinstance(failure, OSError):
+        return OSError(failure.errno, failure.strerror, failure.filename)
+    return FilesError("closed", "")
 
 
 class Writer:
-    """Writes a layer to *out*, a binary file open for writing; a context manager.
+    """Writes a layer to *out*, such as a file open in binary mode; a context manager.
 
     *time* and *descriptor* are those of every entry that has none of its own. After an
-    error nothing more is written, and every later call and close() raise it again; what
-    is there is whole, but for the data of a file that could not be read or written.
+    error nothing more is written, and every later call and close() raise a new error
+    from it; what is there is whole, but for the data of a file that could not be read or
+    written. A writer is for one thread at a time.
     """
 
     def __init__(
         self,
-        out: BinaryIO,
+        out: Writable,
         *,
         time: Time = DEFAULT_TIME,
         descriptor: Descriptor = "users-read",
     ) -> None:
+        if not callable(getattr(out, "write", None)):
+            raise TypeError(f"out: a file expected, not {type(out).__name__}")
         self._out = out
         self._time = time
         self._descriptor = descriptor
         self._start = roots(time)
         self._known: dict[tuple[int, str], _Known] = {}
         self._names: dict[int, int] = {}  # of files that have hard links
-        self._failure: BaseException | None = None
-        self._closed = False
+        self._state = _State()
 
     def __enter__(self) -> Writer:
         return self
@@ -593,37 +679,42 @@ class Writer:
     ) -> None:
         if error is None:
             self.close()
+        elif self._state.failure is None:
+            self._state.failure = error
 
-    @_sticky
     def add(
         self,
         path: str,
-        data: bytes | bytearray | memoryview | BinaryIO,
+        data: bytes | bytearray | memoryview | Readable,
         *,
         size: int | None = None,
         attributes: int = 0,
         descriptor: Descriptor | None = None,
         time: Time | None = None,
     ) -> None:
-        """Write a file: bytes, or the rest of a binary file.
+        """Write a file: bytes, or *size* bytes of a binary file, or all the rest of one.
 
-        Give *size* if *data* is a stream that cannot seek.
+        Give *size* if *data* is a stream that cannot seek. No byte behind it is read.
         """
-        if isinstance(data, (bytes, bytearray, memoryview)):
-            data = bytes(data)
-            if size not in (None, len(data)):
-                raise FilesError("data", path)
-            size = len(data)
-            if size <= _SMALL:
-                whole = data + padding(size)
-                self._entry(FILE, path, "", size, attributes, descriptor, time, whole)
-                return
-            data = io.BytesIO(data)
-        size = _rest(data, path) if size is None else size
-        self._entry(FILE, path, "", size, attributes, descriptor, time)
-        self._copy(data, size, path)
+        with self._state:
+            if isinstance(data, (bytes, bytearray, memoryview)):
+                whole = bytes(data)
+                if size not in (None, len(whole)):
+                    raise FilesError("data", path)
+                size = len(whole)
+                if size <= _SMALL:
+                    whole += padding(size)
+                    self._entry(
+                        FILE, path, "", size, attributes, descriptor, time, whole
+                    )
+                    return
+                data = io.BytesIO(whole)
+            elif not callable(getattr(data, "read", None)):
+                _expect("data", data, bytes, bytearray, memoryview, io.IOBase)
+            size = _rest(data, path) if size is None else size
+            self._entry(FILE, path, "", size, attributes, descriptor, time)
+            self._copy(data, size, path)
 
-    @_sticky
     def add_directory(
         self,
         path: str,
@@ -632,10 +723,10 @@ class Writer:
         descriptor: Descriptor | None = None,
         time: Time | None = None,
     ) -> None:
-        """Write a directory; parents that are missing are written without being asked for."""
-        self._entry(DIRECTORY, path, "", 0, attributes, descriptor, time)
+        """Write a directory; missing parents of any entry are written without being asked for."""
+        with self._state:
+            self._entry(DIRECTORY, path, "", 0, attributes, descriptor, time)
 
-    @_sticky
     def add_symlink(
         self,
         path: str,
@@ -647,20 +738,20 @@ class Writer:
         time: Time | None = None,
     ) -> None:
         """Write a symbolic link with the text *target*, to a file or to a *directory*."""
-        kind = DIRECTORY_LINK if directory else FILE_LINK
-        self._entry(kind, path, target, 0, attributes, descriptor, time)
+        kind: Kind = DIRECTORY_LINK if directory else FILE_LINK
+        with self._state:
+            self._entry(kind, path, target, 0, attributes, descriptor, time)
 
-    @_sticky
     def add_hardlink(self, path: str, target: str, *, time: Time | None = None) -> None:
         """Write one more name of a file; *target* is the path it was written by."""
-        self._entry(HARD_LINK, path, target, 0, 0, None, time)
+        with self._state:
+            self._entry(HARD_LINK, path, target, 0, 0, None, time)
 
-    @_sticky
     def add_whiteout(self, path: str, *, time: Time | None = None) -> None:
         """Write that what the layers below have by *path* is removed."""
-        self._entry(WHITEOUT, path, "", 0, 0, None, time)
+        with self._state:
+            self._entry(WHITEOUT, path, "", 0, 0, None, time)
 
-    @_sticky
     def add_tree(
         self,
         path: str,
@@ -677,43 +768,55 @@ class Writer:
         entry has its own time of modification, for all four times.
         """
         top = os.fspath(folder)
-        waiting = [(path, top)]
-        while waiting:
-            inside, outside = waiting.pop()
-            found = os.stat(outside) if outside == top else os.lstat(outside)
-            time = found.st_mtime_ns if own_times else None
-            if outside == top or stat.S_ISDIR(found.st_mode):
-                names = sorted(os.listdir(outside), key=_utf8, reverse=True)
-                known = self._find(inside)
-                if inside and (known is None or known.kind != DIRECTORY):
-                    self._entry(DIRECTORY, inside, "", 0, 0, descriptor, time)
-                start = inside + "/" if inside else ""
-                waiting += [(start + n, os.path.join(outside, n)) for n in names]
-            elif stat.S_ISLNK(found.st_mode):
-                kind = DIRECTORY_LINK if os.path.isdir(outside) else FILE_LINK
-                target = os.readlink(outside)
-                self._entry(kind, inside, target, 0, 0, descriptor, time)
-            elif stat.S_ISREG(found.st_mode):
-                with open(outside, "rb") as data:
-                    size = os.fstat(data.fileno()).st_size
-                    self._entry(FILE, inside, "", size, 0, descriptor, time)
-                    self._copy(data, size, inside)
-            else:
-                raise FilesError("kind", inside)
+        with self._state:
+            _expect("path", path, str)
+            _expect("folder", top, str)
+            waiting = [(path, top)]
+            while waiting:
+                inside, outside = waiting.pop()
+                first = outside is top
+                found = os.stat(outside) if first else os.lstat(outside)
+                time = found.st_mtime_ns if own_times else None
+                if first or stat.S_ISDIR(found.st_mode):
+                    names = sorted(os.listdir(outside), key=_utf8, reverse=True)
+                    known = self._find(inside)
+                    if inside and (known is None or known.kind != DIRECTORY):
+                        self._entry(DIRECTORY, inside, "", 0, 0, descriptor, time)
+                    start = inside + "/" if inside else ""
+                    waiting += [(start + n, os.path.join(outside, n)) for n in names]
+                else:
+                    self._leaf(inside, outside, found.st_mode, descriptor, time)
 
     def close(self) -> None:
         """Write the end of the layer; *out* stays open. To close twice does nothing."""
-        if not self._closed:
-            self._end()
+        if not self._state.closed:
+            with self._state:
+                self._put(END)
+                self._state.closed = True
 
-    @_sticky
-    def _end(self) -> None:
-        self._put(END)
-        self._closed = True
+    def _leaf(
+        self,
+        path: str,
+        outside: str,
+        mode: int,
+        descriptor: Descriptor | None,
+        time: int | None,
+    ) -> None:
+        """Write a file or a link of a folder."""
+        if stat.S_ISLNK(mode):
+            kind: Kind = DIRECTORY_LINK if os.path.isdir(outside) else FILE_LINK
+            self._entry(kind, path, os.readlink(outside), 0, 0, descriptor, time)
+        elif stat.S_ISREG(mode):
+            with open(outside, "rb") as data:
+                size = os.fstat(data.fileno()).st_size
+                self._entry(FILE, path, "", size, 0, descriptor, time)
+                self._copy(data, size, path)
+        else:
+            raise FilesError("kind", path)
 
     def _entry(
         self,
-        kind: str,
+        kind: Kind,
         path: str,
         target: str,
         size: int,
@@ -794,41 +897,44 @@ class Writer:
             parent = known.number
         return known
 
-    def _copy(self, data: BinaryIO, size: int, path: str) -> None:
+    def _copy(self, data: Readable, size: int, path: str) -> None:
         left = size
         while left:
             chunk = data.read(min(left, 1 << 20))
-            if not chunk:
+            if chunk is None:
+                raise BlockingIOError(errno.EAGAIN, "reading would block", path)
+            _expect("data", chunk, bytes)
+            if not 0 < len(chunk) <= left:
                 raise FilesError("data", path)
             self._put(chunk)
             left -= len(chunk)
-        if data.read(1):
-            raise FilesError("data", path)
         self._put(padding(size))
 
     def _put(self, data: bytes) -> None:
         """Write all of *data*: a raw file may write less than it is given."""
-        if self._start:
-            data = self._start + data
-            self._start = b""
-        written = self._out.write(data)
-        while written is not None and written < len(data):
-            if not written:
+        data, self._start = self._start + data, b""
+        while data:
+            written = self._out.write(data)
+            if written is None:
+                if isinstance(self._out, io.RawIOBase):
+                    raise BlockingIOError(errno.EAGAIN, "writing would block")
+                return
+            if written <= 0:
                 raise FilesError("output", "")
             data = data[written:]
-            written = self._out.write(data)
 
 
 def _utf8(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def _rest(data: BinaryIO, path: str) -> int:
+def _rest(data: Readable, path: str) -> int:
     """Return the number of bytes of *data* from its position on."""
+    file = cast("Any", data)  # which may be able to seek
     try:
-        here = data.tell()
-        end = data.seek(0, os.SEEK_END)
-        data.seek(here)
-    except OSError:
+        here: int = file.tell()
+        end: int = file.seek(0, os.SEEK_END)
+        file.seek(here)
+    except (AttributeError, OSError):
         raise FilesError("size", path) from None
     return max(0, end - here)

@@ -121,7 +121,8 @@ def test_copies_under_other_names_compile(language: str, tmp_path: Path) -> None
         if language == "java":
             run(need("javac"), *java.STRICT, "-d", tmp_path / kind, *sources)
         else:
-            run(need("mcs"), *csharp.STRICT, "-target:library", f"-out:{tmp_path}/{kind}.dll", *sources)
+            copies = csharp.as_csharp_7(tmp_path, *sources)
+            run(need("mcs"), *csharp.STRICT, "-target:library", f"-out:{tmp_path}/{kind}.dll", *copies)
 
 
 def test_java_keeps_to_what_a_class_can_hold_and_reads_nothing_by_name() -> None:

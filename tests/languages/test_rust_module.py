@@ -85,7 +85,7 @@ def test_the_oldest_rustc_that_is_promised_is_here() -> None:
 def test_the_documented_program_saves_the_layer(tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
-    said = run(rust.compiled("rustc", tmp_path, PROJECT / "examples/rust/save.rs"), folder)
+    said = run(rust.compiled("rustc", tmp_path, *rust.STD, PROJECT / "examples/rust/save.rs"), folder)
     for file, name in (("layer.tar", "scratch.tar"), ("layer.tar.gz", "scratch.tar.gz"), ("BCD", "scratch.bcd")):
         (folder / file).rename(folder / name)
     wanted = {name: digest for name, digest in committed().items() if name.startswith("scratch.")}

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python writer of layers on top: what a list of entries cannot show, such as data, trees and what failed."""
 
+import copy
 import io
 import itertools
 import os
+import pickle
 import socket
 import subprocess
 import sys
 import tarfile
 import tracemalloc
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import pytest
 from languages.programs import WRITERS
@@ -90,21 +92,71 @@ def test_data_can_be_bytes_a_file_from_where_it_stands_or_a_stream_of_known_size
 
 @pytest.mark.parametrize("size", [1499, 1501, 0, 1 << 40])
 def test_data_that_is_not_as_long_as_its_size_fails_the_layer(size: int) -> None:
-    for data in (b"hello" * 300, io.BytesIO(b"hello" * 300), Unseekable(b"hello" * 300)):
+    streams = (io.BytesIO(b"hello" * 300), Unseekable(b"hello" * 300)) if size > 1500 else ()
+    for data in (b"hello" * 300, bytearray(1500), memoryview(bytes(1500)), *streams):
         with pytest.raises(files.FilesError) as refused:
             layer_of(data, size=size)
         assert (refused.value.code, refused.value.path) == ("data", "f")
+
+
+def test_no_byte_behind_the_size_is_read() -> None:
+    for stream in (io.BytesIO(b"hello" * 300), Unseekable(b"hello" * 300)):
+        assert layer_of(stream, size=1499) == layer_of((b"hello" * 300)[:1499])
+        assert stream.read() == b"o"
+        assert layer_of(stream, size=0) == layer_of(b"")
+
+
+class Odd:
+    """A stream that answers every call with the same."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def read(self, _: int) -> Any:
+        return self.answer
+
+    write = read
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"longer than asked", files.FilesError, "the data is shorter or longer than the size"),
+        ("text", TypeError, "data: bytes expected, not str"),
+        (None, BlockingIOError, "reading would block"),
+    ],
+)
+def test_a_stream_that_answers_wrongly_fails_the_layer(answer: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        layer_of(Odd(answer), size=4)
+
+
+def test_an_output_that_takes_nothing_fails_and_one_that_says_nothing_has_taken_all() -> None:
+    with pytest.raises(files.FilesError) as refused:
+        files.Writer(Odd(0)).close()
+    assert refused.value.code == "output"
+    files.Writer(Odd(None)).close()
+
+    class Blocked(io.RawIOBase):
+        def write(self, _: Any) -> None:
+            return None
+
+    with pytest.raises(BlockingIOError, match="writing would block"):
+        files.Writer(Blocked()).close()
 
 
 def test_a_stream_without_a_size_is_refused() -> None:
     with pytest.raises(files.FilesError) as refused:
         layer_of(Unseekable(b"hello"))
     assert refused.value.code == "size"
+    with pytest.raises(files.FilesError) as refused:
+        layer_of(Odd(b""))
+    assert refused.value.code == "size"
 
 
 def test_a_raw_file_that_takes_a_part_gets_the_rest() -> None:
     out = Sparing()
-    with files.Writer(cast("IO[bytes]", out)) as layer:
+    with files.Writer(out) as layer:
         layer.add("f", b"hello" * 300)
     assert bytes(out.data) == layer_of(b"hello" * 300)
 
@@ -112,7 +164,7 @@ def test_a_raw_file_that_takes_a_part_gets_the_rest() -> None:
 def test_an_ordinary_socket_takes_a_layer() -> None:
     here, there = socket.socketpair()
     with here, there, here.makefile("wb") as out:
-        with files.Writer(cast("IO[bytes]", out)) as layer:
+        with files.Writer(out) as layer:
             layer.add("f", b"hello")
         out.flush()
         assert there.recv(1 << 16, socket.MSG_WAITALL | socket.MSG_DONTWAIT) == layer_of(b"hello")
@@ -129,7 +181,9 @@ def test_a_refused_entry_leaves_what_is_written_whole_and_fails_the_layer() -> N
     for call in (lambda: layer.add("b", b"3"), layer.close, layer.close, lambda: layer.add_whiteout("c")):
         with pytest.raises(files.FilesError) as again:
             call()
-        assert again.value is first.value
+        assert again.value is not first.value
+        assert again.value.__cause__ is first.value
+        assert (again.value.code, again.value.path) == ("device", "new/NUL")
     assert out.getvalue() == before
     assert names(before + files.END) == ["Hives", "Files", "Files/a"]
 
@@ -143,17 +197,82 @@ def test_a_full_disk_is_reported_again_at_close() -> None:
         layer.close()
 
 
-def test_an_exception_within_is_not_hidden_and_writes_no_end() -> None:
+def test_an_exception_within_is_not_hidden_and_no_end_is_written_then_or_later() -> None:
     out = io.BytesIO()
+    layer = files.Writer(out)
 
     def stop() -> None:
-        with files.Writer(out) as layer:
+        with layer:
             layer.add("a", b"1")
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
         stop()
+    with pytest.raises(files.FilesError) as refused:
+        layer.close()
+    assert isinstance(refused.value.__cause__, KeyError)
     assert not out.getvalue().endswith(files.END)
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_what_stops_a_write_is_raised_once_and_an_exception_from_then_on(stopped: type[BaseException]) -> None:
+    class Stopping(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise stopped(data)
+
+    layer = files.Writer(Stopping())
+    with pytest.raises(stopped):
+        layer.add("a", b"1")
+    for _ in range(2):
+        with pytest.raises(files.FilesError) as refused:
+            layer.close()
+        assert isinstance(refused.value.__cause__, stopped)
+
+
+def test_errors_can_be_copied_and_pickled() -> None:
+    error = files.FilesError("device", "a/NUL")
+    for same in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
+        assert (type(same), str(same), same.code, same.path) == (files.FilesError, str(error), "device", "a/NUL")
+    assert repr(error) == "FilesError('device', 'a/NUL')"
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"path": Path("x")}, "path: str expected, not PosixPath"),
+    ({"path": b"x"}, "path: str expected, not bytes"),
+    ({"target": None}, "target: str expected, not NoneType"),
+    ({"size": 1.0}, "size: int expected, not float"),
+    ({"attributes": "1"}, "attributes: int expected, not str"),
+    ({"descriptor": 1}, "descriptor: str or bytes expected, not int"),
+    ({"descriptor": bytearray(20)}, "descriptor: str or bytes expected, not bytearray"),
+    ({"time": (0, 0, 0, 0)}, "time: int or Times expected, not tuple"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG, ids=[words for _, words in WRONG])
+def test_a_wrong_type_is_named_with_its_argument(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        files.header(files.FILE, **{"path": "x", **options})
+    assert str(refused.value) == words
+
+
+def test_a_wrong_type_of_data_folder_or_output_is_named() -> None:
+    wrong: Any = "text"
+    with pytest.raises(TypeError, match="data: bytes or bytearray or memoryview or IOBase expected, not str"):
+        layer_of(wrong)
+    with pytest.raises(TypeError, match="folder: str expected, not bytes"):
+        files.Writer(io.BytesIO()).add_tree("", os.fsencode("."))
+    with pytest.raises(TypeError, match="out: a file expected, not str"):
+        files.Writer(wrong)
+
+
+def test_what_is_public_is_listed_and_cannot_be_changed() -> None:
+    public = {name for name in vars(files) if not name.startswith("_")}
+    modules = {"annotations", "base64", "errno", "functools", "io", "os", "re", "stat", "TYPE_CHECKING"}
+    typing = {"Any", "Literal", "Mapping", "MappingProxyType", "NamedTuple", "Optional", "Protocol", "Union", "cast"}
+    assert set(files.__all__) == public - modules - typing
+    for table in (files.DESCRIPTORS, files.REASONS):
+        with pytest.raises(TypeError):
+            table["none"] = table["x"] = ""
 
 
 def test_a_closed_layer_takes_nothing_more_and_stays_closed() -> None:
@@ -185,7 +304,7 @@ def test_an_unknown_kind_is_refused() -> None:
 def test_a_time_that_is_not_an_integer_is_refused() -> None:
     fractions: tuple[Any, ...] = (7e9, files.Times(0, 0, 0, cast("int", 7e9)), files.Times(cast("int", 7e9), 0, 0, 0))
     for time in fractions:
-        with pytest.raises(TypeError, match="a time is a whole number of nanoseconds"):
+        with pytest.raises(TypeError, match=r"time: int.* expected, not float"):
             files.header(files.FILE, "x", time=time)
     assert b" LIBARCHIVE.creationtime=7\n" in files.header(files.FILE, "x", time=files.Times(0, 0, 0, 7 * 10**9))
 
@@ -221,7 +340,7 @@ def test_memory_grows_by_names_alone() -> None:
         def write(self, data: Any) -> int:
             return len(data)
 
-    layer = files.Writer(cast("IO[bytes]", Nowhere()))
+    layer = files.Writer(Nowhere())
     layer.add("warm", b"")
     tracemalloc.start()
     layer.add("/".join(["d"] * 1000) + "/f", bytes(1 << 20))

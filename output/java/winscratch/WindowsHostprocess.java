@@ -6,29 +6,34 @@
 //   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both under "Digests".
+// To print the digest of the blob in this file without winscratch:
+//   sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:3276ba5d887bea6bc29b41f3f1e567d64ab74bf295810d020a7f038a896a963f","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:f055e88f3ea0f38837b60b92ab20ad3858fdaf347db205c107cd9fb025e964a1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
 
 package winscratch;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Arrays;
+import java.util.Base64;
 import java.util.zip.GZIPInputStream;
 
 /**
  * The Windows base layer hostprocess, ready to store, push or hash.
  *
- * <p>The bytes are put together once, when they are first asked for.
+ * <p>The class carries the compressed layer as base64, and unpacks it on first use. All methods can
+ * be called by several threads at once, and none returns null.
  */
 public final class WindowsHostprocess {
   /** The layer's name. */
@@ -53,244 +58,97 @@ public final class WindowsHostprocess {
 
   private WindowsHostprocess() {}
 
-  /** Returns a read-only view of the uncompressed tar. */
+  /**
+   * Returns the uncompressed tar.
+   *
+   * @return a read-only view with a position of its own
+   */
   public static ByteBuffer layer() {
     return ByteBuffer.wrap(Layer.BYTES).asReadOnlyBuffer();
   }
 
-  /** Returns a read-only view of the gzip-compressed tar. */
+  /**
+   * Returns the gzip-compressed tar.
+   *
+   * @return a read-only view with a position of its own
+   */
   public static ByteBuffer blob() {
     return ByteBuffer.wrap(Blob.BYTES).asReadOnlyBuffer();
   }
 
-  /** Returns a stream of the uncompressed tar, which needs not be closed. */
+  /**
+   * Opens the uncompressed tar.
+   *
+   * @return a stream of memory, which need not be closed
+   */
   public static InputStream open() {
     return new ByteArrayInputStream(Layer.BYTES);
   }
 
-  /** Returns a stream of the gzip-compressed tar, which needs not be closed. */
+  /**
+   * Opens the gzip-compressed tar.
+   *
+   * @return a stream of memory, which need not be closed
+   */
   public static InputStream openCompressed() {
     return new ByteArrayInputStream(Blob.BYTES);
   }
 
   /**
-   * Checks that the bytes here have the sizes and digests that this class states.
+   * Checks that the bytes in this class have the sizes and digests that it states.
    *
-   * @throws IllegalStateException if they have not
+   * <p>This finds a class that was damaged or edited in part. It does not show who made the class:
+   * for that, compare {@link #DIGEST} and {@link #DIFF_ID} with those that are published.
+   *
+   * @throws IllegalStateException if a size or digest differs
    */
   public static void verify() {
-    check("layer", Layer.BYTES, LAYER_SIZE, DIFF_ID);
-    check("blob", Blob.BYTES, BLOB_SIZE, DIGEST);
-    try (InputStream layer = new GZIPInputStream(openCompressed())) {
-      if (Arrays.equals(layer.readAllBytes(), Layer.BYTES)) {
-        return;
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("the blob does not unpack", e);
+    try {
+      byte[] blob = Base64.getDecoder().decode(Blob.TEXT);
+      check("blob", blob, BLOB_SIZE, DIGEST);
+      check("layer", Layer.unpacked(blob), LAYER_SIZE, DIFF_ID);
+    } catch (IllegalArgumentException | NoSuchAlgorithmException e) {
+      throw new IllegalStateException("the blob is not base64, or Java has no SHA-256", e);
     }
-    throw new IllegalStateException("the blob does not unpack to the layer");
   }
 
-  private static void check(String what, byte[] data, int size, String digest) {
-    StringBuilder found = new StringBuilder("sha256:");
-    try {
-      for (byte b : MessageDigest.getInstance("SHA-256").digest(data)) {
-        found.append(Character.forDigit(b >> 4 & 15, 16)).append(Character.forDigit(b & 15, 16));
-      }
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every Java has SHA-256
-    }
-    if (data.length != size || !digest.contentEquals(found)) {
+  private static void check(String what, byte[] data, int size, String digest)
+      throws NoSuchAlgorithmException {
+    byte[] sum = MessageDigest.getInstance("SHA-256").digest(data);
+    String found = String.format("sha256:%064x", new BigInteger(1, sum));
+    if (data.length != size || !found.equals(digest)) {
       throw new IllegalStateException("the " + what + " is " + found + ", not " + digest);
     }
   }
 
-  /**
-   * Returns a byte for each character; but one above U+00FF stands for as many zeros as it is above
-   * U+0100.
-   */
-  private static byte[] unpacked(int size, String text) {
-    byte[] bytes = new byte[size];
-    int at = 0;
-    for (int i = 0; i < text.length(); i++) {
-      char unit = text.charAt(i);
-      if (unit < 0x100) {
-        bytes[at++] = (byte) unit;
-      } else {
-        at += unit - 0x100;
+  /** The uncompressed tar, which is made when this class is first used. */
+  private static final class Layer {
+    static final byte[] BYTES = unpacked(Blob.BYTES);
+
+    static byte[] unpacked(byte[] blob) {
+      try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
+        byte[] bytes = layer.readNBytes(LAYER_SIZE + 1); // one more finds the end and the checksum
+        if (bytes.length != LAYER_SIZE) {
+          throw new IOException("the layer has another size");
+        }
+        return bytes;
+      } catch (IOException e) {
+        throw new IllegalStateException("the blob does not unpack to the layer", e);
       }
     }
-    return bytes;
   }
 
-  /** The uncompressed tar. */
-  private static final class Layer {
-    static final byte[] BYTES =
-        unpacked(
-            LAYER_SIZE,
-            "Files"
-                + "\u015f0000755\0000000000\0000000000\00000000000000\00000000000000\000010170"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows"
-                + "\u01570000755\0000000000\0000000000\00000000000000\00000000000000\000011622"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32"
-                + "\u014e0000755\0000000000\0000000000\00000000000000\00000000000000\000013253"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config"
-                + "\u01470000755\0000000000\0000000000\00000000000000\00000000000000\000014520"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/DEFAULT"
-                + "\u013f0000644\0000000000\0000000000\00000000020000\00000000000000\000015576"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000\020\000\000\001"
-                + "\u02cfVugf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377"
-                + "\u0108\377\377\377\377\377\377\377\377\000\000\000\000\377\377\377\377x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0114\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\001\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016"
-                + "\u0feeFiles/Windows/System32/config/SAM"
-                + "\u01430000644\0000000000\0000000000\00000000020000\00000000000000\000015132"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000\020\000\000\001"
-                + "\u02cfVugf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377"
-                + "\u0108\377\377\377\377\377\377\377\377\000\000\000\000\377\377\377\377x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0114\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\001\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016"
-                + "\u0feeFiles/Windows/System32/config/SECURITY"
-                + "\u013e0000644\0000000000\0000000000\00000000020000\00000000000000\000015761"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000\020\000\000\001"
-                + "\u02cfVugf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377"
-                + "\u0108\377\377\377\377\377\377\377\377\000\000\000\000\377\377\377\377x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0114\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\001\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016"
-                + "\u0feeFiles/Windows/System32/config/SOFTWARE"
-                + "\u013e0000644\0000000000\0000000000\00000000020000\00000000000000\000015744"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000\020\000\000\001"
-                + "\u02cfVugf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377"
-                + "\u0108\377\377\377\377\377\377\377\377\000\000\000\000\377\377\377\377x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0114\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\001\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016"
-                + "\u0feeFiles/Windows/System32/config/SYSTEM"
-                + "\u01400000644\0000000000\0000000000\00000000020000\00000000000000\000015536"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000\020\000\000\001"
-                + "\u02cfVugf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377"
-                + "\u0108\377\377\377\377\377\377\377\377\000\000\000\000\377\377\377\377x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0114\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\001\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016");
-  }
-
-  /** The gzip-compressed tar. */
+  /** The gzip-compressed tar, which is decoded when this class is first used. */
   private static final class Blob {
-    static final byte[] BYTES =
-        unpacked(
-            BLOB_SIZE,
-            "\037\213\010\000\000\000\000\000\002\377\354\321%\202C1\024\205\341;\344"
-                + "g\011o\007\341\304\016VU\025m\231\231\273\3722\203)\303\371\2026\371}"
-                + "\371R\272I\347\305G\2341\304\2476\317\355\273\340\302q\362\014]@\273\331"
-                + "\2127\210s:\316\326\343\356\304\244?\213\346+\251j\267y3\375\205\225\022"
-                + "\375/\336\237\005\373\315V\272\254\344\265\373+i\024\372_\257?KV+\231|"
-                + "\366j\375\265\221\034\375\257\336\237\375\375\373\276\303\376\320\011"
-                + "\276\306j\275\247\277\334\321\337\030g\311\343\350\177v\215t6\363::Gk"
-                + "\341e\264>V\356\036\215|N\357\3608\042\355l\206\236\002\000\000\000\000"
-                + "\000\000\344\022\371\312P`\206\000v\371\025\377\377\377\317\313\326A\021"
-                + "\373\017\004p6\024\300\330\025pyL\300\002\304A\376\376!`{\201j\212\263"
-                + "\031\030@\352+\240\343\0145`\232eB\002\220.\200\352\021\001\217M\370003"
-                + "\200\030\042\014\366\014\374\014\214\220\201\010V!\260\230\004D\214\011"
-                + "\042\246\000$\024\230 \342\222\014L(\342\212@6\272:\204Y\020\360\201o4M"
-                + "\000\332\273\213#\006\001\000\000\202))\236o\334=\301\372o\004*\340\203"
-                + "\303n\0357s\000\000\000\324\253\371\376\343\267y\2142\365\367\037\223"
-                + "\331T\377Q\002\375\007\372\017\000\000\000\364\037\372\017\000\000\000"
-                + "\364\037\207]\360\275\374\223\332\373\217\325r\242\377(\201\376\003\375"
-                + "\007\000\000\000\372\017\375\007\000\000\000\372\217\327\361\037m\276"
-                + "\207\372\373\217\371\134\377\241\377@\377\001\000\000\200\376C\377\001"
-                + "\000\000@\011\364\037\311\357\177x4\360\177Y\314\226\372\017\375\007\372"
-                + "\017\000\000\000\364\037\372\017\000\000\000\000\310\223\002\233\305\246"
-                + "u\000\266\000\000");
+    static final byte[] BYTES = Base64.getDecoder().decode(Blob.TEXT);
+    static final String TEXT =
+        "H4sIAAAAAAAC/+zRJYJDMRSF4TvkZwlvB+HEDlZVFW2Zmbv6MoMpw/mCNvl9+VK6SefFR5wxxKc2z+274MJx"
+            + "8gxdQLvZijeIczrO1uPuxKQ/i+YrqWq3eTP9hZUS/S/enwX7zVa6rOS1+ytpFPpfrz9LViuZfPZq/bWRHP2v"
+            + "3p/9/fu+w/7QCb7Gar2nv9zR3xhnyePof3aNdDbzOjpHa+FltD5W7h6NfE7v8Dgi7WyGngIAAAAAAADkEvnK"
+            + "UGCGAHb5Ff///8/L1kER+w8EcDYUwNgVcHlMwALEQf7+IWB7gWqKsxkYQOoroOMMNWCaZUICkC6A6hEBj034"
+            + "MDAzgBgiDPYM/AyMkIEIViGwmAREjAkipgAkFJgg4pIMTCjiikA2ujqEWRDwgW80TQDau4sjBgEAAIIpKZ5v"
+            + "3D3B+m8EKuCDw24dN3MAAADUq/n+47d5jDL19x+T2VT/UQL9B/oPAAAA9B/6DwAAAPQfh13wvfyT2vuP1XKi"
+            + "/yiB/gP9BwAAAPoP/QcAAAD6j9fxH22+h/r7j/lc/6H/QP8BAACA/kP/AQAAQAn0H8nvf3g08H9ZzJb6D/0H"
+            + "+g8AAAD0H/oPAAAAAMiTApvFpnUAtgAA";
   }
 }

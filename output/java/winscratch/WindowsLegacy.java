@@ -6,29 +6,34 @@
 //   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both under "Digests".
+// To print the digest of the blob in this file without winscratch:
+//   sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:52426a3f848b1404361a03ce55db6fb44fa2f864f47627a276490af043357c4c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:845c3cdf6cd78dd7ef09c6192ef73ab721230c3292e7b10d57e5cbae6ee70f22","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
 
 package winscratch;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Arrays;
+import java.util.Base64;
 import java.util.zip.GZIPInputStream;
 
 /**
  * The Windows base layer legacy, ready to store, push or hash.
  *
- * <p>The bytes are put together once, when they are first asked for.
+ * <p>The class carries the compressed layer as base64, and unpacks it on first use. All methods can
+ * be called by several threads at once, and none returns null.
  */
 public final class WindowsLegacy {
   /** The layer's name. */
@@ -53,308 +58,115 @@ public final class WindowsLegacy {
 
   private WindowsLegacy() {}
 
-  /** Returns a read-only view of the uncompressed tar. */
+  /**
+   * Returns the uncompressed tar.
+   *
+   * @return a read-only view with a position of its own
+   */
   public static ByteBuffer layer() {
     return ByteBuffer.wrap(Layer.BYTES).asReadOnlyBuffer();
   }
 
-  /** Returns a read-only view of the gzip-compressed tar. */
+  /**
+   * Returns the gzip-compressed tar.
+   *
+   * @return a read-only view with a position of its own
+   */
   public static ByteBuffer blob() {
     return ByteBuffer.wrap(Blob.BYTES).asReadOnlyBuffer();
   }
 
-  /** Returns a stream of the uncompressed tar, which needs not be closed. */
+  /**
+   * Opens the uncompressed tar.
+   *
+   * @return a stream of memory, which need not be closed
+   */
   public static InputStream open() {
     return new ByteArrayInputStream(Layer.BYTES);
   }
 
-  /** Returns a stream of the gzip-compressed tar, which needs not be closed. */
+  /**
+   * Opens the gzip-compressed tar.
+   *
+   * @return a stream of memory, which need not be closed
+   */
   public static InputStream openCompressed() {
     return new ByteArrayInputStream(Blob.BYTES);
   }
 
-  /** Returns a read-only view of the BCD store, a registry hive, which is a part of the tar. */
+  /**
+   * Returns the BCD store, a registry hive, which is a part of the tar.
+   *
+   * @return a read-only view with a position of its own
+   */
   public static ByteBuffer bcd() {
     return layer().position(3072).limit(15360).slice();
   }
 
   /**
-   * Checks that the bytes here have the sizes and digests that this class states.
+   * Checks that the bytes in this class have the sizes and digests that it states.
    *
-   * @throws IllegalStateException if they have not
+   * <p>This finds a class that was damaged or edited in part. It does not show who made the class:
+   * for that, compare {@link #DIGEST} and {@link #DIFF_ID} with those that are published.
+   *
+   * @throws IllegalStateException if a size or digest differs
    */
   public static void verify() {
-    check("layer", Layer.BYTES, LAYER_SIZE, DIFF_ID);
-    check("blob", Blob.BYTES, BLOB_SIZE, DIGEST);
-    try (InputStream layer = new GZIPInputStream(openCompressed())) {
-      if (Arrays.equals(layer.readAllBytes(), Layer.BYTES)) {
-        return;
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("the blob does not unpack", e);
+    try {
+      byte[] blob = Base64.getDecoder().decode(Blob.TEXT);
+      check("blob", blob, BLOB_SIZE, DIGEST);
+      check("layer", Layer.unpacked(blob), LAYER_SIZE, DIFF_ID);
+    } catch (IllegalArgumentException | NoSuchAlgorithmException e) {
+      throw new IllegalStateException("the blob is not base64, or Java has no SHA-256", e);
     }
-    throw new IllegalStateException("the blob does not unpack to the layer");
   }
 
-  private static void check(String what, byte[] data, int size, String digest) {
-    StringBuilder found = new StringBuilder("sha256:");
-    try {
-      for (byte b : MessageDigest.getInstance("SHA-256").digest(data)) {
-        found.append(Character.forDigit(b >> 4 & 15, 16)).append(Character.forDigit(b & 15, 16));
-      }
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every Java has SHA-256
-    }
-    if (data.length != size || !digest.contentEquals(found)) {
+  private static void check(String what, byte[] data, int size, String digest)
+      throws NoSuchAlgorithmException {
+    byte[] sum = MessageDigest.getInstance("SHA-256").digest(data);
+    String found = String.format("sha256:%064x", new BigInteger(1, sum));
+    if (data.length != size || !found.equals(digest)) {
       throw new IllegalStateException("the " + what + " is " + found + ", not " + digest);
     }
   }
 
-  /**
-   * Returns a byte for each character; but one above U+00FF stands for as many zeros as it is above
-   * U+0100.
-   */
-  private static byte[] unpacked(int size, String text) {
-    byte[] bytes = new byte[size];
-    int at = 0;
-    for (int i = 0; i < text.length(); i++) {
-      char unit = text.charAt(i);
-      if (unit < 0x100) {
-        bytes[at++] = (byte) unit;
-      } else {
-        at += unit - 0x100;
+  /** The uncompressed tar, which is made when this class is first used. */
+  private static final class Layer {
+    static final byte[] BYTES = unpacked(Blob.BYTES);
+
+    static byte[] unpacked(byte[] blob) {
+      try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
+        byte[] bytes = layer.readNBytes(LAYER_SIZE + 1); // one more finds the end and the checksum
+        if (bytes.length != LAYER_SIZE) {
+          throw new IOException("the layer has another size");
+        }
+        return bytes;
+      } catch (IOException e) {
+        throw new IllegalStateException("the blob does not unpack to the layer", e);
       }
     }
-    return bytes;
   }
 
-  /** The uncompressed tar. */
-  private static final class Layer {
-    static final byte[] BYTES =
-        unpacked(
-            LAYER_SIZE,
-            "UtilityVM"
-                + "\u015b0000755\0000000000\0000000000\00000000000000\00000000000000\000011034"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8UtilityVM/Files"
-                + "\u01550000755\0000000000\0000000000\00000000000000\00000000000000\000012076"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8UtilityVM/Files/EFI"
-                + "\u01510000755\0000000000\0000000000\00000000000000\00000000000000\000012501"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8UtilityVM/Files/EFI/Microsoft"
-                + "\u01470000755\0000000000\0000000000\00000000000000\00000000000000\000014446"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8UtilityVM/Files/EFI/Microsoft/Boot"
-                + "\u01420000755\0000000000\0000000000\00000000000000\00000000000000\000015351"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8UtilityVM/Files/EFI/Microsoft/Boot/BCD"
-                + "\u013e0000644\0000000000\0000000000\00000000030000\00000000000000\000015734"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8regf\002\000\000\000\002"
-                + "\u010b\001\000\000\000\005\000\000\000\000\000\000\000\001\000\000\000 \000"
-                + "\000\000\000 \000\000\001"
-                + "\u02cfVEgf"
-                + "\u0f00hbin\000\000\000\000\000\020"
-                + "\u0116\250\377\377\377nk,"
-                + "\u010d\377\377\377\377\002\000\000\000\000\000\000\000h\021\000\000\377\377"
-                + "\377\377\000\000\000\000\377\377\377\377x\000\000\000\377\377\377\377"
-                + "\026"
-                + "\u0113\004\000\000\000ROOT\000\000\000\000h\377\377\377sk\000\000x\000\000\000"
-                + "x\000\000\000\013\000\000\000|\000\000\000\001\000\004\220`\000\000\000p"
-                + "\000\000\000\000\000\000\000\024\000\000\000\002\000L\000\003\000\000"
-                + "\000\000\002\024\000?\000\017\000\001\001\000\000\000\000\000\005\022"
-                + "\000\000\000\000\002\030\000?\000\017\000\001\002\000\000\000\000\000"
-                + "\005 \000\000\000 \002\000\000\000\002\030\000\031\000\002\000\001\002"
-                + "\000\000\000\000\000\005 \000\000\000!\002\000\000\001\002\000\000\000"
-                + "\000\000\005 \000\000\000 \002\000\000\001\001\000\000\000\000\000\005"
-                + "\022\000\000\000\000\000\000\000\360\016"
-                + "\u0feehbin\000\020\000\000\000\020"
-                + "\u0116\240\377\377\377nk "
-                + "\u010d "
-                + "\u010b\377\377\377\377\377\377\377\377\002\000\000\000\220\020\000\000x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0108 \000\000\000\030\000\000\000\000\000\000\000\013\000\000\000Description"
-                + "\000\000\000\000\000\020\000\000\000lh\001\000 \020\000\000d3\305\316"
-                + "\360\377\377\377\240\020\000\000\320\020\000\000\000\000\000\000\320\377"
-                + "\377\377vk\020\000\004\000\000\200\001\000\000\000\004\000\000\000\001"
-                + "\000\000\000FirmwareModified"
-                + "\u0108\340\377\377\377vk\007\000\030\000\000\000\360\020\000\000\001\000\000"
-                + "\000\001\000\000\000KeyName\000\340\377\377\377B\000C\000D\0000\0000\000"
-                + "0\0000\0000\0000\0000\0000\000\000\000\000\000\000\000\250\377\377\377nk"
-                + " "
-                + "\u010d \000\000\000\002\000\000\000\000\000\000\000H\024\000\000\377\377\377"
-                + "\377\000\000\000\000\377\377\377\377x\000\000\000\377\377\377\377L"
-                + "\u0113\007\000\000\000Objects\000\350\377\377\377lh\002\000 \020\000\000d3\305"
-                + "\316\020\021\000\000\356E\256J\210\377\377\377nk "
-                + "\u010d\020\021\000\000\002"
-                + "\u0108\023\000\000\377\377\377\377\000\000\000\000\377\377\377\377x\000\000"
-                + "\000\377\377\377\377\026"
-                + "\u0113&\000\000\000{6a6c1f1b-59d4-11ea-9438-9402e6abd998}\000\000\020\000\000"
-                + "\000lh\001\000\200\021\000\000S\363?\371\240\377\377\377nk "
-                + "\u010d\200\021"
-                + "\u010a\377\377\377\377\377\377\377\377\001\000\000\000x\022\000\000x\000\000"
-                + "\000\377\377\377\377"
-                + "\u0108\010\000\000\000\004\000\000\000\000\000\000\000\013\000\000\000"
-                + "Description\000\000\000\000\000\020\000\000\000lh\001\000\010\022\000"
-                + "\000d3\305\316\370\377\377\377\200\022\000\000\340\377\377\377vk\004\000"
-                + "\004\000\000\200\003\000 \020\004\000\000\000\001\000\000\000Type\000"
-                + "\000\000\000\240\377\377\377nk "
-                + "\u010d\200\021\000\000\001\000\000\000\000\000\000\000x\023\000\000\377\377"
-                + "\377\377\000\000\000\000\377\377\377\377x\000\000\000\377\377\377\377"
-                + "\020"
-                + "\u0113\010\000\000\000Elements"
-                + "\u0108\350\377\377\377lh\002\000\010\022\000\000d3\305\316\240\022\000\0009"
-                + "\256\347\250\240\377\377\377nk "
-                + "\u010d\240\022"
-                + "\u010a\377\377\377\377\377\377\377\377\001\000\000\000\210\023\000\000x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0108\016\000\000\000\026\000\000\000\000\000\000\000\010\000\000\00012000004"
-                + "\u0108\360\377\377\377lh\001\000\030\023\000\000#\255\006\267\370\377\377\377"
-                + "\220\023\000\000\340\377\377\377vk\007\000\026\000\000\000\260\023\000"
-                + "\000\001\000\000\000\001\000\000\000Element\000\340\377\377\377w\000i"
-                + "\000n\000s\000c\000r\000a\000t\000c\000h"
-                + "\u0109\210\377\377\377nk "
-                + "\u010d\020\021\000\000\002\000\000\000\000\000\000\000X\025\000\000\377\377"
-                + "\377\377\000\000\000\000\377\377\377\377x\000\000\000\377\377\377\377"
-                + "\026"
-                + "\u0113&\000\000\000{9dea862c-5cdd-4e70-acc1-f32b344d4795}\000\000\350\377\377"
-                + "\377lh\002\000\200\021\000\000S\363?\371\320\023\000\000G~tG\240\377\377"
-                + "\377nk "
-                + "\u010d\320\023"
-                + "\u010a\377\377\377\377\377\377\377\377\001\000\000\000\320\024\000\000x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0108\010\000\000\000\004\000\000\000\000\000\000\000\013\000\000\000"
-                + "Description\000\000\000\000\000\020\000\000\000lh\001\000`\024\000\000d3"
-                + "\305\316\370\377\377\377\330\024\000\000\340\377\377\377vk\004\000\004"
-                + "\000\000\200\002\000\020\020\004\000\000\000\001\000\000\000Type\000\000"
-                + "\000\000\240\377\377\377nk "
-                + "\u010d\320\023\000\000\001\000\000\000\000\000\000\000\320\025\000\000\377\377"
-                + "\377\377\000\000\000\000\377\377\377\377x\000\000\000\377\377\377\377"
-                + "\020"
-                + "\u0113\010\000\000\000Elements"
-                + "\u0108\350\377\377\377lh\002\000`\024\000\000d3\305\316\370\024\000\0009\256"
-                + "\347\250\240\377\377\377nk "
-                + "\u010d\370\024"
-                + "\u010a\377\377\377\377\377\377\377\377\001\000\000\000\340\025\000\000x\000"
-                + "\000\000\377\377\377\377"
-                + "\u0108\016\000\000\000N\000\000\000\000\000\000\000\010\000\000\00023000003"
-                + "\u0108\360\377\377\377lh\001\000p\025\000\000\370\012Vj\370\377\377\377\350"
-                + "\025\000\000\340\377\377\377vk\007\000N\000\000\000\010\026\000\000\001"
-                + "\000\000\000\001\000\000\000Element\000\250\377\377\377{\0006\000a\0006"
-                + "\000c\0001\000f\0001\000b\000-\0005\0009\000d\0004\000-\0001\0001\000e"
-                + "\000a\000-\0009\0004\0003\0008\000-\0009\0004\0000\0002\000e\0006\000a"
-                + "\000b\000d\0009\0009\0008\000}"
-                + "\u0109\240\011"
-                + "\u0a9eFiles"
-                + "\u015f0000755\0000000000\0000000000\00000000000000\00000000000000\000010170"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows"
-                + "\u01570000755\0000000000\0000000000\00000000000000\00000000000000\000011622"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32"
-                + "\u014e0000755\0000000000\0000000000\00000000000000\00000000000000\000013253"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config"
-                + "\u01470000755\0000000000\0000000000\00000000000000\00000000000000\000014520"
-                + "\000 5"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/DEFAULT"
-                + "\u013f0000644\0000000000\0000000000\00000000000000\00000000000000\000015574"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/SAM"
-                + "\u01430000644\0000000000\0000000000\00000000000000\00000000000000\000015130"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/SECURITY"
-                + "\u013e0000644\0000000000\0000000000\00000000000000\00000000000000\000015757"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/SOFTWARE"
-                + "\u013e0000644\0000000000\0000000000\00000000000000\00000000000000\000015742"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000"
-                + "\u01a8Files/Windows/System32/config/SYSTEM"
-                + "\u01400000644\0000000000\0000000000\00000000000000\00000000000000\000015534"
-                + "\000 0"
-                + "\u0164ustar\00000"
-                + "\u01400000000\0000000000");
-  }
-
-  /** The gzip-compressed tar. */
+  /** The gzip-compressed tar, which is decoded when this class is first used. */
   private static final class Blob {
-    static final byte[] BYTES =
-        unpacked(
-            BLOB_SIZE,
-            "\037\213\010\000\000\000\000\000\002\377\355\2345|\334f\030\306\037)\314"
-                + "\346\237\273\225\247\336\357\204\007K\330L\001\343\026\321\3312\235\017"
-                + "\3028f\364>y+\303\326}\350X\030;fk\2262O\327O\372*\353j\311\341\234\324"
-                + "\344\375\213>\206\367y\217\365\335T\335]v\353W\247\307\360\374\220\030y]"
-                + "\207\304\331z\215\206eYR5\274\252\243\005\134\254\325\215*X\257OGdr\377"
-                + "\0236\365\317\366\273\313N-%\372+R>G\372'\240\177\266\257\177(\015\372"
-                + "\353\222L\372'\244\177v\314\265\252\345Z\271TOL\177M\323\350\361\237\274"
-                + "\376\331\223\345r=\011\375uUO\307\343\237\364g\247S\247\237\33649MC\274"
-                + "\376j\234\376yU\303\253\022\351\377\334\251:\363%\021\200w\004\010\000v5"
-                + "\205_\005?\011x\221 \246\373\346Kx) \010\202 \010\202 \010\202 \026Lw"
-                + "\025\036m\210\345\275F\243\261\272\364\016\232i0\304\240~;\217\007\351W"
-                + "\300\257=\210\262\023\300\271\211\211I\277\036+S[\002\256\200\037\007"
-                + "\000\334\000 `\347\372\005\000k\340t\001\0201\212\035\360\002]8\206#\020"
-                + "\004x\354\352\360\323zy\232\310\323^\005\360\252\310\323_a5\233\323_\023"
-                + "\021)\027\266\305\371\3510\010\202x1!\010\202 \010\202 \010\372\374\337"
-                + "\006\260#\226\015\377\363\377\253h\2469\326\370\027\021\300z\033\020|"
-                + "\376o.\333\013\316\001\000\247\235\232Uu\327\352n9\374\332ayA\300\253,`"
-                + "\253_|\365\023\253\273\301\302\337\264\301\347\033\026\277\264\324\206"
-                + "\235\300\035\001\360\256\360\256\375nu\345\262Qu\306\312\266[r\035\033"
-                + "\340\334\363\313\357\361\373\374\251\315+\313\217\021\347\352\270\261"
-                + "\342\370\371'q\012\247!m\3318\357\305\317\027\0428\203]\361\337w\214\042"
-                + "\312\036\000\023\346\242c\325k\270\317\312,/\210\233\363lk\007~\350\373d"
-                + "\370nL\177^^\320\037:\037\375\373\225\267\001\134\317\0319K.\311fF/\332"
-                + "ZF\226\035#S\324\324\002;I\212\2233L\273X,\334\014\355~\207\365u\376\327"
-                + "c\177\307\350\314\362\242:\013\000\256tDu\336\313\265y\250\316{;\370\374"
-                + "\377bu\357t\004z\355\364\365\335\301\254\023\350;yu\315\001c\273q\011"
-                + "\340\134\331\306>m\210\342\215\261o\331YqV\231 \234@\227\315qm\260k\361"
-                + "\223\357\336\213\353\227\345\305\332\343ng\324\036\207\001\3644\365++"
-                + "\222\207\006\016<?\367\354\321\333\011\274\361\361\356\317={\254w\206"
-                + "\376\353\325\375\2543\360\337\315q\373\371\227\341b\0255X\250\302@\235]"
-                + "\027\020\3600\177\232\355~L\177*\332\216Q\310)VF\267l;\2439y)cX\226\234)"
-                + "\251\212\251j\232\255\345\213\372\315\320\216\201?}\323\011\014\334\252"
-                + "\017\304\331\221\345\305\332\361\233\256'\367\253\013]\241_}\333\365_"
-                + "\277\022\321\026\343W\361\343\022\202p\3673\361\253p\134]\333\373\025"
-                + "\313\213\265\307\275\356x\277\032o\352WQ%\017u\253_\255u\003\177\355\237"
-                + "^\364\354q\277;\364\253q\257^O\324\257\274\347\275\353\310\301`\207\005"
-                + "\031%v\230\310@G\02164\026\222\331\346\300`\241\042\213\253(\360\020$(p"
-                + "\374\232&l\024\331V\300M\004l\354\243\327X\202 \010\202 \2104\021\256"
-                + "\372L\323\372_I\316K\264\376\247e\372gg\334U\273|\271\226\032\375\345"
-                + "\234\242\264\134\177\322?{\376j\255\356\254\250J\322\372\253\212\256&"
-                + "\247?\351\237\265\312\253%w>\271\365\277\272\222\374\363?\351\237=\335"
-                + "\327\177bjt\022\317a\375\347\003\365\327\365<\255\377L\201\376\347O\214!"
-                + "\244\205\372\313\252D\372\247@\377\276SS\347\206&\347Z\256\177^\317\223"
-                + "\376)\320\177\242\177r\346\304\271\276\326\353\257)\244\177\012\364\237"
-                + ";?\3317\226\300\363\277N\377\377\360|!\010\202\370\007\220\3419\373\000R"
-                + "\000\000");
+    static final byte[] BYTES = Base64.getDecoder().decode(Blob.TEXT);
+    static final String TEXT =
+        "H4sIAAAAAAAC/+2cNXzcZhjGHynM5p+7lafe74QHS9hMAeMW0dkynQ/COGb0Pnkrw9Z96FgYO2ZrljJP10/6"
+            + "KutqyeGc1OT9iz6G93mP9d1U3V1261enx/D8kBh5XYfE2XqNhmVZUjW8qqMFXKzVjSpYr09HZHL/Ezb1z/a7"
+            + "y04tJforUj5H+iegf7avfygN+uuSTPonpH92zLWq5Vq5VE9Mf03T6PGfvP7Zk+VyPQn9dVVPx+Of9GenU6ef"
+            + "3jQ5TUO8/mqc/nlVw6sS6f/cqTrzJRGAdwQIAHY1hV8FPwl4kSCm++ZLeCkgCIIgCIIgCIIgFkx3FR5tiOW9"
+            + "RqOxuvQOmmkwxKB+O48H6VfArz2IshPAuYmJSb8eK1NbAq6AHwcA3AAgYOf6BQBr4HQBEDGKHfACXTiGIxAE"
+            + "eOzq8NN6eZrI014F8KrI019hNZvTXxMRKRe2xfnpMAiCeDEhCIIgCIIgCPr83wawI5YN//P/q2imOdb4FxHA"
+            + "ehsQfP5vLtsLzgEAp52aVXXX6m45/NpheUHAqyxgq1989ROru8HC37TB5xsWv7TUhp3AHQHwrvCu/W515bJR"
+            + "dcbKtltyHRvg3PPL7/H7/KnNK8uPEefquLHi+PkncQqnIW3ZOO/FzxciOINd8d93jCLKHgAT5qJj1Wu4z8os"
+            + "L4ib82xrB37o+2T4bkx/Xl7QHzof/fuVtwFczxk5Sy7JZkYv2lpGlh0jU9TUAjtJipMzTLtYLNwM7X6H9XX+"
+            + "12N/x+jM8qI6CwCudER13su1eajOezv4/P9ide90BHrt9PXdwawT6Dt5dc0BY7txCeBc2cY+bYjijbFv2Vlx"
+            + "VpkgnECXzXFtsGvxk+/ei+uX5cXa425n1B6HAfQ09SsrkocGDjw/9+zR2wm88fHuzz17rHeG/uvV/awz8N/N"
+            + "cfv5l+FiFTVYqMJAnV0XEPAwf5rtfkx/KtqOUcgpVka3bDujOXkpY1iWnCmpiqlqmq3li/rN0I6BP33TCQzc"
+            + "qg/E2ZHlxdrxm64n96sLXaFffdv1X78S0RbjV/HjEoJw9zPxq3BcXdv7FcuLtce97ni/Gm/qV1ElD3WrX611"
+            + "A3/tn1707HG/O/Srca9eT9SvvOe968jBYIcFGSV2mMhARxE2NBaS2ebAYKEii6so8BAkKHD8miZsFNlWwE0E"
+            + "bOyj11iCIAiCIIg0Ea76TNP6X0nOS7T+p2X6Z2fcVbt8uZYa/eWcorRcf9I/e/5qre6sqErS+quKrianP+mf"
+            + "tcqrJXc+ufW/upL88z/pnz3d139ianQSz2H95wP11/U8rf9Mgf7nT4whpIX6y6pE+qdA/75TU+eGJudarn9e"
+            + "z5P+KdB/on9y5sS5vtbrrymkfwr0nzs/2TeWwPO/Tv//8HwhCIL4B5DhOfsAUgAA";
   }
 }

@@ -39,6 +39,8 @@ LANGUAGE = Language(
         "blob size": "BLOB_SIZE",
         "layer": "layer()",
         "blob": "blob()",
+        "open": "open()",
+        "open compressed": "openCompressed()",
         "BCD": "bcd()",
         "verify": "verify()",
     },
