@@ -2,7 +2,8 @@
 """Compare the writers of layers on top with each language's tar writer: python bench/writers.py [FILES [ROUNDS]].
 
 Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
-beside libarchive. The figures are medians of runs taken in turn.
+beside libarchive, JavaScript beside tar-stream. The figures are medians of runs taken in turn, JavaScript's of
+processor time.
 """
 
 import io
@@ -18,11 +19,14 @@ from typing import Any
 from table import medians, show
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "output/python"))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 import windows_files
+from languages.programs import javascript
 
 ROOT = Path(__file__).absolute().parents[1]
 DATA = b"x" * 100
-GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0}
+GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0, "JavaScript": 0.67}
 
 
 class Nowhere(io.RawIOBase):
@@ -72,8 +76,20 @@ def python_seconds(write: Callable[[list[str]], None], names: list[str]) -> floa
 
 def program_seconds(program: Path, which: str, number: int) -> float:
     """Return what a program that says its own seconds took."""
-    said = subprocess.run([program, which, str(number)], capture_output=True, check=True, text=True, timeout=600).stdout
-    return float(said)
+    return seconds_of(program, which, str(number))
+
+
+def node_seconds(which: str, number: int) -> float:
+    """Return the processor time of a run of files.js."""
+    module = {
+        "ours": ROOT / "output/javascript/windows-files.js",
+        "theirs": javascript.packages() / "tar-stream/index.js",
+    }
+    return seconds_of("node", ROOT / "bench/files.js", which, str(number), module[which])
+
+
+def seconds_of(*command: str | Path) -> float:
+    return float(subprocess.run(command, capture_output=True, check=True, text=True, timeout=600).stdout)
 
 
 def built(folder: Path) -> tuple[Path, Path]:
@@ -99,6 +115,8 @@ def main(number: int = 100_000, rounds: int = 3) -> None:
                 "Go archive/tar": lambda: program_seconds(go, "theirs", number),
                 "C": lambda: program_seconds(c, "ours", number),
                 "C libarchive": lambda: program_seconds(c, "theirs", number),
+                "JavaScript": lambda: node_seconds("ours", number),
+                "JavaScript tar-stream": lambda: node_seconds("theirs", number),
             },
             rounds,
         )
