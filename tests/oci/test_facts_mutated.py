@@ -31,9 +31,7 @@ _NAMES = "(accessed|changed|link|modified|name|size)"
 KEYS = rf"records\.{_NAMES}\.key|{_NAMES} under another key"
 WAITING: dict[str, str] = {
     "csharp": rf"{KEYS}|limits\.(size|time_step)",
-    "go": r"limits\.size",
     "java": rf"{KEYS}|limits\.size",
-    "javascript": KEYS,
     "python": KEYS,
 }
 
