@@ -44,6 +44,7 @@ class User(NamedTuple):
     ``NAME.bcd``. *files* returns the command of a program that answers the cases of layer_vectors with the writer of
     layers on top, those that it *can_ask*; if the language's writer takes *trees*, the arguments
     ``tree FOLDER PATH own|one`` have it write the layer of a folder, with its entries' own times or one.
+    With *consumes*, closing a writer consumes it, so that nothing can be called afterwards.
     *program* returns the command of the language's formatter by its name, and of whatever else has one.
     *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines. A
     language without such a writer leaves out all of these but *program*.
@@ -58,6 +59,7 @@ class User(NamedTuple):
     trees: bool = True
     program: Callable[[str], Command] = found
     can_ask: Callable[[dict[str, Any]], bool] = every
+    consumes: bool = False
 
 
 USERS: dict[str, User] = {name: import_module(f"{__name__}.{name}").USER for name in LANGUAGES}

@@ -80,4 +80,5 @@ USER = User(
     image=_image,
     source="examples/rust/image.rs",
     can_ask=can_ask,
+    consumes=True,
 )
