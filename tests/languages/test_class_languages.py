@@ -159,7 +159,7 @@ no folder: /nowhere 0 again 0
 "{long}...": a part of the path has a character that Windows does not allow in names
 """
 ONLY = {
-    "java": {"broken": "the-layer-was-broken-off", "kind": ""},
+    "java": {"broken": "again", "kind": ""},
     "csharp": {"broken": "again", "kind": "a kind: kind 0 again 0\n"},  # an enumeration there holds any number
 }
 
