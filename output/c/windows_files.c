@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:863b1fc140d106ce907d6d007f0974e9a6f615ed2990dda7634bd942c8d11b99","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:bd89b9be24126f26506e7e475ceee7c5171f650821c35047d4089e7659cc471a","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
@@ -239,7 +239,7 @@ static Text text(const char *at, size_t size) {
   return t;
 }
 
-static Text whole(const char *at) {
+static Text text_of(const char *at) {
   return text(at, at != NULL ? strlen(at) : 0);
 }
 
@@ -279,8 +279,8 @@ typedef struct {
 // ---------------------------------------------------------------------------
 // The rules for entries
 
-// Takes one character off a text; returns what no character is for bytes that
-// are not UTF-8.
+// Takes one character off a text; returns UINT32_MAX for bytes that are not
+// UTF-8.
 static uint32_t next(Text *t) {
   static const uint32_t LEAST[] = {0, 0x80, 0x800, 0x10000};
   uint32_t c = (unsigned char)*t->at;
@@ -341,7 +341,7 @@ static int is_device(Text part) {
     return 0;
   for (size_t i = 0; i < sizeof DEVICES / sizeof *DEVICES; i++)
     if (fold((unsigned char)*part.at) == (unsigned char)*DEVICES[i] &&
-        same_folded(part, whole(DEVICES[i])))
+        same_folded(part, text_of(DEVICES[i])))
       return 1;
   return 0;
 }
@@ -505,13 +505,13 @@ static Error set_descriptor(Header *h, const Descriptor *d) {
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)
     return ERROR(DESCRIPTOR);
-  h->descriptor = whole(base64);
+  h->descriptor = text_of(base64);
   return OK;
 }
 
 // Checks an entry and takes it over; path stands for the entry's own.
-static Error set(Header *h, const Entry *e, Text path) {
-  Text target = whole(e->target);
+static Error check_entry(Header *h, const Entry *e, Text path) {
+  Text target = text_of(e->target);
   Error error = OK;
   size_t base = path.size;
   memset(h, 0, sizeof *h);
@@ -523,14 +523,14 @@ static Error set(Header *h, const Entry *e, Text path) {
     return error;
   while (base > 0 && path.at[base - 1] != '/')
     base--;
-  h->name.part[IN_ROOT] = whole(ROOT);
+  h->name.part[IN_ROOT] = text_of(ROOT);
   h->name.part[IN_PARENT] = text(path.at, base);
   h->name.part[IN_BASE] = text(path.at + base, path.size - base);
   if (e->kind == KIND(WHITEOUT))
-    h->name.part[IN_MARK] = whole(WHITEOUT);
+    h->name.part[IN_MARK] = text_of(WHITEOUT);
   if (e->kind == KIND(HARD_LINK)) {
     error = check_path(target, 0);
-    h->link.part[IN_ROOT] = whole(ROOT);
+    h->link.part[IN_ROOT] = text_of(ROOT);
   } else if (e->kind == KIND(FILE_LINK) || e->kind == KIND(DIRECTORY_LINK))
     error = check_target(target);
   else if (target.size > 0)
@@ -685,7 +685,8 @@ static void put_records(Sink *sink, const Header *h) {
     put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with the ASCII characters of a path; returns their number.
+// Fills 100 bytes with the ASCII characters of a path, as far as they fit;
+// returns their number.
 static size_t fill_ascii(unsigned char *field, const Path *path) {
   size_t count = 0;
   for (int i = 0; i < PARTS; i++)
@@ -750,7 +751,7 @@ static void put_header(Sink *sink, const Header *h) {
   uint64_t numbers[3] = {0};
   Path pax = h->name;
   size_t end;
-  pax.part[IN_PAX] = whole("PaxHeaders.0/");
+  pax.part[IN_PAX] = text_of("PaxHeaders.0/");
   memset(block, 0, sizeof block);
   end = fill_ascii(block, &pax);
   for (end = end < 100 ? end : 100; block[end - 1] == '/'; end--)
@@ -780,7 +781,7 @@ static Error put_roots(Sink *sink, const Times *times) {
   h.attributes = FACTS[h.kind].attributes;
   Error error = set_times(&h, times);
   for (size_t i = 0; i < sizeof ROOTS / sizeof *ROOTS && error == OK; i++) {
-    h.name.part[IN_BASE] = whole(ROOTS[i]);
+    h.name.part[IN_BASE] = text_of(ROOTS[i]);
     put_header(sink, &h);
   }
   return error;
@@ -958,7 +959,7 @@ static Error find_original(Writer *w, Text target, uint32_t *original) {
   return ++w->memory[*original + NAMES] > MAX_NAMES ? ERROR(NAMES) : OK;
 }
 
-// Returns the error for a name that exists, if it may not.
+// Returns an error if a name that exists must not come again.
 static Error check_met(int met, int kind, int last) {
   int removes = kind == KIND(WHITEOUT) || met == KIND(WHITEOUT);
   if (met == UNWRITTEN_KIND && (kind == met || kind == KIND(DIRECTORY)))
@@ -1000,13 +1001,13 @@ static Error place_name(Writer *w, uint32_t *parent, Text name, int kind,
 
 // Adds an entry; *written becomes the length of its path that has a header.
 static Error place(Writer *w, const Entry *e, size_t *written) {
-  Text rest = whole(e->path);
+  Text rest = text_of(e->path);
   uint32_t node = 0, original = 0;
   int more = 1, found;
   Error error = OK;
   *written = 0;
   if (e->kind == KIND(HARD_LINK))
-    error = find_original(w, whole(e->target), &original);
+    error = find_original(w, text_of(e->target), &original);
   while (more && error == OK) {
     Text name = cut(&rest, &more);
     int kind = (int)e->kind;
@@ -1055,7 +1056,7 @@ static Error put_parents(Writer *w, Sink *sink, Text path, size_t from) {
   directory.descriptor = w->descriptor;
   for (; from < path.size && error == OK; from++)
     if (path.at[from] == '/') {
-      error = set(&h, &directory, text(path.at, from));
+      error = check_entry(&h, &directory, text(path.at, from));
       if (error == OK)
         put_header(sink, &h);
     }
@@ -1076,11 +1077,11 @@ static Error add(Writer *w, const Entry *given) {
   if (e.descriptor == NULL)
     e.descriptor = w->descriptor;
   if (w->error == OK)
-    w->error = set(&h, &e, whole(e.path));
+    w->error = check_entry(&h, &e, text_of(e.path));
   if (w->error == OK)
     w->error = place(w, &e, &written);
   if (w->error == OK) {
-    Error error = put_parents(w, &sink, whole(e.path), written);
+    Error error = put_parents(w, &sink, text_of(e.path), written);
     if (w->error == OK)
       w->error = error;
   }
@@ -1132,7 +1133,7 @@ Error windows_files_header(const Entry *entry,
     void *out, size_t room, size_t *size) {
   Sink sink = {NULL, 0, 0, NULL};
   Header h;
-  Error error = set(&h, entry, whole(entry->path));
+  Error error = check_entry(&h, entry, text_of(entry->path));
   sink.out = (unsigned char *)out;
   sink.room = room;
   if (error == OK)

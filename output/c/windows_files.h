@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a957d6d0f853e58a4a607796778f32494d78decd61757298e907ad9772616bd5","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:4ab5b0f984a3ea1f9d437f099485feb927603e695256eeddf306ba01e329002c","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -32,6 +32,21 @@ extern "C" {
 #endif
 
 // clang-format off
+
+// Use, where names is an array of uint32_t:
+//
+//   int put_file(void *file, const void *data, size_t size) {
+//     return fwrite(data, 1, size, (FILE *)file) != size;
+//   }
+//
+//   windows_files_writer layer;
+//   windows_files_entry entry = {
+//       WINDOWS_FILES_FILE, "app/hello.exe", NULL, size, 0, NULL, NULL};
+//   windows_files_start(&layer, put_file, file, names, 100000, NULL, NULL);
+//   windows_files_add(&layer, &entry);
+//   windows_files_data(&layer, data, size);
+//   if (windows_files_end(&layer) != WINDOWS_FILES_OK) // or an error before
+//     puts(windows_files_reason(windows_files_end(&layer)));
 
 // An error. Numbers can differ between versions of this file; names, and the
 // codes that windows_files_code returns, do not change.
@@ -93,8 +108,9 @@ typedef struct windows_files_times {
   int64_t modified, accessed, changed, created;
 } windows_files_times;
 
-// A security descriptor: base64 for directories and for the rest, empty for no
-// record; or, if raw is not NULL, size bytes in self-relative form.
+// A security descriptor: one of those below; or one of your own, with raw and
+// size for its bytes in self-relative form, which are checked. Else directory
+// and other have base64 for directories and for the rest, which is not checked.
 typedef struct windows_files_descriptor {
   const char *directory, *other;
   const void *raw;
@@ -152,8 +168,8 @@ typedef struct windows_files_writer {
   unsigned char block[512];
 } windows_files_writer;
 
-// Starts a layer. The writer keeps names in memory, 6 words and a quarter of
-// the name each. times and descriptor, NULL for the defaults, are those of every
+// Starts a layer. The writer keeps names in memory: for each path, parents too,
+// 6 words, and one for each 4 bytes of its last part. times and descriptor, NULL for the defaults, are those of every
 // entry that has none of its own. All of these must stay valid until the end.
 void windows_files_start(windows_files_writer *writer,
     windows_files_output output, void *context,

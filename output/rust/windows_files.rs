@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:974697cb3080a1475722d10b6e6cd87f3aab935c74038d01ca4cfbcd03fbd1be","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8b5dc2808c523af053a23e68a8358c840e4025f1c234543ea60620d16589cc27","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Paths are below `C:\`, with a slash between parts. Missing parents are written.
-//! Whatever Windows could not hold is an [`Error`] before a byte of that entry is written.
+//! An entry that Windows could not hold is an [`Error`] before any byte of it is written.
 //! The same calls give the same bytes on every machine and in every language that has this
 //! writer.
 //!
@@ -62,17 +62,17 @@ use std::error::Error as StandardError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `file`
+    /// A file.
     File,
-    /// `directory`
+    /// A directory.
     Directory,
-    /// `file-link`
+    /// A file link.
     FileLink,
-    /// `directory-link`
+    /// A directory link.
     DirectoryLink,
-    /// `hard-link`
+    /// A hard link.
     HardLink,
-    /// `whiteout`
+    /// A whiteout.
     Whiteout,
 }
 
@@ -301,7 +301,7 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// An entry that Windows would refuse, or an output that gave no cause.
+    /// An entry that Windows would refuse, data of another size, or an output without a cause.
     Refused {
         /// Why.
         code: Code,
@@ -367,6 +367,14 @@ impl fmt::Display for Error {
             #[cfg(feature = "std")]
             Self::Io { cause, .. } => cause.fmt(f),
         }
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<std::io::Error> for Error {
+    /// Returns the error of an [`Output`] that cannot take data, with its cause.
+    fn from(cause: std::io::Error) -> Self {
+        Self::io("", cause)
     }
 }
 
@@ -1256,7 +1264,7 @@ pub struct IoOutput<W>(pub W);
 #[cfg(feature = "std")]
 impl<W: std::io::Write> Output for IoOutput<W> {
     fn put(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.0.write_all(data).map_err(|cause| Error::io("", cause))
+        Ok(self.0.write_all(data)?)
     }
 }
 
@@ -1274,6 +1282,7 @@ pub struct Options<'a> {
 /// After an error nothing more is written, and every later call returns it again.
 /// The output is then complete up to the last entry, except for the data of a file that could
 /// not be read or written.
+#[must_use = "a layer without its end is incomplete"]
 pub struct Writer<'a, W> {
     out: W,
     options: Options<'a>,
@@ -1353,8 +1362,7 @@ impl<'a, W: Output> Writer<'a, W> {
     ///
     /// # Errors
     ///
-    /// Windows might not be able to hold it, and the output not to take it; so it is with
-    /// all that this writes.
+    /// An entry that Windows could not hold, a failing output, or an error of an earlier call.
     pub fn add(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let size = data.len() as u64;
         self.add_entry(&Entry {
@@ -1364,7 +1372,7 @@ impl<'a, W: Output> Writer<'a, W> {
         self.write(data)
     }
 
-    /// Writes a directory; parents that are missing are written without being asked for.
+    /// Writes a directory. Missing parents are written anyway.
     ///
     /// # Errors
     ///
@@ -1390,7 +1398,7 @@ impl<'a, W: Output> Writer<'a, W> {
         })
     }
 
-    /// Writes one more name of a file; `target` is the path it was written by.
+    /// Writes a hard link to the earlier file `target`.
     ///
     /// # Errors
     ///
@@ -1402,7 +1410,7 @@ impl<'a, W: Output> Writer<'a, W> {
         })
     }
 
-    /// Writes that what the layers below have by `path` is removed.
+    /// Writes a whiteout, which removes `path` of the layers below.
     ///
     /// # Errors
     ///
@@ -1411,8 +1419,8 @@ impl<'a, W: Output> Writer<'a, W> {
         self.add_entry(&Entry::new(Kind::Whiteout, path))
     }
 
-    /// Writes an entry's header, after those of the parents that have none yet. A file's data
-    /// follow by [`Writer::write`].
+    /// Writes an entry's header, after those of its missing parents. A file's data follow by
+    /// [`Writer::write`].
     ///
     /// # Errors
     ///
@@ -1426,17 +1434,17 @@ impl<'a, W: Output> Writer<'a, W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and there can be more data than the file's size says.
+    /// As [`Writer::add`]; and if there is more data than the file's size.
     pub fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         let done = self.put_data(data);
         self.kept(done)
     }
 
-    /// Writes the end of the layer, and returns what it was written to.
+    /// Writes the end of the layer, and returns the output, which is not flushed.
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and the last file's data can be shorter than its size says.
+    /// As [`Writer::add`]; and if data of the last file is missing. It has the output, too.
     pub fn finish(mut self) -> Result<W, FinishError<W>> {
         let output = self.begin().and_then(|()| self.out.put(&END));
         match output {
@@ -1526,17 +1534,18 @@ pub struct Tree<'a> {
 
 #[cfg(feature = "std")]
 impl<W: Output> Writer<'_, W> {
-    /// Writes a file of an entry's size, of what can be read.
+    /// Writes a file of what can be read, which must have the entry's size.
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and there can be more or less data than the size says.
+    /// As [`Writer::add`]; and if there is more or less data than the size.
     pub fn add_reader(
         &mut self,
         entry: &Entry<'_>,
         mut data: impl std::io::Read,
     ) -> Result<(), Error> {
-        let mut buffer = std::vec![0; 1 << 16];
+        let room = entry.size.clamp(1, 1 << 16);
+        let mut buffer = std::vec![0; usize::try_from(room).unwrap_or(1)];
         self.add_entry(entry)?;
         loop {
             match data.read(&mut buffer) {

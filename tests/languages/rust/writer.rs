@@ -21,6 +21,18 @@ impl Output for Full {
     }
 }
 
+// With std, a type may be both.
+#[cfg(feature = "std")]
+impl std::io::Write for Full {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.taken.write(data)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 fn file(size: u64) -> Entry<'static> {
     Entry {
         size,
@@ -100,6 +112,23 @@ fn an_error_names_path_and_reason() {
     let error = layer.add_directory("aux").unwrap_err();
     let wanted = r#""aux": a part of the path is a device name"#;
     assert_eq!(error.to_string(), wanted);
+}
+
+#[cfg(any(feature = "std", feature = "core-error"))]
+#[test]
+fn errors_are_the_languages_own() {
+    #[cfg(not(feature = "std"))]
+    use core::error::Error as Standard;
+    #[cfg(feature = "std")]
+    use std::error::Error as Standard;
+
+    fn shown(error: impl Standard) -> String {
+        error.to_string()
+    }
+    let mut layer = Writer::new(Vec::new());
+    let error = layer.add("a:", b"").unwrap_err();
+    let finish = layer.finish().err().unwrap();
+    assert_eq!(shown(error), shown(finish));
 }
 
 #[cfg(feature = "std")]
