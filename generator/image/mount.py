@@ -52,17 +52,12 @@ def mount(digests: Sequence[str], source: Reference, target: Reference, *, secur
         return False
 
 
-def repository(reference: Reference) -> str:
-    """Return the path of a repository in its registry, such as ``library/hello`` on Docker Hub."""
-    return reference.full.rpartition(":")[0].partition("/")[2]
-
-
 class _Client:
     """Asks a registry to mount blobs; raises OSError, ValueError or HTTPException."""
 
     def __init__(self, source: Reference, target: Reference, *, secure: bool) -> None:
         self._secure = secure
-        self._source, self._target = repository(source), repository(target)
+        self._source, self._target = source.repository, target.repository
         self._reference = target
         host = _HUB if target.host in {"", "docker.io"} else target.host
         self._top = f"{'https' if secure else 'http'}://{host}"

@@ -12,7 +12,6 @@ from ..imageread.references import Reference
 from ..imageread.registry import Skopeo
 from ..imageread.registry import find as find_skopeo
 from .model import LayerBlob, Origin
-from .mount import mount, repository
 
 SECONDS = 300  # to move blobs, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both
 BYTES = 1 << 20
@@ -62,8 +61,10 @@ def _mounted(layers: Sequence[LayerBlob], target: Reference) -> bool:
     lookup = layers[0].origin.lookup if layers[0].origin is not None else None
     if lookup is None or lookup.reference is None or _host(lookup.reference) != _host(target):
         return False
-    if repository(lookup.reference) == repository(target):
+    if lookup.reference.repository == target.repository:
         return True
+    from .mount import mount  # slow to import, as it can use TLS
+
     return mount([each.digest for each in layers], lookup.reference, target, secure=lookup.secure)
 
 

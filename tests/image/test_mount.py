@@ -11,7 +11,7 @@ import pytest
 from helpers.misbehaving_registry import Handler, Start, misbehaving
 
 from generator.image.credentials import Credentials, credentials
-from generator.image.mount import mount, repository
+from generator.image.mount import mount
 from generator.imageread.references import Reference, reference
 
 _ = misbehaving  # a fixture
@@ -152,7 +152,7 @@ def test_a_registry_that_is_away_is_no_mount() -> None:
     [("hello", "library/hello"), ("a/b", "a/b"), ("docker.io/library/x", "library/x"), ("r.lab:5000/a/b", "a/b")],
 )
 def test_the_path_of_a_repository_has_what_docker_hub_leaves_out(name: str, path: str) -> None:
-    assert repository(reference(f"{name}:1", "x")) == path
+    assert reference(f"{name}:1", "x").repository == path
 
 
 @pytest.mark.parametrize(
