@@ -94,7 +94,7 @@ def built(folder: Path) -> tuple[Path, Path, Path]:
     flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", str(ROOT / "output/c")]
     subprocess.run(["gcc", *flags, *sources, "-larchive", "-o", c], check=True)
     target = folder / "rust"
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target]
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", str(target)]
     subprocess.run(command, cwd=ROOT / "bench/rust", check=True)
     return go, c, target / "release/writers"
 
