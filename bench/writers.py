@@ -2,8 +2,9 @@
 """Compare the writers of layers on top with each language's tar writer: python bench/writers.py [FILES [ROUNDS]].
 
 Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
-beside libarchive, Rust beside the crate tar. The figures are medians of runs taken in turn: of the time that the
-program prints, or of Rust's whole program on the processor.
+beside libarchive, Rust beside the crate tar, JavaScript beside tar-stream. The figures are medians of runs taken in
+turn: of the time that the program prints, which is JavaScript's on the processor, or of Rust's whole program on the
+processor.
 """
 
 import io
@@ -20,11 +21,14 @@ from typing import Any
 from table import medians, show
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "output/python"))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 import windows_files
+from languages.programs import javascript
 
 ROOT = Path(__file__).absolute().parents[1]
 DATA = b"x" * 100
-GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0, "Rust": 1 / 1.5}
+GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0, "Rust": 1 / 1.5, "JavaScript": 1 / 1.5}
 
 
 class Nowhere(io.RawIOBase):
@@ -74,8 +78,20 @@ def python_seconds(write: Callable[[list[str]], None], names: list[str]) -> floa
 
 def program_seconds(program: Path, which: str, number: int) -> float:
     """Return what a program that says its own seconds took."""
-    said = subprocess.run([program, which, str(number)], capture_output=True, check=True, text=True, timeout=600).stdout
-    return float(said)
+    return seconds_of(program, which, str(number))
+
+
+def node_seconds(which: str, number: int) -> float:
+    """Return the processor time of a run of files.js."""
+    module = {
+        "ours": ROOT / "output/javascript/windows-files.js",
+        "theirs": javascript.packages() / "tar-stream/index.js",
+    }
+    return seconds_of("node", ROOT / "bench/files.js", which, str(number), module[which])
+
+
+def seconds_of(*command: str | Path) -> float:
+    return float(subprocess.run(command, capture_output=True, check=True, text=True, timeout=600).stdout)
 
 
 def processor_seconds(program: Path, which: str, number: int) -> float:
@@ -114,6 +130,8 @@ def main(number: int = 100_000, rounds: int = 3) -> None:
                 "C libarchive": lambda: program_seconds(c, "theirs", number),
                 "Rust": lambda: processor_seconds(rust, "ours", number),
                 "Rust tar": lambda: processor_seconds(rust, "theirs", number),
+                "JavaScript": lambda: node_seconds("ours", number),
+                "JavaScript tar-stream": lambda: node_seconds("theirs", number),
             },
             rounds,
         )

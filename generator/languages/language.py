@@ -114,13 +114,13 @@ class Language(NamedTuple):
     committed: Callable[[str], ModuleOptions]
     placed: Callable[[Place], ModuleOptions]
     check: Callable[[ModuleOptions], None]
+    proof: Callable[[ModuleOptions], tuple[str, ...]]
     stem: Callable[[str, str | None], str] = windows_name
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
     alike: tuple[tuple[str, ...], ...] = ()
     formatter: tuple[str, ...] = ()
-    proof: Callable[[ModuleOptions], tuple[str, ...]] | None = None
     tools: tuple[Tool, ...] = ()
     checks: tuple[Check, ...] = ()
 

@@ -37,13 +37,26 @@ def _discover() -> dict[str, Language]:
     found: dict[str, Language] = {}
     for name in names:
         if name.isidentifier() and name not in _NO_LANGUAGES:
-            try:
-                found[name] = import_module(f"{__package__}.{name}").LANGUAGE
-            except AttributeError as error:
-                raise GeneratorError(
-                    f"languages/{name}.py: defines no LANGUAGE; hint: define it, or move the file away"
-                ) from error
+            found[name] = _load(name)
     return found
+
+
+def _load(name: str) -> Language:
+    """Return the record in one of the files; raises GeneratorError that names the file and, if known, the field."""
+    try:
+        record: Language = import_module(f"{__package__}.{name}").LANGUAGE
+    except AttributeError as error:
+        raise GeneratorError(
+            f"languages/{name}.py: defines no LANGUAGE; hint: define it, or move the file away"
+        ) from error
+    except TypeError as error:
+        # Python's messages: missing 1 required positional argument: 'api'; got an unexpected keyword argument 'apis'
+        fields = ", ".join(re.findall(r"'(\w+)'", str(error)))
+        problem = f"lacks {fields}" if " missing " in str(error) else f"is invalid: {error}"
+        raise GeneratorError(
+            f"languages/{name}.py: LANGUAGE {problem}; hint: generator/languages/language.py describes it"
+        ) from error
+    return record
 
 
 LANGUAGES = _discover()

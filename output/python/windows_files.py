@@ -11,7 +11,7 @@
 # or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:6a238d6c9df0bc60e7fd531c524e847398fd70c68f1379f032bf04796e15ac57","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:29d678fde4ff7983a20986134997659fcd5c6625a9e070b54e54543043ff4051","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -73,7 +73,7 @@ __all__ = [
     "roots",
 ]
 
-#: Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files.
+#: Attributes, to be added up; 0 is the default: ARCHIVE for FILE, ARCHIVE for FILE_LINK.
 READ_ONLY: Final = 1
 HIDDEN: Final = 2
 SYSTEM: Final = 4
@@ -209,6 +209,7 @@ class FilesError(ValueError):
 
 def roots(time: Time = DEFAULT_TIME) -> bytes:
     """Return the headers of the directories that every layer begins with."""
+    _expect_time(time)
     typeflag, mode, attributes, _ = _KINDS[DIRECTORY]
     return b"".join(
         _headers(typeflag, mode, name, "", 0, str(attributes), "", _times(time, name))
@@ -231,10 +232,19 @@ def header(
     *target* is a symbolic link's text, or a hard link's path; *size* is in bytes. Hard
     links and whiteouts have no descriptor. Raises FilesError.
     """
-    _expect("path", path, str)
-    _expect("target", target, str)
-    _expect("size", size, int)
-    _expect("attributes", attributes, int)
+    _expect_entry(path, target, size, attributes, descriptor, time)
+    return _header(kind, path, target, size, attributes, descriptor, time)
+
+
+def _header(
+    kind: Kind,
+    path: str,
+    target: str,
+    size: int,
+    attributes: int,
+    descriptor: Descriptor,
+    time: Time,
+) -> bytes:
     if kind not in _KINDS:
         raise FilesError("kind", path)
     typeflag, mode, always, default = _KINDS[kind]
@@ -243,7 +253,7 @@ def header(
     if kind == HARD_LINK:
         _check_path(target, path)
         target = "Files/" + target
-    elif typeflag == "2":
+    elif kind in (FILE_LINK, DIRECTORY_LINK):
         _check_target(target, path)
     elif target:
         raise FilesError("target", path)
@@ -286,6 +296,32 @@ def _expect(argument: str, value: object, *kinds: type) -> None:
         raise TypeError(f"{argument}: {names} expected, not {type(value).__name__}")
 
 
+def _expect_entry(
+    path: str,
+    target: str,
+    size: int | None,
+    attributes: int,
+    descriptor: Descriptor | None,
+    time: Time | None,
+) -> None:
+    """Raise TypeError that names the argument, if one is of a wrong type."""
+    _expect("path", path, str)
+    _expect("target", target, str)
+    if size is not None:
+        _expect("size", size, int)
+    _expect("attributes", attributes, int)
+    if descriptor is not None:
+        _expect("descriptor", descriptor, str, bytes)
+    if time is not None:
+        _expect_time(time)
+
+
+def _expect_time(time: Time) -> None:
+    _expect("time", time, int, Times)
+    for one in time if isinstance(time, tuple) else ():
+        _expect("time", one, int)
+
+
 def _headers(
     typeflag: str,
     mode: int,
@@ -297,13 +333,14 @@ def _headers(
     times: Times,
 ) -> bytes:
     """Return the PAX header with its records, and the header; all that comes in is right."""
+    seconds, fraction = divmod(times.modified, 1_000_000_000)
+    if not 0 <= seconds < 8**11:
+        seconds = 0
     records = _records(attributes, security, times)
     if len(target) > 100 or not target.isascii():
         records += _record("linkpath", target)
-    seconds, fraction = divmod(times.modified, 1_000_000_000)
-    if fraction or not 0 <= seconds < 8**11:
+    if fraction or seconds != times.modified // 1_000_000_000:
         records += _record("mtime", _decimal(times.modified))
-        seconds = seconds if 0 <= seconds < 8**11 else 0
     if len(name) > 100 or not name.isascii():
         records += _record("path", name)
     if size >= 8**11:
@@ -331,13 +368,15 @@ def _headers(
 @functools.lru_cache(maxsize=64)
 def _records(attributes: str, security: str, times: Times) -> bytes:
     """Return the records that every entry begins with; one set serves many entries."""
-    records = _record("LIBARCHIVE.creationtime", _decimal(times.created))
+    records = b""
+    records += _record("LIBARCHIVE.creationtime", _decimal(times.created))
     if attributes:
         records += _record("MSWINDOWS.fileattr", attributes)
     if security:
         records += _record("MSWINDOWS.rawsd", security)
     records += _record("atime", _decimal(times.accessed))
-    return records + _record("ctime", _decimal(times.changed))
+    records += _record("ctime", _decimal(times.changed))
+    return records
 
 
 def _record(key: str, value: str) -> bytes:
@@ -538,10 +577,7 @@ def _rounded(time: tuple[int, ...]) -> Times | None:
 
 
 def _times(time: Time, path: str) -> Times:
-    _expect("time", time, int, Times)
     four = time if isinstance(time, tuple) else (time, time, time, time)
-    for one in four:
-        _expect("time", one, int)  # to a cache, 7.0 is 7
     rounded = _rounded(four)
     if rounded is None:
         raise FilesError("time", path)
@@ -550,7 +586,6 @@ def _times(time: Time, path: str) -> Times:
 
 def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
     """Return a descriptor in base64, or "" for none."""
-    _expect("descriptor", descriptor, str, bytes)
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
@@ -599,7 +634,8 @@ def _list_readable(data: bytes, at: int) -> bool:
 # ------------------------------------------------------------------------------------
 # The writer
 
-_SMALL = 1 << 16  # bytes of data that are copied, to be written all at once
+_SMALL = 1 << 16  # bytes of data that are written together with their header
+_PIECE = 1 << 20  # bytes of data that are read at once
 _PARENT = "parent"  # a directory that has no header: only a whiteout is below it
 
 
@@ -639,7 +675,7 @@ def _again(failure: BaseException) -> Exception:
         return FilesError(failure.code, failure.path)
     if isinstance(failure, OSError):
         return OSError(failure.errno, failure.strerror, failure.filename)
-    return FilesError("closed", "")
+    return RuntimeError(f"the layer has failed: {type(failure).__name__}")
 
 
 class Writer:
@@ -660,6 +696,7 @@ class Writer:
     ) -> None:
         if not callable(getattr(out, "write", None)):
             raise TypeError(f"out: a file expected, not {type(out).__name__}")
+        _expect("descriptor", descriptor, str, bytes)
         self._out = out
         self._time = time
         self._descriptor = descriptor
@@ -696,24 +733,28 @@ class Writer:
 
         Give *size* if *data* is a stream that cannot seek. No byte behind it is read.
         """
+        _expect_entry(path, "", size, attributes, descriptor, time)
+        stream = not isinstance(data, (bytes, bytearray, memoryview))
+        if stream and not callable(getattr(data, "read", None)):
+            raise TypeError(
+                f"data: bytes or a binary file expected, not {type(data).__name__}"
+            )
         with self._state:
             if isinstance(data, (bytes, bytearray, memoryview)):
                 whole = bytes(data)
-                if size not in (None, len(whole)):
+                count = len(whole) if size is None else size
+                start = self._entry(FILE, path, "", count, attributes, descriptor, time)
+                if count != len(whole):
                     raise FilesError("data", path)
-                size = len(whole)
-                if size <= _SMALL:
-                    whole += padding(size)
-                    self._entry(
-                        FILE, path, "", size, attributes, descriptor, time, whole
-                    )
+                if count <= _SMALL:
+                    self._put(b"".join((start, whole, padding(count))))
                     return
                 data = io.BytesIO(whole)
-            elif not callable(getattr(data, "read", None)):
-                _expect("data", data, bytes, bytearray, memoryview, io.IOBase)
-            size = _rest(data, path) if size is None else size
-            self._entry(FILE, path, "", size, attributes, descriptor, time)
-            self._copy(data, size, path)
+            else:
+                count = _rest(data) if size is None else size
+                start = self._entry(FILE, path, "", count, attributes, descriptor, time)
+            self._put(start)
+            self._copy(data, count, path)
 
     def add_directory(
         self,
@@ -724,8 +765,9 @@ class Writer:
         time: Time | None = None,
     ) -> None:
         """Write a directory; missing parents of any entry are written without being asked for."""
+        _expect_entry(path, "", 0, attributes, descriptor, time)
         with self._state:
-            self._entry(DIRECTORY, path, "", 0, attributes, descriptor, time)
+            self._put(self._entry(DIRECTORY, path, "", 0, attributes, descriptor, time))
 
     def add_symlink(
         self,
@@ -739,18 +781,21 @@ class Writer:
     ) -> None:
         """Write a symbolic link with the text *target*, to a file or to a *directory*."""
         kind: Kind = DIRECTORY_LINK if directory else FILE_LINK
+        _expect_entry(path, target, 0, attributes, descriptor, time)
         with self._state:
-            self._entry(kind, path, target, 0, attributes, descriptor, time)
+            self._put(self._entry(kind, path, target, 0, attributes, descriptor, time))
 
     def add_hardlink(self, path: str, target: str, *, time: Time | None = None) -> None:
         """Write one more name of a file; *target* is the path it was written by."""
+        _expect_entry(path, target, 0, 0, None, time)
         with self._state:
-            self._entry(HARD_LINK, path, target, 0, 0, None, time)
+            self._put(self._entry(HARD_LINK, path, target, 0, 0, None, time))
 
     def add_whiteout(self, path: str, *, time: Time | None = None) -> None:
         """Write that what the layers below have by *path* is removed."""
+        _expect_entry(path, "", 0, 0, None, time)
         with self._state:
-            self._entry(WHITEOUT, path, "", 0, 0, None, time)
+            self._put(self._entry(WHITEOUT, path, "", 0, 0, None, time))
 
     def add_tree(
         self,
@@ -767,10 +812,11 @@ class Writer:
         directory that is in the layer already is left as it is. With *own_times* each
         entry has its own time of modification, for all four times.
         """
+        _expect_entry(path, "", 0, 0, descriptor, None)
+        _expect("folder", folder, str, os.PathLike)
         top = os.fspath(folder)
+        _expect("folder", top, str)
         with self._state:
-            _expect("path", path, str)
-            _expect("folder", top, str)
             waiting = [(path, top)]
             while waiting:
                 inside, outside = waiting.pop()
@@ -781,7 +827,9 @@ class Writer:
                     names = sorted(os.listdir(outside), key=_utf8, reverse=True)
                     known = self._find(inside)
                     if inside and (known is None or known.kind != DIRECTORY):
-                        self._entry(DIRECTORY, inside, "", 0, 0, descriptor, time)
+                        self._put(
+                            self._entry(DIRECTORY, inside, "", 0, 0, descriptor, time)
+                        )
                     start = inside + "/" if inside else ""
                     waiting += [(start + n, os.path.join(outside, n)) for n in names]
                 else:
@@ -805,11 +853,12 @@ class Writer:
         """Write a file or a link of a folder."""
         if stat.S_ISLNK(mode):
             kind: Kind = DIRECTORY_LINK if os.path.isdir(outside) else FILE_LINK
-            self._entry(kind, path, os.readlink(outside), 0, 0, descriptor, time)
+            target = os.readlink(outside)
+            self._put(self._entry(kind, path, target, 0, 0, descriptor, time))
         elif stat.S_ISREG(mode):
             with open(outside, "rb") as data:
                 size = os.fstat(data.fileno()).st_size
-                self._entry(FILE, path, "", size, 0, descriptor, time)
+                self._put(self._entry(FILE, path, "", size, 0, descriptor, time))
                 self._copy(data, size, path)
         else:
             raise FilesError("kind", path)
@@ -823,29 +872,23 @@ class Writer:
         attributes: int,
         descriptor: Descriptor | None,
         time: Time | None,
-        data: bytes = b"",
-    ) -> None:
-        """Write an entry's header, after those of the parents that have none yet, and *data*."""
-        entry = header(
+    ) -> bytes:
+        """Return an entry's header; write those of the parents that have none yet."""
+        made = _header(
             kind,
             path,
-            target=target,
-            size=size,
-            attributes=attributes,
-            descriptor=self._descriptor if descriptor is None else descriptor,
-            time=self._time if time is None else time,
+            target,
+            size,
+            attributes,
+            self._descriptor if descriptor is None else descriptor,
+            self._time if time is None else time,
         )
         parts = path.split("/")
         for end in range(self._place(kind, parts, path, target), len(parts)):
-            self._put(
-                header(
-                    DIRECTORY,
-                    "/".join(parts[:end]),
-                    descriptor=self._descriptor,
-                    time=self._time,
-                )
-            )
-        self._put(entry + data)
+            above = "/".join(parts[:end])
+            start = _header(DIRECTORY, above, "", 0, 0, self._descriptor, self._time)
+            self._put(start)
+        return made
 
     def _place(self, kind: str, parts: list[str], path: str, target: str) -> int:
         """Take in an entry; return how many parts its first parent to write has."""
@@ -900,7 +943,7 @@ class Writer:
     def _copy(self, data: Readable, size: int, path: str) -> None:
         left = size
         while left:
-            chunk = data.read(min(left, 1 << 20))
+            chunk = data.read(min(left, _PIECE))
             if chunk is None:
                 raise BlockingIOError(errno.EAGAIN, "reading would block", path)
             _expect("data", chunk, bytes)
@@ -928,13 +971,13 @@ def _utf8(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def _rest(data: Readable, path: str) -> int:
-    """Return the number of bytes of *data* from its position on."""
-    file = cast("Any", data)  # which may be able to seek
+def _rest(data: object) -> int:
+    """Return the number of bytes of *data* from its position on, or -1 if it cannot seek."""
+    file = cast("Any", data)
     try:
         here: int = file.tell()
         end: int = file.seek(0, os.SEEK_END)
         file.seek(here)
     except (AttributeError, OSError):
-        raise FilesError("size", path) from None
+        return -1
     return max(0, end - here)

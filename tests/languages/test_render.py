@@ -242,11 +242,15 @@ def test_the_committed_modules_are_what_the_templates_make(language: str) -> Non
             assert again == committed
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reviewer_recognises_hives_and_their_keys_or_the_blob(language: str) -> None:
+def _holds_base64(language: str) -> bool:
+    """Return whether the language's modules hold the blob alone, which nobody can read."""
+    row = LANGUAGES[language]
+    return "base64" in "".join(row.proof(row.committed("scratch")))
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if not _holds_base64(language)])
+def test_a_reviewer_recognises_hives_and_their_keys(language: str) -> None:
     text = "".join(modules("scratch", language).values())
-    if base64.b64encode(blob("scratch").compressed).decode() in "".join(re.findall(r'"([A-Za-z0-9+/]+=*)"', text)):
-        return
     flat = re.sub(r"', '|',\n\s*'", "", text)  # initialisers, letter by letter
     for word in ("regf", "hbin", "ROOT", "Objects", "Elements", "12000004", "FirmwareModified", "ustar", "SYSTEM"):
         assert word in flat

@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2e199a49cd9253950adbd2eec95c46b9cc3b35493a271010cc6e82181d69de52","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8587f11e03590864b9bcb45d6da268ce72d2f5e1650e2a787959b6b99beca113","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -342,7 +342,7 @@ func (h *header) set(e *Entry) Code {
 	if !h.setTimes(e.Times) {
 		return ErrTime
 	}
-	if h.size = e.Size; h.size < 0 || h.size > 0 && e.Kind != File {
+	if h.size = e.Size; uint64(h.size) > 9223372036854775807 || h.size > 0 && e.Kind != File { // below 0, too
 		return ErrSize
 	}
 	return ""

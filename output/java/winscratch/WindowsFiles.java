@@ -11,16 +11,15 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2ef9f7d818567bba094e2f9de1433ed843c6dd292ec35ba4a6e5ec556ceb6c75","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:f810416a0f5f53553a733c27c514a155bb233b9ca0a4c4c8c3166d684fed7148","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -35,37 +34,42 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
  *
  * <pre>{@code
- * Writer layer = new Writer(out);
+ * LayerWriter layer = new LayerWriter(out);
  * layer.add("app/hello.exe", program);
  * layer.addTree("app/data", Path.of("data"));
  * layer.finish();
  * }</pre>
  *
- * <p>Paths are below C:\, with a slash between parts. Missing parents are written. Whatever Windows
- * could not hold is a FilesException before a byte of that entry is written. The same calls give
- * the same bytes on every machine and in every language that has this writer.
+ * <p>Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
+ * Windows would refuse is a {@link FilesException} before a byte of it is written. The same calls
+ * give the same bytes on every machine and in every language that has this writer.
  *
- * <p>Below the writer is a core that neither reads nor writes: roots() and header() return an
- * entry's header, padding() what follows its data, end() what ends a layer. It does not know what
- * came before: whether a path is there already, and whether its parents are.
+ * <p>Below the writer is a core that neither reads nor writes: {@link #roots} and {@link #header}
+ * return headers, {@link #padding} what follows data, {@link #end} what ends a layer. It does not
+ * know what came before: whether a path is there already, and whether its parents are.
+ *
+ * <p>No argument and no result is null, unless its description says so; a null argument is a {@link
+ * NullPointerException} that names it. Annotations would say the same to tools, but they come from
+ * a library, and this file needs none.
  */
 public final class WindowsFiles {
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
   public static final int READ_ONLY = 1;
 
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
   public static final int HIDDEN = 2;
 
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
   public static final int SYSTEM = 4;
 
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for files and links to files. */
+  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
   public static final int ARCHIVE = 32;
 
   /** No other attribute; not to be combined. */
@@ -93,16 +97,24 @@ public final class WindowsFiles {
     /** A whiteout. */
     WHITEOUT('0', 0644, -1, 0);
 
-    final char type;
-    final int mode;
-    final int always; // attributes, or -1 for an entry that has none and no descriptor
-    final int standard;
+    private final char type;
+    private final int mode;
+    private final int always; // attributes, or -1 for an entry that has none and no descriptor
+    private final int standard;
 
     Kind(char type, int mode, int always, int standard) {
       this.type = type;
       this.mode = mode;
       this.always = always;
       this.standard = standard;
+    }
+
+    private boolean isDirectory() { // or a link to one
+      return always > 0 && (always & 16) != 0;
+    }
+
+    private boolean isSymbolic() {
+      return this == FILE_LINK || this == DIRECTORY_LINK;
     }
   }
 
@@ -151,7 +163,8 @@ public final class WindowsFiles {
     TARGET_LONG("the link's target is longer than 4,087 UTF-16 units"),
 
     /** Code {@code target-missing}. */
-    TARGET_MISSING("the hard link's target is not an earlier file of the layer in the same spelling"),
+    TARGET_MISSING(
+        "the hard link's target is not an earlier file of the layer in the same spelling"),
 
     /** Code {@code kind}. */
     KIND("not a file, directory or link"),
@@ -195,18 +208,26 @@ public final class WindowsFiles {
     /** Code {@code closed}. */
     CLOSED("the layer is already finished");
 
-    final String text;
+    private final String text;
 
     Reason(String text) {
       this.text = text;
     }
 
-    /** Returns the code, which is in small letters with hyphens. */
+    /**
+     * Returns the code.
+     *
+     * @return small letters with hyphens
+     */
     public String code() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    /** Returns what it says behind a path. */
+    /**
+     * Returns what is wrong.
+     *
+     * @return words that stand behind a path
+     */
     public String text() {
       return text;
     }
@@ -219,18 +240,30 @@ public final class WindowsFiles {
     private final Reason reason;
     private final String path;
 
-    FilesException(Reason reason, String path) {
-      super(shown(path) + ": " + reason.text);
+    private FilesException(Reason reason, String path) {
+      this(reason, path, null);
+    }
+
+    private FilesException(Reason reason, String path, Throwable cause) {
+      super(shown(path) + ": " + reason.text, cause);
       this.reason = reason;
       this.path = path;
     }
 
-    /** Returns why. */
+    /**
+     * Returns why.
+     *
+     * @return the reason, which has the code
+     */
     public Reason reason() {
       return reason;
     }
 
-    /** Returns the path as it was given. */
+    /**
+     * Returns the path of the entry.
+     *
+     * @return the path as it was given, or an empty one for an error of the whole layer
+     */
     public String path() {
       return path;
     }
@@ -246,7 +279,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** A security descriptor. */
+  /** A security descriptor: bytes for directories, and bytes for everything else. */
   public static final class Descriptor {
     private static final String USERS_READ_1 =
         "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcA"
@@ -272,286 +305,469 @@ public final class WindowsFiles {
     private static final String NONE_2 = "";
 
     /** O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU). */
-    public static final Descriptor USERS_READ = new Descriptor(USERS_READ_1, USERS_READ_2);
+    public static final Descriptor USERS_READ = new Descriptor(USERS_READ_1, USERS_READ_2, true);
 
     /** O:BUG:BU. */
-    public static final Descriptor USER_OWNED = new Descriptor(USER_OWNED_1, USER_OWNED_1);
+    public static final Descriptor USER_OWNED = new Descriptor(USER_OWNED_1, USER_OWNED_1, true);
 
     /** O:BAG:BA. */
-    public static final Descriptor ADMIN_OWNED = new Descriptor(ADMIN_OWNED_1, ADMIN_OWNED_1);
+    public static final Descriptor ADMIN_OWNED = new Descriptor(ADMIN_OWNED_1, ADMIN_OWNED_1, true);
 
     /** No descriptor: the entry inherits one. */
-    public static final Descriptor NONE = new Descriptor(NONE_1, NONE_1);
+    public static final Descriptor NONE = new Descriptor(NONE_1, NONE_1, true);
 
-    final String directory; // in base64; empty for no record, null for bytes that are none
-    final String other;
+    private final String directory; // in base64; empty for no record
+    private final String other;
+    private final boolean readable;
 
-    private Descriptor(String directory, String other) {
+    private Descriptor(String directory, String other, boolean readable) {
       this.directory = directory;
       this.other = other;
+      this.readable = readable;
     }
 
-    /** Returns the descriptor of that self-relative form, which is checked when it is used. */
+    /**
+     * Returns a descriptor of your own.
+     *
+     * @param bytes its self-relative form, which is copied, and checked when it is used
+     * @return the same for directories and for everything else
+     */
     public static Descriptor of(byte[] bytes) {
-      String text = Rules.readable(bytes) ? Base64.getEncoder().encodeToString(bytes) : null;
-      return new Descriptor(text, text);
+      String text = Base64.getEncoder().encodeToString(bytes);
+      return new Descriptor(text, text, Rules.readable(bytes));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Descriptor
+          && directory.equals(((Descriptor) other).directory)
+          && this.other.equals(((Descriptor) other).other);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(directory, other);
+    }
+
+    @Override
+    public String toString() {
+      return "Descriptor[" + (other.isEmpty() ? "none" : other) + "]";
     }
   }
 
-  /** A file's times; Windows keeps steps of 100 ns. */
+  /** A file's times, rounded down to steps of 100 ns, which Windows keeps. */
   public static final class Times {
     /** 1980-01-02, the time of a layer for which none is given. */
     public static final Times START = of(Instant.ofEpochSecond(0, 315619200000000000L));
 
-    final Instant modified;
-    final Instant accessed;
-    final Instant changed;
-    final Instant created;
+    private final Instant modified;
+    private final Instant accessed;
+    private final Instant changed;
+    private final Instant created;
+    private final boolean valid; // in range
 
-    private Times(Instant... four) {
-      modified = four[0];
-      accessed = four[1];
-      changed = four[2];
-      created = four[3];
+    private Times(Instant modified, Instant accessed, Instant changed, Instant created) {
+      this.modified = rounded(modified);
+      this.accessed = rounded(accessed);
+      this.changed = rounded(changed);
+      this.created = rounded(created);
+      Instant[] sorted = {this.modified, this.accessed, this.changed, this.created};
+      Arrays.sort(sorted);
+      this.valid = !sorted[0].isBefore(Rules.FIRST) && !sorted[3].isAfter(Rules.LAST);
     }
 
-    /** Returns one time for all four. */
+    /**
+     * Returns one time for all four.
+     *
+     * @param time the time, which is checked when it is used
+     * @return the times
+     */
     public static Times of(Instant time) {
       return of(time, time, time, time);
     }
 
-    /** Returns four times. */
+    /**
+     * Returns four times, which are checked when they are used.
+     *
+     * @param modified when the data was written
+     * @param accessed when the data was read
+     * @param changed when data or metadata were written
+     * @param created when the file was made
+     * @return the times
+     */
     public static Times of(Instant modified, Instant accessed, Instant changed, Instant created) {
       return new Times(modified, accessed, changed, created);
     }
 
-    /** Returns the four times rounded down to steps; throws if one is out of range. */
-    Times rounded(String path) throws FilesException {
-      Instant[] four = {modified, accessed, changed, created};
-      for (int i = 0; i < four.length; i++) {
-        four[i] = four[i].minusNanos(four[i].getNano() % 100);
-        if (four[i].isBefore(Rules.FIRST) || four[i].isAfter(Rules.LAST)) {
-          throw new FilesException(Reason.TIME, path);
-        }
-      }
-      return new Times(four);
+    private static Instant rounded(Instant time) {
+      return time.minusNanos(time.getNano() % 100);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Times
+          && modified.equals(((Times) other).modified)
+          && accessed.equals(((Times) other).accessed)
+          && changed.equals(((Times) other).changed)
+          && created.equals(((Times) other).created);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(modified, accessed, changed, created);
+    }
+
+    @Override
+    public String toString() {
+      return "Times[" + modified + ", " + accessed + ", " + changed + ", " + created + "]";
     }
   }
 
-  /** An entry of a layer. Its methods change it, and return it. */
+  /** An entry of a layer. It does not change: the methods return another one. */
   public static final class Entry {
-    final Kind kind;
-    final String path;
-    String target = "";
-    long size;
-    int attributes;
-    Descriptor descriptor;
-    Times times;
+    private final Kind kind;
+    private final String path;
+    private final String target;
+    private final long size;
+    private final int attributes;
+    private final Descriptor descriptor; // or null, as is the next: the layer's
+    private final Times times;
 
-    /** Begins an entry, whose descriptor and times are the layer's. */
+    /**
+     * Makes an entry with the layer's descriptor and times.
+     *
+     * @param kind what it is
+     * @param path where it is, below C:\
+     */
     public Entry(Kind kind, String path) {
-      this.kind = kind;
-      this.path = path;
+      this(kind, path, "", 0, 0, null, null);
     }
 
-    /** Sets a symbolic link's text, or a hard link's path. */
-    public Entry target(String target) {
-      this.target = target;
-      return this;
-    }
-
-    /** Sets how many bytes a file has. */
-    public Entry size(long size) {
+    private Entry(
+        Kind kind,
+        String path,
+        String target,
+        long size,
+        int attributes,
+        Descriptor descriptor,
+        Times times) {
+      this.kind = Objects.requireNonNull(kind, "kind");
+      this.path = Objects.requireNonNull(path, "path");
+      this.target = Objects.requireNonNull(target, "target");
       this.size = size;
-      return this;
-    }
-
-    /** Sets the attributes, which hard links and whiteouts have not. */
-    public Entry attributes(int attributes) {
       this.attributes = attributes;
-      return this;
-    }
-
-    /** Sets the security descriptor, which hard links and whiteouts have not. */
-    public Entry descriptor(Descriptor descriptor) {
       this.descriptor = descriptor;
-      return this;
-    }
-
-    /** Sets the times. */
-    public Entry times(Times times) {
       this.times = times;
-      return this;
+    }
+
+    /**
+     * Returns this entry with a target.
+     *
+     * @param target a symbolic link's text, or a hard link's path
+     * @return another entry
+     */
+    public Entry target(String target) {
+      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    /**
+     * Returns this entry with a size.
+     *
+     * @param size how many bytes a file has
+     * @return another entry
+     */
+    public Entry size(long size) {
+      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    /**
+     * Returns this entry with attributes.
+     *
+     * @param attributes attributes added up, or 0 for the default; hard links and whiteouts have
+     *     none
+     * @return another entry
+     */
+    public Entry attributes(int attributes) {
+      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    /**
+     * Returns this entry with a security descriptor.
+     *
+     * @param descriptor the descriptor, or null for the layer's; hard links and whiteouts have none
+     * @return another entry
+     */
+    public Entry descriptor(Descriptor descriptor) {
+      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    /**
+     * Returns this entry with times.
+     *
+     * @param times the times, or null for the layer's
+     * @return another entry
+     */
+    public Entry times(Times times) {
+      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Entry && parts().equals(((Entry) other).parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return parts().hashCode();
+    }
+
+    @Override
+    public String toString() {
+      return "Entry" + parts();
+    }
+
+    private List<Object> parts() {
+      return Arrays.asList(kind, path, target, size, attributes, descriptor, times);
     }
   }
 
-  /** Returns the headers of the directories that every layer begins with. */
+  /**
+   * Returns the headers of the directories that every layer begins with.
+   *
+   * @param times the layer's times
+   * @return whole blocks of 512 bytes
+   * @throws FilesException if a time is out of range
+   */
   public static byte[] roots(Times times) throws FilesException {
+    if (!times.valid) {
+      throw new FilesException(Reason.TIME, "");
+    }
     Core core = new Core();
-    Times rounded = times.rounded("");
     for (String name : new String[] {"Hives", "Files"}) {
-      core.append(Kind.DIRECTORY, name, "", 0, Kind.DIRECTORY.always, "", rounded);
+      core.append(Kind.DIRECTORY, name, "", 0, Kind.DIRECTORY.always, "", times);
     }
-    return core.out.toByteArray();
+    return Arrays.copyOf(core.buffer, core.size);
   }
 
-  /** Returns an entry's headers, in blocks of 512 bytes. */
+  /**
+   * Returns the headers of an entry.
+   *
+   * @param entry the entry
+   * @return whole blocks of 512 bytes
+   * @throws FilesException if the entry cannot be in a layer
+   */
   public static byte[] header(Entry entry) throws FilesException {
-    return header(entry, Descriptor.USERS_READ, Times.START);
-  }
-
-  private static byte[] header(Entry e, Descriptor descriptor, Times times) throws FilesException {
-    Rules.checkPath(e.path, e.path, e.kind.always > 0 && (e.kind.always & 16) != 0);
-    String target = e.target;
-    if (e.kind == Kind.HARD_LINK) {
-      Rules.checkPath(target, e.path, false);
-      target = "Files/" + target;
-    } else if (e.kind.type == '2') {
-      Rules.checkTarget(target, e.path);
-    } else if (!target.isEmpty()) {
-      throw new FilesException(Reason.TARGET, e.path);
-    }
-    int slash = e.path.lastIndexOf('/') + 1;
-    String mark = e.kind == Kind.WHITEOUT ? ".wh." : "";
-    String name = "Files/" + e.path.substring(0, slash) + mark + e.path.substring(slash);
-    int allowed = e.kind.always < 0 ? 0 : 39;
-    if ((e.attributes & ~allowed) != 0 && (e.attributes != NORMAL || allowed == 0)) {
-      throw new FilesException(Reason.ATTRIBUTES, e.path);
-    }
-    int attributes = 0;
-    String security = "";
-    if (e.kind.always >= 0) {
-      attributes = (e.attributes == 0 ? e.kind.standard : e.attributes) & ~NORMAL | e.kind.always;
-      attributes = attributes == 0 ? NORMAL : attributes;
-      Descriptor chosen = e.descriptor == null ? descriptor : e.descriptor;
-      security = (e.kind.always & 16) != 0 ? chosen.directory : chosen.other;
-      if (security == null) {
-        throw new FilesException(Reason.DESCRIPTOR, e.path);
-      }
-    }
-    Times rounded = (e.times == null ? times : e.times).rounded(e.path);
-    if (e.size < 0 || e.size > 0 && e.kind != Kind.FILE) {
-      throw new FilesException(Reason.SIZE, e.path);
-    }
     Core core = new Core();
-    core.append(e.kind, name, target, e.size, attributes, security, rounded);
-    return core.out.toByteArray();
+    core.add(entry, Descriptor.USERS_READ, Times.START);
+    return Arrays.copyOf(core.buffer, core.size);
   }
 
-  /** Returns what follows so many bytes of data. */
+  /**
+   * Returns what follows data, up to a whole block.
+   *
+   * @param size how many bytes of data there are
+   * @return zeros, fewer than 512
+   */
   public static byte[] padding(long size) {
     return new byte[(int) (-size & 511)];
   }
 
-  /** Returns what ends a layer. */
+  /**
+   * Returns what ends a layer.
+   *
+   * @return zeros
+   */
   public static byte[] end() {
     return new byte[1024];
   }
 
-  /** Puts headers together; all that comes in is right. */
+  /** A buffer of headers. */
   private static final class Core {
     private static final long OCTALS = 1L << 33; // what 11 octal digits can be
 
-    final ByteArrayOutputStream out = new ByteArrayOutputStream(2048);
+    byte[] buffer = new byte[4096];
+    int size;
 
+    // The records that an entry begins with, which many entries share, and what they are made of.
+    private byte[] first = {};
+    private int firstAttributes;
+    private String firstSecurity = "";
+    private Times firstTimes;
+
+    /** Checks an entry, and appends its headers. */
+    void add(Entry e, Descriptor descriptor, Times times) throws FilesException {
+      Rules.checkPath(e.path, e.path, e.kind.isDirectory());
+      String target = e.target;
+      if (e.kind == Kind.HARD_LINK) {
+        Rules.checkPath(target, e.path, false);
+        target = "Files/" + target;
+      } else if (e.kind.isSymbolic()) {
+        Rules.checkTarget(target, e.path);
+      } else if (!target.isEmpty()) {
+        throw new FilesException(Reason.TARGET, e.path);
+      }
+      int slash = e.path.lastIndexOf('/') + 1;
+      String name = "Files/" + e.path;
+      if (e.kind == Kind.WHITEOUT) {
+        name = "Files/" + e.path.substring(0, slash) + ".wh." + e.path.substring(slash);
+      }
+      int allowed = e.kind.always < 0 ? 0 : 39;
+      if ((e.attributes & ~allowed) != 0 && (e.attributes != NORMAL || allowed == 0)) {
+        throw new FilesException(Reason.ATTRIBUTES, e.path);
+      }
+      int attributes = 0;
+      String security = "";
+      if (e.kind.always >= 0) {
+        attributes = (e.attributes == 0 ? e.kind.standard : e.attributes) & ~NORMAL | e.kind.always;
+        attributes = attributes == 0 ? NORMAL : attributes;
+        Descriptor chosen = e.descriptor == null ? descriptor : e.descriptor;
+        security = e.kind.isDirectory() ? chosen.directory : chosen.other;
+        if (!chosen.readable) {
+          throw new FilesException(Reason.DESCRIPTOR, e.path);
+        }
+      }
+      Times own = e.times == null ? times : e.times;
+      if (!own.valid) {
+        throw new FilesException(Reason.TIME, e.path);
+      }
+      if (e.size < 0 || e.size > (e.kind == Kind.FILE ? 9223372036854775807L : 0)) {
+        throw new FilesException(Reason.SIZE, e.path);
+      }
+      append(e.kind, name, target, e.size, attributes, security, own);
+    }
+
+    /** Appends headers; all that comes in is right. */
     void append(
         Kind kind,
         String name,
         String target,
-        long size,
+        long length,
         int attributes,
         String security,
         Times times) {
-      ByteArrayOutputStream records = new ByteArrayOutputStream();
-      record(records, "LIBARCHIVE.creationtime", decimal(times.created));
-      if (attributes != 0) {
-        record(records, "MSWINDOWS.fileattr", Integer.toString(attributes));
-      }
-      if (!security.isEmpty()) {
-        record(records, "MSWINDOWS.rawsd", security);
-      }
-      record(records, "atime", decimal(times.accessed));
-      record(records, "ctime", decimal(times.changed));
-      if (target.length() > 100 || !isAscii(target)) {
-        record(records, "linkpath", target);
-      }
       long seconds = times.modified.getEpochSecond();
+      int block = zeros(512);
+      int start = size;
+      putFirst(attributes, security, times);
+      if (target.length() > 100 || !isAscii(target)) {
+        record("linkpath", target);
+      }
       if (times.modified.getNano() != 0 || seconds < 0 || seconds >= OCTALS) {
-        record(records, "mtime", decimal(times.modified));
+        record("mtime", decimal(times.modified));
       }
       if (name.length() > 100 || !isAscii(name)) {
-        record(records, "path", name);
+        record("path", name);
       }
-      if (size >= OCTALS) {
-        record(records, "size", Long.toString(size));
+      if (length >= OCTALS) {
+        record("size", Long.toString(length));
       }
-      byte[] block = new byte[512];
+      int count = size - start;
+      zeros(-count & 511);
       int slash = name.lastIndexOf('/') + 1;
       byte[] pax = ascii(name.substring(0, slash) + "PaxHeaders.0/" + name.substring(slash));
       int end = Math.min(pax.length, 100);
       while (pax[end - 1] == '/') {
         end--;
       }
-      System.arraycopy(pax, 0, block, 0, end);
-      finish(block, 0, records.size(), 0, 'x');
-      out.writeBytes(records.toByteArray());
-      out.writeBytes(padding(records.size()));
+      System.arraycopy(pax, 0, buffer, block, end);
+      finish(block, 0, count, 0, 'x');
 
-      block = new byte[512];
-      field(block, 0, name);
-      field(block, 157, target);
-      octal(block, 329, 7, 0);
-      octal(block, 337, 7, 0);
-      finish(block, kind.mode, size, seconds, kind.type);
+      block = zeros(512);
+      field(block, name);
+      field(block + 157, target);
+      octal(block + 329, 7, 0);
+      octal(block + 337, 7, 0);
+      finish(block, kind.mode, length, seconds, kind.type);
+    }
+
+    /** Appends the records that depend on nothing but these. */
+    private void putFirst(int attributes, String security, Times times) {
+      boolean same = attributes == firstAttributes && security.equals(firstSecurity);
+      if (!same || times != firstTimes) {
+        int start = size;
+        records(attributes, security, times);
+        first = Arrays.copyOfRange(buffer, start, size);
+        size = start;
+        firstAttributes = attributes;
+        firstSecurity = security;
+        firstTimes = times;
+      }
+      append(first);
+    }
+
+    private void records(int attributes, String security, Times times) {
+      record("LIBARCHIVE.creationtime", decimal(times.created));
+      if (attributes != 0) {
+        record("MSWINDOWS.fileattr", Integer.toString(attributes));
+      }
+      if (!security.isEmpty()) {
+        record("MSWINDOWS.rawsd", security);
+      }
+      record("atime", decimal(times.accessed));
+      record("ctime", decimal(times.changed));
+    }
+
+    private void record(String key, String value) {
+      byte[] data = (" " + key + "=" + value + "\n").getBytes(StandardCharsets.UTF_8);
+      int count = data.length + Integer.toString(data.length).length();
+      count = data.length + Integer.toString(count).length();
+      append(Integer.toString(count).getBytes(StandardCharsets.US_ASCII));
+      append(data);
+    }
+
+    private void append(byte[] data) {
+      int start = zeros(data.length);
+      System.arraycopy(data, 0, buffer, start, data.length);
+    }
+
+    /** Appends zeros; returns where they start. */
+    private int zeros(int count) {
+      int start = size;
+      size += count;
+      if (size > buffer.length) {
+        buffer = Arrays.copyOf(buffer, 2 * size);
+      }
+      Arrays.fill(buffer, start, size, (byte) 0);
+      return start;
     }
 
     /** Fills in the numbers of a header and its checksum, which is taken while it is blanks. */
-    private void finish(byte[] block, int mode, long size, long seconds, char type) {
-      octal(block, 100, 7, mode);
-      octal(block, 108, 7, 0);
-      octal(block, 116, 7, 0);
-      octal(block, 124, 11, size);
-      octal(block, 136, 11, seconds);
-      Arrays.fill(block, 148, 156, (byte) ' ');
-      block[156] = (byte) type;
-      System.arraycopy(ascii("ustar\00000"), 0, block, 257, 8);
-      int sum = 0;
-      for (byte b : block) {
-        sum += b & 0xFF;
+    private void finish(int block, int mode, long length, long seconds, char type) {
+      octal(block + 100, 7, mode);
+      octal(block + 108, 7, 0);
+      octal(block + 116, 7, 0);
+      octal(block + 124, 11, length);
+      octal(block + 136, 11, seconds);
+      buffer[block + 156] = (byte) type;
+      System.arraycopy(ascii("ustar\00000"), 0, buffer, block + 257, 8);
+      int sum = 8 * ' ';
+      for (int i = block; i < block + 512; i++) {
+        sum += buffer[i] & 0xFF;
       }
-      octal(block, 148, 6, sum);
-      block[154] = 0;
-      out.writeBytes(block);
+      octal(block + 148, 6, sum);
+      buffer[block + 155] = ' ';
     }
 
     /** Writes octal digits: zeros if the number needs more. */
-    private static void octal(byte[] block, int at, int digits, long number) {
+    private void octal(int at, int digits, long number) {
       long rest = number < 0 || number >> 3 * digits != 0 ? 0 : number;
       for (int i = at + digits - 1; i >= at; i--) {
-        block[i] = (byte) ('0' + (rest & 7));
+        buffer[i] = (byte) ('0' + (rest & 7));
         rest >>= 3;
       }
     }
 
     /** Writes the first 100 ASCII bytes, with a NUL if they end in a slash. */
-    private static void field(byte[] block, int at, String text) {
+    private void field(int at, String text) {
       byte[] data = ascii(text);
-      System.arraycopy(data, 0, block, at, Math.min(data.length, 100));
+      System.arraycopy(data, 0, buffer, at, Math.min(data.length, 100));
       if (data.length > 100 && data[99] == '/') {
         int end = 99;
         while (end > 0 && data[end - 1] == '/') {
           end--;
         }
-        block[at + end] = 0;
+        buffer[at + end] = 0;
       }
-    }
-
-    private static void record(ByteArrayOutputStream records, String key, String value) {
-      byte[] data = (" " + key + "=" + value + "\n").getBytes(StandardCharsets.UTF_8);
-      int size = data.length + Integer.toString(data.length).length();
-      size = data.length + Integer.toString(size).length();
-      records.writeBytes(ascii(Integer.toString(size)));
-      records.writeBytes(data);
     }
 
     /** Returns a time in decimal seconds, without trailing zeros. */
@@ -575,14 +791,18 @@ public final class WindowsFiles {
     }
 
     private static boolean isAscii(String text) {
-      return text.chars().allMatch(c -> c < 0x80);
+      for (int i = 0; i < text.length(); i++) {
+        if (text.charAt(i) >= 0x80) {
+          return false;
+        }
+      }
+      return true;
     }
 
     /** Returns the ASCII characters of a text. */
     private static byte[] ascii(String text) {
-      ByteArrayOutputStream found = new ByteArrayOutputStream(text.length());
-      text.chars().filter(c -> c < 0x80).forEach(found::write);
-      return found.toByteArray();
+      String kept = isAscii(text) ? text : text.replaceAll("[^\\x00-\\x7F]+", "");
+      return kept.getBytes(StandardCharsets.US_ASCII);
     }
   }
 
@@ -591,8 +811,8 @@ public final class WindowsFiles {
     static final Instant FIRST = Instant.ofEpochSecond(0, -9223372036854775800L);
     static final Instant LAST = Instant.ofEpochSecond(0, 9223372036854775800L);
 
-    private static final String CHARACTERS = "\u003c\u003e:\"|?*\\";
-    private static final String TARGET_CHARACTERS = "\u003c\u003e\"|*";
+    private static final boolean[] REFUSED = refused("\u003c\u003e:\"|?*\\");
+    private static final boolean[] REFUSED_IN_TARGETS = refused("\u003c\u003e\"|*");
     private static final Set<String> DEVICES =
         Set.of(
             ("CON PRN AUX NUL CONIN$ CONOUT$ COM0 COM1"
@@ -605,63 +825,96 @@ public final class WindowsFiles {
       if (text.isEmpty()) {
         throw new FilesException(Reason.EMPTY, path);
       }
-      checkText(text, CHARACTERS, Reason.CHARACTER, path);
+      checkText(text, REFUSED, Reason.CHARACTER, path);
       if (text.length() > 32750) {
         throw new FilesException(Reason.PATH_LONG, path);
       }
-      if (text.chars().filter(c -> c == '/').count() >= 1024) {
+      int slashes = 0;
+      for (int i = text.indexOf('/'); i >= 0; i = text.indexOf('/', i + 1)) {
+        slashes++;
+      }
+      if (slashes >= 1024) {
         throw new FilesException(Reason.PARTS, path);
       }
-      String[] parts = text.split("/", -1);
-      for (int i = 0; i < parts.length; i++) {
-        boolean above = directory || i < parts.length - 1;
-        Reason wrong = wrong(parts[i], above ? 245 : 255);
+      int start = 0;
+      for (int part = 0; part <= slashes; part++) {
+        int end = part < slashes ? text.indexOf('/', start) : text.length();
+        int most = directory || part < slashes ? 245 : 255;
+        Reason wrong = wrong(text, start, end, most);
         if (wrong != null) {
           throw new FilesException(wrong, path);
         }
+        start = end + 1;
       }
     }
 
     /** Returns why a part of a path is invalid, or null. */
-    private static Reason wrong(String part, int most) {
-      if (part.isEmpty() || part.equals(".") || part.equals("..")) {
+    private static Reason wrong(String text, int start, int end, int most) {
+      int length = end - start;
+      if (length == 0
+          || length == 1 && text.charAt(start) == '.'
+          || length == 2 && text.startsWith("..", start)) {
         return Reason.PART;
       }
-      if (". ".indexOf(part.charAt(part.length() - 1)) >= 0) {
+      if (". ".indexOf(text.charAt(end - 1)) >= 0) {
         return Reason.ENDING;
       }
-      int end = part.indexOf('.') < 0 ? part.length() : part.indexOf('.');
-      while (end > 0 && part.charAt(end - 1) == ' ') {
-        end--;
-      }
-      if (end <= 7 && DEVICES.contains(fold(part.substring(0, end)))) {
+      if (isDevice(text, start, end)) {
         return Reason.DEVICE;
       }
-      if (part.startsWith(".wh.")) {
+      if (text.startsWith(".wh.", start)) {
         return Reason.MARKER;
       }
-      return part.length() > most ? Reason.PART_LONG : null;
+      return length > most ? Reason.PART_LONG : null;
+    }
+
+    /** Returns whether a part is a device, without extensions and blanks before them. */
+    private static boolean isDevice(String text, int start, int end) {
+      int stem = start;
+      while (stem < end && text.charAt(stem) != '.') {
+        stem++;
+      }
+      while (stem > start && text.charAt(stem - 1) == ' ') {
+        stem--;
+      }
+      return stem - start <= 7 && DEVICES.contains(fold(text.substring(start, stem)));
     }
 
     static void checkTarget(String text, String path) throws FilesException {
       if (text.isEmpty()) {
         throw new FilesException(Reason.TARGET_EMPTY, path);
       }
-      checkText(text, TARGET_CHARACTERS, Reason.TARGET_CHARACTER, path);
+      checkText(text, REFUSED_IN_TARGETS, Reason.TARGET_CHARACTER, path);
       if (text.length() > 4087) {
         throw new FilesException(Reason.TARGET_LONG, path);
       }
     }
 
-    private static void checkText(String text, String refused, Reason character, String path)
+    private static void checkText(String text, boolean[] refused, Reason character, String path)
         throws FilesException {
-      // A pair of surrogates is one code point, so one that is left stands alone.
-      if (text.codePoints().anyMatch(c -> c >= 0xD800 && c < 0xE000)) {
-        throw new FilesException(Reason.UNICODE, path);
+      boolean wrong = false;
+      for (int i = 0; i < text.length(); i++) {
+        char c = text.charAt(i);
+        wrong |= c < refused.length && refused[c];
+        if (Character.isSurrogate(c)) {
+          // A pair is one code point, so one that is left stands alone.
+          if (text.codePointAt(i) == c) {
+            throw new FilesException(Reason.UNICODE, path);
+          }
+          i++;
+        }
       }
-      if (text.chars().anyMatch(c -> c < 32 || refused.indexOf(c) >= 0)) {
+      if (wrong) {
         throw new FilesException(character, path);
       }
+    }
+
+    /** Returns, by character, whether it is refused. */
+    private static boolean[] refused(String characters) {
+      boolean[] refused = new boolean[Math.max(32, 1 + characters.chars().max().orElse(0))];
+      Arrays.fill(refused, 0, 32, true);
+      characters.chars().forEach(c -> refused[c] = true);
+      return refused;
     }
 
     /** Returns a name in capitals, as Windows compares names. */
@@ -798,45 +1051,99 @@ public final class WindowsFiles {
   }
 
   /**
-   * Writes a layer. After an error nothing more is written, and every later call throws it again.
-   * The output is then complete up to the last entry, except for the data of a file that could not
-   * be read or written.
+   * Writes a layer. After an error nothing more is written, and every later call throws a new one
+   * for the same reason. The output is then complete up to the last entry, except for the data of a
+   * file that could not be read or written. A writer is for one thread at a time.
    *
    * <p>It is not closed but finished, so that no error on the way makes a layer look whole.
    */
-  public static final class Writer {
+  public static final class LayerWriter {
     private final OutputStream out;
     private final Descriptor descriptor;
     private final Times times;
+    private final Core core = new Core();
     private final Node top = new Node("", Kind.DIRECTORY, null);
+    private String lastFolder = ""; // whose node is the next: the parent of the entry before
+    private Node last = top;
     private boolean begun;
     private boolean finished;
-    private IOException failure;
+    private Throwable failure;
 
-    /** Begins a layer of the default descriptor and time. */
-    public Writer(OutputStream out) {
+    /**
+     * Begins a layer of the default descriptor and time.
+     *
+     * @param out where it is written, which stays open
+     */
+    public LayerWriter(OutputStream out) {
       this(out, Descriptor.USERS_READ, Times.START);
     }
 
-    /** Begins a layer; descriptor and times are those of every entry that has none of its own. */
-    public Writer(OutputStream out, Descriptor descriptor, Times times) {
-      this.out = out;
-      this.descriptor = descriptor;
-      this.times = times;
+    /**
+     * Begins a layer.
+     *
+     * @param out where it is written, which stays open
+     * @param descriptor the descriptor of entries without one of their own, and of missing parents
+     * @param times the times of entries without their own, and of missing parents
+     */
+    public LayerWriter(OutputStream out, Descriptor descriptor, Times times) {
+      this.out = Objects.requireNonNull(out, "out");
+      this.descriptor = Objects.requireNonNull(descriptor, "descriptor");
+      this.times = Objects.requireNonNull(times, "times");
     }
 
-    /** Writes a file. */
+    /**
+     * Writes a file.
+     *
+     * @param path where it is, below C:\
+     * @param data what it holds
+     * @throws FilesException if it cannot be in the layer
+     * @throws IOException if the layer cannot be written
+     */
     public void add(String path, byte[] data) throws IOException {
-      add(new Entry(Kind.FILE, path).size(data.length), new ByteArrayInputStream(data));
+      add(new Entry(Kind.FILE, path), data);
     }
 
-    /** Writes an entry without data. */
+    /**
+     * Writes a file.
+     *
+     * @param entry what it is, without a size
+     * @param data what it holds
+     * @throws FilesException if it cannot be in the layer
+     * @throws IOException if the layer cannot be written
+     */
+    public void add(Entry entry, byte[] data) throws IOException {
+      Objects.requireNonNull(entry, "entry");
+      Entry sized = entry.size(data.length);
+      run(
+          () -> {
+            write(sized);
+            out.write(data);
+            out.write(padding(data.length));
+          });
+    }
+
+    /**
+     * Writes an entry without data.
+     *
+     * @param entry what it is
+     * @throws FilesException if it cannot be in the layer
+     * @throws IOException if the layer cannot be written
+     */
     public void add(Entry entry) throws IOException {
       add(entry, InputStream.nullInputStream());
     }
 
-    /** Writes a file with the rest of a stream, which must be as long as the entry's size says. */
+    /**
+     * Writes a file.
+     *
+     * @param entry what it is, with the size of the data
+     * @param data what it holds: the rest of a stream, which stays open
+     * @throws FilesException if it cannot be in the layer, or the data have another size
+     * @throws IOException if the data cannot be read or the layer cannot be written
+     */
     public void add(Entry entry, InputStream data) throws IOException {
+      Objects.requireNonNull(entry, "entry");
+      Objects.requireNonNull(data, "data");
       run(
           () -> {
             write(entry);
@@ -844,29 +1151,52 @@ public final class WindowsFiles {
           });
     }
 
-    /** Writes a folder as the directory at path, or as C:\ if path is empty. */
+    /**
+     * Writes a folder with the layer's descriptor and time.
+     *
+     * @param path the directory that it becomes, or an empty path for C:\ itself
+     * @param folder the folder
+     * @throws FilesException if something in it cannot be in the layer
+     * @throws IOException if it cannot be read or the layer cannot be written
+     */
     public void addTree(String path, Path folder) throws IOException {
       addTree(path, folder, descriptor, false);
     }
 
     /**
-     * Writes a folder as the directory at path, or as C:\ if path is empty.
+     * Writes a folder.
      *
      * <p>The names in a directory come in the order of their UTF-8, and what a directory holds
      * right behind it. Links stay links, attributes are the default, and a directory that is in the
      * layer already is left as it is.
      *
+     * @param path the directory that it becomes, or an empty path for C:\ itself
+     * @param folder the folder
+     * @param descriptor the descriptor of all that is in it
      * @param ownTimes whether each file's mtime becomes all four times of its entry
+     * @throws FilesException if something in it cannot be in the layer
+     * @throws IOException if it cannot be read or the layer cannot be written
      */
     public void addTree(String path, Path folder, Descriptor descriptor, boolean ownTimes)
         throws IOException {
+      Objects.requireNonNull(path, "path");
+      Objects.requireNonNull(folder, "folder");
+      Objects.requireNonNull(descriptor, "descriptor");
       run(() -> tree(path, folder, true, descriptor, ownTimes));
     }
 
-    /** Writes the end of the layer; the stream stays open. To finish twice does nothing. */
+    /**
+     * Writes the end of the layer. To finish twice does nothing.
+     *
+     * @throws IOException if it cannot be written, or an error ended the layer before
+     */
     public void finish() throws IOException {
       if (!finished) {
-        run(() -> put(end()));
+        run(
+            () -> {
+              begin();
+              out.write(end());
+            });
         finished = true;
       }
     }
@@ -876,17 +1206,19 @@ public final class WindowsFiles {
     }
 
     private void run(Step step) throws IOException {
+      if (failure instanceof FilesException) {
+        FilesException first = (FilesException) failure;
+        throw new FilesException(first.reason, first.path, first);
+      }
       if (failure != null) {
-        throw failure;
+        throw new IOException("the layer has failed: " + failure.getMessage(), failure);
       }
       if (finished) {
         throw new FilesException(Reason.CLOSED, "");
       }
-      failure = new IOException("the layer was broken off");
       try {
         step.take();
-        failure = null;
-      } catch (IOException e) {
+      } catch (IOException | RuntimeException | Error e) {
         failure = e;
         throw e;
       }
@@ -902,8 +1234,10 @@ public final class WindowsFiles {
         List<Path> inside = new ArrayList<>();
         try (DirectoryStream<Path> names = Files.newDirectoryStream(folder)) {
           names.forEach(inside::add);
+        } catch (DirectoryIteratorException e) {
+          throw e.getCause();
         }
-        inside.sort(Comparator.comparing(Writer::utf8, Arrays::compareUnsigned));
+        inside.sort(Comparator.comparing(LayerWriter::utf8, Arrays::compareUnsigned));
         if (!path.isEmpty() && !isDirectory(path)) {
           write(new Entry(Kind.DIRECTORY, path).descriptor(own).times(time));
         }
@@ -920,7 +1254,7 @@ public final class WindowsFiles {
         write(new Entry(kind, path).target(target).descriptor(own).times(time));
       } else if (found.isRegularFile()) {
         Entry entry = new Entry(Kind.FILE, path).size(found.size()).descriptor(own).times(time);
-        try (InputStream data = Files.newInputStream(folder)) {
+        try (InputStream data = Files.newInputStream(folder, LinkOption.NOFOLLOW_LINKS)) {
           write(entry);
           copy(entry, data);
         }
@@ -935,40 +1269,47 @@ public final class WindowsFiles {
 
     /** Writes an entry's header, after those of the parents that have none yet. */
     private void write(Entry entry) throws IOException {
-      byte[] header = header(entry, descriptor, times);
-      for (int end = place(entry); end < entry.path.length(); end++) {
-        if (entry.path.charAt(end) == '/') {
-          Entry parent = new Entry(Kind.DIRECTORY, entry.path.substring(0, end));
-          put(header(parent, descriptor, times));
+      core.size = 0;
+      core.add(entry, descriptor, times);
+      int first = place(entry);
+      if (entry.path.indexOf('/', first) >= 0) {
+        core.size = 0;
+        for (int end = first; end < entry.path.length(); end++) {
+          if (entry.path.charAt(end) == '/') {
+            String parent = entry.path.substring(0, end);
+            core.add(new Entry(Kind.DIRECTORY, parent), descriptor, times);
+            flush();
+          }
         }
+        core.add(entry, descriptor, times);
       }
-      put(header);
+      flush();
     }
 
     /** Adds an entry; returns the offset in its path of the first parent without a header. */
     private int place(Entry entry) throws FilesException {
       Node original = entry.kind == Kind.HARD_LINK ? original(entry) : null;
+      int slash = entry.path.lastIndexOf('/');
+      boolean near = slash == lastFolder.length() && entry.path.startsWith(lastFolder);
+      if (near && entry.kind != Kind.WHITEOUT) {
+        place(entry, last, slash + 1, original);
+        return slash + 1;
+      }
       Node parent = top;
       int first = 0;
-      for (int start = 0; start <= entry.path.length(); ) {
-        int slash = entry.path.indexOf('/', start);
-        boolean last = slash < 0;
-        int end = last ? entry.path.length() : slash;
+      for (int start = 0; start <= slash; ) {
+        int end = entry.path.indexOf('/', start);
         String name = entry.path.substring(start, end);
-        Kind kind = last ? entry.kind : entry.kind == Kind.WHITEOUT ? null : Kind.DIRECTORY;
+        Kind kind = entry.kind == Kind.WHITEOUT ? null : Kind.DIRECTORY;
         String folded = Rules.fold(name);
         Node known = parent.children.get(folded);
         if (known == null) {
-          known = new Node(name, kind, last ? original : null);
+          known = new Node(name, kind, null);
           parent.add(folded, known);
         } else if (!known.name.equals(name)) {
           throw new FilesException(Reason.CASE, entry.path);
-        } else if (known.kind == null && (kind == null || kind == Kind.DIRECTORY)) {
+        } else if (known.kind == null) {
           known.kind = kind;
-        } else if (last) {
-          boolean removes = known.kind == Kind.WHITEOUT || kind == Kind.WHITEOUT;
-          boolean both = known.kind != kind && (removes || known.kind == null);
-          throw new FilesException(both ? Reason.WHITEOUT : Reason.REPEATED, entry.path);
         } else if (known.kind != Kind.DIRECTORY) {
           boolean removed = known.kind == Kind.WHITEOUT;
           throw new FilesException(removed ? Reason.WHITEOUT : Reason.PARENT, entry.path);
@@ -978,7 +1319,34 @@ public final class WindowsFiles {
         parent = known;
         start = end + 1;
       }
-      return entry.kind == Kind.WHITEOUT ? entry.path.length() : first;
+      place(entry, parent, slash + 1, original);
+      if (entry.kind == Kind.WHITEOUT) {
+        return entry.path.length();
+      }
+      if (slash > 0) {
+        lastFolder = entry.path.substring(0, slash);
+        last = parent;
+      }
+      return first;
+    }
+
+    /** Adds an entry to its parent; its name starts at an offset of its path. */
+    private static void place(Entry entry, Node parent, int start, Node original)
+        throws FilesException {
+      String name = entry.path.substring(start);
+      String folded = Rules.fold(name);
+      Node known = parent.children.get(folded);
+      if (known == null) {
+        parent.add(folded, new Node(name, entry.kind, original));
+      } else if (!known.name.equals(name)) {
+        throw new FilesException(Reason.CASE, entry.path);
+      } else if (known.kind == null && entry.kind == Kind.DIRECTORY) {
+        known.kind = entry.kind;
+      } else {
+        boolean removes = known.kind == Kind.WHITEOUT || entry.kind == Kind.WHITEOUT;
+        boolean both = known.kind != entry.kind && (removes || known.kind == null);
+        throw new FilesException(both ? Reason.WHITEOUT : Reason.REPEATED, entry.path);
+      }
     }
 
     /** Returns the file that a hard link is to, with its names counted. */
@@ -1023,15 +1391,21 @@ public final class WindowsFiles {
       if (data.read() >= 0) {
         throw new FilesException(Reason.DATA, entry.path);
       }
-      put(padding(entry.size));
+      out.write(padding(entry.size));
     }
 
-    private void put(byte[] data) throws IOException {
+    private void begin() throws IOException {
       if (!begun) {
         begun = true;
         out.write(roots(times));
       }
-      out.write(data);
+    }
+
+    /** Writes the headers in the buffer. */
+    private void flush() throws IOException {
+      begin();
+      out.write(core.buffer, 0, core.size);
+      core.size = 0;
     }
   }
 
