@@ -54,6 +54,7 @@ LANGUAGE = Language(
         "layer": "{prefix}_layer",
         "blob": "{prefix}_blob",
         "BCD": "{PREFIX}_BCD",
+        "verify": "{prefix}_verify()",
     },
     committed=lambda name: ModuleOptions(windows_name(name), windows_name(name)),
     placed=_placed,
@@ -75,6 +76,7 @@ LANGUAGE = Language(
     tools=(
         Tool("clang", "clang"),
         Tool("clang-format", "clang-format"),
+        Tool("clang-tidy", "clang-tidy"),
         Tool("g++", "g++"),
         Tool("gcc", "gcc"),
         Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),

@@ -47,10 +47,8 @@ def _layer(provenance: Provenance) -> Iterator[str]:
     yield f"  {provenance.diff_id}"
     yield f"  {provenance.digest}"
     yield 'docs/vendoring.md of the project publishes both under "Digests".'
-    proof = LANGUAGES[provenance.language].proof
-    if proof:
-        yield "To print the digest of the blob in this file without winscratch:"
-        yield from (f"  {line}" for line in proof(provenance.options))
+    yield "To print the digest of the blob in this file without winscratch:"
+    yield from (f"  {line}" for line in LANGUAGES[provenance.language].proof(provenance.options))
 
 
 def _writer() -> Iterator[str]:

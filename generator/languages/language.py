@@ -92,7 +92,7 @@ class Language(NamedTuple):
     """A language that modules are rendered to, defined by one file here and one folder of templates.
 
     *comment* starts a line comment. *modules* maps each kind of module to the templates of its files and
-    their paths below ``output/``, and *shared* does so for files that go with all of them; in a path
+    their paths below ``output/``, and *shared* does so for files beside them, which are not copied; in a path
     ``{name}`` is the layer's or the kind's. *takes* maps each option of ``vendor`` to the thing that it names;
     *compat* lists interfaces that can be imitated; *follow* describes the default names.
     *committed* returns the options of the committed module of that name, *placed* those of a copy for its
@@ -114,13 +114,13 @@ class Language(NamedTuple):
     committed: Callable[[str], ModuleOptions]
     placed: Callable[[Place], ModuleOptions]
     check: Callable[[ModuleOptions], None]
+    proof: Callable[[ModuleOptions], tuple[str, ...]]
     stem: Callable[[str, str | None], str] = windows_name
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
     alike: tuple[tuple[str, ...], ...] = ()
     formatter: tuple[str, ...] = ()
-    proof: Callable[[ModuleOptions], tuple[str, ...]] | None = None
     tools: tuple[Tool, ...] = ()
     checks: tuple[Check, ...] = ()
 

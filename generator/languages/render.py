@@ -31,7 +31,7 @@ def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, s
             options = LANGUAGES[row.language].committed(row.name)
             text = module(folder, row.template, row.name, blobs.get(row.name), options)
         else:
-            text = render(folder, row.template, {})
+            text = render(folder, row.template, files.context() | {"layer": row.name, "media_type": MEDIA_TYPE})
         yield f"output/{row.path}", row.name if row.name in blobs else None, text.encode("utf-8")
 
 

@@ -2,7 +2,7 @@
 """Read the facts about layers on top from files.toml, check them, and hand them to the writers' templates.
 
 A layer on top holds an image's files, above a base layer. The writers of such layers in every language are rendered
-from these facts; docs/layer-on-top.md documents the resulting bytes.
+from these facts; docs/layer-format.md documents the resulting bytes.
 """
 
 import base64

@@ -11,22 +11,28 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fcf6f563a424ba62d20fc88371d49104cab70aac39e0a5a385e3f71056b5791f","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:bd89b9be24126f26506e7e475ceee7c5171f650821c35047d4089e7659cc471a","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
 #include <string.h>
 
 // clang-format off
+typedef windows_files_error Error;
+typedef windows_files_kind Kind;
 typedef windows_files_times Times;
 typedef windows_files_descriptor Descriptor;
 typedef windows_files_entry Entry;
 typedef windows_files_output Output;
 typedef windows_files_writer Writer;
 
-enum { FILE_KIND, DIRECTORY_KIND, FILE_LINK_KIND, DIRECTORY_LINK_KIND, HARD_LINK_KIND, WHITEOUT_KIND, KINDS };
+#define OK WINDOWS_FILES_OK
+#define ERROR(name) WINDOWS_FILES_ERROR_##name
+#define KIND(name) WINDOWS_FILES_##name
 
-static const char *const REASONS[][2] = {
+// The code and the message of each error.
+static const char *const ERRORS[][2] = {
+  {"", ""},
   {"empty", "the path is empty"},
   {"unicode", "the text is not valid Unicode"},
   {"part", "a part of the path is empty, . or .."},
@@ -60,7 +66,8 @@ static const char *const REASONS[][2] = {
 
 static const struct {
   char type;
-  int mode, own; // own: it has attributes and a descriptor
+  uint16_t mode;
+  int own; // whether it has attributes and a descriptor
   uint32_t attributes, standard;
 } FACTS[] = {
   {'0', 0644, 1, 0, 32},
@@ -176,12 +183,11 @@ const Descriptor windows_files_none = {
 #define CHARACTERS "<>:\"|?*\\"
 #define TARGET_CHARACTERS "<>\"|*"
 #define ENDINGS ". "
-#define CREATED "LIBARCHIVE.creationtime"
-#define ATTRIBUTES "MSWINDOWS.fileattr"
-#define DESCRIPTOR "MSWINDOWS.rawsd"
 // clang-format on
 
 enum {
+  KINDS = sizeof FACTS / sizeof *FACTS,
+  ERROR_COUNT = sizeof ERRORS / sizeof *ERRORS,
   CONTROLS = 32,
   LONGEST_DEVICE = 7,
   MAX_PATH_UNITS = 32756,
@@ -192,11 +198,13 @@ enum {
   MAX_NAMES = 1024,
   MAX_DESCRIPTOR = 65535,
   TIME_STEP = 100,
+  SETTABLE = 39,
   DIRECTORY_BIT = 16,
   NORMAL = 128
 };
 
 #define TIME_LEAST ((int64_t)(-9223372036854775800))
+#define TIME_MOST ((int64_t)9223372036854775800)
 #define DEFAULT_TIME ((int64_t)315619200000000000)
 #define SIZE_MOST ((uint64_t)9223372036854775807)
 
@@ -231,7 +239,7 @@ static Text text(const char *at, size_t size) {
   return t;
 }
 
-static Text whole(const char *at) {
+static Text text_of(const char *at) {
   return text(at, at != NULL ? strlen(at) : 0);
 }
 
@@ -259,7 +267,7 @@ static int is_ascii(const Path *path) {
 
 // An entry that was checked.
 typedef struct {
-  int kind;
+  Kind kind;
   Path name, link;
   uint64_t size;
   uint32_t attributes;
@@ -271,8 +279,8 @@ typedef struct {
 // ---------------------------------------------------------------------------
 // The rules for entries
 
-// Takes one character off a text; returns what no character is for bytes that
-// are not UTF-8.
+// Takes one character off a text; returns UINT32_MAX for bytes that are not
+// UTF-8.
 static uint32_t next(Text *t) {
   static const uint32_t LEAST[] = {0, 0x80, 0x800, 0x10000};
   uint32_t c = (unsigned char)*t->at;
@@ -333,22 +341,22 @@ static int is_device(Text part) {
     return 0;
   for (size_t i = 0; i < sizeof DEVICES / sizeof *DEVICES; i++)
     if (fold((unsigned char)*part.at) == (unsigned char)*DEVICES[i] &&
-        same_folded(part, whole(DEVICES[i])))
+        same_folded(part, text_of(DEVICES[i])))
       return 1;
   return 0;
 }
 
-// Counts UTF-16 units; returns an error code for an invalid text, or NULL.
+// Counts UTF-16 units; returns an error for an invalid text.
 // Bytes that are not UTF-8 come before characters that are refused.
-static const char *check_text(Text t, const char *refused, size_t *units) {
-  const char *error = NULL;
+static Error check_text(Text t, const char *refused, size_t *units) {
+  Error error = OK;
   *units = 0;
   while (t.size > 0) {
     uint32_t c = next(&t);
     if (c == UINT32_MAX)
-      return "unicode";
+      return ERROR(UNICODE);
     if (c < CONTROLS || (c < 0x80 && strchr(refused, (int)c) != NULL))
-      error = "character";
+      error = ERROR(CHARACTER);
     *units += c > 0xFFFF ? 2 : 1;
   }
   return error;
@@ -371,36 +379,36 @@ static int is(Text t, const char *other) {
   return t.size == strlen(other) && memcmp(t.at, other, t.size) == 0;
 }
 
-static const char *check_part(Text part, size_t most) {
+static Error check_part(Text part, size_t most) {
   size_t units;
   if (part.size == 0 || is(part, ".") || is(part, ".."))
-    return "part";
+    return ERROR(PART);
   if (strchr(ENDINGS, part.at[part.size - 1]) != NULL)
-    return "ending";
+    return ERROR(ENDING);
   if (is_device(part))
-    return "device";
+    return ERROR(DEVICE);
   if (part.size >= strlen(WHITEOUT) &&
       memcmp(part.at, WHITEOUT, strlen(WHITEOUT)) == 0)
-    return "marker";
+    return ERROR(MARKER);
   if (part.size <= most) // no unit is of less than a byte
-    return NULL;
+    return OK;
   check_text(part, "", &units);
-  return units > most ? "part-long" : NULL;
+  return units > most ? ERROR(PART_LONG) : OK;
 }
 
-static const char *check_path(Text path, int directory) {
+static Error check_path(Text path, int directory) {
   size_t units, parts = 1;
   int more = 1;
-  const char *error = check_text(path, CHARACTERS, &units);
+  Error error = check_text(path, CHARACTERS, &units);
   if (path.size == 0)
-    return "empty";
-  if (error == NULL && units + strlen(ROOT) > MAX_PATH_UNITS)
-    return "path-long";
+    return ERROR(EMPTY);
+  if (error == OK && units + strlen(ROOT) > MAX_PATH_UNITS)
+    return ERROR(PATH_LONG);
   for (size_t i = 0; i < path.size; i++)
     parts += path.at[i] == '/';
-  if (error == NULL && parts > MAX_PARTS)
-    return "parts";
-  while (more && error == NULL) {
+  if (error == OK && parts > MAX_PARTS)
+    return ERROR(PARTS);
+  while (more && error == OK) {
     Text part = cut(&path, &more);
     error = check_part(part, more || directory ? MAX_DIRECTORY_UNITS
                                                : MAX_PART_UNITS);
@@ -408,14 +416,14 @@ static const char *check_path(Text path, int directory) {
   return error;
 }
 
-static const char *check_target(Text target) {
+static Error check_target(Text target) {
   size_t units;
-  const char *error = check_text(target, TARGET_CHARACTERS, &units);
+  Error error = check_text(target, TARGET_CHARACTERS, &units);
   if (target.size == 0)
-    return "target-empty";
-  if (error == NULL)
-    return units > MAX_TARGET_UNITS ? "target-long" : NULL;
-  return strcmp(error, "character") == 0 ? "target-character" : error;
+    return ERROR(TARGET_EMPTY);
+  if (error == OK)
+    return units > MAX_TARGET_UNITS ? ERROR(TARGET_LONG) : OK;
+  return error == ERROR(CHARACTER) ? ERROR(TARGET_CHARACTER) : error;
 }
 
 static size_t number(const unsigned char *d) {
@@ -460,7 +468,7 @@ static int readable(const unsigned char *d, size_t size) {
   return 1;
 }
 
-static const char *set_times(Header *h, const Times *given) {
+static Error set_times(Header *h, const Times *given) {
   static const Times NONE = {DEFAULT_TIME, DEFAULT_TIME, DEFAULT_TIME,
                              DEFAULT_TIME};
   const Times *t = given != NULL ? given : &NONE;
@@ -471,67 +479,69 @@ static const char *set_times(Header *h, const Times *given) {
   each[3] = t->created;
   for (int i = 0; i < 4; i++) {
     if (each[i] < TIME_LEAST)
-      return "time";
+      return ERROR(TIME);
     each[i] -= (each[i] % TIME_STEP + TIME_STEP) % TIME_STEP;
+    if (each[i] > TIME_MOST)
+      return ERROR(TIME);
   }
   h->modified = each[0];
   h->accessed = each[1];
   h->changed = each[2];
   h->created = each[3];
-  return NULL;
+  return OK;
 }
 
-static const char *set_descriptor(Header *h, const Descriptor *d) {
+static Error set_descriptor(Header *h, const Descriptor *d) {
   int directory = (FACTS[h->kind].attributes & DIRECTORY_BIT) != 0;
   const char *base64;
   if (d == NULL)
     d = &DEFAULT;
   if (d->raw != NULL) {
     h->raw = text((const char *)d->raw, d->size);
-    return readable((const unsigned char *)d->raw, d->size) ? NULL
-                                                            : "descriptor";
+    if (!readable((const unsigned char *)d->raw, d->size))
+      return ERROR(DESCRIPTOR);
+    return OK;
   }
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)
-    return "descriptor";
-  h->descriptor = whole(base64);
-  return NULL;
+    return ERROR(DESCRIPTOR);
+  h->descriptor = text_of(base64);
+  return OK;
 }
 
 // Checks an entry and takes it over; path stands for the entry's own.
-static const char *set(Header *h, const Entry *e, Text path) {
-  const uint32_t allowed = 39;
-  Text target = whole(e->target);
-  const char *error = NULL;
+static Error check_entry(Header *h, const Entry *e, Text path) {
+  Text target = text_of(e->target);
+  Error error = OK;
   size_t base = path.size;
   memset(h, 0, sizeof *h);
-  if (e->kind < 0 || e->kind >= KINDS)
-    return "kind";
+  if ((unsigned)e->kind >= KINDS)
+    return ERROR(KIND);
   h->kind = e->kind;
   error = check_path(path, (FACTS[e->kind].attributes & DIRECTORY_BIT) != 0);
-  if (error != NULL)
+  if (error != OK)
     return error;
   while (base > 0 && path.at[base - 1] != '/')
     base--;
-  h->name.part[IN_ROOT] = whole(ROOT);
+  h->name.part[IN_ROOT] = text_of(ROOT);
   h->name.part[IN_PARENT] = text(path.at, base);
   h->name.part[IN_BASE] = text(path.at + base, path.size - base);
-  if (e->kind == WHITEOUT_KIND)
-    h->name.part[IN_MARK] = whole(WHITEOUT);
-  if (e->kind == HARD_LINK_KIND) {
+  if (e->kind == KIND(WHITEOUT))
+    h->name.part[IN_MARK] = text_of(WHITEOUT);
+  if (e->kind == KIND(HARD_LINK)) {
     error = check_path(target, 0);
-    h->link.part[IN_ROOT] = whole(ROOT);
-  } else if (FACTS[e->kind].type == '2')
+    h->link.part[IN_ROOT] = text_of(ROOT);
+  } else if (e->kind == KIND(FILE_LINK) || e->kind == KIND(DIRECTORY_LINK))
     error = check_target(target);
   else if (target.size > 0)
-    error = "target";
-  if (error != NULL)
+    error = ERROR(TARGET);
+  if (error != OK)
     return error;
   h->link.part[IN_BASE] = target;
   if (e->attributes != 0 &&
       (!FACTS[e->kind].own ||
-       ((e->attributes & ~allowed) != 0 && e->attributes != NORMAL)))
-    return "attributes";
+       ((e->attributes & ~(uint32_t)SETTABLE) != 0 && e->attributes != NORMAL)))
+    return ERROR(ATTRIBUTES);
   if (FACTS[e->kind].own) {
     h->attributes = e->attributes;
     if (h->attributes == 0)
@@ -540,15 +550,17 @@ static const char *set(Header *h, const Entry *e, Text path) {
     h->attributes |= FACTS[e->kind].attributes;
     if (h->attributes == 0)
       h->attributes = NORMAL;
-    if ((error = set_descriptor(h, e->descriptor)) != NULL)
+    error = set_descriptor(h, e->descriptor);
+    if (error != OK)
       return error;
   }
-  if ((error = set_times(h, e->times)) != NULL)
+  error = set_times(h, e->times);
+  if (error != OK)
     return error;
-  if (e->size > (e->kind == FILE_KIND ? SIZE_MOST : 0))
-    return "size";
+  if (e->size > (e->kind == KIND(FILE) ? SIZE_MOST : 0))
+    return ERROR(SIZE);
   h->size = e->size;
-  return NULL;
+  return OK;
 }
 
 // ---------------------------------------------------------------------------
@@ -601,7 +613,7 @@ static int64_t seconds_of(int64_t time) {
 // Puts a time in decimal seconds, without trailing zeros.
 static void put_time(Sink *sink, const char *key, int64_t time) {
   char digits[24], line[40];
-  uint64_t distance = time < 0 ? -(uint64_t)time : (uint64_t)time;
+  uint64_t distance = time < 0 ? 0 - (uint64_t)time : (uint64_t)time;
   uint64_t fraction = distance % 1000000000;
   Text value = decimal(digits, distance / 1000000000);
   size_t size = 0;
@@ -618,23 +630,25 @@ static void put_time(Sink *sink, const char *key, int64_t time) {
   put_record(sink, key, text(line, size));
 }
 
-static void put_raw(Sink *sink, Text raw) {
+static void put_raw(Sink *sink, const char *key, Text raw) {
   static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
   const unsigned char *d = (const unsigned char *)raw.at;
-  put_key(sink, DESCRIPTOR, (raw.size + 2) / 3 * 4);
+  put_key(sink, key, (raw.size + 2) / 3 * 4);
   for (size_t i = 0; i < raw.size; i += 3) {
     size_t left = raw.size - i;
     uint32_t bits = (uint32_t)d[i] << 16;
-    char four[4];
+    char four[4] = {'=', '=', '=', '='};
     if (left > 1)
       bits |= (uint32_t)d[i + 1] << 8;
     if (left > 2)
       bits |= d[i + 2];
     four[0] = LETTERS[bits >> 18];
     four[1] = LETTERS[bits >> 12 & 63];
-    four[2] = left > 1 ? LETTERS[bits >> 6 & 63] : '=';
-    four[3] = left > 2 ? LETTERS[bits & 63] : '=';
+    if (left > 1)
+      four[2] = LETTERS[bits >> 6 & 63];
+    if (left > 2)
+      four[3] = LETTERS[bits & 63];
     put(sink, four, 4);
   }
   put(sink, "\n", 1);
@@ -642,29 +656,37 @@ static void put_raw(Sink *sink, Text raw) {
 
 static const uint64_t OCTALS = (uint64_t)1 << 33; // 11 octal digits
 
+static int is_long(const Path *path) {
+  return path_size(path) > 100 || !is_ascii(path);
+}
+
+static int is_inexact(int64_t time) {
+  return time < 0 || time % 1000000000 != 0 ||
+         (uint64_t)seconds_of(time) >= OCTALS;
+}
+
 static void put_records(Sink *sink, const Header *h) {
-  int64_t seconds = seconds_of(h->modified);
-  put_time(sink, CREATED, h->created);
-  if (h->attributes != 0)
-    put_number(sink, ATTRIBUTES, h->attributes);
+  put_time(sink, "LIBARCHIVE.creationtime", h->created);
+  if (FACTS[h->kind].own)
+    put_number(sink, "MSWINDOWS.fileattr", h->attributes);
   if (h->descriptor.size > 0)
-    put_record(sink, DESCRIPTOR, h->descriptor);
+    put_record(sink, "MSWINDOWS.rawsd", h->descriptor);
   if (h->raw.size > 0)
-    put_raw(sink, h->raw);
+    put_raw(sink, "MSWINDOWS.rawsd", h->raw);
   put_time(sink, "atime", h->accessed);
   put_time(sink, "ctime", h->changed);
-  if (path_size(&h->link) > 100 || !is_ascii(&h->link))
+  if (is_long(&h->link))
     put_path(sink, "linkpath", &h->link);
-  if (h->modified % 1000000000 != 0 || seconds < 0 ||
-      (uint64_t)seconds >= OCTALS)
+  if (is_inexact(h->modified))
     put_time(sink, "mtime", h->modified);
-  if (path_size(&h->name) > 100 || !is_ascii(&h->name))
+  if (is_long(&h->name))
     put_path(sink, "path", &h->name);
   if (h->size >= OCTALS)
     put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with the ASCII characters of a path; returns their number.
+// Fills 100 bytes with the ASCII characters of a path, as far as they fit;
+// returns their number.
 static size_t fill_ascii(unsigned char *field, const Path *path) {
   size_t count = 0;
   for (int i = 0; i < PARTS; i++)
@@ -697,19 +719,19 @@ static void fill_octal(unsigned char *field, int digits, uint64_t number) {
   }
 }
 
-// Puts a block, with its numbers and its checksum, which is taken while it is
-// blanks.
-static void put_block(Sink *sink, unsigned char *block, int mode, uint64_t size,
-                      int64_t seconds, char type) {
-  uint64_t total = 8 * ' ';
-  fill_octal(block + 100, 7, (uint64_t)mode);
+// Puts a block, with its mode, size and seconds, and its checksum, which is
+// taken while it is blanks.
+static void put_block(Sink *sink, unsigned char *block, char type,
+                      const uint64_t numbers[3]) {
+  static const unsigned char MAGIC[] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
+  unsigned total = 8 * ' ';
+  fill_octal(block + 100, 7, numbers[0]);
   fill_octal(block + 108, 7, 0);
   fill_octal(block + 116, 7, 0);
-  fill_octal(block + 124, 11, size);
-  fill_octal(block + 136, 11, seconds < 0 ? 0 : (uint64_t)seconds);
+  fill_octal(block + 124, 11, numbers[1]);
+  fill_octal(block + 136, 11, numbers[2]);
   block[156] = (unsigned char)type;
-  memcpy(block + 257, "ustar", 5);
-  memcpy(block + 263, "00", 2);
+  memcpy(block + 257, MAGIC, sizeof MAGIC);
   for (int i = 0; i < 512; i++)
     total += block[i];
   fill_octal(block + 148, 6, total);
@@ -717,22 +739,26 @@ static void put_block(Sink *sink, unsigned char *block, int mode, uint64_t size,
   put(sink, block, 512);
 }
 
-static size_t padding(uint64_t size) { return (size_t)(-size & 511); }
+static size_t padding(uint64_t size) {
+  return (size_t)(511 - (size + 511) % 512);
+}
 
 // Puts the PAX header with its records, and the header.
 static void put_header(Sink *sink, const Header *h) {
   static const unsigned char ZEROS[512] = {0};
   unsigned char block[512];
   Sink counter = {NULL, 0, 0, NULL};
+  uint64_t numbers[3] = {0};
   Path pax = h->name;
   size_t end;
-  pax.part[IN_PAX] = whole("PaxHeaders.0/");
+  pax.part[IN_PAX] = text_of("PaxHeaders.0/");
   memset(block, 0, sizeof block);
   end = fill_ascii(block, &pax);
   for (end = end < 100 ? end : 100; block[end - 1] == '/'; end--)
     block[end - 1] = 0;
   put_records(&counter, h);
-  put_block(sink, block, 0, counter.size, 0, 'x');
+  numbers[1] = counter.size;
+  put_block(sink, block, 'x', numbers);
   put_records(sink, h);
   put(sink, ZEROS, padding(counter.size));
 
@@ -741,18 +767,21 @@ static void put_header(Sink *sink, const Header *h) {
   fill_field(block + 157, &h->link);
   fill_octal(block + 329, 7, 0);
   fill_octal(block + 337, 7, 0);
-  put_block(sink, block, FACTS[h->kind].mode, h->size, seconds_of(h->modified),
-            FACTS[h->kind].type);
+  numbers[0] = FACTS[h->kind].mode;
+  numbers[1] = h->size;
+  if (h->modified >= 0)
+    numbers[2] = (uint64_t)seconds_of(h->modified);
+  put_block(sink, block, FACTS[h->kind].type, numbers);
 }
 
-static const char *put_roots(Sink *sink, const Times *times) {
+static Error put_roots(Sink *sink, const Times *times) {
   Header h;
   memset(&h, 0, sizeof h);
-  h.kind = DIRECTORY_KIND;
-  h.attributes = FACTS[DIRECTORY_KIND].attributes;
-  const char *error = set_times(&h, times);
-  for (size_t i = 0; i < sizeof ROOTS / sizeof *ROOTS && error == NULL; i++) {
-    h.name.part[IN_BASE] = whole(ROOTS[i]);
+  h.kind = KIND(DIRECTORY);
+  h.attributes = FACTS[h.kind].attributes;
+  Error error = set_times(&h, times);
+  for (size_t i = 0; i < sizeof ROOTS / sizeof *ROOTS && error == OK; i++) {
+    h.name.part[IN_BASE] = text_of(ROOTS[i]);
     put_header(sink, &h);
   }
   return error;
@@ -761,20 +790,32 @@ static const char *put_roots(Sink *sink, const Times *times) {
 // ---------------------------------------------------------------------------
 // The writer
 
-// A node for a path, in words of the writer's memory: four branches of a hash
-// trie, selected by two bits of the hash per level; the parent; the file that a
-// hard link names; the number of that file's names; the kind and the size of
-// the name; the name. A node's number is the index of its first word.
-enum { BRANCH, PARENT = 4, ORIGINAL, NAMES, KIND_AND_SIZE, NAME };
+// A node for a name, in words of the writer's memory: two branches, and the
+// number of the bit that selects between them; the first name in a directory,
+// or the file that a hard link names; the number of that file's names; the kind
+// and the size of the name; the name. A node's number is the index of its first
+// word.
+//
+// The names of a directory are a crit-bit tree of the names in capitals: bits
+// rise on the way down, and a branch to a bit that is not higher leads to the
+// name itself. So finding a name takes at most as many steps as it has bits,
+// whatever names came before.
+enum { BRANCH, BIT = 2, BELOW, NAMES, KIND_AND_SIZE, NAME };
 
 // A directory without a header: it contains only whiteouts.
 enum { UNWRITTEN_KIND = KINDS };
 
 enum { NEW, BEGUN, ENDED };
 
+// A name in capitals; what follows it counts as zeros.
+typedef struct {
+  size_t size;
+  uint32_t at[MAX_PART_UNITS];
+} Key;
+
 static void flush(Writer *w, const unsigned char *data, size_t size) {
-  if (w->error == NULL && size > 0 && w->output(w->context, data, size) != 0)
-    w->error = "output";
+  if (w->error == OK && size > 0 && w->output(w->context, data, size) != 0)
+    w->error = ERROR(OUTPUT);
 }
 
 // Collects headers, which come in pieces, into blocks.
@@ -799,12 +840,13 @@ static void write_zeros(Writer *w, size_t size) {
   flush(w, ZEROS, size);
 }
 
-static uint32_t hash_of(uint32_t parent, Text name) {
-  uint32_t hash = (2166136261u ^ parent) * 16777619u;
-  while (name.size > 0)
-    hash = (hash ^ fold(next(&name))) * 16777619u;
-  hash = (hash ^ hash >> 15) * 0x85EBCA6Bu;
-  return hash ^ hash >> 13;
+static void fold_name(Key *key, Text name) {
+  for (key->size = 0; name.size > 0 && key->size < MAX_PART_UNITS; key->size++)
+    key->at[key->size] = fold(next(&name));
+}
+
+static uint32_t character(const Key *key, size_t at) {
+  return at < key->size ? key->at[at] : 0;
 }
 
 static int kind_of(const Writer *w, uint32_t node) {
@@ -825,144 +867,225 @@ static int same(Text a, Text b) {
   return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
 }
 
-// Returns the node of a name in a directory, in whatever case, or 0 and where a
-// new one belongs.
-static uint32_t find(Writer *w, uint32_t parent, Text name, uint32_t **branch) {
-  uint32_t hash = hash_of(parent, name);
-  *branch = &w->first;
-  while (**branch != 0) {
-    uint32_t node = **branch;
-    if (w->memory[node + PARENT] == parent &&
-        same_folded(name_of(w, node), name))
-      return node;
-    *branch = w->memory + node + BRANCH + (hash >> 30);
-    hash <<= 2;
+// Follows the branches for a key to the first bit that is not below most.
+static uint32_t *descend(Writer *w, uint32_t *branch, const Key *key,
+                         uint32_t most) {
+  uint32_t least = 0;
+  while (*branch != 0) {
+    uint32_t *node = w->memory + *branch, bit = node[BIT];
+    if (bit < least || bit >= most)
+      break;
+    branch = node + BRANCH + (character(key, bit / 32) >> (31 - bit % 32) & 1);
+    least = bit + 1;
   }
-  return 0;
+  return branch;
 }
 
-static uint32_t insert(Writer *w, uint32_t parent, Text name, int kind,
-                       uint32_t *branch) {
+// Returns the first bit in which two names differ, or UINT32_MAX.
+static uint32_t first_difference(const Key *key, Text name) {
+  for (uint32_t at = 0; at < key->size || name.size > 0; at++) {
+    uint32_t c = name.size > 0 ? fold(next(&name)) : 0, bit = 0;
+    c ^= character(key, at);
+    while (c != 0 && c >> (31 - bit) == 0)
+      bit++;
+    if (c != 0)
+      return at * 32 + bit;
+  }
+  return UINT32_MAX;
+}
+
+// Finds a name in a directory; *node becomes 0 if it is not there. A name that
+// is there in other capitals is an error.
+static Error find(Writer *w, uint32_t *first, const Key *key, Text name,
+                  uint32_t *node, uint32_t *bit) {
+  *bit = 0;
+  *node = *descend(w, first, key, UINT32_MAX);
+  if (*node == 0 || same(name_of(w, *node), name))
+    return OK;
+  *bit = first_difference(key, name_of(w, *node));
+  if (*bit == UINT32_MAX)
+    return ERROR(CASE);
+  *node = 0;
+  return OK;
+}
+
+// Inserts a name that differs in a bit from the one that was found; returns 0
+// if the memory is full.
+static uint32_t insert(Writer *w, uint32_t *first, const Key *key, Text name,
+                       uint32_t bit) {
   size_t words = NAME + (name.size + 3) / 4;
-  uint32_t node = (uint32_t)w->used;
-  if (words > w->words - w->used || w->used + words > UINT32_MAX)
+  uint32_t node = (uint32_t)w->used, *branch, *made;
+  if (words > w->words - w->used || w->used > UINT32_MAX - words)
     return 0;
-  memset(w->memory + node, 0, words * sizeof *w->memory);
-  w->memory[node + PARENT] = parent;
-  w->memory[node + ORIGINAL] = node;
-  w->memory[node + NAMES] = 1;
-  w->memory[node + KIND_AND_SIZE] = (uint32_t)kind << 16 | (uint32_t)name.size;
-  memcpy(w->memory + node + NAME, name.at, name.size);
-  w->used += words;
+  branch = descend(w, first, key, bit);
+  made = w->memory + node;
+  memset(made, 0, words * sizeof *made);
+  memcpy(made + NAME, name.at, name.size);
+  made[KIND_AND_SIZE] = (uint32_t)name.size;
+  made[NAMES] = 1;
+  made[BIT] = bit;
+  made[BRANCH] = made[BRANCH + 1] = *branch;
+  made[BRANCH + (character(key, bit / 32) >> (31 - bit % 32) & 1)] = node;
   *branch = node;
+  w->used += words;
   return node;
 }
 
+static uint32_t *below(Writer *w, uint32_t node) {
+  return node == 0 ? &w->first : w->memory + node + BELOW;
+}
+
+static int is_directory(const Writer *w, uint32_t node) {
+  int kind = kind_of(w, node);
+  return kind == KIND(DIRECTORY) || kind == UNWRITTEN_KIND;
+}
+
 // Finds the file that a hard link is to, and counts its names.
-static const char *find_original(Writer *w, Text target, uint32_t *original) {
-  uint32_t node = 0, *branch;
+static Error find_original(Writer *w, Text target, uint32_t *original) {
+  uint32_t node = 0, bit;
   int more = 1;
   while (more) {
     Text name = cut(&target, &more);
-    node = find(w, node, name, &branch);
-    if (node == 0 || !same(name_of(w, node), name))
-      return "target-missing";
+    Key key;
+    fold_name(&key, name);
+    if (node != 0 && !is_directory(w, node))
+      return ERROR(TARGET_MISSING);
+    if (find(w, below(w, node), &key, name, &node, &bit) != OK || node == 0)
+      return ERROR(TARGET_MISSING);
   }
-  if (kind_of(w, node) != FILE_KIND && kind_of(w, node) != HARD_LINK_KIND)
-    return "target-missing";
-  *original = w->memory[node + ORIGINAL];
-  return ++w->memory[*original + NAMES] > MAX_NAMES ? "names" : NULL;
+  if (kind_of(w, node) != KIND(FILE) && kind_of(w, node) != KIND(HARD_LINK))
+    return ERROR(TARGET_MISSING);
+  *original = w->memory[node + BELOW];
+  return ++w->memory[*original + NAMES] > MAX_NAMES ? ERROR(NAMES) : OK;
 }
 
-// Returns the error code for a name that exists, or NULL if it may.
-static const char *check_met(int met, int kind, int last) {
-  int removes = kind == WHITEOUT_KIND || met == WHITEOUT_KIND;
+// Returns an error if a name that exists must not come again.
+static Error check_met(int met, int kind, int last) {
+  int removes = kind == KIND(WHITEOUT) || met == KIND(WHITEOUT);
+  if (met == UNWRITTEN_KIND && (kind == met || kind == KIND(DIRECTORY)))
+    return OK;
   if (met == UNWRITTEN_KIND)
-    return kind == UNWRITTEN_KIND || kind == DIRECTORY_KIND ? NULL : "whiteout";
+    return ERROR(WHITEOUT);
   if (last)
-    return removes && met != kind ? "whiteout" : "repeated";
-  if (met == DIRECTORY_KIND)
-    return NULL;
-  return met == WHITEOUT_KIND ? "whiteout" : "parent";
+    return removes && met != kind ? ERROR(WHITEOUT) : ERROR(REPEATED);
+  if (met == KIND(DIRECTORY))
+    return OK;
+  return met == KIND(WHITEOUT) ? ERROR(WHITEOUT) : ERROR(PARENT);
 }
 
-// Adds an entry; written becomes the length of its path that has a header.
-static const char *place(Writer *w, const Entry *e, size_t *written) {
-  Text rest = whole(e->path);
-  uint32_t parent = 0, original = 0, *branch;
-  int more = 1;
-  const char *error = NULL;
+// Adds a name of a path; *written tells whether the directory has a header.
+static Error place_name(Writer *w, uint32_t *parent, Text name, int kind,
+                        int last, int *written) {
+  uint32_t node, bit, *first = below(w, *parent);
+  Key key;
+  Error error;
+  fold_name(&key, name);
+  error = find(w, first, &key, name, &node, &bit);
   *written = 0;
-  if (e->kind == HARD_LINK_KIND)
-    error = find_original(w, whole(e->target), &original);
-  while (more && error == NULL) {
-    Text name = cut(&rest, &more);
-    uint32_t node = find(w, parent, name, &branch);
-    int kind = e->kind;
-    if (more)
-      kind = kind == WHITEOUT_KIND ? (int)UNWRITTEN_KIND : (int)DIRECTORY_KIND;
-    if (node == 0) {
-      node = insert(w, parent, name, kind, branch);
-      if (node == 0)
-        return "memory";
-      if (!more && original != 0)
-        w->memory[node + ORIGINAL] = original;
-    } else if (!same(name_of(w, node), name))
-      return "case";
-    else if ((error = check_met(kind_of(w, node), kind, !more)) == NULL) {
-      if (kind_of(w, node) == UNWRITTEN_KIND)
-        set_kind(w, node, kind);
-      else
-        *written = (size_t)(rest.at - e->path);
-    }
-    parent = node;
+  if (error == OK && node == 0) {
+    node = insert(w, first, &key, name, bit);
+    if (node == 0)
+      return ERROR(MEMORY);
+    set_kind(w, node, kind);
+    if (kind == KIND(FILE))
+      w->memory[node + BELOW] = node;
+  } else if (error == OK) {
+    error = check_met(kind_of(w, node), kind, last);
+    *written = kind_of(w, node) != UNWRITTEN_KIND;
+    if (error == OK && !*written)
+      set_kind(w, node, kind);
   }
-  if (e->kind == WHITEOUT_KIND)
+  *parent = node;
+  return error;
+}
+
+// Adds an entry; *written becomes the length of its path that has a header.
+static Error place(Writer *w, const Entry *e, size_t *written) {
+  Text rest = text_of(e->path);
+  uint32_t node = 0, original = 0;
+  int more = 1, found;
+  Error error = OK;
+  *written = 0;
+  if (e->kind == KIND(HARD_LINK))
+    error = find_original(w, text_of(e->target), &original);
+  while (more && error == OK) {
+    Text name = cut(&rest, &more);
+    int kind = (int)e->kind;
+    if (more)
+      kind = kind == KIND(WHITEOUT) ? (int)UNWRITTEN_KIND : KIND(DIRECTORY);
+    error = place_name(w, &node, name, kind, !more, &found);
+    if (error == OK && found)
+      *written = (size_t)(rest.at - e->path);
+  }
+  if (error == OK && original != 0)
+    w->memory[node + BELOW] = original;
+  if (e->kind == KIND(WHITEOUT))
     *written = strlen(e->path);
   return error;
 }
 
+// Returns why the next call must fail, but for what it is to write.
+static Error check_state(const Writer *w) {
+  if (w->error != OK)
+    return w->error;
+  return w->state == ENDED ? ERROR(CLOSED) : OK;
+}
+
+// Puts the roots before anything else, if the last file is complete.
 static void begin(Writer *w) {
   Sink sink = {NULL, 0, 0, NULL};
   sink.writer = w;
-  if (w->error == NULL && w->state == ENDED)
-    w->error = "closed";
-  if (w->error == NULL && w->left > 0)
-    w->error = "data";
-  if (w->error == NULL && w->state == NEW) {
-    const char *error = put_roots(&sink, w->times);
-    if (w->error == NULL)
+  if (w->left > 0)
+    w->error = ERROR(DATA);
+  if (w->error == OK && w->state == NEW) {
+    Error error = put_roots(&sink, w->times);
+    if (w->error == OK)
       w->error = error;
     w->state = BEGUN;
   }
 }
 
-static const char *add(Writer *w, const Entry *given) {
+// Puts the headers of the parents in a path from an offset on.
+static Error put_parents(Writer *w, Sink *sink, Text path, size_t from) {
+  Entry directory;
+  Header h;
+  Error error = OK;
+  memset(&directory, 0, sizeof directory);
+  directory.kind = KIND(DIRECTORY);
+  directory.times = w->times;
+  directory.descriptor = w->descriptor;
+  for (; from < path.size && error == OK; from++)
+    if (path.at[from] == '/') {
+      error = check_entry(&h, &directory, text(path.at, from));
+      if (error == OK)
+        put_header(sink, &h);
+    }
+  return error;
+}
+
+static Error add(Writer *w, const Entry *given) {
   Entry e = *given;
   Header h;
   Sink sink = {NULL, 0, 0, NULL};
-  size_t size = whole(e.path).size, end = 0;
-  begin(w);
+  size_t written = 0;
   sink.writer = w;
+  if (check_state(w) != OK)
+    return check_state(w);
+  begin(w);
   if (e.times == NULL)
     e.times = w->times;
   if (e.descriptor == NULL)
     e.descriptor = w->descriptor;
-  if (w->error == NULL)
-    w->error = set(&h, &e, text(e.path, size));
-  if (w->error == NULL)
-    w->error = place(w, &e, &end);
-  for (; end < size && w->error == NULL; end++)
-    if (e.path[end] == '/') {
-      Header parent;
-      Entry directory = {DIRECTORY_KIND, NULL, NULL, 0, 0, NULL, NULL};
-      directory.times = w->times;
-      directory.descriptor = w->descriptor;
-      w->error = set(&parent, &directory, text(e.path, end));
-      if (w->error == NULL)
-        put_header(&sink, &parent);
-    }
-  if (w->error == NULL) {
+  if (w->error == OK)
+    w->error = check_entry(&h, &e, text_of(e.path));
+  if (w->error == OK)
+    w->error = place(w, &e, &written);
+  if (w->error == OK) {
+    Error error = put_parents(w, &sink, text_of(e.path), written);
+    if (w->error == OK)
+      w->error = error;
+  }
+  if (w->error == OK) {
     put_header(&sink, &h);
     w->left = e.size;
     w->padding = padding(e.size);
@@ -970,13 +1093,14 @@ static const char *add(Writer *w, const Entry *given) {
   return w->error;
 }
 
-static const char *add_data(Writer *w, const void *data, size_t size) {
-  if (w->error == NULL && w->state == ENDED)
-    w->error = "closed";
-  if (w->error == NULL && size > w->left)
-    w->error = "data";
+static Error add_data(Writer *w, const void *data, size_t size) {
+  if (check_state(w) != OK)
+    return check_state(w);
+  if (size > w->left)
+    w->error = ERROR(DATA);
   flush(w, (const unsigned char *)data, size);
-  w->left -= w->error == NULL ? size : 0;
+  if (w->error == OK)
+    w->left -= size;
   if (w->left == 0) {
     write_zeros(w, w->padding);
     w->padding = 0;
@@ -984,8 +1108,8 @@ static const char *add_data(Writer *w, const void *data, size_t size) {
   return w->error;
 }
 
-static const char *end(Writer *w) {
-  if (w->state != ENDED) {
+static Error end(Writer *w) {
+  if (check_state(w) == OK) {
     begin(w);
     write_zeros(w, 1024);
     w->state = ENDED;
@@ -997,37 +1121,36 @@ static const char *end(Writer *w) {
 // The functions of the header
 
 // clang-format off
-const char *windows_files_reason(const char *error) {
-  for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++)
-    if (error != NULL && strcmp(error, REASONS[i][0]) == 0)
-      return REASONS[i][1];
-  return "";
+const char *windows_files_code(Error error) {
+  return (unsigned)error < ERROR_COUNT ? ERRORS[error][0] : "";
 }
 
-static size_t result(const Sink *sink, const char *failed, const char **error) {
-  if (error != NULL)
-    *error = failed;
-  return failed != NULL ? 0 : sink->size;
+const char *windows_files_reason(Error error) {
+  return (unsigned)error < ERROR_COUNT ? ERRORS[error][1] : "";
 }
 
-size_t windows_files_header(void *out, size_t room,
-    const Entry *entry, const char **error) {
+Error windows_files_header(const Entry *entry,
+    void *out, size_t room, size_t *size) {
   Sink sink = {NULL, 0, 0, NULL};
   Header h;
-  const char *failed = set(&h, entry, whole(entry->path));
+  Error error = check_entry(&h, entry, text_of(entry->path));
   sink.out = (unsigned char *)out;
   sink.room = room;
-  if (failed == NULL)
+  if (error == OK)
     put_header(&sink, &h);
-  return result(&sink, failed, error);
+  *size = sink.size;
+  return error;
 }
 
-size_t windows_files_roots(void *out, size_t room,
-    const Times *times, const char **error) {
+Error windows_files_roots(const Times *times,
+    void *out, size_t room, size_t *size) {
   Sink sink = {NULL, 0, 0, NULL};
+  Error error;
   sink.out = (unsigned char *)out;
   sink.room = room;
-  return result(&sink, put_roots(&sink, times), error);
+  error = put_roots(&sink, times);
+  *size = sink.size;
+  return error;
 }
 
 size_t windows_files_padding(uint64_t size) { return padding(size); }
@@ -1047,11 +1170,11 @@ void windows_files_start(Writer *writer,
   writer->descriptor = descriptor;
 }
 
-const char *windows_files_add(Writer *writer,
+Error windows_files_add(Writer *writer,
     const Entry *entry) { return add(writer, entry); }
 
-const char *windows_files_data(Writer *writer,
+Error windows_files_data(Writer *writer,
     const void *data, size_t size) { return add_data(writer, data, size); }
 
-const char *windows_files_end(Writer *writer) { return end(writer); }
+Error windows_files_end(Writer *writer) { return end(writer); }
 // clang-format on

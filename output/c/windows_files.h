@@ -11,15 +11,15 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:061b3cf716527ef6a05c0ea931562988f14f019152fce91eeddc48e8ca47336a","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:4ab5b0f984a3ea1f9d437f099485feb927603e695256eeddf306ba01e329002c","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
-// every language that has this writer. Nothing here allocates memory.
+// every language that has this writer. C99 or later, or C++; it allocates no
+// memory, and needs only memory and string functions of <string.h>.
 //
-// Every function that can fail returns or stores an error: NULL, or a code
-// that is the same in every language, such as "case" for names that differ in
-// upper and lower case alone.
+// Texts are UTF-8 and end at their first NUL. So a NUL in a name cannot be
+// seen here: if a name comes with a length, refuse one with a NUL in it before.
 
 #ifndef WINDOWS_FILES_H
 #define WINDOWS_FILES_H
@@ -27,34 +27,91 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // clang-format off
 
+// Use, where names is an array of uint32_t:
+//
+//   int put_file(void *file, const void *data, size_t size) {
+//     return fwrite(data, 1, size, (FILE *)file) != size;
+//   }
+//
+//   windows_files_writer layer;
+//   windows_files_entry entry = {
+//       WINDOWS_FILES_FILE, "app/hello.exe", NULL, size, 0, NULL, NULL};
+//   windows_files_start(&layer, put_file, file, names, 100000, NULL, NULL);
+//   windows_files_add(&layer, &entry);
+//   windows_files_data(&layer, data, size);
+//   if (windows_files_end(&layer) != WINDOWS_FILES_OK) // or an error before
+//     puts(windows_files_reason(windows_files_end(&layer)));
+
+// An error. Numbers can differ between versions of this file; names, and the
+// codes that windows_files_code returns, do not change.
+typedef enum windows_files_error {
+  WINDOWS_FILES_OK, // no error
+  WINDOWS_FILES_ERROR_EMPTY, // the path is empty
+  WINDOWS_FILES_ERROR_UNICODE, // the text is not valid Unicode
+  WINDOWS_FILES_ERROR_PART, // a part of the path is empty, . or ..
+  WINDOWS_FILES_ERROR_CHARACTER, // a part of the path has a character that Windows does not allow in names
+  WINDOWS_FILES_ERROR_ENDING, // a part of the path ends in a dot or space, which Windows drops
+  WINDOWS_FILES_ERROR_DEVICE, // a part of the path is a device name
+  WINDOWS_FILES_ERROR_MARKER, // a part of the path begins with .wh., the prefix of whiteouts
+  WINDOWS_FILES_ERROR_PART_LONG, // a part of the path is longer than 255 UTF-16 units, or 245 for a directory
+  WINDOWS_FILES_ERROR_PATH_LONG, // the path is longer than 32,756 UTF-16 units
+  WINDOWS_FILES_ERROR_PARTS, // the path has more than 1,024 parts
+  WINDOWS_FILES_ERROR_TARGET, // only links can have a target
+  WINDOWS_FILES_ERROR_TARGET_EMPTY, // the link has no target
+  WINDOWS_FILES_ERROR_TARGET_CHARACTER, // the link's target has a character that Windows does not allow in paths
+  WINDOWS_FILES_ERROR_TARGET_LONG, // the link's target is longer than 4,087 UTF-16 units
+  WINDOWS_FILES_ERROR_TARGET_MISSING, // the hard link's target is not an earlier file of the layer in the same spelling
+  WINDOWS_FILES_ERROR_KIND, // not a file, directory or link
+  WINDOWS_FILES_ERROR_ATTRIBUTES, // the attributes are not allowed for this kind of entry
+  WINDOWS_FILES_ERROR_DESCRIPTOR, // the security descriptor is unknown or damaged
+  WINDOWS_FILES_ERROR_TIME, // a time is outside 1677-09-21 to 2262-04-11
+  WINDOWS_FILES_ERROR_SIZE, // the size is unknown, negative, above 63 bits, or given for an entry without data
+  WINDOWS_FILES_ERROR_REPEATED, // the path is already in the layer
+  WINDOWS_FILES_ERROR_CASE, // the path, or one of its parents, is already in the layer with different case
+  WINDOWS_FILES_ERROR_PARENT, // a parent of the path is not a directory
+  WINDOWS_FILES_ERROR_WHITEOUT, // the layer both contains and removes the path or one of its parents
+  WINDOWS_FILES_ERROR_NAMES, // the file already has 1,024 names
+  WINDOWS_FILES_ERROR_DATA, // the data is shorter or longer than the size
+  WINDOWS_FILES_ERROR_OUTPUT, // the layer could not be written
+  WINDOWS_FILES_ERROR_MEMORY, // the memory for paths is full
+  WINDOWS_FILES_ERROR_CLOSED // the layer is already finished
+} windows_files_error;
+
 // The kinds of entries.
-enum {
+typedef enum windows_files_kind {
   WINDOWS_FILES_FILE,
   WINDOWS_FILES_DIRECTORY,
   WINDOWS_FILES_FILE_LINK,
   WINDOWS_FILES_DIRECTORY_LINK,
   WINDOWS_FILES_HARD_LINK,
   WINDOWS_FILES_WHITEOUT
+} windows_files_kind;
+
+// Attributes, to be combined; 0 is the default. NORMAL means none of them, and
+// is not combined.
+enum {
+  WINDOWS_FILES_READ_ONLY = 1,
+  WINDOWS_FILES_HIDDEN = 2,
+  WINDOWS_FILES_SYSTEM = 4,
+  WINDOWS_FILES_ARCHIVE = 32, // the default of file, file-link
+  WINDOWS_FILES_NORMAL = 128
 };
 
-// Attributes, to be combined; 0 is the default: ARCHIVE for files and links to
-// files. NORMAL means no attribute, and is not combined.
-#define WINDOWS_FILES_READ_ONLY 1
-#define WINDOWS_FILES_HIDDEN 2
-#define WINDOWS_FILES_SYSTEM 4
-#define WINDOWS_FILES_ARCHIVE 32
-#define WINDOWS_FILES_NORMAL 128
-
 // A file's times, in nanoseconds from 1970; Windows keeps steps of 100.
-typedef struct {
+typedef struct windows_files_times {
   int64_t modified, accessed, changed, created;
 } windows_files_times;
 
-// A security descriptor: base64 for directories and for the rest, empty for no
-// record; or, if raw is not NULL, size bytes in self-relative form.
-typedef struct {
+// A security descriptor: one of those below; or one of your own, with raw and
+// size for its bytes in self-relative form, which are checked. Else directory
+// and other have base64 for directories and for the rest, which is not checked.
+typedef struct windows_files_descriptor {
   const char *directory, *other;
   const void *raw;
   size_t size;
@@ -69,87 +126,89 @@ extern const windows_files_descriptor windows_files_admin_owned;
 // No descriptor: an entry inherits one.
 extern const windows_files_descriptor windows_files_none;
 
-// An entry of a layer. Texts are UTF-8.
-typedef struct {
-  int kind;
+// An entry of a layer. Whatever is zero or NULL has its default.
+typedef struct windows_files_entry {
+  windows_files_kind kind;
   const char *path;    // below C:\, with a slash between parts
-  const char *target;  // a symbolic link's text, or a hard link's path, or NULL
+  const char *target;  // a symbolic link's text, or a hard link's path
   uint64_t size;       // of a file, in bytes
   uint32_t attributes;
-  const windows_files_descriptor *descriptor;  // NULL for the default
+  const windows_files_descriptor *descriptor;  // NULL for users-read
   const windows_files_times *times;  // NULL for 1980-01-02
 } windows_files_entry;
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+// Returns an error's code, such as "part-long", which is the same in every
+// language and version; "" for no error.
+const char *windows_files_code(windows_files_error error);
 
-// Returns the message of an error code, which follows a path.
-const char *windows_files_reason(const char *error);
+// Returns an error's message, to be shown behind the path; "" for no error.
+const char *windows_files_reason(windows_files_error error);
 
-// The core. It does not know what came before: whether a path is there
-// already, and whether its parents are.
-
-// Returns how many bytes stand before an entry's data, or 0 with an error, and
-// writes them to out if they fit into room.
-size_t windows_files_header(void *out, size_t room,
-    const windows_files_entry *entry, const char **error);
-
-// Does so for the directories that every layer begins with; times may be NULL.
-size_t windows_files_roots(void *out, size_t room,
-    const windows_files_times *times, const char **error);
-
-// Returns how many zeros follow size bytes of data. What ends a layer is 1024.
-size_t windows_files_padding(uint64_t size);
-
-// The writer, which keeps the rules between entries and writes missing parents.
-// After an error nothing more is written, and every later call returns it
-// again. The output is then complete up to the last entry, except for missing
-// data of a file.
+// The writer keeps the rules between entries and writes missing parents. After
+// an error nothing more is written, and every later call returns that error.
+// The output is then complete up to the last entry, except for missing data of
+// a file. Different writers can be used at once in different threads.
 
 // Takes size bytes of data; returns 0 if it could.
 typedef int (*windows_files_output)(void *context, const void *data, size_t size);
 
 // Its members are private.
-typedef struct {
+typedef struct windows_files_writer {
   windows_files_output output;
   void *context;
   uint32_t *memory;
   size_t words, used;
   const windows_files_times *times;
   const windows_files_descriptor *descriptor;
-  const char *error;
   uint64_t left;
   size_t padding, filled;
   uint32_t first;
+  windows_files_error error;
   int state;
   unsigned char block[512];
 } windows_files_writer;
 
-// Starts a layer. The writer keeps names in memory, about 8 words and a quarter
-// of the name each; times and descriptor, NULL for the defaults, are those of
-// every entry that has none of its own.
+// Starts a layer. The writer keeps names in memory: for each path, parents too,
+// 6 words, and one for each 4 bytes of its last part. times and descriptor, NULL for the defaults, are those of every
+// entry that has none of its own. All of these must stay valid until the end.
 void windows_files_start(windows_files_writer *writer,
     windows_files_output output, void *context,
     uint32_t *memory, size_t words,
     const windows_files_times *times,
     const windows_files_descriptor *descriptor);
 
-// Writes an entry's header, after those of its missing parents.
-const char *windows_files_add(windows_files_writer *writer,
+// Writes an entry's header, after those of its missing parents. The entry need
+// not stay valid.
+windows_files_error windows_files_add(windows_files_writer *writer,
     const windows_files_entry *entry);
 
 // Writes data of the file that was added last, as often as it takes.
-const char *windows_files_data(windows_files_writer *writer,
+windows_files_error windows_files_data(windows_files_writer *writer,
     const void *data, size_t size);
 
-// Writes the end of the layer.
-const char *windows_files_end(windows_files_writer *writer);
+// Writes the end of the layer; a second call does nothing, and any other then is
+// WINDOWS_FILES_ERROR_CLOSED, which is no error of the layer.
+windows_files_error windows_files_end(windows_files_writer *writer);
+
+// The core, which does not know what came before: whether a path is there
+// already, and whether its parents are.
+
+// Stores how many bytes stand before an entry's data, and writes them to out if
+// they fit into room; else what is in out is incomplete.
+windows_files_error windows_files_header(const windows_files_entry *entry,
+    void *out, size_t room, size_t *size);
+
+// Does so for the directories that every layer begins with; times may be NULL.
+windows_files_error windows_files_roots(const windows_files_times *times,
+    void *out, size_t room, size_t *size);
+
+// Returns how many zeros follow size bytes of data. What ends a layer is 1024.
+size_t windows_files_padding(uint64_t size);
+
+// clang-format on
 
 #ifdef __cplusplus
 }
 #endif
-
-// clang-format on
 
 #endif

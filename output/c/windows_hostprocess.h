@@ -20,7 +20,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:21dcc7522406675c688ae08f1343d87c02e2266ef17aefb6c391de6f7a6ccee3","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:154d75dc1e7ee3848c8874ac06ad34c3344d4ed8c3ffe994a59b6fdb79b3d6cf","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H
@@ -53,6 +53,12 @@ extern const unsigned char windows_hostprocess_layer[46592];
 
 // The gzip-compressed tar.
 extern const unsigned char windows_hostprocess_blob[465];
+
+// Returns 0 if both have the digests above, else another number. This finds
+// damage, such as by an editor or a compiler. It does not prove who made the
+// file, because whoever changes the bytes can change the digests too: compare
+// those with the published ones.
+int windows_hostprocess_verify(void);
 
 #ifdef __cplusplus
 }

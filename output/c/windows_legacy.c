@@ -20,9 +20,13 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7f3d4a93df7ee1acf58541acb89f18fd7baddad734287a60f557ab6e7ea6f4ab","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:e3c72e550f4ab54922eae6583642e68164b31152360620faf195ef9c233dffc1","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
 
 #include "windows_legacy.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 // C steps over zeros to the next offset. C++ cannot, so there they are spelled.
 #ifdef __cplusplus
@@ -454,3 +458,81 @@ const unsigned char windows_legacy_blob[1056] = {
 #undef Z2048
 #undef Z4096
 #endif
+
+// ---------------------------------------------------------------------------
+// SHA-256, as in FIPS 180-4
+
+static uint32_t rotate(uint32_t word, int count) {
+  return word >> count | word << (32 - count);
+}
+
+static void add_block(uint32_t state[8], const unsigned char block[64]) {
+  static const uint32_t ROUNDS[64] = {
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+      0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
+      0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+      0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+      0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+      0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+      0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+      0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+      0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+      0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+      0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+  uint32_t w[64], v[8];
+  memcpy(v, state, sizeof v);
+  for (int i = 0; i < 64; i++) {
+    uint32_t first, second;
+    if (i < 16) {
+      const unsigned char *at = block + (size_t)i * 4;
+      w[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
+             (uint32_t)at[2] << 8 | at[3];
+    } else {
+      uint32_t early = w[i - 15], late = w[i - 2];
+      w[i] = w[i - 16] + w[i - 7] +
+             (rotate(early, 7) ^ rotate(early, 18) ^ early >> 3) +
+             (rotate(late, 17) ^ rotate(late, 19) ^ late >> 10);
+    }
+    first = v[7] + w[i] + ROUNDS[i] + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
+            (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25));
+    second = ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])) +
+             (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22));
+    memmove(v + 1, v, 7 * sizeof *v);
+    v[4] += first;
+    v[0] = first + second;
+  }
+  for (int i = 0; i < 8; i++)
+    state[i] += v[i];
+}
+
+// Returns whether data has a digest, which is "sha256:" and hexadecimal digits.
+static int has_digest(const unsigned char *data, size_t size,
+                      const char *digest) {
+  static const char DIGITS[] = "0123456789abcdef";
+  uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  unsigned char end[128] = {0};
+  size_t left = size % 64, blocks = left < 56 ? 1 : 2;
+  for (size_t i = 0; i < size / 64; i++)
+    add_block(state, data + i * 64);
+  memcpy(end, data + (size - left), left);
+  end[left] = 0x80;
+  for (size_t i = 0; i < 8; i++)
+    end[blocks * 64 - 1 - i] = (unsigned char)((uint64_t)size * 8 >> i * 8);
+  for (size_t i = 0; i < blocks; i++)
+    add_block(state, end + i * 64);
+  digest += sizeof "sha256:" - 1;
+  for (size_t i = 0; i < 64; i++)
+    if (digest[i] != DIGITS[state[i / 8] >> (28 - i % 8 * 4) & 15])
+      return 0;
+  return digest[64] == 0;
+}
+
+// clang-format off
+int windows_legacy_verify(void) {
+  return !has_digest(windows_legacy_layer, sizeof windows_legacy_layer,
+                     WINDOWS_LEGACY_DIFF_ID) ||
+         !has_digest(windows_legacy_blob, sizeof windows_legacy_blob,
+                     WINDOWS_LEGACY_DIGEST);
+}
+// clang-format on

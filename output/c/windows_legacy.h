@@ -20,7 +20,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fe062f5f39c13aa1680e3e816ae7e23764e83a086d18379d511868dc69118f02","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:675c6ece82b3ccdb20cbd62a149f13196922067aef69b4d9fb8ce202f9bd4ac0","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H
@@ -56,6 +56,12 @@ extern const unsigned char windows_legacy_blob[1056];
 // The BCD store, a registry hive, as a part of the tar.
 #define WINDOWS_LEGACY_BCD (windows_legacy_layer + 3072)
 #define WINDOWS_LEGACY_BCD_SIZE 12288
+
+// Returns 0 if both have the digests above, else another number. This finds
+// damage, such as by an editor or a compiler. It does not prove who made the
+// file, because whoever changes the bytes can change the digests too: compare
+// those with the published ones.
+int windows_legacy_verify(void);
 
 #ifdef __cplusplus
 }

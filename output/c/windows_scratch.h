@@ -20,7 +20,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2f3f6749771a8bd753e9eb287d7c14c925fa2208a8f62d525e6eda5aa798a87a","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:42a2abad41167f6f88aae8b9a6c58e093ec69b57f5fe859b799c3fa9ec8801e5","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
 
 #ifndef WINDOWS_SCRATCH_H
 #define WINDOWS_SCRATCH_H
@@ -56,6 +56,12 @@ extern const unsigned char windows_scratch_blob[1169];
 // The BCD store, a registry hive, as a part of the tar.
 #define WINDOWS_SCRATCH_BCD (windows_scratch_layer + 3072)
 #define WINDOWS_SCRATCH_BCD_SIZE 12288
+
+// Returns 0 if both have the digests above, else another number. This finds
+// damage, such as by an editor or a compiler. It does not prove who made the
+// file, because whoever changes the bytes can change the digests too: compare
+// those with the published ones.
+int windows_scratch_verify(void);
 
 #ifdef __cplusplus
 }

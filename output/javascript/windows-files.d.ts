@@ -11,7 +11,10 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:5abc53b272b8d1d859077ae95db26439dfb0941aa2f6c50830080486adf09712","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:155c1c5c4732fa14559fd656c2fb82548ae23f6b293607769a3a7f5864e94900","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+
+/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
 export declare const READ_ONLY = 1;
@@ -94,7 +97,7 @@ export declare const DESCRIPTORS: Readonly<
 /** The message of each code of a FilesError. */
 export declare const REASONS: Readonly<Record<Code, string>>;
 
-/** An entry that Windows would refuse: code is a key of REASONS, path as given. */
+/** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
 export declare class FilesError extends Error {
   constructor(code: Code, path: string);
   readonly code: Code;
@@ -119,32 +122,34 @@ export interface Entry extends Options {
 }
 
 /** Returns the headers of the directories that every layer begins with. */
-export declare function roots(time?: Time): Uint8Array<ArrayBuffer>;
+export declare function roots(time?: Time): Bytes;
 
 /**
  * Returns an entry's headers, in blocks of 512 bytes.
  *
- * Hard links and whiteouts have no descriptor. Throws FilesError.
+ * Hard links and whiteouts have no descriptor. Throws FilesError, or TypeError.
  */
-export declare function header(entry: Entry): Uint8Array<ArrayBuffer>;
+export declare function header(entry: Entry): Bytes;
 
 /** Returns what follows so many bytes of data. */
-export declare function padding(size: number | bigint): Uint8Array<ArrayBuffer>;
+export declare function padding(size: number | bigint): Bytes;
 
 /** Returns what ends a layer. */
-export declare function end(): Uint8Array<ArrayBuffer>;
+export declare function end(): Bytes;
 
 /**
  * Writes a layer to a WritableStream of bytes.
  *
  * Calls need not wait for one another: each begins when those before it have ended. After
  * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written.
+ * is there is whole, but for the data of a file that could not be read or written. A
+ * TypeError for an argument is none of these: the call did nothing. After close(), calls
+ * throw a FilesError with the code "closed", and close() does nothing.
  */
 export declare class Writer {
   /** The time and descriptor are those of every entry that has none of its own. */
   constructor(
-    out: WritableStream<Uint8Array<ArrayBuffer>> | WritableStream<Uint8Array>,
+    out: WritableStream<Bytes> | WritableStream<Uint8Array>,
     options?: Pick<Options, "time" | "descriptor">,
   );
 
@@ -170,7 +175,7 @@ export declare class Writer {
   addSymlink(
     path: string,
     target: string,
-    options?: Options & { directory?: boolean },
+    options?: Options & { directory?: boolean | undefined },
   ): Promise<void>;
 
   /** Writes one more name of a file; target is the path it was written by. */
@@ -183,6 +188,9 @@ export declare class Writer {
   /** Writes that what the layers below have by path is removed. */
   addWhiteout(path: string, options?: Pick<Options, "time">): Promise<void>;
 
-  /** Writes the end of the layer and lets go of the stream, which stays open. */
+  /**
+   * Writes the end of the layer, unless it was written before, and lets go of the stream,
+   * which stays open.
+   */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:51fd154d86bb45d9ed3372da3df4daa2bcd1c0da9bb04d999f9cf14142a6599d","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:ef23ec0bbfda27c470c311f40ea85cae1a5c8494a786b81cff69f7c6e6a0aa4d","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -92,10 +92,10 @@ export const REASONS = {
   closed: "the layer is already finished",
 };
 
-/** An entry that Windows would refuse: code is a key of REASONS, path as given. */
+/** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
 export class FilesError extends Error {
   constructor(code, path) {
-    super(`${JSON.stringify(path)}: ${REASONS[code]}`);
+    super((path === "" ? "" : `${JSON.stringify(path)}: `) + REASONS[code]);
     this.name = "FilesError";
     this.code = code;
     this.path = path;
@@ -116,21 +116,12 @@ const KINDS = {
 
 /** Returns the headers of the directories that every layer begins with. */
 export function roots(time = DEFAULT_TIME) {
+  checkTime(time);
+  const { type, mode, own: attributes } = KINDS.directory;
+  const rest = { type, mode, target: "", size: 0, attributes, security: "" };
   const times = timesOf(time, "");
-  const { type, mode, own } = KINDS.directory;
   return concatenated(
-    ["Hives", "Files"].map((name) =>
-      headers({
-        type,
-        mode,
-        name,
-        target: "",
-        size: 0n,
-        number: String(own),
-        security: "",
-        times,
-      }),
-    ),
+    ["Hives", "Files"].map((name) => headers({ ...rest, name, times }, 0)),
   );
 }
 
@@ -138,55 +129,54 @@ export function roots(time = DEFAULT_TIME) {
  * Returns an entry's headers, in blocks of 512 bytes.
  *
  * The target is a symbolic link's text, or a hard link's path; the size is in bytes. Hard
- * links and whiteouts have no descriptor. Throws FilesError.
+ * links and whiteouts have no descriptor. Throws FilesError, or TypeError.
  */
-export function header({
-  kind,
-  path,
-  target = "",
-  size = 0,
-  attributes = 0,
-  descriptor = "users-read",
-  time = DEFAULT_TIME,
-}) {
+export function header(entry) {
+  checkTypes(entry);
+  return checkedHeader(entry, 0);
+}
+
+/** Does so for an entry whose properties have the right types, with room for bytes behind. */
+function checkedHeader(entry, room) {
+  const { kind, path, target = "", size = 0, attributes = 0 } = entry;
   if (!Object.hasOwn(KINDS, kind)) {
     throw new FilesError("kind", path);
   }
   const { type, mode, own, standard } = KINDS[kind];
-  checkPath(path, path, (own & 16) !== 0);
+  const directory = (own & 16) !== 0;
+  checkPath(path, path, directory);
   if (kind === "hard-link") {
     checkPath(target, path);
-  } else if (type === "2") {
+  } else if (kind === "file-link" || kind === "directory-link") {
     checkTarget(target, path);
   } else if (target !== "") {
     throw new FilesError("target", path);
   }
-  const allowed = own === undefined ? 0 : 39;
-  if (
-    !Number.isInteger(attributes) ||
-    attributes < 0 ||
-    attributes > 0xffffffff ||
-    (attributes & ~allowed && !(attributes === NORMAL && allowed))
-  ) {
+  if (!isAllowed(attributes, own === undefined)) {
     throw new FilesError("attributes", path);
   }
-  let number = "";
-  let security = "";
-  if (own !== undefined) {
-    const chosen = (attributes || standard) & ~NORMAL;
-    number = String(own | chosen || NORMAL);
-    security = securityOf(descriptor, (own & 16) !== 0, path);
-  }
-  return headers({
+  const chosen = (attributes || standard) & ~NORMAL;
+  const checked = {
     type,
     mode,
     name: nameOf(kind, path),
     target: kind === "hard-link" ? `Files/${target}` : target,
-    times: timesOf(time, path),
+    attributes: own === undefined ? 0 : own | chosen || NORMAL,
+    security:
+      own === undefined ? "" : securityOf(entry.descriptor, directory, path),
+    times: timesOf(entry.time ?? DEFAULT_TIME, path),
     size: sizeOf(size, kind, path),
-    number,
-    security,
-  });
+  };
+  return headers(checked, room);
+}
+
+function isAllowed(attributes, none) {
+  return (
+    attributes === 0 ||
+    (!none &&
+      (attributes === NORMAL ||
+        (attributes <= 39 && (attributes & 39) === attributes)))
+  );
 }
 
 function nameOf(kind, path) {
@@ -203,7 +193,7 @@ function sizeOf(size, kind, path) {
   if (!known || size < 0 || size > most) {
     throw new FilesError("size", path);
   }
-  return BigInt(size);
+  return size;
 }
 
 /** Returns what follows so many bytes of data. */
@@ -217,42 +207,68 @@ export function end() {
 }
 
 const SECOND = 1_000_000_000n;
+const OCTALS = 8 ** 11; // more than 11 octal digits can be
 
-/** Returns the PAX header with its records, and the header; all that comes in is right. */
-function headers({ type, mode, name, target, size, number, security, times }) {
-  const { modified, accessed, changed, created } = times;
-  let records = record("LIBARCHIVE.creationtime", decimal(created));
-  if (number !== "") {
-    records += record("MSWINDOWS.fileattr", number);
-  }
-  if (security !== "") {
-    records += record("MSWINDOWS.rawsd", security);
-  }
-  records += record("atime", decimal(accessed));
-  records += record("ctime", decimal(changed));
+/** Returns the PAX header with its records, the header, and room; all that comes in is right. */
+function headers(entry, room) {
+  const { type, mode, name, target, size, times } = entry;
+  const same = sameRecords(entry);
+  const seconds = Number(
+    (times.modified - (((times.modified % SECOND) + SECOND) % SECOND)) / SECOND,
+  );
+  let text = "";
   if (target.length > 100 || !isAscii(target)) {
-    records += record("linkpath", target);
+    text += record("linkpath", target);
   }
-  const seconds = modified / SECOND - (modified % SECOND < 0n ? 1n : 0n);
-  if (modified % SECOND !== 0n || seconds < 0n || seconds >= 8n ** 11n) {
-    records += record("mtime", decimal(modified));
+  if (times.modified % SECOND !== 0n || seconds < 0 || seconds >= OCTALS) {
+    text += record("mtime", decimal(times.modified));
   }
   if (name.length > 100 || !isAscii(name)) {
-    records += record("path", name);
+    text += record("path", name);
   }
-  if (size >= 8n ** 11n) {
-    records += record("size", String(size));
+  if (size >= OCTALS) {
+    text += record("size", size);
   }
-  const data = new TextEncoder().encode(records);
+  const own = text === "" ? "" : new TextEncoder().encode(text);
+  const length = same.length + own.length;
+  const second = 512 + Math.ceil(length / 512) * 512;
+  const out = new Uint8Array(second + 512 + room);
   const last = name.lastIndexOf("/") + 1;
-  const pax = `${name.slice(0, last)}PaxHeaders.0/${name.slice(last)}`;
-  const first = ascii(pax).slice(0, 100).replace(/\/+$/, "");
-  return concatenated([
-    block(first, "", 0, data.length, 0n, "x"),
-    data,
-    padding(data.length),
-    block(field(name), field(target), mode, size, seconds, type),
-  ]);
+  const pax = ascii(`${name.slice(0, last)}PaxHeaders.0/${name.slice(last)}`);
+  const first = pax.slice(0, 100).replace(/\/+$/, "");
+  putBlock(out, 0, first, "", 0, length, 0, "x");
+  out.set(same, 512);
+  if (own !== "") {
+    out.set(own, 512 + same.length);
+  }
+  const [base, link] = [field(name), field(target)];
+  putBlock(out, second, base, link, mode, size, seconds, type);
+  return out;
+}
+
+let memo = {};
+
+/** Returns the records that entries often share; those of the last entry are kept. */
+function sameRecords({ times, attributes, security }) {
+  if (
+    memo.times !== times ||
+    memo.attributes !== attributes ||
+    memo.security !== security
+  ) {
+    let text = "";
+    text += record("LIBARCHIVE.creationtime", decimal(times.created));
+    if (attributes !== 0) {
+      text += record("MSWINDOWS.fileattr", attributes);
+    }
+    if (security !== "") {
+      text += record("MSWINDOWS.rawsd", security);
+    }
+    text += record("atime", decimal(times.accessed));
+    text += record("ctime", decimal(times.changed));
+    const data = new TextEncoder().encode(text);
+    memo = { times, attributes, security, data };
+  }
+  return memo.data;
 }
 
 function record(key, value) {
@@ -273,11 +289,16 @@ function decimal(time) {
 }
 
 function isAscii(text) {
-  return !/\P{ASCII}/u.test(text);
+  for (let n = 0; n < text.length; n++) {
+    if (text.charCodeAt(n) > 127) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function ascii(text) {
-  return text.replace(/\P{ASCII}+/gu, "");
+  return isAscii(text) ? text : text.replace(/\P{ASCII}+/gu, "");
 }
 
 /** Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end. */
@@ -291,29 +312,28 @@ function field(text) {
   return cut;
 }
 
-/** Returns a tar header: 512 bytes, of which the checksum is taken while it is blanks. */
-function block(name, link, mode, size, seconds, type) {
-  const out = new Uint8Array(512);
-  put(out, 0, name);
-  put(out, 100, octal(mode, 7));
-  put(out, 108, octal(0, 7));
-  put(out, 116, octal(0, 7));
-  put(out, 124, octal(size, 11));
-  put(out, 136, octal(seconds, 11));
-  put(out, 148, "        ");
-  put(out, 156, type);
-  put(out, 157, link);
-  put(out, 257, "ustar\x0000");
+/** Fills in a tar header: 512 bytes, of which the checksum is taken while it is blanks. */
+function putBlock(out, at, name, link, mode, size, seconds, type) {
+  put(out, at, name);
+  putOctal(out, at + 100, mode, 7);
+  putOctal(out, at + 108, 0, 7);
+  putOctal(out, at + 116, 0, 7);
+  putOctal(out, at + 124, Number(size), 11);
+  putOctal(out, at + 136, seconds, 11);
+  put(out, at + 148, "        ");
+  put(out, at + 156, type);
+  put(out, at + 157, link);
+  put(out, at + 257, "ustar\x0000");
   if (type !== "x") {
-    put(out, 329, octal(0, 7));
-    put(out, 337, octal(0, 7));
+    putOctal(out, at + 329, 0, 7);
+    putOctal(out, at + 337, 0, 7);
   }
   let total = 0;
-  for (let n = 0; n < out.length; n++) {
+  for (let n = at; n < at + 512; n++) {
     total += out[n];
   }
-  put(out, 148, `${octal(total, 6)}\0`);
-  return out;
+  putOctal(out, at + 148, total, 6);
+  out[at + 154] = 0;
 }
 
 function put(out, at, text) {
@@ -322,10 +342,13 @@ function put(out, at, text) {
   }
 }
 
-/** Returns octal digits: zeros if the number needs more. */
-function octal(number, digits) {
-  const text = number.toString(8).padStart(digits, "0");
-  return number < 0 || text.length > digits ? "0".repeat(digits) : text;
+/** Fills in octal digits: zeros if the number needs more. */
+function putOctal(out, at, number, digits) {
+  let left = number < 0 || number >= 8 ** digits ? 0 : number;
+  for (let n = at + digits - 1; n >= at; n--) {
+    out[n] = 48 + (left % 8);
+    left = Math.floor(left / 8);
+  }
 }
 
 function concatenated(parts) {
@@ -342,6 +365,50 @@ function concatenated(parts) {
 // ------------------------------------------------------------------------------------
 // The rules for entries
 
+/** Throws if a property of an entry has the wrong type. */
+function checkTypes(entry) {
+  const { kind, path, target = "", size = 0, attributes = 0 } = entry;
+  if (typeof kind !== "string") {
+    throw new TypeError("kind: not a string");
+  }
+  if (typeof path !== "string") {
+    throw new TypeError("path: not a string");
+  }
+  if (typeof target !== "string") {
+    throw new TypeError("target: not a string");
+  }
+  if (typeof size !== "number" && typeof size !== "bigint") {
+    throw new TypeError("size: not a number or bigint");
+  }
+  if (typeof attributes !== "number") {
+    throw new TypeError("attributes: not a number");
+  }
+  checkTime(entry.time);
+  checkDescriptor(entry.descriptor);
+}
+
+function checkTime(time = 0n) {
+  if (typeof time === "bigint") {
+    return;
+  }
+  const { modified, accessed, changed, created } = time ?? {};
+  const each = [modified, accessed, changed, created];
+  if (!each.every((one) => typeof one === "bigint")) {
+    throw new TypeError("time: not a bigint of nanoseconds, or four of them");
+  }
+}
+
+function checkDescriptor(descriptor = "") {
+  if (typeof descriptor !== "string" && !isBytes(descriptor)) {
+    throw new TypeError("descriptor: not a string or Uint8Array");
+  }
+}
+
+/** Returns whether data is a Uint8Array, of this window or another. */
+function isBytes(data) {
+  return ArrayBuffer.isView(data) && data[Symbol.toStringTag] === "Uint8Array";
+}
+
 function checkPath(text, path, directory = false) {
   if (text === "") {
     throw new FilesError("empty", path);
@@ -357,9 +424,9 @@ function checkPath(text, path, directory = false) {
   if (parts.length > 1024) {
     throw new FilesError("parts", path);
   }
-  for (const [at, part] of parts.entries()) {
-    const above = directory || at < parts.length - 1;
-    const wrong = wrongWith(part, above ? 245 : 255);
+  for (let n = 0; n < parts.length; n++) {
+    const above = directory || n < parts.length - 1;
+    const wrong = wrongWith(parts[n], above ? 245 : 255);
     if (wrong !== "") {
       throw new FilesError(wrong, path);
     }
@@ -374,14 +441,23 @@ function wrongWith(part, most) {
   if (". ".includes(part.at(-1))) {
     return "ending";
   }
-  const stem = part.split(".", 1)[0].slice(0, 255);
-  if (DEVICES.includes(fold(stem.replace(/ +$/, "")))) {
+  if (isDevice(part)) {
     return "device";
   }
   if (part.startsWith(".wh.")) {
     return "marker";
   }
   return part.length > most ? "part-long" : "";
+}
+
+/** Returns whether what is before the first dot, and before spaces there, is a device. */
+function isDevice(part) {
+  const dot = part.indexOf(".");
+  let size = dot === -1 ? part.length : dot;
+  while (part[size - 1] === " ") {
+    size--;
+  }
+  return size <= 7 && DEVICES.has(fold(part.slice(0, size)));
 }
 
 function checkTarget(text, path) {
@@ -413,7 +489,7 @@ function hasRefused(text, characters) {
   return false;
 }
 
-const DEVICES = [
+const DEVICES = new Set([
   "CON",
   "PRN",
   "AUX",
@@ -446,7 +522,7 @@ const DEVICES = [
   "LPT¹",
   "LPT²",
   "LPT³",
-];
+]);
 
 /** Unicode 15.0.0: from, to, step, the capital of the first, in hexadecimal digits. */
 const RUNS = [
@@ -523,21 +599,26 @@ function capitalsOf(digits) {
   return found;
 }
 
-/** Returns the four times rounded down to steps. */
+let given;
+let rounded;
+
+/** Returns the four times rounded down to steps; the last time for all four is kept. */
 function timesOf(time, path) {
+  if (time === given) {
+    return rounded;
+  }
   const step = (one) => {
-    if (typeof one !== "bigint") {
-      throw new TypeError("a time is a bigint of nanoseconds");
-    }
     const whole = one - (((one % 100n) + 100n) % 100n);
     if (whole < -9223372036854775800n || whole > 9223372036854775800n) {
       throw new FilesError("time", path);
     }
     return whole;
   };
-  if (typeof time !== "object") {
-    const whole = step(time);
-    return { modified: whole, accessed: whole, changed: whole, created: whole };
+  if (typeof time === "bigint") {
+    const one = step(time);
+    rounded = { modified: one, accessed: one, changed: one, created: one };
+    given = time;
+    return rounded;
   }
   return {
     modified: step(time.modified),
@@ -548,7 +629,7 @@ function timesOf(time, path) {
 }
 
 /** Returns a descriptor in base64, or "" for none. */
-function securityOf(descriptor, directory, path) {
+function securityOf(descriptor = "users-read", directory, path) {
   if (typeof descriptor === "string") {
     if (!Object.hasOwn(DESCRIPTORS, descriptor)) {
       throw new FilesError("descriptor", path);
@@ -622,21 +703,23 @@ const PARENT = "parent"; // a directory that has no header: only a whiteout is b
  *
  * Calls need not wait for one another: each begins when those before it have ended. After
  * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written.
+ * is there is whole, but for the data of a file that could not be read or written. A
+ * TypeError for an argument is none of these: the call did nothing. After close(), calls
+ * throw a FilesError with the code "closed", and close() does nothing.
  */
 export class Writer {
   #out;
   #time;
   #descriptor;
   #start;
-  #known = new Map();
-  #names = new Map(); // of files that have hard links
+  #root = { kind: "directory" };
   #failure;
   #closed = false;
   #last = Promise.resolve();
 
   /** The time and descriptor are those of every entry that has none of its own. */
-  constructor(out, { time = DEFAULT_TIME, descriptor = "users-read" } = {}) {
+  constructor(out, { time, descriptor } = {}) {
+    checkDescriptor(descriptor);
     this.#start = roots(time);
     this.#time = time;
     this.#descriptor = descriptor;
@@ -647,20 +730,27 @@ export class Writer {
    * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
    * another. Give the size if its length is unknown.
    */
-  add(path, data, options = {}) {
+  async add(path, data, options = {}) {
+    const known = lengthOf(data);
+    const { size = known ?? -1 } = options;
+    const entry = this.#checked("file", path, undefined, size, options);
     return this.#next(async () => {
-      const known = data instanceof Uint8Array ? data.length : data.size;
-      const { size = known ?? -1 } = options;
-      const entry = { ...options, kind: "file", path, size };
-      if (known === size && data instanceof Uint8Array && size <= SMALL) {
-        await this.#entry(entry, data, padding(size));
+      const small = known <= SMALL && isBytes(data);
+      const room = small ? known + (-known & 511) : 0;
+      const head = this.#headers(entry, room);
+      if (known !== undefined && BigInt(known) !== BigInt(size)) {
+        throw new FilesError("data", path);
+      }
+      if (small) {
+        head.set(data, head.length - room);
+        await this.#put(head);
         return;
       }
-      await this.#entry(entry);
+      await this.#put(head);
       let left = BigInt(size);
       for await (const chunk of chunksOf(data)) {
-        if (!(chunk instanceof Uint8Array)) {
-          throw new TypeError("a file's data is bytes");
+        if (!isBytes(chunk)) {
+          throw new TypeError("data: yields what is not a Uint8Array");
         }
         left -= BigInt(chunk.length);
         if (left < 0n) {
@@ -676,98 +766,116 @@ export class Writer {
   }
 
   /** Writes a directory; parents that are missing are written without being asked for. */
-  addDirectory(path, options = {}) {
-    return this.#next(() =>
-      this.#entry({ ...options, kind: "directory", path }),
-    );
+  async addDirectory(path, options = {}) {
+    return this.#entry("directory", path, undefined, options);
   }
 
   /** Writes a symbolic link with the text target, to a file or to a directory. */
-  addSymlink(path, target, { directory = false, ...options } = {}) {
-    const kind = directory ? "directory-link" : "file-link";
-    return this.#next(() => this.#entry({ ...options, kind, path, target }));
+  async addSymlink(path, target, options = {}) {
+    const kind = options.directory ? "directory-link" : "file-link";
+    return this.#entry(kind, path, target, options);
   }
 
   /** Writes one more name of a file; target is the path it was written by. */
-  addHardlink(path, target, { time } = {}) {
-    return this.#next(() =>
-      this.#entry({ kind: "hard-link", path, target, time }),
-    );
+  async addHardlink(path, target, { time } = {}) {
+    return this.#entry("hard-link", path, target, { time });
   }
 
   /** Writes that what the layers below have by path is removed. */
-  addWhiteout(path, { time } = {}) {
-    return this.#next(() => this.#entry({ kind: "whiteout", path, time }));
+  async addWhiteout(path, { time } = {}) {
+    return this.#entry("whiteout", path, undefined, { time });
   }
 
-  /** Writes the end of the layer and lets go of the stream, which stays open. */
+  /**
+   * Writes the end of the layer, unless it was written before, and lets go of the stream,
+   * which stays open.
+   */
   close() {
     return this.#next(async () => {
       await this.#put(end());
       this.#closed = true;
       this.#out.releaseLock();
-    });
+    }, true);
   }
 
   /** Does something when all before it is done, and keeps the first error. */
-  #next(act) {
+  #next(act, closes = false) {
     const done = this.#last.then(async () => {
       if (this.#failure !== undefined) {
-        throw this.#failure;
+        throw this.#failure.error;
       }
       if (this.#closed) {
+        if (closes) {
+          return;
+        }
         throw new FilesError("closed", "");
       }
       try {
         await act();
       } catch (error) {
-        this.#failure = error;
+        this.#failure = { error };
         this.#out.releaseLock(); // so that the stream can be aborted
         throw error;
       }
     });
-    this.#last = done.catch(() => undefined);
+    this.#last = done.catch(() => {});
     return done;
   }
 
-  /** Writes an entry's header, after those of the parents that have none yet, and data. */
-  async #entry(entry, ...data) {
-    const { kind, path, target } = entry;
-    const common = { descriptor: this.#descriptor, time: this.#time };
-    const own = header({
-      ...entry,
-      descriptor: entry.descriptor ?? common.descriptor,
-      time: entry.time ?? common.time,
-    });
-    const parts = path.split("/");
-    const missing = [];
-    for (
-      let size = this.#place(kind, parts, path, target);
-      size < parts.length;
-      size++
-    ) {
-      const parent = parts.slice(0, size).join("/");
-      missing.push(header({ ...common, kind: "directory", path: parent }));
+  /** Writes an entry that has no data. */
+  #entry(kind, path, target, options) {
+    const entry = this.#checked(kind, path, target, 0, options);
+    return this.#next(() => this.#put(this.#headers(entry, 0)));
+  }
+
+  /** Returns an entry with what the layer says where it says nothing. */
+  #checked(kind, path, target, size, { attributes, descriptor, time }) {
+    const entry = {
+      kind,
+      path,
+      target,
+      size,
+      attributes,
+      descriptor: descriptor === undefined ? this.#descriptor : descriptor,
+      time: time === undefined ? this.#time : time,
+    };
+    checkTypes(entry);
+    return entry;
+  }
+
+  /** Returns an entry's header, behind those of the parents that have none yet, and room. */
+  #headers(entry, room) {
+    const own = checkedHeader(entry, room);
+    const parts = entry.path.split("/");
+    const descriptor = this.#descriptor;
+    const time = this.#time;
+    const found = [];
+    for (let size = this.#place(entry, parts); size < parts.length; size++) {
+      const path = parts.slice(0, size).join("/");
+      const parent = { kind: "directory", path, time, descriptor };
+      found.push(checkedHeader(parent, 0));
     }
-    await this.#put(concatenated([...missing, own, ...data]));
+    return found.length === 0 ? own : concatenated([...found, own]);
   }
 
   /** Takes in an entry; returns how many parts its first parent to write has. */
-  #place(kind, parts, path, target) {
-    const original =
-      kind === "hard-link" ? this.#original(target, path) : undefined;
-    let parent = 0;
+  #place({ kind, path, target }, parts) {
+    const file =
+      kind === "hard-link" ? this.#original(target, path) : { names: 1 };
+    const above = kind === "whiteout" ? PARENT : "directory";
+    let place = this.#root;
     let written = 0;
-    for (const [at, part] of parts.entries()) {
-      const last = at === parts.length - 1;
-      const above = kind === "whiteout" ? PARENT : "directory";
+    for (let n = 0; n < parts.length; n++) {
+      const part = parts[n];
+      const last = n === parts.length - 1;
       const here = last ? kind : above;
-      const key = `${parent}/${fold(part)}`;
-      const known = this.#known.get(key);
+      const folded = fold(part);
+      place.children ??= new Map();
+      const known = place.children.get(folded);
       if (known === undefined) {
-        const number = (last && original) || this.#known.size + 1;
-        this.#known.set(key, { name: part, kind: here, number });
-        parent = number;
+        const made = { name: part, kind: here, children: undefined, file };
+        place.children.set(folded, made);
+        place = made;
         continue;
       }
       if (known.name !== part) {
@@ -785,40 +893,37 @@ export class Writer {
         const removed = known.kind === "whiteout";
         throw new FilesError(removed ? "whiteout" : "parent", path);
       } else {
-        written = at + 1;
+        written = n + 1;
       }
-      parent = known.number;
+      place = known;
     }
     return kind === "whiteout" ? parts.length : written + 1;
   }
 
-  /** Returns the number of the file that a hard link is to, with its names counted. */
+  /** Returns the file that a hard link is to, with its names counted. */
   #original(target, path) {
-    let known;
-    let parent = 0;
+    let found = this.#root;
     for (const part of target.split("/")) {
-      known = this.#known.get(`${parent}/${fold(part)}`);
-      if (known?.name !== part) {
+      found = found.children?.get(fold(part));
+      if (found?.name !== part) {
         throw new FilesError("target-missing", path);
       }
-      parent = known.number;
     }
-    if (known.kind !== "file" && known.kind !== "hard-link") {
+    if (found.kind !== "file" && found.kind !== "hard-link") {
       throw new FilesError("target-missing", path);
     }
-    const names = (this.#names.get(known.number) ?? 1) + 1;
-    if (names > 1024) {
+    if (found.file.names >= 1024) {
       throw new FilesError("names", path);
     }
-    this.#names.set(known.number, names);
-    return known.number;
+    found.file.names++;
+    return found.file;
   }
 
   async #put(data) {
     if (this.#start !== undefined) {
       const start = this.#start;
       this.#start = undefined;
-      await this.#put(start);
+      await this.#out.write(start);
     }
     if (data.length > 0) {
       await this.#out.write(data);
@@ -826,23 +931,49 @@ export class Writer {
   }
 }
 
+/** Returns the length of a file's data, or undefined if it is not known beforehand. */
+function lengthOf(data) {
+  if (isBytes(data)) {
+    return data.length;
+  }
+  if (typeof data?.stream === "function") {
+    return data.size;
+  }
+  const ways = ["getReader", Symbol.asyncIterator, Symbol.iterator];
+  if (
+    typeof data !== "object" ||
+    ArrayBuffer.isView(data) ||
+    !ways.some((name) => typeof data?.[name] === "function")
+  ) {
+    throw new TypeError(
+      "data: not a Uint8Array, Blob, ReadableStream or iterable of Uint8Arrays",
+    );
+  }
+  return undefined;
+}
+
 /** Yields the bytes of a file; not every browser lets streams be iterated over. */
 async function* chunksOf(data) {
-  if (data instanceof Uint8Array) {
+  if (isBytes(data)) {
     yield data;
-  } else if (data instanceof Blob) {
+  } else if (typeof data.stream === "function") {
     yield* chunksOf(data.stream());
-  } else if (data instanceof ReadableStream) {
+  } else if (typeof data.getReader === "function") {
     const reader = data.getReader();
+    let whole = false;
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) {
+          whole = true;
           return;
         }
         yield value;
       }
     } finally {
+      if (!whole) {
+        await reader.cancel().catch(() => {});
+      }
       reader.releaseLock();
     }
   } else {

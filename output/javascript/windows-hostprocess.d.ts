@@ -7,16 +7,18 @@
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-hostprocess.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-hostprocess.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:20c2a4344f3ce0355551e49e1b18c83d2982bd223d887becd3a1b2d216a26d31","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:202f6f82767ae3a3f139c30de68170054a22d702f9c159a75d2f06a7148b66b4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+
+/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
 export declare const NAME = "hostprocess";
@@ -37,18 +39,20 @@ export declare const LAYER_SIZE: number;
 export declare const BLOB_SIZE: number;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
-export declare function layer(): Uint8Array<ArrayBuffer>;
+export declare function layer(): Bytes;
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
-export declare function blob(): Uint8Array<ArrayBuffer>;
+export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
-export declare function open(): ReadableStream<Uint8Array<ArrayBuffer>>;
+export declare function open(): ReadableStream<Bytes>;
 
 /** Returns a stream of the gzip-compressed tar. */
-export declare function openCompressed(): ReadableStream<
-  Uint8Array<ArrayBuffer>
->;
+export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export declare function verify(): Promise<void>;

@@ -7,18 +7,22 @@
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-hostprocess.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-hostprocess.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ef74f2d82d998f18fdbe92cb908a7b7a8d7ecf26b18b5477ad416fcad6e12d1c","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:f2ae1ae8860ecc8895c6e92fe9584c8681c4798afa6b430742415739ca4a005c","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
 
-/** The Windows base layer hostprocess, ready to store, push or hash. */
+/**
+ * The Windows base layer hostprocess, ready to store, push or hash.
+ *
+ * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
+ * pages have to unpack gzip is asynchronous, and layer() is not.
+ */
 
 /** The layer's name. */
 export const NAME = "hostprocess";
@@ -42,12 +46,19 @@ export const BLOB_SIZE = 465;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
 export function layer() {
-  return unpack(LAYER, LAYER_SIZE);
+  const out = new Uint8Array(LAYER_SIZE);
+  let at = 0;
+  for (const piece of LAYER) {
+    at += typeof piece === "number" ? piece : put(out, at, piece);
+  }
+  return out;
 }
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
 export function blob() {
-  return unpack(BLOB, BLOB_SIZE);
+  const out = new Uint8Array(BLOB_SIZE);
+  put(out, 0, atob(BLOB));
+  return out;
 }
 
 /** Returns a stream of the uncompressed tar. */
@@ -60,7 +71,11 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
@@ -94,22 +109,15 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
-function unpack(pieces, size) {
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === "number") {
-      at += piece;
-    } else {
-      for (let n = 0; n < piece.length; n++) {
-        out[at++] = piece.charCodeAt(n);
-      }
-    }
+/** Puts a text into an array, a character a byte; returns its length. */
+function put(out, at, text) {
+  for (let n = 0; n < text.length; n++) {
+    out[at + n] = text.charCodeAt(n);
   }
-  return out;
+  return text.length;
 }
 
+/** Numbers of zeros, and texts of a character a byte. */
 const LAYER = [
   "Files",
   95,
@@ -324,26 +332,13 @@ const LAYER = [
   4846,
 ];
 
-const BLOB = [
-  "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\xd1%\x82C1\x14\x85\xe1;\xe4g",
-  "\x09o\x07\xe1\xc4\x0eVU\x15m\x99\x99\xbb\xfa2\x83)\xc3\xf9\x826\xf9}\xf9R",
-  "\xbaI\xe7\xc5G\x9c1\xc4\xa76\xcf\xed\xbb\xe0\xc2q\xf2\x0c]@\xbb\xd9\x8a7",
-  "\x88s:\xce\xd6\xe3\xee\xc4\xa4?\x8b\xe6+\xa9j\xb7y3\xfd\x85\x95\x12\xfd/",
-  "\xde\x9f\x05\xfb\xcdV\xba\xac\xe4\xb5\xfb+i\x14\xfa_\xaf?KV+\x99|\xf6j\xfd",
-  "\xb5\x91\x1c\xfd\xaf\xde\x9f\xfd\xfd\xfb\xbe\xc3\xfe\xd0\x09\xbe\xc6j\xbd",
-  "\xa7\xbf\xdc\xd1\xdf\x18g\xc9\xe3\xe8\x7fv\x8dt6\xf3::Gk\xe1e\xb4>V\xee",
-  "\x1e\x8d|N\xef\xf08\x22\xedl\x86\x9e\x02\x00\x00\x00\x00\x00\x00\xe4\x12",
-  "\xf9\xcaP`\x86\x00v\xf9\x15\xff\xff\xff\xcf\xcb\xd6A\x11\xfb\x0f\x04p6\x14",
-  "\xc0\xd8\x15pyL\xc0\x02\xc4A\xfe\xfe!`{\x81j\x8a\xb3\x19\x18@\xea+\xa0\xe3",
-  "\x0c5`\x9aeB\x02\x90.\x80\xea\x11\x01\x8fM\xf8003\x80\x18\x22\x0c\xf6\x0c",
-  "\xfc\x0c\x8c\x90\x81\x08V!\xb0\x98\x04D\x8c\x09\x22\xa6\x00$\x14\x98 \xe2",
-  "\x92\x0cL(\xe2\x8a@6\xba:\x84Y\x10\xf0\x81o4M\x00\xda\xbb\x8b#\x06\x01\x00",
-  "\x00\x82))\x9eo\xdc=\xc1\xfao\x04*\xe0\x83\xc3n\x1d7s\x00\x00\x00\xd4\xab",
-  "\xf9\xfe\xe3\xb7y\x8c2\xf5\xf7\x1f\x93\xd9T\xffQ\x02\xfd\x07\xfa\x0f\x00",
-  "\x00\x00\xf4\x1f\xfa\x0f\x00\x00\x00\xf4\x1f\x87]\xf0\xbd\xfc\x93\xda\xfb",
-  "\x8f\xd5r\xa2\xff(\x81\xfe\x03\xfd\x07\x00\x00\x00\xfa\x0f\xfd\x07\x00\x00",
-  "\x00\xfa\x8f\xd7\xf1\x1fm\xbe\x87\xfa\xfb\x8f\xf9\x5c\xff\xa1\xff@\xff\x01",
-  "\x00\x00\x80\xfeC\xff\x01\x00\x00@\x09\xf4\x1f\xc9\xef\x7fx4\xf0\x7fY\xcc",
-  "\x96\xfa\x0f\xfd\x07\xfa\x0f\x00\x00\x00\xf4\x1f\xfa\x0f\x00\x00\x00\x00",
-  "\xc8\x93\x02\x9b\xc5\xa6u\x00\xb6\x00\x00",
-];
+const BLOB =
+  "H4sIAAAAAAAC/+zRJYJDMRSF4TvkZwlvB+HEDlZVFW2Zmbv6MoMpw/mCNvl9+VK6SefFR5wx" +
+  "xKc2z+274MJx8gxdQLvZijeIczrO1uPuxKQ/i+YrqWq3eTP9hZUS/S/enwX7zVa6rOS1+ytp" +
+  "FPpfrz9LViuZfPZq/bWRHP2v3p/9/fu+w/7QCb7Gar2nv9zR3xhnyePof3aNdDbzOjpHa+Fl" +
+  "tD5W7h6NfE7v8Dgi7WyGngIAAAAAAADkEvnKUGCGAHb5Ff///8/L1kER+w8EcDYUwNgVcHlM" +
+  "wALEQf7+IWB7gWqKsxkYQOoroOMMNWCaZUICkC6A6hEBj034MDAzgBgiDPYM/AyMkIEIViGw" +
+  "mAREjAkipgAkFJgg4pIMTCjiikA2ujqEWRDwgW80TQDau4sjBgEAAIIpKZ5v3D3B+m8EKuCD" +
+  "w24dN3MAAADUq/n+47d5jDL19x+T2VT/UQL9B/oPAAAA9B/6DwAAAPQfh13wvfyT2vuP1XKi" +
+  "/yiB/gP9BwAAAPoP/QcAAAD6j9fxH22+h/r7j/lc/6H/QP8BAACA/kP/AQAAQAn0H8nvf3g0" +
+  "8H9ZzJb6D/0H+g8AAAD0H/oPAAAAAMiTApvFpnUAtgAA";

@@ -7,16 +7,18 @@
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-legacy.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-legacy.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:04104e95e1af17eb8de13c84d2d45ed21d3708f5d8ac3b4c0bcf70c42c018716","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:30f15097517bc936931c6047c282fb56f688780637b9f4ba0bbe250143381000","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+
+/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
 export declare const NAME = "legacy";
@@ -37,21 +39,23 @@ export declare const LAYER_SIZE: number;
 export declare const BLOB_SIZE: number;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
-export declare function layer(): Uint8Array<ArrayBuffer>;
+export declare function layer(): Bytes;
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
-export declare function blob(): Uint8Array<ArrayBuffer>;
+export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
-export declare function open(): ReadableStream<Uint8Array<ArrayBuffer>>;
+export declare function open(): ReadableStream<Bytes>;
 
 /** Returns a stream of the gzip-compressed tar. */
-export declare function openCompressed(): ReadableStream<
-  Uint8Array<ArrayBuffer>
->;
+export declare function openCompressed(): ReadableStream<Bytes>;
 
 /** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
-export declare function bcd(): Uint8Array<ArrayBuffer>;
+export declare function bcd(): Bytes;
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export declare function verify(): Promise<void>;

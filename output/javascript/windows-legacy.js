@@ -7,18 +7,22 @@
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-legacy.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-legacy.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:603656cb9f0d16e525d7b1deef447caad1d66c0b8eed0c4415c79b24d00e6955","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b8140e031893dafc9398215840ee4ccf0273073d72f19d20bfc09de29f1ef077","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
-/** The Windows base layer legacy, ready to store, push or hash. */
+/**
+ * The Windows base layer legacy, ready to store, push or hash.
+ *
+ * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
+ * pages have to unpack gzip is asynchronous, and layer() is not.
+ */
 
 /** The layer's name. */
 export const NAME = "legacy";
@@ -42,12 +46,19 @@ export const BLOB_SIZE = 1056;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
 export function layer() {
-  return unpack(LAYER, LAYER_SIZE);
+  const out = new Uint8Array(LAYER_SIZE);
+  let at = 0;
+  for (const piece of LAYER) {
+    at += typeof piece === "number" ? piece : put(out, at, piece);
+  }
+  return out;
 }
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
 export function blob() {
-  return unpack(BLOB, BLOB_SIZE);
+  const out = new Uint8Array(BLOB_SIZE);
+  put(out, 0, atob(BLOB));
+  return out;
 }
 
 /** Returns a stream of the uncompressed tar. */
@@ -65,7 +76,11 @@ export function bcd() {
   return layer().subarray(3072, 15360);
 }
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
@@ -99,22 +114,15 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
-function unpack(pieces, size) {
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === "number") {
-      at += piece;
-    } else {
-      for (let n = 0; n < piece.length; n++) {
-        out[at++] = piece.charCodeAt(n);
-      }
-    }
+/** Puts a text into an array, a character a byte; returns its length. */
+function put(out, at, text) {
+  for (let n = 0; n < text.length; n++) {
+    out[at + n] = text.charCodeAt(n);
   }
-  return out;
+  return text.length;
 }
 
+/** Numbers of zeros, and texts of a character a byte. */
 const LAYER = [
   "UtilityVM",
   91,
@@ -385,50 +393,24 @@ const LAYER = [
   1192,
 ];
 
-const BLOB = [
-  "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\x9c5|\xdcf\x18\xc6\x1f)\xcc",
-  "\xe6\x9f\xbb\x95\xa7\xde\xef\x84\x07K\xd8L\x01\xe3\x16\xd1\xd92\x9d\x0f",
-  "\xc28f\xf4>y+\xc3\xd6}\xe8X\x18;fk\x962O\xd7O\xfa*\xebj\xc9\xe1\x9c\xd4",
-  "\xe4\xfd\x8b>\x86\xf7y\x8f\xf5\xddT\xdd]v\xebW\xa7\xc7\xf0\xfc\x90\x18y]",
-  "\x87\xc4\xd9z\x8d\x86eYR5\xbc\xaa\xa3\x05\x5c\xac\xd5\x8d*X\xafOGdr\xff",
-  "\x136\xf5\xcf\xf6\xbb\xcbN-%\xfa+R>G\xfa'\xa0\x7f\xb6\xaf\x7f(\x0d\xfa\xeb",
-  "\x92L\xfa'\xa4\x7fv\xcc\xb5\xaa\xe5Z\xb9TOL\x7fM\xd3\xe8\xf1\x9f\xbc\xfe",
-  "\xd9\x93\xe5r=\x09\xfduUO\xc7\xe3\x9f\xf4g\xa7S\xa7\x9f\xde49MC\xbc\xfej",
-  "\x9c\xfeyU\xc3\xab\x12\xe9\xff\xdc\xa9:\xf3%\x11\x80w\x04\x08\x00v5\x85_",
-  "\x05?\x09x\x91 \xa6\xfb\xe6Kx) \x08\x82 \x08\x82 \x08\x82 \x16Lw\x15\x1em",
-  "\x88\xe5\xbdF\xa3\xb1\xba\xf4\x0e\x9ai0\xc4\xa0~;\x8f\x07\xe9W\xc0\xaf=",
-  "\x88\xb2\x13\xc0\xb9\x89\x89I\xbf\x1e+S[\x02\xae\x80\x1f\x07\x00\xdc\x00 `",
-  "\xe7\xfa\x05\x00k\xe0t\x01\x101\x8a\x1d\xf0\x02]8\x86#\x10\x04x\xec\xea",
-  "\xf0\xd3zy\x9a\xc8\xd3^\x05\xf0\xaa\xc8\xd3_a5\x9b\xd3_\x13\x11)\x17\xb6",
-  "\xc5\xf9\xe90\x08\x82x1!\x08\x82 \x08\x82 \x08\xfa\xfc\xdf\x06\xb0#\x96",
-  "\x0d\xff\xf3\xff\xabh\xa69\xd6\xf8\x17\x11\xc0z\x1b\x10|\xfeo.\xdb\x0b\xce",
-  "\x01\x00\xa7\x9d\x9aUu\xd7\xean9\xfc\xdaayA\xc0\xab,`\xab_|\xf5\x13\xab",
-  "\xbb\xc1\xc2\xdf\xb4\xc1\xe7\x1b\x16\xbf\xb4\xd4\x86\x9d\xc0\x1d\x01\xf0",
-  "\xae\xf0\xae\xfdnu\xe5\xb2Qu\xc6\xca\xb6[r\x1d\x1b\xe0\xdc\xf3\xcb\xef\xf1",
-  "\xfb\xfc\xa9\xcd+\xcb\x8f\x11\xe7\xea\xb8\xb1\xe2\xf8\xf9'q\x0a\xa7!m\xd98",
-  "\xef\xc5\xcf\x17\x228\x83]\xf1\xdfw\x8c\x22\xca\x1e\x00\x13\xe6\xa2c\xd5k",
-  "\xb8\xcf\xca,/\x88\x9b\xf3lk\x07~\xe8\xfbd\xf8nL\x7f^^\xd0\x1f:\x1f\xfd",
-  "\xfb\x95\xb7\x01\x5c\xcf\x199K.\xc9fF/\xdaZF\x96\x1d#S\xd4\xd4\x02;I\x8a",
-  "\x933L\xbbX,\xdc\x0c\xed~\x87\xf5u\xfe\xd7c\x7f\xc7\xe8\xcc\xf2\xa2:\x0b",
-  "\x00\xaetDu\xde\xcb\xb5y\xa8\xce{;\xf8\xfc\xffbu\xeft\x04z\xed\xf4\xf5\xdd",
-  "\xc1\xac\x13\xe8;yu\xcd\x01c\xbbq\x09\xe0\x5c\xd9\xc6>m\x88\xe2\x8d\xb1o",
-  "\xd9YqV\x99 \x9c@\x97\xcdqm\xb0k\xf1\x93\xef\xde\x8b\xeb\x97\xe5\xc5\xda",
-  "\xe3ng\xd4\x1e\x87\x01\xf44\xf5++\x92\x87\x06\x0e<?\xf7\xec\xd1\xdb\x09",
-  "\xbc\xf1\xf1\xee\xcf={\xacw\x86\xfe\xeb\xd5\xfd\xac3\xf0\xdf\xcdq\xfb\xf9",
-  "\x97\xe1b\x155X\xa8\xc2@\x9d]\x17\x10\xf00\x7f\x9a\xed~L\x7f*\xda\x8eQ\xc8",
-  ")VF\xb7l;\xa39y)cX\x96\x9c)\xa9\x8a\xa9j\x9a\xad\xe5\x8b\xfa\xcd\xd0\x8e",
-  "\x81?}\xd3\x09\x0c\xdc\xaa\x0f\xc4\xd9\x91\xe5\xc5\xda\xf1\x9b\xae'\xf7",
-  "\xab\x0b]\xa1_}\xdb\xf5_\xbf\x12\xd1\x16\xe3W\xf1\xe3\x12\x82p\xf73\xf1",
-  "\xabp\x5c]\xdb\xfb\x15\xcb\x8b\xb5\xc7\xbd\xeex\xbf\x1ao\xeaWQ%\x0fu\xab_",
-  "\xadu\x03\x7f\xed\x9f^\xf4\xecq\xbf;\xf4\xabq\xaf^O\xd4\xaf\xbc\xe7\xbd",
-  "\xeb\xc8\xc1`\x87\x05\x19%v\x98\xc8@G\x1164\x16\x92\xd9\xe6\xc0`\xa1\x22",
-  "\x8b\xab(\xf0\x10$(p\xfc\x9a&l\x14\xd9V\xc0M\x04l\xec\xa3\xd7X\x82 \x08",
-  "\x82 \x884\x11\xae\xfaL\xd3\xfa_I\xceK\xb4\xfe\xa7e\xfagg\xdcU\xbb|\xb9",
-  "\x96\x1a\xfd\xe5\x9c\xa2\xb4\x5c\x7f\xd2?{\xfej\xad\xee\xac\xa8J\xd2\xfa",
-  "\xab\x8a\xae&\xa7?\xe9\x9f\xb5\xca\xab%w>\xb9\xf5\xbf\xba\x92\xfc\xf3?\xe9",
-  "\x9f=\xdd\xd7\x7fbjt\x12\xcfa\xfd\xe7\x03\xf5\xd7\xf5<\xad\xffL\x81\xfe",
-  "\xe7O\x8c!\xa4\x85\xfa\xcb\xaaD\xfa\xa7@\xff\xbeSS\xe7\x86&\xe7Z\xae\x7f^",
-  "\xcf\x93\xfe)\xd0\x7f\xa2\x7fr\xe6\xc4\xb9\xbe\xd6\xeb\xaf)\xa4\x7f\x0a",
-  "\xf4\x9f;?\xd97\x96\xc0\xf3\xbfN\xff\xff\xf0|!\x08\x82\xf8\x07\x90\xe19",
-  "\xfb\x00R\x00\x00",
-];
+const BLOB =
+  "H4sIAAAAAAAC/+2cNXzcZhjGHynM5p+7lafe74QHS9hMAeMW0dkynQ/COGb0Pnkrw9Z96FgY" +
+  "O2ZrljJP10/6KutqyeGc1OT9iz6G93mP9d1U3V1261enx/D8kBh5XYfE2XqNhmVZUjW8qqMF" +
+  "XKzVjSpYr09HZHL/Ezb1z/a7y04tJforUj5H+iegf7avfygN+uuSTPonpH92zLWq5Vq5VE9M" +
+  "f03T6PGfvP7Zk+VyPQn9dVVPx+Of9GenU6ef3jQ5TUO8/mqc/nlVw6sS6f/cqTrzJRGAdwQI" +
+  "AHY1hV8FPwl4kSCm++ZLeCkgCIIgCIIgCIIgFkx3FR5tiOW9RqOxuvQOmmkwxKB+O48H6VfA" +
+  "rz2IshPAuYmJSb8eK1NbAq6AHwcA3AAgYOf6BQBr4HQBEDGKHfACXTiGIxAEeOzq8NN6eZrI" +
+  "014F8KrI019hNZvTXxMRKRe2xfnpMAiCeDEhCIIgCIIgCPr83wawI5YN//P/q2imOdb4FxHA" +
+  "ehsQfP5vLtsLzgEAp52aVXXX6m45/NpheUHAqyxgq1989ROru8HC37TB5xsWv7TUhp3AHQHw" +
+  "rvCu/W515bJRdcbKtltyHRvg3PPL7/H7/KnNK8uPEefquLHi+PkncQqnIW3ZOO/FzxciOINd" +
+  "8d93jCLKHgAT5qJj1Wu4z8osL4ib82xrB37o+2T4bkx/Xl7QHzof/fuVtwFczxk5Sy7JZkYv" +
+  "2lpGlh0jU9TUAjtJipMzTLtYLNwM7X6H9XX+12N/x+jM8qI6CwCudER13su1eajOezv4/P9i" +
+  "de90BHrt9PXdwawT6Dt5dc0BY7txCeBc2cY+bYjijbFv2VlxVpkgnECXzXFtsGvxk+/ei+uX" +
+  "5cXa425n1B6HAfQ09SsrkocGDjw/9+zR2wm88fHuzz17rHeG/uvV/awz8N/Ncfv5l+FiFTVY" +
+  "qMJAnV0XEPAwf5rtfkx/KtqOUcgpVka3bDujOXkpY1iWnCmpiqlqmq3li/rN0I6BP33TCQzc" +
+  "qg/E2ZHlxdrxm64n96sLXaFffdv1X78S0RbjV/HjEoJw9zPxq3BcXdv7FcuLtce97ni/Gm/q" +
+  "V1ElD3WrX611A3/tn1707HG/O/Srca9eT9SvvOe968jBYIcFGSV2mMhARxE2NBaS2ebAYKEi" +
+  "i6so8BAkKHD8miZsFNlWwE0EbOyj11iCIAiCIIg0Ea76TNP6X0nOS7T+p2X6Z2fcVbt8uZYa" +
+  "/eWcorRcf9I/e/5qre6sqErS+quKrianP+mftcqrJXc+ufW/upL88z/pnz3d139ianQSz2H9" +
+  "5wP11/U8rf9Mgf7nT4whpIX6y6pE+qdA/75TU+eGJudarn9ez5P+KdB/on9y5sS5vtbrrymk" +
+  "fwr0nzs/2TeWwPO/Tv//8HwhCIL4B5DhOfsAUgAA";

@@ -7,16 +7,18 @@
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-scratch.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-scratch.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ea53ba040146ab96b3cb39bbbf7374f5f0acf2d609d00dc6b6f07ae08f489567","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:d378622b6bef7b739207ef0d4d1aba0295a58c6e92020af0ffd8e607a6c01654","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+
+/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
 export declare const NAME = "scratch";
@@ -37,21 +39,23 @@ export declare const LAYER_SIZE: number;
 export declare const BLOB_SIZE: number;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
-export declare function layer(): Uint8Array<ArrayBuffer>;
+export declare function layer(): Bytes;
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
-export declare function blob(): Uint8Array<ArrayBuffer>;
+export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
-export declare function open(): ReadableStream<Uint8Array<ArrayBuffer>>;
+export declare function open(): ReadableStream<Bytes>;
 
 /** Returns a stream of the gzip-compressed tar. */
-export declare function openCompressed(): ReadableStream<
-  Uint8Array<ArrayBuffer>
->;
+export declare function openCompressed(): ReadableStream<Bytes>;
 
 /** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
-export declare function bcd(): Uint8Array<ArrayBuffer>;
+export declare function bcd(): Bytes;
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export declare function verify(): Promise<void>;

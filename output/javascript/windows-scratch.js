@@ -7,18 +7,22 @@
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   node -e 'import("./windows-scratch.js").then((m) =>
-//   process.stdout.write(m.blob()))' |
-//   sha256sum
+//   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-scratch.js |
+//   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:105514599f7401f08cfa0be5e4d48bc36a4e1a58ebb5104c719f70bd61c1ac09","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:5f3de1f0ed51f98f9be9bd873d13a7d02d6206044fdaa15cb90cbf7235795e87","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
-/** The Windows base layer scratch, ready to store, push or hash. */
+/**
+ * The Windows base layer scratch, ready to store, push or hash.
+ *
+ * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
+ * pages have to unpack gzip is asynchronous, and layer() is not.
+ */
 
 /** The layer's name. */
 export const NAME = "scratch";
@@ -42,12 +46,19 @@ export const BLOB_SIZE = 1169;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
 export function layer() {
-  return unpack(LAYER, LAYER_SIZE);
+  const out = new Uint8Array(LAYER_SIZE);
+  let at = 0;
+  for (const piece of LAYER) {
+    at += typeof piece === "number" ? piece : put(out, at, piece);
+  }
+  return out;
 }
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
 export function blob() {
-  return unpack(BLOB, BLOB_SIZE);
+  const out = new Uint8Array(BLOB_SIZE);
+  put(out, 0, atob(BLOB));
+  return out;
 }
 
 /** Returns a stream of the uncompressed tar. */
@@ -65,7 +76,11 @@ export function bcd() {
   return layer().subarray(3072, 15360);
 }
 
-/** Throws unless the bytes here have the sizes and digests that this file states. */
+/**
+ * Throws unless the layer and the blob have the digests that this module states, and the
+ * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
+ * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
@@ -99,22 +114,15 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
-function unpack(pieces, size) {
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === "number") {
-      at += piece;
-    } else {
-      for (let n = 0; n < piece.length; n++) {
-        out[at++] = piece.charCodeAt(n);
-      }
-    }
+/** Puts a text into an array, a character a byte; returns its length. */
+function put(out, at, text) {
+  for (let n = 0; n < text.length; n++) {
+    out[at + n] = text.charCodeAt(n);
   }
-  return out;
+  return text.length;
 }
 
+/** Numbers of zeros, and texts of a character a byte. */
 const LAYER = [
   "UtilityVM",
   91,
@@ -515,55 +523,26 @@ const LAYER = [
   4846,
 ];
 
-const BLOB = [
-  "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\x985t\x1cg\x10\xc7\xff\xbb",
-  "f>~J\x17\xaerO\x8bw\xda\xc6\xcc\xccv\xe9\xa5\xb3\x8e\xd1\x8c\xa5K\xf5\x95",
-  "\xba0t\xe9\x8b\x94\x812\xa5\xbb\xb8\x09su\x99%\xefY\xbb\x17N\x0c\x9a\xdf",
-  "\xbd\xf9x>\x98\xff\x9c-\xe9\xcc\xa8\xde\xaa\x8f\xae\x9d=\x82\xff\x0e\x89",
-  "\xa8\xea:\xa4\x80\xa5u\xb2-\xcb\x92\xaa\xe1y\x1d\xff\x03\x97\x86#s@\xc7",
-  "\xe3\x9f\x91x\xdcS\xc2C\xfdg\xf7\xd6[\xee\xf0\x09\xd1_\x91\xaa\x15\xd6\xff",
-  "1\xe8?\xbbg\xef\x81'A\x7f]\x92Y\xff\xc7\xa4\xff\xec\x91\xba=\xe8\x0e\xbb",
-  "\xb5\xd1c\xd3_\xd3\xb4\xc7\xff\xfdg\xfdgwv\xbb\xa3\xc7\xa1\xbf\xae\xeaO",
-  "\xc6\xf7\x9f\xf5\xa7b\xd7\xee\x7f\x1e\x9a\x8a\xa6M\xd1_M\xd3\xbf\xaajx^b",
-  "\xfd\xffs\x06\xee\xc5\x9a\x08@D\x8c@\xb6j\xa2\xfd<\x82B\xc0\xb3\x04sv\xcf",
-  "\xc5\x1a\x96\x05\x0c\xc30\x0c\xc30\x0c\xc30\xcc\xbcU\xef\xc0#\x83T\xde\x18",
-  "\x8f\xc7\x9d\xe6k\x98dL\x88\x91\x7f6\xe8G\xe3W\xc3\xba\x84$+\xc9N\x1e;v",
-  "\xda\xf7\xa35\xc3&p\x15\x81m \xbbI&`\xe5\xc2\x05\x00=\x04\x14\xc8D\x1c\xc6",
-  "\x0a\x10b\x01\xdb\xb0\x05\x82\x00\x8fU9\x7fl&\x18\x13\x83\xb1\xe7\x01</",
-  "\x06\xe3\xcfA|d\xfc\x05\x11\x89u\xf1^\x01\xdfl\x06\xc30\x0c\xc30\x0c\xc30",
-  "\x0c\xc3<\x9b\xbf\xffg\x00\xb2T\x16\xfd\xdf\xff\x9f\xc7$\x93\xbdq\x88\x08",
-  "`!\x03D\xbf\xffO\xae\x9dA\xc0\x06\xb2\xdd\xee\xd0\x1e\xd4{\xa3z7\xfe\xb3",
-  "Ck^\xc0\xf3\xd4p\xd4\x8f>\xf9\x86|\x17\xa9\xfd\x19\x99\xc7g\xd4\xbf\xdc",
-  "\xcc`%pW\x00\xbc\x1a^\xbd\xb7>h_1\x07\xee\x91\xaeS\xaf\xd5]\x07!\xf7\xfd",
-  "\xf5k\xfc3\xbf\xc9\x04k=;\xe4^;j\xb6]\x7f~'va7\xa4%\x9f\x807\xa6\xbcWD\xc0",
-  "\xfeB\xfa\xdf;\x0e#\xc9\x1a\xb2cV\xc3\xb5GC<\xa05\xady\xf1\xe1;3Y\xe0\xab=",
-  "\xef\x1d\xbc\x97r\x9e7'\x22$\xff\xe7\xff\xbe\xf2*\xd9\x8d\x8aY\xb1\xe5\x9a",
-  "l\x95u\xc3\xd1\xca\xb2\xec\x9aeCS\xe7\xa8\x90\x14\xb7bZ\x8ea\xcc\xdd\x8a",
-  "\xe3~\x97\xce:\xf5\xfd\xb6_St\xa6\xb9\xa4\xce\x02H\xe3\x5cR\xe7\xb5\x816",
-  "\x7f\xa8\xf3\xda\x5c\xf0\xfe_\xc8\xf7n.\xd2k\xa5\xaf\xef\x0a\x8aN\xa4\xef",
-  "\xe9k=\x17\xc4\xb4{\x09\x08\xb8:%>\x19$YK\xb6\xa7\xe5\xb6\xdd\x0e\x09\x12",
-  "\x12\xe9\x12\xddk\x91j\xe3\xbd/\xdeH;\x97\xe6R\xe3q/\x9f\x8c\xc7f\xb2\xd2",
-  "\xc4\xb9\xb2\x22yh\x08\xf9\xc6?W\xc0\x0c\xf9\xbe\xf4\xee\xea\x0f\xbdx,\xe4",
-  "\xe3\xfc\xf5|?\xc8\xc7\xf9\x1b\xde\xdb\x9f\xbf\x82::\x18\xc2\xc6\x00&FT",
-  "\xcf#\xe2\x8f\xf2\xe9|\xf1/\xe6\x93\xe1\xb8\xe6\x5cE\xb1\xcb\xba\xed8e\xcd",
-  "\xadJe\xd3\xb6\xe5rMU,U\xd3\x1c\xadj\xe8\xb7\xe28F\xf9\xf4Y\x1e\xd8w{\xb4",
-  "/-\x8e4\x97\x1a\xc7\xcf\x0a\x7f?\xaf.\x14\xe2\xbc\xfa\xbc\xf0h^\x89\xc8",
-  "\xa4\xe7U\xca\xbd\x84\xa8]\xfcW\xf2*\xbeWaz^\xd1\x5cj<\xee\x17\xd3\xf3\xea",
-  "\xe8\xc4\xb9\x8a*y\xa8K\xf3\xaaG\xbe\xbf\xac?\xdb\xf0\xe2\xf1\xa0\x18\xe7",
-  "\x95\xe7\xbb\xb6\x94\xcc\xab7h\xfe\x06*0\xc9l\xc8\xa8\x91Y(C\x87\x01\x07",
-  "\x1a\xb5d\xfa\xb80\xa9e@\x83\x8a\xb9\xb0%A\x81\xeb{Zph\xc4\xa0\x99[\x88",
-  "X\x5c\x87\xdf\xda\xbbk\xa4\x0c\x820\x0c\x83?7\xe0$\xeb\x92\xe2\xeeN\x8a",
-  "\xbb\xeb\xed\xc9p\x97\x9d-\xaa;\x9a\xfcK\x9f\xb7\x06\x00\x80\x16y}\xf5\x19",
-  "z\xff\x97\xa4ub\xff\xd3\xd8\xfd\xe3\xe5\xdd\xa3\x8d\xe3\xeb\xf3\xd6\xdc?",
-  "\xad\xb2\xac\xf1\xfb\xbb\x7f<\x7f{~\xb1y\x98g\xa1\xef\x9fge\xee\xfe\xe1",
-  "\xee\x1f\xaf\x1f\x1fm\xedn\x07\xbb\x7fQf\x89\xfb\x07\xbf\x7f<08\xd4\xbb8",
-  "\xb1\xd0\xf9\xcb\xfdg\xf6\xda\xfe\xb3\xac+\xfb\xcfV\xed?\xbb\xed?\xff\x9b",
-  "\xa5\xcb\xf7\xf7\x9f\x00\x00\x00\xd8\x7f>~\xbf\xd6Iu\xbe\xb8\xff\xec\xb2",
-  "\xff\x04\x00\x00\x80@\xfd\xc7|\xefd\xe7A\x83\xfdG\x9ag\xfa\x0f\xfd\x07\xfa",
-  "\x0f\x00\x00\x00\xf4\x1f\xfa\x0f\x00\x00\x00\xf8\x85\xfec\xb0\x7fqnta\xb5",
-  "\xf1\xfe\xa3\xaeR\xfd\x87\xfe\x03\xfd\x07\x00\x00\x00\xfa\x0f\xfd\x07\x00",
-  "\x00\x00\xfcB\xff1=\xb4\xb0\xdc;7\xd8|\xffQ\x14\xfa\x0f\xfd\x07\xfa\x0f",
-  "\x00\x00\x00~\x81\xfeC\xff\x01\x00\x00\x80\xfecu~ap2\xc0\xff/e^\xe9?\xde",
-  "\xa3\xff@\xff\x01\x00\x00\x80\xfeC\xff\x01\x00\x00\x00\x00wz\xb6\xb4\x9e",
-  "\x00\xf2\x00\x00",
-];
+const BLOB =
+  "H4sIAAAAAAAC/+yYNXQcZxDH/7tmPn5KF65yT4t32sbMzHbppbOO0YylS/WVujB06YuUgTKl" +
+  "u7gJc3WZJe9ZuxdODJrfvfl4Ppj/nC3pzKjeqo+unT2C/w6JqOo6pICldbIty5Kq4Xkd/wOX" +
+  "hiNzQMfjn5F43FPCQ/1n99Zb7vAJ0V+RqhXW/zHoP7tn74EnQX9dkln/x6T/7JG6PegOu7XR" +
+  "Y9Nf07TH//1n/Wd3drujx6G/rupPxvef9adi1+5/HpqKpk3RX03Tv6pqeF5i/f9zBu7FmghA" +
+  "RIxAtmqi/TyCQsCzBHN2z8UalgUMwzAMwzAMwzDMvFXvwCODVN4Yj8ed5muYZEyIkX826Efj" +
+  "V8O6hCQryU4eO3ba96M1wyZwFYFtILtJJmDlwgUAPQQUyEQcxgoQYgHbsAWCAI9VOX9sJhgT" +
+  "g7HnATwvBuPPQXxk/AURiXXxXgHfbAbDMAzDMAzDMAzDPJu//2cAslQW/d//n8ckk71xiAhg" +
+  "IQNEv/9Prp1BwAay3e7QHtR7o3o3/rNDa17A89Rw1I8++YZ8F6n9GZnHZ9S/3MxgJXBXALwa" +
+  "Xr23PmhfMQfuka5Tr9VdByH3/fVr/DO/yQRrPTvkXjtqtl1/fid2YTekJZ+AN6a8V0TA/kL6" +
+  "3zsOI8kasmNWw7VHQzygNa158eE7M1ngqz3vHbyXcp43JyIk/+f/vvIq2Y2KWbHlmmyVdcPR" +
+  "yrLsmmVDU+eokBS3YlqOYczdiuN+l8469f22X1N0prmkzgJI41xS57WBNn+o89pc8P5fyPdu" +
+  "LtJrpa/vCopOpO/paz0XxLR7CQi4OiU+GSRZS7an5bbdDgkSEukS3WuRauO9L95IO5fmUuNx" +
+  "L5+Mx2ay0sS5siJ5aAj5xj9XwAz5vvTu6g+9eCzk4/z1fD/Ix/kb3tufv4I6OhjCxgAmRlTP" +
+  "I+KP8ul88S/mk+G45lxFscu67Thlza1KZdO25XJNVSxV0xytaui34jhG+fRZHth3e7QvLY40" +
+  "lxrHzwp/P68uFOK8+rzwaF6JyKTnVcq9hKhd/FfyKr5XYXpe0VxqPO4X0/Pq6MS5iip5qEvz" +
+  "qke+v6w/2/Di8aAY55Xnu7aUzKs3aP4GKjDJbMiokVkoQ4cBBxq1ZPq4MKllQIOKubAlQYHr" +
+  "e1pwaMSgmVuIWFyH39q7a6QMgjAMgz834CTrkuLuToq76+3JcJedLao7mvxLn7cGAIAWeX31" +
+  "GXr/l6R1Yv/T2P3j5d2jjePr89bcP62yrPH7u388f3t+sXmYZ6Hvn2dl7v7h7h+vHx9t7W4H" +
+  "u39RZon7B79/PDA41Ls4sdD5y/1n9tr+s6wr+89W7T+77T//m6XL9/efAAAA2H8+fr/WSXW+" +
+  "uP/ssv8EAACAQP3HfO9k50GD/UeaZ/oP/Qf6DwAAAPQf+g8AAAD4hf5jsH9xbnRhtfH+o65S" +
+  "/Yf+A/0HAAAA+g/9BwAAAPxC/zE9tLDcOzfYfP9RFPoP/Qf6DwAAAH6B/kP/AQAAgP5jdX5h" +
+  "cDLA/y9lXuk/3qP/QP8BAACA/kP/AQAAAAB3era0ngDyAAA=";

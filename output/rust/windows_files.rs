@@ -11,55 +11,68 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b82a762654a3449dde66ffbf1ca7784db657857eb7cff2c87763cfae4bebfc3a","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8b5dc2808c523af053a23e68a8358c840e4025f1c234543ea60620d16589cc27","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
 //! ```ignore
-//! let mut layer = windows_files::Writer::new(out);
+//! let mut layer = windows_files::Writer::new(Vec::new());
 //! layer.add("app/hello.exe", &program)?;
 //! layer.add_directory("app/data")?;
-//! layer.finish()?;
+//! let tar = layer.finish()?;
 //! ```
 //!
 //! Paths are below `C:\`, with a slash between parts. Missing parents are written.
-//! Whatever Windows could not hold is an [`Error`] before a byte of that entry is written.
+//! An entry that Windows could not hold is an [`Error`] before any byte of it is written.
 //! The same calls give the same bytes on every machine and in every language that has this
 //! writer.
 //!
-//! It needs `alloc`. With the crate's feature `std`, a layer goes to whatever implements
-//! `std::io::Write`, and whole directories can be written; without it, to a `Vec<u8>` or
-//! an [`Output`] of your own.
+//! It needs `alloc`, and these features of the crate that it is in:
+//!
+//! - `std`: layers go to whatever implements `std::io::Write`, by `IoOutput`; data come from
+//!   `std::io::Read`; whole directories can be written; errors implement `std::error::Error`.
+//! - `core-error`: errors implement `core::error::Error` without `std`, from Rust 1.81 on.
 //!
 //! Below the writer is a core that neither reads nor writes: [`append_roots`] and
 //! [`append_header`] give an entry's header, [`padding`] what follows its data, [`END`]
 //! what ends a layer. It does not know what came before: whether a path is there already,
 //! and whether its parents are.
 
+#![deny(missing_docs, missing_debug_implementations)]
 #![allow(dead_code)] // a program need not use all of it
-#![allow(unknown_lints, unexpected_cfgs)] // nor have the feature
+#![allow(unknown_lints, unexpected_cfgs)] // nor have the features
 
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 #[cfg(feature = "std")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(all(feature = "core-error", not(feature = "std")))]
+use core::error::Error as StandardError;
+#[cfg(feature = "std")]
+use std::error::Error as StandardError;
+
 /// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Kind {
+    /// A file.
     File,
+    /// A directory.
     Directory,
+    /// A file link.
     FileLink,
+    /// A directory link.
     DirectoryLink,
+    /// A hard link.
     HardLink,
+    /// A whiteout.
     Whiteout,
 }
 
@@ -72,7 +85,7 @@ pub const HIDDEN: u32 = 2;
 /// An attribute, to be combined.
 pub const SYSTEM: u32 = 4;
 
-/// An attribute, to be combined; 0 is the default: this one for files and links to files.
+/// An attribute, to be combined; 0 is the default: this one for `file`, `file-link`.
 pub const ARCHIVE: u32 = 32;
 
 /// No other attribute; not to be combined.
@@ -82,7 +95,8 @@ pub const NORMAL: u32 = 128;
 pub const END: [u8; 1024] = [0; 1024];
 
 /// A security descriptor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Descriptor<'a> {
     /// `O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU)`.
     #[default]
@@ -98,11 +112,15 @@ pub enum Descriptor<'a> {
 }
 
 /// A file's times, in nanoseconds from 1970; Windows keeps steps of 100.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Times {
+    /// Of the last change of the data.
     pub modified: i64,
+    /// Of the last access.
     pub accessed: i64,
+    /// Of the last change of the file or its metadata.
     pub changed: i64,
+    /// Of the creation.
     pub created: i64,
 }
 
@@ -128,12 +146,15 @@ impl From<i64> for Times {
 /// An entry of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
+    /// What it is.
     pub kind: Kind,
+    /// Below `C:\`, with a slash between parts.
     pub path: &'a str,
     /// A symbolic link's text, or a hard link's path.
     pub target: &'a str,
     /// Of a file, in bytes.
     pub size: u64,
+    /// A sum of attributes, such as [`READ_ONLY`]; 0 for the default.
     pub attributes: u32,
     /// Not of hard links and whiteouts; `None` for the layer's.
     pub descriptor: Option<Descriptor<'a>>,
@@ -157,22 +178,148 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Why an entry or a layer is refused, the same in every language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// `empty`: the path is empty
+    Empty,
+    /// `unicode`: the text is not valid Unicode
+    Unicode,
+    /// `part`: a part of the path is empty, . or ..
+    Part,
+    /// `character`: a part of the path has a character that Windows does not allow in names
+    Character,
+    /// `ending`: a part of the path ends in a dot or space, which Windows drops
+    Ending,
+    /// `device`: a part of the path is a device name
+    Device,
+    /// `marker`: a part of the path begins with .wh., the prefix of whiteouts
+    Marker,
+    /// `part-long`: a part of the path is longer than 255 UTF-16 units, or 245 for a directory
+    PartLong,
+    /// `path-long`: the path is longer than 32,756 UTF-16 units
+    PathLong,
+    /// `parts`: the path has more than 1,024 parts
+    Parts,
+    /// `target`: only links can have a target
+    Target,
+    /// `target-empty`: the link has no target
+    TargetEmpty,
+    /// `target-character`: the link's target has a character that Windows does not allow in paths
+    TargetCharacter,
+    /// `target-long`: the link's target is longer than 4,087 UTF-16 units
+    TargetLong,
+    /// `target-missing`: the hard link's target is not an earlier file of the layer in the same spelling
+    TargetMissing,
+    /// `kind`: not a file, directory or link
+    Kind,
+    /// `attributes`: the attributes are not allowed for this kind of entry
+    Attributes,
+    /// `descriptor`: the security descriptor is unknown or damaged
+    Descriptor,
+    /// `time`: a time is outside 1677-09-21 to 2262-04-11
+    Time,
+    /// `size`: the size is unknown, negative, above 63 bits, or given for an entry without data
+    Size,
+    /// `repeated`: the path is already in the layer
+    Repeated,
+    /// `case`: the path, or one of its parents, is already in the layer with different case
+    Case,
+    /// `parent`: a parent of the path is not a directory
+    Parent,
+    /// `whiteout`: the layer both contains and removes the path or one of its parents
+    Whiteout,
+    /// `names`: the file already has 1,024 names
+    Names,
+    /// `data`: the data is shorter or longer than the size
+    Data,
+    /// `output`: the layer could not be written
+    Output,
+    /// `memory`: the memory for paths is full
+    Memory,
+    /// `closed`: the layer is already finished
+    Closed,
+}
+
+impl Code {
+    /// Returns the code as it is written in every language, such as `part-long`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Returns what the code says, to be shown behind the path.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        self.row().1
+    }
+
+    #[rustfmt::skip]
+    fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Empty => ("empty", "the path is empty"),
+            Self::Unicode => ("unicode", "the text is not valid Unicode"),
+            Self::Part => ("part", "a part of the path is empty, . or .."),
+            Self::Character => ("character", "a part of the path has a character that Windows does not allow in names"),
+            Self::Ending => ("ending", "a part of the path ends in a dot or space, which Windows drops"),
+            Self::Device => ("device", "a part of the path is a device name"),
+            Self::Marker => ("marker", "a part of the path begins with .wh., the prefix of whiteouts"),
+            Self::PartLong => ("part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
+            Self::PathLong => ("path-long", "the path is longer than 32,756 UTF-16 units"),
+            Self::Parts => ("parts", "the path has more than 1,024 parts"),
+            Self::Target => ("target", "only links can have a target"),
+            Self::TargetEmpty => ("target-empty", "the link has no target"),
+            Self::TargetCharacter => ("target-character", "the link's target has a character that Windows does not allow in paths"),
+            Self::TargetLong => ("target-long", "the link's target is longer than 4,087 UTF-16 units"),
+            Self::TargetMissing => ("target-missing", "the hard link's target is not an earlier file of the layer in the same spelling"),
+            Self::Kind => ("kind", "not a file, directory or link"),
+            Self::Attributes => ("attributes", "the attributes are not allowed for this kind of entry"),
+            Self::Descriptor => ("descriptor", "the security descriptor is unknown or damaged"),
+            Self::Time => ("time", "a time is outside 1677-09-21 to 2262-04-11"),
+            Self::Size => ("size", "the size is unknown, negative, above 63 bits, or given for an entry without data"),
+            Self::Repeated => ("repeated", "the path is already in the layer"),
+            Self::Case => ("case", "the path, or one of its parents, is already in the layer with different case"),
+            Self::Parent => ("parent", "a parent of the path is not a directory"),
+            Self::Whiteout => ("whiteout", "the layer both contains and removes the path or one of its parents"),
+            Self::Names => ("names", "the file already has 1,024 names"),
+            Self::Data => ("data", "the data is shorter or longer than the size"),
+            Self::Output => ("output", "the layer could not be written"),
+            Self::Memory => ("memory", "the memory for paths is full"),
+            Self::Closed => ("closed", "the layer is already finished"),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What went wrong.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// An entry that Windows would refuse, by a code that is the same in every language.
-    Refused { code: &'static str, path: String },
-    /// An I/O error, with the path, or with "" for the layer's output.
+    /// An entry that Windows would refuse, data of another size, or an output without a cause.
+    Refused {
+        /// Why.
+        code: Code,
+        /// The path of the entry, or "" for the layer.
+        path: String,
+    },
+    /// An I/O error.
     #[cfg(feature = "std")]
     Io {
+        /// The path of the entry, or "" for the layer's output.
         path: String,
+        /// What the system returned.
         cause: Arc<std::io::Error>,
     },
 }
 
 impl Error {
-    fn new(code: &'static str, path: &str) -> Self {
+    fn new(code: Code, path: &str) -> Self {
         let path = path.to_owned();
         Self::Refused { code, path }
     }
@@ -183,81 +330,63 @@ impl Error {
         Self::Io { path, cause }
     }
 
-    /// Returns the error of an [`Output`] that could not take what it was to take.
+    /// Returns the error of an [`Output`] that cannot take data.
     #[must_use]
     pub fn output() -> Self {
-        Self::new("output", "")
+        Self::new(Code::Output, "")
     }
 
-    /// Returns the code.
+    /// Returns the code; that of an I/O error is [`Code::Output`].
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Refused { code, .. } => code,
+            Self::Refused { code, .. } => *code,
             #[cfg(feature = "std")]
-            Self::Io { .. } => "output",
+            Self::Io { .. } => Code::Output,
+        }
+    }
+
+    /// Returns the path of the entry, or "" for the layer.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Refused { path, .. } => path,
+            #[cfg(feature = "std")]
+            Self::Io { path, .. } => path,
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path().is_empty() {
+            write!(f, "{:?}: ", self.path())?;
+        }
         match self {
-            Self::Refused { code, path } => write!(f, "{path:?}: {}", reason(code)),
+            Self::Refused { code, .. } => f.write_str(code.reason()),
             #[cfg(feature = "std")]
-            Self::Io { path, cause } => write!(f, "{path:?}: {cause}"),
+            Self::Io { cause, .. } => cause.fmt(f),
         }
     }
 }
 
 #[cfg(feature = "std")]
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { cause, .. } => Some(&**cause),
-            Self::Refused { .. } => None,
-        }
+impl From<std::io::Error> for Error {
+    /// Returns the error of an [`Output`] that cannot take data, with its cause.
+    fn from(cause: std::io::Error) -> Self {
+        Self::io("", cause)
     }
 }
 
-#[rustfmt::skip]
-const REASONS: &[(&str, &str)] = &[
-    ("empty", "the path is empty"),
-    ("unicode", "the text is not valid Unicode"),
-    ("part", "a part of the path is empty, . or .."),
-    ("character", "a part of the path has a character that Windows does not allow in names"),
-    ("ending", "a part of the path ends in a dot or space, which Windows drops"),
-    ("device", "a part of the path is a device name"),
-    ("marker", "a part of the path begins with .wh., the prefix of whiteouts"),
-    ("part-long", "a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
-    ("path-long", "the path is longer than 32,756 UTF-16 units"),
-    ("parts", "the path has more than 1,024 parts"),
-    ("target", "only links can have a target"),
-    ("target-empty", "the link has no target"),
-    ("target-character", "the link's target has a character that Windows does not allow in paths"),
-    ("target-long", "the link's target is longer than 4,087 UTF-16 units"),
-    ("target-missing", "the hard link's target is not an earlier file of the layer in the same spelling"),
-    ("kind", "not a file, directory or link"),
-    ("attributes", "the attributes are not allowed for this kind of entry"),
-    ("descriptor", "the security descriptor is unknown or damaged"),
-    ("time", "a time is outside 1677-09-21 to 2262-04-11"),
-    ("size", "the size is unknown, negative, above 63 bits, or given for an entry without data"),
-    ("repeated", "the path is already in the layer"),
-    ("case", "the path, or one of its parents, is already in the layer with different case"),
-    ("parent", "a parent of the path is not a directory"),
-    ("whiteout", "the layer both contains and removes the path or one of its parents"),
-    ("names", "the file already has 1,024 names"),
-    ("data", "the data is shorter or longer than the size"),
-    ("output", "the layer could not be written"),
-    ("memory", "the memory for paths is full"),
-    ("closed", "the layer is already finished"),
-];
-
-/// Returns what a code says, behind a path.
-#[must_use]
-pub fn reason(code: &str) -> &'static str {
-    let found = REASONS.iter().find(|(known, _)| *known == code);
-    found.map_or("", |(_, reason)| reason)
+#[cfg(any(feature = "std", feature = "core-error"))]
+impl StandardError for Error {
+    fn source(&self) -> Option<&(dyn StandardError + 'static)> {
+        match self {
+            Self::Refused { .. } => None,
+            #[cfg(feature = "std")]
+            Self::Io { cause, .. } => Some(&**cause),
+        }
+    }
 }
 
 // ------------------------------------------------------------------------------------
@@ -267,17 +396,18 @@ pub fn reason(code: &str) -> &'static str {
 ///
 /// # Errors
 ///
-/// A time can be out of range.
+/// A time can be out of range. Then nothing is appended.
 pub fn append_roots(out: &mut Vec<u8>, times: Times) -> Result<(), Error> {
     let times = rounded(times).map_err(|code| Error::new(code, ""))?;
     for name in ["Hives", "Files"] {
         Header {
             facts: Kind::Directory.facts(),
-            name: name.to_owned(),
-            link: String::new(),
+            name: [b"", b"", b"", b"", name.as_bytes()],
+            link: [b"", b""],
             size: 0,
             attributes: 16,
-            security: String::new(),
+            security: "",
+            raw: &[],
             times,
         }
         .append(out);
@@ -329,119 +459,143 @@ impl Kind {
     }
 }
 
-/// An entry that was checked.
-struct Header {
+/// An entry that was checked. Its names are in pieces that follow one another.
+struct Header<'a> {
     facts: Facts,
-    name: String,
-    link: String,
+    name: [&'a [u8]; 5],
+    link: [&'a [u8]; 2],
     size: u64,
     attributes: u32,
-    security: String,
+    security: &'static str, // in base64, or else
+    raw: &'a [u8],
     times: Times,
 }
 
-impl Header {
+const ROOT: &[u8] = b"Files/";
+const IN_PAX: usize = 2; // the piece of a name that the PAX header has
+
+impl<'a> Header<'a> {
     /// Checks an entry; returns an error code if it is invalid.
-    fn of(entry: &Entry<'_>) -> Result<Self, &'static str> {
+    fn of(entry: &Entry<'a>) -> Result<Self, Code> {
         let facts = entry.kind.facts();
-        check_path(entry.path, facts.own.unwrap_or(0) & 16 != 0)?;
-        let mut link = entry.target.to_owned();
+        let directory = facts.own.unwrap_or(0) & 16 != 0;
+        check_path(entry.path, directory)?;
+        let mut link: [&[u8]; 2] = [b"", entry.target.as_bytes()];
         if entry.kind == Kind::HardLink {
             check_path(entry.target, false)?;
-            link.insert_str(0, "Files/");
-        } else if facts.typeflag == b'2' {
+            link[0] = ROOT;
+        } else if matches!(entry.kind, Kind::FileLink | Kind::DirectoryLink) {
             check_target(entry.target)?;
-        } else if !link.is_empty() {
-            return Err("target");
+        } else if !entry.target.is_empty() {
+            return Err(Code::Target);
         }
-        let mut name = "Files/".to_owned() + entry.path;
-        if entry.kind == Kind::Whiteout {
-            name.insert_str(last_part(&name), ".wh.");
-        }
-        let allowed = match facts.own {
-            Some(_) => 39,
-            None => 0,
-        };
-        if entry.attributes & !allowed != 0 && (entry.attributes != NORMAL || allowed == 0) {
-            return Err("attributes");
-        }
-        let mut attributes = 0;
-        let mut security = String::new();
-        if let Some(always) = facts.own {
-            attributes = match entry.attributes {
-                0 => facts.standard,
-                chosen => chosen & !NORMAL,
-            } | always;
-            if attributes == 0 {
-                attributes = NORMAL;
+        let attributes = facts.attributes(entry.attributes)?;
+        let (mut security, mut raw) = ("", &[][..]);
+        if facts.own.is_some() {
+            match entry.descriptor.unwrap_or_default() {
+                Descriptor::Raw(data) if is_readable(data) => raw = data,
+                Descriptor::Raw(_) => return Err(Code::Descriptor),
+                named => security = named.encoded(directory),
             }
-            let descriptor = entry.descriptor.unwrap_or_default();
-            security = descriptor.encoded(always & 16 != 0)?;
         }
         let times = rounded(entry.times.unwrap_or_default())?;
         if entry.size > MOST_SIZE || (entry.size > 0 && entry.kind != Kind::File) {
-            return Err("size");
+            return Err(Code::Size);
         }
+        let (parent, base) = entry.path.as_bytes().split_at(last_part(entry.path));
+        let whiteout: &[u8] = match entry.kind {
+            Kind::Whiteout => b".wh.",
+            _ => b"",
+        };
         Ok(Self {
             facts,
-            name,
+            name: [ROOT, parent, b"", whiteout, base],
             link,
             size: entry.size,
             attributes,
             security,
+            raw,
             times,
         })
     }
 
     /// Appends the PAX header with its records, and the header.
     fn append(&self, out: &mut Vec<u8>) {
-        let mut pax = self.name.clone();
-        pax.insert_str(last_part(&pax), "PaxHeaders.0/");
-        let mut name = [0; 100];
-        let mut end = put_ascii(&mut name, &pax).min(100);
-        while name[end - 1] == b'/' {
-            end -= 1;
-            name[end] = 0;
-        }
-        let records = self.records();
-        let size = records.len() as u64;
-        push_block(out, &name, &[0; 100], (0, size, 0), b'x');
-        out.extend_from_slice(&records);
+        let start = out.len();
+        out.resize(start + 512, 0);
+        self.append_records(out);
+        let size = (out.len() - start - 512) as u64;
         out.extend_from_slice(padding(size));
+        let header = out.len();
+        out.resize(header + 512, 0);
 
+        let pax = &mut out[start..start + 512];
+        let mut name = self.name;
+        name[IN_PAX] = b"PaxHeaders.0/";
+        put_ascii(&mut pax[..100], &name);
+        while let Some(slash) = pax[..100].iter().rposition(|byte| *byte != 0) {
+            if pax[slash] != b'/' {
+                break;
+            }
+            pax[slash] = 0;
+        }
+        finish_block(pax, (0, size, 0), b'x');
+
+        let block = &mut out[header..];
+        put_field(&mut block[..100], &self.name);
+        put_field(&mut block[157..257], &self.link);
+        put_octal(&mut block[329..336], 0);
+        put_octal(&mut block[337..344], 0);
         let seconds = self.times.modified.div_euclid(SECOND);
         let seconds = u64::try_from(seconds).unwrap_or_default();
         let numbers = (self.facts.mode, self.size, seconds);
-        let (name, link) = (field(&self.name), field(&self.link));
-        push_block(out, &name, &link, numbers, self.facts.typeflag);
+        finish_block(block, numbers, self.facts.typeflag);
     }
 
-    fn records(&self) -> Vec<u8> {
+    fn append_records(&self, out: &mut Vec<u8>) {
         let times = &self.times;
-        let mut out = Vec::new();
-        push_record(&mut out, "LIBARCHIVE.creationtime", &decimal(times.created));
-        if self.attributes != 0 {
-            let number = self.attributes.to_string();
-            push_record(&mut out, "MSWINDOWS.fileattr", &number);
+        push_time(out, "LIBARCHIVE.creationtime", times.created);
+        if self.facts.own.is_some() {
+            push_number(out, "MSWINDOWS.fileattr", self.attributes.into());
         }
         if !self.security.is_empty() {
-            push_record(&mut out, "MSWINDOWS.rawsd", &self.security);
+            push_record(out, "MSWINDOWS.rawsd", &[self.security.as_bytes()]);
+        } else if !self.raw.is_empty() {
+            push_raw(out, "MSWINDOWS.rawsd", self.raw);
         }
-        push_record(&mut out, "atime", &decimal(times.accessed));
-        push_record(&mut out, "ctime", &decimal(times.changed));
-        if self.link.len() > 100 || !self.link.is_ascii() {
-            push_record(&mut out, "linkpath", &self.link);
+        push_time(out, "atime", times.accessed);
+        push_time(out, "ctime", times.changed);
+        if !fits_field(&self.link) {
+            push_record(out, "linkpath", &self.link);
         }
         if times.modified % SECOND != 0 || !(0..OCTALS).contains(&(times.modified / SECOND)) {
-            push_record(&mut out, "mtime", &decimal(times.modified));
+            push_time(out, "mtime", times.modified);
         }
-        if self.name.len() > 100 || !self.name.is_ascii() {
-            push_record(&mut out, "path", &self.name);
+        if !fits_field(&self.name) {
+            push_record(out, "path", &self.name);
         }
         if self.size >> 33 != 0 {
-            push_record(&mut out, "size", &self.size.to_string());
+            push_number(out, "size", self.size);
         }
-        out
+    }
+}
+
+impl Facts {
+    /// Returns an entry's attributes, those that are always set included.
+    fn attributes(&self, chosen: u32) -> Result<u32, Code> {
+        const SETTABLE: u32 = 39;
+        match self.own {
+            None if chosen == 0 => Ok(0),
+            Some(always) if chosen & !SETTABLE == 0 || chosen == NORMAL => {
+                let chosen = match chosen {
+                    0 => self.standard,
+                    NORMAL => 0,
+                    chosen => chosen,
+                } | always;
+                Ok(if chosen == 0 { NORMAL } else { chosen })
+            }
+            _ => Err(Code::Attributes),
+        }
     }
 }
 
@@ -454,54 +608,110 @@ fn last_part(path: &str) -> usize {
     path.rfind('/').map_or(0, |slash| slash + 1)
 }
 
-fn push_record(out: &mut Vec<u8>, key: &str, value: &str) {
-    let rest = key.len() + value.len() + 3;
-    let digits = (rest + rest.to_string().len()).to_string().len();
-    let record = format!("{} {key}={value}\n", rest + digits);
-    out.extend_from_slice(record.as_bytes());
+fn length(pieces: &[&[u8]]) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum()
 }
 
-/// Returns a time in decimal seconds, without trailing zeros.
-fn decimal(time: i64) -> String {
-    let distance = time.unsigned_abs();
-    let sign = if time < 0 { "-" } else { "" };
-    let second = SECOND.unsigned_abs();
-    let text = format!("{sign}{}.{:09}", distance / second, distance % second);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// Returns whether a block's field of 100 bytes can hold a name.
+fn fits_field(pieces: &[&[u8]]) -> bool {
+    length(pieces) <= 100 && pieces.iter().all(|piece| piece.is_ascii())
 }
 
-/// Fills a field with the ASCII characters of a text; returns their number.
-fn put_ascii(field: &mut [u8; 100], text: &str) -> usize {
+/// Appends what stands before a record's value: the length of it all, and the key.
+fn push_key(out: &mut Vec<u8>, key: &str, value: usize) {
+    let digits = |number: usize| decimal(&mut [0; 20], number as u64).len();
+    let rest = key.len() + value + 3;
+    let size = rest + digits(rest + digits(rest));
+    out.extend_from_slice(decimal(&mut [0; 20], size as u64));
+    out.push(b' ');
+    out.extend_from_slice(key.as_bytes());
+    out.push(b'=');
+}
+
+fn push_record(out: &mut Vec<u8>, key: &str, value: &[&[u8]]) {
+    push_key(out, key, length(value));
+    for piece in value {
+        out.extend_from_slice(piece);
+    }
+    out.push(b'\n');
+}
+
+fn push_number(out: &mut Vec<u8>, key: &str, number: u64) {
+    push_record(out, key, &[decimal(&mut [0; 20], number)]);
+}
+
+/// Appends a time in decimal seconds, without trailing zeros.
+fn push_time(out: &mut Vec<u8>, key: &str, time: i64) {
+    let sign: &[u8] = if time < 0 { b"-" } else { b"" };
+    let (distance, second) = (time.unsigned_abs(), SECOND.unsigned_abs());
+    let (mut whole, mut fraction) = ([0; 20], [0; 20]);
+    let whole = decimal(&mut whole, distance / second);
+    // A digit before those of the fraction keeps their zeros.
+    let mut fraction = decimal(&mut fraction, second + distance % second);
+    while let [rest @ .., b'0'] = fraction {
+        fraction = rest;
+    }
+    let (_, fraction) = fraction.split_at(1);
+    let point: &[u8] = if fraction.is_empty() { b"" } else { b"." };
+    push_record(out, key, &[sign, whole, point, fraction]);
+}
+
+#[allow(clippy::cast_possible_truncation)] // a digit
+fn decimal(digits: &mut [u8; 20], mut number: u64) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+/// Appends a record of bytes in base64, padded.
+fn push_raw(out: &mut Vec<u8>, key: &str, data: &[u8]) {
+    push_key(out, key, (data.len() + 2) / 3 * 4);
+    for three in data.chunks(3) {
+        let byte = |n| u32::from(three.get(n).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for n in 0..4 {
+            let six = bits >> (18 - 6 * n) & 63;
+            out.push(if n > three.len() {
+                b'='
+            } else {
+                LETTERS[six as usize]
+            });
+        }
+    }
+    out.push(b'\n');
+}
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Fills a field with the ASCII characters of a name; returns their number.
+fn put_ascii(field: &mut [u8], pieces: &[&[u8]]) -> usize {
     let mut count = 0;
-    for byte in text.bytes().filter(u8::is_ascii) {
+    let bytes = pieces.iter().copied().flatten();
+    for byte in bytes.filter(|byte| byte.is_ascii()) {
         if let Some(place) = field.get_mut(count) {
-            *place = byte;
+            *place = *byte;
         }
         count += 1;
     }
     count
 }
 
-/// Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end.
-fn field(text: &str) -> [u8; 100] {
-    let mut field = [0; 100];
-    if put_ascii(&mut field, text) > 100 && field[99] == b'/' {
+/// Does so, but puts a NUL for the slashes at the cut.
+fn put_field(field: &mut [u8], pieces: &[&[u8]]) {
+    if put_ascii(field, pieces) > 100 && field[99] == b'/' {
         let end = field.iter().rposition(|byte| *byte != b'/');
         field[end.map_or(0, |end| end + 1)] = 0;
     }
-    field
 }
 
-/// Appends a block with its mode, size and seconds, and its checksum, which is taken while it is blanks.
-fn push_block(
-    out: &mut Vec<u8>,
-    name: &[u8; 100],
-    link: &[u8; 100],
-    (mode, size, seconds): (u64, u64, u64),
-    typeflag: u8,
-) {
-    let mut block = [0; 512];
-    block[..100].copy_from_slice(name);
+/// Puts a block's mode, size and seconds, and its checksum, which is taken while it is blanks.
+fn finish_block(block: &mut [u8], (mode, size, seconds): (u64, u64, u64), typeflag: u8) {
     put_octal(&mut block[100..107], mode);
     put_octal(&mut block[108..115], 0);
     put_octal(&mut block[116..123], 0);
@@ -509,16 +719,10 @@ fn push_block(
     put_octal(&mut block[136..147], seconds);
     block[148..156].fill(b' ');
     block[156] = typeflag;
-    block[157..257].copy_from_slice(link);
     block[257..265].copy_from_slice(b"ustar\x0000");
-    if typeflag != b'x' {
-        put_octal(&mut block[329..336], 0);
-        put_octal(&mut block[337..344], 0);
-    }
-    let total = block.iter().map(|byte| u64::from(*byte)).sum();
-    put_octal(&mut block[148..154], total);
+    let total: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    put_octal(&mut block[148..154], total.into());
     block[154] = 0;
-    out.extend_from_slice(&block);
 }
 
 /// Fills a field with octal digits: zeros if the number needs more.
@@ -534,16 +738,18 @@ fn put_octal(field: &mut [u8], number: u64) {
 // ------------------------------------------------------------------------------------
 // The rules for entries
 
-fn check_path(path: &str, directory: bool) -> Result<(), &'static str> {
+fn check_path(path: &str, directory: bool) -> Result<(), Code> {
     if path.is_empty() {
-        return Err("empty");
+        return Err(Code::Empty);
     }
-    let units = check_text(path, "<>:\"|?*\\").ok_or("character")?;
-    if units > 32750 {
-        return Err("path-long");
+    if has_any(path, &CHARACTERS) {
+        return Err(Code::Character);
+    }
+    if units(path) > 32750 {
+        return Err(Code::PathLong);
     }
     if path.matches('/').count() >= 1024 {
-        return Err("parts");
+        return Err(Code::Parts);
     }
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
@@ -553,44 +759,78 @@ fn check_path(path: &str, directory: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_part(part: &str, most: usize) -> Result<(), &'static str> {
+fn check_part(part: &str, most: usize) -> Result<(), Code> {
     if matches!(part, "" | "." | "..") {
-        return Err("part");
+        return Err(Code::Part);
     }
     if part.ends_with(['.', ' ']) {
-        return Err("ending");
+        return Err(Code::Ending);
     }
-    let stem = part.split('.').next().unwrap_or_default();
-    if DEVICES.contains(&fold(stem.trim_end_matches(' ')).as_str()) {
-        return Err("device");
+    if is_device(part) {
+        return Err(Code::Device);
     }
     if part.starts_with(".wh.") {
-        return Err("marker");
+        return Err(Code::Marker);
     }
-    if part.encode_utf16().count() > most {
-        return Err("part-long");
+    if part.len() > most && units(part) > most {
+        return Err(Code::PartLong);
     }
     Ok(())
 }
 
-fn check_target(target: &str) -> Result<(), &'static str> {
+fn check_target(target: &str) -> Result<(), Code> {
     if target.is_empty() {
-        return Err("target-empty");
+        return Err(Code::TargetEmpty);
     }
-    let units = check_text(target, "<>\"|*").ok_or("target-character")?;
-    if units > 4087 {
-        return Err("target-long");
+    if has_any(target, &TARGET_CHARACTERS) {
+        return Err(Code::TargetCharacter);
+    }
+    if units(target) > 4087 {
+        return Err(Code::TargetLong);
     }
     Ok(())
 }
 
-/// Returns the number of UTF-16 units of a text, or None if it has an invalid character.
-fn check_text(text: &str, refused: &str) -> Option<usize> {
-    let bad = |c| c < '\u{20}' || refused.contains(c);
-    if text.contains(bad) {
-        return None;
+/// Returns the number of UTF-16 units of a text.
+fn units(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.encode_utf16().count()
     }
-    Some(text.encode_utf16().count())
+}
+
+/// The ASCII characters that names must not have, and those that targets must not.
+static CHARACTERS: [bool; 256] = marked("<>:\"|?*\\");
+static TARGET_CHARACTERS: [bool; 256] = marked("<>\"|*");
+
+const fn marked(characters: &str) -> [bool; 256] {
+    let mut marks = [false; 256];
+    let mut at = 0;
+    while at < 32 {
+        marks[at] = true;
+        at += 1;
+    }
+    at = 0;
+    while at < characters.len() {
+        marks[characters.as_bytes()[at] as usize] = true;
+        at += 1;
+    }
+    marks
+}
+
+fn has_any(text: &str, marks: &[bool; 256]) -> bool {
+    text.bytes().any(|byte| marks[usize::from(byte)])
+}
+
+fn is_device(part: &str) -> bool {
+    let stem = part.split('.').next().unwrap_or_default();
+    let stem = stem.trim_end_matches(' ');
+    if stem.len() > 7 {
+        return false;
+    }
+    let is = |device: &&str| stem.chars().map(capital).eq(device.chars());
+    DEVICES.iter().any(is)
 }
 
 #[rustfmt::skip]
@@ -601,11 +841,7 @@ const DEVICES: &[&str] = &[
     "LPT5", "LPT6", "LPT7", "LPT8", "LPT9", "LPT¹", "LPT²", "LPT³",
 ];
 
-/// Returns a name in capitals, as Windows compares names.
-fn fold(name: &str) -> String {
-    name.chars().map(capital).collect()
-}
-
+/// Returns a character in capitals, as Windows compares names.
 fn capital(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_uppercase();
@@ -668,12 +904,16 @@ static RUNS: [[u16; 4]; 165] = [
 ];
 
 /// Returns the four times rounded down to steps.
-fn rounded(times: Times) -> Result<Times, &'static str> {
+fn rounded(times: Times) -> Result<Times, Code> {
     let step = |time: i64| {
         if time < -9_223_372_036_854_775_800 {
-            return Err("time");
+            return Err(Code::Time);
         }
-        Ok(time - time.rem_euclid(100))
+        let time = time - time.rem_euclid(100);
+        if time > 9_223_372_036_854_775_800 {
+            return Err(Code::Time);
+        }
+        Ok(time)
     };
     Ok(Times {
         modified: step(times.modified)?,
@@ -684,17 +924,20 @@ fn rounded(times: Times) -> Result<Times, &'static str> {
 }
 
 impl Descriptor<'_> {
-    /// Returns a descriptor in base64, or "" for none.
-    fn encoded(self, directory: bool) -> Result<String, &'static str> {
+    /// Returns a named descriptor in base64, or "" for none.
+    fn encoded(self, directory: bool) -> &'static str {
         let (directories, others) = match self {
-            Self::Raw(data) if is_readable(data) => return Ok(base64(data)),
-            Self::Raw(_) => return Err("descriptor"),
             Self::UsersRead => USERS_READ,
             Self::UserOwned => USER_OWNED,
             Self::AdminOwned => ADMIN_OWNED,
             Self::Inherited => NONE,
+            Self::Raw(_) => ("", ""),
         };
-        Ok(if directory { directories } else { others }.to_owned())
+        if directory {
+            directories
+        } else {
+            others
+        }
     }
 }
 
@@ -718,25 +961,6 @@ const NONE: (&str, &str) = (
     "",
     "",
 );
-
-fn base64(data: &[u8]) -> String {
-    let mut text = String::new();
-    for three in data.chunks(3) {
-        let byte = |n| u32::from(three.get(n).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for n in 0..4 {
-            let six = bits >> (18 - 6 * n) & 63;
-            text.push(if n > three.len() {
-                '='
-            } else {
-                char::from(LETTERS[six as usize])
-            });
-        }
-    }
-    text
-}
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Returns the 16 bits that stand at an offset.
 fn number(data: &[u8], at: usize) -> usize {
@@ -783,6 +1007,230 @@ fn is_list_readable(list: &[u8]) -> bool {
 }
 
 // ------------------------------------------------------------------------------------
+// The rules between entries
+
+/// The names of a layer. Those of a directory are a crit-bit tree of the names in capitals.
+struct Names {
+    nodes: Vec<Node>, // the first is `C:\`
+    texts: String,
+    key: Vec<u32>, // the name that is being looked for, in capitals
+}
+
+/// A name. `links` are two branches, the number of the bit that selects between them being
+/// `bit`; and the first name in a directory, or the file that a hard link names.
+///
+/// Bits rise on the way down, and a branch to a bit that is not higher leads to the name
+/// itself. So finding a name takes at most as many steps as it has bits, whatever names
+/// came before.
+struct Node {
+    links: [u32; 3],
+    bit: u32,
+    names: u32, // of a file, hard links included
+    start: usize,
+    end: usize,
+    /// None of a directory that has no header: only a whiteout is below it.
+    kind: Option<Kind>,
+}
+
+const BELOW: usize = 2; // the third link
+
+/// What is known of a name in a directory.
+enum Found {
+    Node(u32),
+    OtherCase,
+    /// The first bit in which it differs from the name most like it.
+    Missing(u32),
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let root = Node {
+            links: [0; 3],
+            bit: 0,
+            names: 0,
+            start: 0,
+            end: 0,
+            kind: Some(Kind::Directory),
+        };
+        Self {
+            nodes: alloc::vec![root],
+            texts: String::new(),
+            key: Vec::new(),
+        }
+    }
+}
+
+impl Names {
+    fn node(&self, number: u32) -> &Node {
+        &self.nodes[number as usize]
+    }
+
+    fn name(&self, number: u32) -> &str {
+        let node = self.node(number);
+        &self.texts[node.start..node.end]
+    }
+
+    /// Returns which branch a bit of the key selects; what follows the key counts as zeros.
+    fn branch(&self, bit: u32) -> usize {
+        let c = self.key.get(bit as usize / 32).copied().unwrap_or_default();
+        (c >> (31 - bit % 32) & 1) as usize
+    }
+
+    /// Follows the branches for the key to the first bit that is not below `most`; returns the
+    /// node and the number of the link that leads there.
+    fn descend(&self, directory: u32, most: u32) -> (u32, usize) {
+        let (mut at, mut link, mut least) = (directory, BELOW, 0);
+        loop {
+            let next = self.node(at).links[link];
+            let bit = self.node(next).bit;
+            if next == 0 || bit < least || bit >= most {
+                return (at, link);
+            }
+            at = next;
+            link = self.branch(bit);
+            least = bit + 1;
+        }
+    }
+
+    /// Looks for a name in a directory, and keeps it as the key.
+    fn find(&mut self, directory: u32, name: &str) -> Found {
+        self.key.clear();
+        self.key.extend(name.chars().map(|c| u32::from(capital(c))));
+        let (at, link) = self.descend(directory, u32::MAX);
+        let found = self.node(at).links[link];
+        if found == 0 {
+            return Found::Missing(0);
+        }
+        if self.name(found) == name {
+            return Found::Node(found);
+        }
+        let mut known = self.name(found).chars().map(|c| u32::from(capital(c)));
+        let mut wanted = self.key.iter().copied();
+        let mut start = 0;
+        loop {
+            let (one, other) = (known.next(), wanted.next());
+            if one.is_none() && other.is_none() {
+                return Found::OtherCase;
+            }
+            let differs = one.unwrap_or_default() ^ other.unwrap_or_default();
+            if differs != 0 {
+                return Found::Missing(start + differs.leading_zeros());
+            }
+            start += 32;
+        }
+    }
+
+    /// Adds the name that [`Names::find`] looked for.
+    fn insert(
+        &mut self,
+        directory: u32,
+        name: &str,
+        bit: u32,
+        kind: Option<Kind>,
+    ) -> Result<u32, Code> {
+        let number = u32::try_from(self.nodes.len()).map_err(|_| Code::Memory)?;
+        let (at, link) = self.descend(directory, bit);
+        let next = &mut self.nodes[at as usize].links[link];
+        let mut links = [*next, *next, number];
+        *next = number;
+        links[self.branch(bit)] = number;
+        if kind != Some(Kind::File) {
+            links[BELOW] = 0;
+        }
+        let start = self.texts.len();
+        self.texts.push_str(name);
+        self.nodes.push(Node {
+            links,
+            bit,
+            names: 1,
+            start,
+            end: self.texts.len(),
+            kind,
+        });
+        Ok(number)
+    }
+
+    /// Takes in an entry; returns how many of its parents need no header, from the left.
+    fn place(&mut self, entry: &Entry<'_>) -> Result<usize, Code> {
+        let mut original = None;
+        if entry.kind == Kind::HardLink {
+            original = Some(self.original(entry.target)?);
+        }
+        let removes = entry.kind == Kind::Whiteout;
+        let parents = entry.path.matches('/').count();
+        let mut written = 0;
+        let mut node = 0;
+        for (depth, part) in entry.path.split('/').enumerate() {
+            let last = depth == parents;
+            let here = match (last, removes) {
+                (true, _) => Some(entry.kind),
+                (false, true) => None,
+                (false, false) => Some(Kind::Directory),
+            };
+            node = match self.find(node, part) {
+                Found::OtherCase => return Err(Code::Case),
+                Found::Missing(bit) => self.insert(node, part, bit, here)?,
+                Found::Node(known) => {
+                    if takes(self.node(known).kind, here, last)? {
+                        self.nodes[known as usize].kind = here;
+                    } else {
+                        written = depth + 1;
+                    }
+                    known
+                }
+            };
+        }
+        if let Some(original) = original {
+            self.nodes[node as usize].links[BELOW] = original;
+        }
+        Ok(if removes { parents } else { written })
+    }
+
+    /// Returns the file that a hard link is to, with its names counted.
+    fn original(&mut self, target: &str) -> Result<u32, Code> {
+        let node = self.reach(target).ok_or(Code::TargetMissing)?;
+        if !matches!(self.node(node).kind, Some(Kind::File | Kind::HardLink)) {
+            return Err(Code::TargetMissing);
+        }
+        let original = self.node(node).links[BELOW];
+        let names = &mut self.nodes[original as usize].names;
+        *names += 1;
+        if *names > 1024 {
+            return Err(Code::Names);
+        }
+        Ok(original)
+    }
+
+    /// Returns the node of a path, case-sensitively.
+    fn reach(&mut self, path: &str) -> Option<u32> {
+        let mut node = 0;
+        for part in path.split('/') {
+            if !matches!(self.node(node).kind, None | Some(Kind::Directory)) {
+                return None;
+            }
+            match self.find(node, part) {
+                Found::Node(known) => node = known,
+                _ => return None,
+            }
+        }
+        Some(node)
+    }
+}
+
+/// Returns whether a known name becomes `here`, false for a parent; an error for a repeated path.
+fn takes(known: Option<Kind>, here: Option<Kind>, last: bool) -> Result<bool, Code> {
+    let removed = |kind| matches!(kind, None | Some(Kind::Whiteout));
+    match known {
+        None if matches!(here, None | Some(Kind::Directory)) => Ok(true),
+        known if last && known != here && (removed(known) || removed(here)) => Err(Code::Whiteout),
+        _ if last => Err(Code::Repeated),
+        Some(Kind::Directory) => Ok(false),
+        Some(Kind::Whiteout) => Err(Code::Whiteout),
+        _ => Err(Code::Parent),
+    }
+}
+
+// ------------------------------------------------------------------------------------
 // The writer
 
 /// Where a layer goes.
@@ -791,18 +1239,10 @@ pub trait Output {
     ///
     /// # Errors
     ///
-    /// Where it cannot, [`Error::output`] says so.
+    /// [`Error::output`] if it cannot.
     fn put(&mut self, data: &[u8]) -> Result<(), Error>;
 }
 
-#[cfg(feature = "std")]
-impl<W: std::io::Write> Output for W {
-    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.write_all(data).map_err(|cause| Error::io("", cause))
-    }
-}
-
-#[cfg(not(feature = "std"))]
 impl Output for Vec<u8> {
     fn put(&mut self, data: &[u8]) -> Result<(), Error> {
         self.extend_from_slice(data);
@@ -810,20 +1250,31 @@ impl Output for Vec<u8> {
     }
 }
 
+impl<O: Output + ?Sized> Output for &mut O {
+    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
+        (**self).put(data)
+    }
+}
+
+/// An output that is whatever implements `std::io::Write`.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IoOutput<W>(pub W);
+
+#[cfg(feature = "std")]
+impl<W: std::io::Write> Output for IoOutput<W> {
+    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
+        Ok(self.0.write_all(data)?)
+    }
+}
+
 /// What holds for all entries of a layer that have none of their own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
+    /// Of entries without a descriptor of their own, and of missing parents.
     pub descriptor: Descriptor<'a>,
+    /// Of entries without times of their own, of missing parents and of the roots.
     pub times: Times,
-}
-
-/// What a directory of the layer holds by one name; a hard link has its file's number.
-#[derive(Clone)]
-struct Node {
-    name: String,
-    /// None of a directory that has no header: only a whiteout is below it.
-    kind: Option<Kind>,
-    number: u32,
 }
 
 /// Writes a layer.
@@ -831,16 +1282,59 @@ struct Node {
 /// After an error nothing more is written, and every later call returns it again.
 /// The output is then complete up to the last entry, except for the data of a file that could
 /// not be read or written.
+#[must_use = "a layer without its end is incomplete"]
 pub struct Writer<'a, W> {
     out: W,
     options: Options<'a>,
-    known: BTreeMap<(u32, String), Node>,
-    names: BTreeMap<u32, u32>, // of files that have hard links
-    path: String,              // of the file whose data is being written
-    left: u64,                 // bytes of that
+    names: Names,
+    headers: Vec<u8>, // of the entry that is being written
+    path: String,     // of the file whose data is being written
+    left: u64,        // bytes of that
     padding: &'static [u8],
     failed: Option<Error>,
     begun: bool,
+}
+
+impl<W> fmt::Debug for Writer<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("options", &self.options)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why [`Writer::finish`] failed, and what the layer was written to.
+pub struct FinishError<W> {
+    /// Why.
+    pub error: Error,
+    /// What the layer was written to.
+    pub output: W,
+}
+
+impl<W> From<FinishError<W>> for Error {
+    fn from(failed: FinishError<W>) -> Self {
+        failed.error
+    }
+}
+
+impl<W> fmt::Debug for FinishError<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<W> fmt::Display for FinishError<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+#[cfg(any(feature = "std", feature = "core-error"))]
+impl<W> StandardError for FinishError<W> {
+    fn source(&self) -> Option<&(dyn StandardError + 'static)> {
+        self.error.source()
+    }
 }
 
 impl<'a, W: Output> Writer<'a, W> {
@@ -854,8 +1348,8 @@ impl<'a, W: Output> Writer<'a, W> {
         Self {
             out,
             options,
-            known: BTreeMap::new(),
-            names: BTreeMap::new(),
+            names: Names::default(),
+            headers: Vec::new(),
             path: String::new(),
             left: 0,
             padding: &[],
@@ -868,8 +1362,7 @@ impl<'a, W: Output> Writer<'a, W> {
     ///
     /// # Errors
     ///
-    /// Windows might not be able to hold it, and the output not to take it; so it is with
-    /// all that this writes.
+    /// An entry that Windows could not hold, a failing output, or an error of an earlier call.
     pub fn add(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let size = data.len() as u64;
         self.add_entry(&Entry {
@@ -879,7 +1372,7 @@ impl<'a, W: Output> Writer<'a, W> {
         self.write(data)
     }
 
-    /// Writes a directory; parents that are missing are written without being asked for.
+    /// Writes a directory. Missing parents are written anyway.
     ///
     /// # Errors
     ///
@@ -905,7 +1398,7 @@ impl<'a, W: Output> Writer<'a, W> {
         })
     }
 
-    /// Writes one more name of a file; `target` is the path it was written by.
+    /// Writes a hard link to the earlier file `target`.
     ///
     /// # Errors
     ///
@@ -917,7 +1410,7 @@ impl<'a, W: Output> Writer<'a, W> {
         })
     }
 
-    /// Writes that what the layers below have by `path` is removed.
+    /// Writes a whiteout, which removes `path` of the layers below.
     ///
     /// # Errors
     ///
@@ -926,8 +1419,8 @@ impl<'a, W: Output> Writer<'a, W> {
         self.add_entry(&Entry::new(Kind::Whiteout, path))
     }
 
-    /// Writes an entry's header, after those of the parents that have none yet. A file's data
-    /// follow by [`Writer::write`].
+    /// Writes an entry's header, after those of its missing parents. A file's data follow by
+    /// [`Writer::write`].
     ///
     /// # Errors
     ///
@@ -941,21 +1434,26 @@ impl<'a, W: Output> Writer<'a, W> {
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and there can be more data than the file's size says.
+    /// As [`Writer::add`]; and if there is more data than the file's size.
     pub fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         let done = self.put_data(data);
         self.kept(done)
     }
 
-    /// Writes the end of the layer, and returns what it was written to.
+    /// Writes the end of the layer, and returns the output, which is not flushed.
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and the last file's data can be shorter than its size says.
-    pub fn finish(mut self) -> Result<W, Error> {
-        self.begin()?;
-        self.out.put(&END)?;
-        Ok(self.out)
+    /// As [`Writer::add`]; and if data of the last file is missing. It has the output, too.
+    pub fn finish(mut self) -> Result<W, FinishError<W>> {
+        let output = self.begin().and_then(|()| self.out.put(&END));
+        match output {
+            Ok(()) => Ok(self.out),
+            Err(error) => Err(FinishError {
+                error,
+                output: self.out,
+            }),
+        }
     }
 
     /// Keeps the first error, to be returned by every later call.
@@ -972,13 +1470,12 @@ impl<'a, W: Output> Writer<'a, W> {
             return Err(error.clone());
         }
         if self.left > 0 {
-            return Err(Error::new("data", &self.path));
+            return Err(Error::new(Code::Data, &self.path));
         }
         if !self.begun {
             self.begun = true;
-            let mut roots = Vec::new();
-            append_roots(&mut roots, self.options.times)?;
-            self.out.put(&roots)?;
+            append_roots(&mut self.headers, self.options.times)?;
+            self.out.put(&self.headers)?;
         }
         Ok(())
     }
@@ -992,18 +1489,18 @@ impl<'a, W: Output> Writer<'a, W> {
         };
         let refused = |code| Error::new(code, entry.path);
         let header = Header::of(&own).map_err(refused)?;
-        let written = self.place(&own).map_err(refused)?;
-        let mut headers = Vec::new();
+        let written = self.names.place(entry).map_err(refused)?;
+        self.headers.clear();
         for (end, _) in entry.path.match_indices('/').skip(written) {
             let parent = Entry {
                 descriptor: Some(descriptor),
                 times: Some(times),
                 ..Entry::new(Kind::Directory, &entry.path[..end])
             };
-            append_header(&mut headers, &parent)?;
+            append_header(&mut self.headers, &parent)?;
         }
-        header.append(&mut headers);
-        self.out.put(&headers)?;
+        header.append(&mut self.headers);
+        self.out.put(&self.headers)?;
         entry.path.clone_into(&mut self.path);
         self.left = entry.size;
         self.padding = padding(entry.size);
@@ -1015,99 +1512,13 @@ impl<'a, W: Output> Writer<'a, W> {
             return Err(error.clone());
         }
         let left = self.left.checked_sub(data.len() as u64);
-        self.left = left.ok_or_else(|| Error::new("data", &self.path))?;
+        self.left = left.ok_or_else(|| Error::new(Code::Data, &self.path))?;
         self.out.put(data)?;
         if self.left == 0 {
             self.out.put(self.padding)?;
             self.padding = &[];
         }
         Ok(())
-    }
-
-    /// Takes in an entry; returns how many of its parents need no header, from the left.
-    fn place(&mut self, entry: &Entry<'_>) -> Result<usize, &'static str> {
-        let mut original = None;
-        if entry.kind == Kind::HardLink {
-            original = Some(self.original(entry.target)?);
-        }
-        let removes = entry.kind == Kind::Whiteout;
-        let parents = entry.path.matches('/').count();
-        let mut written = 0;
-        let mut parent = 0;
-        for (depth, part) in entry.path.split('/').enumerate() {
-            let last = depth == parents;
-            let here = match (last, removes) {
-                (true, _) => Some(entry.kind),
-                (false, true) => None,
-                (false, false) => Some(Kind::Directory),
-            };
-            let number = u32::try_from(self.known.len() + 1).map_err(|_| "memory")?;
-            let key = (parent, fold(part));
-            if let Some(known) = self.known.get_mut(&key) {
-                if known.name != part {
-                    return Err("case");
-                }
-                if known.takes(here, last)? {
-                    known.kind = here;
-                } else {
-                    written = depth + 1;
-                }
-                parent = known.number;
-            } else {
-                let node = Node {
-                    name: part.to_owned(),
-                    kind: here,
-                    number: original.filter(|_| last).unwrap_or(number),
-                };
-                parent = node.number;
-                self.known.insert(key, node);
-            }
-        }
-        Ok(if removes { parents } else { written })
-    }
-
-    /// Returns the number of the file that a hard link is to, with its names counted.
-    fn original(&mut self, target: &str) -> Result<u32, &'static str> {
-        let number = match self.find(target) {
-            Some(node) if matches!(node.kind, Some(Kind::File | Kind::HardLink)) => node.number,
-            _ => return Err("target-missing"),
-        };
-        let names = self.names.entry(number).or_insert(1);
-        *names += 1;
-        if *names > 1024 {
-            return Err("names");
-        }
-        Ok(number)
-    }
-
-    /// Returns the node of a path, case-sensitively.
-    fn find(&self, path: &str) -> Option<&Node> {
-        let mut found = None;
-        let mut parent = 0;
-        for part in path.split('/') {
-            let known = self.known.get(&(parent, fold(part)))?;
-            if known.name != part {
-                return None;
-            }
-            parent = known.number;
-            found = Some(known);
-        }
-        found
-    }
-}
-
-impl Node {
-    /// Returns whether this node becomes `here`, false for a parent; an error for a repeated path.
-    fn takes(&self, here: Option<Kind>, last: bool) -> Result<bool, &'static str> {
-        let removed = |kind| matches!(kind, None | Some(Kind::Whiteout));
-        match self.kind {
-            None if matches!(here, None | Some(Kind::Directory)) => Ok(true),
-            known if last && known != here && (removed(known) || removed(here)) => Err("whiteout"),
-            _ if last => Err("repeated"),
-            Some(Kind::Directory) => Ok(false),
-            Some(Kind::Whiteout) => Err("whiteout"),
-            _ => Err("parent"),
-        }
     }
 }
 
@@ -1123,17 +1534,18 @@ pub struct Tree<'a> {
 
 #[cfg(feature = "std")]
 impl<W: Output> Writer<'_, W> {
-    /// Writes a file of an entry's size, of what can be read.
+    /// Writes a file of what can be read, which must have the entry's size.
     ///
     /// # Errors
     ///
-    /// As [`Writer::add`]; and there can be more or less data than the size says.
+    /// As [`Writer::add`]; and if there is more or less data than the size.
     pub fn add_reader(
         &mut self,
         entry: &Entry<'_>,
         mut data: impl std::io::Read,
     ) -> Result<(), Error> {
-        let mut buffer = std::vec![0; 1 << 16];
+        let room = entry.size.clamp(1, 1 << 16);
+        let mut buffer = std::vec![0; usize::try_from(room).unwrap_or(1)];
         self.add_entry(entry)?;
         loop {
             match data.read(&mut buffer) {
@@ -1144,7 +1556,7 @@ impl<W: Output> Writer<'_, W> {
             }
         }
         if self.left > 0 {
-            return self.kept(Err(Error::new("data", entry.path)));
+            return self.kept(Err(Error::new(Code::Data, entry.path)));
         }
         Ok(())
     }
@@ -1196,7 +1608,7 @@ impl<W: Output> Writer<'_, W> {
         };
         if tree.own_times {
             let time = nanoseconds(found.modified().map_err(failed)?);
-            let time = time.ok_or_else(|| Error::new("time", inside))?;
+            let time = time.ok_or_else(|| Error::new(Code::Time, inside))?;
             entry.times = Some(time.into());
         }
         if found.is_dir() {
@@ -1213,7 +1625,8 @@ impl<W: Output> Writer<'_, W> {
                 inside.to_owned() + "/"
             };
             waiting.extend(names.into_iter().map(|(n, at)| (start.clone() + &n, at)));
-            let known = self.find(inside).and_then(|node| node.kind);
+            let known = self.names.reach(inside);
+            let known = known.and_then(|node| self.names.node(node).kind);
             if inside.is_empty() || known == Some(Kind::Directory) {
                 return Ok(());
             }
@@ -1232,7 +1645,7 @@ impl<W: Output> Writer<'_, W> {
             return self.add_entry(&entry);
         }
         if !found.is_file() {
-            return Err(Error::new("kind", inside));
+            return Err(Error::new(Code::Kind, inside));
         }
         entry.kind = Kind::File;
         let file = fs::File::open(outside).map_err(failed)?;
@@ -1244,7 +1657,7 @@ impl<W: Output> Writer<'_, W> {
 #[cfg(feature = "std")]
 fn text_of(text: &std::path::Path, path: &str) -> Result<String, Error> {
     let known = text.to_str().map(ToOwned::to_owned);
-    known.ok_or_else(|| Error::new("unicode", path))
+    known.ok_or_else(|| Error::new(Code::Unicode, path))
 }
 
 /// Returns a time in nanoseconds from 1970, or None if out of range.

@@ -16,14 +16,24 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:04f9d5a41732afd5b0635b692f8dfd9e071485e4d37f3fbc5b0499bed3b36938","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1c86639c7f0d8ac84e728e4d8924b01e570bc484402fadd198f3cb9b4c75ea01","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!
 //! It needs neither `std` nor an allocator. What it holds is `&'static [u8]`, which
 //! `std::io::Read` is implemented for.
+//!
+//! With the feature `std` of the crate that it is in, [`VerifyError`] implements
+//! `std::error::Error`; with `core-error`, from Rust 1.81 on, `core::error::Error`.
 
+#![deny(missing_docs, missing_debug_implementations)]
 #![allow(dead_code)] // a program need not use all of it
+#![allow(unknown_lints, unexpected_cfgs)] // nor have the features
+
+#[cfg(feature = "std")]
+extern crate std;
+
+use core::fmt;
 
 /// The layer's name.
 pub const NAME: &str = "hostprocess";
@@ -43,18 +53,46 @@ pub const LAYER_SIZE: usize = 46_592;
 /// The compressed layer's size in bytes.
 pub const BLOB_SIZE: usize = 465;
 
-/// Checks that the bytes here have the sizes and digests that this file states.
+/// What [`verify`] found to be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// [`LAYER`] does not have the diff ID.
+    Layer,
+    /// [`BLOB`] does not have the digest.
+    Blob,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Layer => "the layer does not have the diff ID that its module states",
+            Self::Blob => "the blob does not have the digest that its module states",
+        })
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::error::Error for VerifyError {}
+#[cfg(all(feature = "core-error", not(feature = "std")))]
+impl core::error::Error for VerifyError {}
+
+/// Checks that the layer and the blob have the digests that this file states.
+///
+/// This finds damage, such as by an editor or a compiler. It does not prove who made the file,
+/// because whoever changes the bytes can change the digests too: compare those with the
+/// published ones.
 ///
 /// # Errors
 ///
 /// Returns which of them has not.
 #[inline]
-pub fn verify() -> Result<(), &'static str> {
-    if LAYER.len() != LAYER_SIZE || !has_digest(LAYER, DIFF_ID) {
-        return Err("the layer does not have the diff ID that its module states");
+pub fn verify() -> Result<(), VerifyError> {
+    if !has_digest(LAYER, DIFF_ID) {
+        return Err(VerifyError::Layer);
     }
-    if BLOB.len() != BLOB_SIZE || !has_digest(BLOB, DIGEST) {
-        return Err("the blob does not have the digest that its module states");
+    if !has_digest(BLOB, DIGEST) {
+        return Err(VerifyError::Blob);
     }
     Ok(())
 }

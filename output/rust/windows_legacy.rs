@@ -16,14 +16,24 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b61e1805e793c55da0a04a463ddfe385dc763f6c56bcfda454c6658175a44af8","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8bec7f424dc520a8325ae602016be6e14422bdd8619b8fca55550523d13dc47b","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!
 //! It needs neither `std` nor an allocator. What it holds is `&'static [u8]`, which
 //! `std::io::Read` is implemented for.
+//!
+//! With the feature `std` of the crate that it is in, [`VerifyError`] implements
+//! `std::error::Error`; with `core-error`, from Rust 1.81 on, `core::error::Error`.
 
+#![deny(missing_docs, missing_debug_implementations)]
 #![allow(dead_code)] // a program need not use all of it
+#![allow(unknown_lints, unexpected_cfgs)] // nor have the features
+
+#[cfg(feature = "std")]
+extern crate std;
+
+use core::fmt;
 
 /// The layer's name.
 pub const NAME: &str = "legacy";
@@ -49,18 +59,46 @@ pub fn bcd() -> &'static [u8] {
     &LAYER[3_072..15_360]
 }
 
-/// Checks that the bytes here have the sizes and digests that this file states.
+/// What [`verify`] found to be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// [`LAYER`] does not have the diff ID.
+    Layer,
+    /// [`BLOB`] does not have the digest.
+    Blob,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Layer => "the layer does not have the diff ID that its module states",
+            Self::Blob => "the blob does not have the digest that its module states",
+        })
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::error::Error for VerifyError {}
+#[cfg(all(feature = "core-error", not(feature = "std")))]
+impl core::error::Error for VerifyError {}
+
+/// Checks that the layer and the blob have the digests that this file states.
+///
+/// This finds damage, such as by an editor or a compiler. It does not prove who made the file,
+/// because whoever changes the bytes can change the digests too: compare those with the
+/// published ones.
 ///
 /// # Errors
 ///
 /// Returns which of them has not.
 #[inline]
-pub fn verify() -> Result<(), &'static str> {
-    if LAYER.len() != LAYER_SIZE || !has_digest(LAYER, DIFF_ID) {
-        return Err("the layer does not have the diff ID that its module states");
+pub fn verify() -> Result<(), VerifyError> {
+    if !has_digest(LAYER, DIFF_ID) {
+        return Err(VerifyError::Layer);
     }
-    if BLOB.len() != BLOB_SIZE || !has_digest(BLOB, DIGEST) {
-        return Err("the blob does not have the digest that its module states");
+    if !has_digest(BLOB, DIGEST) {
+        return Err(VerifyError::Blob);
     }
     Ok(())
 }

@@ -16,14 +16,24 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:88eaa3fc53d88c225e739cd573f34f98d02e8f3f955763ab38a18221dc078622","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8f0f10f1f81654a9fc6848be2609423381491edc19f908d4bad3ce141957f071","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!
 //! It needs neither `std` nor an allocator. What it holds is `&'static [u8]`, which
 //! `std::io::Read` is implemented for.
+//!
+//! With the feature `std` of the crate that it is in, [`VerifyError`] implements
+//! `std::error::Error`; with `core-error`, from Rust 1.81 on, `core::error::Error`.
 
+#![deny(missing_docs, missing_debug_implementations)]
 #![allow(dead_code)] // a program need not use all of it
+#![allow(unknown_lints, unexpected_cfgs)] // nor have the features
+
+#[cfg(feature = "std")]
+extern crate std;
+
+use core::fmt;
 
 /// The layer's name.
 pub const NAME: &str = "scratch";
@@ -49,18 +59,46 @@ pub fn bcd() -> &'static [u8] {
     &LAYER[3_072..15_360]
 }
 
-/// Checks that the bytes here have the sizes and digests that this file states.
+/// What [`verify`] found to be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// [`LAYER`] does not have the diff ID.
+    Layer,
+    /// [`BLOB`] does not have the digest.
+    Blob,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Layer => "the layer does not have the diff ID that its module states",
+            Self::Blob => "the blob does not have the digest that its module states",
+        })
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::error::Error for VerifyError {}
+#[cfg(all(feature = "core-error", not(feature = "std")))]
+impl core::error::Error for VerifyError {}
+
+/// Checks that the layer and the blob have the digests that this file states.
+///
+/// This finds damage, such as by an editor or a compiler. It does not prove who made the file,
+/// because whoever changes the bytes can change the digests too: compare those with the
+/// published ones.
 ///
 /// # Errors
 ///
 /// Returns which of them has not.
 #[inline]
-pub fn verify() -> Result<(), &'static str> {
-    if LAYER.len() != LAYER_SIZE || !has_digest(LAYER, DIFF_ID) {
-        return Err("the layer does not have the diff ID that its module states");
+pub fn verify() -> Result<(), VerifyError> {
+    if !has_digest(LAYER, DIFF_ID) {
+        return Err(VerifyError::Layer);
     }
-    if BLOB.len() != BLOB_SIZE || !has_digest(BLOB, DIGEST) {
-        return Err("the blob does not have the digest that its module states");
+    if !has_digest(BLOB, DIGEST) {
+        return Err(VerifyError::Blob);
     }
     Ok(())
 }

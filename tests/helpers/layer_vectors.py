@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the test vectors of tests/vectors on the writers of layers on top in each language.
 
-docs/layer-on-top.md describes the files. Run as a program, with the project's root in PYTHONPATH, this fills in what
+docs/layer-format.md describes the files. Run as a program, with the project's root in PYTHONPATH, this fills in what
 the Python module makes of each case; the tests then say whether the other languages and Go's archive/tar agree.
 """
 

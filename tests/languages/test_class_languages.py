@@ -196,8 +196,8 @@ def test_a_name_that_is_no_text_is_refused_by_java(faults: Callable[[str], Comma
 
 @pytest.mark.usefixtures("place")
 def test_the_documents_commands_vendor_into_a_package_and_a_project() -> None:
-    text = (PROJECT / "docs/java-and-csharp.md").read_text("utf-8")
-    commands = re.findall(r"^\./invokew vendor (\w+) scratch (\S+)$", text, re.MULTILINE)
+    text = "".join((PROJECT / f"docs/languages/{language}.md").read_text("utf-8") for language in ("java", "csharp"))
+    commands = re.findall(r"^winscratch vendor (\w+) scratch (\S+)", text, re.MULTILINE)
     assert [placed(language, place) for language, place in commands] == [
         ModuleOptions("com.example.layers", "WindowsScratch"),
         ModuleOptions("Winscratch", "WindowsScratch"),

@@ -147,7 +147,7 @@ def test_the_go_copy_stands_in_for_imgutils_files(name: str, place: Path) -> Non
     blob = committed_blob(ROOT, name)
     (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
     write("go", name, "layer", compat="imgutil")
-    assert options_of(f"layer/windows_{name}.go") == ModuleOptions("layer", "", "imgutil")
+    assert options_of(f"layer/windows_{name}.go") == ModuleOptions("layer", f"Windows{name.capitalize()}", "imgutil")
     use_bcd = "bcd, err := layer.BaseLayerBCD()\n" if blob.bcd else "var bcd []byte\n"
     (place / "main.go").write_text(
         f"""package main

@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7f7146a2a1c0265a855302a1a12a4b8cecb68a64ce779790131099c889aa9a5e","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8587f11e03590864b9bcb45d6da268ce72d2f5e1650e2a787959b6b99beca113","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -20,18 +20,19 @@
 //	layer.AddFS("app/data", os.DirFS("./data"), files.Tree{})
 //	err := layer.Close()
 //
-// Paths are below C:\, with a slash between parts. Missing parents are written. Whatever Windows could not hold is an
-// Error before a byte of that entry is written. The same calls give the same bytes on every machine and in every
+// Paths are below C:\, with slashes between their parts. Missing parents are written. An entry that Windows would refuse
+// is an [Error] before any byte of it is written. The same calls give the same bytes on every machine, and in every
 // language that has this writer.
 //
-// Below the writer is a core that neither reads nor writes: AppendRoots and AppendHeader give an entry's header, Padding
-// what follows its data, End what ends a layer. It does not know what came before: whether a path is there already, and
-// whether its parents are.
+// Below the writer is a core without I/O: AppendRoots appends what begins a layer, AppendHeader an entry's headers,
+// AppendPadding what follows its data, and AppendEnd what ends a layer. The core does not know whether a path is in the
+// layer already, or whether its parents are.
 package files
 
 import (
 	"archive/tar"
 	"encoding/base64"
+	"errors"
 	"io"
 	"io/fs"
 	"sort"
@@ -54,45 +55,54 @@ const (
 	Whiteout
 )
 
-// Attributes, to be combined; 0 stands for the default, which is Archive for files and links to files.
+// Attributes are Windows' attributes of a file; 0 stands for the default, Archive for files and links to files.
+type Attributes uint32
+
+// The attributes that can be set. They can be combined, but for Normal, which is the absence of others.
 const (
-	// ReadOnly is one of Windows' attributes.
-	ReadOnly = 1
-
-	// Hidden is one of Windows' attributes.
-	Hidden = 2
-
-	// System is one of Windows' attributes.
-	System = 4
-
-	// Archive is one of Windows' attributes.
-	Archive = 32
-
-	// Normal is no other attribute, and is not combined.
-	Normal = 128
+	ReadOnly Attributes = 1
+	Hidden   Attributes = 2
+	System   Attributes = 4
+	Archive  Attributes = 32
+	Normal   Attributes = 128
 )
 
-// Descriptor is a security descriptor's name, or its bytes in self-relative form; empty, it is the default.
-type Descriptor string
+// Descriptor is a security descriptor: one of the variables below, or what SelfRelative returns. The zero value stands
+// for the default.
+type Descriptor struct {
+	number int // of one that has a name, from 1; 0 for the default, -1 for bytes
+	bytes  string
+}
 
 // The security descriptors that have names; the first is the default.
-const (
+var (
 	// UsersRead is O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU).
-	UsersRead Descriptor = "users-read"
+	UsersRead = Descriptor{number: 1}
 
 	// UserOwned is O:BUG:BU.
-	UserOwned Descriptor = "user-owned"
+	UserOwned = Descriptor{number: 2}
 
 	// AdminOwned is O:BAG:BA.
-	AdminOwned Descriptor = "admin-owned"
+	AdminOwned = Descriptor{number: 3}
 
 	// NoDescriptor is no descriptor: the entry inherits one.
-	NoDescriptor Descriptor = "none"
+	NoDescriptor = Descriptor{number: 4}
 )
+
+// SelfRelative returns a descriptor of the bytes of its self-relative form, which are copied. They are checked when an
+// entry is written.
+func SelfRelative(bytes []byte) Descriptor {
+	return Descriptor{-1, string(bytes)}
+}
 
 // Times are a file's times; Windows keeps steps of 100 ns. A zero one is Modified, and a zero Modified 1980-01-02.
 type Times struct {
 	Modified, Accessed, Changed, Created time.Time
+}
+
+// IsZero reports whether all of the times are zero.
+func (t Times) IsZero() bool {
+	return t.Modified.IsZero() && t.Accessed.IsZero() && t.Changed.IsZero() && t.Created.IsZero()
 }
 
 // Entry is an entry of a layer.
@@ -101,59 +111,109 @@ type Entry struct {
 	Path       string
 	Target     string // a symbolic link's text, or a hard link's path
 	Size       int64  // of a file, in bytes
-	Attributes uint32
+	Attributes Attributes
 	Descriptor Descriptor // not of hard links and whiteouts
 	Times      Times
 }
 
-// Error reports an entry that Windows would refuse. Its code is the same in every language.
+// Code is the reason of an Error: a word that is the same in every language. Each is an error for errors.Is, whose
+// text is the reason in a sentence.
+type Code string
+
+// The codes of errors.
+const (
+	ErrEmpty           Code = "empty"
+	ErrUnicode         Code = "unicode"
+	ErrPart            Code = "part"
+	ErrCharacter       Code = "character"
+	ErrEnding          Code = "ending"
+	ErrDevice          Code = "device"
+	ErrMarker          Code = "marker"
+	ErrPartLong        Code = "part-long"
+	ErrPathLong        Code = "path-long"
+	ErrParts           Code = "parts"
+	ErrTarget          Code = "target"
+	ErrTargetEmpty     Code = "target-empty"
+	ErrTargetCharacter Code = "target-character"
+	ErrTargetLong      Code = "target-long"
+	ErrTargetMissing   Code = "target-missing"
+	ErrKind            Code = "kind"
+	ErrAttributes      Code = "attributes"
+	ErrDescriptor      Code = "descriptor"
+	ErrTime            Code = "time"
+	ErrSize            Code = "size"
+	ErrRepeated        Code = "repeated"
+	ErrCase            Code = "case"
+	ErrParent          Code = "parent"
+	ErrWhiteout        Code = "whiteout"
+	ErrNames           Code = "names"
+	ErrData            Code = "data"
+	ErrOutput          Code = "output"
+	ErrMemory          Code = "memory"
+	ErrClosed          Code = "closed"
+)
+
+// Error returns the reason in a sentence.
+func (c Code) Error() string {
+	return reasons[c]
+}
+
+// Error reports an entry that Windows would refuse, or a wrong use of the writer.
 type Error struct {
-	Code string
+	Code Code
 	Path string
 }
 
-// Error returns the path and the reason.
+// Error returns the path, if the error is about one, and the reason.
 func (e *Error) Error() string {
-	return strconv.Quote(e.Path) + ": " + reasons[e.Code]
+	if e.Path == "" {
+		return e.Code.Error()
+	}
+	return strconv.Quote(e.Path) + ": " + e.Code.Error()
 }
 
-var reasons = map[string]string{
-	"empty":            "the path is empty",
-	"unicode":          "the text is not valid Unicode",
-	"part":             "a part of the path is empty, . or ..",
-	"character":        "a part of the path has a character that Windows does not allow in names",
-	"ending":           "a part of the path ends in a dot or space, which Windows drops",
-	"device":           "a part of the path is a device name",
-	"marker":           "a part of the path begins with .wh., the prefix of whiteouts",
-	"part-long":        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
-	"path-long":        "the path is longer than 32,756 UTF-16 units",
-	"parts":            "the path has more than 1,024 parts",
-	"target":           "only links can have a target",
-	"target-empty":     "the link has no target",
-	"target-character": "the link's target has a character that Windows does not allow in paths",
-	"target-long":      "the link's target is longer than 4,087 UTF-16 units",
-	"target-missing":   "the hard link's target is not an earlier file of the layer in the same spelling",
-	"kind":             "not a file, directory or link",
-	"attributes":       "the attributes are not allowed for this kind of entry",
-	"descriptor":       "the security descriptor is unknown or damaged",
-	"time":             "a time is outside 1677-09-21 to 2262-04-11",
-	"size":             "the size is unknown, negative, above 63 bits, or given for an entry without data",
-	"repeated":         "the path is already in the layer",
-	"case":             "the path, or one of its parents, is already in the layer with different case",
-	"parent":           "a parent of the path is not a directory",
-	"whiteout":         "the layer both contains and removes the path or one of its parents",
-	"names":            "the file already has 1,024 names",
-	"data":             "the data is shorter or longer than the size",
-	"output":           "the layer could not be written",
-	"memory":           "the memory for paths is full",
-	"closed":           "the layer is already finished",
+// Unwrap returns the code.
+func (e *Error) Unwrap() error {
+	return e.Code
+}
+
+var reasons = map[Code]string{
+	ErrEmpty:           "the path is empty",
+	ErrUnicode:         "the text is not valid Unicode",
+	ErrPart:            "a part of the path is empty, . or ..",
+	ErrCharacter:       "a part of the path has a character that Windows does not allow in names",
+	ErrEnding:          "a part of the path ends in a dot or space, which Windows drops",
+	ErrDevice:          "a part of the path is a device name",
+	ErrMarker:          "a part of the path begins with .wh., the prefix of whiteouts",
+	ErrPartLong:        "a part of the path is longer than 255 UTF-16 units, or 245 for a directory",
+	ErrPathLong:        "the path is longer than 32,756 UTF-16 units",
+	ErrParts:           "the path has more than 1,024 parts",
+	ErrTarget:          "only links can have a target",
+	ErrTargetEmpty:     "the link has no target",
+	ErrTargetCharacter: "the link's target has a character that Windows does not allow in paths",
+	ErrTargetLong:      "the link's target is longer than 4,087 UTF-16 units",
+	ErrTargetMissing:   "the hard link's target is not an earlier file of the layer in the same spelling",
+	ErrKind:            "not a file, directory or link",
+	ErrAttributes:      "the attributes are not allowed for this kind of entry",
+	ErrDescriptor:      "the security descriptor is unknown or damaged",
+	ErrTime:            "a time is outside 1677-09-21 to 2262-04-11",
+	ErrSize:            "the size is unknown, negative, above 63 bits, or given for an entry without data",
+	ErrRepeated:        "the path is already in the layer",
+	ErrCase:            "the path, or one of its parents, is already in the layer with different case",
+	ErrParent:          "a parent of the path is not a directory",
+	ErrWhiteout:        "the layer both contains and removes the path or one of its parents",
+	ErrNames:           "the file already has 1,024 names",
+	ErrData:            "the data is shorter or longer than the size",
+	ErrOutput:          "the layer could not be written",
+	ErrMemory:          "the memory for paths is full",
+	ErrClosed:          "the layer is already finished",
 }
 
 // AppendRoots appends the headers of the directories that every layer begins with.
 func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	h := header{kind: &kinds[Directory], attributes: 16}
 	if !h.setTimes(times) {
-		return buf, &Error{"time", ""}
+		return buf, &Error{ErrTime, ""}
 	}
 	for _, name := range [...]string{"Hives", "Files"} {
 		h.name = parts{base: name}
@@ -172,17 +232,25 @@ func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	return h.append(buf), nil
 }
 
-// Padding returns what follows size bytes of data.
-func Padding(size int64) []byte {
-	return make([]byte, -size&511)
+// AppendPadding appends what follows size bytes of data.
+func AppendPadding(buf []byte, size int64) []byte {
+	return append(buf, zeros[:-size&511]...)
 }
+
+// AppendEnd appends what ends a layer.
+func AppendEnd(buf []byte) []byte {
+	return append(buf, zeros[:]...)
+}
+
+// zeros are what ends a layer, and longer than any padding.
+var zeros [1024]byte
 
 type kindFacts struct {
 	typeflag   byte
 	mode       int64
 	own        bool // it has attributes and a descriptor
-	attributes uint32
-	standard   uint32
+	attributes Attributes
+	standard   Attributes
 }
 
 var kinds = [...]kindFacts{
@@ -221,16 +289,16 @@ type header struct {
 	kind       *kindFacts
 	name, link parts
 	size       int64
-	attributes uint32
+	attributes Attributes
 	descriptor string // in base64, or else
 	raw        string // in bytes
 	times      [4]time.Time
 }
 
 // set checks an entry and stores it; it returns an error code, or "".
-func (h *header) set(e *Entry) string {
+func (h *header) set(e *Entry) Code {
 	if int(e.Kind) >= len(kinds) {
-		return "kind"
+		return ErrKind
 	}
 	h.kind = &kinds[e.Kind]
 	if code := checkPath(e.Path, h.kind.attributes&16 != 0); code != "" {
@@ -244,20 +312,20 @@ func (h *header) set(e *Entry) string {
 			return code
 		}
 		h.link = parts{root: "Files/", base: e.Target}
-	case h.kind.typeflag == tar.TypeSymlink:
+	case e.Kind == FileLink || e.Kind == DirectoryLink:
 		if code := checkTarget(e.Target); code != "" {
 			return code
 		}
 		h.link.base = e.Target
 	case e.Target != "":
-		return "target"
+		return ErrTarget
 	}
 	if e.Kind == Whiteout {
 		h.name.mark = ".wh."
 	}
 	const allowed = 39
 	if e.Attributes != 0 && (!h.kind.own || e.Attributes&^allowed != 0 && e.Attributes != Normal) {
-		return "attributes"
+		return ErrAttributes
 	}
 	if h.kind.own {
 		h.attributes = e.Attributes
@@ -268,14 +336,14 @@ func (h *header) set(e *Entry) string {
 			h.attributes = Normal
 		}
 		if !h.setDescriptor(e.Descriptor) {
-			return "descriptor"
+			return ErrDescriptor
 		}
 	}
 	if !h.setTimes(e.Times) {
-		return "time"
+		return ErrTime
 	}
-	if h.size = e.Size; h.size < 0 || h.size > 0 && e.Kind != File {
-		return "size"
+	if h.size = e.Size; uint64(h.size) > 9223372036854775807 || h.size > 0 && e.Kind != File { // below 0, too
+		return ErrSize
 	}
 	return ""
 }
@@ -299,25 +367,39 @@ func (h *header) setTimes(t Times) bool {
 
 func (h *header) setDescriptor(d Descriptor) bool {
 	directory := h.kind.attributes&16 != 0
-	switch d {
-	case "", "users-read":
-		h.descriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA=="
-		if directory {
-			h.descriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA"
-		}
-		return true
-	case "user-owned":
-		h.descriptor = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
-		return true
-	case "admin-owned":
-		h.descriptor = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA=="
-		return true
-	case "none":
-		h.descriptor = ""
-		return true
+	if d.number < 0 {
+		h.raw = d.bytes
+		return readable(h.raw)
 	}
-	h.raw = string(d)
-	return readable(h.raw)
+	if d.number == 0 {
+		d.number = 1
+	}
+	named := &descriptors[d.number-1]
+	h.descriptor = named.file
+	if directory {
+		h.descriptor = named.directory
+	}
+	return true
+}
+
+// descriptors are those that have names, in base64.
+var descriptors = [...]struct{ directory, file string }{
+	{
+		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
+		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
+	},
+	{
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+	},
+	{
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+	},
+	{
+		"",
+		"",
+	},
 }
 
 // append appends the PAX header with its records, and the header.
@@ -327,6 +409,8 @@ func (h *header) append(buf []byte) []byte {
 	pax.mark = "PaxHeaders.0/" + pax.mark
 	start := len(buf)
 	buf = appendBlock(buf, &pax, true)
+	const octals = 1 << 33 // what 11 octal digits can be
+	seconds := h.times[0].Unix()
 	buf = appendRecord(buf, "LIBARCHIVE.creationtime", appendTime(scratch[:0], h.times[3]))
 	if h.attributes != 0 {
 		buf = appendRecord(buf, "MSWINDOWS.fileattr", strconv.AppendUint(scratch[:0], uint64(h.attributes), 10))
@@ -347,8 +431,6 @@ func (h *header) append(buf []byte) []byte {
 	if h.link.size() > 100 || !h.link.ascii() {
 		buf = append(h.link.append(appendKey(buf, "linkpath", h.link.size())), '\n')
 	}
-	const octals = 1 << 33 // what 11 octal digits can be
-	seconds := h.times[0].Unix()
 	if h.times[0].Nanosecond() != 0 || seconds < 0 || seconds >= octals {
 		buf = appendRecord(buf, "mtime", appendTime(scratch[:0], h.times[0]))
 	}
@@ -479,32 +561,32 @@ func putOctal(field []byte, number int64) {
 }
 
 // checkPath returns the error code of an invalid path, or ""; directory says that its last part is one.
-func checkPath(text string, directory bool) string {
+func checkPath(text string, directory bool) Code {
 	if text == "" {
-		return "empty"
+		return ErrEmpty
 	}
 	units, code := checkText(text, "<>:\"|?*\\")
 	switch {
 	case code != "":
 		return code
 	case units > 32750:
-		return "path-long"
+		return ErrPathLong
 	case strings.Count(text, "/") >= 1024:
-		return "parts"
+		return ErrParts
 	}
 	for rest, more := text, true; more; {
 		var part string
 		if part, rest, more = strings.Cut(rest, "/"); part == "" || part == "." || part == ".." {
-			return "part"
+			return ErrPart
 		}
 		if strings.IndexByte(". ", part[len(part)-1]) >= 0 {
-			return "ending"
+			return ErrEnding
 		}
 		if isDevice(part) {
-			return "device"
+			return ErrDevice
 		}
 		if strings.HasPrefix(part, ".wh.") {
-			return "marker"
+			return ErrMarker
 		}
 		most := 255
 		if more || directory {
@@ -512,7 +594,7 @@ func checkPath(text string, directory bool) string {
 		}
 		if len(part) > most {
 			if units, _ := checkText(part, ""); units > most {
-				return "part-long"
+				return ErrPartLong
 			}
 		}
 	}
@@ -520,15 +602,15 @@ func checkPath(text string, directory bool) string {
 }
 
 // checkTarget returns the error code of an invalid symlink target, or "".
-func checkTarget(text string) string {
+func checkTarget(text string) Code {
 	units, code := checkText(text, "<>\"|*")
 	switch {
 	case text == "":
-		return "target-empty"
-	case code == "character":
-		return "target-character"
+		return ErrTargetEmpty
+	case code == ErrCharacter:
+		return ErrTargetCharacter
 	case code == "" && units > 4087:
-		return "target-long"
+		return ErrTargetLong
 	}
 	return code
 }
@@ -584,13 +666,13 @@ func number(d string) int {
 }
 
 // checkText returns how many UTF-16 units text has, or why it cannot be a name.
-func checkText(text, refused string) (units int, code string) {
+func checkText(text, refused string) (units int, code Code) {
 	if !utf8.ValidString(text) {
-		return 0, "unicode"
+		return 0, ErrUnicode
 	}
 	for _, r := range text {
 		if r < 32 || r < utf8.RuneSelf && strings.IndexByte(refused, byte(r)) >= 0 {
-			return 0, "character"
+			return 0, ErrCharacter
 		}
 		if units++; r > 0xFFFF {
 			units++
@@ -688,14 +770,15 @@ var runs = [...][4]uint16{
 	{0xff41, 0xff5a, 1, 0xff21},
 }
 
-// Options are what holds for all entries of a layer that have none of their own.
+// Options are the descriptor and the times of all entries of a layer that have none of their own.
 type Options struct {
 	Descriptor Descriptor
 	Times      Times
 }
 
 // Writer writes a layer. After an error nothing more is written, and every later call and Close return it again; what
-// is there is whole, but for the data of a file that could not be read or written.
+// is there is whole, but for the data of a file that could not be read or written. After Close, calls return ErrClosed,
+// and Close returns nil again.
 type Writer struct {
 	out     io.Writer
 	options Options
@@ -745,15 +828,17 @@ func (w *Writer) Add(path string, data []byte) error {
 
 // WriteHeader writes an entry's header, after those of the parents that have none yet. A file's data follow by Write.
 func (w *Writer) WriteHeader(e *Entry) error {
-	if w.begin(); w.err != nil {
-		return w.err
+	if err := w.begin(); err != nil {
+		return err
 	}
 	own := *e
-	if own.Descriptor == "" {
+	if own.Descriptor == (Descriptor{}) {
 		own.Descriptor = w.options.Descriptor
 	}
-	if own.Times == (Times{}) {
+	if own.Times.IsZero() {
 		own.Times = w.options.Times
+	} else if own.Times.Modified.IsZero() {
+		own.Times.Modified = w.options.Times.Modified
 	}
 	var h header
 	code := h.set(&own)
@@ -782,11 +867,11 @@ func (w *Writer) WriteHeader(e *Entry) error {
 
 // Write writes data of the file whose header was written last.
 func (w *Writer) Write(data []byte) (int, error) {
-	if w.err == nil && w.closed {
-		w.err = &Error{"closed", w.path}
+	if w.closed {
+		return 0, &Error{Code: ErrClosed}
 	}
 	if w.err == nil && int64(len(data)) > w.left {
-		w.err = &Error{"data", w.path}
+		w.err = &Error{ErrData, w.path}
 	}
 	if w.put(data); w.err != nil {
 		return 0, w.err
@@ -807,10 +892,13 @@ type Tree struct {
 
 // AddFS writes a file system as the directory path, or as C:\ if path is empty.
 //
-// The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. Links stay links
-// (the file system must have the method ReadLink, as that of os.DirFS has since Go 1.25), and a directory that is in the
-// layer already is left as it is.
+// The names in a directory come in the order of their UTF-8, and what a directory holds right behind it. A directory that
+// is in the layer already is left as it is. Symbolic links stay links, with the text that they have: to a directory if
+// fs.Stat finds one. For them the file system must be a ReadLinkFS, as that of os.DirFS is since Go 1.25.
 func (w *Writer) AddFS(path string, files fs.FS, tree Tree) error {
+	if err := w.begin(); err != nil {
+		return err
+	}
 	err := fs.WalkDir(files, ".", func(name string, found fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -826,6 +914,17 @@ func (w *Writer) AddFS(path string, files fs.FS, tree Tree) error {
 	}
 	return w.err
 }
+
+// ReadLinkFS is a file system whose symbolic links AddFS can read. Each io/fs.ReadLinkFS is one, which Go has since 1.25.
+type ReadLinkFS interface {
+	fs.FS
+
+	// ReadLink returns the text of the symbolic link name.
+	ReadLink(name string) (string, error)
+}
+
+// ErrNoReadLink is what the fs.PathError wraps that AddFS returns for a symbolic link of any other file system.
+var ErrNoReadLink = errors.New("the file system has no method ReadLink")
 
 func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry, ownTimes bool) error {
 	info, err := found.Info()
@@ -847,7 +946,7 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 			return err
 		}
 		if n, err := io.Copy(w, file); err == nil && n < e.Size {
-			w.err = &Error{"data", e.Path}
+			w.err = &Error{ErrData, e.Path}
 		} else if w.err == nil {
 			w.err = err
 		}
@@ -859,9 +958,9 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 		e.Kind = Directory
 		return w.WriteHeader(e)
 	case fs.ModeSymlink:
-		links, ok := files.(interface{ ReadLink(string) (string, error) })
+		links, ok := files.(ReadLinkFS)
 		if !ok {
-			return &Error{"kind", e.Path}
+			return &fs.PathError{Op: "readlink", Path: name, Err: ErrNoReadLink}
 		}
 		e.Kind = FileLink
 		if target, err := fs.Stat(files, name); err == nil && target.IsDir() {
@@ -872,33 +971,36 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 		}
 		return w.WriteHeader(e)
 	}
-	return &Error{"kind", e.Path}
+	return &Error{ErrKind, e.Path}
 }
 
-// Close writes the end of the layer; it does not close what the layer is written to.
+// Close writes the end of the layer, unless it was written before. It does not close what the layer is written to.
 func (w *Writer) Close() error {
 	if w.closed {
-		return w.err
+		return nil
 	}
-	w.begin()
+	if err := w.begin(); err != nil {
+		return err
+	}
 	w.put(zeros[:])
-	w.closed = true
+	w.closed = w.err == nil
 	return w.err
 }
 
-// begin writes the roots before anything else, and sees that the last file is whole.
-func (w *Writer) begin() {
+// begin writes the roots before anything else, and sees that the layer is open and the last file whole.
+func (w *Writer) begin() error {
 	switch {
 	case w.err != nil:
 	case w.closed:
-		w.err = &Error{"closed", ""}
+		return &Error{Code: ErrClosed}
 	case w.left > 0:
-		w.err = &Error{"data", w.path}
+		w.err = &Error{ErrData, w.path}
 	case !w.begun:
 		w.begun = true
 		w.buf, w.err = AppendRoots(w.buf[:0], w.options.Times)
 		w.put(w.buf)
 	}
+	return w.err
 }
 
 func (w *Writer) put(data []byte) {
@@ -909,7 +1011,7 @@ func (w *Writer) put(data []byte) {
 
 // place takes in an entry. It returns where in its path the parents begin that have no header yet, and the code of what
 // is wrong with its place, or nothing.
-func (w *Writer) place(e *Entry) (first int, code string) {
+func (w *Writer) place(e *Entry) (first int, code Code) {
 	var original uint32
 	if e.Kind == HardLink {
 		if original, code = w.original(e.Target); code != "" {
@@ -938,18 +1040,18 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 			}
 			w.known[place{parent, string(w.folded)}] = known
 		case known.name != name:
-			return 0, "case"
+			return 0, ErrCase
 		case known.kind == unwritten && (here == unwritten || here == Directory):
 			known.kind = here
 			w.known[place{parent, string(w.folded)}] = known
 		case last && known.kind != e.Kind && (e.Kind == Whiteout || known.kind == Whiteout || known.kind == unwritten):
-			return 0, "whiteout"
+			return 0, ErrWhiteout
 		case last:
-			return 0, "repeated"
+			return 0, ErrRepeated
 		case known.kind == Whiteout:
-			return 0, "whiteout"
+			return 0, ErrWhiteout
 		case known.kind != Directory:
-			return 0, "parent"
+			return 0, ErrParent
 		default:
 			first = end + 1
 		}
@@ -963,16 +1065,16 @@ func (w *Writer) place(e *Entry) (first int, code string) {
 }
 
 // original returns the number of a hard link's file, counting the link as one more name, or an error code.
-func (w *Writer) original(target string) (uint32, string) {
+func (w *Writer) original(target string) (uint32, Code) {
 	known, ok := w.find(target)
 	if !ok || known.kind != File && known.kind != HardLink {
-		return 0, "target-missing"
+		return 0, ErrTargetMissing
 	}
 	if w.names[known.number] == 0 {
 		w.names[known.number] = 1
 	}
 	if w.names[known.number]++; w.names[known.number] > 1024 {
-		return 0, "names"
+		return 0, ErrNames
 	}
 	return known.number, ""
 }
@@ -994,7 +1096,7 @@ func (w *Writer) find(path string) (known node, ok bool) {
 // of a tar.Writer as this package would write it. A name whose last part begins with .wh. stays a whiteout; a
 // symbolic link is to a directory if attributes has 16. What goes before the entries is AppendRoots' bytes; their order
 // and their parents are the caller's.
-func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
+func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error {
 	e := Entry{
 		Path: strings.TrimSuffix(h.Name, "/"), Target: h.Linkname, Attributes: attributes, Descriptor: descriptor,
 		Times: Times{Modified: h.ModTime, Accessed: h.AccessTime, Changed: h.ChangeTime},
@@ -1016,7 +1118,7 @@ func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
 	case h.Typeflag == tar.TypeSymlink:
 		e.Kind = FileLink
 	default:
-		return &Error{"kind", h.Name}
+		return &Error{ErrKind, h.Name}
 	}
 	var made header
 	if code := made.set(&e); code != "" {
@@ -1041,6 +1143,3 @@ func Prepare(h *tar.Header, attributes uint32, descriptor Descriptor) error {
 	}
 	return nil
 }
-
-// zeros are what ends a layer.
-var zeros [1024]byte

@@ -7,16 +7,16 @@
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   (sed 's/^package .*/package main/' FILE &&
-//   echo 'func main() { print(Blob) }') > /tmp/print.go &&
-//   go run /tmp/print.go 2>&1 | sha256sum
+//   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
+//   echo 'func main() { print(Blob) }') > $d/m.go &&
+//   go run $d/m.go 2>&1 | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:553db42a21444a49c9bd5ea82bb7ab26914a79884ffefeafa751eb7cb48c2740","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:430fafed40eddead893dd60b8197546f0a2a8892be6fa31cd7176dfb318acb8d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
@@ -48,16 +48,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 465
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.

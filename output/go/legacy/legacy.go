@@ -7,16 +7,16 @@
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   (sed 's/^package .*/package main/' FILE &&
-//   echo 'func main() { print(Blob) }') > /tmp/print.go &&
-//   go run /tmp/print.go 2>&1 | sha256sum
+//   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
+//   echo 'func main() { print(Blob) }') > $d/m.go &&
+//   go run $d/m.go 2>&1 | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a52a6bd872d56c5a3278047033473c868a646e27c44ebdce5ed422b6d5d18e32","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:0f361c56cfdbf7f5f79f057a4e3d47fc5c235fef6f01c5e4d96c4c15e57627db","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
@@ -48,16 +48,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 1056
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.

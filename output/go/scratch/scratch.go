@@ -7,16 +7,16 @@
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both under "Digests".
 // To print the digest of the blob in this file without winscratch:
-//   (sed 's/^package .*/package main/' FILE &&
-//   echo 'func main() { print(Blob) }') > /tmp/print.go &&
-//   go run /tmp/print.go 2>&1 | sha256sum
+//   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
+//   echo 'func main() { print(Blob) }') > $d/m.go &&
+//   go run $d/m.go 2>&1 | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To make it again: invoke generate,
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0bf37f2ae15254333912250548fdbe95b9c9e3e8e2da98d17fe5ad69d37667d2","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:4dc01fad9c35ca57f1f48ea81715803b1c1e0c750553b6ab4704ffe14028f835","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
@@ -48,16 +48,6 @@ const (
 
 	// BlobSize is the compressed layer's size in bytes, which is what a descriptor states.
 	BlobSize = 1169
-
-	// Size is what LayerSize was called.
-	//
-	// Deprecated: use LayerSize. OCI and its clients call the blob's size that.
-	Size = LayerSize
-
-	// CompressedSize is what BlobSize was called.
-	//
-	// Deprecated: use BlobSize.
-	CompressedSize = BlobSize
 )
 
 // Open returns a reader of the uncompressed tar. Its error is always nil.
