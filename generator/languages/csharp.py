@@ -26,10 +26,10 @@ _NO_CLASS = frozenset(  # contextual keywords that no type may have, and the nam
     Made Marker Math MediaType Memory MemoryStream Mode Name Names Node None Normal Number NumberStyles Octal Octals
     Of Open OpenCompressed Original Other Output Own OwnTimes Padding Parent Part PartLong Parts Path PathLong Piece
     Place Placed Put PutAsync ReadLink ReadOnlyMemory Readable Reason Reasons Record Regular Repeated Roots Rules
-    RunAsync Runs SHA256 Second Shown SidReadable Size Sized Split Stack Standard Start Step Stream StringBuilder
-    StringComparer StringComparison System TakeRoots Target TargetCharacter TargetCharacters TargetEmpty TargetLong
-    TargetMissing Task Text Ticks Time TimeSpan Times ToArray Tree Type Unicode UnicodeCategory Unpacked UserOwned
-    UsersRead Verify Walk Whiteout Writer""".split()  # noqa: SIM905
+    RunAsync Runs SHA256 Second Settable Shown SidReadable Size Sized Split Stack Standard Start Step Stream
+    StringBuilder StringComparer StringComparison System TakeRoots Target TargetCharacter TargetCharacters
+    TargetEmpty TargetLong TargetMissing Task Text Ticks Time TimeSpan Times ToArray Tree Type Unicode
+    UnicodeCategory Unpacked UserOwned UsersRead Verify Walk Whiteout Writer""".split()  # noqa: SIM905
 )
 _MAX_NAMESPACE = 200  # characters
 _NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)
