@@ -18,6 +18,7 @@ import pytest
 from helpers.command_options import ARGUMENTS, TASKS
 from helpers.support import INVOKE as PLAIN_INVOKE
 
+from generator import VERSION
 from generator.base.home import INSTALLED
 from generator.cli import groups
 from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE, text_of
@@ -152,7 +153,7 @@ def test_help_of_a_task_comes_before_or_after_its_name(tree: Path, words: tuple[
 @pytest.mark.parametrize("door", DOORS)
 def test_the_status_is_0_fresh_1_stale_and_2_wrong_use(door: str, tree: Path) -> None:
     assert run(tree, door, "check-stale")[0] == 0
-    assert run(tree, door, "--version") == (0, "winscratch 0.1.0\n", "")
+    assert run(tree, door, "--version") == (0, f"winscratch {VERSION}\n", "")
     wrong = (
         ("check-stale", "--jsno"),
         ("check-stale", "-x"),
