@@ -116,7 +116,8 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
     try:
         with workspace(folder(destination)) as work:
             if destination.path:
-                with hooks.progress("fetching the base", False):
+                remote = any(transfer.elsewhere(each) and not each.foreign for each in image.blobs.values())
+                with hooks.progress("fetching the base", False) if remote else contextlib.nullcontext():
                     transfer.fetch(image.blobs.values())
             match destination.transport:
                 case "oci":

@@ -68,14 +68,19 @@ text {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospac
 
 
 def in_terminal(session: Session, command: str) -> str:
-    """Return what *command* prints to a terminal, with its escape sequences."""
+    """Return what *command* prints to a terminal, with its escape sequences, but without its progress."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {**session.environment, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     for name in ("NO_COLOR", "CI", "GITHUB_ACTIONS"):
         environment.pop(name, None)
     with subprocess.Popen(
-        ["sh", "-c", command], cwd=session.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        ["sh", "-c", command],
+        cwd=session.folder,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
     ):
         os.close(theirs)
         printed = b""
