@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:155c1c5c4732fa14559fd656c2fb82548ae23f6b293607769a3a7f5864e94900","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:77a9da36b581ea51b0d899dfa92c3c9b1ef8de95639928f6d0e2a87c6540dd42","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -142,9 +142,9 @@ export declare function end(): Bytes;
  *
  * Calls need not wait for one another: each begins when those before it have ended. After
  * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written. A
- * TypeError for an argument is none of these: the call did nothing. After close(), calls
- * throw a FilesError with the code "closed", and close() does nothing.
+ * is there is whole, but for the data of a file that could not be read or written. The
+ * stream is let go then, for its owner to abort. A TypeError for an argument changes
+ * nothing. After close(), calls throw a FilesError with the code "closed".
  */
 export declare class Writer {
   /** The time and descriptor are those of every entry that has none of its own. */

@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ef23ec0bbfda27c470c311f40ea85cae1a5c8494a786b81cff69f7c6e6a0aa4d","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:2f6fdcb0fff6865da32b760ffd603c7b033f3c49535962ee0af2d9db52725930","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -42,25 +42,25 @@ export const NORMAL = 128;
 export const DEFAULT_TIME = 315619200000000000n;
 
 /** The security descriptors by name, as base64: for directories, for the rest. */
-export const DESCRIPTORS = {
-  "users-read": [
+export const DESCRIPTORS = /* @__PURE__ */ Object.freeze({
+  "users-read": /* @__PURE__ */ Object.freeze([
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
-  ],
-  "user-owned": [
+  ]),
+  "user-owned": /* @__PURE__ */ Object.freeze([
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
-  ],
-  "admin-owned": [
+  ]),
+  "admin-owned": /* @__PURE__ */ Object.freeze([
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
-  ],
-  none: ["", ""],
-};
+  ]),
+  none: /* @__PURE__ */ Object.freeze(["", ""]),
+});
 
 /** The message of each code of a FilesError. */
 // prettier-ignore
-export const REASONS = {
+export const REASONS = /* @__PURE__ */ Object.freeze({
   empty: "the path is empty",
   unicode: "the text is not valid Unicode",
   part: "a part of the path is empty, . or ..",
@@ -90,7 +90,7 @@ export const REASONS = {
   output: "the layer could not be written",
   memory: "the memory for paths is full",
   closed: "the layer is already finished",
-};
+});
 
 /** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
 export class FilesError extends Error {
@@ -703,9 +703,9 @@ const PARENT = "parent"; // a directory that has no header: only a whiteout is b
  *
  * Calls need not wait for one another: each begins when those before it have ended. After
  * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written. A
- * TypeError for an argument is none of these: the call did nothing. After close(), calls
- * throw a FilesError with the code "closed", and close() does nothing.
+ * is there is whole, but for the data of a file that could not be read or written. The
+ * stream is let go then, for its owner to abort. A TypeError for an argument changes
+ * nothing. After close(), calls throw a FilesError with the code "closed".
  */
 export class Writer {
   #out;

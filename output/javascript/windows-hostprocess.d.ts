@@ -15,7 +15,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:202f6f82767ae3a3f139c30de68170054a22d702f9c159a75d2f06a7148b66b4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:15e5cf21d4934c23909d569d506f386f467a107a60c068edcb55c6ceaa5e5822","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -51,8 +51,8 @@ export declare function open(): ReadableStream<Bytes>;
 export declare function openCompressed(): ReadableStream<Bytes>;
 
 /**
- * Throws unless the layer and the blob have the digests that this module states, and the
- * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
- * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * to the layer. This finds a damaged copy, but not one in which somebody replaced the
+ * digests, too: compare DIGEST with the published one.
  */
 export declare function verify(): Promise<void>;

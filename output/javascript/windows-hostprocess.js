@@ -15,7 +15,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f2ae1ae8860ecc8895c6e92fe9584c8681c4798afa6b430742415739ca4a005c","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:5ce93c61216193b5f767837604a3df527d7f6fbf6db57dc2c5ba73300b14ed5d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
 
 /**
  * The Windows base layer hostprocess, ready to store, push or hash.
@@ -46,19 +46,12 @@ export const BLOB_SIZE = 465;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
 export function layer() {
-  const out = new Uint8Array(LAYER_SIZE);
-  let at = 0;
-  for (const piece of LAYER) {
-    at += typeof piece === "number" ? piece : put(out, at, piece);
-  }
-  return out;
+  return unpack(LAYER, LAYER_SIZE);
 }
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
 export function blob() {
-  const out = new Uint8Array(BLOB_SIZE);
-  put(out, 0, atob(BLOB));
-  return out;
+  return unpack([atob(BLOB)], BLOB_SIZE);
 }
 
 /** Returns a stream of the uncompressed tar. */
@@ -72,9 +65,9 @@ export function openCompressed() {
 }
 
 /**
- * Throws unless the layer and the blob have the digests that this module states, and the
- * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
- * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * to the layer. This finds a damaged copy, but not one in which somebody replaced the
+ * digests, too: compare DIGEST with the published one.
  */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
@@ -109,15 +102,22 @@ function stream(made) {
   );
 }
 
-/** Puts a text into an array, a character a byte; returns its length. */
-function put(out, at, text) {
-  for (let n = 0; n < text.length; n++) {
-    out[at + n] = text.charCodeAt(n);
+/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
+function unpack(pieces, size) {
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    if (typeof piece === "number") {
+      at += piece;
+    } else {
+      for (let n = 0; n < piece.length; n++) {
+        out[at++] = piece.charCodeAt(n);
+      }
+    }
   }
-  return text.length;
+  return out;
 }
 
-/** Numbers of zeros, and texts of a character a byte. */
 const LAYER = [
   "Files",
   95,

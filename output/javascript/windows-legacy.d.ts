@@ -15,7 +15,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:30f15097517bc936931c6047c282fb56f688780637b9f4ba0bbe250143381000","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b18fa664907d7ed67326a0c77dfac6c8863d3b741cf78df596041993fde053ee","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -50,12 +50,12 @@ export declare function open(): ReadableStream<Bytes>;
 /** Returns a stream of the gzip-compressed tar. */
 export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
+/** Returns the BCD store, a registry hive: a copy of the caller's own. */
 export declare function bcd(): Bytes;
 
 /**
- * Throws unless the layer and the blob have the digests that this module states, and the
- * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
- * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * to the layer. This finds a damaged copy, but not one in which somebody replaced the
+ * digests, too: compare DIGEST with the published one.
  */
 export declare function verify(): Promise<void>;

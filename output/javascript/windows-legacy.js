@@ -15,7 +15,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b8140e031893dafc9398215840ee4ccf0273073d72f19d20bfc09de29f1ef077","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b130ec411cf056bdbad79592793fd8c9e5e7d2844a06f80210f042a4c30b49dc","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
 /**
  * The Windows base layer legacy, ready to store, push or hash.
@@ -46,19 +46,12 @@ export const BLOB_SIZE = 1056;
 
 /** Returns the uncompressed tar: a copy of the caller's own. */
 export function layer() {
-  const out = new Uint8Array(LAYER_SIZE);
-  let at = 0;
-  for (const piece of LAYER) {
-    at += typeof piece === "number" ? piece : put(out, at, piece);
-  }
-  return out;
+  return unpack(LAYER, LAYER_SIZE);
 }
 
 /** Returns the gzip-compressed tar: a copy of the caller's own. */
 export function blob() {
-  const out = new Uint8Array(BLOB_SIZE);
-  put(out, 0, atob(BLOB));
-  return out;
+  return unpack([atob(BLOB)], BLOB_SIZE);
 }
 
 /** Returns a stream of the uncompressed tar. */
@@ -71,15 +64,15 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
+/** Returns the BCD store, a registry hive: a copy of the caller's own. */
 export function bcd() {
-  return layer().subarray(3072, 15360);
+  return layer().slice(3072, 15360);
 }
 
 /**
- * Throws unless the layer and the blob have the digests that this module states, and the
- * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
- * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * to the layer. This finds a damaged copy, but not one in which somebody replaced the
+ * digests, too: compare DIGEST with the published one.
  */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
@@ -114,15 +107,22 @@ function stream(made) {
   );
 }
 
-/** Puts a text into an array, a character a byte; returns its length. */
-function put(out, at, text) {
-  for (let n = 0; n < text.length; n++) {
-    out[at + n] = text.charCodeAt(n);
+/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
+function unpack(pieces, size) {
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    if (typeof piece === "number") {
+      at += piece;
+    } else {
+      for (let n = 0; n < piece.length; n++) {
+        out[at++] = piece.charCodeAt(n);
+      }
+    }
   }
-  return text.length;
+  return out;
 }
 
-/** Numbers of zeros, and texts of a character a byte. */
 const LAYER = [
   "UtilityVM",
   91,

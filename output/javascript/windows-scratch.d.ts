@@ -15,7 +15,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d378622b6bef7b739207ef0d4d1aba0295a58c6e92020af0ffd8e607a6c01654","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:2666993a3acc0d3e55406fd0223f75cf4ed6b8d075ce25be524361a7439151a7","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -50,12 +50,12 @@ export declare function open(): ReadableStream<Bytes>;
 /** Returns a stream of the gzip-compressed tar. */
 export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Returns the BCD store, a registry hive, as a part of a copy of the tar. */
+/** Returns the BCD store, a registry hive: a copy of the caller's own. */
 export declare function bcd(): Bytes;
 
 /**
- * Throws unless the layer and the blob have the digests that this module states, and the
- * blob unpacks to the layer: a damaged copy is found. It does not prove that the digests
- * are those published, for who changes the bytes can change them, too: compare DIGEST.
+ * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * to the layer. This finds a damaged copy, but not one in which somebody replaced the
+ * digests, too: compare DIGEST with the published one.
  */
 export declare function verify(): Promise<void>;

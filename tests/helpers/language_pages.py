@@ -88,7 +88,7 @@ def checked() -> str:
         folder.mkdir()
         folder.joinpath("hello.txt").write_bytes(b"hello\n")
         environment = os.environ | {"PYTHONPATH": str(ROOT / "output/python"), "LC_ALL": "C.UTF-8"}
-        commands = (
+        commands: tuple[list[str | Path], ...] = (
             [sys.executable, "-B", ROOT / "examples/python/image.py", "folder", "out"],
             [sys.executable, "-P", "-c", START, ROOT, "check-image", "oci:out:latest"],
         )

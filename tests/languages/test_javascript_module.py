@@ -119,7 +119,7 @@ def test_prettier_finds_nothing_to_change_in_programs() -> None:
 @pytest.mark.parametrize("package", ["typescript", "typescript-5.6"])
 def test_typescript_agrees_at_its_strictest(package: str, tmp_path: Path) -> None:
     """The oldest that is promised, too, with the declarations themselves checked."""
-    program = [need("node"), javascript.packages() / package / "bin/tsc"]
+    program: list[str | Path] = [need("node"), javascript.packages() / package / "bin/tsc"]
     strict = ("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--verbatimModuleSyntax")
     target = ("--noEmit", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable")
     run(*program, *strict, *target, "--skipLibCheck", "false", "--typeRoots", tmp_path, TESTS / "types.ts")

@@ -100,7 +100,7 @@ def test_verify_refuses_a_damaged_copy(language: str, tree: Path) -> None:
         folder = Path(tempfile.mkdtemp(dir=tree))
         folder.joinpath("dump").mkdir()
         environment = os.environ | {"PYTHONPATH": f"{tree}:{tree / 'tests'}"}
-        command = [sys.executable, "-c", DUMP, language, folder, folder / "dump"]
+        command: list[str | Path] = [sys.executable, "-c", DUMP, language, folder, folder / "dump"]
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode in {0, 1}, done.stderr
         return done.returncode == 0

@@ -86,7 +86,7 @@ def test_a_record_without_a_field_is_an_error_that_names_it(with_php: Path) -> N
         without = re.sub(rf"^    {field}=(?:.*,\n|(?:\{{|\()\n(?:        .*\n)*    .*\n)", "", good, flags=re.MULTILINE)
         assert without != good, field
         record.write_text(without, "utf-8")
-        command = [sys.executable, "-P", "-c", START, with_php, "generate"]
+        command: list[str | Path] = [sys.executable, "-P", "-c", START, with_php, "generate"]
         done = subprocess.run(command, cwd=with_php, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.splitlines()[-1:]) == (
             2,

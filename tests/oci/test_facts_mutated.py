@@ -29,11 +29,7 @@ DOCUMENTED = re.compile(r"records\.\w+\.source|folding\.unicode")
 # Languages whose templates do not render these yet.
 _NAMES = "(accessed|changed|link|modified|name|size)"
 KEYS = rf"records\.{_NAMES}\.key|{_NAMES} under another key"
-WAITING: dict[str, str] = {
-    "csharp": rf"{KEYS}|limits\.(size|time_step)",
-    "java": rf"{KEYS}|limits\.size",
-    "python": KEYS,
-}
+WAITING: dict[str, str] = {}
 
 Key = tuple[str | int, ...]
 

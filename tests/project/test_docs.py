@@ -24,6 +24,8 @@ from generator.generation.manifest import blob_path, layers  # noqa: E402
 from generator.languages.language import API, FILES, LAYER, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.blob import read_blob  # noqa: E402
+from generator.oci.files import context  # noqa: E402
+from generator.oci.files_table import Limits, Names  # noqa: E402
 
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
@@ -74,6 +76,16 @@ def languages_table() -> Iterable[list[str]]:
     for name, row in LANGUAGES.items():
         files = ", ".join(f"`{row.stem('LAYER', None)}{ending}`" for ending in row.endings("LAYER").values())
         yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
+
+
+def record_table() -> Iterable[list[str]]:
+    """Yield the fields of a language's record: those that are required, and the others."""
+    optional = Language._field_defaults
+    yield ["required", "optional"]
+    yield [
+        ", ".join(f"`{field}`" for field in Language._fields if field not in optional),
+        ", ".join(f"`{field}`" for field in optional),
+    ]
 
 
 def pages_table() -> Iterable[list[str]]:
@@ -128,6 +140,7 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "languages": languages_table,
     "digests": digests_table,
     "pages": pages_table,
+    "record": record_table,
     **fact_tables.TABLES,
     "commands": lambda: commands_table(
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
@@ -162,6 +175,13 @@ def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
         assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
         assert text.count("<!-- picture:") == len(_PICTURE.findall(text)), f"{path.name}: a picture without its block"
         assert text.count("<!-- table:") == len(_TABLE.findall(text)), f"{path.name}: a table without its name"
+
+
+def test_the_variables_of_a_writers_template_are_listed() -> None:
+    text = (ROOT / "docs/add-a-language.md").read_text("utf-8")
+    section = text.partition("## 5. The writer of layers on top")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(context())
+    assert all(f"`{field}`" in section for field in (*Limits.__struct_fields__, *Names.__struct_fields__))
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

@@ -11,14 +11,14 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8587f11e03590864b9bcb45d6da268ce72d2f5e1650e2a787959b6b99beca113","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1a481ceb9ae3e59376f414dedfd4e135b3ab8bdc21e54c73a9f45791ce29a26d","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
 //	layer := files.NewWriter(out, files.Options{})
 //	layer.Add("app/hello.exe", program)
 //	layer.AddFS("app/data", os.DirFS("./data"), files.Tree{})
-//	err := layer.Close()
+//	err := layer.Close() // the first error of all calls
 //
 // Paths are below C:\, with slashes between their parts. Missing parents are written. An entry that Windows would refuse
 // is an [Error] before any byte of it is written. The same calls give the same bytes on every machine, and in every
@@ -55,7 +55,7 @@ const (
 	Whiteout
 )
 
-// Attributes are Windows' attributes of a file; 0 stands for the default, Archive for files and links to files.
+// Attributes are Windows' attributes of a file. 0 stands for the default: Archive for files and links to files.
 type Attributes uint32
 
 // The attributes that can be set. They can be combined, but for Normal, which is the absence of others.
@@ -66,6 +66,9 @@ const (
 	Archive  Attributes = 32
 	Normal   Attributes = 128
 )
+
+// DirectoryBit is the attribute of directories and of links to them. Only Prepare takes it; elsewhere the kind says so.
+const DirectoryBit Attributes = 16
 
 // Descriptor is a security descriptor: one of the variables below, or what SelfRelative returns. The zero value stands
 // for the default.
@@ -95,7 +98,8 @@ func SelfRelative(bytes []byte) Descriptor {
 	return Descriptor{-1, string(bytes)}
 }
 
-// Times are a file's times; Windows keeps steps of 100 ns. A zero one is Modified, and a zero Modified 1980-01-02.
+// Times are a file's times, of which Windows keeps steps of 100 ns. A zero Accessed, Changed or Created is Modified; a zero
+// Modified is that of the Writer's Options, or else 1980-01-02.
 type Times struct {
 	Modified, Accessed, Changed, Created time.Time
 }
@@ -116,11 +120,11 @@ type Entry struct {
 	Times      Times
 }
 
-// Code is the reason of an Error: a word that is the same in every language. Each is an error for errors.Is, whose
-// text is the reason in a sentence.
+// Code is the reason of an Error: a word that is the same in every language. It is an error, so that errors.Is finds it in
+// those that wrap it; string(code) is the word, and its method Error returns a sentence.
 type Code string
 
-// The codes of errors.
+// The codes of errors; Error returns what each means. ErrOutput and ErrMemory are those of other languages.
 const (
 	ErrEmpty           Code = "empty"
 	ErrUnicode         Code = "unicode"
@@ -211,7 +215,7 @@ var reasons = map[Code]string{
 
 // AppendRoots appends the headers of the directories that every layer begins with.
 func AppendRoots(buf []byte, times Times) ([]byte, error) {
-	h := header{kind: &kinds[Directory], attributes: 16}
+	h := header{kind: &kinds[Directory], attributes: DirectoryBit}
 	if !h.setTimes(times) {
 		return buf, &Error{ErrTime, ""}
 	}
@@ -301,7 +305,7 @@ func (h *header) set(e *Entry) Code {
 		return ErrKind
 	}
 	h.kind = &kinds[e.Kind]
-	if code := checkPath(e.Path, h.kind.attributes&16 != 0); code != "" {
+	if code := checkPath(e.Path, h.kind.attributes&DirectoryBit != 0); code != "" {
 		return code
 	}
 	slash := strings.LastIndexByte(e.Path, '/') + 1
@@ -323,7 +327,7 @@ func (h *header) set(e *Entry) Code {
 	if e.Kind == Whiteout {
 		h.name.mark = ".wh."
 	}
-	const allowed = 39
+	const allowed = 39 // all that can be set
 	if e.Attributes != 0 && (!h.kind.own || e.Attributes&^allowed != 0 && e.Attributes != Normal) {
 		return ErrAttributes
 	}
@@ -366,7 +370,7 @@ func (h *header) setTimes(t Times) bool {
 }
 
 func (h *header) setDescriptor(d Descriptor) bool {
-	directory := h.kind.attributes&16 != 0
+	directory := h.kind.attributes&DirectoryBit != 0
 	if d.number < 0 {
 		h.raw = d.bytes
 		return readable(h.raw)
@@ -865,7 +869,7 @@ func (w *Writer) WriteHeader(e *Entry) error {
 	return w.err
 }
 
-// Write writes data of the file whose header was written last.
+// Write writes data of the file whose header was written last; more than its size is an error.
 func (w *Writer) Write(data []byte) (int, error) {
 	if w.closed {
 		return 0, &Error{Code: ErrClosed}
@@ -1092,10 +1096,10 @@ func (w *Writer) find(path string) (known node, ok bool) {
 	return known, ok
 }
 
-// Prepare gives a header of archive/tar, whose name is a path below C:\, all that Windows asks, so that it comes out
-// of a tar.Writer as this package would write it. A name whose last part begins with .wh. stays a whiteout; a
-// symbolic link is to a directory if attributes has 16. What goes before the entries is AppendRoots' bytes; their order
-// and their parents are the caller's.
+// Prepare changes a header for a tar.Writer, so that it writes what a Writer would. The header's name is a path below C:\;
+// a last part that begins with .wh. is a whiteout. Symbolic links to directories have DirectoryBit among the attributes. Of the
+// header stay name, type, size, link and times, and Created is the modification time. Before the first entry come the
+// bytes of AppendRoots. Missing parents, and conflicts between entries, are up to the caller.
 func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error {
 	e := Entry{
 		Path: strings.TrimSuffix(h.Name, "/"), Target: h.Linkname, Attributes: attributes, Descriptor: descriptor,
@@ -1112,9 +1116,9 @@ func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error 
 		e.Kind = Directory
 	case h.Typeflag == tar.TypeLink:
 		e.Kind = HardLink
-	case h.Typeflag == tar.TypeSymlink && attributes&16 != 0:
+	case h.Typeflag == tar.TypeSymlink && attributes&DirectoryBit != 0:
 		e.Kind = DirectoryLink
-		e.Attributes &^= 16
+		e.Attributes &^= DirectoryBit
 	case h.Typeflag == tar.TypeSymlink:
 		e.Kind = FileLink
 	default:

@@ -16,7 +16,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:430fafed40eddead893dd60b8197546f0a2a8892be6fa31cd7176dfb318acb8d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a1e233e3b743ae6063db2f2be353f4de30061f2c4aeb9af3e784eeb322b9302f","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
@@ -60,7 +60,8 @@ func OpenCompressed() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(Blob)), nil
 }
 
-// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
+// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string

@@ -16,7 +16,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0f361c56cfdbf7f5f79f057a4e3d47fc5c235fef6f01c5e4d96c4c15e57627db","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1e838b193e8f4abef03cbf157c7cbed5c287c6279e22242c9c13c55af61af14c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
@@ -65,7 +65,8 @@ func BCD() string {
 	return Layer[3072:15360]
 }
 
-// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
+// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string

@@ -16,7 +16,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4dc01fad9c35ca57f1f48ea81715803b1c1e0c750553b6ab4704ffe14028f835","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:345bbb619005fa47ca927b3abca4cbec87cb8b778dbe246951a789b623a51cf4","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
@@ -65,7 +65,8 @@ func BCD() string {
 	return Layer[3072:15360]
 }
 
-// Verify returns an error unless the bytes here have the sizes and digests that this file states.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
+// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string
