@@ -11,10 +11,12 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bd89b9be24126f26506e7e475ceee7c5171f650821c35047d4089e7659cc471a","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a9c244b6b7a4ebaa2f6544c666d38dce861fe36f7c5dc9d088728b3fe7800e33","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 // clang-format off
