@@ -11,11 +11,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-<<<<<<< HEAD
-// winscratch:{"body":"sha256:a9c244b6b7a4ebaa2f6544c666d38dce861fe36f7c5dc9d088728b3fe7800e33","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
-=======
-// winscratch:{"body":"sha256:66602698f5ba4ea73bcad11f4087e523e929606fee4fa67844e406cc5531229e","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
->>>>>>> frame
+// winscratch:{"body":"sha256:e8069203d8931e75d21b4ee8bbce0810d348ed81ca085fe7aee44e1ff9f290ae","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
