@@ -47,7 +47,7 @@ def _layer(provenance: Provenance) -> Iterator[str]:
     yield f"  {provenance.diff_id}"
     yield f"  {provenance.digest}"
     yield 'docs/vendoring.md of the project publishes both, under "Digests".'
-    yield "To print the digest of the blob in this file without winscratch:"
+    yield "To print the digest of the module's blob without winscratch:"
     yield from (f"  {line}" for line in LANGUAGES[provenance.language].proof(provenance.options))
 
 

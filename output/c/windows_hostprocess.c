@@ -6,7 +6,7 @@
 //   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   echo '#include <stdio.h>
 //   int main(void) {
 //   fwrite(windows_hostprocess_blob,
@@ -20,7 +20,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:35d20d90b736609205ab831993bf6b323cf44358f117d68a18815b965ac6b239","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b5715e67030f3b4db265d32866522b9c855c868e6e42a9fbe882628f88b45073","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #include "windows_hostprocess.h"
 

@@ -6,7 +6,7 @@
 //   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   echo '#include <stdio.h>
 //   int main(void) {
 //   fwrite(windows_scratch_blob,
@@ -20,7 +20,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8404b88811c3371daf6ed3fb5a3e5a24f5a887389d8a8db06cb00746055c8f4d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:f116e787541f48ef6de80e5a43943ebf2f937031b50a50b75c7b9c8a4504d1c2","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
 
 #include "windows_scratch.h"
 

@@ -6,7 +6,7 @@
 //   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-legacy.js |
 //   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:8b7dd235e293b828d99b23846bc8d7fbab84a97c8f4c2d7e5979e17c1002be32","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:caf4a8f14c0c14ef098301ed21ef76a5888b1845829193e4ccf2f86aca59726c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
 /**
  * The Windows base layer legacy, ready to store, push or hash.

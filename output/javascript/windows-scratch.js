@@ -6,7 +6,7 @@
 //   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   sed -n '/^const BLOB/,$s/.*"\(.*\)".*/\1/p' windows-scratch.js |
 //   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:00d47aef675c32568f398868da3d23bc58d1c7ed704ab7b5a265dc4fcfe64ba6","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:18a8dfece20933fdeed2564baf6a41480c0c45ce385a2b1b5b5b609bfe922396","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
 /**
  * The Windows base layer scratch, ready to store, push or hash.

@@ -6,7 +6,7 @@
 #   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 #   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 # docs/vendoring.md of the project publishes both, under "Digests".
-# To print the digest of the blob in this file without winscratch:
+# To print the digest of the module's blob without winscratch:
 #   sed -n '/^_BLOB/,/^)/s/.*"\(.*\)".*/\1/p' FILE |
 #   base64 -d | sha256sum
 # Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 # To update a copy of it: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:02c3fcaf2f8b26aeb25a2ecc0b057a63e9e6ae1f9557d23a84a6b502a9abfa07","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:df75667a8d8dcdfe9d042eeda88995ecd9a0a4b04e26cac4529409bac545cff1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All

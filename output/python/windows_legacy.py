@@ -6,7 +6,7 @@
 #   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 #   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 # docs/vendoring.md of the project publishes both, under "Digests".
-# To print the digest of the blob in this file without winscratch:
+# To print the digest of the module's blob without winscratch:
 #   sed -n '/^_BLOB/,/^)/s/.*"\(.*\)".*/\1/p' FILE |
 #   base64 -d | sha256sum
 # Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 # To update a copy of it: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:bc8001fb4ec44469b58e41935fd619c585f0ed0842e98f5893ef87a163486408","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:f3087d7075af9f36c2110632f5cdc490c1f5f7f40b6b9d80404eb34a99731200","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All

@@ -6,7 +6,7 @@
 #   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 #   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 # docs/vendoring.md of the project publishes both, under "Digests".
-# To print the digest of the blob in this file without winscratch:
+# To print the digest of the module's blob without winscratch:
 #   sed -n '/^_BLOB/,/^)/s/.*"\(.*\)".*/\1/p' FILE |
 #   base64 -d | sha256sum
 # Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 # To update a copy of it: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:315c55beea036d7708b006503a62e4c1f0c96cc852e1df26065d29d892772932","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:861f86ef368ce2db027e7a843e8802016a5db4a75ec5f204d44d0167ce627401","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All

@@ -6,7 +6,7 @@
 //   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   (cat FILE; echo 'fn main() { use std::io::Write;' &&
 //   echo 'std::io::stdout().write_all(BLOB).unwrap() }') |
 //   rustc --edition 2021 -o print - && ./print | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f6a71ad20bc896a5dd832a5e5c3a2889fea9946d0a79f9cda254b562b8b6bbb3","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:2917449384ddad005789b600eccc2be7de738c40efe133135e5cabb120dee7d1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!

@@ -6,7 +6,7 @@
 //   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   (cat FILE; echo 'fn main() { use std::io::Write;' &&
 //   echo 'std::io::stdout().write_all(BLOB).unwrap() }') |
 //   rustc --edition 2021 -o print - && ./print | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:58416f4fabaf1d96d8ad754eae784f3039d4903a1acc4322c58c114f07a899d4","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:5856f69137f9f3e105826bfa83c66dc38dec3e5b48ec0ebe88d68b72c98a447f","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!

@@ -6,7 +6,7 @@
 //   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   (cat FILE; echo 'fn main() { use std::io::Write;' &&
 //   echo 'std::io::stdout().write_all(BLOB).unwrap() }') |
 //   rustc --edition 2021 -o print - && ./print | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d063d34a4ed48d1aa637a8d74adeb90ce06d6465d9b6480447cdcad16c45a8e1","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:0fa43b032a9471d8ecc9c0373ae20219aa4f03cdbc5934ab799ab75aad4a9672","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!

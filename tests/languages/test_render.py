@@ -281,7 +281,7 @@ def test_the_head_has_the_shell_line_that_prints_the_digest(language: str, tmp_p
         (tmp_path / name).write_text(text, "utf-8", newline="")
     for name, text in modules("scratch", language).items():
         indent = LANGUAGES[language].comment + "   "
-        _, _, rest = text.partition("in this file without winscratch:\n")
+        _, _, rest = text.partition("module's blob without winscratch:\n")
         command = re.split(rf"^(?!{indent})", rest, maxsplit=1, flags=re.MULTILINE)[0].replace(indent, "")
         assert found("sh", command.replace("FILE", name), tmp_path) == blob("scratch").digest
 

@@ -6,7 +6,7 @@
 //   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
 //   echo 'func main() { print(Blob) }') > $d/m.go &&
 //   go run $d/m.go 2>&1 | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e0ea796f715d3fcb747af37eab4d25916d0f484f1dd3157cb26e6707e602856d","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:7e7c028e789512ced7efea127ed47c90157429abf1e4bc561ec46c06cadf3ce9","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess

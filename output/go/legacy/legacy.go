@@ -6,7 +6,7 @@
 //   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
 //   echo 'func main() { print(Blob) }') > $d/m.go &&
 //   go run $d/m.go 2>&1 | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ee9294df09d1e93796d16375e4477463e5fd51d7a0a18bd20620947e427ef810","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:78032d8a430b3a48f836122b6626d3e230a6ae36ddd324e3767cd05194e5e7a4","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy

@@ -6,7 +6,7 @@
 //   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&
 //   echo 'func main() { print(Blob) }') > $d/m.go &&
 //   go run $d/m.go 2>&1 | sha256sum
@@ -16,7 +16,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d4a63131f5d9035c1bc880ad3c8861f8d92da26fe0d2357593a3ca286173bc77","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:443e7e8786058d5b33bc744aa7bc1d5a43a805eab24c4710a1187f4ea74dfe05","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch

@@ -6,7 +6,7 @@
 //   sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |
 //   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f75015a57a247d8a8e7c22e4bffd580c14f60e8cd1af091fb2f8318340eb01d0","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:d246dd4ef653ec5d8149692ca8cf1c9206dd201d61d2993af495573752a1964e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
 
 package winscratch;
 

@@ -6,7 +6,7 @@
 //   sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |
 //   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b9fd295993b1f41c164da47ce5be31f15bf826837dc65d0943fd97b487b7164e","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:63cdb89ee0829b0578bbf1f2373e60db04532d52fedfc4664642c57798078381","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
 
 package winscratch;
 

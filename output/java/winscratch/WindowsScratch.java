@@ -6,7 +6,7 @@
 //   sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
-// To print the digest of the blob in this file without winscratch:
+// To print the digest of the module's blob without winscratch:
 //   sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |
 //   base64 -d | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:1824860add7bccaa43a620ef7a9812b9b1a9e8645c83152e161e96e742658783","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:0378acea91b121f0dc6705382684b54eaa99786e6fa78665a6d0797cfc1754f6","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
 
 package winscratch;
 
