@@ -11,7 +11,7 @@
 // or where this is a copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:1a481ceb9ae3e59376f414dedfd4e135b3ab8bdc21e54c73a9f45791ce29a26d","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:9be7afaa960f10990c1f2d1fcb4a9ce2112dbf1394de3ba0c54a6494398a5a5c","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -32,7 +32,6 @@ package files
 import (
 	"archive/tar"
 	"encoding/base64"
-	"errors"
 	"io"
 	"io/fs"
 	"sort"
@@ -927,8 +926,12 @@ type ReadLinkFS interface {
 	ReadLink(name string) (string, error)
 }
 
-// ErrNoReadLink is what the fs.PathError wraps that AddFS returns for a symbolic link of any other file system.
-var ErrNoReadLink = errors.New("the file system has no method ReadLink")
+// ErrNoReadLink is in the fs.PathError that AddFS returns for a symbolic link of any other file system.
+const ErrNoReadLink linkError = "the file system has no method ReadLink"
+
+type linkError string
+
+func (e linkError) Error() string { return string(e) }
 
 func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry, ownTimes bool) error {
 	info, err := found.Info()
