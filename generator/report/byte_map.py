@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the byte map as SVG: a cell for each byte of a tar, in colours and patterns, for light or dark.
+"""Draw the byte map of a BCD store as SVG: a cell for each byte, in colours and patterns, for light or dark.
 
-A row has 128 bytes; consecutive rows of zeros in one structure are folded into one bar with their length.
+A row has 64 bytes; consecutive rows of zeros in one structure are folded into one bar with their length. Text is
+readable where pages show the picture, 600 pixels wide.
 """
 
 from collections import defaultdict
@@ -14,15 +15,16 @@ from ..views.regions import GROUPS, Regions
 from .colours import FADED, INK, LOOKS, PAPER
 from .render import render
 
-_COLUMNS: Final = 128
-_CELL: Final = 10  # pixels if unscaled; all tops are multiples of it, as patterns repeat by it
-_BAR: Final = 30
-_LEFT: Final = 80  # for offsets
-_WIDTH: Final = _LEFT + _COLUMNS * _CELL + 10
-_LEGEND: Final = 30  # height of a row of the legend
+_COLUMNS: Final = 64
+_CELL: Final = 8  # pixels if unscaled; all tops are multiples of it, as patterns repeat by it
+_BAR: Final = 24
+_LEFT: Final = 56  # for offsets
+_WIDTH: Final = _LEFT + _COLUMNS * _CELL + 16
+_LEGEND: Final = 24  # height of a row of the legend
 _PER_ROW: Final = 5  # entries of the legend
+_APART: Final = 108  # width of an entry of the legend
 _LEAST_FOLDED: Final = 2  # rows
-_LEAST_APART: Final = 12  # between labels
+_LEAST_APART: Final = 16  # between labels
 
 
 class _Row(NamedTuple):
@@ -34,38 +36,47 @@ class _Row(NamedTuple):
 
 
 def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> bytes:
-    """Return the SVG of the tar called *name*, rendered by the template in the directory *templates*."""
-    here = {region.group for region in regions}
+    """Return the SVG of the BCD store in the tar called *name*, or of the whole tar if it has none.
+
+    The template is in the directory *templates*. Offsets count from the start of the store.
+    """
+    part = next(
+        (range(e.content, e.content + e.size) for e in regions.entries if e.reading and e.path.endswith("/BCD")),
+        range(len(regions.data)),
+    )
+    what = f"layer {name}" if len(part) == len(regions.data) else f"BCD store in the layer {name}"
+    here = {region.group for region in regions if region.offset in part}
     used = [group for group in GROUPS if group in here]
     cells: dict[tuple[int, bool], list[str]] = defaultdict(list)
     labels: list[tuple[int, int]] = []  # offsets, each with its top
     bars: list[dict[str, Any]] = []
     top = (len(used) + _PER_ROW - 1) // _PER_ROW * _LEGEND + _CELL
-    for row in _rows(regions):
+    for row in _rows(regions, part):
         if row.folded is None:
             for group, zero, at, length in _runs(regions, row):
                 run = f"M{_LEFT + (at - row.start) * _CELL} {top}h{length * _CELL}v{_CELL}h-{length * _CELL}z"
                 cells[used.index(group), zero].append(run)
             if not labels or top >= labels[-1][1] + _LEAST_APART:
-                labels.append((row.start, top + _CELL))
+                labels.append((row.start - part.start, top + _CELL + 2))
             top += _CELL
         else:
             region = regions[row.folded]
             text = f"{row.length:,} zero bytes, {region.structure.name}"
-            labels.append((row.start, top + _BAR - 9))
+            labels.append((row.start - part.start, top + _BAR - 7))
             bars.append({"top": top, "group": used.index(region.group), "text": text})
             top += _BAR
     context = {
-        "title": f"The {len(regions.data):,} bytes of the layer {name}, coloured by structure",
+        "title": f"The {len(part):,} bytes of the {what}, coloured by structure",
         "size": (_WIDTH, top + _CELL),
         "cell": _CELL,
         "left": _LEFT,
         "bar_width": _COLUMNS * _CELL,
+        "bar_height": _BAR - 2,
         "ink": INK[dark],
         "paper": PAPER[dark],
         "faded": FADED,
         "groups": [(group, LOOKS[group].dark if dark else LOOKS[group].light, LOOKS[group].pattern) for group in used],
-        "places": [(_LEFT + i % _PER_ROW * 250, i // _PER_ROW * _LEGEND) for i in range(len(used))],
+        "places": [(_LEFT + i % _PER_ROW * _APART, i // _PER_ROW * _LEGEND) for i in range(len(used))],
         "labels": labels,
         "bars": bars,
         "cells": [(group, zero, "".join(runs)) for (group, zero), runs in sorted(cells.items())],
@@ -73,10 +84,10 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
     return render(templates, "map.svg.jinja", context)
 
 
-def _rows(regions: Regions) -> Iterator[_Row]:
+def _rows(regions: Regions, part: range) -> Iterator[_Row]:
     data = regions.data
-    at = 0
-    while at < len(data):
+    at = part.start
+    while at < part.stop:
         number = regions.index(at)
         inside = data[at : regions[number].offset + regions[number].length]
         whole = (len(inside) - len(inside.lstrip(b"\0"))) // _COLUMNS
@@ -84,7 +95,7 @@ def _rows(regions: Regions) -> Iterator[_Row]:
             yield _Row(at, whole * _COLUMNS, number)
             at += whole * _COLUMNS
         else:
-            yield _Row(at, min(_COLUMNS, len(data) - at), None)
+            yield _Row(at, min(_COLUMNS, part.stop - at), None)
             at += _COLUMNS
 
 

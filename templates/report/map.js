@@ -30,10 +30,7 @@ class ByteMap {
     this.report = report;
     this.canvas = /** @type {HTMLCanvasElement} */ (box.querySelector("canvas"));
     this.room = /** @type {HTMLElement} */ (box.querySelector(".room"));
-    this.columns = 0;
-    this.cell = 0;
-    this.gutter = 0;
-    this.letter = 0;
+    this.columns = this.cell = this.gutter = this.letter = 0;
     this.fold = 0; // height of a bar
     this.caret = -1;
     this.waiting = false;
@@ -220,6 +217,7 @@ class ByteMap {
     const looks = this.looks();
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
+    context.textBaseline = "middle";
     for (let row = lastUpTo(this.tops, from); row < this.rows.length && this.tops[row] < from + height; row++) {
       const y = this.tops[row] - from;
       context.setTransform(scale, 0, 0, scale, this.gutter * scale, y * scale);
@@ -228,7 +226,6 @@ class ByteMap {
       if (this.columns > 16 && (row % 2 === 0 || this.isFolded(row) || this.cell > SMALL * this.letter)) {
         context.font = `${SMALL * this.letter}px ${looks.font}`;
         context.fillStyle = looks.ink;
-        context.textBaseline = "middle";
         context.textAlign = "right";
         const middle = (this.isFolded(row) ? this.fold : this.cell) / 2;
         context.fillText(this.rows[row].toString(16).padStart(5, "0"), -8, middle);
@@ -238,12 +235,9 @@ class ByteMap {
     if (this.caret < 0 || this.isFolded(row)) return;
     const left = this.gutter + (this.caret - this.rows[row]) * this.cell;
     context.setTransform(scale, 0, 0, scale, left * scale, (this.tops[row] - from) * scale);
-    for (const [colour, away] of /** @type {[string, number][]} */ ([
-      [looks.paper, 1],
-      [looks.ink, FRAME - 1],
-    ])) {
-      context.strokeStyle = colour;
-      context.lineWidth = 2;
+    context.lineWidth = 2;
+    for (const away of [1, FRAME - 1]) {
+      context.strokeStyle = away === 1 ? looks.paper : looks.ink;
       context.strokeRect(-away, -away, this.cell - 1 + 2 * away, this.cell - 1 + 2 * away);
     }
   }
@@ -254,9 +248,8 @@ class ByteMap {
    * @param {Looks} looks
    */
   drawRow(context, row, looks) {
-    const { subject, cell } = this;
+    const [{ subject, cell }, start, end] = [this, this.rows[row], this.endOf(row)];
     const { bytes } = subject;
-    const [start, end] = [this.rows[row], this.endOf(row)];
     const chosen = this.caret < 0 ? -1 : subject.regionAt(this.caret);
     let region = subject.regionAt(start);
     for (let at = start; at < end; ) {
@@ -303,7 +296,6 @@ class ByteMap {
     context.fillRect(left, 0, this.cell - 1, this.cell - 1);
     context.fillStyle = looks.ink;
     context.font = `bold ${this.cell + 2}px ${looks.font}`;
-    context.textBaseline = "middle";
     context.textAlign = "center";
     context.fillText("!", left + this.cell / 2, this.cell / 2);
     context.strokeStyle = looks.ink;
@@ -320,13 +312,12 @@ class ByteMap {
   drawFold(context, row, looks, width) {
     const { subject } = this;
     const [start, end] = [this.rows[row], this.endOf(row)];
-    const region = subject.regionAt(start);
-    const { colour } = looks.groups[subject.structure(region).group];
+    const structure = subject.structure(subject.regionAt(start));
+    const { colour } = looks.groups[structure.group];
     context.globalAlpha = 0.2;
     context.fillStyle = colour;
     context.fillRect(0, 1, width - 1, this.fold - 3);
     context.globalAlpha = 1;
-    context.fillStyle = colour;
     context.fillRect(0, 1, 5, this.fold - 3);
     const hidden = subject.made.hidden.some(
       (from, i, all) => i % 2 === 0 && from <= start && start < from + all[i + 1],
@@ -334,9 +325,8 @@ class ByteMap {
     const what = hidden ? "bytes not held here" : "zero bytes";
     context.fillStyle = looks.ink;
     context.font = `${SMALL * this.letter}px ${looks.font}`;
-    context.textBaseline = "middle";
     context.textAlign = "left";
-    context.fillText(`${grouped(end - start)} ${what}, ${subject.structure(region).name}`, 12, this.fold / 2);
+    context.fillText(`${grouped(end - start)} ${what}, ${structure.name}`, 12, this.fold / 2);
     if (this.caret >= start && this.caret < end) this.frame(context, looks, 1, width - 2, this.fold - 1);
   }
 

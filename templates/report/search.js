@@ -52,7 +52,7 @@ function fromHex(text) {
 }
 
 /**
- * Return a match of bytes with its surroundings in the same structure.
+ * Return a match of bytes with its surroundings in the same field.
  * @param {Subject} subject
  * @param {number} at
  * @param {number} length
@@ -61,8 +61,8 @@ function fromHex(text) {
  * @returns {Found}
  */
 function excerpt(subject, at, length, read, unit) {
-  const region = subject.regionAt(at);
-  const [start, end] = [subject.starts[region], subject.starts[region] + subject.made.lengths[region]];
+  const field = subject.parts(subject.regionAt(at)).find((part) => at < part.offset + part.size);
+  const [start, end] = field ? [field.offset, field.offset + field.size] : [at, at + length];
   /** @type {(left: number) => number} */
   const near = (left) => unit * Math.max(0, Math.floor(Math.min(NEAR, left / unit)));
   const [before, after] = [near(at - start), near(end - at - length)];

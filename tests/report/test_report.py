@@ -4,6 +4,7 @@
 import base64
 import gzip
 import hashlib
+import html
 import io
 import json
 import re
@@ -51,11 +52,38 @@ def data_of(page: str) -> dict[str, list[dict[str, object]]]:
 
 
 def test_the_report_is_small_and_requests_nothing() -> None:
-    assert len(PAGE.encode()) < 500_000
+    assert len(PAGE.encode()) < 150_000
     without_data = re.sub(r'<script type="application/json".*?</script>', "", PAGE, flags=re.DOTALL)
     assert not re.search(r"https?:|//[a-z]|\bsrc=|@import|url\(", without_data)
-    assert re.findall(r'href="([^"]*)"', PAGE) == ["#view-0"]
+    assert re.findall(r'href="([^"]*)"', PAGE) == ["#maps"]
     assert [each["name"] for each in data_of(PAGE)["subjects"]] == ["scratch", "hostprocess", "legacy"]
+
+
+PYTHON = re.compile(
+    r"\b(None|True|False)\b|(?<!\w)b['\"]|\bobject at 0x|<[A-Z]\w+\.|\b[A-Z]\w+\(\w+=|\b[A-Z][a-z]\w*\.[A-Z_]{2,}\b"
+)
+
+
+def test_the_report_shows_no_python_values(tmp_path: Path) -> None:
+    hive = sample()
+    hive.poke("key Alpha", 0, "<2s", b"xx")  # a finding
+    (tmp_path / "hive").write_bytes(bytes(hive.seal()))
+    target = tmp_path / "report.html"
+    room.report(ROOT, [str(tmp_path / "hive")], to=str(target), show=False, history=False, say=lambda _: None)
+    for page in (PAGE, target.read_text("utf-8")):
+        shown = re.sub(r"<(style|script)\b.*?</\1>", "", page, flags=re.DOTALL)
+        texts = [html.unescape(text) for text in re.findall(r">([^<]+)<", shown)]
+        found: list[object] = [texts, data_of(page)["subjects"]]
+        while found:
+            each = found.pop()
+            if isinstance(each, dict):
+                found += each.values()
+            elif isinstance(each, list):
+                found += each
+            elif isinstance(each, str):
+                assert not PYTHON.search(each), each
+    for value in (None, True, b"x", object()):
+        assert PYTHON.search(repr(value))
 
 
 def test_the_policy_allows_only_its_style_and_script() -> None:

@@ -34,9 +34,13 @@ HEIGHTS = """[...document.querySelectorAll('.map')].map(map => [
 def test_hover_names_a_byte_and_click_lists_its_fields(shown: Page) -> None:
     canvas = shown.locator("canvas").first
     here = shown.locator(".here").first
+    shown.locator(".map").first.press("Control+Home")
+    opened = details(shown)
+    canvas.hover(position={"x": 64, "y": 80})
+    assert here.inner_text().startswith("byte 0x")
+    assert details(shown) == opened
     canvas.hover(position={"x": 64, "y": 4})
     assert here.inner_text() == "byte 0x0, tar header, name: UtilityVM, UtilityVM"
-    assert details_are_empty(shown)
     canvas.click(position={"x": 64, "y": 4})
     found = details(shown)
     assert (found[""], found["name"], found["mode"], found["magic"]) == ("tar header", "UtilityVM", "0000755", "ustar")
@@ -45,8 +49,86 @@ def test_hover_names_a_byte_and_click_lists_its_fields(shown: Page) -> None:
     assert chosen.inner_text() == "name"
 
 
-def details_are_empty(shown: Page) -> bool:
-    return shown.locator(".details").first.inner_text() == "Select a byte or a line of the tree."
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800), (2560, 1440)])
+def test_the_map_and_the_tour_are_on_the_first_screen_opened_at_the_bcd(
+    browser: Browser, width: int, height: int
+) -> None:
+    with visit(browser, COMMITTED, viewport={"width": width, "height": height}) as shown:
+        boxes = {name: shown.locator(f".open {name}").bounding_box() for name in (".map", ".tour", ".details")}
+        assert all(boxes.values())
+        for name in (".map", ".tour"):
+            box = boxes[name]
+            assert box
+            assert (box["x"] >= 0, box["y"] >= 0) == (True, True), name
+            assert (box["x"] + box["width"] <= width, box["y"] + box["height"] <= height) == (True, True), name
+        beside = boxes[".details"]["x"] >= boxes[".map"]["x"] + boxes[".map"]["width"]  # type: ignore[index]
+        assert beside == (width >= 1000)
+        assert shown.locator(".here").first.inner_text().startswith("byte 0xc00, base block, signature: regf")
+        assert details(shown)[""] == "base block"
+        assert shown.locator(".tour .step").inner_text() == "step 1 of 6"
+        assert shown.locator(".map").first.evaluate("map => map.scrollTop") > 0
+        assert shown.evaluate("document.activeElement.tagName") == "BODY"
+        assert shown.evaluate("scrollY") == 0
+
+
+def test_details_are_beside_the_map_from_1000_pixels(browser: Browser) -> None:
+    for width in (999, 1000):
+        with visit(browser, COMMITTED, viewport={"width": width, "height": 800}) as shown:
+            left, right = (shown.locator(f".open {name}").bounding_box() for name in (".map", ".details"))
+            assert left
+            assert right
+            assert (right["x"] > left["x"] + left["width"]) == (width == 1000)
+
+
+def test_the_legend_is_one_row_of_the_groups_that_occur(browser: Browser) -> None:
+    with visit(browser, COMMITTED, viewport={"width": 1280, "height": 800}) as shown:
+        items = [item for item in shown.locator(".legend li").all() if item.is_visible()]
+        boxes = [item.bounding_box() for item in items]
+        assert len({box["y"] + box["height"] / 2 for box in boxes if box}) == 1
+        names = [item.inner_text() for item in items]
+        assert {"tar header", "base block", "key", "value", "paler: zero"} < set(names)
+        assert not {"content", "unread", "finding"} & set(names)
+        assert shown.locator(".legend").count() == 1
+
+
+def test_tabs_show_one_layer_at_a_time(shown: Page) -> None:
+    def state() -> tuple[list[str], list[bool]]:
+        chosen = shown.locator("[role=tab][aria-selected=true]").all_inner_texts()
+        return chosen, [view.is_visible() for view in shown.locator(".view").all()]
+
+    assert state() == (["scratch"], [True, False, False])
+    shown.get_by_role("tab", name="legacy").click()
+    assert state() == (["legacy"], [False, False, True])
+    assert shown.locator(".here").nth(2).inner_text().startswith("byte 0xc00, base block")
+    for key, name in (("ArrowLeft", "hostprocess"), ("ArrowLeft", "scratch"), ("ArrowLeft", "legacy")):
+        shown.keyboard.press(key)
+        assert state()[0] == [name]
+        assert shown.evaluate("document.activeElement.textContent") == name
+    shown.keyboard.press("Home")
+    assert state() == (["scratch"], [True, False, False])
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.name") == "text"
+
+
+def test_the_selected_cell_is_framed_and_in_view(browser: Browser) -> None:
+    frame = """map => {
+        const canvas = map.querySelector('canvas');
+        return [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].filter((byte, i) =>
+            i % 4 === 0 && byte === 0x1b).length;
+    }"""
+    with visit(browser, COMMITTED, viewport={"width": 1280, "height": 800}) as shown:
+        box = shown.locator(".map").first
+        box.press("Control+Home")
+        for key in ("PageDown", "ArrowDown", "ArrowRight"):
+            box.press(key)
+        shown.evaluate(DRAWN)
+        assert box.evaluate(frame) > 0
+        box.press("Control+End")
+        shown.evaluate(DRAWN)
+        shown.set_viewport_size({"width": 700, "height": 500})  # other rows: the selection stays in view
+        shown.evaluate(DRAWN)
+        shown.evaluate(DRAWN)
+        assert box.evaluate("map => map.scrollTop + map.clientHeight + 2 >= map.scrollHeight")
 
 
 def test_tree_lines_and_pointers_lead_to_structures(shown: Page) -> None:
@@ -73,7 +155,7 @@ def test_arrow_and_page_keys_move_and_are_announced(shown: Page) -> None:
     here = shown.locator(".here").first
     box.focus()
     for key, starts in (
-        ("ArrowRight", "byte 0x0, tar header, name: UtilityVM"),
+        ("Control+Home", "byte 0x0, tar header, name: UtilityVM"),
         ("ArrowRight", "byte 0x1, tar header, name"),
         ("ArrowDown", "byte 0x41, tar header, name"),
         ("End", "byte 0x1ff, tar header, unused"),
@@ -94,20 +176,23 @@ def test_arrow_and_page_keys_move_and_are_announced(shown: Page) -> None:
 
 def test_tab_reaches_every_control(shown: Page) -> None:
     shown.keyboard.press("Tab")
-    assert shown.evaluate("document.activeElement.textContent") == "Skip to the first map"
+    assert shown.evaluate("document.activeElement.textContent") == "Skip to the map"
     reached = set()
     for _ in range(40):
         shown.keyboard.press("Tab")
         reached.add(shown.evaluate("document.activeElement.className || document.activeElement.tagName"))
-    assert {"INPUT", "SELECT", "copy", "next", "tree"} <= reached
+    assert {"INPUT", "SELECT", "map", "next", "tree"} <= reached
 
 
 def test_touch_selects_a_byte(browser: Browser) -> None:
     with visit(browser, COMMITTED, viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True) as shown:
         canvas = shown.locator("canvas").first
         canvas.scroll_into_view_if_needed()
-        canvas.tap(position={"x": 5, "y": 5})
-        assert details(shown)["name"] == "UtilityVM"
+        canvas.tap(position={"x": 70, "y": 5})
+        assert shown.locator(".details .chosen").count() == 1
+        touched = shown.locator(".here").first.inner_text()
+        canvas.tap(position={"x": 70, "y": 95})
+        assert shown.locator(".here").first.inner_text() != touched
 
 
 def test_search_finds_names_values_and_bytes(shown: Page) -> None:
@@ -120,11 +205,18 @@ def test_search_finds_names_values_and_bytes(shown: Page) -> None:
     count, found = search("WINSCRATCH", "text")
     assert count == "4 structures found."
     assert [text.partition(":")[0] for text in found] == ["scratch", "scratch", "legacy", "legacy"]
+    assert set(shown.locator(".found mark").all_inner_texts()) == {"winscratch"}
+    assert "Element: REG_SZ: winscratch" in found[0]
+    assert found[0].endswith("12000004 \u203a Element")
     shown.locator(".found li button").first.click()
     assert details(shown)[""] in {"value", "value data"}
+    shown.locator(".found li button").last.click()  # in another tab
+    assert shown.locator("[role=tab][aria-selected=true]").inner_text() == "legacy"
+    assert details(shown, 2)[""] == "value data"
     count, found = search("72 65 67 66", "hex")  # regf
     assert count == "12 structures found."
     assert all("base block" in text for text in found)
+    assert set(shown.locator(".found mark").all_inner_texts()) == {"72 65 67 66"}
     assert search("nothing such", "text") == ("0 structures found.", [])
     assert search("7g", "hex")[0].startswith("Type pairs of hexadecimal digits")
     assert search("0x0000", "hex")[0].endswith("of which 100 are listed.")
@@ -141,11 +233,12 @@ def test_a_button_copies_a_digest(browser: Browser) -> None:
 def test_the_tour_has_six_steps(shown: Page) -> None:
     seen = []
     view = next(i for i in range(3) if shown.locator(".view").nth(i).locator(".tour").count())
-    for _ in range(6):
-        shown.locator(".tour .next").click()
+    for step in range(6):
+        if step:
+            shown.locator(".tour .next").click()
         seen.append((details(shown, view)[""], shown.locator(".tour .step").inner_text()))
     titles = ["base block", "bin header", "key", "hash leaf", "value", "value data"]
-    assert seen == [(title, f"Step {i} of 6") for i, title in enumerate(titles, 1)]
+    assert seen == [(title, f"step {i} of 6") for i, title in enumerate(titles, 1)]
     assert shown.locator(".tour .next").is_disabled()
     assert "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}" in shown.locator(".details").nth(view).inner_text()
     shown.locator(".tour .back").click()
@@ -186,9 +279,10 @@ def test_the_page_fits_every_width_without_layout_shifts(browser: Browser, width
 
 def test_the_whole_map_is_printed(browser: Browser, tmp_path: Path) -> None:
     with visit(browser, COMMITTED, viewport={"width": 1280, "height": 900}, color_scheme="dark") as shown:
-        assert all(drawn == 0 < all_of_it for drawn, all_of_it in shown.evaluate(HEIGHTS))
+        assert shown.locator(".slice").count() == 0
         shown.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert all(drawn == all_of_it for drawn, all_of_it in shown.evaluate(HEIGHTS))
+        assert all(drawn == all_of_it > 0 for drawn, all_of_it in shown.evaluate(HEIGHTS))
+        assert shown.locator(".map:visible").count() == 3
         shown.evaluate("dispatchEvent(new Event('afterprint'))")
         assert shown.locator(".slice").count() == 0
         shown.pdf(path=tmp_path / "report.pdf", format="A4")

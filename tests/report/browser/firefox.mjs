@@ -15,7 +15,7 @@ try {
         await new Promise((done) => setTimeout(done, 20));
     const titles = [];
     for (let step = 0; step < 6; step++) {
-        await page.click(".tour .next");
+        if (step) await page.click(".tour .next");
         titles.push(
             await page.evaluate("document.querySelector('.tour').closest('.view').querySelector('h4').textContent"),
         );
