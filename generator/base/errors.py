@@ -62,3 +62,9 @@ def hexadecimal(data: bytes, limit: int = 32) -> str:
     """Return *data* in hexadecimal, cut to *limit* bytes, followed by its length."""
     shown = data[:limit].hex(" ")
     return shown if len(data) <= limit else f"{shown} … ({len(data):,} bytes)"
+
+
+def quoted(data: bytes) -> str:
+    """Return *data* as text in quotes if it is printable ASCII, else in hexadecimal."""
+    text = data.decode("ascii", "replace")
+    return f"'{text}'" if text.isascii() and text.isprintable() and text else hexadecimal(data)

@@ -6,6 +6,7 @@ from functools import reduce
 from operator import xor
 from typing import Final
 
+from ..base.errors import quoted
 from . import structures as s
 from .cells import EnoughError, Walk
 
@@ -25,12 +26,12 @@ def read_base(walk: Walk) -> tuple[int, int]:
     size = len(walk.data)
     if size < s.BASE + s.PAGE:
         if (begins := walk.data[:4]) != b"regf"[: len(begins)]:
-            walk.stop(0, "base-signature", f"the file begins with {begins!r}")
+            walk.stop(0, "base-signature", f"the file begins with {quoted(begins)}")
         walk.stop(0, "file-size", f"the file has {size:,} bytes")
     block = walk.data[: s.BASE]
     base = dict(zip(_AT, s.BASE_BLOCK.unpacker.unpack(block), strict=True))
     if base["signature"] != b"regf":
-        walk.fault(0, "base-signature", f"the file begins with {base['signature']!r}")
+        walk.fault(0, "base-signature", f"the file begins with {quoted(base['signature'])}")
         if walk.data[s.BASE : s.BASE + 4] != b"hbin":
             raise EnoughError  # a file of another kind
     found, right = base["checksum"], checksum(block)

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from typing import Final, NoReturn
 
+from ..base.errors import quoted
 from . import structures as s
 from .rules import HiveError, HiveFinding, Level
 
@@ -114,7 +115,7 @@ class Walk:
             at = pointer + s.BASE + 4
             begins = self.data[at : at + 2]
             if kind.signatures and begins not in kind.signatures:
-                self.fault(at, _SIGNATURE_RULES[kind], f"{kind.noun} begins with {begins!r}")
+                self.fault(at, _SIGNATURE_RULES[kind], f"{kind.noun} begins with {quoted(begins)}")
             elif kind in {s.KEY, s.SUBKEYS}:
                 self.fault(field, "key-shared", f"{named}, which another pointer led to")
             else:
@@ -138,7 +139,7 @@ class Walk:
             at = s.BASE + start
             signature, offset, size, reserved, _, _ = s.BIN.unpacker.unpack_from(data, at)
             if signature != b"hbin":
-                self.fault(at, "bin-signature", f"the bin begins with {signature!r}")
+                self.fault(at, "bin-signature", f"the bin begins with {quoted(signature)}")
             if offset != start:
                 self.fault(
                     at + s.BIN.offsets["offset"], "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}"

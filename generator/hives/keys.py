@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from ..base.errors import quoted
 from ..security import descriptor
 from . import structures as s
 from .cells import Walk
@@ -122,7 +123,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> bool:
     signature = walk.data[at : at + 2]
     size = head.unpack_from(walk.data, at)[-1] if end - at >= head.size else 0
     if signature != b"sk":
-        walk.fault(at, "sk-signature", f"the security record begins with {signature!r}")
+        walk.fault(at, "sk-signature", f"the security record begins with {quoted(signature)}")
     elif end - at < head.size + size:
         walk.fault(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
     else:

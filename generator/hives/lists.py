@@ -4,6 +4,7 @@
 import struct
 from typing import Final, NamedTuple
 
+from ..base.errors import quoted
 from . import structures as s
 from .cells import Walk
 from .names import check_mark, read_name, sort_key
@@ -47,7 +48,7 @@ def read_head(walk: Walk, pointer: int, field: int) -> Head | None:
     head = s.KEY.unpacker.size
     name_length, class_length = _TWO_U16.unpack_from(data, at + _AT["name length"]) if room >= head else (0, 0)
     if begins[:2] != b"nk":
-        walk.fault(at, "key-signature", f"the key begins with {begins[:2]!r}")
+        walk.fault(at, "key-signature", f"the key begins with {quoted(begins[:2])}")
     elif room < head + name_length:
         walk.fault(at, "key-size", f"the cell holds {room:,} bytes")
     else:
@@ -131,7 +132,7 @@ def _leaf(walk: Walk, pointer: int, field: int) -> _Leaf | None:
     signature, count = _HEAD.unpack_from(walk.data, at)
     kind = _LEAVES.get(signature)
     if kind is None:
-        walk.fault(at, "list-signature", f"the subkeys list begins with {signature!r}")
+        walk.fault(at, "list-signature", f"the subkeys list begins with {quoted(signature)}")
     elif count * _WIDTHS[kind] > end - at - _HEAD.size:
         found = f"the subkeys list counts {count:,} entries in a cell that holds {end - at:,} bytes"
         walk.fault(at + 2, "list-size", found)

@@ -3,6 +3,7 @@
 
 import struct
 
+from ..base.errors import quoted
 from . import structures as s
 from .cells import Walk
 from .model import fold_name
@@ -54,4 +55,4 @@ def check_mark(walk: Walk, leaf: s.Structure, at: int, name: str, key: bytes) ->
             found = f"the hash of {name[:60]!a} is 0x{int.from_bytes(mark, 'little'):08x}"
             walk.fault(at, "subkey-hash", found, f"0x{right:08x}")
     elif leaf is s.FAST_LEAF and not mark.startswith(name_hint(name)):
-        walk.fault(at, "subkey-hint", f"the hint for {name[:60]!a} is {mark!r}", f"{name_hint(name)!r}")
+        walk.fault(at, "subkey-hint", f"the hint for {name[:60]!a} is {quoted(mark)}", quoted(name_hint(name)))

@@ -4,6 +4,7 @@
 import struct
 from typing import Final
 
+from ..base.errors import quoted
 from . import structures as s
 from .cells import Walk
 from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
@@ -133,7 +134,7 @@ def _no_value(walk: Walk, at: int, room: int) -> None:
     """Record why the cell at *at*, which holds *room* bytes, is not a value."""
     walk.whole = False
     if (begins := walk.data[at : at + 2]) != b"vk":
-        walk.fault(at, "value-signature", f"the value begins with {begins!r}")
+        walk.fault(at, "value-signature", f"the value begins with {quoted(begins)}")
     else:
         walk.fault(at, "value-size", f"the cell holds {room:,} bytes")
 
@@ -159,7 +160,7 @@ def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes | N
     fields, pointer_at = s.BIG_DATA.unpacker, s.BIG_DATA.offsets["segments list"]
     kind, count, pointer = fields.unpack_from(walk.data, at) if end - at >= fields.size else (b"", 0, 0)
     if kind != b"db":
-        walk.fault(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {kind!r}")
+        walk.fault(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {quoted(kind)}")
     elif count != -(-size // s.SEGMENT):
         walk.fault(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
     elif (cell := walk.take(pointer, at + pointer_at, _SEGMENTS)) is not None:
