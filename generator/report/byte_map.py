@@ -36,15 +36,8 @@ class _Row(NamedTuple):
 
 
 def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> bytes:
-    """Return the SVG of the BCD store in the tar called *name*, or of the whole tar if it has none.
-
-    The template is in the directory *templates*. Offsets count from the start of the store.
-    """
-    part = next(
-        (range(e.content, e.content + e.size) for e in regions.entries if e.reading and e.path.endswith("/BCD")),
-        range(len(regions.data)),
-    )
-    what = f"layer {name}" if len(part) == len(regions.data) else f"BCD store in the layer {name}"
+    """Return the SVG of a part of the tar called *name*, rendered by the template in the directory *templates*."""
+    what, part = _shown(name, regions)
     here = {region.group for region in regions if region.offset in part}
     used = [group for group in GROUPS if group in here]
     cells: dict[tuple[int, bool], list[str]] = defaultdict(list)
@@ -82,6 +75,14 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
         "cells": [(group, zero, "".join(runs)) for (group, zero), runs in sorted(cells.items())],
     }
     return render(templates, "map.svg.jinja", context)
+
+
+def _shown(name: str, regions: Regions) -> tuple[str, range]:
+    """Return name and bytes of the BCD store in the layer *name*, or of the whole layer if it has none."""
+    for entry in regions.entries:
+        if entry.reading and entry.path.endswith("/BCD"):
+            return f"BCD store in the layer {name}", range(entry.content, entry.content + entry.size)
+    return f"layer {name}", range(len(regions.data))
 
 
 def _rows(regions: Regions, part: range) -> Iterator[_Row]:

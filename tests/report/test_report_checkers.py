@@ -27,20 +27,30 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return node_modules(tmp_path_factory.mktemp("modules"))
 
 
-@pytest.mark.parametrize("settings", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 640}}])
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"color_scheme": "dark"},
+    *({"viewport": {"width": width, "height": height}} for width, height in [(320, 640), (390, 844), (2560, 1440)]),
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_axe_finds_no_violations(browser: Browser, modules: Path, settings: dict[str, Any]) -> None:
     axe = (modules / "axe-core/axe.min.js").read_text("utf-8")
     with visit(browser, COMMITTED, **settings) as shown:
         shown.locator(".tour .next").click()
         shown.fill("input[name=text]", "Element")
         shown.click("form button")
-        for summary in shown.locator("summary").all():
-            summary.click()
         shown.evaluate(f"() => {{ {axe}; window.axe = axe; }}")
-        found = shown.evaluate(
-            "rules => axe.run(document, {resultTypes: ['violations'], runOnly: rules}).then(r => r.violations)", RULES
-        )
-        assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
+        for tab in shown.locator("[role=tab]").all():
+            tab.click()
+            for summary in shown.locator(".open summary").all():
+                summary.click()
+            found = shown.evaluate(
+                "rules => axe.run(document, {resultTypes: ['violations'], runOnly: rules}).then(r => r.violations)",
+                RULES,
+            )
+            assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
 
 
 def test_scripts_pass_typescript_eslint_and_prettier(modules: Path) -> None:
