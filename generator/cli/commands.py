@@ -238,7 +238,9 @@ COMMANDS = {
             "Write the files of a Windows image to a new folder: exit status 0 all, 1 some left out, 2 error.",
             handlers.extract,
             arguments=(
-                Argument("IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer"),
+                Argument(
+                    "IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer", choices=handlers.layers
+                ),
                 Argument("PATH", r"a file or directory, such as C:\app, /app or Files/app (default: all)", many=True),
             ),
             options=(

@@ -91,6 +91,19 @@ def test_a_path_in_any_spelling_selects_its_files(path: str, tmp_path: Path) -> 
     assert (tmp_path / "out/Files/app/b.txt").stat().st_mtime == 1_700_000_000
 
 
+@pytest.mark.parametrize("path", ["C:\\", "c:/", "/", "\\", "Files", "files\\"])
+def test_a_drive_is_all_of_its_files(path: str, tmp_path: Path) -> None:
+    name = image(tmp_path, [*ROOTS, *APP, directory("UtilityVM"), Part("Hives/x", b"")])
+    assert extracted(tmp_path, name, path).keys() == {"Files", "Files/app", "Files/app/a.txt", "Files/app/b.txt"}
+
+
+@pytest.mark.parametrize("path", ["D:\\", "C:\\app\\a.txt\\", "C:app", "a.txt", "Files/app/a", "..\\app", ""])
+def test_other_paths_are_absent(path: str, tmp_path: Path) -> None:
+    name = image(tmp_path, [*ROOTS, *APP])
+    with pytest.raises(GeneratorError, match="has no entry|a registry key"):
+        run("extract", name, path or "Files/..", "--to", tmp_path / "out")
+
+
 def test_an_absent_path_and_a_key_of_a_hive_are_errors(tmp_path: Path) -> None:
     for path, wrong in (("nothing", "has no entry 'nothing'"), ("Files/Windows/System32/config/SAM\\a", "a registry")):
         with pytest.raises(GeneratorError, match=wrong):
