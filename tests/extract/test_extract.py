@@ -19,6 +19,7 @@ from helpers.random_images import RandomImage, on_disk
 from helpers.support import need
 from helpers.views import index, layout, printed, run
 
+from generator.base import folders
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.extract import disk
@@ -74,6 +75,21 @@ def test_the_tar_of_random_images_has_the_same_files(seed: int, tmp_path: Path) 
     assert (status, on_disk(tmp_path / "a")) == (0, made.tree)
     (tmp_path / "again.tar").write_bytes(tar)
     assert extracted(tmp_path, str(tmp_path / "again.tar")) == made.tree
+
+
+def test_files_are_the_same_without_descriptors_of_folders_as_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (folders, disk):
+        monkeypatch.setattr(module, "AT_FOLDER", False)
+    monkeypatch.setattr(os, "supports_fd", set[object]())
+    made = RandomImage(3, 4)
+    assert extracted(tmp_path, image(tmp_path, *made.layers, [*ROOTS, *APP])) == made.tree | {
+        "Files/app": None,
+        "Files/app/a.txt": b"a",
+        "Files/app/b.txt": b"bb",
+    }
+    assert (tmp_path / "out/Files/app/b.txt").stat().st_mtime == 1_700_000_000
 
 
 @pytest.mark.parametrize(
