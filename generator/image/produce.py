@@ -238,8 +238,7 @@ def _put(image: BuiltImage, destination: Destination, options: Options, *, note:
     try:
         with workspace(_folder(destination)) as work:
             if destination.path:
-                with progress("fetching the base", False):
-                    transfer.fetch(image.blobs.values())
+                transfer.fetch(image.blobs.values(), progress)
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}
