@@ -21,9 +21,8 @@ def settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
     Unknown fields of *old* stay. Raises GeneratorError if *old* has triggers, ONBUILD, which only builders run.
     """
     if triggers := old.get("OnBuild"):
-        raise GeneratorError(
-            f"its configuration has ONBUILD {shorten(str(triggers[0]))}, which only a build by Dockerfile runs"
-        )
+        first = shorten(str(triggers[0]))
+        raise GeneratorError(f"its configuration: ONBUILD {first} is for builds by Dockerfile; hint: build with docker")
     merged = {key: value for key, value in old.items() if key != "OnBuild"}
     if "Entrypoint" in new:
         merged.pop("Cmd", None)
@@ -71,7 +70,7 @@ def _history(base: Mapping[str, Any], layers: int) -> list[Json]:
         return [{"comment": "layer of the base image"} for _ in range(layers)]
     made = sum(not (each or {}).get("empty_layer") for each in history)
     if made != layers:
-        raise GeneratorError(f"its history has {counted(made, 'layer')}, and its configuration {layers:,}")
+        raise GeneratorError(f"its history: {counted(made, 'layer')}, of {layers:,}; hint: rebuild the base")
     return history
 
 

@@ -108,6 +108,7 @@ def _request(options: Options) -> _Request:
     platforms = platforms or list(own) or ([] if options.base else [Platform()])
     if lost := next((each for each in own if not any(is_for(each, platform) for platform in platforms)), None):
         raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
+    names.check_hosts(options.plain_http)
     if options.base and options.layer != Options().layer:
         raise GeneratorError(f"--base {shorten(options.base)}: --layer is given, too; hint: leave one out")
     config.running(options)
@@ -153,20 +154,9 @@ def _group(
         for platform, (base, *_) in bases.items():
             settled[platform] = settle(options, platform, entries, note, base if isinstance(base, Base) else None)
 
-    chosen = LayerOptions(
-        options.exclude,
-        options.security,
-        options.times,
-        request.time,
-        options.compression,
-        options.one_layer,
-        tuple(dict.fromkeys(tar for each in bases.values() for tar in each.tars)),
-        all(each.complete for each in bases.values()),
-        options.link,
-    )
     above = make_layers(
         sources,
-        chosen,
+        _layer_options(request, [*bases.values()]),
         making.folder,
         note=note,
         progress=making.progress,
@@ -179,6 +169,22 @@ def _group(
         )
         for platform, (base, *_) in bases.items()
     }
+
+
+def _layer_options(request: _Request, bases: Sequence[Below]) -> LayerOptions:
+    """Return the options of layers on *bases*."""
+    options = request.options
+    return LayerOptions(
+        options.exclude,
+        options.security,
+        options.times,
+        request.time,
+        options.compression,
+        options.one_layer,
+        tuple(dict.fromkeys(tar for each in bases for tar in each.tars)),
+        all(each.complete for each in bases),
+        options.link,
+    )
 
 
 def _once(note: Say) -> Say:
@@ -232,8 +238,7 @@ def _put(image: BuiltImage, destination: Destination, options: Options, *, note:
     try:
         with workspace(_folder(destination)) as work:
             if destination.path:
-                with progress("fetching the base", False):
-                    transfer.fetch(image.blobs.values())
+                transfer.fetch(image.blobs.values(), progress)
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}
