@@ -247,6 +247,7 @@ COMMANDS = {
                 Option("to", "the folder to make; it may exist if it is empty", "DIR"),
                 Option("tar", "write a tar to standard output"),
                 Option("platform", "choose an image of an index: windows/ARCH[:VERSION]", "PLATFORM"),
+                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
             ),
         ),
         Command(

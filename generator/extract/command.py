@@ -30,6 +30,7 @@ class ExtractOptions(NamedTuple):
     to: str | None = None
     tar: bool = False
     platform: str | None = None
+    plain_http: Sequence[str] = ()
 
 
 def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOptions) -> int:
@@ -42,7 +43,8 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
         raise GeneratorError("extract: give either --to or --tar; hint: --to DIR")
     if options.to:
         _check_folder(options.to)
-    layer = _opened(root, image, options.platform)
+    references.check_hosts(options.plain_http)
+    layer = _opened(root, image, options)
     for name in layer.opaque:
         console.note(f"warning: {image}: {visible(name)} hides nothing: Windows has no opaque whiteouts")
     chosen, lost = selected(layer, image, paths)
@@ -64,8 +66,9 @@ def _report(image: str, lost: Sequence[tuple[str, str]], note: Say) -> None:
         note(f"{image}: {counted(len(lost) - _MOST_LINES, 'more entry').replace('entrys', 'entries')} left out")
 
 
-def _opened(root: Path, image: str, platform: str | None) -> MergedLayer:
+def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
     """Return the merged tree of the one image, layer or archive called *image*; raise GeneratorError if damaged."""
+    platform = options.platform
     wanted = references.platform(platform) if platform else None
 
     def choose(name: str, found: list[Image]) -> list[Image]:
@@ -78,7 +81,7 @@ def _opened(root: Path, image: str, platform: str | None) -> MergedLayer:
         raise GeneratorError(f"{name}: {len(fits):,} images; hint: --platform, or name one of {known}")
 
     budget = everything()
-    budget.choose = choose
+    budget.choose, budget.plain = choose, options.plain_http
     (viewable,) = resolve.open_one(root, image, budget)
     damage = [str(each) for each in viewable.damage] if isinstance(viewable, UnpackedImage) else []
     found = merged(viewable)

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shlex
+import socket
 import subprocess
 import tarfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers.counts import count
 from helpers.extracting import APP, extracted, image
 from helpers.layouts import ROOTS, Layout, Part, base, directory, tarred
 from helpers.random_images import RandomImage, on_disk
+from helpers.registry_proxy import Traffic
 from helpers.support import need
 from helpers.views import index, layout, printed, run
 
@@ -212,6 +214,26 @@ def test_what_image_pushes_to_a_registry_is_extracted_as_it_was(tmp_path: Path) 
         assert run("extract", reference, r"C:\conf", "hello.exe", "--to", tmp_path / "out")[0] == 0
     assert image_runs.tree(tmp_path / "out/Files") == image_runs.tree(top)
     assert (tmp_path / "out/Files/conf/link.toml").readlink() == Path("hello.toml")
+
+
+def test_a_registry_without_tls_needs_the_option(tmp_path: Path) -> None:
+    try:
+        address = socket.gethostbyname(socket.gethostname())
+    except OSError:
+        pytest.skip("this machine's name leads nowhere")
+    if socket.gethostname() == "localhost":
+        pytest.skip("this machine is called localhost, which needs no TLS")
+    top = image_runs.sources(tmp_path / "sources")
+    with image_runs.registry(tmp_path / "registry") as registry:
+        image_runs.made(top, f"docker://{registry.host}/a/b:1")
+        traffic = Traffic(registry.host, address, socket.gethostname())
+        words = ("extract", f"docker://{traffic.host}/a/b:1", "--to", tmp_path / "out")
+        with pytest.raises(GeneratorError, match=f"give --plain-http {traffic.host}"):
+            run(*words)
+        assert run(*words, "--plain-http", traffic.host)[0] == 0
+        traffic.close()
+    with pytest.raises(GeneratorError, match="--plain-http http://a: invalid registry"):
+        run("extract", "scratch", "--tar", "--plain-http", "http://a")
 
 
 def test_exactly_one_of_to_and_tar_is_given() -> None:
