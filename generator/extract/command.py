@@ -95,18 +95,18 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
 
 
 def _platform(image: Image) -> str:
-    known = image.platform or image.config
-    return platform_text(known.os, known.architecture, known.os_version) if known else "unknown platform"
+    known = [each for each in (image.platform, image.config) if each is not None]
+    if not known:
+        return "unknown platform"
+    version = next((each.os_version for each in known if each.os_version), None)
+    return platform_text(known[0].os, known[0].architecture, version)
 
 
 def _fits(image: Image, wanted: references.Platform) -> bool:
-    known = image.platform or image.config
-    version = (known.os_version if known else "") or ""
-    return (
-        known is not None
-        and known.architecture == wanted.architecture
-        and f"{version}.".startswith(f"{wanted.version}." if wanted.version else "")
-    )
+    """Return whether an image has a platform, of any version if *wanted* has none, of any revision of its build."""
+    found, _, version = _platform(image).partition(":")
+    has_version = not wanted.version or f"{version}.".startswith(f"{wanted.version}.")
+    return found == f"windows/{wanted.architecture}" and has_version
 
 
 def _check_folder(to: str) -> None:

@@ -193,6 +193,29 @@ def test_one_image_of_an_index_is_chosen_by_platform(tmp_path: Path) -> None:
     assert set(found) == {"Files", "Hives", "Files/arm64"}
 
 
+@pytest.mark.parametrize(
+    ("platform", "fits"),
+    [
+        ("windows/amd64", True),
+        ("windows/amd64:10.0.20348", True),
+        ("windows/amd64:10.0.20348.7", True),
+        ("windows(10.0.20348.7)/amd64", True),
+        ("windows/amd64:10.0.2034", False),
+        ("windows/amd64:10.0.20348.77", False),
+        ("windows/arm64", False),
+    ],
+)
+def test_a_platform_is_that_of_the_index_or_of_the_configuration(platform: str, fits: bool, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred(ROOTS)])
+    made.config["os.version"] = "10.0.20348.7"
+    name = made.write()
+    if fits:
+        assert extracted(tmp_path, name, "--platform", platform) == {"Files": None, "Hives": None}
+    else:
+        with pytest.raises(GeneratorError, match=r"no Windows image for .*; hint: oci:.*/amd64:10.0.20348.7\)"):
+            run("extract", name, "--platform", platform, "--to", tmp_path / "out")
+
+
 def test_a_layer_an_archive_and_a_hive(tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(tarred([*ROOTS, *APP]))
     assert run("extract", tmp_path / "layer.tar", "app/a.txt", "--to", tmp_path / "a")[0] == 0
