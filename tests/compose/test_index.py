@@ -33,7 +33,7 @@ def platforms(layout: Path) -> list[dict[str, Any]]:
 def test_platforms_come_from_configurations_in_the_order_given(tmp_path: Path) -> None:
     names = (
         linux(tmp_path / "a", "arm", variant="v7"),
-        image(tmp_path / "b", **{"os.version": "10.0.20348.1", "os.features": ["win32k"]}).write(),
+        image(tmp_path / "b", b"x", **{"os.version": "10.0.20348.1", "os.features": ["win32k"]}).write(),
         linux(tmp_path / "c"),
     )
     done = index(*names, to=(f"oci:{tmp_path}/out:1", f"oci-archive:{tmp_path}/o.tar:1"), annotation=("a=b", "c="))
