@@ -116,8 +116,7 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
     try:
         with workspace(folder(destination)) as work:
             if destination.path:
-                with hooks.progress("fetching the base", False):
-                    transfer.fetch(image.blobs.values())
+                transfer.fetch(image.blobs.values(), hooks.progress)
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}

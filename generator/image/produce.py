@@ -88,6 +88,7 @@ def _request(options: Options) -> _Request:
     platforms = platforms or list(own) or ([] if options.base else [Platform()])
     if lost := next((each for each in own if not any(is_for(each, platform) for platform in platforms)), None):
         raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
+    names.check_hosts(options.plain_http)
     if options.base and options.layer != Options().layer:
         raise GeneratorError(f"--base {shorten(options.base)}: --layer is given, too; hint: leave one out")
     config.running(options)

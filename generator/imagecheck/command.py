@@ -9,6 +9,7 @@ from ..base.console import Say, json_document
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..imageread.found import ARTIFACT
 from ..imageread.images import images
+from ..imageread.references import check_hosts
 from .image import Checked, Findings, LayerChecks, check
 from .rules import RULES
 
@@ -41,6 +42,7 @@ def report(
     """
     if not names:
         raise GeneratorError("check-image: an image is required; hint: winscratch check-image oci:DIR")
+    check_hosts(plain_http)
     everything: list[_Checks] = []
     records: list[dict[str, Any]] = []
     errors: list[GeneratorError] = []

@@ -64,7 +64,8 @@ class Lookup(NamedTuple):
         if not missing:
             return
         copied = self.skopeo.work / _COPIED / "blobs/sha256"
-        copied.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.skopeo.work / _COPIED, ignore_errors=True)  # of another call
+        copied.mkdir(parents=True)
         for each in layers:
             if each.digest not in missing:
                 (copied / _file(each.digest)).touch()  # skopeo leaves out blobs that the layout has

@@ -19,6 +19,7 @@ from helpers.support import need
 
 from generator.base.errors import GeneratorError
 from generator.image import Options, SourceTable, make
+from generator.imagecheck import command
 
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 
@@ -177,6 +178,14 @@ def test_a_layer_that_is_a_link_is_not_read(folder: Path, tmp_path: Path) -> Non
 def test_a_base_and_a_layer_together_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=r"^--base oci:x: --layer is given, too; hint: leave one out$"):
         made(folder, "oci:x", f"oci:{tmp_path}/out", layer="scratch")
+
+
+@pytest.mark.parametrize("host", ["http://registry.lab", "registry.lab/a", "", "a b"])
+def test_a_registry_without_tls_is_named_by_host_and_port(host: str, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=r"^--plain-http .*: invalid registry; hint: give HOST"):
+        made(folder, "", f"oci:{tmp_path}/out", plain_http=(host,))
+    with pytest.raises(GeneratorError, match=r"^--plain-http .*: invalid registry; hint: give HOST"):
+        command.report(["oci:x"], plain_http=[host])
 
 
 def linked(folder: Path) -> Path:

@@ -1,66 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Move the layers of a base between registries: by mount if possible, by digest always, and never by a tag."""
 
-import contextlib
+import gzip
+import io
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from helpers import bases, image_runs
+from helpers.base_runs import PLATFORM, folder, made, other, registries, registry
 from helpers.bases import SIZE, VERSIONS, Repository
-from helpers.counts import count
 from helpers.image_runs import PASSWORD, USER, Registry, digest_of, run
-from helpers.registry_proxy import Killer, ProxyHandler, Traffic, proxy
-from helpers.support import HANG, need
+from helpers.registry_proxy import ProxyHandler, Traffic, proxy
+from helpers.support import need
 
 from generator.base.errors import GeneratorError
-from generator.builder.wire import ROOT
-from generator.image import transfer
+from generator.image import Options, make, transfer
 from generator.imageread.lookup import Lookup
+from generator.imageread.untar import SYMBOLIC_LINK, TarReader
 
-PLATFORM = f"windows/amd64:{VERSIONS[1]}"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_ = (folder, other, registry)  # fixtures
 MOST = 1 << 20  # bytes of traffic
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return image_runs.sources(tmp_path / "sources")
-
-
-@contextlib.contextmanager
-def registries(folder: Path, *, secured: bool = False) -> Iterator[Registry]:
-    need("skopeo")
-    with image_runs.registry(folder / "run", secured=secured) as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with registries(tmp_path_factory.mktemp("registry")) as running:
-        Repository(running, "nano").push(bases.microsofts(), "1")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with registries(tmp_path_factory.mktemp("other")) as running:
-        yield running
-
-
-def made(folder: Path, host: str, target: str, base_host: str = "", **options: Any) -> str:
-    """Make an image on the base nano:1 and return its digest."""
-    given = {"base": f"docker://{base_host or host}/nano:1", "platform": (PLATFORM,)} | options
-    return digest_of(image_runs.made(folder, f"docker://{host}/{target}", **given)[0])
 
 
 def test_an_image_on_a_base_in_the_same_registry_moves_less_than_a_megabyte(tmp_path: Path, folder: Path) -> None:
@@ -102,6 +65,36 @@ def test_foreign_layers_stay_where_their_urls_lead(registry: Registry, other: Re
         assert all(len(repository.ask("GET", f"blobs/{each['digest']}")) == each["size"] for each in others)
     assert not (folder / "out/blobs" / lowest["digest"].replace(":", "/")).exists()
     assert (folder / "out/blobs" / others[0]["digest"].replace(":", "/")).exists()
+
+
+def test_links_into_a_base_that_is_fetched_have_the_kind_of_their_target(
+    registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = folder / "links"
+    links.mkdir()
+    (links / "public").symlink_to(r"C:\Users\Public")
+    (links / "system").symlink_to(r"C:\Windows\System32\cmd.exe")
+    notes: list[str] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", image_runs.cache())
+    given = Options(base=f"docker://{registry.host}/nano:1", platform=(PLATFORM,), source=(str(links),))
+    done = make(msgspec.structs.replace(given, to=(f"oci:{folder}/out:1",)), note=notes.append)
+    assert notes == []
+    manifest = image_runs.document(folder / "out", done.digest)
+    with gzip.open(io.BytesIO(image_runs.blob(folder / "out", manifest["layers"][-1]["digest"]))) as tar:
+        kinds = {
+            each.name: int(each.records["MSWINDOWS.fileattr"]) & 0x10
+            for each in TarReader(tar)
+            if each.kind == SYMBOLIC_LINK
+        }
+    assert kinds == {"Files/public": 0x10, "Files/system": 0}
+    # Without the layers, the kind has to be given.
+    make(msgspec.structs.replace(given, to=(f"docker://{registry.host}/links:1",)), note=notes.append)
+    assert len(notes) == 1
+    assert notes[0].endswith("and 1 more link; hint: --link PATH=directory if it is one in the base")
+    notes.clear()
+    given = msgspec.structs.replace(given, link={r"C:\public": "directory", "/system": "file"})
+    same = make(msgspec.structs.replace(given, to=(f"docker://{registry.host}/links:2",)), note=notes.append)
+    assert (notes, same.digest) == ([], done.digest)
 
 
 def test_without_sources_the_configuration_alone_is_new(registry: Registry, folder: Path) -> None:
@@ -251,71 +244,3 @@ def test_a_registry_without_tls_under_another_name_needs_the_option(registry: Re
     assert Repository(registry, "plain").tags() == {"1": digest}
     made(folder, traffic.host, "plain:2", base_host=registry.host, plain_http=(traffic.host,))
     traffic.close()
-
-
-PROGRAM = """
-import sys
-from generator.image import Options, make
-base, platform, *to = sys.argv[1:]
-make(Options(source=("hello.exe",), base=base, platform=(platform,), to=tuple(to)), note=print)
-"""
-
-
-def _started(folder: Path, tmp: Path, *words: str) -> "subprocess.Popen[bytes]":
-    """Start making an image in a process group of its own."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(tmp)}
-    command = [sys.executable, "-P", "-c", PROGRAM, *words]
-    settings: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    return subprocess.Popen(command, cwd=folder, env=env | {"XDG_CACHE_HOME": image_runs.cache()}, **settings)
-
-
-@pytest.mark.parametrize("same", [True, False])
-def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
-    same: bool, registry: Registry, other: Registry, folder: Path, tmp_path: Path
-) -> None:
-    target = registry if same else other
-    repository = Repository(target, f"kill-{same:d}")
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    old = {"1": made(folder, target.host, f"{repository.name}:1", base_host=registry.host, label={"old": "yes"})}
-    killer = Killer()
-    with proxy(target.host, killer.fault) as server:
-        base = f"docker://{server.host if same else registry.host}/nano:1"
-
-        def pushed(at: int = -1) -> dict[str, str]:
-            """Push, and kill all at the request number *at*; return the tags then."""
-            server.asked.clear()
-            killer.at, killer.reached = at, False
-            to = f"docker://{server.host}/{repository.name}:1"
-            killer.process = _started(folder, temporary, base, PLATFORM, to)
-            status = killer.process.wait(HANG)
-            assert status == (-signal.SIGKILL if killer.reached else 0)
-            return repository.tags()
-
-        assert repository.tags() == old
-        new = pushed()
-        assert list(new) == ["1"]
-        assert new != old
-        requests = len(server.asked)
-        ends = []
-        for at in range(1, requests + 1, -(-requests // count(6, 1000))):
-            repository.ask("PUT", "manifests/1", repository.manifest(old["1"]), Content_Type=OCI_MANIFEST)
-            ends.append(pushed(at))
-            assert ends[-1] in (old, new), at
-        assert old in ends
-        assert pushed() == new
-    assert list(temporary.iterdir()) == []
-
-
-def test_two_at_once_both_arrive(registry: Registry, other: Registry, folder: Path, tmp_path: Path) -> None:
-    base = f"docker://{registry.host}/nano:1"
-    running = [
-        _started(folder, tmp_path, base, PLATFORM, f"docker://{other.host}/both:{tag}", f"oci:{tmp_path}/out:{tag}")
-        for tag in ("1", "2")
-    ]
-    assert [each.wait(HANG) for each in running] == [0, 0]
-    repository = Repository(other, "both")
-    tags = repository.tags()
-    assert sorted(tags) == ["1", "2"]
-    image_runs.assert_whole(tmp_path / "out")
-    assert {name: each["digest"] for name, each in image_runs.named(tmp_path / "out").items()} == tags
