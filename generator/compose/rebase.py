@@ -46,10 +46,7 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
     to = places.destinations(options.to, "rebase")
 
     def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        image = _built(options, BaseFinder(stack, work, options.plain), hooks.note)
-        for each in to:
-            places.check(each, len(image.variants), force=options.force)
-        return image
+        return _built(options, BaseFinder(stack, work, options.plain), hooks.note)
 
     job = Job(lambda each: places.check(each, 1, force=options.force), build)
     return places.write(to, job, hooks, force=options.force, plain=options.plain)
