@@ -209,7 +209,7 @@ def test_foreign_layers_of_a_base_keep_their_urls(registry: Registry, folder: Pa
     lowest = manifest(repository, "2")["layers"][0]
     assert lowest["urls"] == json.loads(foreign.top.data)["layers"][0]["urls"]
     assert not (tmp_path / "out/blobs" / lowest["digest"].replace(":", "/")).exists()
-    with pytest.raises(GeneratorError, match="Docker.s archive holds no URLs"):
+    with pytest.raises(GeneratorError, match="holds no URLs"):
         rebase(f"docker://{registry.host}/foreign:1", base, f"docker-archive:{tmp_path}/d.tar")
 
 
