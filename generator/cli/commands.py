@@ -205,6 +205,10 @@ COMMANDS = {
                 Option("offset", "with --hex: start at this offset", "BYTES"),
                 Option("length", "with --hex: show this many bytes", "BYTES"),
                 Option("reg", "print the key PATH as hivexregedit --export does", "PATH"),
+                Option("prefix", r"with --reg: put this before keys, such as HKEY_LOCAL_MACHINE\SOFTWARE", "PREFIX"),
+                Option("merged", "show an image's layers merged, as a container sees them and `extract` writes them"),
+                Option("depth", "show this many levels of the tree below each name", "LEVELS"),
+                Option("find", "show only lines with this text, and the ones above them; case is ignored", "TEXT"),
                 Option("bcd", "print BCD stores as bcdedit /enum all does"),
                 Option("json", "print JSON, described in docs/inspection.md"),
                 Option("plain", "print indented text, as for a pipe or a screen reader"),
@@ -230,6 +234,20 @@ COMMANDS = {
                 Option("json", "print JSON, described in docs/inspection.md"),
                 Option("stat", "print the amount of changes, one line for each entry"),
                 Option("plain", "print no colours, as for a pipe or a screen reader"),
+            ),
+        ),
+        Command(
+            "extract",
+            "Write the files of a Windows image to a new folder: exit status 0 all, 1 some left out, 2 error.",
+            handlers.extract,
+            arguments=(
+                Argument("IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer"),
+                Argument("PATH", r"a file or directory, such as C:\app, /app or Files/app (default: all)", many=True),
+            ),
+            options=(
+                Option("to", "the folder to make; it may exist if it is empty", "DIR"),
+                Option("tar", "write a tar to standard output"),
+                Option("platform", "choose an image of an index: windows/ARCH[:VERSION]", "PLATFORM"),
             ),
         ),
         Command(

@@ -95,6 +95,12 @@ def diff(what: Sequence[str], **options: bool) -> int:
     return diff.diff(ROOT, what, **options)
 
 
+def extract(image: str, path: Sequence[str], **options: Any) -> int:
+    from ..extract import command
+
+    return command.extract(ROOT, image, path, command.ExtractOptions(**options))
+
+
 def sddl(text: str, *, decode: bool) -> int:
     from ..security import command
 

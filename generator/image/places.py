@@ -12,13 +12,13 @@ from typing import NamedTuple
 from ..base import console
 from ..base.console import Say
 from ..base.errors import GeneratorError
+from ..base.workspace import workspace
 from ..imageread import references as names
 from ..imageread.references import Destination, Reference
 from . import archive, layout, push, transfer
 from .assemble import BuiltImage
 from .model import LayerBlob
 from .progress import Progress, hidden
-from .workspace import workspace
 
 
 class Made(NamedTuple):

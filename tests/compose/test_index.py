@@ -22,6 +22,9 @@ def image(folder: Path, content: bytes = b"x", **config: Any) -> Layout:
     return layout
 
 
+VERSION_AND_FEATURES: dict[str, Any] = {"os.version": "10.0.20348.1", "os.features": ["win32k"]}
+
+
 def linux(folder: Path, architecture: str = "amd64", **config: Any) -> str:
     return image(folder, architecture.encode(), os="linux", architecture=architecture, **config).write()
 
@@ -33,7 +36,7 @@ def platforms(layout: Path) -> list[dict[str, Any]]:
 def test_platforms_come_from_configurations_in_the_order_given(tmp_path: Path) -> None:
     names = (
         linux(tmp_path / "a", "arm", variant="v7"),
-        image(tmp_path / "b", b"x", **{"os.version": "10.0.20348.1", "os.features": ["win32k"]}).write(),
+        image(tmp_path / "b", **VERSION_AND_FEATURES).write(),
         linux(tmp_path / "c"),
     )
     done = index(*names, to=(f"oci:{tmp_path}/out:1", f"oci-archive:{tmp_path}/o.tar:1"), annotation=("a=b", "c="))
