@@ -95,6 +95,12 @@ def diff(what: Sequence[str], **options: bool) -> int:
     return diff.diff(ROOT, what, **options)
 
 
+def extract(image: str, path: Sequence[str], **options: Any) -> int:
+    from ..extract import command
+
+    return command.extract(ROOT, image, path, command.ExtractOptions(**options))
+
+
 def sddl(text: str, *, decode: bool) -> int:
     from ..security import command
 
@@ -105,6 +111,24 @@ def image(src: Sequence[str], config: str | None, **options: Any) -> int:
     from ..image import command
 
     return command.image(src, config, options)
+
+
+def rebase(**options: Any) -> int:
+    from ..compose import command
+
+    return command.rebase(options)
+
+
+def outdated(image: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
+    from ..compose import command
+
+    return command.outdated(image, json, plain_http)
+
+
+def index(**options: Any) -> int:
+    from ..compose import command
+
+    return command.index(options)
 
 
 def completion(shell: str) -> int:

@@ -17,11 +17,11 @@ from ..base.console import Say
 from ..base.errors import GeneratorError, brief
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
+from ..base.workspace import remove_empty
 from ..imageread.documents import REF_NAME, ContentDescriptor
 from ..imageread.references import maybe_reference
 from .assemble import BuiltImage, blob_path, docker_entry
 from .config import INDEX
-from .workspace import remove_empty
 
 LAYOUT_FILE, INDEX_FILE, DOCKER_FILE = "oci-layout", "index.json", "manifest.json"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'

@@ -4,6 +4,7 @@
 import contextlib
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ..base.console import Say
@@ -15,7 +16,7 @@ from ..imageread.registry import find as find_skopeo
 from ..oci.blob import sha256
 from . import layout, transfer
 from .assemble import BuiltImage
-from .progress import Progress
+from .progress import Progress, Tell, measured
 
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
 SECONDS = 300
@@ -58,14 +59,21 @@ def push(
             transfer.move(image.blobs.values(), reference, work, plain=plain, mounting=mounting)
         elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
         layout.add(work / "layout", image, "image", work, note, without=elsewhere)
-        with progress(f"pushing to {host}", False):
-            _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+        sent = sum(blob.size for blob in image.blobs.values() if blob.digest not in elsewhere)
+        with progress(f"pushing to {host}", measured(sent)) as tell:
+            teller = skopeo._replace(tell=partial(_tell_sent, tell, sent))
+            _, failure, in_tls = teller.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
         if not (elsewhere and _MISSING.search(failure)):
             break  # else the registry has not kept what it has mounted
     if failure:
         raise skopeo.error(_MISSING.sub("the registry does not keep the layers of the base", failure))
     _check_arrived(skopeo, name, image, in_tls=in_tls)
     return f"{reference.name}@{image.top.digest}"
+
+
+def _tell_sent(tell: Tell, size: int, read: int) -> None:
+    """Report that skopeo has sent what it has read, which is a little more than the blobs' *size* in the end."""
+    tell(min(read, size), size)
 
 
 def _check_arrived(skopeo: Skopeo, name: str, image: BuiltImage, *, in_tls: bool) -> None:

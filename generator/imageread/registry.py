@@ -6,12 +6,12 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
-from ..base.process import ProcessSpec, run
+from ..base.process import ProcessSpec, bytes_read, run
 from ..base.settings import timeout
 from ..oci.blob import sha256
 from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
@@ -55,10 +55,15 @@ _HINTS = (  # by errors of registries, and of skopeo's file of credentials
 _HINT = "check that {host} is the right registry and answers, then try again"
 
 
+def _ignore(_: int) -> None:
+    """Ignore a number of bytes."""
+
+
 class Skopeo(NamedTuple):
     """Runs skopeo in the folder *work*, for *seconds* at most and until *end*; *shown* is the subject of errors.
 
-    *plain* holds the hosts that may lack TLS besides this machine, None if the command has no such option.
+    *plain* holds the hosts that may lack TLS besides this machine, None if the command has no such option. *tell* is
+    called with the bytes that skopeo has read.
     """
 
     program: str
@@ -68,6 +73,7 @@ class Skopeo(NamedTuple):
     host: str
     end: float = math.inf
     plain: Sequence[str] | None = None
+    tell: Callable[[int], None] = _ignore
 
     def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
         """Run skopeo; return its standard output, and its error, empty if it succeeded.
@@ -77,16 +83,20 @@ class Skopeo(NamedTuple):
         """
         seconds = min(self.end - time.monotonic(), self.seconds)
 
-        def watch() -> None:
+        def check() -> None:
             if most < math.inf and _size(self.work) > most:
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes listed in its manifests")
+
+        def watch(process: int) -> None:
+            self.tell(bytes_read(process))
+            check()
 
         hint = f"; hint: check that {self.host} answers, or set WINSCRATCH_TIMEOUT to wait longer"
         program = ProcessSpec(
             [self.program, "--insecure-policy", *words], f"{self.shown}: skopeo", seconds, hint, cwd=self.work
         )
         ended = run(program, watch=watch)
-        watch()
+        check()
         if len(ended.out) > _MAX_OUTPUT:
             raise self.error(f"the registry sends a manifest of more than {_MAX_OUTPUT:,} bytes")
         problem = _last_error(ended.err[-(1 << 16) :]) or f"skopeo ended with {ended.status}"

@@ -343,6 +343,6 @@ def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(add
 
 
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:
-    text = (PROJECT / "docs/images.md").read_text("utf-8")
+    text = (PROJECT / "docs/comparison.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line.rstrip().endswith("| tested |")]
     assert {row.split("|")[1].strip() for row in rows} == {"BuildKit", "buildah", "ko", "jib", "crane"}
