@@ -28,7 +28,7 @@ def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
     missing = [each for each in layers if not each.foreign and not each.path.exists()]
     if not missing:
         return
-    with progress("fetching the base", False):
+    with progress("fetching the base", False) if any(map(elsewhere, missing)) else contextlib.nullcontext():
         for each in missing:
             if (origin := each.origin) is not None and not each.path.exists():
                 origin.lookup.fetch(origin.image, {layer.digest for layer in missing})
