@@ -11,7 +11,7 @@
 # or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:29d678fde4ff7983a20986134997659fcd5c6625a9e070b54e54543043ff4051","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:1bb0c97763503dfbfe2b3c4492e456288e575454194615da8c2758bf95f1f0d9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -37,7 +37,7 @@ import os
 import re
 import stat
 from types import MappingProxyType
-from typing import Any, Literal, Mapping, NamedTuple, Optional, Protocol, Union, cast
+from typing import Any, Literal, Mapping, NamedTuple, Protocol, Union, cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,14 +179,14 @@ Descriptor = Union[str, bytes]
 class Readable(Protocol):
     """What a file's data can be read from, such as a file that is open in binary mode."""
 
-    def read(self, size: int, /) -> Optional[bytes]:
+    def read(self, size: int, /) -> bytes | None:
         """Return at most *size* bytes, and none at the end."""
 
 
 class Writable(Protocol):
     """What a layer can be written to, such as a file that is open in binary mode."""
 
-    def write(self, data: bytes, /) -> Optional[int]:
+    def write(self, data: bytes, /) -> int | None:
         """Write *data*; return how many bytes were taken, or None for all."""
 
 
@@ -200,7 +200,7 @@ class FilesError(ValueError):
 
     def __str__(self) -> str:
         shown = self.path if len(self.path) <= 200 else self.path[:199] + "…"
-        return f"{shown!r}: {REASONS[self.code]}"
+        return f"{shown!r}: {REASONS.get(self.code, self.code)}"
 
 
 # ------------------------------------------------------------------------------------
