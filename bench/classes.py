@@ -25,11 +25,11 @@ final class Measure {
     long own = Thread.currentThread().getId();
     long warm = threads.getThreadAllocatedBytes(own) + System.nanoTime();
     long before = threads.getThreadAllocatedBytes(own);
-    long start = System.nanoTime();
+    long start = threads.getCurrentThreadCpuTime();
     Class.forName("winscratch.WindowsScratch");
-    long loaded = System.nanoTime();
+    long loaded = threads.getCurrentThreadCpuTime();
     int size = size(winscratch.WindowsScratch.layer()) + size(winscratch.WindowsScratch.blob());
-    long used = System.nanoTime();
+    long used = threads.getCurrentThreadCpuTime();
     long after = threads.getThreadAllocatedBytes(own);
     if (size != %d || warm == 0) {
       throw new IllegalStateException();

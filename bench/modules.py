@@ -4,8 +4,8 @@
 Each contender carries the scratch layer and its blob: as generated here, as generated at a git REVISION, spelled out by
 ``xxd -i``, read by Go's embed, as base64 text of both in the manner of imgutil's generated file, or as base64 text of
 the blob, unpacked by the standard library. imgutil's own package holds its BCD store alone and makes a layer of empty
-hives at run time. Python, Java, C# and JavaScript are measured as they load and as they return both for the first time;
-in C, Go and Rust the bytes are constants, so that only compilers have work.
+hives at run time. Python, Java, C# and JavaScript are measured as they load and as they return both for the first time,
+in processor time (C# in wall time); in C, Go and Rust the bytes are constants, so that only compilers have work.
 """
 
 import base64
@@ -30,11 +30,11 @@ Before = Callable[[str], dict[str, str]]  # from a file below output/ to the mod
 
 IMPORT = """
 import sys, time, io
-start = time.perf_counter()
+start = time.process_time()
 import contender
-loaded = time.perf_counter()
+loaded = time.process_time()
 made = contender.layer(), contender.blob()
-used = time.perf_counter()
+used = time.process_time()
 assert sum(map(len, made)) == %d
 print((loaded - start) * 1e9, (used - loaded) * 1e9, 0)
 """

@@ -115,10 +115,9 @@ def built(folder: Path) -> tuple[Path, Path, Path]:
     sources = [ROOT / "bench/files.c", ROOT / "output/c/windows_files.c"]
     flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-I", str(ROOT / "output/c")]
     subprocess.run(["gcc", *flags, *sources, "-larchive", "-o", c], check=True)
-    clients = ROOT / "tests/languages/rust/clients"
-    target = Path(sys.prefix, "cargo")  # where the tests build, so that each crate is built once
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "--bin", "writers", "--target-dir", target]
-    subprocess.run(command, cwd=clients, check=True)
+    target = folder / "rust"
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", str(target)]
+    subprocess.run(command, cwd=ROOT / "bench/rust", check=True)
     return go, c, target / "release/writers"
 
 

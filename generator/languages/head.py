@@ -33,25 +33,25 @@ def _lines(provenance: Provenance) -> Iterator[str]:
     yield from _layer(provenance) if embeds else _writer()
     yield f"Project: {PROJECT} (placeholder: not published yet)"
     yield f"Version: {provenance.version}"
-    yield "To make it again: invoke generate,"
-    yield "or where this is a copy: winscratch vendored --update FILE"
+    yield "To make it again, in a checkout of the project: ./invokew generate"
+    yield "To update a copy of it: winscratch vendored --update FILE"
     yield "SPDX-License-Identifier: 0BSD"
     yield ""
     yield provenance.line()
 
 
 def _layer(provenance: Provenance) -> Iterator[str]:
-    yield f"The Windows base layer {provenance.layer}, as bytes: a tar of empty registry hives,"
-    yield "and the gzip blob that is pushed. Diff ID (SHA-256 of the tar), then digest"
-    yield "(SHA-256 of the blob):"
+    yield f"The base layer {provenance.layer} for Windows container images:"
+    yield "a tar of registry hives, and its gzip blob, which is pushed. The diff ID"
+    yield "(SHA-256 of the tar) and the digest (SHA-256 of the blob):"
     yield f"  {provenance.diff_id}"
     yield f"  {provenance.digest}"
-    yield 'docs/vendoring.md of the project publishes both under "Digests".'
-    yield "To print the digest of the blob in this file without winscratch:"
+    yield 'docs/vendoring.md of the project publishes both, under "Digests".'
+    yield "To print the digest of the module's blob without winscratch:"
     yield from (f"  {line}" for line in LANGUAGES[provenance.language].proof(provenance.options))
 
 
 def _writer() -> Iterator[str]:
-    yield "A writer of Windows layers on top of a base layer. It embeds no data."
-    yield "To check that the file is unedited, compare `body` below with:"
+    yield "A writer of layers on top of a base layer, for Windows container images."
+    yield "To check that nobody edited this file, compare `body` below with:"
     yield from (f"  {line}" for line in BODY)

@@ -26,11 +26,6 @@ from generator.oci.files_table import Facts
 TABLE: dict[str, Any] = tomllib.loads(files.FACTS.read_text("utf-8"))
 # Only documents state these: the sources of facts, and the version of the runs, which are in the table themselves.
 DOCUMENTED = re.compile(r"records\.\w+\.source|folding\.unicode")
-# Languages whose templates do not render these yet.
-_NAMES = "(accessed|changed|link|modified|name|size)"
-KEYS = rf"records\.{_NAMES}\.key|{_NAMES} under another key"
-WAITING: dict[str, str] = {}
-
 Key = tuple[str | int, ...]
 
 
@@ -128,14 +123,6 @@ def same(table: dict[str, Any], made: dict[str, str], monkeypatch: pytest.Monkey
     return [language for language, text in made.items() if found[language] == text]
 
 
-def check(name: str, left: list[str]) -> None:
-    """Fail unless all languages' writers changed, but for those that are waited for."""
-    waiting = [language for language in left if re.fullmatch(WAITING.get(language, ""), name)]
-    assert left == waiting, name
-    if waiting:
-        pytest.xfail(f"not rendered by {', '.join(waiting)}")
-
-
 SCALARS = {".".join(map(str, key)): (key, value) for key, value in scalars(TABLE)}
 FACTS = {name: fact for name, fact in SCALARS.items() if not DOCUMENTED.fullmatch(name)}
 
@@ -144,7 +131,7 @@ FACTS = {name: fact for name, fact in SCALARS.items() if not DOCUMENTED.fullmatc
 def test_a_changed_fact_changes_every_writer(name: str, made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     key, value = FACTS[name]
     left = {language for other in others(value) for language in same(changed(key, other), made, monkeypatch)}
-    check(name, sorted(left))
+    assert left == set(), name
 
 
 def documented(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -218,4 +205,4 @@ def test_facts_that_change_together_change_every_writer(
             inside = inside[part]
         inside[key[-1]] = value
     assert accepted(table) is not None
-    check(name, same(table, made, monkeypatch))
+    assert same(table, made, monkeypatch) == []

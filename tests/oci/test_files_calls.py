@@ -8,7 +8,6 @@ from helpers import layer_vectors
 from helpers.layer_vectors import Case, Refused
 from languages.programs import USERS, WRITERS, Command, User
 
-WAITING: frozenset[str] = frozenset()  # languages whose programs do not answer `calls` yet
 END = bytes(1024)
 
 FILE: Case = {"kind": "file", "path": "a/b", "size": "3"}
@@ -76,16 +75,14 @@ CONFLICTS: list[Case] = [
 
 
 @pytest.fixture(scope="module", params=WRITERS)
-def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, User, Command]:
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[User, Command]:
     """Return a language, and the program in it that answers cases."""
     user = USERS[request.param]
-    return request.param, user, user.files(tmp_path_factory.mktemp(request.param))
+    return user, user.files(tmp_path_factory.mktemp(request.param))
 
 
-def test_calls_come_to_the_same_in_every_language(asked: tuple[str, User, Command]) -> None:
-    language, user, command = asked
-    if language in WAITING:
-        pytest.xfail("the program does not answer `calls`")
+def test_calls_come_to_the_same_in_every_language(asked: tuple[User, Command]) -> None:
+    user, command = asked
     # Where closing consumes a writer, nothing can be called after it.
     cut = {
         name: calls.index(CLOSE) + 1 if user.consumes and CLOSE in calls else None for name, (calls, _) in CALLS.items()
@@ -101,21 +98,21 @@ def test_calls_come_to_the_same_in_every_language(asked: tuple[str, User, Comman
 
 
 @pytest.mark.parametrize("number", range(2, len(FAULTS) + 1))
-def test_the_first_of_several_faults_is_reported(number: int, asked: tuple[str, User, Command]) -> None:
+def test_the_first_of_several_faults_is_reported(number: int, asked: tuple[User, Command]) -> None:
     cases = faulty(number)
-    assert layer_vectors.by_program(asked[2], cases) == [Refused(case["name"]) for case in cases]
+    assert layer_vectors.by_program(asked[1], cases) == [Refused(case["name"]) for case in cases]
 
 
-def test_an_entrys_own_fault_is_reported_before_a_conflict(asked: tuple[str, User, Command]) -> None:
-    assert layer_vectors.by_program(asked[2], CONFLICTS) == [Refused(case["name"], 1) for case in CONFLICTS]
+def test_an_entrys_own_fault_is_reported_before_a_conflict(asked: tuple[User, Command]) -> None:
+    assert layer_vectors.by_program(asked[1], CONFLICTS) == [Refused(case["name"], 1) for case in CONFLICTS]
 
 
 @pytest.mark.parametrize("times", [["0"] * 4, ["0", "1", "1", "1"], ["1", "0", "0", "0"], ["7", "0", "7", "0"]])
-def test_zero_is_a_time_like_any_other(times: list[str], asked: tuple[str, User, Command]) -> None:
+def test_zero_is_a_time_like_any_other(times: list[str], asked: tuple[User, Command]) -> None:
     stamps = [f"{int(time) * 100}" for time in times]
     entry: Case = FILE | {"time": stamps}
     cases: list[Case] = [{"entries": [entry]}, {"entries": [FILE], "time": stamps}, {"entry": entry}]
-    assert layer_vectors.by_program(asked[2], cases) == layer_vectors.by_python(cases)
+    assert layer_vectors.by_program(asked[1], cases) == layer_vectors.by_python(cases)
     (made,) = layer_vectors.by_python([{"entry": entry}])
     assert isinstance(made, bytes)
     shown = {"0": "0", "1": "0.0000001", "7": "0.0000007"}

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 
-const { FilesError, Writer, end, header } = await import(process.env.MODULE);
+const { DESCRIPTORS, FilesError, REASONS, Writer, end, header } = await import(process.env.MODULE);
 
 /** Returns a writer, and a function that returns the bytes it has written. */
 function made(options) {
@@ -209,4 +209,10 @@ test("attributes are whole numbers of those that can be set", () => {
         assert.throws(() => header({ kind: "file", path: "a", attributes }), refused("attributes"));
     }
     assert.throws(() => header({ kind: "whiteout", path: "a", attributes: 1 }), refused("attributes"));
+});
+
+test("nobody changes what is written by changing what is exported", () => {
+    assert.throws(() => (REASONS.kind = "mine"), TypeError);
+    assert.throws(() => (DESCRIPTORS["users-read"] = ["", ""]), TypeError);
+    assert.throws(() => (DESCRIPTORS["users-read"][0] = ""), TypeError);
 });

@@ -153,7 +153,7 @@ func throughTar(e *files.Entry) ([]byte, error) {
 		h.Typeflag, h.Name = tar.TypeDir, e.Path+"/"
 	case files.DirectoryLink:
 		h.Typeflag = tar.TypeSymlink
-		attributes |= 16
+		attributes |= files.DirectoryBit
 	case files.FileLink:
 		h.Typeflag = tar.TypeSymlink
 	case files.HardLink:

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-#[path = "../../../../../../output/rust/windows_files.rs"]
+#[path = "../../output/rust/windows_files.rs"]
 mod windows_files;
 
 use windows_files::{IoOutput, Writer};
