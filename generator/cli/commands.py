@@ -69,6 +69,9 @@ class Command(NamedTuple):
     task: bool = False  # also an Invoke task in tasks.py
 
 
+_IMAGE = "oci:DIR[:REF], oci-archive:FILE[:REF] or docker://REF"
+_TO = Option("to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True)
+_PLAIN = Option("plain-http", "allow this registry to lack TLS", "HOST", True)
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _SHOWN = Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, handlers.layers)
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
@@ -165,7 +168,7 @@ COMMANDS = {
             ),
             options=(
                 Option("json", "print JSON"),
-                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
+                _PLAIN,
             ),
         ),
         Command(
@@ -265,9 +268,7 @@ COMMANDS = {
                 Argument("SRC", "a file or folder; SRC[:DEST][@PLATFORM] for its path and platform", many=True),
             ),
             options=(
-                Option(
-                    "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
-                ),
+                _TO,
                 Option("base", "the image to build on, such as docker://REF or oci:DIR[:REF]", "REF"),
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
                 Option("one-layer", "put all sources into one layer instead of one each"),
@@ -293,10 +294,42 @@ COMMANDS = {
                 Option("shell", "the shell of commands in shell form; repeat for its arguments", "WORD", True),
                 Option("platform", "windows/ARCH[:VERSION]; repeat for an index", "PLATFORM", True),
                 Option("link", "the kind of the link at PATH in the image: file or directory", "PATH=KIND", True),
-                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
+                _PLAIN,
                 Option("config", "a TOML file with any of these options", "FILE"),
                 Option("compression", "fast, default, best or none", "LEVEL"),
                 Option("force", "overwrite an existing archive"),
+            ),
+        ),
+        Command(
+            "rebase",
+            "Replace the base of an image without rebuilding it, and print its reference by digest.",
+            handlers.rebase,
+            arguments=(Argument("IMAGE", _IMAGE),),
+            options=(
+                Option("onto", "the new base: an image, or scratch, hostprocess or legacy", "BASE"),
+                Option("from", "the base that IMAGE was made on, if it does not say so", "OLD"),
+                _TO,
+                Option("force", "also if the build changes or a layer belongs to its base; overwrite an archive"),
+                _PLAIN,
+            ),
+        ),
+        Command(
+            "outdated",
+            "Check whether the bases of images have been replaced: exit status 0 no, 1 yes, 2 error.",
+            handlers.outdated,
+            arguments=(Argument("IMAGE", _IMAGE, many=True),),
+            options=(Option("json", "print JSON"), _PLAIN),
+        ),
+        Command(
+            "index",
+            "Make one index of images for any systems, and print its reference by digest.",
+            handlers.index,
+            arguments=(Argument("IMAGE", f"{_IMAGE}; IMAGE@PLATFORM sets its platform", many=True),),
+            options=(
+                _TO,
+                Option("annotation", "an annotation of the index", "NAME=VALUE", True),
+                Option("force", "overwrite an existing archive"),
+                _PLAIN,
             ),
         ),
         Command(

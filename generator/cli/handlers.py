@@ -113,6 +113,24 @@ def image(src: Sequence[str], config: str | None, **options: Any) -> int:
     return command.image(src, config, options)
 
 
+def rebase(**options: Any) -> int:
+    from ..compose import command
+
+    return command.rebase(options)
+
+
+def outdated(image: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
+    from ..compose import command
+
+    return command.outdated(image, json, plain_http)
+
+
+def index(**options: Any) -> int:
+    from ..compose import command
+
+    return command.index(options)
+
+
 def completion(shell: str) -> int:
     from . import completion
 

@@ -16,7 +16,7 @@ from ..views.spool import Stored
 Lost = Callable[[str, str], None]
 """Callback for an entry that is not written: its path and the reason."""
 
-_FILES = facts().roots[-1]
+_FILES = facts().users_root
 _ROOTS = (f"UtilityVM/{_FILES}", _FILES)  # of disks in an image
 _DEVICE = ("//?/", "/??/", "//./")  # before a drive, in targets of junctions
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
-from ..imageread import documents
 from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor, Listed
 from ..imageread.found import Image, Layer, diff_ids
 from ..imageread.images import unpack
@@ -31,6 +30,10 @@ _DOCKERS: Final = {  # Docker's types of layers, and OCI's
 }
 
 Json = dict[str, Any]
+
+
+class NoImageError(GeneratorError):
+    """A base has no image for the platform."""
 
 
 class Base(NamedTuple):
@@ -56,27 +59,32 @@ def resolve(
     work: Path,
     *,
     plain: Sequence[str] | None = None,
+    shown: str = "",
+    hint: str = "--platform with one of",
 ) -> list[Base]:
     """Return the base *name* for each of *platforms*, or for the only one that it has if there are none.
 
     Of an index, a platform takes the image of its version, or of the newest revision of its build. *stack* closes what
-    is opened, *work* is a private directory. *plain* holds registries that
-    may lack TLS. Raises GeneratorError.
+    is opened, *work* is a private directory. *plain* holds registries that may lack TLS, *shown* is the subject of
+    errors, and *hint* what to do about several images. Raises GeneratorError.
     """
+    shown = shown or f"--base {name}"
     lookup = stack.enter_context(look_up(name, wanted=lambda each: _may_fit(each, platforms), plain=plain, work=work))
-    candidates = [(image, _platform(image, name)) for image in _different(lookup.images)]
+    candidates = [(image, _platform(image, shown)) for image in _different(lookup.images)]
     if not candidates:
-        raise _nothing(lookup, platforms)
+        raise _nothing(lookup, platforms, shown)
     folder = work / "base-layers"
     folder.mkdir(exist_ok=True)
     wanted: Sequence[Platform | None] = platforms or [None]
-    chosen = [choose(name, candidates, each) for each in wanted]
+    chosen = [_choose(shown, candidates, each, hint) for each in wanted]
     if len({image.name for image, _ in chosen}) < len(chosen):
-        raise GeneratorError(f"--base {name}: two platforms lead to one image; hint: leave out one --platform")
-    return [_base(lookup, image, platform, folder) for image, platform in chosen]
+        raise GeneratorError(f"{shown}: two platforms lead to one image; hint: leave out one --platform")
+    return [_base(lookup, image, platform, folder, shown) for image, platform in chosen]
 
 
-def choose(name: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None) -> tuple[Image, Platform]:
+def _choose(
+    shown: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None, hint: str
+) -> tuple[Image, Platform]:
     """Return the image of *candidates* for the platform *wanted*; raises GeneratorError that lists what there is."""
     fitting = [each for each in candidates if wanted is None or _fits(wanted, each[1])]
     if wanted is not None and wanted.version and fitting:
@@ -86,9 +94,9 @@ def choose(name: str, candidates: Sequence[tuple[Image, Platform]], wanted: Plat
         return fitting[0]
     listed = shorten(", ".join(sorted(str(platform) for _, platform in candidates)), 300)
     if not fitting:
-        raise GeneratorError(f"--base {name}: no image for {wanted}; hint: --platform with one of {listed}")
+        raise NoImageError(f"{shown}: no image for {wanted}; hint: {hint} {listed}")
     several = f"several images{f' for {wanted}' if wanted else ''}"
-    raise GeneratorError(f"--base {name}: {several}; hint: --platform with one of {listed}")
+    raise GeneratorError(f"{shown}: {several}; hint: {hint} {listed}")
 
 
 def _fits(wanted: Platform, platform: Platform) -> bool:
@@ -116,27 +124,27 @@ def _different(images: Sequence[Image]) -> list[Image]:
     return list({image.raw: image for image in images}.values())
 
 
-def _platform(image: Image, name: str) -> Platform:
+def _platform(image: Image, shown: str) -> Platform:
     """Return the platform of an image by its configuration; the index's version counts if it has none."""
     config = image.config
     if config is None or not config.os:
-        raise GeneratorError(f"--base {name}: its configuration has no operating system; hint: give an image")
+        raise GeneratorError(f"{shown}: its configuration has no operating system; hint: give an image")
     version = config.os_version or (image.platform and image.platform.os_version) or ""
     return Platform(config.architecture or "", version, config.os_features)
 
 
-def _nothing(lookup: Lookup, platforms: Sequence[Platform]) -> GeneratorError:
+def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> GeneratorError:
     """Return the error for a base without an image for any of *platforms*, or for Windows."""
     wanted = ", ".join(map(str, platforms)) or "Windows"
     there = ", ".join(dict.fromkeys(why for _, why in lookup.passed))
     hint = "; hint: --platform with one of these" if "windows" in there else ""
     found = f", but {shorten(there, 300)}" if there else ""
-    return GeneratorError(f"--base {lookup.name}: no image for {wanted}{found}{hint}")
+    return NoImageError(f"{shown}: no image for {wanted}{found}{hint}")
 
 
-def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path) -> Base:
-    layers = _layers(lookup, image, folder)
-    config = _config(lookup.name, image)
+def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown: str) -> Base:
+    layers = layers_of(lookup, image, folder, shown)
+    config = _config(shown, image)
     if platform.version:
         config.setdefault("os.version", platform.version)
     annotations = {}
@@ -149,45 +157,52 @@ def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path) -> Bas
     return Base(lookup, image, platform, _kind(lookup, platform), config, layers, annotations)
 
 
-def _config(name: str, image: Image) -> Json:
+def _config(shown: str, image: Image) -> Json:
     """Return the configuration of *image* with every field; raises GeneratorError."""
-    try:
-        config = json.loads(image.raw[1])
-        json.dumps(config, allow_nan=False)
-        documents.read(image.raw[1], documents.Config)
-    except (ValueError, RecursionError) as error:
-        raise GeneratorError(f"--base {name}: invalid configuration: {error}") from error
-    if not isinstance(config, dict):
-        raise GeneratorError(f"--base {name}: invalid configuration: not an object")
+    config = json_object(image.raw[1], shown)
     try:
         inherit.settings(config.get("config") or {}, {})
         inherit.configuration(config, {}, (), "")
     except GeneratorError as error:
-        raise GeneratorError(f"--base {name}: {error}") from error
+        raise GeneratorError(f"{shown}: {error}") from error
     return config
 
 
-def _layers(lookup: Lookup, image: Image, folder: Path) -> tuple[LayerBlob, ...]:
-    """Return the layers of a base as they stand in a manifest of OCI's, each with its origin."""
+def json_object(data: bytes, shown: str) -> Json:
+    """Return a document that was decoded before, with every field as it stands; raises GeneratorError."""
+    try:
+        found = json.loads(data)
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise GeneratorError(f"{shown}: invalid document: {error}") from error
+    if not isinstance(found, dict):
+        raise GeneratorError(f"{shown}: invalid document: not an object")
+    return found
+
+
+def layers_of(lookup: Lookup, image: Image, folder: Path, shown: str) -> tuple[LayerBlob, ...]:
+    """Return the layers of an image as they stand in a manifest of OCI's, each with its origin.
+
+    They can be fetched to *folder*. Raises GeneratorError with *shown* as the subject.
+    """
     ids = diff_ids(image.config)
     if len(ids) != len(image.layers) or not ids or not all(map(DIGEST.fullmatch, ids)):
-        raise GeneratorError(f"--base {lookup.name}: its configuration does not have a diff ID for each layer")
-    return tuple(_layer(lookup, image, layer, folder) for layer in image.layers)
+        raise GeneratorError(f"{shown}: its configuration does not have a diff ID for each layer")
+    return tuple(_layer(Origin(lookup, image, layer), folder, shown) for layer in image.layers)
 
 
-def _layer(lookup: Lookup, image: Image, layer: Layer, folder: Path) -> LayerBlob:
-    descriptor = layer.descriptor
+def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
+    descriptor = origin.layer.descriptor
     if descriptor is None:
-        return _packed(lookup.name, layer, folder)
+        return _packed(origin.layer, folder, shown)
     if descriptor.media_type not in LAYERS:
-        raise GeneratorError(f"--base {lookup.name}: a layer of the unknown type {brief(descriptor.media_type)}")
+        raise GeneratorError(f"{shown}: a layer of the unknown type {brief(descriptor.media_type)}")
     kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
     path = folder / re.sub(r"\W", "-", descriptor.digest)
-    origin = Origin(lookup, image, layer)
-    return LayerBlob(path, descriptor.digest, layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
+    return LayerBlob(path, descriptor.digest, origin.layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
 
 
-def _packed(name: str, layer: Layer, folder: Path) -> LayerBlob:
+def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
     """Return a layer of an archive of Docker's, which are not compressed, as a new blob; raises GeneratorError."""
     path = folder / re.sub(r"\W", "-", layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
@@ -198,9 +213,9 @@ def _packed(name: str, layer: Layer, folder: Path) -> LayerBlob:
                 out.write(data)
             blob, _ = out.finish()
     except (OSError, EOFError, zlib.error) as error:
-        raise GeneratorError(f"--base {name}: layer {layer.name} cannot be read: {error}") from error
+        raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error}") from error
     if blob.diff_id != layer.diff_id:
-        raise GeneratorError(f"--base {name}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
+        raise GeneratorError(f"{shown}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
     return blob
 
 

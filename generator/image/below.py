@@ -14,6 +14,7 @@ from ..generation.committed import committed_blob
 from ..imageread.images import unpack
 from ..imageread.references import Destination, Platform
 from ..imageread.untar import ByteStream
+from ..oci.blob import Blob
 from . import transfer
 from .base import Base, resolve
 from .entrypoint import WITHOUT_WINDOWS
@@ -35,10 +36,15 @@ class Below(NamedTuple):
 def own_base(layer: str, work: Path) -> Below:
     """Return a base layer of winscratch, written to the directory *work*."""
     base = committed_blob(Path(home.ROOT), layer)
+    blob = own_layer(base, work)
+    return Below(blob, (lambda: io.BytesIO(base.tar),))
+
+
+def own_layer(base: Blob, work: Path) -> LayerBlob:
+    """Return the layer of *base*, written to the directory *work*."""
     path = work / "base"
     path.write_bytes(base.compressed)
-    blob = LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-    return Below(blob, (lambda: io.BytesIO(base.tar),))
+    return LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
 
 
 def find_bases(

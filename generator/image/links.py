@@ -79,7 +79,7 @@ class _Paths:
 
     def check_files(self) -> None:
         """Raise GeneratorError for an unknown target through the folder of layers that holds C:."""
-        files = facts().roots[1]
+        files = facts().users_root
         for entry in self.unknown:
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
                 raise GeneratorError(
@@ -149,7 +149,7 @@ def _meant(folder: list[str], target: str) -> list[str] | None:
 
 def _entries_below(opened: Callable[[], ByteStream]) -> Iterator[SourceEntry]:
     """Yield the entries below C: in the tar of a layer below; raises GeneratorError if it is damaged."""
-    start = f"{facts().roots[1]}/"
+    start = f"{facts().users_root}/"
     try:
         for entry in TarReader(opened()):
             if entry.name.startswith(start):

@@ -2,7 +2,7 @@
 """The options of an image, from the command line, a TOML file or Python."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -96,7 +96,7 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items() if value}
     for name in _MAPS:
         if name in values:
-            values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
+            values[name] = getattr(base, name) | pairs(name, values[name])
     if security := (*values.pop("security", ()), *values.pop("owner", ())):
         if len(security) > 1:
             raise GeneratorError("--security: given twice; hint: give one, which applies to all files")
@@ -144,6 +144,11 @@ def epoch(environment: Mapping[str, str] = os.environ) -> int:
             f"SOURCE_DATE_EPOCH: {brief(text)} is not whole seconds since 1970; hint: unset SOURCE_DATE_EPOCH"
         )
     return int(text)
+
+
+def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return the texts ``NAME=VALUE`` of an *option* by name; raises GeneratorError."""
+    return dict(_pair(option, text) for text in texts)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -2,9 +2,6 @@
 """Make an image of its options and write it to every destination."""
 
 import contextlib
-import itertools
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +9,9 @@ from typing import NamedTuple
 from ..base import console
 from ..base.console import Say
 from ..base.errors import GeneratorError, one_line, shorten
-from ..base.workspace import workspace
 from ..imageread import references as names
-from ..imageread.references import Destination, Platform, Reference
-from . import archive, config, layout, push, transfer
+from ..imageread.references import Destination, Platform
+from . import config, places
 from .assemble import BuiltImage, Layers, PlatformImage, assemble
 from .base import Base
 from .below import Below, find_bases, own_base
@@ -23,18 +19,12 @@ from .entrypoint import settle
 from .layers import make_layers
 from .model import LayerOptions, Source
 from .options import Options, checked, epoch
+from .places import Hooks, Job, Made
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
 from .sources import SourceEntry, place, refuse_inside
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
-
-
-class Made(NamedTuple):
-    """An image that was made: the *digest* of its manifest or index, and its *references* by digest, one a place."""
-
-    digest: str
-    references: tuple[str, ...]
 
 
 class _Request(NamedTuple):
@@ -64,20 +54,13 @@ def make(
     note = _once(note)
     request = _request(options)
     options = request.options
-    try:
-        for destination in request.destinations:
-            _check(destination, request)
-        first = next((each for each in request.destinations if each.path), request.destinations[0])
-        with workspace(_folder(first)) as work, contextlib.ExitStack() as stack:
-            bases = _bases(request, stack, work)
-            image = assemble(_variants(request, bases, work, note, progress), request.time)
-            references = []
-            for each in request.destinations:
-                references.append(_put(image, each, options, note=note, progress=progress))
-                done(references[-1])
-    except OSError as error:
-        raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
-    return Made(image.top.digest, tuple(references))
+
+    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
+        return assemble(_variants(request, _bases(request, stack, work), work, note, progress), request.time)
+
+    job = Job(lambda destination: _check(destination, request), build)
+    hooks = Hooks(note, progress, done)
+    return places.write(request.destinations, job, hooks, force=options.force, plain=options.plain_http)
 
 
 def _bases(request: _Request, stack: contextlib.ExitStack, work: Path) -> dict[Platform, Below]:
@@ -96,10 +79,7 @@ def _bases(request: _Request, stack: contextlib.ExitStack, work: Path) -> dict[P
 def _request(options: Options) -> _Request:
     """Return *options* parsed; raises GeneratorError."""
     options = checked(options)
-    destinations = [names.destination(text) for text in options.to]
-    if not destinations:
-        raise GeneratorError("image: --to is required; hint: --to oci:DIR[:REF] or --to docker://REF")
-    _check_different(destinations)
+    destinations = places.destinations(options.to, "image")
     sources = [parse_source(each) for each in options.source]
     platforms = [names.platform(text) for text in options.platform]
     if len(set(platforms)) < len(platforms):
@@ -199,73 +179,12 @@ def _once(note: Say) -> Say:
     return tell
 
 
-def _check_different(destinations: Sequence[Destination]) -> None:
-    """Raise GeneratorError if two *destinations* are the same: only the last image would stay."""
-    for one, other in itertools.combinations(destinations, 2):
-        same = _where(one) == _where(other)
-        if one.transport == other.transport == "oci":  # which holds images by name
-            same = same and one.reference == other.reference
-        if same:
-            raise GeneratorError(f"--to {other}: the same place as --to {one}; hint: leave one out")
-
-
-def _where(destination: Destination) -> tuple[str, ...]:
-    if destination.path:
-        return (os.path.normcase(os.path.realpath(destination.path)),)
-    reference = _reference(destination)
-    return "docker", reference.full, reference.digest
-
-
 def _check(destination: Destination, request: _Request) -> None:
-    """Raise GeneratorError if the image certainly cannot be written to *destination*."""
-    path = Path(destination.path)
-    match destination.transport:
-        case "oci":
-            layout.check(path)
-        case "docker":
-            push.check(_reference(destination))
-        case "docker-archive" if len(request.platforms) > 1:
-            raise GeneratorError(f"{destination}: Docker's archive holds one platform; hint: --to oci-archive:FILE")
-        case _:
-            archive.check(path, force=request.options.force)
-    for written in (path, _folder(destination)) if destination.path else (_folder(destination),):
+    """Raise GeneratorError if the image cannot be written to *destination*, or would be written into a source."""
+    places.check(destination, len(request.platforms), force=request.options.force)
+    folder = places.folder(destination)
+    for written in (Path(destination.path), folder) if destination.path else (folder,):
         refuse_inside(written, [source for source, _ in request.sources])
-
-
-def _put(image: BuiltImage, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
-    """Put *image* at *destination* and return its reference by digest."""
-    path = Path(destination.path)
-    try:
-        with workspace(_folder(destination)) as work:
-            if destination.path:
-                transfer.fetch(image.blobs.values(), progress)
-            match destination.transport:
-                case "oci":
-                    foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}
-                    layout.add(path, image, destination.reference, work, note, without=foreign)
-                case "oci-archive":
-                    archive.write_oci(path, image, destination.reference, work, force=options.force)
-                case "docker-archive":
-                    archive.write_docker(path, image, destination.reference, work, force=options.force)
-                    # Docker has no manifest there, and knows an image by its configuration.
-                    return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
-                case _:
-                    return push.push(image, _reference(destination), work, note, progress, options.plain_http)
-    except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror or error}, and nothing there was changed") from error
-    return f"{destination.transport}:{path}@{image.top.digest}"
-
-
-def _reference(destination: Destination) -> Reference:
-    return names.reference(destination.reference, str(destination))
-
-
-def _folder(destination: Destination) -> Path:
-    """Return the directory for temporary files of *destination*: on the same file system, for atomic renames."""
-    if not destination.path:
-        return Path(tempfile.gettempdir())
-    path = Path(os.path.realpath(destination.path))
-    return path if destination.transport == "oci" else path.parent
 
 
 def _history(sources: Sequence[Source], layers: int) -> list[str]:

@@ -37,7 +37,8 @@ class Lookup(NamedTuple):
 
     *digest* is of the index or manifest; it is empty if *name* is no name of a registry. *passed* has each entry of an
     index that is passed over, with the reason. *skopeo* works in the folder of a registry's documents, *reference* is
-    the name there, and *secure* says whether it has TLS.
+    the name there, and *secure* says whether it has TLS. *top* is the index if the name leads to one, with the entries
+    that were *wanted*.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Lookup(NamedTuple):
     reference: Reference | None = None
     skopeo: Skopeo | None = None
     secure: bool = True
+    top: Index | None = None
 
     def fetch(self, image: Image, digests: Collection[str] | None = None) -> None:
         """Fetch the layers of *image*, those in *digests* or all, so that they can be opened; for a registry only.
@@ -90,25 +92,47 @@ def _everything(_: Listed) -> bool:
 
 @contextlib.contextmanager
 def look_up(
-    name: str, *, wanted: Wanted = _everything, plain: Sequence[str] | None = None, work: Path | None = None
+    name: str,
+    *,
+    wanted: Wanted = _everything,
+    plain: Sequence[str] | None = None,
+    work: Path | None = None,
+    windows: bool = True,
 ) -> Iterator[Lookup]:
     """Look up the image *name*, as images() takes it; in a registry's index, only the entries that are *wanted*.
 
-    Images for other systems than Windows, and artifacts, are passed over. *plain* holds registries that may lack TLS,
-    *work* is the directory for temporary files. Raises GeneratorError.
+    Artifacts are passed over, and with *windows* images for other systems than Windows. *plain* holds registries that
+    may lack TLS, *work* is the directory for temporary files. Raises GeneratorError.
     """
-    transport, path, _ = split(name)
-    if transport == "docker":
+    if split(name)[0] == "docker":
         with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-", dir=work) as folder:
-            yield from _in_registry(name, path.removeprefix("//"), Path(folder), wanted, plain)
+            yield from _in_registry(name, Path(folder), wanted, plain, windows=windows)
         return
     passed: list[tuple[str, str]] = []
-    with images(name, refuse, lambda where, why: passed.append((where, why))) as found:
-        yield Lookup(name, found, passed)
+    indexes: list[Index] = []
+
+    def skip(where: str, why: str) -> None:
+        passed.append((where, why))
+
+    with images(name, refuse, skip, windows=windows, indexes=indexes) as found:
+        yield Lookup(name, found, passed, top=_top(name, found, indexes))
 
 
-def _in_registry(name: str, rest: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None) -> Iterator[Lookup]:
-    """Yield the lookup of *rest* in a registry, with its documents in *folder* as skopeo's ``dir:`` has them."""
+def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index | None:
+    """Return the index that a local *name* leads to, None for a single image; the first of *indexes* is a layout's."""
+    which = split(name)[2]
+    if not indexes or (found and found[0].descriptor and which == f"@{found[0].descriptor.digest}"):
+        return None
+    if len(indexes) == 1 or (not which and len(indexes[0].manifests) > 1):
+        return indexes[0] if len(found) > 1 else None
+    return indexes[1]
+
+
+def _in_registry(
+    name: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None, *, windows: bool
+) -> Iterator[Lookup]:
+    """Yield the lookup of *name* in a registry, with its documents in *folder* as skopeo's ``dir:`` has them."""
+    rest = split(name)[1].removeprefix("//")
     found = reference(rest, name)
     host = found.host or "docker.io"
     skopeo = Skopeo(find(), folder, timeout() or _SECONDS, f"docker://{rest}", host, plain=plain)
@@ -121,7 +145,8 @@ def _in_registry(name: str, rest: str, folder: Path, wanted: Wanted, plain: Sequ
     if found.digest not in {"", digest}:
         raise skopeo.error(f"the registry returns {digest} for it")
     passed: list[tuple[str, str]] = []
-    documents = _Documents(skopeo, found.name, secure, wanted, passed)
+    indexes: list[Index] = []
+    documents = _Documents(skopeo, found.name, secure, wanted, passed, windows)
     if not documents.add(raw):
         yield Lookup(name, [], passed, digest, found, skopeo, secure)
         return
@@ -129,8 +154,9 @@ def _in_registry(name: str, rest: str, folder: Path, wanted: Wanted, plain: Sequ
     try:
         base = f"docker://{found.name}"
         skip: Callable[[str, str], None] = lambda where, why: passed.append((where, why))  # noqa: E731
-        reader = Reader(name, base, store, refuse, flat=True, skip=skip, room=[MAX_DOCUMENTS])
-        yield Lookup(name, reader.fetched(""), passed, digest, found, skopeo, secure)
+        reader = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes)
+        listed = reader.fetched("")
+        yield Lookup(name, listed, passed, digest, found, skopeo, secure, indexes[0] if indexes else None)
     finally:
         store.close()
 
@@ -143,6 +169,7 @@ class _Documents(NamedTuple):
     secure: bool
     wanted: Wanted
     passed: list[tuple[str, str]]
+    windows: bool
 
     def add(self, raw: bytes) -> bool:
         """Add the manifest *raw*, or the wanted images of the index *raw*; return whether there is one."""
@@ -156,7 +183,8 @@ class _Documents(NamedTuple):
                 raise GeneratorError(f"{self.skopeo.shown}: its index lists more than {_MOST_IMAGES} images")
             for each in chosen:
                 self._manifest(each)
-            raw = msgspec.json.encode(Index(manifests=chosen, schema_version=2, media_type=INDEXES[0]))
+            kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
+            raw = msgspec.json.encode(kept)
         (self.skopeo.work / "manifest.json").write_bytes(raw)
         return chosen is None or bool(chosen)
 
@@ -166,7 +194,7 @@ class _Documents(NamedTuple):
             if not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{self.skopeo.shown}: {brief(each.digest)} is not a digest")
             where = f"docker://{self.name}@{each.digest}"
-            if why := passed_over(each, windows=True):
+            if why := passed_over(each, windows=self.windows):
                 self.passed.append((where, why))
             elif each.media_type in INDEXES:
                 inner = self._index(self._document(each)) if level < _MOST_LEVELS else None

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -113,7 +114,7 @@ def assert_whole(layout: Path) -> None:
     def walk(descriptor: dict[str, Any]) -> None:
         data = blob(layout, descriptor["digest"])
         assert len(data) == descriptor["size"]
-        if descriptor["mediaType"].endswith("+json") and "config" not in descriptor["mediaType"]:
+        if re.search(r"(manifest|index|list)\.v[12]\+json$", descriptor["mediaType"]):
             found = json.loads(data)
             for each in [*found.get("manifests", []), *found.get("layers", []), *filter(None, [found.get("config")])]:
                 walk(each)

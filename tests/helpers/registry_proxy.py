@@ -3,11 +3,16 @@
 
 import contextlib
 import http.client
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 _PIECE = 1 << 16
 
@@ -118,6 +123,23 @@ class ProxyHandler(BaseHTTPRequestHandler):
             self.passed()
 
     do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = take  # noqa: N815
+
+
+class Killer:
+    """A fault of a proxy: kills the process group of *process* at the request number *at*."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.reached = False
+        self._lock = threading.Lock()
+
+    def fault(self, handler: ProxyHandler) -> bool:
+        with self._lock:
+            if self.process is not None and len(handler.server.asked) == self.at:
+                self.reached = True
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return False
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ def test_update_with_force_still_leaves_what_it_cannot_make(older: Path) -> None
         ('"layer":"scratch"', '"layer":"tiny"', "unknown layer tiny"),
         ('"language":"go"', '"language":"cobol"', "unknown language cobol"),
         ('"file":"module.go.jinja"', '"file":"x.jinja"', "unknown template x.jinja of go"),
-        ('"version":"0.1.0"', '"version":"99.0"', "made by 99.0, this is 0.1.0"),
+        ('"version":"0.2.0"', '"version":"99.0"', "made by 99.0, this is 0.2.0"),
     ],
 )
 def test_an_edit_that_force_cannot_undo_says_why_and_what_can(old: str, new: str, detail: str) -> None:

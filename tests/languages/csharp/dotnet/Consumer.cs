@@ -34,10 +34,10 @@ internal static class Consumer
     private static void Main()
     {
         WindowsScratch.Verify();
-        string digest = "sha256:" + Convert.ToHexString(SHA256.HashData(WindowsScratch.BlobMemory.Span)).ToLowerInvariant();
+        string digest = "sha256:" + Convert.ToHexString(SHA256.HashData(WindowsScratch.Blob.Span)).ToLowerInvariant();
         Expect(digest == WindowsScratch.Digest, "the blob's digest");
-        Expect(WindowsScratch.LayerMemory.Span.SequenceEqual(WindowsScratch.Layer), "the views of the layer");
-        Expect(WindowsScratch.BcdMemory.Span.Slice(0, 4).SequenceEqual("regf"u8), "the BCD store");
+        Expect(WindowsScratch.Layer.Length == WindowsScratch.LayerSize, "the layer's size");
+        Expect(WindowsScratch.Bcd.Span.Slice(0, 4).SequenceEqual("regf"u8), "the BCD store");
         Expect(List(WindowsScratch.Open()).Contains("Files/Windows/System32/config/SYSTEM 8192 ;"), "the layer's files");
 
         string folder = Directory.CreateTempSubdirectory().FullName;
