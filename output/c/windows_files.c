@@ -11,10 +11,12 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:66602698f5ba4ea73bcad11f4087e523e929606fee4fa67844e406cc5531229e","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:e8069203d8931e75d21b4ee8bbce0810d348ed81ca085fe7aee44e1ff9f290ae","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 // clang-format off

@@ -11,7 +11,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2c04207c5f8dd011b8fec3bb35d8a10ae193fc55da282aea5d23368aa06a89aa","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:763c48cf12111b4be03f4c2264a817c0eb67f028b4310e8ff67ec65ac891fe1d","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -1458,20 +1458,24 @@ impl<'a, W: Output> Writer<'a, W> {
 
     /// Keeps the first error, to be returned by every later call.
     fn kept(&mut self, done: Result<(), Error>) -> Result<(), Error> {
-        if let Err(error) = &done {
+        if let (Err(error), None) = (&done, &self.failed) {
             self.failed = Some(error.clone());
         }
         done
     }
 
-    /// Writes the roots before anything else, and sees that the last file is whole.
+    /// Returns the first error, or one for missing data of the last file.
+    fn ready(&self) -> Result<(), Error> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None if self.left > 0 => Err(Error::new(Code::Data, &self.path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the roots before anything else.
     fn begin(&mut self) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        if self.left > 0 {
-            return Err(Error::new(Code::Data, &self.path));
-        }
+        self.ready()?;
         if !self.begun {
             self.begun = true;
             append_roots(&mut self.headers, self.options.times)?;
@@ -1580,6 +1584,8 @@ impl<W: Output> Writer<'_, W> {
         let mut waiting = std::vec![(path.to_owned(), folder.to_owned())];
         while let Some((inside, outside)) = waiting.pop() {
             let top = outside == folder;
+            let ready = self.ready();
+            self.kept(ready)?;
             let done = self.add_found(&inside, &outside, top, tree, &mut waiting);
             self.kept(done)?;
         }
@@ -1612,6 +1618,11 @@ impl<W: Output> Writer<'_, W> {
             entry.times = Some(time.into());
         }
         if found.is_dir() {
+            let known = self.names.reach(inside);
+            let known = known.and_then(|node| self.names.node(node).kind);
+            if !inside.is_empty() && known != Some(Kind::Directory) {
+                self.add_entry(&entry)?;
+            }
             let mut names = Vec::new();
             for each in fs::read_dir(outside).map_err(failed)? {
                 let each = each.map_err(failed)?;
@@ -1625,12 +1636,7 @@ impl<W: Output> Writer<'_, W> {
                 inside.to_owned() + "/"
             };
             waiting.extend(names.into_iter().map(|(n, at)| (start.clone() + &n, at)));
-            let known = self.names.reach(inside);
-            let known = known.and_then(|node| self.names.node(node).kind);
-            if inside.is_empty() || known == Some(Kind::Directory) {
-                return Ok(());
-            }
-            return self.add_entry(&entry);
+            return Ok(());
         }
         if found.is_symlink() {
             let leads_to_directory = fs::metadata(outside).map_or(false, |there| there.is_dir());

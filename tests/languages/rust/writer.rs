@@ -133,10 +133,11 @@ fn errors_are_the_languages_own() {
 
 #[cfg(feature = "std")]
 mod with_std {
-    use super::windows_files::{Code, Error, IoOutput, Writer};
+    use super::windows_files::{Code, Error, IoOutput, Tree, Writer};
     use super::{file, Entry};
     use std::error::Error as _;
     use std::io::{self, Read};
+    use std::path::Path;
 
     struct Broken;
 
@@ -183,5 +184,20 @@ mod with_std {
         }
         let later = layer.add_entry(&Entry { ..file(0) }).unwrap_err();
         assert_eq!(later.to_string(), read.to_string());
+    }
+
+    #[test]
+    fn a_tree_comes_after_the_first_error() {
+        let missing = Path::new("/missing/folder");
+        let mut layer = Writer::new(Vec::new());
+        layer.add("aux", b"").unwrap_err();
+        let after = layer.add_tree("a", missing, &Tree::default());
+        assert_eq!(after.unwrap_err().code(), Code::Device);
+        assert_eq!(layer.add("b", b"").unwrap_err().code(), Code::Device);
+
+        let mut layer = Writer::new(Vec::new());
+        layer.add_entry(&file(2)).unwrap();
+        let after = layer.add_tree("b", missing, &Tree::default());
+        assert_eq!(after.unwrap_err().code(), Code::Data);
     }
 }
