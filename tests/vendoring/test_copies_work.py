@@ -17,7 +17,7 @@ from helpers.vendoring import options_of, write
 
 from generator.generation import manifest
 from generator.generation.committed import committed_blob
-from generator.languages.language import ModuleOptions
+from generator.languages.language import FILES, ModuleOptions
 from generator.oci import blob as layer
 
 ROOT = Path(__file__).parents[2]
@@ -186,11 +186,11 @@ func main() {{
     assert ("func BaseLayerBCD" in Path(f"layer/windows_{name}.go").read_text()) == bool(blob.bcd)
 
 
-def test_go_copies_of_all_layers_build_in_one_package_with_other_files(place: Path) -> None:
+def test_go_copies_of_all_modules_build_in_one_package_with_other_files(place: Path) -> None:
     go = need("go")
     (place / "go.mod").write_text("module example.com/m\n\ngo 1.18\n")
     (place / "main.go").write_text("package main\n\nfunc main() {}\n")
-    for name in LAYERS:
+    for name in (*LAYERS, FILES):
         write("go", name, ".")
     environment = os.environ | {"GOTOOLCHAIN": "local", "GOPROXY": "off"}
     done = subprocess.run([go, "vet", "."], capture_output=True, text=True, check=False, env=environment)

@@ -11,7 +11,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:eee3bcf0796a33e97fc8f446e7082144789a30776613862ac584f1841a552d71","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:11ed5bad5664c348785403e9ba5a38926232a0c6fd4d1548706b28f8215dd7b7","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -32,7 +32,6 @@ package files
 import (
 	"archive/tar"
 	"encoding/base64"
-	"errors"
 	"io"
 	"io/fs"
 	"sort"
@@ -927,8 +926,12 @@ type ReadLinkFS interface {
 	ReadLink(name string) (string, error)
 }
 
-// ErrNoReadLink is what the fs.PathError wraps that AddFS returns for a symbolic link of any other file system.
-var ErrNoReadLink = errors.New("the file system has no method ReadLink")
+// ErrNoReadLink is in the fs.PathError that AddFS returns for a symbolic link of any other file system.
+const ErrNoReadLink linkError = "the file system has no method ReadLink"
+
+type linkError string
+
+func (e linkError) Error() string { return string(e) }
 
 func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry, ownTimes bool) error {
 	info, err := found.Info()
