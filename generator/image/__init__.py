@@ -14,6 +14,7 @@ Errors are raised as GeneratorError with a message of one line.
 
 from ..base.errors import GeneratorError
 from .options import Options, SourceTable
-from .produce import Made, make
+from .places import Made
+from .produce import make
 
 __all__ = ["GeneratorError", "Made", "Options", "SourceTable", "make"]

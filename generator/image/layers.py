@@ -47,7 +47,7 @@ def make_layers(
     with Folders() as folders:
         plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
         folders.close()  # each is opened again when it is read, so that an exchange shows
-        plans = link_kinds(plans, options.base, note)
+        plans = link_kinds(plans, options, note)
         for plan in plans:
             check_importable(plan)
         if planned is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from helpers import image_runs
+from helpers import bases, image_runs
 from helpers.builder_images import FILES, SHAPES, STARTS, STORED, held, judged
 from helpers.committed_modules import PROJECT, registry, run
 from helpers.counts import THOROUGH
@@ -141,6 +141,27 @@ def test_buildkit_takes_our_layout_by_its_name_in_a_dockerfile(
     assert held(name)[0]["Files/dropgz.exe"].data == FILES["dropgz.exe"]
 
 
+def test_buildkit_builds_on_our_image_on_a_base_of_others(
+    buildkit: Callable[..., None], address: str, context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nano = bases.Repository(image_runs.Registry(address, (), {}), "nano").push(bases.microsofts(), "1")
+    monkeypatch.chdir(context)
+    options = Options(
+        source=(r"dropgz.exe:C:\app\dropgz.exe",),
+        entrypoint=(r"C:\app\dropgz.exe",),
+        base=nano,
+        platform=(f"windows/amd64:{bases.VERSIONS[1]}",),
+        to=(f"docker://{address}/on-nano:1",),
+    )
+    (reference,) = make(options, note=lambda _: None).references
+    dockerfile = "COPY kubeconfigtemplate.yaml /\n"
+    name = by_buildkit(buildkit, context, dockerfile, tmp_path / "build", f"--opt=build-arg:BASE={reference}")
+    assert judged(name) == (0, {"time-missing"})
+    tree, settings, layers = held(name)
+    assert (layers, settings["entrypoint"]) == (4, [r"C:\app\dropgz.exe"])
+    assert {"Files/app/dropgz.exe", "Files/kubeconfigtemplate.yaml"} <= {*tree}
+
+
 LINK = "links/deep/link"
 
 
@@ -264,6 +285,6 @@ def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(add
 
 
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:
-    text = (PROJECT / "docs/images.md").read_text("utf-8")
+    text = (PROJECT / "docs/comparison.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line.rstrip().endswith("| tested |")]
     assert {row.split("|")[1].strip() for row in rows} == {"BuildKit", "buildah", "ko", "jib", "crane"}

@@ -21,6 +21,9 @@ import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
 from generator.generation.manifest import blob_path, layers  # noqa: E402
+from generator.hives import check  # noqa: E402
+from generator.hives import rules as hive_rules  # noqa: E402
+from generator.imagecheck.rules import RULES  # noqa: E402
 from generator.languages.language import API, FILES, LAYER, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
 from generator.oci.blob import read_blob  # noqa: E402
@@ -108,6 +111,13 @@ def digests_table() -> Iterable[list[str]]:
         yield [f"`{name}`", f"`{blob.diff_id}`", f"`{blob.digest}`"]
 
 
+def image_rules_table() -> Iterable[list[str]]:
+    """Yield the rules of check-image in the order of their table."""
+    yield ["rule", "level", "requires", "source"]
+    for name, rule in RULES.items():
+        yield [f"`{name}`", str(rule.level.value), rule.text.replace("|", "\\|").replace("*", "\\*"), rule.source]
+
+
 def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
     """Yield the *wanted* commands of the table with their arguments and options."""
     yield ["command", "does", "options"]
@@ -135,10 +145,36 @@ def checkout_table() -> Iterable[list[str]]:
             yield row_of(command)
 
 
+def verdicts_table() -> Iterable[list[str]]:
+    """Yield the verdicts on hives with the worst level of a finding."""
+    yield ["verdict", "worst finding", "exit status"]
+    for level, verdict in check.VERDICTS.items():
+        yield [verdict, level or "none", "1" if level == hive_rules.Level.REFUSED else "0"]
+
+
+def hive_rules_table() -> Iterable[list[str]]:
+    """Yield the rules for hives."""
+    yield ["rule", "what is right", "else", "source"]
+    for name, rule in hive_rules.RULES.items():
+        yield [
+            f"`{name}`",
+            rule.text,
+            f"{rule.level}{', normal on a live system' * (name in hive_rules.LIVE)}",
+            rule.source,
+        ]
+
+
+def hive_sources_table() -> Iterable[list[str]]:
+    """Yield the sources of the rules for hives."""
+    yield ["source", "is"]
+    yield from ([name, text] for name, text in hive_rules.SOURCES.items())
+
+
 TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "api": api_table,
     "languages": languages_table,
     "digests": digests_table,
+    "image-rules": image_rules_table,
     "pages": pages_table,
     "record": record_table,
     **fact_tables.TABLES,
@@ -146,6 +182,9 @@ TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
     ),
     "checkout": checkout_table,
+    "verdicts": verdicts_table,
+    "hive-rules": hive_rules_table,
+    "hive-sources": hive_sources_table,
     "rooms": import_graph.table,
     "walls": import_graph.walls,
 }

@@ -11,6 +11,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.hive_maker import Node, make, text
@@ -157,7 +158,7 @@ def test_printed_image_names_are_accepted(tmp_path: Path) -> None:
 def test_image_references_need_a_host_or_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def fetch(name: str, _: Path) -> None:
+    def fetch(name: str, _: Path, **__: Any) -> None:
         asked.append(name)
         raise GeneratorError("fetched")
 
