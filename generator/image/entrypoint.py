@@ -9,6 +9,7 @@ import msgspec
 from ..base.console import Say
 from ..base.errors import shorten
 from ..imageread.references import Platform
+from ..oci.names import fold
 from ..runtime import paths, settings, start
 from ..runtime.model import Base, File, Settings
 from ..runtime.paths import mounted
@@ -30,24 +31,24 @@ class Planned:
         self._directories = {"": ""}
         for entry in entries:
             if entry.kind not in {"directory", "directory-link"}:
-                self._files[paths.fold(entry.path)] = entry
+                self._files[fold(entry.path)] = entry
             path = entry.path if entry.kind == "directory" else entry.path.rpartition("/")[0]
-            while path and (folded := paths.fold(path)) not in self._directories:
+            while path and (folded := fold(path)) not in self._directories:
                 self._directories[folded] = path
                 path = path.rpartition("/")[0]
 
     def file(self, path: str) -> File | None:
         """Return the file at *path*; only its first bytes are read."""
-        entry = self._files.get(paths.fold(path))
+        entry = self._files.get(fold(path))
         return File(entry.path, _program(entry)) if entry else None
 
     def directory(self, path: str) -> str | None:
         """Return the directory at *path*; the root is one if the image has any file."""
-        return self._directories.get(paths.fold(path)) if self._files else None
+        return self._directories.get(fold(path)) if self._files else None
 
     def named(self, name: str) -> str | None:
         """Return the path of a file called *name* in any directory, or None."""
-        folded = f"/{paths.fold(name)}"
+        folded = f"/{fold(name)}"
         return next((entry.path for key, entry in self._files.items() if f"/{key}".endswith(folded)), None)
 
 
