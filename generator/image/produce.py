@@ -23,6 +23,7 @@ from .options import Options, checked, epoch
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
 from .sources import SourceEntry, place, refuse_inside
+from .spool import spooled
 from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
@@ -68,6 +69,7 @@ def make(
             _check(destination, request)
         first = next((each for each in request.destinations if each.path), request.destinations[0])
         with workspace(_folder(first)) as work:
+            request = _spooled(request, work)
             path = work / "base"
             path.write_bytes(base.compressed)
             below = LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
@@ -98,6 +100,12 @@ def _request(options: Options) -> _Request:
         raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
     config.running(options)
     return _Request(options, destinations, sources, platforms, epoch())
+
+
+def _spooled(request: _Request, work: Path) -> _Request:
+    """Return *request* with the data of its sources in files in *work*."""
+    pairs = enumerate(request.sources)
+    return request._replace(sources=[(spooled(each, work / f"data-{n}"), wanted) for n, (each, wanted) in pairs])
 
 
 def _variants(

@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:84fd0a0abcca54aac464c0e154f9f9b93902d7ff11a7de54305029b56b0444a9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:48c0e884b6a446af93da70040978384fb530c01ae9dd2106ab46d2f20d3842f5","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -234,7 +234,7 @@ def _headers(
     pax = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
     return b"".join(
         (
-            _block(pax[:100].rstrip(b"/"), 0, len(records), 0, b"x", b"", bytes(16)),
+            _block(pax[:100].rstrip(b"/"), 0, len(records), 0, _tail("x", b"", bytes(16))),
             records,
             padding(len(records)),
             _block(
@@ -242,9 +242,7 @@ def _headers(
                 mode,
                 size if size < 8**11 else 0,
                 seconds,
-                typeflag.encode("ascii"),
-                _field(target),
-                b"0000000\0" * 2,
+                _tail(typeflag, _field(target), b"0000000\0" * 2),
             ),
         )
     )
@@ -287,30 +285,23 @@ def _field(text: str) -> bytes:
     return data[:100]
 
 
-def _block(
-    name: bytes,
-    mode: int,
-    size: int,
-    seconds: int,
-    typeflag: bytes,
-    link: bytes,
-    devices: bytes,
-) -> bytes:
+def _block(name: bytes, mode: int, size: int, seconds: int, tail: tuple[bytes, int]) -> bytes:
     """Return a tar header: 512 bytes, of which the checksum is taken while it is blanks."""
-    zero = b"0000000\0"
-    numbers = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
-    magic = b"ustar\x0000"
-    total = 8 * 32 + sum(b"".join((name, numbers, typeflag, link, magic, devices)))
-    return b"%b%b%06o\0 %b%b%b%b%b" % (
-        name.ljust(100, b"\0"),
-        numbers,
-        total,
-        typeflag,
+    numbers = b"%07o\x000000000\x000000000\0%011o\0%011o\0" % (mode, size, seconds)
+    total = 8 * 32 + sum(name) + sum(numbers) + tail[1]
+    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), numbers, total, tail[0])
+
+
+@functools.lru_cache(maxsize=64)
+def _tail(typeflag: str, link: bytes, devices: bytes) -> tuple[bytes, int]:
+    """Return a header from its type on, and the sum of these bytes."""
+    data = b"%b%bustar\x0000%b%b" % (
+        typeflag.encode("ascii"),
         link.ljust(100, b"\0"),
-        magic,
         bytes(64),
         devices.ljust(183, b"\0"),
     )
+    return data, sum(data)
 
 
 # ------------------------------------------------------------------------------------
@@ -416,18 +407,36 @@ def _part(part: str) -> tuple[str, str]:
 
 
 def _check_path(text: str, path: str, directory: bool = False) -> None:
+    """Raise FilesError for *text*; one that is short and plain needs no check of each part."""
+    parent, slash, last = text.rpartition("/")
+    plain = text.isascii() and len(text) < 1024 and len(last) <= 122
+    if plain and not _CHARACTERS.search(last) and not _part(last)[1]:
+        if not slash or _is_directory(parent):
+            return
+    if wrong := _wrong(text, directory):
+        raise FilesError(wrong, path)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_directory(path: str) -> bool:
+    """Return whether a path is right for a directory."""
+    return not _wrong(path, True)
+
+
+def _wrong(text: str, directory: bool) -> str:
+    """Return the error code of a path, or ""."""
     if not text:
-        raise FilesError("empty", path)
+        return "empty"
     try:
         units = _units(text)
     except UnicodeEncodeError:
-        raise FilesError("unicode", path) from None
+        return "unicode"
     if _CHARACTERS.search(text):
-        raise FilesError("character", path)
+        return "character"
     if units > 32750:
-        raise FilesError("path-long", path)
+        return "path-long"
     if text.count("/") >= 1024:
-        raise FilesError("parts", path)
+        return "parts"
     parts = text.split("/")
     directories = len(parts) if directory else len(parts) - 1
     for number, part in enumerate(parts):
@@ -435,7 +444,8 @@ def _check_path(text: str, path: str, directory: bool = False) -> None:
         if not wrong and number < directories and len(part) > 122:
             wrong = "part-long" if _units(part) > 245 else ""
         if wrong:
-            raise FilesError(wrong, path)
+            return wrong
+    return ""
 
 
 def _check_target(text: str, path: str) -> None:
@@ -461,9 +471,10 @@ def _rounded(time: tuple[int, ...]) -> Times | None:
 
 def _times(time: Time, path: str) -> Times:
     four = time if isinstance(time, tuple) else (time, time, time, time)
-    for one in four:
-        if not isinstance(one, int):  # to a cache, 7.0 is 7
-            raise TypeError("a time is a whole number of nanoseconds")
+    if type(time) is not int:
+        for one in four:
+            if not isinstance(one, int):  # to a cache, 7.0 is 7
+                raise TypeError("a time is a whole number of nanoseconds")
     rounded = _rounded(four)
     if rounded is None:
         raise FilesError("time", path)
@@ -476,9 +487,16 @@ def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
         if descriptor not in DESCRIPTORS:
             raise FilesError("descriptor", path)
         return DESCRIPTORS[descriptor][0 if directory else 1]
-    if not _readable(descriptor):
+    encoded = _encoded(bytes(descriptor))
+    if not encoded:
         raise FilesError("descriptor", path)
-    return base64.b64encode(descriptor).decode("ascii")
+    return encoded
+
+
+@functools.lru_cache(maxsize=64)
+def _encoded(descriptor: bytes) -> str:
+    """Return a descriptor in base64, or "" for a damaged one."""
+    return base64.b64encode(descriptor).decode("ascii") if _readable(descriptor) else ""
 
 
 def _number(data: bytes, at: int, size: int) -> int:
@@ -570,6 +588,7 @@ class Writer:
         self._descriptor = descriptor
         self._start = roots(time)
         self._known: dict[tuple[int, str], _Known] = {}
+        self._here = ("", 0)  # the directory of the last entry: its path and number
         self._names: dict[int, int] = {}  # of files that have hard links
         self._failure: BaseException | None = None
         self._closed = False
@@ -724,17 +743,28 @@ class Writer:
             descriptor=self._descriptor if descriptor is None else descriptor,
             time=self._time if time is None else time,
         )
-        parts = path.split("/")
-        for end in range(self._place(kind, parts, path, target), len(parts)):
-            self._put(
-                header(
-                    DIRECTORY,
-                    "/".join(parts[:end]),
-                    descriptor=self._descriptor,
-                    time=self._time,
+        if not self._place_here(kind, path, target):
+            parts = path.split("/")
+            for end in range(self._place(kind, parts, path, target), len(parts)):
+                self._put(
+                    header(
+                        DIRECTORY,
+                        "/".join(parts[:end]),
+                        descriptor=self._descriptor,
+                        time=self._time,
+                    )
                 )
-            )
         self._put(entry + data)
+
+    def _place_here(self, kind: str, path: str, target: str) -> bool:
+        """Take in an entry with a new name in the directory of the last one; return whether it is."""
+        parent, _, last = path.rpartition("/")
+        key = (self._here[1], _part(last)[0])
+        if parent != self._here[0] or kind == WHITEOUT or key in self._known:
+            return False
+        original = self._original(target, path) if kind == HARD_LINK else 0
+        self._known[key] = _Known(last, kind, original or len(self._known) + 1)
+        return True
 
     def _place(self, kind: str, parts: list[str], path: str, target: str) -> int:
         """Take in an entry; return how many parts its first parent to write has."""
@@ -761,6 +791,8 @@ class Writer:
                 raise FilesError("whiteout" if removes else "parent", path)
             else:
                 written = depth
+            if last and kind != WHITEOUT:
+                self._here = ("/".join(parts[:-1]), parent)
             parent = known.number
         return len(parts) if kind == WHITEOUT else written + 1
 
