@@ -174,8 +174,15 @@ def record_name(entries: Sequence[SourceEntry], *options: object) -> str:
         part = [
             (entry.path, entry.kind, entry.target, entry.stamp, entry.own) for entry in entries[start : start + 1000]
         ]
-        hashed.update(json.dumps(part).encode("ascii"))
+        hashed.update(_encoded(part))
     return f"record-{hashed.hexdigest()}"
+
+
+def _encoded(part: object) -> bytes:
+    try:
+        return msgspec.json.encode(part)
+    except UnicodeEncodeError:  # a name that is not valid in its encoding
+        return json.dumps(part).encode("ascii")
 
 
 def settle(entries: Iterable[SourceEntry], started: int) -> bool:

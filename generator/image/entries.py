@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the entries of a layer and the content of their files as a tar."""
 
-import contextlib
 import functools
 import os
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from .model import EntryOptions, LayerOptions
 from .sources import SourceEntry, Stamp
 from .writer import writer
 
+_HAS_ATTRIBUTES = hasattr(os, "listxattr")
 NANOSECONDS = 1_000_000_000
 _HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
 _SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
@@ -76,6 +76,18 @@ def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar,
         note(f"left out, since Windows has no such attributes: {left_out}")
 
 
+def _given(own: EntryOptions) -> dict[str, Any]:
+    """Return a source's options as the writer's methods take them."""
+    given: dict[str, Any] = {}
+    if own.security:
+        given["descriptor"] = security(own.security)
+    if own.attributes:
+        given["attributes"] = own.attributes
+    if isinstance(own.time, int):
+        given["time"] = own.time
+    return given
+
+
 class _Layer:
     """The writer of a layer's entries."""
 
@@ -84,25 +96,26 @@ class _Layer:
         self._times = options.times
         self._whole = whole
         self._layer = writer().Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
+        self._own: EntryOptions | None = None  # of the last entry, and as the writer takes them:
+        self._given: dict[str, Any] = {}
         self._first: dict[tuple[int, int, EntryOptions], tuple[str, int]] = {}  # a file's first name, and their number
         self.close = self._layer.close
 
     def add(self, entry: SourceEntry) -> str:
         """Write an entry, and return the attributes of its file that do not exist on Windows."""
-        stamp, own = entry.stamp, entry.own
-        time = own.time if isinstance(own.time, int) else None
-        if stamp and (own.time if own.time is not None else self._times) == "keep":
-            time = stamp.modified
-        options: dict[str, Any] = {"time": time, "attributes": own.attributes}
-        if own.security:
-            options["descriptor"] = security(own.security)
+        stamp = entry.stamp
+        if entry.own is not self._own:
+            self._own, self._given = entry.own, _given(entry.own)
+        options = self._given
+        if stamp and (self._times if entry.own.time is None else entry.own.time) == "keep":
+            options = {**options, "time": stamp.modified}
         lost = ""
         if entry.kind == "directory" or stamp is None:
             self._layer.add_directory(entry.path, **options)
         elif entry.kind != "file":
             self._layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", **options)
             return ""
-        elif stamp.links == 1 or not self._linked(entry, stamp, time):
+        elif stamp.links == 1 or not self._linked(entry, stamp, options.get("time")):
             lost = "extended attributes" * self._add_file(entry, stamp, options)
         return lost or "setuid, setgid or sticky bits" * bool(stamp and stamp.mode & _SPECIAL_BITS)
 
@@ -155,10 +168,11 @@ def _others(number: int) -> str:
 
 def _has_attributes(opened: int) -> bool:
     """Return whether an open file has extended attributes beyond the common ones; False if its system has none."""
-    if hasattr(os, "listxattr"):
-        with contextlib.suppress(OSError):
-            return bool(set(os.listxattr(opened)) - _COMMON_ATTRIBUTES)
-    return False
+    try:
+        found = os.listxattr(opened) if _HAS_ATTRIBUTES else []
+    except OSError:
+        return False
+    return bool(found) and not _COMMON_ATTRIBUTES.issuperset(found)
 
 
 class _Data:

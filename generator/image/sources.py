@@ -87,7 +87,8 @@ class SourceEntry(NamedTuple):
 
     def matches(self, opened: int) -> bool:
         """Return whether an open file is as it was found."""
-        return stamp_of(os.fstat(opened)) == self.stamp
+        state = _STATE(os.fstat(opened))
+        return bool(state == self.stamp) or stamp_of(os.fstat(opened)) == self.stamp
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

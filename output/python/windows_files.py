@@ -3,7 +3,7 @@
 # To make it again: invoke generate, or where this is a copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:48c0e884b6a446af93da70040978384fb530c01ae9dd2106ab46d2f20d3842f5","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
+# winscratch:{"body":"sha256:d221d9b2672f1246d3bbaf46813d6933aab5a8250f0bbaeb0c936859bb671e2c","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.1.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -142,10 +142,12 @@ class FilesError(ValueError):
 
 def roots(time: Time = DEFAULT_TIME) -> bytes:
     """Return the headers of the directories that every layer begins with."""
-    typeflag, mode, attributes, _ = _KINDS[DIRECTORY]
+    try:
+        fixed = _fixed(DIRECTORY, 0, None, _checked(time))
+    except FilesError as error:
+        raise FilesError(error.code, "Hives") from None
     return b"".join(
-        _headers(typeflag, mode, name, "", 0, str(attributes), "", _times(time, name))
-        for name in ("Hives", "Files")
+        _headers(fixed, name, "", 0) for name in ("Hives", "Files")
     )
 
 
@@ -166,7 +168,7 @@ def header(
     """
     if kind not in _KINDS:
         raise FilesError("kind", path)
-    typeflag, mode, always, default = _KINDS[kind]
+    typeflag, _, always, _ = _KINDS[kind]
     _check_path(path, path, bool(always and always & 16))
     name = "Files/" + path
     if kind == HARD_LINK:
@@ -179,18 +181,13 @@ def header(
     if kind == WHITEOUT:
         parent, slash, last = name.rpartition("/")
         name = parent + slash + ".wh." + last
-    allowed = READ_ONLY | HIDDEN | SYSTEM | ARCHIVE if always is not None else 0
-    if attributes & ~allowed and not (attributes == NORMAL and allowed):
-        raise FilesError("attributes", path)
-    number = security = ""
-    if always is not None:
-        chosen = (attributes or default) & ~NORMAL
-        number = str(always | chosen or NORMAL)
-        security = _security(descriptor, bool(always & 16), path)
-    times = _times(time, path)
+    try:
+        fixed = _fixed(kind, attributes, descriptor, _checked(time))
+    except FilesError as error:
+        raise FilesError(error.code, path) from None
     if not 0 <= size <= (9223372036854775807 if kind == FILE else 0):
         raise FilesError("size", path)
-    return _headers(typeflag, mode, name, target, size, number, security, times)
+    return _headers(fixed, name, target, size)
 
 
 def padding(size: int) -> bytes:
@@ -208,49 +205,65 @@ _KINDS: dict[str, tuple[str, int, int | None, int]] = {
 }
 
 
-def _headers(
-    typeflag: str,
-    mode: int,
-    name: str,
-    target: str,
-    size: int,
-    attributes: str,
-    security: str,
-    times: Times,
-) -> bytes:
+class _Fixed(NamedTuple):
+    """What headers have in common: many entries differ by name and size alone."""
+
+    typeflag: str
+    mode: int
+    seconds: int
+    records: bytes
+    mtime: bytes  # one more record, or empty
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _fixed(kind: str, attributes: int, descriptor: Descriptor | None, time: Time) -> _Fixed:
+    """Return the common part of headers; None stands for no descriptor. Raises FilesError without a path."""
+    typeflag, mode, always, default = _KINDS[kind]
+    allowed = READ_ONLY | HIDDEN | SYSTEM | ARCHIVE if always is not None else 0
+    if attributes & ~allowed and not (attributes == NORMAL and allowed):
+        raise FilesError("attributes", "")
+    number = security = ""
+    if always is not None:
+        chosen = (attributes or default) & ~NORMAL
+        number = str(always | chosen or NORMAL)
+        if descriptor is not None:
+            security = _security(descriptor, bool(always & 16))
+    times = _rounded(time)
+    seconds, fraction = divmod(times.modified, 1_000_000_000)
+    mtime = b""
+    if fraction or not 0 <= seconds < 8**11:
+        mtime = _record("mtime", _decimal(times.modified))
+        seconds = seconds if 0 <= seconds < 8**11 else 0
+    return _Fixed(typeflag, mode, seconds, _records(number, security, times), mtime)
+
+
+def _headers(fixed: _Fixed, name: str, target: str, size: int) -> bytes:
     """Return the PAX header with its records, and the header; all that comes in is right."""
-    records = _records(attributes, security, times)
+    typeflag, mode, seconds, records, mtime = fixed
     if len(target) > 100 or not target.isascii():
         records += _record("linkpath", target)
-    seconds, fraction = divmod(times.modified, 1_000_000_000)
-    if fraction or not 0 <= seconds < 8**11:
-        records += _record("mtime", _decimal(times.modified))
-        seconds = seconds if 0 <= seconds < 8**11 else 0
+    records += mtime
     if len(name) > 100 or not name.isascii():
         records += _record("path", name)
     if size >= 8**11:
         records += _record("size", str(size))
     parent, slash, last = name.rpartition("/")
     pax = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
-    return b"".join(
-        (
-            _block(pax[:100].rstrip(b"/"), 0, len(records), 0, _tail("x", b"", bytes(16))),
-            records,
-            padding(len(records)),
-            _block(
-                _field(name),
-                mode,
-                size if size < 8**11 else 0,
-                seconds,
-                _tail(typeflag, _field(target), b"0000000\0" * 2),
-            ),
-        )
+    start = _block(
+        pax[:100].rstrip(b"/"),
+        _numbers(0, len(records), 0),
+        _tail("x", b"", bytes(16)),
     )
+    end = _block(
+        _field(name),
+        _numbers(mode, size if size < 8**11 else 0, seconds),
+        _tail(typeflag, _field(target), b"0000000\0" * 2),
+    )
+    return start + records + padding(len(records)) + end
 
 
-@functools.lru_cache(maxsize=64)
 def _records(attributes: str, security: str, times: Times) -> bytes:
-    """Return the records that every entry begins with; one set serves many entries."""
+    """Return the records that every entry begins with."""
     records = _record("LIBARCHIVE.creationtime", _decimal(times.created))
     if attributes:
         records += _record("MSWINDOWS.fileattr", attributes)
@@ -285,11 +298,18 @@ def _field(text: str) -> bytes:
     return data[:100]
 
 
-def _block(name: bytes, mode: int, size: int, seconds: int, tail: tuple[bytes, int]) -> bytes:
+def _block(name: bytes, numbers: tuple[bytes, int], tail: tuple[bytes, int]) -> bytes:
     """Return a tar header: 512 bytes, of which the checksum is taken while it is blanks."""
-    numbers = b"%07o\x000000000\x000000000\0%011o\0%011o\0" % (mode, size, seconds)
-    total = 8 * 32 + sum(name) + sum(numbers) + tail[1]
-    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), numbers, total, tail[0])
+    total = 8 * 32 + sum(name) + numbers[1] + tail[1]
+    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), numbers[0], total, tail[0])
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(mode: int, size: int, seconds: int) -> tuple[bytes, int]:
+    """Return a header from its mode to its time, and the sum of these bytes."""
+    zero = b"0000000\0"
+    data = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
+    return data, sum(data)
 
 
 @functools.lru_cache(maxsize=64)
@@ -461,42 +481,33 @@ def _check_target(text: str, path: str) -> None:
         raise FilesError("target-long", path)
 
 
-@functools.lru_cache(maxsize=64)
-def _rounded(time: tuple[int, ...]) -> Times | None:
-    """Return the four times rounded down to steps, or None if one is out of range."""
-    whole = Times(*[one - one % 100 for one in time])
-    least, most = -9223372036854775800, 9223372036854775800
-    return whole if least <= min(whole) and max(whole) <= most else None
-
-
-def _times(time: Time, path: str) -> Times:
-    four = time if isinstance(time, tuple) else (time, time, time, time)
+def _checked(time: Time) -> Time:
+    """Return *time*, whose numbers are whole: to a cache, 7.0 is 7."""
     if type(time) is not int:
-        for one in four:
-            if not isinstance(one, int):  # to a cache, 7.0 is 7
+        for one in time if isinstance(time, tuple) else (time,):
+            if not isinstance(one, int):
                 raise TypeError("a time is a whole number of nanoseconds")
-    rounded = _rounded(four)
-    if rounded is None:
-        raise FilesError("time", path)
-    return rounded
+    return time
 
 
-def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
-    """Return a descriptor in base64, or "" for none."""
+def _rounded(time: Time) -> Times:
+    """Return the four times rounded down to steps; raises FilesError without a path."""
+    four = time if isinstance(time, tuple) else (time, time, time, time)
+    whole = Times(*[one - one % 100 for one in four])
+    if -9223372036854775800 <= min(whole) and max(whole) <= 9223372036854775800:
+        return whole
+    raise FilesError("time", "")
+
+
+def _security(descriptor: Descriptor, directory: bool) -> str:
+    """Return a descriptor in base64, or "" for none; raises FilesError without a path."""
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
-            raise FilesError("descriptor", path)
+            raise FilesError("descriptor", "")
         return DESCRIPTORS[descriptor][0 if directory else 1]
-    encoded = _encoded(bytes(descriptor))
-    if not encoded:
-        raise FilesError("descriptor", path)
-    return encoded
-
-
-@functools.lru_cache(maxsize=64)
-def _encoded(descriptor: bytes) -> str:
-    """Return a descriptor in base64, or "" for a damaged one."""
-    return base64.b64encode(descriptor).decode("ascii") if _readable(descriptor) else ""
+    if not _readable(descriptor):
+        raise FilesError("descriptor", "")
+    return base64.b64encode(descriptor).decode("ascii")
 
 
 def _number(data: bytes, at: int, size: int) -> int:

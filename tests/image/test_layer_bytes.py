@@ -110,7 +110,7 @@ def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
 # What the last test of this file makes.
 DIGESTS = {
     "best": "sha256:860ffbcb29f915c6604a7c5ec1a3a4d3bfd1a574e26c3fa741a30d4364b8517e",
-    "default": "sha256:91ab4a77f622e151e638ba9ac7921b77fbf030bec973354d4c39a1321d27d0a0",
+    "default": "sha256:9ab00a6c13c8bf498b898521eb1642fccc4c0f041f41720df6725743fc0224e3",
     "fast": "sha256:b6a9fc87f1cf93fd79716aa7740646dcad83f680d189f9eb1185f0d467f9d2c4",
     "none": "sha256:027598a5cc58d3794a47c6b2bc59416ddb5141643ebe4921bdbf1e8f4fbe7064",
 }
