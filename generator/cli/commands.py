@@ -238,7 +238,11 @@ COMMANDS = {
             "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
             arguments=(
-                Argument("SRC", "a file or folder; SRC[:DEST][@PLATFORM] for its path and platform", many=True),
+                Argument(
+                    "SRC",
+                    "a file or folder; SRC[:DEST][@OPTION...] for its path, platform and other options",
+                    many=True,
+                ),
             ),
             options=(
                 Option(

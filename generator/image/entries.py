@@ -62,7 +62,7 @@ def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar,
     have, and for a file that cannot be read or has changed.
     """
     files = writer()
-    layer = _Layer(out, options, whole)
+    layer = _EntryWriter(out, options, whole)
     lost: dict[str, list[str]] = {}
     for entry in entries:
         try:
@@ -88,7 +88,7 @@ def _given(own: EntryOptions) -> dict[str, Any]:
     return given
 
 
-class _Layer:
+class _EntryWriter:
     """The writer of a layer's entries."""
 
     def __init__(self, out: Tar, options: LayerOptions, whole: int) -> None:

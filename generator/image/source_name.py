@@ -12,7 +12,8 @@ from .model import Source
 from .source_options import AnySource, SourceData, SourceTable, convert, entry_options
 
 _PLATFORM = r"windows(?:\([^()]*\))?/[a-z0-9]+(?::[0-9.]+)?"
-_OPTION = re.compile(rf"@(?:(security|attributes|times|time)=([^@]*)|({_PLATFORM}))\Z")
+_VALUE = r"(?:(?!:(?:[A-Za-z]:)?[\\/])[^@])*"  # without a DEST
+_OPTION = re.compile(rf"@(?:(security|attributes|times|time)=({_VALUE})|({_PLATFORM}))\Z")
 
 
 def parse_source(given: AnySource, *, windows: bool = WINDOWS) -> tuple[Source, Platform | None]:
