@@ -233,7 +233,8 @@ def test_it_makes_the_image_that_a_checkout_makes(
     )
     done = subprocess.run([python, "-c", program], cwd=place, capture_output=True, text=True, check=False)
     *data, base = done.stdout.splitlines()
-    assert data == [reference.replace("ours", "theirs")] * 2
+    (wanted,) = image.make(image.Options(source=(r"hello.exe:C:\hello.exe",), to=("oci:ours",))).references
+    assert data == [wanted.replace("ours", "theirs")] * 2
     assert base.startswith("sha256:"), done.stderr
     status, said, noted = winscratch("check-image", "oci:theirs")
     assert (status, said.count(": good image, windows/amd64"), noted) == (0, 3, "")
