@@ -141,9 +141,8 @@ class _EntryWriter:
         except OSError as error:
             raise unread(entry.source, error) from error
         try:
-            data: _Data | bytes = _Data(opened, entry, self._out)
-            if stamp.size < self._whole:
-                data = read(opened, stamp.size, entry)
+            small = stamp.size < self._whole
+            data = read(opened, stamp.size, entry) if small else _Data(opened, entry, self._out)
             self._layer.add(entry.path, data, size=stamp.size, **options)
             if not entry.matches(opened):
                 raise changed(entry.source)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apply the rules of generator/runtime to an image that is made: store a program that every node finds, and warn."""
 
+import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -26,16 +27,23 @@ class Planned:
 
     complete = True
 
-    def __init__(self, entries: Iterable[SourceEntry]) -> None:
-        self._files: dict[str, SourceEntry] = {}
-        self._directories = {"": ""}
-        for entry in entries:
-            if entry.kind not in {"directory", "directory-link"}:
-                self._files[fold(entry.path)] = entry
+    def __init__(self, entries: Sequence[SourceEntry]) -> None:
+        self._entries = entries
+
+    @functools.cached_property
+    def _files(self) -> dict[str, SourceEntry]:
+        directories = {"directory", "directory-link"}
+        return {fold(entry.path): entry for entry in self._entries if entry.kind not in directories}
+
+    @functools.cached_property
+    def _directories(self) -> dict[str, str]:
+        found = {"": ""}
+        for entry in self._entries:
             path = entry.path if entry.kind == "directory" else entry.path.rpartition("/")[0]
-            while path and (folded := fold(path)) not in self._directories:
-                self._directories[folded] = path
+            while path and (folded := fold(path)) not in found:
+                found[folded] = path
                 path = path.rpartition("/")[0]
+        return found
 
     def file(self, path: str) -> File | None:
         """Return the file at *path*; only its first bytes are read."""
