@@ -67,8 +67,13 @@ def check_symbolic(
     known = [tree, *(layer for layer in reversed(below) if layer is not None)]
     folder = posixpath.dirname(path)
     is_known, leads = _leads_to_directory(target, folder, known)
-    if f"{target}/".startswith(f"{FILES}/") and not is_known:
-        meant = posixpath.normpath(posixpath.join(folder, target.removeprefix(FILES).lstrip("/")))
+    rest = target.removeprefix(f"{FILES}/")
+    if (
+        rest != target
+        and not is_known
+        and any(_leads_to_directory(each, folder, known)[0] for each in (rest, f"/{rest}"))
+    ):
+        meant = posixpath.normpath(posixpath.join(folder, rest))
         fault(
             "link-target",
             f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is not a folder of Windows",
@@ -83,18 +88,18 @@ def _leads_to_directory(target: str, folder: str, known: Sequence[Tree]) -> tupl
 
     *known* holds the layers, the topmost first.
     """
-    if fold(target[:2]) == "C:":
-        path = f"{FILES}/{target[2:].lstrip('/')}"
-    elif target.startswith("//"):
-        return False, None  # another computer, or a device
-    elif target.startswith("/"):
-        path = f"{FILES}{target}"
-    else:
-        path = posixpath.join(folder, target)
-    path = posixpath.normpath(path)
-    start = FILES if target.startswith("/") or target[1:2] == ":" else folder
-    if path.partition("/")[0] != start.partition("/")[0]:  # it leads above C:
-        return False, None
+    on_drive = fold(target[:2]) == "C:"
+    if target.startswith("//") or (target[1:2] == ":" and not on_drive):
+        return False, None  # another computer, drive or device
+    way = [FILES] if target.startswith("/") or on_drive else folder.split("/")
+    for part in target[2 * on_drive :].split("/"):
+        if part == ".." and len(way) == 1:
+            return False, None  # it leads above C:
+        if part == "..":
+            way.pop()
+        elif part not in {"", "."}:
+            way.append(part)
+    path = "/".join(way)
     layer = next((layer for layer in known if layer.kind(path)), None)
     kind = layer.kind(path) if layer else None
     if layer is None or kind == WHITEOUT:

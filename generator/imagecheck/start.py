@@ -7,7 +7,7 @@ from typing import Final
 
 from ..base.errors import shorten
 from ..imageread.documents import Config
-from ..imageread.untar import DIRECTORY, FILE, HARD_LINK
+from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK
 from ..oci.names import fold
 from ..runtime import settings, start
 from ..runtime.model import Base, File, Settings
@@ -81,15 +81,22 @@ class _Layered:
         return next((path for path in found if path is not None and self.file(path) is not None), None)
 
     def _find(self, path: str) -> tuple[str, Programs] | None:
-        """Return the kind of the highest entry at *path*; a link on the way counts as a link there."""
+        """Return the kind of the highest entry at *path*; a link on the way counts as a link there.
+
+        A directory replaces what layers below have there, so their files and links on the way count no more.
+        """
         whole = f"{FILES}/{path}".rstrip("/")
         if len(whole) > _MOST_PATH:
             return None
+        replaced = 0  # the length of the longest parent that is a directory of a layer above
         for tree, programs in reversed(self._layers):
             kind = tree.kind(whole)
             at = whole.find("/")
             while kind is None and at >= 0 and (above := tree.kind(whole[:at])) is not None:
+                if above != DIRECTORY and (above != SYMBOLIC_LINK or at <= replaced):
+                    return None
                 kind = None if above == DIRECTORY else above
+                replaced = max(replaced, at)
                 at = whole.find("/", at + 1)
                 self._lookups += 1
             self._lookups += 1

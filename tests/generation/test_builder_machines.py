@@ -127,6 +127,6 @@ def test_builder_on_any_architecture_makes_the_committed_bytes(
         assert_seeds_laid_out_alike(builder, range(50))
         return
     # hivex 1.3.20 sorts keys as in lower case, and so puts these two the wrong way round.
-    what = r"from offset 0x20e8 on \(hash leaf at 0x20e0, subkey\); the engine's hive is damaged: .*subkey-order; "
+    what = r"from offset 0x20e8 on \(hash leaf at 0x20e0, subkey\), and the engine's hive is damaged: .*subkey-order; "
     with pytest.raises(GeneratorError, match=what):
         choose.build_hives(builder, {"odd": (Key(()), Key(("_",)), Key(("A",)))})

@@ -17,7 +17,9 @@ from generator.image import Options
 from generator.image import make as make_image
 from generator.runtime.model import Rule
 
-TREES = count(120, 20_000)
+TREES = count(120, 6_000)
+# Trees of relative links above C:, and of a directory in place of a file of the layer below.
+SEEDS = (1756, 18_905, 4854, 3467)
 # What docs/images.md lists under "Unusual".
 UNUSUAL = {"descriptor-missing", "files-twice", "hive-on-top", "placeholder-name", "link-name"}
 # Of settings that `image` warns about.
@@ -92,7 +94,7 @@ def options(chosen: random.Random) -> dict[str, Any]:
 @pytest.mark.parametrize("part", range(4))
 def test_check_image_accepts_every_image_of_random_trees_and_options(part: int, tmp_path: Path) -> None:
     made = 0
-    for seed in range(part, TREES, 4):
+    for seed in {SEEDS[part], *range(part, TREES, 4)}:
         chosen = random.Random(seed)  # noqa: S311 - to be the same each time
         folder = tmp_path / str(seed)
         folder.mkdir()

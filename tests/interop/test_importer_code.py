@@ -19,7 +19,7 @@ from generator.hives.rules import Level
 from generator.imagecheck.rules import RULES
 
 pytestmark = pytest.mark.skipif(not THOROUGH, reason="builds hcsshim from source; WINSCRATCH_THOROUGH=1 runs it")
-PROBE = Path(__file__).parents[1] / "hcsshim"
+PROBE = Path(__file__).with_name("hcsshim")
 # What the code takes, and why it is refused nevertheless; "wine" is refused if wine lacks what Windows has.
 MISREAD = "Windows makes another thing of it than was meant"
 LATER = "Windows refuses it later, or the files that its images need are not there"

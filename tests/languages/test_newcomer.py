@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from helpers.committed_modules import PROJECT
-from helpers.support import need
+from helpers.support import START, need
 
 NEWCOMER = PROJECT / "tests/languages/newcomer/php"
 PLACES = {
@@ -42,7 +42,7 @@ def test_a_language_of_three_files_passes_every_test_that_languages_share(tree: 
     commands = re.findall(r"^\./invokew (generate|vendor .*|vendored .*)$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert [words.split()[0] for words in commands] == ["generate", "vendor", "vendored"]
     for words in commands:
-        run(tree, "-m", "invoke", *words.split())
+        run(tree, "-P", "-c", START, tree, *words.split())
     run(tree, tree / "tests/project/test_docs.py")
     assert "| `php` | `windows_LAYER.php` |" in (tree / "docs/vendoring.md").read_text("utf-8")
     said = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "php", *SHARED)
