@@ -25,7 +25,7 @@ from .programs import pe
 from .support import need
 
 DOCUMENT = PROJECT / "docs/comparison.md"
-MARK = "<!-- table: builders -->\n"
+MARK = "<!-- made by helpers.builder_comparison -->\n"
 TIMES = {"mtime": "modification", "atime": "access", "ctime": "change", "LIBARCHIVE.creationtime": "creation"}
 
 
