@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What builders write for the same files on the same base: the table of docs/comparison.md.
+"""What builders write for the same files on the same base: the table of docs/builders.md.
 
 ``PYTHONPATH=.. python -m helpers.builder_comparison`` in tests/ builds each image and writes the table anew; with
 ``--check`` it fails if the table would change. ko and buildah are built from source unless their builds are cached.
@@ -24,7 +24,7 @@ from .maven import jars
 from .programs import pe
 from .support import need
 
-DOCUMENT = PROJECT / "docs/comparison.md"
+DOCUMENT = PROJECT / "docs/builders.md"
 MARK = "<!-- made by helpers.builder_comparison -->\n"
 TIMES = {"mtime": "modification", "atime": "access", "ctime": "change", "LIBARCHIVE.creationtime": "creation"}
 
