@@ -2,41 +2,48 @@
 """Java and C# for bench/modules.py: the scratch layer and its blob in a class, put together at first use.
 
 Each contender is a class of that name with the members of ours; a program of its language measures it in a process
-of its own: the time until both are there, and what that takes of the heap.
+of its own: the time until the class is loaded, the time until both are there, and what that takes of the heap.
 """
 
 import base64
+import statistics
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from table import ENVIRONMENT, medians
 
-OUTPUT = Path(__file__).absolute().parents[1] / "output"
 PIECE = 48_000  # characters, of a constant that has at most 65,535 bytes
 PART = 4_000  # bytes of an array literal: in Java, a method with a whole layer in one is refused as too large
 
 JAVA = """
 final class Measure {
+  static int size(java.nio.ByteBuffer data) { return data.remaining(); }
+  static int size(byte[] data) { return data.length; }
   public static void main(String[] args) throws Exception {
     var threads = (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
     long own = Thread.currentThread().getId();
     long warm = threads.getThreadAllocatedBytes(own) + System.nanoTime();
     long before = threads.getThreadAllocatedBytes(own);
-    long start = System.nanoTime();
-    int size = winscratch.WindowsScratch.layer().remaining() + winscratch.WindowsScratch.blob().remaining();
-    long end = System.nanoTime();
+    long start = threads.getCurrentThreadCpuTime();
+    Class.forName("winscratch.WindowsScratch");
+    long loaded = threads.getCurrentThreadCpuTime();
+    int size = size(winscratch.WindowsScratch.layer()) + size(winscratch.WindowsScratch.blob());
+    long used = threads.getCurrentThreadCpuTime();
     long after = threads.getThreadAllocatedBytes(own);
     if (size != %d || warm == 0) {
       throw new IllegalStateException();
     }
-    System.out.println((end - start) + " " + (after - before));
+    System.out.println((loaded - start) + " " + (used - loaded) + " " + (after - before));
   }
 }
 """
 CSHARP = """
 static class Measure
 {
+    static int Size(System.ArraySegment<byte> data) { return data.Count; }
+    static int Size(System.ReadOnlyMemory<byte> data) { return data.Length; }
+
     static void Main()
     {
         var watch = new System.Diagnostics.Stopwatch();
@@ -44,14 +51,17 @@ static class Measure
         watch.Reset();
         long before = System.GC.GetTotalMemory(true);
         watch.Start();
-        int size = Winscratch.WindowsScratch.Layer.Count + Winscratch.WindowsScratch.Blob.Count;
+        System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(Winscratch.WindowsScratch).TypeHandle);
+        double loaded = watch.Elapsed.TotalMilliseconds;
+        int size = Size(Winscratch.WindowsScratch.Layer) + Size(Winscratch.WindowsScratch.Blob);
+        double used = watch.Elapsed.TotalMilliseconds;
         watch.Stop();
         long after = System.GC.GetTotalMemory(true);
         if (size != %d)
         {
             throw new System.InvalidOperationException();
         }
-        System.Console.WriteLine((long)(watch.Elapsed.TotalMilliseconds * 1e6) + " " + (after - before));
+        System.Console.WriteLine((long)(loaded * 1e6) + " " + (long)((used - loaded) * 1e6) + " " + (after - before));
     }
 }
 """
@@ -66,8 +76,8 @@ def java_class(members: str) -> str:
     return f"package winscratch;\n\npublic final class WindowsScratch {{\n{views}{members}}}\n"
 
 
-def java_contenders(data: Mapping[str, bytes], ours: str) -> dict[str, str]:
-    """Return the source of each contender."""
+def java_contenders(data: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the source of each contender but ours."""
     literals = texts = ""
     for name, value in data.items():
         parts = [value[at : at + PART] for at in range(0, len(value), PART)]
@@ -84,37 +94,62 @@ def java_contenders(data: Mapping[str, bytes], ours: str) -> dict[str, str]:
         "  static byte[] join(byte[]... parts) {\n    var out = new java.io.ByteArrayOutputStream();\n"
         "    for (byte[] part : parts) { out.writeBytes(part); }\n    return out.toByteArray();\n  }\n"
     )
-    own = (OUTPUT / "java/winscratch/WindowsScratch.java").read_text()
-    return {ours: own, "array literals": java_class(join + literals), "base64": java_class(texts)}
+    text = base64.b64encode(data["blob"]).decode()
+    unpacked = f"""  static final byte[] BLOB = java.util.Base64.getDecoder().decode("{text}");
+  static final byte[] LAYER = unpacked();
+  static byte[] unpacked() {{
+    try (var in = new java.util.zip.GZIPInputStream(new java.io.ByteArrayInputStream(BLOB))) {{
+      return in.readAllBytes();
+    }} catch (java.io.IOException e) {{ throw new AssertionError(e); }}
+  }}
+"""
+    return {
+        "array literals": java_class(join + literals),
+        "base64 of both": java_class(texts),
+        "base64 and gzip": java_class(unpacked),
+    }
 
 
-def csharp_contenders(data: Mapping[str, bytes], ours: str) -> dict[str, str]:
-    """Return the source of each contender."""
+def csharp_contenders(data: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the source of each contender but ours."""
 
     def made(value: Callable[[bytes], str]) -> str:
         # At first use, as ours: a class with a constructor of its own is not set up before.
         members = "".join(
             f"static class {name}Data {{ static {name}Data() {{ }}\n"
             f"internal static readonly byte[] Bytes = {value(part)}; }}\n"
-            f"public static System.ArraySegment<byte> {name.capitalize()} "
-            f"{{ get {{ return new System.ArraySegment<byte>({name}Data.Bytes); }} }}\n"
+            f"public static System.ReadOnlyMemory<byte> {name.capitalize()} "
+            f"{{ get {{ return new System.ReadOnlyMemory<byte>({name}Data.Bytes); }} }}\n"
             for name, part in data.items()
         )
         return f"namespace Winscratch {{ public static class WindowsScratch {{\n{members}}} }}\n"
 
+    unpacked = f"""public static class Unpack {{ public static byte[] Bytes(byte[] blob) {{
+using (var gzip = new System.IO.Compression.GZipStream(
+    new System.IO.MemoryStream(blob), System.IO.Compression.CompressionMode.Decompress))
+using (var made = new System.IO.MemoryStream({len(data["layer"])}))
+{{ gzip.CopyTo(made); return made.ToArray(); }} }} }}
+"""
+
+    def text(part: bytes) -> str:
+        return f'System.Convert.FromBase64String("{base64.b64encode(part).decode()}")'
+
+    def either(part: bytes) -> str:
+        return text(part) if part == data["blob"] else f"Unpack.Bytes({text(data['blob'])})"
+
     return {
-        ours: (OUTPUT / "csharp/WindowsScratch.cs").read_text(),
         "array literals": made(lambda part: f"{{ {', '.join(f'0x{byte:02x}' for byte in part)} }}"),
-        "base64": made(lambda part: f'System.Convert.FromBase64String("{base64.b64encode(part).decode()}")'),
+        "base64 of both": made(text),
+        "base64 and gzip": unpacked + made(either),
     }
 
 
-Figures = tuple[dict[str, float], dict[str, float], dict[str, float]]
+Figures = tuple[dict[str, float], dict[str, float], dict[str, float], dict[str, float]]
 
 
-def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> Figures:
-    """Return each contender's size of source in bytes, milliseconds to load, and bytes of heap."""
-    sources = java_contenders(data, ours)
+def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
+    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of heap."""
+    sources = dict(ours) | java_contenders(data)
     commands: dict[str, list[str | Path]] = {}
     for name, text in sources.items():
         place = folder / f"java-{len(commands)}"
@@ -127,9 +162,10 @@ def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> Fig
     return figures(sources, commands, rounds)
 
 
-def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> Figures:
-    """Return each contender's size of source in bytes, milliseconds to load, and bytes of heap."""
-    sources = csharp_contenders(data, ours)
+def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
+    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of heap."""
+    # mcs knows C# 7, which has no annotations of nullable references.
+    sources = {name: text.replace("#nullable enable\n", "") for name, text in ours.items()} | csharp_contenders(data)
     commands: dict[str, list[str | Path]] = {}
     for name, text in sources.items():
         place = folder / f"csharp-{len(commands)}"
@@ -144,12 +180,15 @@ def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> F
 
 def figures(sources: Mapping[str, str], commands: Mapping[str, list[str | Path]], rounds: int) -> Figures:
     """Return the sizes of the *sources*, and medians of what the *commands* say in *rounds* rounds."""
+    loads: dict[str, list[float]] = {name: [] for name in commands}
     heap: dict[str, float] = {}
 
     def measure(name: str) -> float:
         done = subprocess.run(commands[name], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
-        taken, heap[name] = map(float, done.stdout.split())
-        return taken / 1e6
+        loaded, used, heap[name] = map(float, done.stdout.split())
+        loads[name].append(loaded / 1e6)
+        return used / 1e6
 
-    times = medians({name: lambda name=name: measure(name) for name in commands}, rounds)  # type: ignore[misc]
-    return {name: float(len(text)) for name, text in sources.items()}, times, heap
+    uses = medians({name: lambda name=name: measure(name) for name in commands}, rounds)  # type: ignore[misc]
+    loaded = {name: statistics.median(values[1:]) for name, values in loads.items()}  # the first is to warm up
+    return {name: float(len(text)) for name, text in sources.items()}, loaded, uses, heap

@@ -54,7 +54,7 @@ static size_t ours(int number) {
     windows_files_add(&writer, &entry);
     windows_files_data(&writer, DATA, sizeof DATA);
   }
-  if (windows_files_end(&writer) != NULL)
+  if (windows_files_end(&writer) != WINDOWS_FILES_OK)
     exit(1);
   free(memory);
   return written;

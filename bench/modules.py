@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare the generated modules with other ways to carry the same bytes: python bench/modules.py [ROUNDS].
+"""Compare the generated modules with other ways to carry the same bytes: python bench/modules.py [ROUNDS [REVISION]].
 
-Each contender carries the scratch layer and its blob: as generated here, spelled out by ``xxd -i``, read
-by Go's embed, or as base64 text in the manner of imgutil's generated file. imgutil's own package holds
-its BCD store alone and makes a layer of empty hives at run time.
+Each contender carries the scratch layer and its blob: as generated here, as generated at a git REVISION, spelled out by
+``xxd -i``, read by Go's embed, as base64 text of both in the manner of imgutil's generated file, or as base64 text of
+the blob, unpacked by the standard library. imgutil's own package holds its BCD store alone and makes a layer of empty
+hives at run time. Python, Java, C# and JavaScript are measured as they load and as they return both for the first time,
+in processor time (C# in wall time); in C, Go and Rust the bytes are constants, so that only compilers have work.
 """
 
 import base64
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import classes
 import scripts
-from table import ENVIRONMENT, medians, seconds, show
+from table import medians, seconds, show
 
 PROJECT = Path(__file__).absolute().parents[1]
 OUTPUT = PROJECT / "output"
@@ -24,18 +26,24 @@ BLOB = (OUTPUT / "layers/scratch.tar.gz").read_bytes()
 TAR = gzip.decompress(BLOB)
 DATA = {"layer": TAR, "blob": BLOB}
 OURS = "winscratch"
+Before = Callable[[str], dict[str, str]]  # from a file below output/ to the module's text now, and at the revision
 
 IMPORT = """
 import sys, time, io
-start = time.perf_counter()
+start = time.process_time()
 import contender
-print(time.perf_counter() - start)
+loaded = time.process_time()
+made = contender.layer(), contender.blob()
+used = time.process_time()
+assert sum(map(len, made)) == %d
+print((loaded - start) * 1e9, (used - loaded) * 1e9, 0)
 """
 TRACE = """
 import io, tracemalloc
 tracemalloc.start()
 import contender
-print(tracemalloc.get_traced_memory()[1])
+made = contender.layer(), contender.blob()
+print(0, 0, tracemalloc.get_traced_memory()[1])
 """
 
 
@@ -45,9 +53,16 @@ def rows_of(*figures: dict[str, float], units: tuple[str, ...]) -> list[list[str
     for name in figures[0]:
         row = [name]
         for figure, unit in zip(figures, units, strict=True):
-            row += [f"{figure[name]:,.{1 if unit == 'ms' else 0}f} {unit}", f"{figure[name] / figure[OURS]:.2f}"]
+            ratio = f"{figure[name] / figure[OURS]:.2f}" if figure[OURS] else ""
+            row += [f"{figure[name]:,.{3 if unit == 'ms' else 0}f} {unit}", ratio]
         rows.append(row)
     return rows
+
+
+def show_loads(title: str, memory: str, figures: classes.Figures) -> None:
+    """Print a table of sources that are measured as they load and as they are used for the first time."""
+    rows = rows_of(*figures, units=("B", "ms", "ms", "B"))
+    show(title, ("source", "ratio", "load", "ratio", "first use", "ratio", memory, "ratio"), rows)
 
 
 def base64_lines(data: bytes, start: str, end: str) -> str:
@@ -56,39 +71,39 @@ def base64_lines(data: bytes, start: str, end: str) -> str:
     return "".join(f"{start}{text[i : i + 76]}{end}\n" for i in range(0, len(text), 76))
 
 
-def python(folder: Path, rounds: int) -> None:
+def python(folder: Path, rounds: int, before: Before) -> None:
     """Import each contender in a fresh process, its bytecode cached as after any first import."""
-    modules = {
-        OURS: (OUTPUT / "python/windows_scratch.py").read_text(),
-        "bytes literal": "".join(f"{name} = {data!r}\n" for name, data in DATA.items()),
-        "xxd -i": "".join(f"{name} = bytes([{', '.join(map(hex, data))}])\n" for name, data in DATA.items()),
-        "base64": "import base64\n"
-        + "".join(
-            f"{name} = base64.b64decode(\n{base64_lines(data, chr(34), chr(34))})\n" for name, data in DATA.items()
-        ),
+
+    def made(value: Callable[[bytes], str]) -> str:
+        return "".join(f"def {name}(): return {value(data)}\n" for name, data in DATA.items())
+
+    def decoded(data: bytes) -> str:
+        return f"b64decode(\n{base64_lines(data, chr(34), chr(34))})"
+
+    modules = before("python/windows_scratch.py") | {
+        "bytes literal": made(repr),
+        "xxd -i": made(lambda data: f"bytes([{', '.join(map(hex, data))}])"),
+        "base64 of both": f"from base64 import b64decode\n{made(decoded)}",
+        "base64 and gzip": "from base64 import b64decode\nfrom gzip import decompress\n"
+        f"def blob(): return {decoded(BLOB)}\ndef layer(): return decompress(blob())\n",
     }
-    places: dict[str, Path] = {}
+    commands: dict[str, list[str | Path]] = {}
     for name, text in modules.items():
-        places[name] = folder / name.replace(" ", "-")
-        places[name].mkdir()
-        (places[name] / "contender.py").write_text(text)
-
-    def measure(name: str, script: str) -> float:
-        command = [sys.executable, "-c", script]
-        done = subprocess.run(command, cwd=places[name], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
-        return float(done.stdout)
-
-    def each(script: str) -> dict[str, Callable[[], float]]:
-        return {name: lambda name=name: measure(name, script) for name in modules}  # type: ignore[misc]
-
-    times = {name: value * 1000 for name, value in medians(each(IMPORT), rounds).items()}
-    memory = medians(each(TRACE), 1)
-    sizes = {name: float(len(text)) for name, text in modules.items()}
-    rows = rows_of(sizes, times, memory, units=("B", "ms", "B"))
-    show("Python", ("source", "ratio", "import", "ratio", "peak memory", "ratio"), rows)
+        place = folder / f"python-{len(commands)}"
+        place.mkdir()
+        (place / "contender.py").write_text(text)
+        for file, script in (("import.py", IMPORT % (len(TAR) + len(BLOB))), ("trace.py", TRACE)):
+            (place / file).write_text(script)
+        commands[name] = [sys.executable, place / "import.py"]
+    traces: dict[str, list[str | Path]] = {
+        name: [sys.executable, Path(command[1]).with_name("trace.py")] for name, command in commands.items()
+    }
+    sizes, loads, uses, _ = classes.figures(modules, commands, rounds)
+    memory = classes.figures(modules, traces, 1)[-1]
+    show_loads("Python", "peak memory", (sizes, loads, uses, memory))
 
 
-def c(folder: Path, rounds: int) -> None:
+def c(folder: Path, rounds: int, before: Before) -> None:
     """Compile each contender to an object file."""
     files = {}
     for name, data in DATA.items():
@@ -96,19 +111,22 @@ def c(folder: Path, rounds: int) -> None:
         files[name] = subprocess.run(
             ["xxd", "-i", name], cwd=folder, check=True, stdout=subprocess.PIPE, text=True
         ).stdout
-    sources = {
-        OURS: (OUTPUT / "c/windows_scratch.c").read_text(),
+    sources = before("c/windows_scratch.c") | {
         "xxd -i": "".join(files.values()),
         "base64": "".join(f"const char {n}[] =\n{base64_lines(d, chr(34), chr(34))};\n" for n, d in DATA.items()),
     }
     objects: dict[str, Path] = {}
+    headers = before("c/windows_scratch.h")
     for name, text in sources.items():
-        objects[name] = folder / f"{name.replace(' ', '-')}.o"
-        objects[name].with_suffix(".c").write_text(text)
+        place = folder / f"c-{len(objects)}"
+        place.mkdir()
+        objects[name] = place / "contender.o"
+        (place / "contender.c").write_text(text)
+        (place / "windows_scratch.h").write_text(headers.get(name, ""))
 
     def measure(name: str) -> float:
         source = objects[name].with_suffix(".c")
-        return seconds(["gcc", "-O2", "-I", OUTPUT / "c", "-c", source, "-o", objects[name]], folder) * 1000
+        return seconds(["gcc", "-O2", "-c", source, "-o", objects[name]], folder) * 1000
 
     times = medians({name: lambda name=name: measure(name) for name in sources}, rounds)  # type: ignore[misc]
     sizes = {name: float(path.stat().st_size) for name, path in objects.items()}
@@ -135,7 +153,7 @@ func main() {
 HEAD = "package contender\n\nimport (\n\t{imports}\n)\n\n"
 
 
-def go(folder: Path, rounds: int) -> None:
+def go(folder: Path, rounds: int, before: Before) -> None:
     """Build a program that writes the layer and the blob, its package compiled anew each time."""
     imgutil = Path(
         subprocess.run(
@@ -167,10 +185,12 @@ def go(folder: Path, rounds: int) -> None:
         "nothing": {
             "a.go": HEAD.format(imports=join(['"io"', '"strings"'])) + 'const Layer, Blob = "", ""\n\n' + strings
         },
-        OURS: {
-            "a.go": (OUTPUT / "go/scratch/scratch.go").read_text().replace("package scratch", "package contender"),
-            "b.go": HEAD.format(imports=join(['"io"', '"strings"'])).replace("Open", "")
-            + strings.replace("Open", "Both"),
+        **{
+            name: {
+                "a.go": text.replace("package scratch", "package contender"),
+                "b.go": HEAD.format(imports=join(['"io"', '"strings"'])) + strings.replace("Open", "Both"),
+            }
+            for name, text in before("go/scratch/scratch.go").items()
         },
         "xxd -i": {
             "a.go": HEAD.format(imports=join(['"bytes"', '"io"']))
@@ -196,7 +216,9 @@ def go(folder: Path, rounds: int) -> None:
         root = roots[name] = folder / f"go-{len(roots)}"
         (root / "contender").mkdir(parents=True)
         (root / "go.mod").write_text("module bench.example\n\ngo 1.21\n")
-        (root / "main.go").write_text(MAIN.replace("contender.Open()", "contender.Both()") if name == OURS else MAIN)
+        (root / "main.go").write_text(
+            MAIN.replace(".Open()", ".Both()") if "b.go" in files and "c.go" not in files else MAIN
+        )
         for file, text in files.items():
             (root / "contender" / file).write_text(text)
         for file, data in DATA.items():
@@ -219,21 +241,33 @@ def go(folder: Path, rounds: int) -> None:
     show("Go", ("source", "ratio", "build", "ratio", "binary growth", "ratio"), rows)
 
 
-def main(rounds: int = 15) -> None:
+def main(rounds: int = 15, revision: str = "") -> None:
     """Run all and print their tables; ratios are to the first contender, this project's."""
+
+    def before(file: str) -> dict[str, str]:
+        """Return the module *file* below output/ as it is, and as it was."""
+        found = {OURS: (OUTPUT / file).read_text("utf-8")}
+        if revision:
+            command = ["git", "show", f"{revision}:output/{file}"]
+            found[f"at {revision}"] = subprocess.run(
+                command, cwd=PROJECT, capture_output=True, check=True
+            ).stdout.decode()
+        return found
+
     print(f"bytes carried: {len(TAR):,} of layer and {len(BLOB):,} of blob; medians of {rounds} rounds taken in turn")
-    with tempfile.TemporaryDirectory() as folder:
-        python(Path(folder), rounds)
-        c(Path(folder), rounds)
-        go(Path(folder), max(3, rounds // 3))
-        for title, measured in (("Java", classes.java), ("C#", classes.csharp)):
-            rows = rows_of(*measured(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
-            show(title, ("source", "ratio", "load", "ratio", "heap", "ratio"), rows)
-        rows = rows_of(*scripts.rust(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        python(folder, rounds, before)
+        show_loads("Java", "heap", classes.java(folder, rounds, DATA, before("java/winscratch/WindowsScratch.java")))
+        show_loads("C#", "heap", classes.csharp(folder, rounds, DATA, before("csharp/WindowsScratch.cs")))
+        show_loads(
+            "JavaScript", "memory", scripts.javascript(folder, rounds, DATA, before("javascript/windows-scratch.js"))
+        )
+        c(folder, rounds, before)
+        go(folder, max(3, rounds // 3), before)
+        rows = rows_of(*scripts.rust(folder, rounds, DATA, before("rust/windows_scratch.rs")), units=("B", "ms", "B"))
         show("Rust", ("source", "ratio", "compile", "ratio", "object", "ratio"), rows)
-        rows = rows_of(*scripts.javascript(Path(folder), rounds, DATA, OURS), units=("B", "ms", "B"))
-        show("JavaScript", ("source", "ratio", "load", "ratio", "memory", "ratio"), rows)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15, *sys.argv[2:3])

@@ -15,30 +15,32 @@ from pathlib import Path
 from classes import Figures, figures
 from table import medians
 
-OUTPUT = Path(__file__).absolute().parents[1] / "output"
 MEASURE = """
-const used = () => { const m = process.memoryUsage(); return m.heapUsed + m.external; };
+const spent = () => { const { user, system } = process.cpuUsage(); return (user + system) * 1000; };
+const size = () => { const m = process.memoryUsage(); return m.heapUsed + m.external; };
 gc();
-const before = used();
-const start = process.hrtime.bigint();
+const before = size();
+const start = spent();
 const module = await import("./contender.js");
+const loaded = spent();
 const made = [module.layer(), module.blob()];
-const end = process.hrtime.bigint();
+const used = spent();
 gc();
-const after = used();
+const after = size();
 if (made[0].length + made[1].length !== %d) { throw new Error(); }
-console.log(`${end - start} ${after - before}`);
+console.log(`${loaded - start} ${used - loaded} ${after - before}`);
 """
 
 
-def rust(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> Figures:
+def rust(
+    folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return each contender's size of source in bytes, milliseconds to compile, and bytes of object."""
 
     def made(value: Callable[[bytes], str], kind: str = "&[u8]") -> str:
         return "".join(f"pub static {name.upper()}: {kind} = {value(part)};\n" for name, part in data.items())
 
-    sources = {
-        ours: (OUTPUT / "rust/windows_scratch.rs").read_text(),
+    sources = dict(ours) | {
         "array literal": made(lambda part: f"&[{', '.join(f'0x{byte:02x}' for byte in part)}]"),
         "byte string": made(lambda part: 'b"' + "".join(f"\\x{byte:02x}" for byte in part) + '"'),
         "base64": made(lambda part: f'"{base64.b64encode(part).decode()}"', "&str"),
@@ -66,21 +68,20 @@ def spent(command: list[str | Path]) -> float:
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
-def javascript(folder: Path, rounds: int, data: Mapping[str, bytes], ours: str) -> Figures:
-    """Return each contender's size of source in bytes, milliseconds to load and use, and bytes of memory."""
+def javascript(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
+    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of memory."""
 
     def made(value: Callable[[bytes], str]) -> str:
-        return "".join(
-            f"const {name}Data = {value(part)};\nexport const {name} = () => {name}Data;\n"
-            for name, part in data.items()
-        )
+        return "".join(f"export const {name} = () => {value(part)};\n" for name, part in data.items())
 
-    sources = {
-        ours: (OUTPUT / "javascript/windows-scratch.js").read_text(),
+    sources = dict(ours) | {
         "array literal": made(lambda part: f"new Uint8Array([{', '.join(f'0x{byte:02x}' for byte in part)}])"),
-        "base64": made(
+        "base64 of both": made(
             lambda part: f'Uint8Array.from(atob("{base64.b64encode(part).decode()}"), (c) => c.charCodeAt(0))'
         ),
+        "base64 and gzip, by Node": "import { gunzipSync } from 'node:zlib';\n"
+        f'export const blob = () => Buffer.from("{base64.b64encode(data["blob"]).decode()}", "base64");\n'
+        "export const layer = () => gunzipSync(blob());\n",
     }
     commands: dict[str, list[str | Path]] = {}
     for name, text in sources.items():

@@ -23,11 +23,16 @@ def seconds(command: Sequence[str | Path], cwd: Path) -> float:
 
 
 def medians(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Take every measure in turn, *rounds* times after one to warm up, and return the median of each."""
+    """Take every measure in turn, *rounds* times after one to warm up, and return the median of each.
+
+    Each round begins with the next measure, so that none always follows the same one.
+    """
+    names = list(measures)
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds + 1):
-        for name, measure in measures.items():
-            value = measure()
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            value = measures[name]()
             if number:
                 taken[name].append(value)
     return {name: statistics.median(values) for name, values in taken.items()}

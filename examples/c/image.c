@@ -55,7 +55,7 @@ static int by_bytes(const FTSENT **a, const FTSENT **b) {
 static void put_layer(FILE *out, char *folder) {
   static uint32_t memory[1 << 24]; // for the names of a million files
   char data[1 << 16], *roots[] = {folder, NULL};
-  const char *error;
+  windows_files_error error;
   windows_files_writer layer;
   FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_bytes);
   check(tree != NULL, folder, NULL);
@@ -80,18 +80,18 @@ static void put_layer(FILE *out, char *folder) {
       entry.size = (uint64_t)e->fts_statp->st_size;
     }
     error = windows_files_add(&layer, &entry);
-    if (is == FTS_F && error == NULL) {
+    if (is == FTS_F && error == WINDOWS_FILES_OK) {
       FILE *file = fopen(path, "rb");
       check(file != NULL, path, NULL);
       for (size_t n; (n = fread(data, 1, sizeof data, file)) > 0;)
         error = windows_files_data(&layer, data, n);
       check(!ferror(file) && fclose(file) == 0, path, NULL);
     }
-    check(error == NULL, path, windows_files_reason(error));
+    check(error == WINDOWS_FILES_OK, path, windows_files_reason(error));
   }
   check(errno == 0 && fts_close(tree) == 0, folder, NULL);
   error = windows_files_end(&layer);
-  check(error == NULL, folder, windows_files_reason(error));
+  check(error == WINDOWS_FILES_OK, folder, windows_files_reason(error));
 }
 
 int main(int argc, char **argv) {

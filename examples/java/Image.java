@@ -41,7 +41,7 @@ final class Image {
     Files.copy(WindowsHostprocess.openCompressed(), next);
     String base = add(next, WindowsHostprocess.MEDIA_TYPE);
     try (OutputStream out = Files.newOutputStream(next)) {
-      WindowsFiles.Writer layer = new WindowsFiles.Writer(out);
+      WindowsFiles.LayerWriter layer = new WindowsFiles.LayerWriter(out);
       layer.addTree("", folder);
       layer.finish();
     }

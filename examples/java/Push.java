@@ -51,7 +51,7 @@ final class Push {
     WindowsScratch.verify();
     byte[] base = WindowsScratch.openCompressed().readAllBytes();
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    WindowsFiles.Writer layer = new WindowsFiles.Writer(out);
+    WindowsFiles.LayerWriter layer = new WindowsFiles.LayerWriter(out);
     layer.addTree("", Path.of(args[0]));
     layer.finish();
     byte[] top = gzip(out.toByteArray());

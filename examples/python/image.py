@@ -18,7 +18,7 @@ PLATFORM = {"architecture": "amd64", "os": "windows"}
 
 
 def write(path: Path, value: dict[str, Any]) -> None:
-    """Write *value* as JSON, in the form that docs/layer-on-top.md asks for."""
+    """Write *value* as JSON, in the form that docs/layer-format.md asks for."""
     path.write_text(json.dumps(value, separators=(",", ":")))
 
 

@@ -18,6 +18,8 @@ TYPE_CHECKING = False  # importing typing would take a tenth of the time of the 
 if TYPE_CHECKING:
     from typing import TextIO
 
+_COLOURS = {"error:": "1;31", "warning:": "1;33"}  # of the first word, as in ECMA-48
+_HANG = "  "  # before the rest of a line that is wrapped
 _PIECES = 1000  # of a JSON document, printed at once
 Say = Callable[[str], None]
 
@@ -114,10 +116,45 @@ def say_json(data: object) -> None:
 def _write(stream: "TextIO | None", text: str) -> None:
     if stream is None:  # closed by the parent process
         return
-    line = text if isinstance(text, Verbatim) else one_line(text)
+    line = text if isinstance(text, Verbatim) else _drawn(one_line(text), stream)
     encoding = stream.encoding or "utf-8"
     stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
+
+
+def is_terminal(stream: "TextIO | None") -> bool:
+    """Return whether *stream* is a terminal that supports colours, or FORCE_COLOR is set."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+
+
+def _drawn(line: str, stream: "TextIO") -> str:
+    """Return a *line* for a terminal, wrapped at its width and with its first word coloured; for others, unchanged."""
+    if not stream.isatty() or not is_terminal(stream) or os.environ.get("CI"):
+        return line
+    width = _width(stream)
+    if len(line) > width > len(_HANG):
+        from textwrap import wrap
+
+        parts = wrap(line, width, subsequent_indent=_HANG, break_long_words=False, break_on_hyphens=False)
+        line = "\n".join(parts)
+    word = "".join(line.split(maxsplit=1)[:1])
+    plain = os.environ.get("NO_COLOR") or (os.name == "nt" and not os.environ.get("WT_SESSION"))
+    if word in _COLOURS and not plain:
+        line = f"\x1b[{_COLOURS[word]}m{word}\x1b[0m{line[len(word) :]}"
+    return line
+
+
+def _width(stream: "TextIO") -> int:
+    """Return the columns of a terminal, 0 if unknown."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
 
 
 def _stdout_error(error: OSError) -> Exception:

@@ -51,6 +51,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def shorten(text: str, limit: int = 80) -> str:
-    """Return *text*, cut to *limit* characters."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def shorten(text: str, limit: int = 80, *, measured: bool = False) -> str:
+    """Return *text*, cut to *limit* characters; with *measured*, they are followed by the length of the text."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… ({len(text):,} characters)" if measured else text[: limit - 1] + "…"
+
+
+def hexadecimal(data: bytes, limit: int = 32) -> str:
+    """Return *data* in hexadecimal, cut to *limit* bytes, followed by its length."""
+    shown = data[:limit].hex(" ")
+    return shown if len(data) <= limit else f"{shown} … ({len(data):,} bytes)"

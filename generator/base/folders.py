@@ -93,17 +93,21 @@ class Folder:
             raise
         return descriptor
 
+    def at(self, name: str) -> tuple[str, int | None]:
+        """Return *name*, or ``.`` if empty, and the folder's descriptor for calls; its path and None on Windows."""
+        if AT_FOLDER:
+            return name or ".", self._pool.descriptor(self)
+        return self.path(name), None
+
     def stat(self, name: str, *, follow: bool = False) -> os.stat_result:
         """Return the status of *name*; raises OSError."""
-        if AT_FOLDER:
-            return os.stat(name, dir_fd=self._pool.descriptor(self), follow_symlinks=follow)
-        return os.stat(self.path(name), follow_symlinks=follow)
+        at, descriptor = self.at(name)
+        return os.stat(at, dir_fd=descriptor, follow_symlinks=follow)
 
     def readlink(self, name: str) -> str:
         """Return the target of the symlink *name*; raises OSError."""
-        if AT_FOLDER:
-            return os.readlink(name, dir_fd=self._pool.descriptor(self))
-        return os.readlink(self.path(name))
+        at, descriptor = self.at(name)
+        return os.readlink(at, dir_fd=descriptor)
 
     @contextlib.contextmanager
     def scan(self) -> "Iterator[Iterator[os.DirEntry[str]]]":

@@ -98,22 +98,27 @@ class ProcessSpec(NamedTuple):
 
 
 def run(
-    program: ProcessSpec, stdin: bytes = b"", line: ProgressLine | None = None, watch: Callable[[], None] | None = None
+    program: ProcessSpec,
+    stdin: bytes = b"",
+    line: ProgressLine | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Ended:
     """Run *program* with *stdin* and return its exit status and output.
 
-    *watch* is called at every turn and may raise to stop the process. Raises EngineError if the process cannot start,
-    writes more than MAX_OUTPUT bytes or exceeds its time. Any exception kills the process and its group.
+    *watch* is called at every turn with the process id, and may raise to stop the process. Raises EngineError if the
+    process cannot start, writes more than MAX_OUTPUT bytes or exceeds its time. Any exception kills the process and its
+    group.
     """
     deadline = time.monotonic() + program.seconds
 
-    def at_every_turn(output: bytearray) -> None:
-        if line:
-            line.draw(output)
-        if watch:
-            watch()
-
     with unwinding(), _start(program) as process:
+
+        def at_every_turn(output: bytearray) -> None:
+            if line:
+                line.draw(output)
+            if watch:
+                watch(process.pid)
+
         try:
             return _converse(process, program.what, deadline, stdin, at_every_turn)
         except TimeoutError as error:
@@ -123,6 +128,13 @@ def run(
                 _stop(process, program.gently)
             if line:
                 line.clear()
+
+
+def bytes_read(process: int) -> int:
+    """Return the bytes that a process has read so far, 0 if unknown. Source: proc(5), /proc/pid/io; Linux only."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path(f"/proc/{process}/io").read_text("ascii").split()[1])
+    return 0
 
 
 def _start(program: ProcessSpec) -> "subprocess.Popen[bytes]":

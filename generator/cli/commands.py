@@ -69,6 +69,9 @@ class Command(NamedTuple):
     task: bool = False  # also an Invoke task in tasks.py
 
 
+_IMAGE = "oci:DIR[:REF], oci-archive:FILE[:REF] or docker://REF"
+_TO = Option("to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True)
+_PLAIN = Option("plain-http", "allow this registry to lack TLS", "HOST", True)
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _SHOWN = Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, handlers.layers)
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
@@ -163,7 +166,10 @@ COMMANDS = {
             arguments=(
                 Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
             ),
-            options=(Option("json", "print JSON"),),
+            options=(
+                Option("json", "print JSON"),
+                _PLAIN,
+            ),
         ),
         Command(
             "layer",
@@ -199,6 +205,10 @@ COMMANDS = {
                 Option("offset", "with --hex: start at this offset", "BYTES"),
                 Option("length", "with --hex: show this many bytes", "BYTES"),
                 Option("reg", "print the key PATH as hivexregedit --export does", "PATH"),
+                Option("prefix", r"with --reg: put this before keys, such as HKEY_LOCAL_MACHINE\SOFTWARE", "PREFIX"),
+                Option("merged", "show an image's layers merged, as a container sees them and `extract` writes them"),
+                Option("depth", "show this many levels of the tree below each name", "LEVELS"),
+                Option("find", "show only lines with this text, and the ones above them; case is ignored", "TEXT"),
                 Option("bcd", "print BCD stores as bcdedit /enum all does"),
                 Option("json", "print JSON, described in docs/inspection.md"),
                 Option("plain", "print indented text, as for a pipe or a screen reader"),
@@ -227,6 +237,23 @@ COMMANDS = {
             ),
         ),
         Command(
+            "extract",
+            "Write the files of a Windows image to a new folder: exit status 0 all, 1 some left out, 2 error.",
+            handlers.extract,
+            arguments=(
+                Argument(
+                    "IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer", choices=handlers.layers
+                ),
+                Argument("PATH", r"a file or directory, such as C:\app, /app or Files/app (default: all)", many=True),
+            ),
+            options=(
+                Option("to", "the folder to make; it may exist if it is empty", "DIR"),
+                Option("tar", "write a tar to standard output"),
+                Option("platform", "choose an image of an index: windows/ARCH[:VERSION]", "PLATFORM"),
+                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
+            ),
+        ),
+        Command(
             "sddl",
             "Convert a security descriptor from SDDL to the base64 form in layers, or back.",
             handlers.sddl,
@@ -245,9 +272,8 @@ COMMANDS = {
                 ),
             ),
             options=(
-                Option(
-                    "to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF], docker://REF", "TO", True
-                ),
+                _TO,
+                Option("base", "the image to build on, such as docker://REF or oci:DIR[:REF]", "REF"),
                 Option("layer", "the base layer (default: hostprocess)", "NAME"),
                 Option("one-layer", "put all sources into one layer instead of one each"),
                 Option("exclude", "leave out files that match this .dockerignore pattern", "PATTERN", True),
@@ -266,10 +292,48 @@ COMMANDS = {
                 Option("user", "the user that runs the program", "USER"),
                 Option("workdir", "the working directory; for HostProcess, of the image or of the node", "PATH"),
                 Option("expose", "a port that the program listens on, such as 80 or 53/udp", "PORT", True),
+                Option("volume", "a directory for data that outlives the container", "PATH", True),
+                Option("stop-signal", "the signal that ends the program, such as SIGTERM", "SIGNAL"),
+                Option("healthcheck", "as in a Dockerfile: '--interval=30s CMD check.exe', or NONE", "CHECK"),
+                Option("shell", "the shell of commands in shell form; repeat for its arguments", "WORD", True),
                 Option("platform", "windows/ARCH[:VERSION]; repeat for an index", "PLATFORM", True),
+                Option("link", "the kind of the link at PATH in the image: file or directory", "PATH=KIND", True),
+                _PLAIN,
                 Option("config", "a TOML file with any of these options", "FILE"),
                 Option("compression", "fast, default, best or none", "LEVEL"),
                 Option("force", "overwrite an existing archive"),
+            ),
+        ),
+        Command(
+            "rebase",
+            "Replace the base of an image without rebuilding it, and print its reference by digest.",
+            handlers.rebase,
+            arguments=(Argument("IMAGE", _IMAGE),),
+            options=(
+                Option("onto", "the new base: an image, or scratch, hostprocess or legacy", "BASE"),
+                Option("from", "the base that IMAGE was made on, if it does not say so", "OLD"),
+                _TO,
+                Option("force", "also if the build changes or a layer belongs to its base; overwrite an archive"),
+                _PLAIN,
+            ),
+        ),
+        Command(
+            "outdated",
+            "Check whether the bases of images have been replaced: exit status 0 no, 1 yes, 2 error.",
+            handlers.outdated,
+            arguments=(Argument("IMAGE", _IMAGE, many=True),),
+            options=(Option("json", "print JSON"), _PLAIN),
+        ),
+        Command(
+            "index",
+            "Make one index of images for any systems, and print its reference by digest.",
+            handlers.index,
+            arguments=(Argument("IMAGE", f"{_IMAGE}; IMAGE@PLATFORM sets its platform", many=True),),
+            options=(
+                _TO,
+                Option("annotation", "an annotation of the index", "NAME=VALUE", True),
+                Option("force", "overwrite an existing archive"),
+                _PLAIN,
             ),
         ),
         Command(

@@ -65,10 +65,10 @@ def check_hive(file: Sequence[str], *, json: bool) -> int:
     return check.report(file, json)
 
 
-def check_image(ref: Sequence[str], *, json: bool) -> int:
+def check_image(ref: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
     from ..imagecheck import command
 
-    return command.report(ref, json)
+    return command.report(ref, json, plain_http=plain_http or ())
 
 
 def layer(name: str, **parts: bool) -> int:
@@ -95,6 +95,12 @@ def diff(what: Sequence[str], **options: bool) -> int:
     return diff.diff(ROOT, what, **options)
 
 
+def extract(image: str, path: Sequence[str], **options: Any) -> int:
+    from ..extract import command
+
+    return command.extract(ROOT, image, path, command.ExtractOptions(**options))
+
+
 def sddl(text: str, *, decode: bool) -> int:
     from ..security import command
 
@@ -105,6 +111,24 @@ def image(src: Sequence[str], config: str | None, **options: Any) -> int:
     from ..image import command
 
     return command.image(src, config, options)
+
+
+def rebase(**options: Any) -> int:
+    from ..compose import command
+
+    return command.rebase(options)
+
+
+def outdated(image: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
+    from ..compose import command
+
+    return command.outdated(image, json, plain_http)
+
+
+def index(**options: Any) -> int:
+    from ..compose import command
+
+    return command.index(options)
 
 
 def completion(shell: str) -> int:

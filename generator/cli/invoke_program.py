@@ -81,7 +81,7 @@ def main(root: str, arguments: list[str]) -> int:
     if words[:1] in (["-h"], ["--help"]) and len(words) > 1:  # as `COMMAND --help`
         words = [words[1], words[0]]
     command = COMMANDS.get(words[0]) if words else None
-    if command and INVOKE in command.doors and (not command.task or "--" in words):
+    if words[:1] == ["help"] or (command and INVOKE in command.doors and (not command.task or "--" in words)):
         from . import parser
 
         return parser.main(words, INVOKE)

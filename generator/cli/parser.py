@@ -10,7 +10,10 @@ from typing import Any, NoReturn
 from .. import VERSION
 from ..base import home
 from ..base.errors import GeneratorError
+from . import groups
 from .commands import COMMANDS, LETTERS, MODULE, Command, text_of
+
+DESCRIPTION = "Make Windows container images from Linux, check them, and look at every byte."
 
 
 def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else home.INSTALLED) -> int:
@@ -19,9 +22,15 @@ def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else h
         from . import completion
 
         completion.complete(_whole_parser(program))
-    command = COMMANDS.get(arguments[0]) if arguments else None
+    if [*arguments[:1]] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        return groups.show(program, DESCRIPTION)
+    command = COMMANDS.get(arguments[0])
     if command is None or program not in command.doors:
-        _whole_parser(program).parse_args(arguments)  # prints help or version and ends, or raises the error
+        if not arguments[0].startswith("-"):
+            raise groups.unknown_command(arguments[0], program)
+        _whole_parser(program).parse_args(arguments)  # prints the version and ends, or raises the error
         raise GeneratorError(f"{arguments[0]}: the command comes first; hint: {program} --help")
     words = arguments[1:]
     if command.checkout and not home.CHECKOUT and not {"-h", "--help"} & {*words}:
@@ -43,6 +52,9 @@ class _Parser(argparse.ArgumentParser):
     words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
+        if found := re.fullmatch(r"unrecognized arguments: (-\S+).*", message):
+            hint = groups.suggestion(found[1].partition("=")[0], self._option_string_actions)
+            raise GeneratorError(f"{found[1]}: unknown option; hint: {hint or f'{self.prog} --help'}")
         if found := re.fullmatch(r"argument (?:(-\w)/)?(--[\w-]+): expected one argument", message):
             pairs = zip(self.words, self.words[1:], strict=False)
             value = next((value for word, value in pairs if word in found.groups() and value.startswith("-")), "")
@@ -54,9 +66,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _whole_parser(program: str) -> argparse.ArgumentParser:
     """Return the parser of all commands that *program* offers."""
-    whole = _Parser(
-        prog=program, description="Windows base layers, and the modules that embed them.", allow_abbrev=False
-    )
+    whole = _Parser(prog=program, description=DESCRIPTION, allow_abbrev=False)
     whole.add_argument("-V", "--version", action="version", version=f"winscratch {VERSION}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS.values():

@@ -3,19 +3,20 @@
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from ..base import console
 from ..base.console import Say, json_document
-from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError
+from ..base.errors import EXIT_ERROR, EXIT_OK, EXIT_STALE, GeneratorError, counted
 from ..base.file_kinds import HEAD, HIVE, file_kind
 from ..base.reading import open_regular
 from .base_block import MAX_LENGTH
 from .cells import Buffer
 from .reader import Reading, read
-from .rules import Level
+from .rules import LIVE, RULES, Level
 from .structures import BASE
 
 _MAP_FROM: Final = 1 << 20  # bytes; a smaller file is read at once
@@ -90,11 +91,27 @@ def report(
     return status
 
 
+def described(reading: Reading) -> Iterator[tuple[Level, str]]:
+    """Yield level and text of each finding, and of one more line for all that is normal on a live system."""
+    live: dict[str, str] = {}
+    counts = Counter(each.rule for each in reading.findings) + Counter(reading.more)
+    for each in reading.findings:
+        if each.rule not in LIVE:
+            yield each.level, f"{each.level}: {each.message}"
+        else:
+            keys = LIVE[each.rule]
+            live[each.rule] = f"{keys} {counted(counts[each.rule], 'key')}" if keys else each.found
+    for rule, more in reading.more.items():
+        if rule not in LIVE:
+            yield RULES[rule].level, f"{RULES[rule].level}: {more:,} more of {rule}"
+    if live:
+        yield Level.UNUSUAL, f"normal on a live system: {', '.join(live.values())}"
+
+
 def _lines(reading: Reading, size: int) -> list[str]:
-    lines = [f"{finding.level}: {finding.message}" for finding in reading.findings]
-    lines += [f"{Level.UNUSUAL}: {count:,} more of {rule}" for rule, count in reading.more.items()]
     verdict = VERDICTS[reading.level]
-    return [*lines, f"{verdict}, {reading.key_count:,} keys, {reading.value_count:,} values, {size:,} bytes"]
+    counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}, {counted(size, 'byte')}"
+    return [*(text for _, text in described(reading)), f"{verdict}, {counts}"]
 
 
 def _record(reading: Reading, size: int) -> dict[str, object]:

@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules for hives, each with its source and the level of a hive that breaks it.
 
-Sources named in RULES:
-  regf       msuhanov/windows-registry-file-format-specification, by section
-  cmlib      ReactOS sdk/lib/cmlib (cmcheck.c, cmname.c, cmindex.c, hiveinit.c, hivesum.c), a rebuild of Windows' loader
-  p0tools    googleprojectzero/p0tools WinRegLowSeverityBugs: reports on what Windows 11's loader does, by number
-  offreg     Microsoft's offline registry library, offreg.dll 6.2.9200.16384, run on damaged hives: it refuses them, or
-             does not list the parts that break the rule (tests/helpers/offreg.py)
-  limits     Microsoft, "Registry element size limits"
-  winnt      Microsoft, "Registry value types"
-  MS-DTYP    Microsoft, "Windows data types": SID, ACL and SECURITY_DESCRIPTOR
-  winscratch a rule of this project
+SOURCES explains the short names of sources.
 """
 
 from dataclasses import dataclass
@@ -69,6 +60,22 @@ class HiveError(GeneratorError):
         super().__init__(finding.message)
         self.offset = finding.offset
         self.rule = finding.rule
+
+
+SOURCES: Final = {
+    "regf": "[msuhanov/windows-registry-file-format-specification]"
+    "(https://github.com/msuhanov/windows-registry-file-format-specification), by section",
+    "cmlib": "ReactOS [sdk/lib/cmlib](https://github.com/reactos/reactos/tree/master/sdk/lib/cmlib), a rebuild of "
+    "Windows' loader: cmcheck.c, cmname.c, cmindex.c, hiveinit.c, hivesum.c",
+    "p0tools": "googleprojectzero/p0tools [WinRegLowSeverityBugs](https://github.com/googleprojectzero/p0tools), "
+    "reports on what Windows 11's loader does, by number",
+    "offreg": "Microsoft's offline registry library, offreg.dll 6.2.9200.16384, run on damaged hives: it refuses them, "
+    "or does not list the parts that break the rule",
+    "limits": 'Microsoft, "Registry element size limits"',
+    "winnt": 'Microsoft, "Registry value types"',
+    "MS-DTYP": 'Microsoft, "Windows data types": SID, ACL and SECURITY_DESCRIPTOR',
+    "winscratch": "a rule of this project",
+}
 
 
 def _refused(text: str, source: str) -> Rule:
@@ -207,3 +214,14 @@ RULES: Final[dict[str, Rule]] = {
     "sd-acl": _refused("an ACL has revision 2 or 4 and its size holds its entries", "MS-DTYP 2.4.5; p0tools 1"),
     "sd-ace": _refused("an ACE's size is a multiple of 4 and ends inside its ACL", "MS-DTYP 2.4.4; p0tools 1"),
 }
+
+LIVE: Final = {
+    "file-rest": "",
+    "key-volatile-count": "counts of volatile subkeys in",
+    "key-volatile-list": "lists of volatile subkeys in",
+}
+"""Rules, each with words for a number of keys, that hives of a running Windows break: it grows files ahead of
+their bins, and keeps volatile keys in memory.
+
+Source: regf, "hive bin" and "key node"; hives that Windows wrote, such as those of yarp's and regipy's tests.
+"""

@@ -14,7 +14,8 @@ Errors are raised as GeneratorError with a message of one line.
 
 from ..base.errors import GeneratorError
 from .options import Options
-from .produce import Made, make
+from .places import Made
+from .produce import make
 from .source_options import SourceData, SourceTable
 
 __all__ = ["GeneratorError", "Made", "Options", "SourceData", "SourceTable", "make"]

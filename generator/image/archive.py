@@ -2,20 +2,21 @@
 """Write an image to one file: an archive of an OCI layout, or the archive of ``docker save``."""
 
 import contextlib
-import gzip
 import io
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from ..base.errors import GeneratorError
+from ..imageread.bounded import BombError, HashingReader, most_unpacked
+from ..imageread.images import unpack
 from ..imageread.references import reference as parse_reference
 from . import layout
 from .assemble import BuiltImage, blob_path
-from .model import TAR, LayerBlob
 
 _PIECE = 1 << 20  # bytes to copy at a time
 
@@ -43,6 +44,8 @@ def write_oci(path: Path, image: BuiltImage, reference: str, work: Path, *, forc
         for document in image.documents:
             _add(tar, blob_path(document.digest), document.data)
         for digest, blob in image.blobs.items():
+            if blob.foreign:
+                continue
             with blob.path.open("rb") as data:
                 _copy(tar, blob_path(digest), data)
 
@@ -61,8 +64,15 @@ def write_docker(path: Path, image: BuiltImage, reference: str, work: Path, *, f
         _add(tar, layout.DOCKER_FILE, layout.encode(listed))
         _add(tar, config, variant.config.data)
         for blob in {blob.diff_id: blob for blob in variant.layers}.values():
-            with _unpacked(blob) as data:
-                _copy(tar, layers[blob.diff_id], data)
+            with blob.path.open("rb") as file:
+                data = HashingReader(unpack(file)[1], blob.diff_id.partition(":")[0])
+                data.most = most_unpacked(blob.size)
+                try:
+                    _copy(tar, layers[blob.diff_id], data)
+                except (BombError, EOFError, zlib.error) as error:
+                    raise GeneratorError(f"{path}: layer {blob.digest} cannot be unpacked: {error}") from error
+            if data.digest != blob.diff_id:
+                raise GeneratorError(f"{path}: layer {blob.digest} unpacks to {data.digest}, not to {blob.diff_id}")
 
 
 @contextlib.contextmanager
@@ -94,7 +104,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def _copy(tar: tarfile.TarFile, name: str, data: IO[bytes]) -> None:
+def _copy(tar: tarfile.TarFile, name: str, data: io.RawIOBase | IO[bytes]) -> None:
     """Add all of *data*, of unknown size, to *tar*: the header is rewritten when the size is known."""
     out: IO[bytes] = tar.fileobj  # type: ignore[assignment]  # set while the archive is open
     entry = tarfile.TarInfo(name)
@@ -108,13 +118,3 @@ def _copy(tar: tarfile.TarFile, name: str, data: IO[bytes]) -> None:
     out.seek(end)
     out.write(bytes(-entry.size % tarfile.BLOCKSIZE))
     tar.offset = out.tell()
-
-
-@contextlib.contextmanager
-def _unpacked(blob: LayerBlob) -> Iterator[IO[bytes]]:
-    with blob.path.open("rb") as file:
-        if blob.media_type == TAR:
-            yield file
-        else:
-            with gzip.open(file) as unpacked:
-                yield cast("IO[bytes]", unpacked)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..imageread.references import Platform
 from . import config
+from .base import DIGEST_OF, Base
 from .config import Document
 from .model import LayerBlob
 from .options import Options, epoch
@@ -16,6 +17,11 @@ class Variant(NamedTuple):
 
     config: Document
     layers: tuple[LayerBlob, ...]
+
+    @property
+    def foreign(self) -> tuple[LayerBlob, ...]:
+        """The layers that stay where their URLs lead."""
+        return tuple(blob for blob in self.layers if blob.foreign)
 
 
 class BuiltImage(NamedTuple):
@@ -35,9 +41,9 @@ class BuiltImage(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """The layers of an image: a base layer, and those on top, each with its text in the history."""
+    """The layers of an image: a base layer or another image, and those on top, each with its text in the history."""
 
-    base: LayerBlob
+    base: LayerBlob | Base
     above: tuple[tuple[LayerBlob, str], ...] = ()
 
 
@@ -54,20 +60,32 @@ def assemble(images: Sequence[PlatformImage], time: int) -> BuiltImage:
     documents: list[Document] = []
     variants: list[Variant] = []
     manifests: list[Document] = []
-    for platform, options, layers in images:
-        history = [(layers.base, f"winscratch image --layer {options.layer}"), *layers.above]
-        blobs = tuple(blob for blob, _ in history)
-        base = _base_digest(options.layer, layers.base, platform) if layers.above else ""
-        made = config.configuration(options, platform, history, time)
-        manifests.append(config.manifest(made, blobs, config.annotations(options, base)))
+    for each in images:
+        made, blobs, base = _documented(each, time)
+        manifests.append(config.manifest(made, blobs, config.annotations(each.options, base)))
         documents += [made, manifests[-1]]
         variants.append(Variant(made, blobs))
     top = manifests[0]
     if len(manifests) > 1:
         platforms = [each.platform for each in images]
-        top = config.index(list(zip(manifests, platforms, strict=True)), config.annotations(images[0].options, ""))
+        lowest = images[0].layers.base
+        base = lowest.annotations if isinstance(lowest, Base) else {}
+        top = config.index(list(zip(manifests, platforms, strict=True)), config.annotations(images[0].options, base))
         documents.append(top)
     return BuiltImage(top, tuple(documents), tuple(variants))
+
+
+def _documented(image: PlatformImage, time: int) -> tuple[Document, tuple[LayerBlob, ...], dict[str, str]]:
+    """Return the configuration of an image, its layers, and the annotations that name its base."""
+    platform, options, layers = image
+    base, above = layers
+    if isinstance(base, Base):
+        made = config.configured(base, options, above, time)
+        return made, (*base.layers, *(blob for blob, _ in above)), base.annotations
+    history = [(base, f"winscratch image --layer {options.layer}"), *above]
+    made = config.configuration(options, platform, history, time)
+    annotations = {DIGEST_OF: _base_digest(options.layer, base, platform)} if above else {}
+    return made, tuple(blob for blob, _ in history), annotations
 
 
 def docker_entry(image: BuiltImage, tags: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from ..base.errors import GeneratorError, shorten
 from ..imageread.references import Platform
 from ..oci.blob import sha256
 from ..runtime import paths
+from . import healthcheck, inherit
+from .base import Base
 from .model import LayerBlob
 from .options import Options
 from .sources import place
@@ -22,7 +24,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 TITLE = "org.opencontainers.image.title"
-BASE_DIGEST = "org.opencontainers.image.base.digest"
+_SIGNAL = re.compile(r"[0-9]{1,3}|[A-Z][A-Z0-9]{1,9}(?:[-+][0-9]{1,2})?")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
 
 Json = dict[str, Any]
@@ -60,6 +62,13 @@ def document(content: Mapping[str, Any], media_type: str) -> Document:
         raise GeneratorError(f"the image's configuration: {wrong!r} invalid Unicode; hint: leave it out") from error
 
 
+def configured(base: Base, options: Options, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
+    """Return the configuration of an image on *base* with *layers* on top, as configuration() does."""
+    above = [(blob.diff_id, said) for blob, said in layers]
+    config = inherit.settings(base.config.get("config") or {}, running(options))
+    return document(inherit.configuration(base.config, config, above, timestamp(time)), CONFIG)
+
+
 def configuration(options: Options, platform: Platform, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
     """Return the configuration of an image of *layers*, each with its text in the history, made at *time*."""
     created = timestamp(time)
@@ -77,7 +86,7 @@ def configuration(options: Options, platform: Platform, layers: Sequence[tuple[L
 def manifest(config: Document, layers: Sequence[LayerBlob], annotations: Mapping[str, str]) -> Document:
     """Return the manifest of an image."""
     content: Json = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
-    content["layers"] = [descriptor(blob.media_type, blob.digest, blob.size) for blob in layers]
+    content["layers"] = [descriptor(blob.media_type, blob.digest, blob.size) | dict(blob.fields) for blob in layers]
     return document(_annotated(content, annotations), MANIFEST)
 
 
@@ -99,6 +108,10 @@ def running(options: Options) -> Json:
         "Cmd": list(options.cmd),
         "WorkingDir": folder(options.workdir) if options.workdir else "",
         "Labels": _named("label", options.label),
+        "Volumes": {folder(text, "--volume"): {} for text in options.volume},
+        "StopSignal": _signal(options.stop_signal),
+        "Healthcheck": healthcheck.parse(options.healthcheck) if options.healthcheck else None,
+        "Shell": list(options.shell),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -111,17 +124,23 @@ def port(text: str) -> str:
     return f"{int(found[1])}/{found[2] or 'tcp'}"
 
 
-def folder(text: str) -> str:
+def folder(text: str, option: str = "--workdir") -> str:
     r"""Return a directory as Windows spells it: ``C:\app`` for ``/app`` and ``app``; raises GeneratorError.
 
     A directory below the mount point stays there.
     """
     path = paths.parse(text)
     if path.anchor == "mount":
-        return paths.mounted(place(path.inside, "--workdir"))
+        return paths.mounted(place(path.inside, option))
     if re.match(r"[A-Za-z]:[^\\/]", text):
-        raise GeneratorError(rf"--workdir {shorten(text)}: no \ after the drive; hint: a path such as C:\app")
-    return "C:\\" + place(text, "--workdir").replace("/", "\\")
+        raise GeneratorError(rf"{option} {shorten(text)}: no \ after the drive; hint: a path such as C:\app")
+    return "C:\\" + place(text, option).replace("/", "\\")
+
+
+def _signal(text: str) -> str:
+    if text and not _SIGNAL.fullmatch(text):
+        raise GeneratorError(f"--stop-signal {shorten(text)}: invalid signal; hint: a name or number, such as SIGTERM")
+    return text
 
 
 def timestamp(seconds: int) -> str:
@@ -130,12 +149,12 @@ def timestamp(seconds: int) -> str:
     return time.strftime(f"{time.year:04}-%m-%dT%H:%M:%SZ")
 
 
-def annotations(options: Options, base: str) -> dict[str, str]:
-    """Return an image's annotations: title, digest of the base image *base* if any, and the user's."""
+def annotations(options: Options, base: Mapping[str, str]) -> dict[str, str]:
+    """Return an image's annotations: title, those of *base*, which name the base image, and the user's."""
     program = next(iter((*options.entrypoint, *options.cmd)), "")
     title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
-    known = {name: value for name, value in ((TITLE, title), (BASE_DIGEST, base)) if value}
-    return {**known, **_named("annotation", options.annotation)}
+    known = {TITLE: title} if title and (options.source or not options.base) else {}
+    return {**known, **base, **_named("annotation", options.annotation)}
 
 
 def _platform(platform: Platform) -> Json:

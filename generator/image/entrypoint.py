@@ -3,7 +3,8 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,22 +13,25 @@ from ..base.errors import shorten
 from ..imageread.references import Platform
 from ..oci.names import fold
 from ..runtime import paths, settings, start
-from ..runtime.model import Base, File, Settings
+from ..runtime.model import Base as Kind
+from ..runtime.model import File, Settings
 from ..runtime.paths import mounted
 from ..runtime.programs import HEAD, Program, identify
+from . import config, inherit
+from .base import Base
 from .options import Options
 from .sources import SourceEntry
 
-_WITHOUT_WINDOWS = ("scratch", "legacy")
+WITHOUT_WINDOWS = ("scratch", "legacy")
 _ON_NODE = "program-node"  # not a fault: the user may mean it
 
 
 class Planned:
     """The files of an image before its layers are written, as the rules ask for them."""
 
-    complete = True
-
-    def __init__(self, entries: Sequence[SourceEntry]) -> None:
+    def __init__(self, entries: Sequence[SourceEntry], *, complete: bool = True) -> None:
+        """Take the *entries* of all layers that are made; *complete* if no layer below has other files."""
+        self.complete = complete
         self._entries = entries
 
     @functools.cached_property
@@ -74,30 +78,54 @@ def _program(entry: SourceEntry) -> Program | None:
         return None
 
 
-def settle(options: Options, platform: Platform, entries: Sequence[SourceEntry], note: Say) -> Options:
+class _Start(NamedTuple):
+    """What an image is started by: *platform*, the ``config`` object of its *base* image, and that base's *kind*."""
+
+    platform: Platform
+    kind: Kind
+    base: Mapping[str, Any]
+
+    def settings(self, options: Options) -> Settings:
+        """Return the settings of an image with *options*, inherited ones included."""
+        found = inherit.settings(self.base, config.running(options))
+        variables = (each.partition("=") for each in found.get("Env") or ())
+        return Settings(
+            tuple(found.get("Entrypoint") or ()),
+            tuple(found.get("Cmd") or ()),
+            tuple((name, value) for name, _, value in variables),
+            found.get("WorkingDir") or "",
+            found.get("User") or "",
+            self.platform.architecture,
+            bool(found.get("ArgsEscaped")),
+        )
+
+
+def settle(
+    options: Options, platform: Platform, entries: Sequence[SourceEntry], note: Say, base: Base | None = None
+) -> Options:
     r"""Return *options* with a program and a working directory that every node finds, and note what will not start.
 
     On HostProcess, a program of the image in any spelling becomes ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``,
-    unless every node finds it as it is.
+    unless every node finds it as it is. Settings that come from the image *base* are not noted.
     """
-    files = Planned(entries)
-    base: Base = "bare" if options.layer in _WITHOUT_WINDOWS else "hostprocess"
-    if base == "hostprocess":
+    files = Planned(entries, complete=base is None)
+    start_of_image = _Start(platform, "bare" if options.layer in WITHOUT_WINDOWS else "hostprocess", {})
+    if base is not None:
+        start_of_image = _Start(platform, base.kind, base.config.get("config") or {})
+    kind = start_of_image.kind
+    if kind == "hostprocess":
         options = _stored_workdir(options, files, note)
-        options = _stored_program(options, platform, files, note)
-    asked = _settings(options, platform)
-    problems = [*start.check(asked, files, base)]
-    problems += settings.check(asked, files, base) if base == "hostprocess" else ()
+        options = _stored_program(options, start_of_image, files, note)
+    asked = start_of_image.settings(options)
+    problems = [*start.check(asked, files, kind)]
+    problems += settings.check(asked, files, kind) if kind != "bare" else ()
     for each in problems:
+        if not getattr(options, each.option) or (each.option == "env" and each.value not in options.env):
+            continue  # the base's own
         hint = f"; hint: {each.hint}" if each.hint else ""
         start_of = "" if each.rule == _ON_NODE else "warning: "
         note(f"{start_of}--{each.option} {shorten(each.value)}: {each.found}{hint}")
     return options
-
-
-def _settings(options: Options, platform: Platform) -> Settings:
-    env = tuple(options.env.items())
-    return Settings(options.entrypoint, options.cmd, env, options.workdir, options.user, platform.architecture)
 
 
 def _stored_workdir(options: Options, files: Planned, note: Say) -> Options:
@@ -110,12 +138,13 @@ def _stored_workdir(options: Options, files: Planned, note: Say) -> Options:
     return msgspec.structs.replace(options, workdir=stored)
 
 
-def _stored_program(options: Options, platform: Platform, files: Planned, note: Say) -> Options:
+def _stored_program(options: Options, started: _Start, files: Planned, note: Say) -> Options:
     key = "entrypoint" if options.entrypoint else "cmd"
     words: tuple[str, ...] = getattr(options, key)
-    if not words or start.search(_settings(options, platform), files).everywhere:
+    asked = started.settings(options)
+    if not words or asked.option != key or start.search(asked, files).everywhere:
         return options
-    file = start.meant(words[0], options.workdir, files)
+    file = start.meant(words[0], asked.workdir, files)
     if file is None or file.path.lower().endswith(".ps1"):
         return options
     stored = mounted(file.path)

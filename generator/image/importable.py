@@ -14,7 +14,7 @@ _SPLIT = "leave files out with --exclude, or give them as several sources"
 
 def check_importable(entries: Sequence[SourceEntry]) -> None:
     """Raise GeneratorError for the first of a layer's *entries* that no importer takes, and for too many."""
-    limits, root = facts().limits, len(facts().roots[1]) + 1
+    limits, root = facts().limits, len(facts().users_root) + 1
     if len(entries) > MOST_ENTRIES - len(facts().roots):
         raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; hint: {_SPLIT}")
     if sum(len(entry.path) + root for entry in entries) > MOST_CHARACTERS - root * 2:
@@ -37,7 +37,7 @@ def _too_long(entry: SourceEntry) -> str:
     if entry.kind in _DIRECTORIES and units(entry.path.rpartition("/")[2]) > limits.directory:
         beside = f"Windows writes a file NAME{PLACEHOLDER} beside each directory of a layer"
         return f"the name is longer than {limits.directory} UTF-16 units, since {beside}"
-    most = limits.path - len(facts().roots[1]) - 1
+    most = limits.path - len(facts().users_root) - 1
     if len(entry.path) > most // 2 and units(entry.path) > most:
         return f"the path is longer than {most:,} UTF-16 units"
     return ""

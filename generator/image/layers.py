@@ -49,7 +49,7 @@ def make_layers(
         folders.close()  # each is opened again when it is read, so that an exchange shows
         if any(source.own != EntryOptions() for source in sources):
             plans = _with_options_of_parents(plans)
-        plans = link_kinds(plans, options.base, note)
+        plans = link_kinds(plans, options, note)
         for plan in plans:
             check_importable(plan)
         if planned is not None:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +17,11 @@ from ..base.console import Say
 from ..base.errors import GeneratorError, brief
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
+from ..base.workspace import remove_empty
 from ..imageread.documents import REF_NAME, ContentDescriptor
 from ..imageread.references import maybe_reference
 from .assemble import BuiltImage, blob_path, docker_entry
 from .config import INDEX
-from .workspace import remove_empty
 
 LAYOUT_FILE, INDEX_FILE, DOCKER_FILE = "oci-layout", "index.json", "manifest.json"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -54,11 +54,14 @@ def check(folder: Path) -> None:
     _read_docker_list(folder)
 
 
-def add(folder: Path, image: BuiltImage, reference: str, work: Path, note: Say) -> None:
+def add(
+    folder: Path, image: BuiltImage, reference: str, work: Path, note: Say, *, without: Collection[str] = ()
+) -> None:
     """Add *image* to the layout *folder*, made if needed, replacing the image called *reference*.
 
-    *work* is a private directory on the same file system. Blobs are written first and the index last, so the layout
-    is complete at any time. Raises GeneratorError and OSError; the layout is then unchanged.
+    *work* is a private directory on the same file system, *without* has the digests of layers to leave out. Blobs are
+    written first and the index last, so the layout is complete at any time. Raises GeneratorError and OSError; the
+    layout is then unchanged.
     """
     with files.lock(folder, note), contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
         files.sweep(folder, deep=False)
@@ -72,7 +75,7 @@ def add(folder: Path, image: BuiltImage, reference: str, work: Path, note: Say) 
                 parent.mkdir()
                 undo.callback(remove_empty, parent)
         blobs = opened.enter_context(files.folder_below(folder / "blobs/sha256", folder))
-        for digest, temporary in _ready(image, work, passing=_is_ours(folder)):
+        for digest, temporary in _ready(image, work, without, passing=_is_ours(folder)):
             name = digest.partition(":")[2]
             if not blobs.has(name):
                 undo.callback(blobs.remove, name)
@@ -105,16 +108,19 @@ def indexed(index: Json, image: BuiltImage, reference: str) -> Json:
 
 
 def docker_listed(listed: list[Json], image: BuiltImage, reference: str) -> list[Json]:
-    """Return Docker's list with *image* added as the only one with the tag *reference*, if that is valid as a tag."""
+    """Return Docker's list with *image* added as the only one with the tag *reference*, if that is valid as a tag.
+
+    An image with foreign layers is left out, since Docker would look for their files.
+    """
     named = maybe_reference(reference)
     tags = [named.tagged] if named is not None else []
-    ours = docker_entry(image, tags)
+    ours = None if image.variants[0].foreign else docker_entry(image, tags)
     others = []
     for each in listed:
         left = [tag for tag in each.get("RepoTags") or [] if tag not in tags]
-        if left or (each.get("Config") != ours["Config"] and not each.get("RepoTags")):
+        if left or ((ours is None or each.get("Config") != ours["Config"]) and not each.get("RepoTags")):
             others.append(each | {"RepoTags": left or None})
-    return [*others, ours]
+    return others if ours is None else [*others, ours]
 
 
 def empty_index() -> Json:
@@ -134,13 +140,15 @@ def _gives_way(other: Json, descriptor: Json) -> bool:
     return name == wanted if wanted else not name and other.get("digest") == descriptor["digest"]
 
 
-def _ready(image: BuiltImage, work: Path, *, passing: bool) -> Iterator[tuple[str, Path]]:
+def _ready(image: BuiltImage, work: Path, without: Collection[str], *, passing: bool) -> Iterator[tuple[str, Path]]:
     """Yield the digest of every blob and a file in *work* with it, to be moved: layers, then documents.
 
     A file is never shared by two lasting destinations, where a change of one would change both; *passing* allows a
     hard link for a temporary one.
     """
     for number, (digest, blob) in enumerate(image.blobs.items()):
+        if digest in without:
+            continue
         temporary = work / f"blob-{number}"
         try:
             if not _is_ours(blob.path) or (blob.path.stat().st_nlink > 1 and not passing):

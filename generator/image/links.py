@@ -4,43 +4,67 @@
 The kind depends on the paths of the whole image, its base layer included, and on nothing on the building machine.
 """
 
-import io
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..base.console import Say
-from ..base.errors import GeneratorError, brief
-from ..imageread.untar import DIRECTORY, TarReader
+from ..base.errors import GeneratorError, brief, shorten
+from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, ByteStream, TarError, TarReader
 from ..oci.files import facts
 from ..oci.names import fold
-from .sources import SourceEntry
+from .model import LayerOptions
+from .sources import SourceEntry, place
 
 _MOST_LINKS = 63  # on the way to one file: Microsoft, "Reparse Points"
 
 
-def link_kinds(layers: Sequence[Sequence[SourceEntry]], base: bytes, note: Say) -> Sequence[Sequence[SourceEntry]]:
-    """Return *layers* with the kind of each link set; *base* is the tar of their base layer, or empty.
+def link_kinds(
+    layers: Sequence[Sequence[SourceEntry]], options: LayerOptions, note: Say
+) -> Sequence[Sequence[SourceEntry]]:
+    """Return *layers* with the kind of each link set; *options* has the layers below and the kinds that are given.
 
     A link is one to a directory if its target is a directory of the image; links on the way are followed. If the
-    target is not in the image, the link is one to a file, and *note* names it. Raises GeneratorError for a target
-    that differs between layers, and for a relative one through ``Files``, which no container has.
+    target is not in the image, the link is one to a file, and *note* names it. Layers below are read only for links
+    that lead to nothing above. Raises GeneratorError for a target that differs between layers, for a relative one
+    through ``Files``, which no container has, and for a given kind without its link.
     """
+    given = _given(layers, options.link)
     if not any(entry.kind == "file-link" for layer in layers for entry in layer):
         return layers
-    paths = _Paths(itertools.chain(_base_entries(base), *layers))
-    linked = [[paths.linked(entry) if entry.target else entry for entry in layer] for layer in layers]
+    paths = _Paths(itertools.chain(*layers), given)
+    linked = paths.all_linked(layers)
+    if paths.unknown and options.below:
+        paths = _Paths(itertools.chain(*map(_entries_below, options.below), *layers), given)
+        linked = paths.all_linked(layers)
+    paths.check_files()
     if unknown := paths.unknown:
         others = len(unknown) - 1
         more = f", and {others:,} more link{'s' * (others != 1)}" if others else ""
         target = brief(unknown[0].target)
-        note(f"{unknown[0].source}: {target} is not in the image, so the link becomes one to a file{more}")
+        where = "not in the image" if options.complete else "not in the layers made here"
+        hint = "" if options.complete else "; hint: --link PATH=directory if it is one in the base"
+        note(f"{unknown[0].source}: {target} is {where}, so the link becomes one to a file{more}{hint}")
     return linked
 
 
-class _Paths:
-    """The paths of an image with the given *entries*; *unknown* holds the links whose targets it lacks."""
+def _given(layers: Sequence[Sequence[SourceEntry]], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return the kinds that the user gives, by folded path; raises GeneratorError if a path has no link."""
+    given = {fold(place(path, "--link")): kind for path, kind in kinds.items()}
+    links = {fold(entry.path) for layer in layers for entry in layer if entry.kind == "file-link"}
+    if lost := next((path for path in kinds if fold(place(path, "--link")) not in links), None):
+        raise GeneratorError(f"--link {shorten(lost)}: no source has a link there; hint: give its path in the image")
+    return given
 
-    def __init__(self, entries: Iterable[SourceEntry]) -> None:
+
+class _Paths:
+    """The paths of an image with the given *entries*; *unknown* holds the links whose targets it lacks.
+
+    *given* has the kinds of some links, ``file`` or ``directory``, by folded path.
+    """
+
+    def __init__(self, entries: Iterable[SourceEntry], given: Mapping[str, str]) -> None:
+        self._given = given
         self._found: dict[str, tuple[bool, str]] = {}  # by folded path: is it a directory, and the target of a link
         self._differing: set[str] = set()  # folded paths that are different things in two layers
         self.unknown: list[SourceEntry] = []
@@ -49,16 +73,26 @@ class _Paths:
             if self._found.setdefault(key, value) != value:
                 self._differing.add(key)
 
-    def linked(self, entry: SourceEntry) -> SourceEntry:
-        """Return a link with its kind set; add it to *unknown* if its target is not in the image."""
-        leads = self._leads_to_directory(entry)
-        if leads is None:
-            files = facts().roots[1]
+    def all_linked(self, layers: Sequence[Sequence[SourceEntry]]) -> list[list[SourceEntry]]:
+        """Return *layers* with the kind of each link set."""
+        return [[self.linked(entry) if entry.target else entry for entry in layer] for layer in layers]
+
+    def check_files(self) -> None:
+        """Raise GeneratorError for an unknown target through the folder of layers that holds C:."""
+        files = facts().users_root
+        for entry in self.unknown:
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
                 raise GeneratorError(
                     f"{entry.source}: the link's target {brief(entry.target)} is not in the image; "
                     f"hint: begin the target with C:\\, since {files} is a folder of layers, not of containers"
                 )
+
+    def linked(self, entry: SourceEntry) -> SourceEntry:
+        """Return a link with its kind set; add it to *unknown* if its target is not in the image."""
+        if kind := self._given.get(fold(entry.path)):
+            return entry._replace(kind="directory-link") if kind == "directory" else entry
+        leads = self._leads_to_directory(entry)
+        if leads is None:
             self.unknown.append(entry)
         return entry._replace(kind="directory-link") if leads else entry
 
@@ -113,10 +147,16 @@ def _meant(folder: list[str], target: str) -> list[str] | None:
     return way
 
 
-def _base_entries(tar: bytes) -> Iterator[SourceEntry]:
-    """Yield the entries below C: in the tar of a base layer."""
-    start = f"{facts().roots[1]}/"
-    for entry in TarReader(io.BytesIO(tar)):
-        if entry.name.startswith(start):
-            path = entry.name.removeprefix(start).rstrip("/")
-            yield SourceEntry(path, "directory" if entry.kind == DIRECTORY else "file")
+def _entries_below(opened: Callable[[], ByteStream]) -> Iterator[SourceEntry]:
+    """Yield the entries below C: in the tar of a layer below; raises GeneratorError if it is damaged."""
+    start = f"{facts().users_root}/"
+    try:
+        for entry in TarReader(opened()):
+            if entry.name.startswith(start):
+                path = entry.name.removeprefix(start).rstrip("/")
+                if entry.kind == SYMBOLIC_LINK:
+                    yield SourceEntry(path, "file-link", target=entry.target)
+                else:
+                    yield SourceEntry(path, "directory" if entry.kind == DIRECTORY else "file")
+    except (TarError, OSError, EOFError, zlib.error) as error:
+        raise GeneratorError(f"--base: a layer cannot be read: {error}; hint: winscratch check-image it") from error

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The records that the stages of making an image pass on."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..imageread.found import Image, Layer
+from ..imageread.lookup import Lookup
+from ..imageread.untar import ByteStream
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 GZIP = f"{TAR}+gzip"
@@ -52,7 +58,8 @@ class LayerOptions(NamedTuple):
 
     *exclude* holds patterns of .dockerignore. *security* is the name of a security descriptor, or SDDL.
     *time* is the time of every entry if *times* is ``fixed``, in whole seconds since 1970.
-    Each source is a layer, or all are one if *one_layer*. *base* is the tar of the base layer, for links into it.
+    Each source is a layer, or all are one if *one_layer*. *below* opens the tars of the layers below, for links into
+    them; *complete* if these are all. *link* has the kinds of links that the user gives, by path.
     """
 
     exclude: tuple[str, ...] = ()
@@ -61,13 +68,29 @@ class LayerOptions(NamedTuple):
     time: int = 0
     compression: Compression = "default"
     one_layer: bool = False
-    base: bytes = b""
+    below: tuple[Callable[[], ByteStream], ...] = ()
+    complete: bool = True
+    link: Mapping[str, str] = MappingProxyType({})
+
+
+class Origin(NamedTuple):
+    """Where a layer of another image is: *layer* of *image*, found by *lookup*."""
+
+    lookup: Lookup
+    image: Image
+    layer: Layer
+
+    @property
+    def manifest(self) -> str:
+        """The digest of the image's manifest; empty in an archive of Docker's."""
+        return self.image.descriptor.digest if self.image.descriptor is not None else ""
 
 
 class LayerBlob(NamedTuple):
     """A layer as it is pushed: a file of *size* bytes at *path*.
 
-    *digest* is of the file, *diff_id* of the tar in it, each as ``sha256:`` and 64 hexadecimal digits.
+    *digest* is of the file, *diff_id* of the tar in it, each as ``sha256:`` and 64 hexadecimal digits. A layer with an
+    *origin* gets its file when transfer.fetch() is called. *fields* holds other fields of its descriptor.
     """
 
     path: Path
@@ -75,3 +98,10 @@ class LayerBlob(NamedTuple):
     diff_id: str
     size: int
     media_type: str
+    origin: Origin | None = None
+    fields: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the layer stays where its URLs lead, and is never fetched."""
+        return bool(self.fields.get("urls"))

@@ -2,9 +2,9 @@
 """The options of an image, from the command line, a TOML file or Python."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -22,14 +22,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     r"""The options of an image; each is the option of the same name, and a key of ``--config``'s file.
 
     *source* holds files and directories as ``SRC[:DEST][@OPTION...]``, os.PathLike, SourceTable or SourceData, *to*
-    destinations as in containers-transports(5). *platform* holds ``windows/amd64:10.0.20348`` and the like: without
-    any, the image is for every version of Windows; several make an index. *expose* holds ports, ``80`` or ``53/udp``.
-    On HostProcess, a program and a *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other
-    paths are the node's.
+    destinations as in containers-transports(5), and *base* the image to build on, in place of *layer*. *platform* holds
+    ``windows/amd64:10.0.20348`` and the like: without any, the image is for every version of Windows, or for that of
+    *base*; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a program and a
+    *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the node's.
     """
 
     source: tuple[AnySource, ...] = ()
     to: tuple[str, ...] = ()
+    base: str = ""
     layer: str = "hostprocess"
     one_layer: bool = False
     exclude: tuple[str, ...] = ()
@@ -45,11 +46,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user: str = ""
     workdir: str = ""
     expose: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
+    stop_signal: str = ""
+    healthcheck: str = ""
+    shell: tuple[str, ...] = ()
+    link: dict[str, Literal["file", "directory"]] = {}
+    plain_http: tuple[str, ...] = ()
     force: bool = False
 
 
 _KEYS = "its keys are the options of the command image"
-_MAPS = ("env", "label", "annotation")
+_MAPS = ("env", "label", "annotation", "link")
 _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
 
@@ -73,7 +80,7 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items() if value}
     for name in _MAPS:
         if name in values:
-            values[name] = getattr(base, name) | dict(_pair(name, text) for text in values[name])
+            values[name] = getattr(base, name) | pairs(name, values[name])
     if security := (*values.pop("security", ()), *values.pop("owner", ())):
         if len(security) > 1:
             raise GeneratorError("--security: given twice; hint: give one, which applies to all files")
@@ -116,6 +123,11 @@ def epoch(environment: Mapping[str, str] = os.environ) -> int:
             f"SOURCE_DATE_EPOCH: {brief(text)} is not whole seconds since 1970; hint: unset SOURCE_DATE_EPOCH"
         )
     return int(text)
+
+
+def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return the texts ``NAME=VALUE`` of an *option* by name; raises GeneratorError."""
+    return dict(_pair(option, text) for text in texts)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -1,39 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make an image of its options and write it to every destination."""
 
-import itertools
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..base import console, home
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError, one_line
-from ..generation.committed import committed_blob
+from ..base.errors import GeneratorError, one_line, shorten
 from ..imageread import references as names
-from ..imageread.references import Destination, Platform, Reference
-from . import archive, config, layout, push
+from ..imageread.references import Destination, Platform
+from . import config, places
 from .assemble import BuiltImage, Layers, PlatformImage, assemble
+from .base import Base
+from .below import Below, find_bases, own_base
 from .entrypoint import settle
 from .layers import make_layers
-from .model import GZIP, LayerBlob, LayerOptions, Source
+from .model import LayerOptions, Source
 from .options import Options, checked, epoch
+from .places import Hooks, Job, Made
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
 from .sources import SourceEntry, place, refuse_inside
 from .spool import spooled
-from .workspace import workspace
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
-
-
-class Made(NamedTuple):
-    """An image that was made: the *digest* of its manifest or index, and its *references* by digest, one a place."""
-
-    digest: str
-    references: tuple[str, ...]
 
 
 class _Request(NamedTuple):
@@ -63,41 +55,44 @@ def make(
     note = _once(note)
     request = _request(options)
     options = request.options
-    base = committed_blob(Path(home.ROOT), options.layer)
-    try:
-        for destination in request.destinations:
-            _check(destination, request)
-        first = next((each for each in request.destinations if each.path), request.destinations[0])
-        with workspace(_folder(first)) as work:
-            request = _spooled(request, work)
-            path = work / "base"
-            path.write_bytes(base.compressed)
-            below = LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
-            image = assemble(_variants(request, (below, base.tar), work, note, progress), request.time)
-            references = []
-            for each in request.destinations:
-                references.append(_put(image, each, options, note=note, progress=progress))
-                done(references[-1])
-    except OSError as error:
-        raise GeneratorError(f"{error.filename or options.to[0]}: {error.strerror or error}") from error
-    return Made(image.top.digest, tuple(references))
+
+    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
+        with_files = _spooled(request, work)
+        return assemble(_variants(with_files, _bases(request, stack, work), work, note, progress), request.time)
+
+    job = Job(lambda destination: _check(destination, request), build)
+    hooks = Hooks(note, progress, done)
+    return places.write(request.destinations, job, hooks, force=options.force, plain=options.plain_http)
+
+
+def _bases(request: _Request, stack: contextlib.ExitStack, work: Path) -> dict[Platform, Below]:
+    """Return what each platform's layers stand on, by the platform that was asked for.
+
+    If none was, the only one of the base is added to *request*.
+    """
+    options = request.options
+    if not options.base:
+        return dict.fromkeys(request.platforms, own_base(options.layer, work))
+    found = find_bases(options, request.platforms, request.destinations, stack, work)
+    request.platforms[:] = found
+    return found
 
 
 def _request(options: Options) -> _Request:
     """Return *options* parsed; raises GeneratorError."""
     options = checked(options)
-    destinations = [names.destination(text) for text in options.to]
-    if not destinations:
-        raise GeneratorError("image: --to is required; hint: --to oci:DIR[:REF] or --to docker://REF")
-    _check_different(destinations)
+    destinations = places.destinations(options.to, "image")
     sources = [parse_source(each) for each in options.source]
     platforms = [names.platform(text) for text in options.platform]
     if len(set(platforms)) < len(platforms):
         raise GeneratorError("--platform: one is given twice; hint: leave one out")
     own = dict.fromkeys(platform for _, platform in sources if platform is not None)
-    platforms = platforms or list(own) or [Platform()]
+    platforms = platforms or list(own) or ([] if options.base else [Platform()])
     if lost := next((each for each in own if not any(is_for(each, platform) for platform in platforms)), None):
         raise GeneratorError(f"{lost}: a source is for this platform, and the image is not; hint: --platform {lost}")
+    names.check_hosts(options.plain_http)
+    if options.base and options.layer != Options().layer:
+        raise GeneratorError(f"--base {shorten(options.base)}: --layer is given, too; hint: leave one out")
     config.running(options)
     return _Request(options, destinations, sources, platforms, epoch())
 
@@ -109,7 +104,7 @@ def _spooled(request: _Request, work: Path) -> _Request:
 
 
 def _variants(
-    request: _Request, base: tuple[LayerBlob, bytes], work: Path, note: Say, progress: Progress
+    request: _Request, bases: Mapping[Platform, Below], work: Path, note: Say, progress: Progress
 ) -> list[PlatformImage]:
     """Return the layers and the options of each platform; platforms with the same sources share their layers."""
     groups: dict[tuple[Source, ...], list[Platform]] = {}
@@ -120,13 +115,12 @@ def _variants(
         folder = work / f"platform-{number}"
         folder.mkdir()
         with progress("making layers", True) as tell:
-            made |= _group(request, sources, platforms, _Making(*base, folder, note, tell))
+            made |= _group(request, sources, platforms, _Making(bases, folder, note, tell))
     return [made[platform] for platform in request.platforms]
 
 
 class _Making(NamedTuple):
-    base: LayerBlob
-    base_tar: bytes
+    bases: Mapping[Platform, Below]
     folder: Path
     note: Say
     progress: Callable[[int, int], None]
@@ -137,33 +131,48 @@ def _group(
 ) -> dict[Platform, PlatformImage]:
     """Return the images of *platforms*, which have the same *sources*."""
     options, note = request.options, making.note
-    if len(sources) >= MOST_LAYERS and not options.one_layer:
-        note(f"warning: image: {len(sources) + 1} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
+    bases = {platform: making.bases[platform] for platform in platforms}
+    own = 1 if options.one_layer and sources else len(sources)
+    layers = own + max(len(each.base.layers) if isinstance(each.base, Base) else 1 for each in bases.values())
+    if layers > MOST_LAYERS:
+        note(f"warning: image: {layers} layers, and Docker takes at most {MOST_LAYERS}; hint: --one-layer")
     settled: dict[Platform, Options] = {}
 
     def planned(entries: Sequence[SourceEntry]) -> None:
-        for platform in platforms:
-            settled[platform] = settle(options, platform, entries, note)
+        for platform, (base, *_) in bases.items():
+            settled[platform] = settle(options, platform, entries, note, base if isinstance(base, Base) else None)
 
-    chosen = LayerOptions(
+    above = make_layers(
+        sources,
+        _layer_options(request, [*bases.values()]),
+        making.folder,
+        note=note,
+        progress=making.progress,
+        planned=planned,
+    )
+    history = tuple(zip(above, _history(sources, len(above)), strict=True))
+    return {
+        platform: PlatformImage(
+            base.platform if isinstance(base, Base) else platform, settled[platform], Layers(base, history)
+        )
+        for platform, (base, *_) in bases.items()
+    }
+
+
+def _layer_options(request: _Request, bases: Sequence[Below]) -> LayerOptions:
+    """Return the options of layers on *bases*."""
+    options = request.options
+    return LayerOptions(
         options.exclude,
         options.security,
         options.times,
         request.time,
         options.compression,
         options.one_layer,
-        making.base_tar,
+        tuple(dict.fromkeys(tar for each in bases for tar in each.tars)),
+        all(each.complete for each in bases),
+        options.link,
     )
-    above = make_layers(
-        sources,
-        chosen,
-        making.folder,
-        note=note,
-        progress=making.progress,
-        planned=planned,
-    )
-    layers = Layers(making.base, tuple(zip(above, _history(sources, len(above)), strict=True)))
-    return {platform: PlatformImage(platform, settled[platform], layers) for platform in platforms}
 
 
 def _once(note: Say) -> Say:
@@ -178,70 +187,12 @@ def _once(note: Say) -> Say:
     return tell
 
 
-def _check_different(destinations: Sequence[Destination]) -> None:
-    """Raise GeneratorError if two *destinations* are the same: only the last image would stay."""
-    for one, other in itertools.combinations(destinations, 2):
-        same = _where(one) == _where(other)
-        if one.transport == other.transport == "oci":  # which holds images by name
-            same = same and one.reference == other.reference
-        if same:
-            raise GeneratorError(f"--to {other}: the same place as --to {one}; hint: leave one out")
-
-
-def _where(destination: Destination) -> tuple[str, ...]:
-    if destination.path:
-        return (os.path.normcase(os.path.realpath(destination.path)),)
-    reference = _reference(destination)
-    return "docker", reference.full, reference.digest
-
-
 def _check(destination: Destination, request: _Request) -> None:
-    """Raise GeneratorError if the image certainly cannot be written to *destination*."""
-    path = Path(destination.path)
-    match destination.transport:
-        case "oci":
-            layout.check(path)
-        case "docker":
-            push.check(_reference(destination))
-        case "docker-archive" if len(request.platforms) > 1:
-            raise GeneratorError(f"{destination}: Docker's archive holds one platform; hint: --to oci-archive:FILE")
-        case _:
-            archive.check(path, force=request.options.force)
-    for written in (path, _folder(destination)) if destination.path else (_folder(destination),):
+    """Raise GeneratorError if the image cannot be written to *destination*, or would be written into a source."""
+    places.check(destination, len(request.platforms), force=request.options.force)
+    folder = places.folder(destination)
+    for written in (Path(destination.path), folder) if destination.path else (folder,):
         refuse_inside(written, [source for source, _ in request.sources])
-
-
-def _put(image: BuiltImage, destination: Destination, options: Options, *, note: Say, progress: Progress) -> str:
-    """Put *image* at *destination* and return its reference by digest."""
-    path = Path(destination.path)
-    try:
-        with workspace(_folder(destination)) as work:
-            match destination.transport:
-                case "oci":
-                    layout.add(path, image, destination.reference, work, note)
-                case "oci-archive":
-                    archive.write_oci(path, image, destination.reference, work, force=options.force)
-                case "docker-archive":
-                    archive.write_docker(path, image, destination.reference, work, force=options.force)
-                    # Docker has no manifest there, and knows an image by its configuration.
-                    return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
-                case _:
-                    return push.push(image, _reference(destination), work, note, progress)
-    except OSError as error:
-        raise GeneratorError(f"{destination}: {error.strerror or error}, and nothing there was changed") from error
-    return f"{destination.transport}:{path}@{image.top.digest}"
-
-
-def _reference(destination: Destination) -> Reference:
-    return names.reference(destination.reference, str(destination))
-
-
-def _folder(destination: Destination) -> Path:
-    """Return the directory for temporary files of *destination*: on the same file system, for atomic renames."""
-    if not destination.path:
-        return Path(tempfile.gettempdir())
-    path = Path(os.path.realpath(destination.path))
-    return path if destination.transport == "oci" else path.parent
 
 
 def _history(sources: Sequence[Source], layers: int) -> list[str]:

@@ -2,9 +2,12 @@
 """Progress of long work, shown on a terminal."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+
+from ..base.process import bytes_read
 
 Tell = Callable[[int, int], None]  # receives the bytes done and their total
 Progress = Callable[[str, bool], AbstractContextManager[Tell]]  # a description, and whether bytes are counted
@@ -16,6 +19,11 @@ _LONG = 64 << 20  # bytes; less takes too short a time for a bar
 def hidden(what: str, measured: bool) -> Iterator[Tell]:  # noqa: ARG001 - a Progress
     """Show nothing."""
     yield lambda _done, _total: None
+
+
+def measured(size: int) -> bool:
+    """Return whether a push of *size* bytes shows them: it takes long, and the system counts what skopeo reads."""
+    return size >= _LONG and bytes_read(os.getpid()) > 0
 
 
 @contextlib.contextmanager

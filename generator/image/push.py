@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Push an image to a registry with skopeo, which uploads blobs first."""
 
+import contextlib
+import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ..base.console import Say
@@ -10,13 +14,15 @@ from ..imageread.references import Reference
 from ..imageread.registry import COPY, Skopeo
 from ..imageread.registry import find as find_skopeo
 from ..oci.blob import sha256
-from . import layout
+from . import layout, transfer
 from .assemble import BuiltImage
-from .progress import Progress
+from .progress import Progress, Tell, measured
 
 # Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
 SECONDS = 300
 BYTES = 1 << 20
+# skopeo's error if it is to read a layer that is not in the layout: the target does not have it.
+_MISSING = re.compile(r"open .*blobs/\S+: no such file or directory")
 
 
 def check(reference: Reference, image: BuiltImage | None = None) -> None:
@@ -26,22 +32,52 @@ def check(reference: Reference, image: BuiltImage | None = None) -> None:
         raise GeneratorError(f"docker://{reference.name}@{reference.digest}: the image is {image.top.digest}")
 
 
-def push(image: BuiltImage, reference: Reference, work: Path, note: Say, progress: Progress) -> str:
+def push(
+    image: BuiltImage,
+    reference: Reference,
+    work: Path,
+    note: Say,
+    progress: Progress,
+    plain: Sequence[str] = (),
+) -> str:
     """Push *image* and return its reference by digest; *work* is a private directory.
 
-    Raises GeneratorError if it does not arrive unchanged, and OSError.
+    Layers of a base in a registry are moved first; skopeo then finds each in the repository and does not ask for its
+    file. *plain* holds registries that may lack TLS. Raises GeneratorError if it does not arrive unchanged, and
+    OSError.
     """
     check(reference, image)
-    (work / "layout").mkdir()
-    layout.add(work / "layout", image, "image", work, note)
+    host = reference.host or "docker.io"
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
     size = sum(blob.size for blob in image.blobs.values())
-    host = reference.host or "docker.io"
-    skopeo = Skopeo(find_skopeo(), work, timeout() or SECONDS + size // BYTES, f"docker://{name}", host)
-    with progress(f"pushing to {host}", False):
-        _, failure, in_tls = skopeo.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+    seconds = timeout() or SECONDS + size // BYTES
+    skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
+    (work / "layout").mkdir()
+    based = any(blob.origin is not None for blob in image.blobs.values())
+    for mounting in (True, False):
+        with progress(f"moving the base to {host}", False) if based else contextlib.nullcontext():
+            transfer.move(image.blobs.values(), reference, work, plain=plain, mounting=mounting)
+        elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
+        layout.add(work / "layout", image, "image", work, note, without=elsewhere)
+        sent = sum(blob.size for blob in image.blobs.values() if blob.digest not in elsewhere)
+        with progress(f"pushing to {host}", measured(sent)) as tell:
+            teller = skopeo._replace(tell=partial(_tell_sent, tell, sent))
+            _, failure, in_tls = teller.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+        if not (elsewhere and _MISSING.search(failure)):
+            break  # else the registry has not kept what it has mounted
     if failure:
-        raise skopeo.error(failure)
+        raise skopeo.error(_MISSING.sub("the registry does not keep the layers of the base", failure))
+    _check_arrived(skopeo, name, image, in_tls=in_tls)
+    return f"{reference.name}@{image.top.digest}"
+
+
+def _tell_sent(tell: Tell, size: int, read: int) -> None:
+    """Report that skopeo has sent what it has read, which is a little more than the blobs' *size* in the end."""
+    tell(min(read, size), size)
+
+
+def _check_arrived(skopeo: Skopeo, name: str, image: BuiltImage, *, in_tls: bool) -> None:
+    """Raise GeneratorError if the registry returns another image than was pushed."""
     raw, failure = skopeo.run("inspect", "--raw", *([] if in_tls else ["--tls-verify=false"]), f"docker://{name}")
     if failure:
         raise skopeo.error(failure)
@@ -50,4 +86,3 @@ def push(image: BuiltImage, reference: Reference, work: Path, note: Say, progres
             f"docker://{name}: the registry has {sha256(raw)}, not {image.top.digest}, which was pushed; "
             "hint: check proxies on the way"
         )
-    return f"{reference.name}@{image.top.digest}"

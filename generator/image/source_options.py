@@ -82,10 +82,10 @@ def entry_options(source: _SourceOptions, shown: str) -> EntryOptions:
     """Return the options of a source's entries; raises GeneratorError that begins with *shown*."""
     if source.security:
         security(source.security, f"{shown}: security")
-    bits = 0
-    for name in source.attributes:
-        bits |= getattr(facts().attributes, name.replace("-", "_"))
-    if "normal" in source.attributes and bits != facts().attributes.normal:
+    known = facts().attributes
+    values = {**known.settable, "normal": known.normal}
+    bits = sum(values[name.replace("-", "_")] for name in set(source.attributes))
+    if "normal" in source.attributes and bits != known.normal:
         raise GeneratorError(f"{shown}: attributes: normal means no others; hint: leave out normal")
     if source.time is not None and source.times is not None:
         raise GeneratorError(f"{shown}: both times and time; hint: leave one out")

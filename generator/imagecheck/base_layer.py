@@ -31,7 +31,7 @@ _MAX_PROBLEMS: Final = 20  # of a BCD store that are reported
 _MAX_HIVE: Final = 1 << 28  # bytes, three times SOFTWARE of Windows Server
 
 
-class Base:
+class BaseLayer:
     """Checks a base layer, entry by entry."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Base:
 
 
 def check_on_top(entry: TarEntry, path: str, read: Callable[[], bytes], fault: EntryFault) -> None:
-    """Check whether an entry of a layer on top is a valid delta hive, or replaces a hive; arguments as for Base.add.
+    """Check an entry of a layer on top for a valid delta hive or a replaced hive; arguments as for BaseLayer.add.
 
     Windows merges ``Hives/System_Delta`` and the other deltas with the hives of the layer below. Source: hcsshim
     internal/wclayer/cim/registry.go.

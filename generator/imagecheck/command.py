@@ -9,6 +9,7 @@ from ..base.console import Say, json_document
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..imageread.found import ARTIFACT
 from ..imageread.images import images
+from ..imageread.references import check_hosts
 from .image import Checked, Findings, LayerChecks, check
 from .rules import RULES
 
@@ -26,20 +27,28 @@ class _Checks(NamedTuple):
     bare: bool = False
 
 
-def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.say, note: Say = console.note) -> int:
+def report(
+    names: Sequence[str],
+    as_json: bool = False,
+    *,
+    plain_http: Sequence[str] = (),
+    say: Say = console.say,
+    note: Say = console.note,
+) -> int:
     """Print the findings of each image; return 0, or 1 if Windows or a client would refuse or misread one.
 
-    All names are checked even if some cannot be opened. Their errors go to *note*, except the last one, which is
-    raised as GeneratorError at the end.
+    *plain_http* holds registries that may lack TLS. All names are checked even if some cannot be opened. Their errors
+    go to *note*, except the last one, which is raised as GeneratorError at the end.
     """
     if not names:
         raise GeneratorError("check-image: an image is required; hint: winscratch check-image oci:DIR")
+    check_hosts(plain_http)
     everything: list[_Checks] = []
     records: list[dict[str, Any]] = []
     errors: list[GeneratorError] = []
     for name in names:
         try:
-            checks = _check(name)
+            checks = _check(name, plain_http)
         except GeneratorError as error:
             errors.append(error)
             records.append({"image": name, "error": str(error)})
@@ -58,11 +67,11 @@ def report(names: Sequence[str], as_json: bool = False, *, say: Say = console.sa
     return EXIT_OK if all(image.good for checks in everything for image in checks.images) else EXIT_STALE
 
 
-def _check(name: str) -> _Checks:
+def _check(name: str, plain: Sequence[str]) -> _Checks:
     """Check all images of *name*; raise GeneratorError if it cannot be opened or has no image."""
     findings, layers = Findings(), LayerChecks()
     passed: list[tuple[str, str]] = []
-    with images(name, findings.add, lambda where, why: passed.append((where, why))) as found:
+    with images(name, findings.add, lambda where, why: passed.append((where, why)), plain) as found:
         checked = [check(image, layers, findings) for image in found]
     if checked:
         return _Checks(checked, passed)

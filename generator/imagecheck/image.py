@@ -9,6 +9,7 @@ from ..base.errors import brief, counted, shorten
 from ..hives.rules import Level
 from ..imageread.documents import CONFIGS, DIGEST, LAYERS, MANIFESTS, OCI, Config, ImagePlatform, Manifest
 from ..imageread.images import Image, Layer
+from ..imageread.platforms import architecture, system
 from .layer import CheckedLayer
 from .layer import check as check_layer
 from .rules import RULES, ImageFinding
@@ -19,14 +20,6 @@ MOST: Final = {Level.REFUSED: 20, Level.UNUSUAL: 3}  # findings of one rule in o
 _MOST_UNPACKED: Final = 256 << 30  # bytes of all layers that are checked, of all images together
 _MOST_NAME: Final = 1000  # characters of an entry's name in a finding
 _ARCHITECTURES: Final = frozenset({"amd64", "arm64", "arm", "386"})
-_SPELLINGS: Final = {  # github.com/containerd/platforms database.go, normalizeArch
-    "x86_64": "amd64",
-    "x86-64": "amd64",
-    "aarch64": "arm64",
-    "armhf": "arm",
-    "armel": "arm",
-    "i386": "386",
-}
 _VERSION: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){2,3}")
 
 
@@ -173,9 +166,9 @@ def _check_family(name: str, manifest: Manifest, kind: str | None, findings: Fin
 
 def _check_config(image: Image, config: Config, findings: Findings) -> None:
     where = f"{image.name}: config"
-    if _normal(config.os) != "windows":
+    if system(config.os) != "windows":
         findings.add(where, "os", f"it is {brief(config.os)}")
-    if _normal(config.architecture) not in _ARCHITECTURES:
+    if architecture(config.architecture) not in _ARCHITECTURES:
         findings.add(where, "architecture", f"it is {brief(config.architecture)}")
     _check_platform(where, image.platform, config, findings)
     if config.rootfs.type != "layers":
@@ -197,25 +190,19 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
             findings.add(where, "history", difference)
 
 
-def _normal(spelled: str | None) -> str:
-    """Return an operating system or an architecture as containerd/platforms normalizes it."""
-    lowered = (spelled or "").lower()
-    return _SPELLINGS.get(lowered, lowered)
-
-
 def _check_platform(where: str, platform: ImagePlatform | None, config: Config, findings: Findings) -> None:
     """Report differences between configuration and index; containerd uses the index, where the version is optional."""
     listed = platform or ImagePlatform()
     for version in dict.fromkeys(filter(None, (config.os_version, listed.os_version))):
         if not _VERSION.fullmatch(version):
             findings.add(where, "os-version", f"it is {brief(version)}")
-    for key in ("os", "architecture"):
+    for key, normal in (("os", system), ("architecture", architecture)):
         own, other = getattr(config, key) or None, getattr(listed, key) or None
-        if platform is not None and _normal(other) != _normal(own):
+        if platform is not None and normal(other) != normal(own):
             findings.add(where, "platform", f"{key} is {brief(own)}, and the index says {brief(other)}")
         for spelled, rule in ((own, "spelling"), (other, "spelling" if key == "os" else "spelling-listed")):
-            if spelled and spelled != _normal(spelled) and _normal(spelled) in {*_ARCHITECTURES, "windows"}:
-                findings.add(where, rule, f"{key} is {brief(spelled)}; allowed: {_normal(spelled)}")
+            if spelled and spelled != normal(spelled) and normal(spelled) in {*_ARCHITECTURES, "windows"}:
+                findings.add(where, rule, f"{key} is {brief(spelled)}; allowed: {normal(spelled)}")
     if config.os_version and listed.os_version and listed.os_version != config.os_version:
         difference = f"os.version is {brief(config.os_version)}, and the index says {brief(listed.os_version)}"
         findings.add(where, "platform-version", difference)

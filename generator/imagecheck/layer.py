@@ -14,7 +14,7 @@ from ..imageread.documents import DIGEST, LAYERS, OCI
 from ..imageread.images import Layer, unpack
 from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, TarReader
 from ..oci.files import facts
-from .base_layer import Base, check_on_top
+from .base_layer import BaseLayer, check_on_top
 from .links import check_hard, check_symbolic
 from .records import EntryFault
 from .records import check as check_records
@@ -131,7 +131,7 @@ def _walk(
     Raises BombError if the sparse files have more than *most* bytes.
     """
     tree = Tree(base=not below)
-    base, clone = (None, Clone(tree, below)) if below else (Base(), None)
+    base, clone = (None, Clone(tree, below)) if below else (BaseLayer(), None)
     links: list[Callable[[], None]] = []  # their checks, which need the whole tree
     for entry in tar:
         most -= entry.size if tar.is_sparse else 0
@@ -165,7 +165,7 @@ def _walk(
     return tree
 
 
-def _check_roots(tree: Tree, base: Base | None, fault: LayerFault) -> None:
+def _check_roots(tree: Tree, base: BaseLayer | None, fault: LayerFault) -> None:
     """Report what a whole base layer lacks, or which root a layer on top lacks."""
     if base is not None:
         base.end(lambda rule, found: fault("", rule, found))

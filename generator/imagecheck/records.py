@@ -47,7 +47,7 @@ def check(entry: TarEntry, on_top: bool, fault: EntryFault) -> int:
 def has_security_or_xattrs(entry: TarEntry) -> bool:
     """Return whether *entry* has a security descriptor or extended attributes."""
     records = entry.records
-    descriptor_of = records.get(facts().records.descriptor, records.get(_SDDL))
+    descriptor_of = records.get(facts().key("descriptor"), records.get(_SDDL))
     return bool(descriptor_of) or any(key.startswith(_XATTR) for key in records)
 
 
@@ -65,16 +65,15 @@ def _lacking(entry: TarEntry, fault: EntryFault) -> None:
     """Report missing records that Windows fills in."""
     if lost := [key for key, time in (("atime", entry.accessed), ("ctime", entry.changed)) if time is None]:
         fault("time-missing", f"{' and '.join(lost)} missing")
-    key = facts().records.descriptor
+    key = facts().key("descriptor")
     if entry.kind != DIRECTORY and key not in entry.records and _SDDL not in entry.records:
         fault("descriptor-missing", f"{key} is missing")
 
 
 def attributes(entry: TarEntry) -> int | None:
     """Return the attributes of an entry on Windows, or None if their record is invalid."""
-    known = facts()
-    implied = known.attributes.directory if entry.kind == DIRECTORY else 0
-    text = entry.records.get(known.records.attributes)
+    implied = facts().attributes.directory if entry.kind == DIRECTORY else 0
+    text = entry.records.get(facts().key("attributes"))
     if text is None:
         return implied
     found = _UNSIGNED.fullmatch(text)
@@ -83,13 +82,13 @@ def attributes(entry: TarEntry) -> int | None:
 
 def _attributes(entry: TarEntry, fault: EntryFault) -> int:
     known = facts()
-    number = attributes(entry)
+    key, number = known.key("attributes"), attributes(entry)
     implied = known.attributes.directory if entry.kind == DIRECTORY else 0
     if number is None:
-        fault("attributes", f"{known.records.attributes} is {brief(entry.records[known.records.attributes])}")
+        fault("attributes", f"{key} is {brief(entry.records[key])}")
         return implied
     if entry.kind != SYMBOLIC_LINK and bool(number & known.attributes.directory) != (entry.kind == DIRECTORY):
-        fault("attributes", f"{known.records.attributes} is {number} for a {_kind(entry)}")
+        fault("attributes", f"{key} is {number} for a {_kind(entry)}")
     return number | implied
 
 
@@ -98,7 +97,7 @@ def _kind(entry: TarEntry) -> str:
 
 
 def _descriptor(records: Mapping[str, str], fault: EntryFault) -> None:
-    key = facts().records.descriptor
+    key = facts().key("descriptor")
     if (text := records.get(key)) is not None:
         if wrong := _wrong_descriptor(text):
             fault("descriptor", f"{key} is {brief(text)}: {wrong}")
@@ -134,7 +133,7 @@ def _decoded(text: str) -> bytes | None:
 
 
 def _times(entry: TarEntry, fault: EntryFault) -> None:
-    key = facts().records.created
+    key = facts().key("created")
     text = entry.records.get(key)
     created = None if text is None else pax.time(text)
     if text is not None and created is None:
@@ -155,4 +154,5 @@ def _fraction(modified: str, created: str, fault: EntryFault) -> None:
     whole, _, wanted = modified.partition(".")
     bare = wanted.ljust(9, "0").lstrip("0")
     if fraction and seconds == whole and wanted.startswith("0") and fraction == bare:
-        fault("time-fraction", f"{facts().records.created} is {created}; allowed: {modified}")
+        key = facts().key("created")
+        fault("time-fraction", f"{key} is {created}; allowed: {modified}")

@@ -4,12 +4,11 @@
 from ..base.errors import brief
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
-from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, fold, units
-from .names import wrong
+from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, PLACEHOLDER, fold, units, wrong
 from .records import EntryFault, attributes
 
 WHITEOUT = "whiteout"  # the kind of a path that the layer removes
-ROOTS = HIVES, FILES, UTILITY_VM = (*facts().roots, "UtilityVM")
+ROOTS = HIVES, FILES, UTILITY_VM = (facts().hives_root, facts().users_root, "UtilityVM")
 """Top directories of a layer; a layer on top must have the first two."""
 
 _TWICE = fold(f"{FILES}/{FILES}")

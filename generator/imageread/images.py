@@ -11,12 +11,11 @@ read as streams.
 """
 
 import contextlib
-import functools
 import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +23,7 @@ from ..base.errors import GeneratorError
 from ..base.file_kinds import IMAGE_FORMS, TAR, file_kind
 from ..base.signals import unwinding
 from .blobs import ArchiveStore, FolderStore, Store, beginning
-from .documents import DIGEST
+from .documents import DIGEST, Index
 from .found import Fault, Image, Layer, Skip, refuse
 from .gunzip import GzipReader
 from .reader import MAX_DOCUMENTS, Reader
@@ -41,24 +40,35 @@ _MAGIC: Final = {bytes([low, 0x2A, 0x4D, 0x18]): "zstd" for low in range(0x50, 0
 
 
 @contextlib.contextmanager
-def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterator[list[Image]]:
+def images(
+    name: str,
+    fault: Fault = refuse,
+    skip: Skip | None = None,
+    plain: Sequence[str] | None = None,
+    *,
+    windows: bool = True,
+    indexes: list[Index] | None = None,
+) -> Iterator[list[Image]]:
     """Open the images called *name*, one for each platform, without artifacts. Raises GeneratorError.
 
-    Damaged parts are reported to *fault*, and left out. With *skip*, images for other systems than Windows are passed
-    over unread; *skip* is called for each of them and for each artifact.
+    *plain* holds registries that may lack TLS, None if the command has no option for them. Damaged parts are reported
+    to *fault*, and left out. With *skip*, images for other systems than Windows are passed over unread unless *windows*
+    is false; *skip* is called for each of them and for each artifact. *indexes* gets the indexes in their order.
     """
+    windows = windows and skip is not None
     with contextlib.ExitStack() as stack:
         transport, path, which = split(name)
         base = f"{transport}:{path}"
         if transport == "docker":
             base = name[: name.find("//") + 2 if name.startswith("docker:") else 0] + reference(path[2:], name).name
-            fetched = _fetched(path.removeprefix("//"), windows=skip is not None)
+            fetched = _fetched(path.removeprefix("//"), plain, windows=windows)
             transport, path = "dir", stack.enter_context(fetched)
         else:
             _check_form(name, transport, path)
         store: Store = ArchiveStore(Path(path)) if transport.endswith("-archive") else FolderStore(Path(path))
         stack.callback(store.close)
-        reader = Reader(name, base, store, fault, flat=transport == "dir", skip=skip, room=[MAX_DOCUMENTS])
+        flat, room = transport == "dir", [MAX_DOCUMENTS]
+        reader = Reader(name, base, store, fault, flat, skip, room, windows, indexes)
         match transport:
             case "docker-archive":
                 found = reader.saved(which)
@@ -70,13 +80,12 @@ def images(name: str, fault: Fault = refuse, skip: Skip | None = None) -> Iterat
 
 
 @contextlib.contextmanager
-def _fetched(name: str, *, windows: bool) -> Iterator[str]:
+def _fetched(name: str, plain: Sequence[str] | None, *, windows: bool) -> Iterator[str]:
     """Copy an image unchanged from a registry to a temporary folder with skopeo; yield the folder."""
     from . import registry
 
     with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
-        fetch = functools.partial(registry.fetch, windows=True) if windows else registry.fetch
-        fetch(name, Path(folder))
+        registry.fetch(name, Path(folder), windows=windows, plain=plain)
         yield folder
 
 

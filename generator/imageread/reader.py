@@ -53,8 +53,9 @@ _Document = TypeVar("_Document", bound=msgspec.Struct)
 class Reader(NamedTuple):
     """Reads documents from *store*; *flat* if its files have no folders, as in ``dir:``.
 
-    *name* is the user's name, *base* is that without tag or digest. With *skip*, images for other systems than Windows
-    are passed over. *room* holds the number of bytes left for documents.
+    *name* is the user's name, *base* is that without tag or digest. With *windows*, images for other systems
+    are passed over; *skip* is called for each of them and for each artifact. *room* holds the number of bytes left for
+    documents, *indexes* gets the indexes in their order.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Reader(NamedTuple):
     flat: bool
     skip: Skip | None
     room: list[int]
+    windows: bool
+    indexes: list[Index] | None = None
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference* if it is not empty."""
@@ -146,7 +149,7 @@ class Reader(NamedTuple):
         raw = own._read(saved.config, f"{self.name}: {saved.config}")
         own._once(saved.config, f"{self.name}: {saved.config}")
         config = own._document(raw, Config, f"{self.name}: {saved.config}") if raw is not None else None
-        if config is not None and self.skip and is_foreign(config.os):
+        if config is not None and self.windows and is_foreign(config.os):
             self._skip(f"{self.name}: {shorten(saved.config)}", called(config))
             return None
         ids = diff_ids(config)
@@ -166,7 +169,7 @@ class Reader(NamedTuple):
         """
         if not all(self.store.has(each) for each in ("oci-layout", "index.json", "manifest.json")):
             return
-        quiet = self._replace(fault=_ignore, skip=None)
+        quiet = self._replace(fault=_ignore, skip=None, windows=False, indexes=None)
         if listed is None:
             listed = quiet._index(self._must_read("index.json"), "") or []
         where = f"{self.name}: manifest.json"
@@ -193,7 +196,7 @@ class Reader(NamedTuple):
                 continue
             seen.add(claims)
             where = self._called(descriptor.digest)
-            if why := passed_over(descriptor, windows=self.skip is not None):
+            if why := passed_over(descriptor, windows=self.windows):
                 self._skip(where, why)
                 continue
             read += 1
@@ -218,6 +221,8 @@ class Reader(NamedTuple):
             self.fault(where, "schema", f"the schema version is {index.schema_version}")
         if index.media_type not in {None, "", *INDEXES}:
             self.fault(where, "media-type", f"the index has {brief(index.media_type)}")
+        if self.indexes is not None:
+            self.indexes.append(index)
         return index.manifests
 
     def _image(self, descriptor: ContentDescriptor, data: bytes) -> Image | None:
@@ -232,7 +237,7 @@ class Reader(NamedTuple):
         raw = own._blob(manifest.config, f"{where}: config")
         config = own._document(raw, Config, f"{where}: config") if raw is not None else None
         why = not_an_image(descriptor, manifest, config)
-        if not why and self.skip and config is not None and not claims_windows(platform) and is_foreign(config.os):
+        if not why and self.windows and config is not None and not claims_windows(platform) and is_foreign(config.os):
             why = called(config)
         if why:
             self._skip(where, why)

@@ -3,6 +3,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, shorten
@@ -40,6 +41,11 @@ class Reference(NamedTuple):
         """The registry, with its port; empty for Docker Hub if the name has none."""
         host, slash, _ = self.name.partition("/")
         return host if slash and (set(host) & set(".:") or host == "localhost") else ""
+
+    @property
+    def repository(self) -> str:
+        """The path in the registry, with the ``library/`` that Docker Hub's names leave out."""
+        return self.full.rpartition(":")[0].partition("/")[2]
 
     @property
     def tagged(self) -> str:
@@ -129,6 +135,12 @@ def reference(text: str, shown: str) -> Reference:
             "sha256: and 64 hexadecimal digits"
         )
     return Reference(found[1], found[2] or "", found[3] or "")
+
+
+def check_hosts(hosts: Sequence[str]) -> None:
+    """Raise GeneratorError if one of *hosts*, registries that may lack TLS, is not HOST[:PORT]."""
+    if wrong := [each for each in hosts if not re.fullmatch(_HOST, each)]:
+        raise GeneratorError(f"--plain-http {shorten(wrong[0])}: invalid registry; hint: give HOST[:PORT]")
 
 
 def maybe_reference(text: str) -> Reference | None:

@@ -6,12 +6,12 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
-from ..base.process import ProcessSpec, run
+from ..base.process import ProcessSpec, bytes_read, run
 from ..base.settings import timeout
 from ..oci.blob import sha256
 from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
@@ -28,6 +28,10 @@ _SLACK = 1 << 20  # bytes that skopeo writes besides blobs, and file system bloc
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 # Errors of skopeo if a registry has no TLS: github.com/golang/go net/http, crypto/tls.
 _PLAIN_HTTP = re.compile(r"server gave HTTP response to HTTPS client|does not look like a TLS handshake")
+_NO_TLS = (
+    "{host} has no TLS; if you trust the network to it, put three lines into ~/.config/containers/registries.conf, "
+    'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true'
+)
 COPY = ("copy", "--quiet", "--all", "--preserve-digests")
 _HINTS = (  # by errors of registries, and of skopeo's file of credentials
     (  # github.com/containers/image docker/docker_client.go, pkg/docker/config: before any request
@@ -41,8 +45,7 @@ _HINTS = (  # by errors of registries, and of skopeo's file of credentials
     (r"too ?many ?requests|(?<![:.\d])429\b", "try again later"),
     (
         _PLAIN_HTTP.pattern,
-        "{host} has no TLS; if you trust the network to it, put three lines into ~/.config/containers/registries.conf, "
-        'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true',
+        _NO_TLS,
     ),
     # Go, crypto/x509 verify.go: HostnameError, CertificateInvalidError
     (r"certificate is (not )?valid for|validate certificate for|legacy Common Name", "use a name in the certificate"),
@@ -52,8 +55,16 @@ _HINTS = (  # by errors of registries, and of skopeo's file of credentials
 _HINT = "check that {host} is the right registry and answers, then try again"
 
 
+def _ignore(_: int) -> None:
+    """Ignore a number of bytes."""
+
+
 class Skopeo(NamedTuple):
-    """Runs skopeo in the folder *work*, for *seconds* at most and until *end*; *shown* is the subject of errors."""
+    """Runs skopeo in the folder *work*, for *seconds* at most and until *end*; *shown* is the subject of errors.
+
+    *plain* holds the hosts that may lack TLS besides this machine, None if the command has no such option. *tell* is
+    called with the bytes that skopeo has read.
+    """
 
     program: str
     work: Path
@@ -61,6 +72,8 @@ class Skopeo(NamedTuple):
     shown: str
     host: str
     end: float = math.inf
+    plain: Sequence[str] | None = None
+    tell: Callable[[int], None] = _ignore
 
     def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
         """Run skopeo; return its standard output, and its error, empty if it succeeded.
@@ -70,16 +83,20 @@ class Skopeo(NamedTuple):
         """
         seconds = min(self.end - time.monotonic(), self.seconds)
 
-        def watch() -> None:
+        def check() -> None:
             if most < math.inf and _size(self.work) > most:
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes listed in its manifests")
+
+        def watch(process: int) -> None:
+            self.tell(bytes_read(process))
+            check()
 
         hint = f"; hint: check that {self.host} answers, or set WINSCRATCH_TIMEOUT to wait longer"
         program = ProcessSpec(
             [self.program, "--insecure-policy", *words], f"{self.shown}: skopeo", seconds, hint, cwd=self.work
         )
         ended = run(program, watch=watch)
-        watch()
+        check()
         if len(ended.out) > _MAX_OUTPUT:
             raise self.error(f"the registry sends a manifest of more than {_MAX_OUTPUT:,} bytes")
         problem = _last_error(ended.err[-(1 << 16) :]) or f"skopeo ended with {ended.status}"
@@ -88,13 +105,18 @@ class Skopeo(NamedTuple):
     def ask(self, command: str, *words: str, side: str = "", most: float = math.inf) -> tuple[bytes, str, bool]:
         """Run a *command*; return its standard output, its error, empty if it succeeded, and whether TLS was used.
 
-        A registry on this machine, the ``src`` or ``dest`` of a copy by *side*, may lack TLS, as for Docker; TLS is
-        tried first. Other registries may lack it if skopeo's configuration allows that.
+        A registry on this machine, the ``src`` or ``dest`` of a copy by *side*, may lack TLS, as for Docker, and so may
+        those in *plain*; TLS is tried first. Others may lack it if skopeo's configuration allows that.
         """
         out, error = self.run(command, *words, most=most)
-        if _PLAIN_HTTP.search(error) and _LOOPBACK.fullmatch(self.host):
+        if _PLAIN_HTTP.search(error) and self.may_lack_tls:
             return *self.run(command, *words, f"--{side}tls-verify=false", most=most), False
         return out, error, True
+
+    @property
+    def may_lack_tls(self) -> bool:
+        """Whether the registry may be used without TLS."""
+        return bool(_LOOPBACK.fullmatch(self.host)) or self.host in (self.plain or ())
 
     def manifest(self, name: str) -> bytes:
         """Return the manifest or index of *name* unchanged; raises GeneratorError."""
@@ -106,6 +128,8 @@ class Skopeo(NamedTuple):
     def error(self, reason: str) -> GeneratorError:
         """Return the user's error for skopeo's error, with a hint."""
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), _HINT)
+        if hint == _NO_TLS and self.plain is not None:
+            hint = "{host} has no TLS; if you trust the network to it, give --plain-http {host}"
         return GeneratorError(f"{self.shown}: {shorten(reason, 300)}; hint: {hint.format(host=self.host)}")
 
 
@@ -117,7 +141,7 @@ def find() -> str:
     return found
 
 
-def fetch(name: str, work: Path, *, windows: bool = False) -> None:
+def fetch(name: str, work: Path, *, windows: bool = False, plain: Sequence[str] | None = None) -> None:
     """Copy the image *name* unchanged from a registry to the folder *work*, as ``dir:``; raise GeneratorError.
 
     Manifests are fetched first; only blobs listed in them are downloaded, up to the listed size. With *windows*, an
@@ -126,7 +150,7 @@ def fetch(name: str, work: Path, *, windows: bool = False) -> None:
     found = reference(name, f"docker://{name}")
     seconds = timeout() or _FETCHING
     end = time.monotonic() + seconds
-    skopeo = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end)
+    skopeo = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end, plain)
     # By digest alone if there is one: skopeo takes no tag with it.
     raw = skopeo.manifest(f"{found.name}@{found.digest}" if found.digest else found.tagged)
     digest = sha256(raw)

@@ -54,10 +54,20 @@ LANGUAGE = Language(
         "layer": "{prefix}_layer",
         "blob": "{prefix}_blob",
         "BCD": "{PREFIX}_BCD",
+        "verify": "{prefix}_verify()",
     },
     committed=lambda name: ModuleOptions(windows_name(name), windows_name(name)),
     placed=_placed,
     check=_check,
+    proof=lambda options: (
+        "echo '#include <stdio.h>",
+        "int main(void) {",
+        f"fwrite({options.prefix}_blob,",
+        f"sizeof {options.prefix}_blob,",
+        "1, stdout); }' |",
+        f"cc -x c -o print -include {options.package}.c - &&",
+        "./print | sha256sum",
+    ),
     alike=(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),
         (".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp"),
@@ -66,6 +76,7 @@ LANGUAGE = Language(
     tools=(
         Tool("clang", "clang"),
         Tool("clang-format", "clang-format"),
+        Tool("clang-tidy", "clang-tidy"),
         Tool("g++", "g++"),
         Tool("gcc", "gcc"),
         Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C# 7.3 and later: a module is one class in one file, which bears the class's name."""
+"""C# 8 and later: a module is one class in one file, which bears the class's name."""
 
 import re
 
@@ -14,18 +14,26 @@ _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     unchecked unsafe ushort using virtual void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # contextual keywords that no type may have, and the names that the modules take in or make
-    """await dynamic field file nameof record required scoped var where yield System Action Add AddTree AdminOwned
-    Always Append Archive Array ArraySegment Ascii Attributes Bcd BcdMemory BitConverter Blob BlobData BlobMemory
-    BlobSize Bytes Capital CharUnicodeInfo Characters Check CheckPath CheckTarget CheckText Children Code
-    CompareUtf8 CompressionMode Convert Copy Core CultureInfo DateTimeOffset Decimal Descriptor Devices Dictionary
-    DiffId Digest Digits Directory DirectoryLink Encoding End Entry Exception Field File FileAttributes FileInfo
-    FileLink FileStream FilesException Find Finish Fold Folding Func GZipStream HardLink HashSet Header Hidden
-    IOException InRange InvalidDataException IsAscii IsDirectory IsFile Kind KindFacts Kinds Layer LayerData
-    LayerMemory LayerSize ListReadable Math MediaType MemoryStream Mode Name Names Node None Normal Number
-    NumberStyles Octal Octals Of Open OpenCompressed Original Other Own OwnTimes Padding Path Place Put ReadLink
-    ReadOnly ReadOnlyMemory Readable Reason Record Roots Rules Run Runs SHA256 Second Shown SidReadable Size Split
-    Standard Start Stream StringBuilder StringComparer StringComparison Target TargetCharacters Ticks TimeSpan Times
-    ToArray Tree Type UnicodeCategory Unpacked UserOwned UsersRead Verify Walk Whiteout Write Writer Wrong""".split()  # noqa: SIM905
+    """await dynamic field file nameof record required scoped var where yield Add AddAsync AddTree
+    AddTreeAsync AdminOwned All Always Append ArgumentNullException Array ArraySegment Ascii
+    Attributes Bcd Begin BitConverter Blob BlobBytes BlobSize CancellationToken Capital Case
+    CharUnicodeInfo Character Characters Check CheckPart CheckPath CheckTarget CheckText
+    Children Closed Code CompareUtf8 CompressionMode Convert Copy CopyAsync Core CultureInfo
+    Data DateTimeOffset Decimal Descriptor Device Devices Dictionary DiffId Digest Digits
+    Directory DirectoryLink Empty Encoding End Ending Entry Exception ExceptionDispatchInfo
+    Field File FileAccess FileAttributes FileInfo FileLink FileMode FileShare FileStream
+    FilesException Find Finish FinishAsync Fold Folding FormatException Found Func GZipStream
+    HardLink HashSet Header Headers IEnumerable IOException Implied InRange InvalidDataException
+    IsAscii IsDirectory IsFile KeyValuePair Kind KindFacts Kinds Layer LayerBytes LayerSize Lazy
+    Link ListReadable Made Marker Math MediaType Memory MemoryMarshal MemoryStream Mode Name
+    Names Node None Normal Number NumberStyles Octal Octals Of Open OpenCompressed Opened
+    Original Other Output Own OwnTimes Padding Parent Part PartLong Parts Path PathLong Piece
+    Place Placed Put PutAsync ReadLink ReadOnlyMemory Readable Reason Reasons Record Regular
+    Repeated Roots Rules RunAsync Runs SHA256 Second Settable Shown SidReadable Size Split Stack
+    Standard Start Step Stream StringBuilder StringComparer StringComparison System TakeRoots
+    Target TargetCharacter TargetCharacters TargetEmpty TargetLong TargetMissing Task Text Ticks
+    Time TimeSpan Times ToArray Tree Type Unicode UnicodeCategory Unpacked UserOwned UsersRead
+    Verify Walk Whiteout Writer""".split()  # noqa: SIM905
 )
 _MAX_NAMESPACE = 200  # characters
 _NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)
@@ -97,6 +105,7 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
+    proof=lambda _: (r"""sed -n '/ Text =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
     tools=(
         Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),

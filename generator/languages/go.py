@@ -43,18 +43,21 @@ def _placed(place: Place) -> ModuleOptions:
 
 
 def _among_others(place: Place) -> ModuleOptions:
-    """Return the names for a file among those that are in its directory already."""
+    """Return the names for a file: they depend on its directory, not on the modules that are there already.
+
+    A package that is named for the module, as the committed ones are, needs no prefix; any other may hold several.
+    """
     folder = place.folder.resolve()
     packages = _packages(place)
     if len(packages) > 1 and place.package is None:
         raise GeneratorError(
             f"{folder}: holds the packages {', '.join(sorted(packages))}; hint: say which with --package"
         )
-    prefix = "Windows" + place.name.capitalize() if packages else ""
     own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
     if not own or own in _KEYWORDS | _NO_PACKAGE or own.endswith("_test"):
         own = "windows" + place.name
-    return ModuleOptions(next(iter(packages)) if len(packages) == 1 else own, prefix)
+    package = place.package or (next(iter(packages)) if len(packages) == 1 else own)
+    return ModuleOptions(package, "" if package == place.name else "Windows" + place.name.capitalize())
 
 
 def _packages(place: Place) -> set[str]:
@@ -79,14 +82,19 @@ LANGUAGE = Language(
         LAYER: (("module.go.jinja", "go/{name}/{name}.go"),),
         FILES: (("files.go.jinja", "go/{name}/{name}.go"),),
     },
-    shared=(("go.mod.jinja", "go/go.mod"),),
+    # Examples are tests, so that neither go build nor a copy of a module has them, and pkg.go.dev shows them.
+    shared=(
+        ("go.mod.jinja", "go/go.mod"),
+        ("files_example_test.go.jinja", "go/files/example_test.go"),
+        ("module_example_test.go.jinja", "go/{name}/example_test.go"),
+    ),
     takes={
         "package": "the package",
         "prefix": "what exported names start with",
         "compat": "imgutil: functions named as that package's",
     },
-    follow="the package in the directory, with a prefix such as `WindowsHostprocess` for hostprocess; "
-    "else the directory's name, with none",
+    follow="the package is that of other files in the directory, else the directory's name; names begin with such as "
+    "`WindowsHostprocess` for hostprocess, but none in a package named `hostprocess`",
     compat=("imgutil",),
     api={
         "name": "{prefix}Name",
@@ -105,6 +113,11 @@ LANGUAGE = Language(
     committed=ModuleOptions,
     placed=_placed,
     check=_check,
+    proof=lambda options: (
+        "d=$(mktemp -d) && (sed 's/^package .*/package main/' FILE &&",
+        f"echo 'func main() {{ print({options.prefix}Blob) }}') > $d/m.go &&",
+        "go run $d/m.go 2>&1 | sha256sum",
+    ),
     # A layer's name is its package's and its folder's; the go command treats these folders apart.
     refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
     formatter=("gofmt", "-l", "-s"),

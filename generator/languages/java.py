@@ -13,11 +13,13 @@ _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language S
     try void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modules name themselves or take in
-    """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes Blob ByteArrayInputStream
-    ByteArrayOutputStream ByteBuffer Character Comparator Core Descriptor DirectoryStream Entry Files FilesException
-    Folding GZIPInputStream HashMap IOException IllegalStateException InputStream Instant Integer Kind Layer
-    LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException Node OutputStream Path Reason Rules
-    Set StandardCharsets Step String StringBuilder System Times Writer""".split()  # noqa: SIM905
+    """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes BigInteger Blob
+    ByteArrayInputStream ByteBuffer Character Comparator Core Descriptor
+    DirectoryIteratorException DirectoryStream Entry Error Files FilesException Folding
+    GZIPInputStream HashMap IOException IllegalArgumentException IllegalStateException
+    InputStream Instant Integer Kind Layer LayerWriter LinkOption List Locale Long Map Math
+    MessageDigest NoSuchAlgorithmException Node Object Objects OutputStream Override Path Reason
+    Rules RuntimeException Set StandardCharsets Step String StringBuilder System Throwable Times""".split()  # noqa: SIM905
 )
 _MAX_PACKAGE = 200  # characters
 _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
@@ -88,6 +90,7 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions("winscratch", f"Windows{name.capitalize()}"),
     placed=_placed,
     check=_check,
+    proof=lambda _: (r"""sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
     formatter=("google-java-format", "--dry-run", "--set-exit-if-changed"),
     tools=(Tool("default-jdk-headless", "javac"), Tool("maven", "mvn")),

@@ -50,6 +50,10 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(_stem(name)),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
+    proof=lambda options: (
+        f"""sed -n '/^const BLOB/,$s/.*"\\(.*\\)".*/\\1/p' {options.package}.js |""",
+        "base64 -d | sha256sum",
+    ),
     stem=_stem,
     formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
     alike=((".js", ".mjs"), (".d.ts", ".d.mts")),

@@ -92,7 +92,7 @@ class Language(NamedTuple):
     """A language that modules are rendered to, defined by one file here and one folder of templates.
 
     *comment* starts a line comment. *modules* maps each kind of module to the templates of its files and
-    their paths below ``output/``, and *shared* does so for files that go with all of them; in a path
+    their paths below ``output/``, and *shared* does so for files beside them, which are not copied; in a path
     ``{name}`` is the layer's or the kind's. *takes* maps each option of ``vendor`` to the thing that it names;
     *compat* lists interfaces that can be imitated; *follow* describes the default names.
     *committed* returns the options of the committed module of that name, *placed* those of a copy for its
@@ -100,7 +100,9 @@ class Language(NamedTuple):
     language does not allow. *refused* are names that this language does not allow for layers.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
     capitals. *formatter* is a command that prints nothing and exits with 0 for well-formatted files, or empty.
-    *alike* are groups of file endings that mean the same in this language.
+    *alike* are groups of file endings that mean the same in this language. *proof* returns the lines of a shell command
+    that prints the SHA-256 of the blob in a layer's module, with tools that everybody has: at most 74 columns each.
+    In them, FILE is the module's file, if *options* do not name it.
     *tools* are the packages of its tests, *checks* the linters of its sources in tests and examples.
     """
 
@@ -112,6 +114,7 @@ class Language(NamedTuple):
     committed: Callable[[str], ModuleOptions]
     placed: Callable[[Place], ModuleOptions]
     check: Callable[[ModuleOptions], None]
+    proof: Callable[[ModuleOptions], tuple[str, ...]]
     stem: Callable[[str, str | None], str] = windows_name
     shared: tuple[tuple[str, str], ...] = ()
     compat: tuple[str, ...] = ()

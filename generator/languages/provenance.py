@@ -79,15 +79,19 @@ def is_made_alike(text: str, now: str) -> bool:
     """Return whether a module's *text* equals the one rendered *now*, line endings and version apart.
 
     The provenance lines must be at the same place and equal in every byte, apart from the version and the digest
-    that depends on it.
+    that depends on it; so must the lines of the head that state the version.
     """
-    parts = [_MARK.split(each.replace("\r\n", "\n"), maxsplit=1) for each in (text, now)]
-    lines = [recorded(each) or {} for each in (text, now)]
-    if len(parts[0]) != len(parts[1]) or parts[0][::2] != parts[1][::2]:
+    text, now = (each.replace("\r\n", "\n") for each in (text, now))
+    then, wanted = (recorded(each) or {} for each in (text, now))
+    version = str(then.get("version"))
+    if len(version) > MAX_VERSION or not re.fullmatch(r"[!-~]*", version):
         return False
-    written = json.dumps(lines[0], separators=(",", ":"), sort_keys=True)
-    short = len(str(lines[0].get("version"))) <= MAX_VERSION
-    return short and parts[0][1] == written and lines[0] | {k: lines[1].get(k) for k in ("version", "body")} == lines[1]
+    text = text.replace(f" Version: {version}\n", f" Version: {wanted.get('version')}\n", 1)
+    parts, made = (_MARK.split(each, maxsplit=1) for each in (text, now))
+    if len(parts) != len(made) or parts[::2] != made[::2]:
+        return False
+    written = json.dumps(then, separators=(",", ":"), sort_keys=True)
+    return parts[1] == written and then | {key: wanted.get(key) for key in ("version", "body")} == wanted
 
 
 def _digest(text: str) -> str:

@@ -57,6 +57,7 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=_placed,
     check=_check,
+    proof=lambda _: (r"""sed -n '/^_BLOB/,/^)/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=_stem,
     formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
     tools=(Tool("nodejs", "node"),),  # for pyright, which would download one

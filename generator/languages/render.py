@@ -17,6 +17,7 @@ from ..base.errors import GeneratorError
 from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
 from . import literals
+from .head import head
 from .language import ModuleOptions
 from .provenance import Provenance, seal
 from .table import LANGUAGES, committed
@@ -30,7 +31,7 @@ def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, s
             options = LANGUAGES[row.language].committed(row.name)
             text = module(folder, row.template, row.name, blobs.get(row.name), options)
         else:
-            text = render(folder, row.template, {})
+            text = render(folder, row.template, files.context() | {"layer": row.name, "media_type": MEDIA_TYPE})
         yield f"output/{row.path}", row.name if row.name in blobs else None, text.encode("utf-8")
 
 
@@ -47,6 +48,7 @@ def module(folder: Path, file: str, name: str, blob: Blob | None, options: Modul
         "media_type": MEDIA_TYPE,
         "options": options,
         "provenance": provenance.line(),
+        "head": head(provenance),
     }
     return seal(render(folder, file, context | ({"blob": blob} if blob else files.context())))
 

@@ -8,7 +8,12 @@ _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference,
     impl in let loop macro match mod move mut override priv pub ref return self Self static struct super trait true try
     type typeof unsafe unsized use virtual where while yield""".split()  # noqa: SIM905 - words are easier read so
 )
-_SOURCES = ("tests/languages/rust/*.rs", "tests/languages/rust/clients/src/*.rs", "examples/rust/*.rs")
+_SOURCES = (
+    "bench/rust/*.rs",
+    "examples/rust/*.rs",
+    "tests/languages/rust/*.rs",
+    "tests/languages/rust/clients/src/*.rs",
+)
 _EDITION = ("--edition", "2021")
 
 
@@ -39,6 +44,11 @@ LANGUAGE = Language(
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
+    proof=lambda _: (
+        "(cat FILE; echo 'fn main() { use std::io::Write;' &&",
+        "echo 'std::io::stdout().write_all(BLOB).unwrap() }') |",
+        "rustc --edition 2021 -o print - && ./print | sha256sum",
+    ),
     formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
     tools=(
         Tool("cargo", "cargo"),

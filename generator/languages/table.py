@@ -13,14 +13,14 @@ from typing import NamedTuple
 from ..base.errors import GeneratorError
 from .language import LAYER, Language, ending
 
-_NO_LANGUAGES = frozenset(("__init__", "language", "literals", "provenance", "render", "table"))
+_NO_LANGUAGES = frozenset(("__init__", "head", "language", "literals", "provenance", "render", "table"))
 
 
 class Committed(NamedTuple):
     """One file below ``output/`` that is rendered from a template: its path there, and the inputs.
 
-    *name* is the layer's, or the kind if that is not LAYER; *kind* and *name* are empty for a file
-    that all modules of a language share.
+    *name* is the layer's, or the kind if that is not LAYER; *kind* is empty for a file that is not a module, and *name*
+    if it is of no layer.
     """
 
     path: str
@@ -37,13 +37,26 @@ def _discover() -> dict[str, Language]:
     found: dict[str, Language] = {}
     for name in names:
         if name.isidentifier() and name not in _NO_LANGUAGES:
-            try:
-                found[name] = import_module(f"{__package__}.{name}").LANGUAGE
-            except AttributeError as error:
-                raise GeneratorError(
-                    f"languages/{name}.py: defines no LANGUAGE; hint: define it, or move the file away"
-                ) from error
+            found[name] = _load(name)
     return found
+
+
+def _load(name: str) -> Language:
+    """Return the record in one of the files; raises GeneratorError that names the file and, if known, the field."""
+    try:
+        record: Language = import_module(f"{__package__}.{name}").LANGUAGE
+    except AttributeError as error:
+        raise GeneratorError(
+            f"languages/{name}.py: defines no LANGUAGE; hint: define it, or move the file away"
+        ) from error
+    except TypeError as error:
+        # Python's messages: missing 1 required positional argument: 'api'; got an unexpected keyword argument 'apis'
+        fields = ", ".join(re.findall(r"'(\w+)'", str(error)))
+        problem = f"lacks {fields}" if " missing " in str(error) else f"is invalid: {error}"
+        raise GeneratorError(
+            f"languages/{name}.py: LANGUAGE {problem}; hint: generator/languages/language.py describes it"
+        ) from error
+    return record
 
 
 LANGUAGES = _discover()
@@ -90,7 +103,8 @@ def committed(layers: Iterable[str]) -> Iterator[Committed]:
     names = list(layers)
     for key, language in LANGUAGES.items():
         for template, path in language.shared:
-            yield Committed(path, key, template)
+            for name in names if "{name}" in path else [""]:
+                yield Committed(path.format(name=name), key, template, name=name)
         for kind, files in language.modules.items():
             for name in names if kind == LAYER else [kind]:
                 for template, path in files:

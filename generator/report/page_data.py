@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from ..base.errors import hexadecimal, shorten
 from ..bcd.decoding import read_store
 from ..bcd.words import WELL_KNOWN_OBJECTS
 from ..hives import spans as fields
@@ -23,11 +24,9 @@ from ..imageread import untar
 from ..oci.tar import BLOCK
 from ..views.display_text import descriptor_text, entry_attributes, entry_descriptor
 from ..views.regions import GROUPS, MappedEntry, Regions
-from ..views.tree_lines import cut
 from .colours import LOOKS
 
 MOST_TEXT: Final = 160  # characters of a name or of data shown in a tree
-MOST_BYTES: Final = 32  # bytes of binary data shown there
 MOST_CONTENT: Final = 4096  # bytes shown of a file other than a hive
 _ZEROS: Final = re.compile(rb"\0{32,}")
 _KINDS: Final = {untar.DIRECTORY: "directory", untar.HARD_LINK: "hard link", untar.SYMBOLIC_LINK: "symbolic link"}
@@ -171,14 +170,14 @@ def kind_of(entry: MappedEntry) -> str:
 
 def shortened(text: str) -> str:
     """Return *text*, cut after MOST_TEXT characters."""
-    return cut(text, MOST_TEXT)
+    return shorten(text, MOST_TEXT, measured=True)
 
 
 def value_text(value: Value) -> str:
     """Return type and data of a value as text."""
     data = decode_value(value)
     if isinstance(data, bytes):
-        text = data[:MOST_BYTES].hex(" ") + (f" … ({len(data):,} bytes)" if len(data) > MOST_BYTES else "")
+        text = hexadecimal(data)
     elif isinstance(data, int):
         text = f"{data:,} (0x{data:x})"
     else:

@@ -13,6 +13,7 @@ import re
 from typing import Final
 from uuid import UUID
 
+from ..base.errors import shorten
 from . import tables
 from .descriptor import OBJECT, Ace, Acl, Control, OpaqueAce, SecurityDescriptor, Sid, ace_bytes
 
@@ -205,7 +206,7 @@ def _guid(field: str, at: int) -> UUID | None:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 20 else text[:19] + "…") if text else "nothing"
+    return repr(shorten(text, 20)) if text else "nothing"
 
 
 # Writing.

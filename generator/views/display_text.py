@@ -33,27 +33,27 @@ class DescriptorTexts(dict[bytes, str]):
 
 def entry_descriptor(records: Mapping[str, str]) -> str:
     """Return the security descriptor in an entry's PAX *records* as SDDL, empty if absent."""
-    known = facts().records
-    if known.descriptor not in records:
+    key = facts().key("descriptor")
+    if key not in records:
         return records.get("MSWINDOWS.sd", "")
     try:
-        return descriptor_text(base64.b64decode(records[known.descriptor], validate=True))
+        return descriptor_text(base64.b64decode(records[key], validate=True))
     except (binascii.Error, ValueError):
-        return f"no base64: {records[known.descriptor]}"
+        return f"no base64: {records[key]}"
 
 
 def entry_attributes(records: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the file attributes in an entry's PAX *records*."""
     known = facts()
-    text = records.get(known.records.attributes, "")
+    text = records.get(known.key("attributes"), "")
     if not text:
         return ()
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         return (f"no number: {text}",)
     number = int(text)
-    bits = {name.replace("_", "-"): getattr(known.attributes, name) for name in known.attributes.__struct_fields__}
-    words = [name for name, bit in bits.items() if number & bit]
-    rest = number & ~sum(bits.values())
+    bits = known.attributes.names()
+    words = [name.replace("_", "-") for bit, name in bits.items() if number & bit]
+    rest = number & ~sum(bits)
     return tuple([*words, f"0x{rest:x}"] if rest else words)
 
 

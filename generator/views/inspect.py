@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from ..base import console
 from ..base.console import Verbatim
-from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable, visible
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable, shorten, visible
 from ..bcd import decoding
 from ..hives.reader import Visit, read
 from ..hives.rules import Level
 from ..imageread.untar import FILE
 from . import entry_path, hexdump, inspect_json, regfile, resolve, tree_lines, tree_view
 from .entry_path import EntryPath
+from .merged import merged
 from .regions import Regions
 from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
@@ -27,6 +28,10 @@ class InspectOptions(NamedTuple):
     offset: str | None = None
     length: str | None = None
     reg: str | None = None
+    prefix: str | None = None
+    merged: bool = False
+    depth: str | None = None
+    find: str | None = None
     bcd: bool = False
     json: bool = False
     plain: bool = False
@@ -41,6 +46,7 @@ def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
     _check(options)
     try:
         found = resolve.open_paths(what) if options.textconv else resolve.open_all(root, what)
+        found = [merged(each) for each in found] if options.merged else found
     except GeneratorError as error:
         if not options.textconv:
             raise
@@ -50,7 +56,7 @@ def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
         numbers = _number("--offset", options.offset), _number("--length", options.length)
         status = _hex(found, options.hex, *numbers, plain=options.plain)
     elif options.reg is not None:
-        status = _reg(found, options.reg)
+        status = _reg(found, options.reg, options.prefix or "")
     elif options.bcd:
         status = _bcd(found)
     elif options.json:
@@ -72,21 +78,31 @@ def _check(options: InspectOptions) -> None:
         raise GeneratorError(f"inspect: {', '.join(forms)} exclude each other")
     if (options.offset or options.length) and not forms["--hex"]:
         raise GeneratorError("inspect: --offset and --length need --hex")
+    if options.prefix and not forms["--reg"]:
+        raise GeneratorError("inspect: --prefix needs --reg")
+    if options.merged and forms["--hex"]:
+        raise GeneratorError("inspect: --merged and --hex exclude each other: bytes are those of one layer")
+    if (options.depth or options.find) and any(forms.values()):
+        raise GeneratorError("inspect: --depth and --find need a tree")
     if options.path and (forms["--hex"] or forms["--reg"]):
         raise GeneratorError("inspect: --path conflicts with --hex and --reg, which take a path themselves")
 
 
 def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
-    status = EXIT_OK
+    status, seen = EXIT_OK, False
+    depth = _number("--depth", options.depth, "levels", "--depth 2")
     with tree_lines.screen(plain=options.plain or options.textconv) as put:
         for number, viewable in enumerate(found):
-            if number:
+            if number and not options.find:
                 put(tree_lines.TreeLine(0, ()))
-            for line in tree_view.lines(viewable, entry_path.find(viewable, options.path or "")):
-                bad = any(style == "bad" for style, _ in line.parts)
-                status = max(status, EXIT_STALE if bad else EXIT_OK)
+            lines = tree_view.lines(viewable, entry_path.find(viewable, options.path or ""))
+            for line in tree_lines.chosen(lines, depth, options.find):
+                seen = True
+                status = max(status, EXIT_STALE if line.is_bad() else EXIT_OK)
                 # git diff compares two files: their names would always differ.
                 put(line._replace(parts=line.parts[1:]) if options.textconv and not line.level else line)
+    if not seen and options.find:
+        raise GeneratorError(f"inspect: {shorten(options.find)!r} not found; hint: a shorter part of it")
     return status
 
 
@@ -162,21 +178,28 @@ def _hive_at(viewable: UnpackedLayer | HiveFile, place: EntryPath) -> tuple[byte
     return viewable.content(hives[0])[:], hives[0].offset
 
 
-def _reg(found: Sequence[Viewable], path: str) -> int:
+def _reg(found: Sequence[Viewable], path: str, prefix: str) -> int:
     viewable, place = _one(found, "--reg", path)
     reading = read(_hive_at(viewable, place)[0], keys=True)
-    parts = regfile.export(reading.hive, place.key or ())
+    hive, key, lost = reading.hive, place.key or (), list[str]()
+    parts = regfile.for_regedit(hive, key, prefix, lost) if prefix else regfile.export(hive, key)
     if parts is None:
         raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
     text = b"".join(parts)
     if sys.stdout is not None and sys.stdout.isatty():
-        for line in text.decode("utf-8", "backslashreplace").split("\n")[:-1]:
+        shown = (
+            text.decode("utf-16", "backslashreplace").replace("\r", "")
+            if prefix
+            else text.decode("utf-8", "backslashreplace")
+        )
+        for line in shown.split("\n")[:-1]:
             console.say(Verbatim(printable(line)))
     else:
         console.say_bytes(text)
-    damage = [finding for finding in reading.findings if finding.level == Level.REFUSED]
+    damage = [f"{each.level}: {each.message}" for each in reading.findings if each.level == Level.REFUSED]
+    damage += [f"left out: {visible(each)}: a line end or NUL in a name" for each in lost]
     for finding in damage:
-        console.note(f"{viewable.name}: {finding.level}: {finding.message}")
+        console.note(f"{viewable.name}: {finding}")
     return EXIT_STALE if damage else EXIT_OK
 
 
@@ -228,7 +251,7 @@ def _cut(ranges: Sequence[tuple[int, int]], first: int, length: int | None) -> l
     return cut
 
 
-def _number(option: str, text: str | None) -> int | None:
+def _number(option: str, text: str | None, noun: str = "bytes", hint: str = "") -> int | None:
     """Return an option's number, decimal or hexadecimal with 0x; None if the option is absent."""
     if not text:
         return None
@@ -238,6 +261,7 @@ def _number(option: str, text: str | None) -> int | None:
         number = -1
     if number < 0 or len(text) > 18:
         raise GeneratorError(
-            f"inspect: {option} {text!r} is not a number of bytes; hint: {option} 4096 or {option} 0x1000"
+            f"inspect: {option} {shorten(text)!r} is not a number of {noun}; hint: "
+            + (hint or f"{option} 4096 or {option} 0x1000")
         )
     return number

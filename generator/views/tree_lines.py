@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from ..base import console
 from ..base.console import Verbatim
-from ..base.errors import visible
+from ..base.errors import shorten, visible
 
 MOST_TEXT: Final = 200  # characters shown of one text
 _STYLES: Final = {
@@ -39,12 +39,22 @@ class TreeLine(NamedTuple):
     """A line of a tree: its level, 0 for the top, and its parts, each a style and a text.
 
     *last* is true for the last child of its parent. A *remark* belongs to the line above it and gets no branch.
+    *whole* is a text of which *parts* has only the beginning, to search in.
     """
 
     level: int
     parts: tuple[tuple[str, str], ...]
     last: bool = True
     remark: bool = False
+    whole: str = ""
+
+    def is_bad(self) -> bool:
+        """Return whether the line shows damage."""
+        return any(style == "bad" for style, _ in self.parts)
+
+    def contains(self, folded: str) -> bool:
+        """Return whether a part, or the whole text, contains a text in folded case."""
+        return any(folded in text.casefold() for text in (self.whole, *(text for _, text in self.parts)))
 
     def text(self) -> str:
         """Return the parts as one line of escaped text."""
@@ -53,12 +63,7 @@ class TreeLine(NamedTuple):
 
 def fit(text: str) -> str:
     """Return *text* for one line: cut after MOST_TEXT characters and escaped."""
-    return visible(cut(text, MOST_TEXT))
-
-
-def cut(text: str, most: int) -> str:
-    """Return *text*, or its first *most* characters followed by its length."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+    return visible(shorten(text, MOST_TEXT, measured=True))
 
 
 @contextlib.contextmanager
@@ -76,14 +81,9 @@ def screen(*, plain: bool) -> Iterator[Put]:
 
 def columns(*, plain: bool) -> int | None:
     """Return the width of the terminal in columns, None if plain text is printed."""
-    return None if plain or not _is_drawn() else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
-
-
-def _is_drawn() -> bool:
-    """Return whether standard output is a terminal that supports colours, or FORCE_COLOR is set."""
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+    return (
+        None if plain or not console.is_terminal(sys.stdout) else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+    )
 
 
 class _Drawn:
@@ -167,6 +167,31 @@ def _paged() -> Iterator[Callable[[str], None]]:
         while process.poll() is None:
             with contextlib.suppress(KeyboardInterrupt):  # the pager handles it
                 process.wait()
+
+
+def chosen(lines: Iterable[TreeLine], depth: int | None, find: str | None) -> Iterator[TreeLine]:
+    """Yield the *lines* down to a *depth*, or that contain the text *find* in any case, below those that lead to them.
+
+    Damage is always yielded, and remarks with the line that they belong to.
+    """
+    wanted = find.casefold() if find else ""
+    above: list[TreeLine] = []
+    printed = 0  # of them
+    for line in lines:
+        if depth is not None and line.level - line.remark > depth and not line.is_bad():
+            continue
+        if not wanted:
+            yield line
+            continue
+        while above and above[-1].level >= line.level:
+            above.pop()
+        above.append(line._replace(last=line.level == 0))
+        printed = min(printed, len(above) - 1)
+        if line.is_bad() or (line.level and line.contains(wanted)):
+            yield from above[printed:]
+            printed = len(above)
+        if line.remark:
+            above.pop()
 
 
 def put_all(lines: Iterable[TreeLine], put: Put) -> None:

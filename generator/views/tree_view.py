@@ -4,10 +4,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..base.errors import GeneratorError, counted, visible
+from ..base.errors import GeneratorError, counted, hexadecimal, visible
 from ..bcd.names import Notes
 from ..hives.cells import Buffer
-from ..hives.check import VERDICTS
+from ..hives.check import VERDICTS, described
 from ..hives.model import Value
 from ..hives.reader import Node, Visit
 from ..hives.rules import Level
@@ -16,10 +16,10 @@ from ..hives.value_decoding import decode_value, type_name
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from . import display_text
 from .entry_path import EntryPath, absent, entries_of
-from .tree_lines import TreeLine, fit
+from .merged import MergedLayer
+from .tree_lines import MOST_TEXT, TreeLine, fit
 from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 
-_MOST_BYTES: Final = 32  # shown of binary data
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
 
 
@@ -55,7 +55,7 @@ def _image_lines(image: UnpackedImage, place: EntryPath, level: int) -> Iterator
 
 
 def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator[TreeLine]:
-    size = f"layer, {len(layer.tar):,} bytes"
+    size = layer.summary() if isinstance(layer, MergedLayer) else f"layer, {len(layer.tar):,} bytes"
     if layer.compressed is not None:
         ratio = f" ({100 * layer.compressed / len(layer.tar):.1f} %)" if len(layer.tar) else ""
         size += f", compressed to {layer.compressed:,} bytes{ratio}"
@@ -63,20 +63,23 @@ def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator
     if place.path and not entries:
         raise absent(layer.name, place)
     yield TreeLine(level, (("title", layer.name), ("", size)))
-    if not place.path:
+    if not place.path and not isinstance(layer, MergedLayer):
         yield TreeLine(
             level + 1, (("name", "diff ID"), ("data", layer.diff_id or "unknown, since it is damaged")), last=False
         )
         if layer.compressed is not None:
             yield TreeLine(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
+    shown: dict[str, str] = {}  # by kind of entry, the descriptor shown last
     for entry, depth, name, last in _nested(entries):
-        yield TreeLine(level + 1 + depth, (("name", name), *_entry_parts(entry)), last)
+        yield TreeLine(level + 1 + depth, (("name", name), *_entry_parts(entry, shown)), last)
         if layer.is_hive(entry):
             yield from hive_lines(layer.content(entry)[:], level + 2 + depth, place.key, entry.name)
         elif place.key is not None:
             raise GeneratorError(f"{layer.name}: {visible(entry.name)} is not a hive, so it has no keys")
     for damage in layer.damage:
         yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
+    for remark in layer.remarks() if isinstance(layer, MergedLayer) and not place.path else ():
+        yield TreeLine(level + 1, (("", remark),), remark=True)
 
 
 def _nested(entries: Sequence[TarEntry]) -> list[tuple[TarEntry, int, str, bool]]:
@@ -103,15 +106,18 @@ def _nested(entries: Sequence[TarEntry]) -> list[tuple[TarEntry, int, str, bool]
     return result[::-1]
 
 
-def _entry_parts(entry: TarEntry) -> Iterator[tuple[str, str]]:
+def _entry_parts(entry: TarEntry, shown: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the parts of an entry's line; a descriptor only if it is not the one *shown* last for the entry's kind."""
     kind = _KINDS.get(entry.kind, f"entry of type {entry.kind!r}")
     yield "", f"{kind} {entry.target}" if entry.kind in {HARD_LINK, SYMBOLIC_LINK} else kind
     if entry.kind == FILE:
         yield "", f"{entry.size:,} bytes"
     if attributes := display_text.entry_attributes(entry.records):
         yield "type", " ".join(attributes)
-    if descriptor := display_text.entry_descriptor(entry.records):
-        yield "data", descriptor
+    descriptor = display_text.entry_descriptor(entry.records)
+    if descriptor != shown.get(entry.kind, ""):
+        yield "data", descriptor or "no descriptor"
+    shown[entry.kind] = descriptor
 
 
 def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str) -> Iterator[TreeLine]:
@@ -120,21 +126,23 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     notes = Notes(data)
     visit = Visit(data)
     descriptors = display_text.DescriptorTexts()
-    inherited: list[bytes] = []  # the descriptor of each key above, by level
+    inherited: list[tuple[bytes, str]] = []  # descriptor and time of each key above, by level
     found = False
     for node in visit.nodes(path):
         depth = len(node.path)
-        inherited[depth:] = [node.descriptor]
+        inherited[depth:] = [(node.descriptor, time_text(node.written))]
         if depth < len(path):
             continue
-        same = found and depth > 0 and inherited[depth - 1] == node.descriptor
+        above = inherited[depth - 1] if found and depth > 0 else (b"", "")
+        descriptor = "" if above[0] == node.descriptor else descriptors[node.descriptor]
+        written = "" if above[1] == inherited[depth][1] else f"written {inherited[depth][1] or 'at no time'}"
         found = True
-        yield from _key_lines(node, level - len(path), notes, "" if same else descriptors[node.descriptor], top=path)
+        yield from _key_lines(node, level - len(path), notes, (descriptor, written), top=path)
     reading = visit.reading()
-    for finding in reading.findings:
-        if finding.level == Level.REFUSED or not path:
-            style = "bad" if finding.level == Level.REFUSED else ""
-            yield TreeLine(level, ((style, f"{finding.level}: {finding.message}"),), remark=True)
+    for severity, finding in described(reading):
+        if severity == Level.REFUSED or not path:
+            style = "bad" if severity == Level.REFUSED else ""
+            yield TreeLine(level, ((style, finding),), remark=True)
     if not found and path:
         raise GeneratorError(f"{visible(shown)}: has no key {EntryPath(key=path).key_text}")
     if not path:
@@ -142,15 +150,20 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         yield TreeLine(level, (("", f"{counts}: {VERDICTS[reading.level]}"),), remark=True)
 
 
-def _key_lines(node: Node, level: int, notes: Notes, descriptor: str, *, top: tuple[str, ...]) -> Iterator[TreeLine]:
-    """Yield the lines of a key and its values; *level* is that of the root, *top* the path of the first key shown."""
+def _key_lines(
+    node: Node, level: int, notes: Notes, columns: tuple[str, str], *, top: tuple[str, ...]
+) -> Iterator[TreeLine]:
+    """Yield the lines of a key and its values; *level* is that of the root, *top* the path of the first key shown.
+
+    *columns* are the texts of descriptor and time, empty if they are those of the key above.
+    """
     at = level + len(node.path)
-    written = time_text(node.written)
+    descriptor, written = columns
     parts = (
         ("key", node.path[-1] if node.path else "\\"),
         ("word", notes.of_key(node)),
         ("data", descriptor),
-        ("", written and f"written {written}"),
+        ("", written),
     )
     yield TreeLine(at, parts, node.last or len(node.path) == len(top))
     for number, value in enumerate(node.values, 1):
@@ -160,7 +173,14 @@ def _key_lines(node: Node, level: int, notes: Notes, descriptor: str, *, top: tu
             ("data", value_text(value)),
             ("word", notes.of_value(node, value)),
         )
-        yield TreeLine(at + 1, about, last=number == len(node.values) and node.subkeys == 0)
+        last = number == len(node.values) and node.subkeys == 0
+        yield TreeLine(at + 1, about, last, whole=_whole(value))
+
+
+def _whole(value: Value) -> str:
+    """Return the text of a value whose line may have only a part of it."""
+    data = decode_value(value) if len(value.data) > MOST_TEXT else ""
+    return data if isinstance(data, str) else "\n".join(data) if isinstance(data, tuple) else ""
 
 
 def value_text(value: Value) -> str:
@@ -169,10 +189,7 @@ def value_text(value: Value) -> str:
     if isinstance(data, int):
         return f"0x{data:0{2 * len(value.data)}x} ({data:,})"
     if isinstance(data, bytes):
-        if not data:
-            return "no bytes"
-        shown = data[:_MOST_BYTES].hex(" ")
-        return shown if len(data) <= _MOST_BYTES else f"{shown} … ({len(data):,} bytes)"
+        return hexadecimal(data) or "no bytes"
     if isinstance(data, str):
         return f'"{fit(data)}"'
     most = 20

@@ -7,7 +7,7 @@ limits. resolve.py finds files and images by name; hives are parsed by the views
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import getsizeof
@@ -36,8 +36,11 @@ class Budget:
     """Limits of one command: bytes of tars and hives, memory for entries; and its unpacked layers, each read once.
 
     An error message says that a name has more than *most* bytes, followed by *why*. With *repeats*, a layer counts each
-    time it occurs.
+    time it occurs. If *choose* is set, it selects among the Windows images of a name, before their layers are read.
     """
+
+    choose: Callable[[str, list[images.Image]], list[images.Image]] | None = None
+    plain: Sequence[str] | None = None  # registries that may lack TLS, None if the command has no option for them
 
     def __init__(self, most: int, why: str, *, repeats: bool = False) -> None:
         self.most, self.why, self.repeats = most, why, repeats
@@ -200,10 +203,11 @@ def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
     def fault(where: str, rule: str, found: str) -> None:
         faults.append(Damage("image", None, f"{where.removeprefix(name).strip(': ') or name}: {found} ({rule})"))
 
-    with images.images(name, fault) as found:
+    with images.images(name, fault, (lambda *_: None) if budget.choose else None, budget.plain) as found:
         if not found:
-            raise GeneratorError(f"{name}: {faults[0].message if faults else 'contains no image'}")
-        for image in found:
+            nothing = f"contains no image{' for Windows' if budget.choose else ''}"
+            raise GeneratorError(f"{name}: {faults[0].message if faults else nothing}")
+        for image in budget.choose(name, found) if budget.choose else found:
             layers = tuple(_image_layer(each, fault, budget) for each in image.layers)
             digest = image.descriptor.digest if image.descriptor else ""
             yield UnpackedImage(image.name, digest, image.platform, image.config, layers, tuple(faults), image.raw)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output of commands: streams, flushing, and escaping of untrusted file names."""
 
+import contextlib
 import fcntl
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 import threading
 from pathlib import Path
 
@@ -122,3 +125,53 @@ def test_failing_stdout_is_an_error_not_stale(tree: Path) -> None:
     (tree / "output/go/go.mod").unlink()
     assert status(">/dev/full 2>&-") == (2, "")
     assert status("2>&-") == (1, "")
+
+
+SHOW = """
+import sys
+from generator.base import console
+console.note(sys.argv[1])
+"""
+
+
+def on_terminal(text: str, width: int, **variables: str) -> str:
+    """Return what note() prints on a terminal of *width* columns."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, width))
+    settings = {name: value for name, value in os.environ.items() if name not in COLOUR_VARIABLES}
+    environment = settings | {"TERM": "xterm", "PYTHONPATH": str(PROJECT)} | variables
+    subprocess.run([sys.executable, "-c", SHOW, text], stderr=its, env=environment, check=True)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal that nobody has open
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+COLOUR_VARIABLES = {"NO_COLOR", "CI", "TERM", "COLUMNS", "FORCE_COLOR"}
+
+
+def test_errors_and_warnings_are_coloured_on_a_terminal() -> None:
+    assert on_terminal("error: a: b", 80) == "\x1b[1;31merror:\x1b[0m a: b\n"
+    assert on_terminal("warning: a: b", 80) == "\x1b[1;33mwarning:\x1b[0m a: b\n"
+    assert on_terminal("oci:error: a: b", 80) == "oci:error: a: b\n"
+    assert on_terminal("error: \x1b[1m", 80).endswith(" \\x1b[1m\n")
+    for variables in ({"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": ""}):
+        assert on_terminal("error: a: b", 80, **variables) == "error: a: b\n"
+
+
+def test_long_lines_hang_at_the_width_of_the_terminal() -> None:
+    text = "error: the first words of it, and a/long/path/that/is-not/broken; hint: more"
+    assert on_terminal(text, 24, NO_COLOR="1").split("\n") == [
+        "error: the first words",
+        "  of it, and",
+        "  a/long/path/that/is-not/broken;",
+        "  hint: more",
+        "",
+    ]
+    assert on_terminal("warning: " + "x" * 40, 20) == "\x1b[1;33mwarning:\x1b[0m\n  " + "x" * 40 + "\n"
+    assert on_terminal("error:" + " a" * 40, 20, COLUMNS="200").count("\n") == 1
+    for variables in ({"CI": "true"}, {"TERM": "dumb"}):  # a line of a log must not begin in the middle of a name
+        assert on_terminal("error: a ::error::b " + "c " * 40, 20, **variables).count("\n") == 1

@@ -18,8 +18,11 @@ import pytest
 from helpers.command_options import ARGUMENTS, TASKS
 from helpers.support import INVOKE as PLAIN_INVOKE
 
+from generator import VERSION
 from generator.base.home import INSTALLED
+from generator.cli import groups
 from generator.cli.commands import COMMANDS, INVOKE, LETTERS, MODULE, text_of
+from generator.cli.parser import DESCRIPTION
 
 PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.program
@@ -80,6 +83,37 @@ def test_every_command_but_completion_is_in_all_programs() -> None:
     assert names[INVOKE] == names[MODULE] == names[INSTALLED] - {"completion"}
 
 
+def test_the_help_page_has_every_command_in_one_group() -> None:
+    listed = [name for names in groups.GROUPS.values() for name in names]
+    assert sorted(listed) == sorted(COMMANDS)
+    assert all(len(line) <= 80 for line in groups.page(INSTALLED, DESCRIPTION).splitlines())
+
+
+def test_the_program_without_a_command_prints_the_help_page(tree: Path) -> None:
+    page = groups.page(MODULE, DESCRIPTION)
+    for words in ((), ("help",), ("--help",), ("-h",)):
+        assert run(tree, MODULE, *words) == (0, f"{page}\n", "")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_help_of_a_command_is_that_of_its_option(door: str, tree: Path) -> None:
+    assert run(tree, door, "help", "layer") == run(tree, door, "layer", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("imgae", "x"), "imgae: unknown command; hint: did you mean image?"),
+        (("help", "chek-image"), "chek-image: unknown command; hint: did you mean check-image?"),
+        (("frobnicate",), "frobnicate: unknown command; hint: python -m generator --help"),
+        (("image", "x", "--platfrom=y"), "--platfrom=y: unknown option; hint: did you mean --platform?"),
+        (("layer", "x", "--zzz"), "--zzz: unknown option; hint: python -m generator layer --help"),
+    ],
+)
+def test_an_unknown_word_gets_the_closest_known_one(words: tuple[str, ...], error: str, tree: Path) -> None:
+    assert run(tree, MODULE, *words) == (2, "", f"error: {error}\n")
+
+
 # ---------------------------------------------------------------------------------------------
 # Invoke tasks
 
@@ -119,7 +153,7 @@ def test_help_of_a_task_comes_before_or_after_its_name(tree: Path, words: tuple[
 @pytest.mark.parametrize("door", DOORS)
 def test_the_status_is_0_fresh_1_stale_and_2_wrong_use(door: str, tree: Path) -> None:
     assert run(tree, door, "check-stale")[0] == 0
-    assert run(tree, door, "--version") == (0, "winscratch 0.1.0\n", "")
+    assert run(tree, door, "--version") == (0, f"winscratch {VERSION}\n", "")
     wrong = (
         ("check-stale", "--jsno"),
         ("check-stale", "-x"),

@@ -95,7 +95,7 @@ def test_unknown_command_is_refused_in_one_line(tree: Path) -> None:
         [*BARE, "-m", "generator", "chek-stale"], cwd=tree, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (EXIT_ERROR, "")
-    assert done.stderr.startswith("error: argument COMMAND: invalid choice: 'chek-stale'")
+    assert done.stderr.startswith("error: chek-stale: unknown command; hint: did you mean check-stale?")
     assert done.stderr.count("\n") == 1
 
 

@@ -21,6 +21,7 @@ if __name__ != "__main__":
 
 PROJECT = Path(__file__).absolute().parents[2]
 OUTPUT = PROJECT / "output"
+OPENED = ".opened"
 BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 CATALOGUE = PROJECT / "tests/languages/go/catalogue/catalogue.go"
 LAYERS = sorted(path.name.removesuffix(".tar.gz") for path in OUTPUT.glob("layers/*.tar.gz"))
@@ -42,8 +43,14 @@ def committed() -> dict[str, str]:
 
 
 def dumped(folder: Path) -> dict[str, str]:
-    """Return the digests of what a consumer wrote into *folder*, for comparison with committed()."""
-    return _digests({path.name: path.read_bytes() for path in folder.iterdir()})
+    """Return the digests of what a consumer wrote into *folder*, for comparison with committed().
+
+    What it read from streams has the name of the same data with ``.opened``; it must be equal.
+    """
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    opened = {name.removesuffix(OPENED): files.pop(name) for name in [*files] if name.endswith(OPENED)}
+    assert opened == {name: files[name] for name in opened}, "streams have other data"
+    return _digests(files)
 
 
 def write_layers_h(folder: Path) -> None:

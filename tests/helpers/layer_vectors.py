@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the test vectors of tests/vectors on the writers of layers on top in each language.
 
-docs/layer-on-top.md describes the files. Run as a program, with the project's root in PYTHONPATH, this fills in what
+docs/layer-format.md describes the files. Run as a program, with the project's root in PYTHONPATH, this fills in what
 the Python module makes of each case; the tests then say whether the other languages and Go's archive/tar agree.
 """
 
@@ -10,10 +10,10 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.builder.wire import ROOT
 
@@ -30,6 +30,13 @@ class Refused:
 
     code: str
     entry: int = 0
+
+
+class Called(NamedTuple):
+    """The result of each call: "-", the code of its error, or "other" for a language's own; and the bytes written."""
+
+    results: tuple[str, ...]
+    data: bytes
 
 
 Made = bytes | Refused
@@ -100,16 +107,20 @@ def lines(case: Case) -> list[str]:
     """Return a case as lines: `header` or `layer`, its entries, `end`; words are separated by spaces.
 
     An entry is kind, path, target, size, attributes, descriptor and the four times. Texts are in hexadecimal digits
-    behind a colon; `=` stands for the layer's descriptor or times,
-    and for the language's default times where no layer has any.
+    behind a colon; `=` stands for the layer's descriptor or times, and for the language's default times where no layer
+    has any. `calls` is as `layer`, but it closes the layer only where a line is `close`, and goes on after an error.
     """
     if "entry" in case:
         return ["header", _line(case["entry"], "users-read", "="), "end"]
-    layer = f"layer {_descriptor(case.get('descriptor', 'users-read'))} {_words(case.get('time', '='))}"
-    return [layer, *(_line(entry, "=", "=") for entry in entries(case)), "end"]
+    word = "calls" if "calls" in case else "layer"
+    layer = f"{word} {_descriptor(case.get('descriptor', 'users-read'))} {_words(case.get('time', '='))}"
+    given = case["calls"] if "calls" in case else entries(case)
+    return [layer, *(_line(entry, "=", "=") for entry in given), "end"]
 
 
 def _line(entry: Case, descriptor: str, time: str) -> str:
+    if entry["kind"] == "close":
+        return "close"
     path, target = (":" + text(entry.get(key, "")).hex() for key in ("path", "target"))
     chosen = _descriptor(entry.get("descriptor", descriptor))
     numbers = f"{entry.get('size', '0')} {entry.get('attributes', '0')}"
@@ -139,22 +150,33 @@ def by_program(command: Sequence[str | Path], cases: Iterable[Case]) -> list[Mad
 
     It answers each with a line, `ok` and a number of bytes, which follow, or `error`, the code and the entry's number.
     """
+    answers: list[Made] = []
+    for word, rest, data in _answers(command, cases):
+        assert word in {"ok", "error"}, word
+        answers.append(data if word == "ok" else Refused(rest[0], int(rest[1])))
+    return answers
+
+
+def called(command: Sequence[str | Path], cases: Iterable[Case]) -> list[Called]:
+    """Return the results of calls: a program answers each case with `calls`, the results and a number of bytes."""
+    answers = []
+    for word, rest, data in _answers(command, cases):
+        assert word == "calls", word
+        answers.append(Called(tuple(rest[:-1]), data))
+    return answers
+
+
+def _answers(command: Sequence[str | Path], cases: Iterable[Case]) -> Iterator[tuple[str, list[str], bytes]]:
+    """Yield the words of each answer, and the bytes that follow it."""
     asked = "".join(line + "\n" for case in cases for line in lines(case)).encode()
     done = subprocess.run([*command], input=asked, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    answers: list[Made] = []
     at = 0
     while at < len(done.stdout):
         end = done.stdout.index(b"\n", at)
         word, *rest = done.stdout[at:end].decode().split(" ")
-        at = end + 1
-        if word == "ok":
-            answers.append(done.stdout[at : at + int(rest[0])])
-            at += int(rest[0])
-        else:
-            assert word == "error", word
-            answers.append(Refused(rest[0], int(rest[1])))
-    return answers
+        at = end + 1 + (0 if word == "error" else int(rest[-1]))
+        yield word, rest, done.stdout[end + 1 : at]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -46,8 +46,7 @@ def test_check_hive_prints_a_line_for_each_finding_and_a_verdict(
     assert capsys.readouterr().out.splitlines() == [
         f"{name}: refused: offset 0x18: found: the minor version is 7; allowed: the minor version is 3, 4, 5 or 6"
         " (base-minor; cmlib hiveinit.c; regf: base block)",
-        f"{name}: unusual: offset 0xb000: found: 4,096 bytes follow the bins; allowed: the file ends where the bins end"
-        " (file-rest; winscratch)",
+        f"{name}: normal on a live system: 4,096 bytes follow the bins",
         f"{name}: hive that Windows refuses or repairs, 21 keys, 8 values, 49,152 bytes",
         *[f"{good}: good hive, 21 keys, 8 values, 45,056 bytes"] * 2,
     ]
@@ -60,10 +59,29 @@ def test_check_hive_accepts_hives_that_windows_reads(tmp_path: Path, capsys: pyt
         hive.poke(f"key {i:02}", 24, "<I", 1)
     path.write_bytes(hive.data)
     assert report([path]) == EXIT_OK
-    *lines, more, verdict = capsys.readouterr().out.splitlines()
-    assert len(lines) == 10
-    assert more == f"{path}: unusual: 20 more of key-volatile-count"
+    live, verdict = capsys.readouterr().out.splitlines()
+    assert live == f"{path}: normal on a live system: counts of volatile subkeys in 30 keys"
+    assert report([path], as_json=True) == EXIT_OK
+    (record,) = json.loads(capsys.readouterr().out)
+    assert [each["rule"] for each in record["findings"]] == ["key-volatile-count"] * 10
+    assert record["more"] == {"key-volatile-count": 20}
     assert verdict == f"{path}: hive that Windows reads, 31 keys, 0 values, {len(hive.data):,} bytes"
+
+
+def test_check_hive_prints_other_findings_beside_what_is_normal_on_a_live_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hive"
+    hive = make(Node("root", subkeys=[Node(f"{i:02}") for i in range(30)]))
+    for i in range(30):
+        hive.poke(f"key {i:02}", 24, "<I", 1)
+    hive.poke("key 07", 2, "<H", 0x8020)  # a flag that no Windows sets
+    path.write_bytes(hive.data + bytes(512))
+    assert report([path]) == EXIT_OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in lines[:-1]] == ["unusual"] * (len(lines) - 2) + ["normal on a live system"]
+    assert "(key-flags; " in lines[0]
+    assert lines[-2].endswith(": 512 bytes follow the bins, counts of volatile subkeys in 30 keys")
 
 
 def test_check_hive_refuses_a_dirty_hive_only_without_its_log(

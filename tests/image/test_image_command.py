@@ -3,8 +3,10 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ from helpers import image_runs
 from helpers.image_runs import digest_of, named
 from helpers.support import INVOKEW
 
+from generator.base.process import bytes_read
 from generator.builder.wire import ROOT
+from generator.image import Options, make
+from generator.image.progress import Tell
 
 
 @pytest.fixture
@@ -48,12 +53,13 @@ def test_closed_standard_output_is_an_error(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-def test_long_work_shows_a_progress_bar_on_a_terminal(folder: Path) -> None:
+def _on_terminal(folder: Path, to: str) -> tuple[bytes, bytes]:
+    """Make an image of 80 MiB; return its standard output, and what a terminal shows of standard error."""
     with (folder / "long").open("wb") as file:
         file.truncate(80 << 20)
     ours, theirs = os.openpty()
     env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": image_runs.cache(), "TERM": "xterm"}
-    words = [sys.executable, "-m", "generator", "image", "long", "--to", "oci:../out"]
+    words = [sys.executable, "-m", "generator", "image", "long", "--to", to, "--compression", "none"]
     with subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
@@ -62,10 +68,43 @@ def test_long_work_shows_a_progress_bar_on_a_terminal(folder: Path) -> None:
                 shown += data
         said = process.communicate()[0]
     os.close(ours)
+    return said, shown
+
+
+def test_long_work_shows_a_progress_bar_on_a_terminal(folder: Path) -> None:
+    said, shown = _on_terminal(folder, "oci:../out")
     assert said.startswith(b"oci:../out@sha256:")
     assert said.count(b"\n") == 1
     assert b"making layers" in shown
     assert b"MB" in shown
+
+
+def test_a_push_shows_bytes_and_rate_on_a_terminal(folder: Path, tmp_path: Path) -> None:
+    with image_runs.registry(tmp_path / "registry") as registry:
+        said, shown = _on_terminal(folder, f"docker://{registry.host}/long")
+    assert said.startswith(registry.host.encode())
+    pushed = shown.rpartition(b"pushing to ")[2]
+    assert re.search(rb"/\d+(\.\d)? MB", pushed)
+
+
+def test_a_push_reports_the_bytes_that_skopeo_reads(folder: Path, tmp_path: Path) -> None:
+    if not bytes_read(os.getpid()):
+        pytest.skip("this system does not count the bytes that a process reads")
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    @contextlib.contextmanager
+    def progress(what: str, measured: bool) -> Iterator[Tell]:
+        assert measured == (not what.startswith("moving"))
+        yield lambda done, total: told.setdefault(what.split(maxsplit=1)[0], []).append((done, total))
+
+    (folder / "long").write_bytes(os.urandom(1 << 20) * 80)
+    with image_runs.registry(tmp_path / "registry") as registry:
+        to = f"docker://{registry.host}/long"
+        make(Options(source=(f"{folder}/long",), to=(to,), compression="none"), note=print, progress=progress)
+    pushing = told["pushing"]
+    assert {total for _, total in pushing} == {pushing[-1][1]}
+    assert pushing[-1][0] == pushing[-1][1] >= 80 << 20
+    assert len({done for done, _ in pushing}) > 1
 
 
 def test_a_config_file_makes_the_same_image(folder: Path) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
-from helpers import image_runs
+from helpers import bases, image_runs
 from helpers.image_runs import assert_whole, named, tree
 from helpers.kills import CALLS, bytecode, points
 from helpers.support import need
@@ -25,7 +26,8 @@ AT_LEAST = 60  # kills, together
 PROGRAM = """
 import sys
 from generator.image import Options, make
-make(Options(source=("sources/hello.exe",), to=tuple(sys.argv[1:]), force=True, label={"new": "yes"}), note=print)
+to, base = sys.argv[1:]
+make(Options(source=("sources/hello.exe",), to=(to,), base=base, force=True, label={"new": "yes"}), note=print)
 """
 
 
@@ -35,6 +37,7 @@ class Place(NamedTuple):
     to: str
     before: bool
     found: Callable[[Path], object]  # the image at the destination, None if it has none
+    base: str = ""
 
 
 def _layout(root: Path) -> object:
@@ -54,10 +57,11 @@ PLACES = {
     "a layout with images": Place("oci:out:hello:1", True, _layout),
     "a new archive": Place("oci-archive:a.tar:hello:1", False, _file),
     "Docker's archive": Place("docker-archive:a.tar:hello:1", True, _file),
+    "a layout, on a base of others": Place("oci:out:hello:1", True, _layout, "oci:base:1"),
 }
 
 
-def _make(root: Path, to: str, *before: str) -> subprocess.CompletedProcess[str]:
+def _make(root: Path, place: Place, *before: str) -> subprocess.CompletedProcess[str]:
     env = os.environ | {
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "",
@@ -65,13 +69,15 @@ def _make(root: Path, to: str, *before: str) -> subprocess.CompletedProcess[str]
         "XDG_CACHE_HOME": str(root / "cache"),
         "PYTHONUNBUFFERED": "",
     }
-    return image_runs.attempt(*before, sys.executable, "-P", "-c", PROGRAM, to, cwd=root, env=env)
+    return image_runs.attempt(*before, sys.executable, "-P", "-c", PROGRAM, place.to, place.base, cwd=root, env=env)
 
 
 def _stage(root: Path, place: Place) -> Path:
     """Make the sources, and the images that are there before, in *root*."""
     root.mkdir()
     image_runs.sources(root / "sources")
+    if place.base:
+        bases.layout(bases.image(), root / "base")
     if place.before:
         transport, path, reference = place.to.split(":", 2)
         for name in (reference, "other:1") if transport == "oci" else (reference,):
@@ -90,9 +96,9 @@ class Run(NamedTuple):
 def _watched(start: Path, place: Place, folder: Path) -> Run:
     """Run on copies of *start*, in *folder*: once for what only a first run does, and once to look on."""
     warm, done = (Path(shutil.copytree(start, folder / name, symlinks=True)) for name in ("warm", "done"))
-    assert _make(warm, place.to).returncode == 0
+    assert _make(warm, place).returncode == 0
     log = folder / "log"
-    traced = _make(done, place.to, need("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={_CALLS}")
+    traced = _make(done, place, need("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={_CALLS}")
     assert traced.returncode == 0, traced.stderr
     threads: dict[str, list[str]] = {}  # strace counts each thread's calls by themselves
     for line in log.read_text().splitlines():
@@ -108,7 +114,7 @@ def _watched(start: Path, place: Place, folder: Path) -> Run:
 def _signalled(root: Path, place: Place, name: str, call: str, number: int) -> int:
     """Run with the signal *name* at a call; return the exit status."""
     inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal={name}:when={number}")
-    return _make(root, place.to, need("strace"), "-f", "-qq", "-o", "/dev/null", *inject).returncode
+    return _make(root, place, need("strace"), "-f", "-qq", "-o", "/dev/null", *inject).returncode
 
 
 @pytest.mark.parametrize("what", PLACES)
@@ -128,7 +134,8 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(
             assert image_runs.sha256(blob.read_bytes()) == f"sha256:{blob.name}", (call, number)
         monkeypatch.chdir(root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        make(Options(source=("sources/hello.exe",), to=(place.to,), force=True, label={"new": "yes"}))
+        options = Options(source=("sources/hello.exe",), base=place.base, force=True, label={"new": "yes"})
+        make(msgspec.structs.replace(options, to=(place.to,)))
         assert place.found(root) == run.new
         assert [path for path in tree(root) if TEMPORARY in path and "cache" not in path] == []
         monkeypatch.chdir(tmp_path)

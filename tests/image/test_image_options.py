@@ -13,6 +13,7 @@ from generator.image.options import checked, given, read
 FILE = r"""
 source = ["hello.exe", 'conf:C:\conf']
 to = ["oci:out:hello"]
+base = "oci:base"
 layer = "scratch"
 one-layer = true
 exclude = ["*.pdb"]
@@ -25,6 +26,11 @@ cmd = ["-v"]
 user = "ContainerUser"
 workdir = 'C:\app'
 expose = ["80"]
+volume = ['C:\data']
+stop-signal = "SIGTERM"
+healthcheck = "CMD check.exe"
+shell = ["powershell"]
+plain-http = ["registry.lab:5000"]
 force = true
 
 [env]
@@ -33,6 +39,9 @@ B = "2"
 
 [label]
 maintainer = "me"
+
+[link]
+'C:\app\data' = "directory"
 
 [annotation]
 "org.opencontainers.image.title" = "Hello"

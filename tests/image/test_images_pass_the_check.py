@@ -20,7 +20,7 @@ from generator.runtime.model import Rule
 TREES = count(120, 6_000)
 # Trees of relative links above C:, and of a directory in place of a file of the layer below.
 SEEDS = (1756, 18_905, 4854, 3467)
-# What docs/images.md lists under "Unusual".
+# Rules of docs/check-image.md.
 UNUSUAL = {"descriptor-missing", "files-twice", "hive-on-top", "placeholder-name", "link-name"}
 # Of settings that `image` warns about.
 START = {*get_args(Rule)}
@@ -73,7 +73,7 @@ def grow(top: Path, chosen: random.Random) -> None:
 def options(chosen: random.Random) -> dict[str, Any]:
     """Return random options of an image."""
     given: dict[str, tuple[Any, ...]] = {
-        "layer": ("hostprocess", "scratch"),  # docs/images.md has check-image refuse legacy
+        "layer": ("hostprocess", "scratch"),  # check-image refuses legacy
         "one_layer": (False, True),
         "exclude": ((), ("a",), ("**/a", "!app/a"), ("*",)),
         "security": ("users-read", "none", "user-owned", "O:BAG:SYD:PAI(A;OICI;FA;;;BA)", "D:"),

@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_source_has_its_own_options_and_folders_above_have_the_images(folder: Path, tmp_path: Path) -> None:
-    own = EntryOptions("O:BAG:BA", facts().attributes.hidden, SECONDS * 10**9)
+    own = EntryOptions("O:BAG:BA", facts().attributes.settable["hidden"], SECONDS * 10**9)
     (found,) = seen(tmp_path / "out", Source(folder / "x", r"C:\top\app\x", own))
     default = ("16", named("users-read")[0], 0)
     mine = security("O:BAG:BA")
@@ -71,7 +71,7 @@ def test_a_source_has_its_own_options_and_folders_above_have_the_images(folder: 
 
 
 def test_options_of_one_source_change_no_other_layer(folder: Path, tmp_path: Path) -> None:
-    own = EntryOptions("admin-owned", facts().attributes.read_only, SECONDS * 10**9)
+    own = EntryOptions("admin-owned", facts().attributes.settable["read_only"], SECONDS * 10**9)
     plain, other = Source(folder / "x", "/a"), Source(folder / "x/f", "/b/f")
     alone = make(tmp_path / "alone", plain, other)
     both = make(tmp_path / "both", plain, other._replace(own=own))

@@ -21,6 +21,7 @@ from helpers.support import need
 from generator.base.errors import GeneratorError
 from generator.imagecheck import command
 from generator.imageread import registry
+from generator.imageread.images import images
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +73,8 @@ def test_the_windows_images_of_an_index_are_fetched_alone(
     fetched: list[set[str]] = []
     fetch = registry.fetch
 
-    def count(name: str, work: Path, *, windows: bool = False) -> None:
-        fetch(name, work, windows=windows)
+    def count(name: str, work: Path, **options: Any) -> None:
+        fetch(name, work, **options)
         fetched.append({path.name for path in work.iterdir()})
 
     monkeypatch.setattr(registry, "fetch", count)
@@ -150,7 +151,7 @@ class _Plain(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_error_for_a_registry_without_tls_has_the_configuration_to_write(
+def test_the_error_for_a_registry_without_tls_names_the_option_or_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("skopeo")
@@ -168,14 +169,20 @@ def test_the_error_for_a_registry_without_tls_has_the_configuration_to_write(
     conf.parent.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path))
     try:
+        name = f"docker://{host}/a/b:1"
+        with pytest.raises(GeneratorError, match=f"; if you trust the network to it, give --plain-http {host}$"):
+            checked(name)
         with pytest.raises(GeneratorError) as error:
-            checked(f"docker://{host}/a/b:1")
+            command.report([name], plain_http=[host])
+        assert "TLS" not in str(error.value)  # it has answered
+        with pytest.raises(GeneratorError) as error, images(name):  # as commands without the option open it
+            pass
         lines = ("[[registry]]", f'location = "{host}"', "insecure = true")
         assert all(line in str(error.value) for line in ("/etc/containers", *lines))
         conf.write_text("\n".join(lines))
         with pytest.raises(GeneratorError) as error:
-            checked(f"docker://{host}/a/b:1")
-        assert "TLS" not in str(error.value)  # it has answered
+            checked(name)
+        assert "TLS" not in str(error.value)
     finally:
         server.shutdown()
         server.server_close()

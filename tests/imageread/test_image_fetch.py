@@ -147,7 +147,7 @@ def test_a_signal_ends_skopeo_and_leaves_nothing(number: int, misbehaving: Start
 def test_a_signal_removes_a_runs_partial_output(tmp_path: Path) -> None:
     program = """
 import os, pathlib, signal, sys
-from generator.image.workspace import workspace
+from generator.base.workspace import workspace
 with workspace(pathlib.Path(sys.argv[1], "a/b")) as work:
     (work / "half").write_text("x")
     os.kill(os.getpid(), signal.SIGTERM)

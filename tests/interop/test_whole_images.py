@@ -17,7 +17,7 @@ from helpers.committed_modules import OUTPUT, PROJECT, run
 from helpers.support import need
 from languages.programs import WRITERS, Command
 
-DOCUMENT = PROJECT / "docs/layer-on-top.md"
+DOCUMENT = PROJECT / "docs/layer-format.md"
 
 DATA: dict[str, bytes] = {
     "B.txt": b"B",

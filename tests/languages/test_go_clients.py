@@ -3,13 +3,17 @@
 
 import hashlib
 import json
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.committed_modules import PROJECT, registry, run
-from helpers.support import need
+from helpers.committed_modules import LAYERS, PROJECT, registry, run
+from helpers.support import lack, need
 
+OLDEST = "go1.18.10"  # the last of the version that output/go/go.mod asks for; the go command downloads it
 FILES = {
     "UtilityVM/Files/EFI/Microsoft/Boot/BCD",
     *(f"Files/Windows/System32/config/{name}" for name in ("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM")),
@@ -31,6 +35,21 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_layers_build_for_windows() -> None:
     run(need("go"), "build", "./...", cwd=PROJECT / "output/go", GOOS="windows", GOARCH="amd64")
+
+
+@pytest.mark.parametrize("toolchain", ["local", OLDEST])
+def test_the_documented_examples_print_what_they_say(toolchain: str) -> None:
+    go = need("go")
+    environment = os.environ | {"GOTOOLCHAIN": toolchain}
+    done = subprocess.run([go, "version"], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lack(f"{toolchain}: not to be had: {done.stderr.strip()[-200:]}")
+    assert toolchain == "local" or toolchain in done.stdout
+    for command in (["vet"], ["test", "-v"]):
+        said = run(go, *command, "./...", cwd=PROJECT / "output/go", GOTOOLCHAIN=toolchain)
+    examples = {"Example", "ExampleWriter_AddFS", "ExampleWriter_WriteHeader", "ExampleCode", "ExamplePrepare"}
+    assert set(re.findall(r"^--- PASS: (\w+)", said, re.MULTILINE)) == examples
+    assert said.count("--- PASS: Example ") == len(LAYERS) + 1
 
 
 def test_the_client_takes_the_layers_as_they_are(address: str) -> None:

@@ -97,6 +97,7 @@ def test_the_documented_program_saves_the_layer(runtime: str, tmp_path: Path) ->
 def test_eslint_finds_nothing() -> None:
     """Among what it looks for: names that neither ES2022 nor the web has, as Buffer and process are."""
     root = javascript.packages().parent
+    shutil.copy(TESTS / "eslint.config.js", root)
     programs = [*TESTS.glob("[!e]*.js"), *PROJECT.glob("examples/javascript/*.js")]  # the e is its configuration
     for folder, sources in (("modules", MODULES.glob("*.js")), ("programs", programs)):
         shutil.rmtree(root / folder, ignore_errors=True)
@@ -107,14 +108,21 @@ def test_eslint_finds_nothing() -> None:
 
 
 def test_prettier_finds_nothing_to_change_in_programs() -> None:
-    sources = [*sorted(TESTS.glob("*.[jt]s")), *sorted(PROJECT.glob("examples/javascript/*.js"))]
+    sources = [
+        *sorted(TESTS.glob("*.[jt]s")),
+        *sorted(PROJECT.glob("examples/javascript/*.js")),
+        PROJECT / "bench/files.js",
+    ]
     run(*javascript.program("prettier"), "--print-width", "120", "--check", "--log-level", "warn", *sources)
 
 
-def test_typescript_agrees_at_its_strictest() -> None:
+@pytest.mark.parametrize("package", ["typescript", "typescript-5.6"])
+def test_typescript_agrees_at_its_strictest(package: str, tmp_path: Path) -> None:
+    """The oldest that is promised, too, with the declarations themselves checked."""
+    program: list[str | Path] = [need("node"), javascript.packages() / package / "bin/tsc"]
     strict = ("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--verbatimModuleSyntax")
     target = ("--noEmit", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable")
-    run(*javascript.program("tsc"), *strict, *target, "--types", "", TESTS / "types.ts")
+    run(*program, *strict, *target, "--skipLibCheck", "false", "--typeRoots", tmp_path, TESTS / "types.ts")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -220,6 +228,12 @@ def test_a_project_uses_the_package_from_the_disk(tmp_path: Path) -> None:
     for name in LAYERS:
         script = f'import("winscratch/{name}").then(async (m) => {{ await m.verify(); console.log(m.DIGEST); }})'
         assert run(need("node"), "-e", script, cwd=project) == f"sha256:{committed()[f'{name}.tar.gz']}\n"
+    archive = project / f"winscratch-{VERSION}.tgz"
+    run(*javascript.program("publint"), "run", archive, "--strict")
+    # ES modules alone, which is said in its README: what it finds for require() and before package exports is left out.
+    run(*javascript.program("attw"), archive, "--profile", "esm-only", "--no-definitely-typed", "--quiet")
+    manifest_of = 'console.log(require("winscratch/package.json").version)'
+    assert run(need("node"), "-e", manifest_of, cwd=project) == f"{VERSION}\n"
     project.joinpath("use.mts").write_text(
         'import { verify } from "winscratch/scratch";\nimport { Writer } from "winscratch/files";\n'
         "await verify();\nexport const layer = new Writer(new WritableStream());\n"

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """All languages' modules carry the same bytes: those of the committed blobs, and what they unpack to."""
 
+import base64
 import functools
 import os
+import re
+import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from helpers import layer_vectors
-from helpers.committed_modules import LAYERS, OUTPUT, committed, dumped, run
+from helpers.committed_modules import LAYERS, OPENED, OUTPUT, PROJECT, committed, dumped, run
 from helpers.support import lack
 from languages.programs import USERS, c, python
 
 from generator.languages import table
+from generator.languages.language import LAYER
+from generator.languages.table import LANGUAGES
+from generator.oci.blob import read_blob
 
 PYTHON_FLOOR = (3, 8)
 MAX_MODULE = 64 * 1024  # bytes
@@ -67,7 +75,59 @@ def test_every_language_reads_the_layers(language: str, tmp_path: Path) -> None:
     folder = tmp_path / "dump"
     folder.mkdir()
     USERS[language].dump(tmp_path, folder)
+    opened = {path.name for path in folder.glob(f"*{OPENED}")}
+    expected = {f"{name}.tar{ending}{OPENED}" for name in LAYERS for ending in ("", ".gz")}
+    assert opened == (expected if "open" in LANGUAGES[language].api else set())
     assert dumped(folder) == committed()
+
+
+DUMP = """import sys
+from pathlib import Path
+from languages.programs import USERS
+USERS[sys.argv[1]].dump(*map(Path, sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_verify_refuses_a_damaged_copy(language: str, tree: Path) -> None:
+    """The program that reads the layers verifies them first; in a copy of the checkout, one layer is damaged."""
+    for name in ("tests", "examples"):
+        shutil.copytree(
+            PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "target")
+        )
+
+    def is_good() -> bool:
+        folder = Path(tempfile.mkdtemp(dir=tree))
+        folder.joinpath("dump").mkdir()
+        environment = os.environ | {"PYTHONPATH": f"{tree}:{tree / 'tests'}"}
+        command: list[str | Path] = [sys.executable, "-c", DUMP, language, folder, folder / "dump"]
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in {0, 1}, done.stderr
+        return done.returncode == 0
+
+    assert is_good()
+    files = [file.path for file in table.committed(["scratch"]) if (file.language, file.kind) == (language, LAYER)]
+    texts = {tree / "output" / path: (tree / "output" / path).read_text("utf-8") for path in files}
+    for damage, (right, wrong) in damages("".join(texts.values())).items():
+        for path, text in texts.items():
+            path.write_text(text.replace(right, wrong), "utf-8", newline="\n")
+        assert not is_good(), damage
+        for path, text in texts.items():
+            path.write_text(text, "utf-8", newline="\n")
+
+
+def damages(text: str) -> dict[str, tuple[str, str]]:
+    """Return what damages a module with that *text*, and still is source code: each of its digests, and its data."""
+    blob = read_blob((OUTPUT / "layers/scratch.tar.gz").read_bytes(), "scratch")
+    found = {"diff ID": blob.diff_id, "digest": blob.digest}
+    made = {name: (digest, digest[:-1] + ("1" if digest[-1] == "0" else "0")) for name, digest in found.items()}
+    lines = re.findall(r"[A-Za-z0-9+/]{40,}", text)
+    encoded = [line for line in lines if line in base64.b64encode(blob.compressed).decode()]
+    word = next((word for word in ("SYSTEM", "'S', 'Y', 'S', 'T', 'E', 'M'") if word in text), "")
+    if word and not encoded:
+        return made | {"data": (word, word.replace("M", "N"))}
+    line = encoded[len(encoded) // 2]
+    return made | {"data": (line, line[:20] + ("B" if line[20] == "A" else "A") + line[21:])}
 
 
 STANDARDS = {

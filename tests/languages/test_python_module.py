@@ -14,7 +14,7 @@ import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, registry, run
 from helpers.support import need, need_package
 
-MODULES = [OUTPUT / f"python/windows_{layer}.py" for layer in LAYERS]
+MODULES = [OUTPUT / f"python/windows_{name}.py" for name in (*LAYERS, "files")]
 PATH = str(OUTPUT / "python")
 
 

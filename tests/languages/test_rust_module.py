@@ -19,6 +19,7 @@ from languages.programs import rust
 from generator import VERSION
 
 FLOOR = (1, 63)  # Debian 12's
+CORE = ("--cfg", 'feature="core-error"')
 PEDANTIC = ("--", "-D", "warnings", "-W", "clippy::pedantic")
 
 
@@ -55,23 +56,35 @@ def test_every_rustc_writes_the_same_layers_on_top(version: str, tmp_path: Path)
     assert [layer_vectors.summary(one) for one in made] == [layer_vectors.expected(case) for case in cases]
 
 
-@pytest.mark.parametrize("features", [(), rust.STD], ids=["no_std", "std"])
+def newest(least: tuple[int, int]) -> str:
+    """Return the latest rustc of this machine; skip the test if it is older than *least*."""
+    version = max(compilers(), key=lambda each: [int(part) for part in each.split(".")], default="0.0")
+    if tuple(int(part) for part in version.split(".")[:2]) < least:
+        lack(f"rustc {least[0]}.{least[1]} or later not found")
+    return compilers()[version]
+
+
+@pytest.mark.parametrize(("features", "passed"), [((), 5), (rust.STD, 9)], ids=["no_std", "std"])
 @pytest.mark.parametrize("version", tried())
 def test_the_writer_keeps_its_word_when_something_fails(
-    version: str, features: tuple[str, ...], tmp_path: Path
+    version: str, features: tuple[str, ...], passed: int, tmp_path: Path
 ) -> None:
     source = PROJECT / "tests/languages/rust/writer.rs"
     program = rust.compiled(compilers()[version], tmp_path, "--test", *features, source)
-    assert re.search(rf"test result: ok\. {7 if features else 5} passed; 0 failed; 0 ignored", run(program))
+    assert re.search(rf"test result: ok\. {passed} passed; 0 failed; 0 ignored", run(program))
+
+
+def test_errors_are_cores_without_std(tmp_path: Path) -> None:
+    source = PROJECT / "tests/languages/rust/writer.rs"
+    program = rust.compiled(newest((1, 81)), tmp_path, "--test", *CORE, source)
+    assert "test result: ok. 6 passed; 0 failed; 0 ignored" in run(program)
 
 
 @pytest.mark.parametrize("module", sorted(OUTPUT.glob("rust/*.rs")), ids=lambda path: path.stem)
 def test_modules_fit_crates_of_a_later_edition(module: Path, tmp_path: Path) -> None:
-    newest = max(compilers(), key=lambda version: [int(part) for part in re.findall(r"\d+", version)], default="0")
-    if [int(part) for part in newest.split(".")[:2]] < [1, 85]:
-        lack("rustc with edition 2024 not found")
     words = ("--edition", "2024", "-D", "warnings", "--crate-type", "lib", "--emit", "metadata", "--out-dir", tmp_path)
-    run(compilers()[newest], *words, *rust.STD, module)
+    for features in ((), rust.STD, CORE):
+        run(newest((1, 85)), *words, *features, module)
 
 
 def test_the_oldest_rustc_that_is_promised_is_here() -> None:
@@ -85,7 +98,7 @@ def test_the_oldest_rustc_that_is_promised_is_here() -> None:
 def test_the_documented_program_saves_the_layer(tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()
-    said = run(rust.compiled("rustc", tmp_path, PROJECT / "examples/rust/save.rs"), folder)
+    said = run(rust.compiled("rustc", tmp_path, *rust.STD, PROJECT / "examples/rust/save.rs"), folder)
     for file, name in (("layer.tar", "scratch.tar"), ("layer.tar.gz", "scratch.tar.gz"), ("BCD", "scratch.bcd")):
         (folder / file).rename(folder / name)
     wanted = {name: digest for name, digest in committed().items() if name.startswith("scratch.")}
@@ -116,12 +129,31 @@ def test_the_crate_has_the_projects_version_and_the_committed_modules(crate: Pat
     assert (crate / "LICENSE").read_bytes() == (PROJECT / "LICENSES/0BSD.txt").read_bytes()
 
 
-@pytest.mark.parametrize("features", [("--no-default-features",), ()], ids=["no_std", "std"])
+@pytest.mark.parametrize(
+    "features", [("--no-default-features",), (), ("--all-features",)], ids=["no_std", "std", "all"]
+)
 def test_clippy_finds_nothing_pedantic_in_the_crate(features: tuple[str, ...], crate: Path) -> None:
     """The crate forbids unsafe code and, without its feature, has no std; clippy knows what 1.63 lacks."""
     need("cargo-clippy")
     assert "#![forbid(unsafe_code)]" in (crate / "src/lib.rs").read_text("utf-8")
     run(need("cargo"), "clippy", "--offline", "--quiet", *features, *PEDANTIC, cwd=crate)
+
+
+@pytest.mark.parametrize("features", [("--no-default-features",), ()], ids=["no_std", "std"])
+def test_rustdoc_finds_nothing_in_the_crate(features: tuple[str, ...], crate: Path) -> None:
+    run(need("cargo"), "doc", "--offline", "--quiet", *features, cwd=crate, RUSTDOCFLAGS="-D warnings")
+
+
+def test_a_crate_without_the_features_gets_no_warning(tmp_path: Path) -> None:
+    """Of the newest compiler, which knows the features that a crate has."""
+    (tmp_path / "src").mkdir()
+    lines = ["#![deny(warnings)]", "#![no_std]"]
+    for module in sorted(OUTPUT.glob("rust/*.rs")):
+        shutil.copy(module, tmp_path / "src")
+        lines.append(f"pub mod {module.stem};")
+    (tmp_path / "src/lib.rs").write_text("\n".join(lines) + "\n")
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "user"\nversion = "0.0.0"\nedition = "2021"\n')
+    run(need("cargo"), "check", "--offline", "--quiet", cwd=tmp_path)
 
 
 USER = """fn main() -> Result<(), Box<dyn std::error::Error>> {

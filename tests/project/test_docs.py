@@ -14,15 +14,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # run as a program from any folder
 
-from helpers import import_graph  # noqa: E402
+from helpers import fact_tables, import_graph, language_pages  # noqa: E402
 from invoke import Collection  # noqa: E402
 
 import tasks  # noqa: E402
 from generator.base.home import INSTALLED  # noqa: E402
 from generator.cli.commands import COMMANDS, INVOKE, Command  # noqa: E402
-from generator.languages.language import API, Language, ModuleOptions  # noqa: E402
+from generator.generation.manifest import blob_path, layers  # noqa: E402
+from generator.hives import check  # noqa: E402
+from generator.hives import rules as hive_rules  # noqa: E402
+from generator.imagecheck.rules import RULES  # noqa: E402
+from generator.languages.language import API, FILES, LAYER, Language, ModuleOptions  # noqa: E402
 from generator.languages.table import LANGUAGES  # noqa: E402
-from generator.oci.files import facts  # noqa: E402
+from generator.oci.blob import read_blob  # noqa: E402
+from generator.oci.files import context  # noqa: E402
+from generator.oci.files_table import Limits, Names  # noqa: E402
 
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
@@ -75,63 +81,41 @@ def languages_table() -> Iterable[list[str]]:
         yield [f"`{name}`", files, row.follow, *(row.takes.get(option, "") for option in options)]
 
 
-def kinds_table() -> Iterable[list[str]]:
-    """Yield the kinds of entries that a layer on top can have."""
-    yield ["kind", "type", "mode", "attributes", "by default also"]
-    for name, kind in facts().kinds.items():
-        own = kind.attributes is not None
-        yield [
-            f"`{name}`",
-            f"`{kind.type}`",
-            f"`{kind.mode:07o}`",
-            str(kind.attributes) if own else "",
-            str(kind.default) if own else "",
-        ]
+def record_table() -> Iterable[list[str]]:
+    """Yield the fields of a language's record: those that are required, and the others."""
+    optional = Language._field_defaults
+    yield ["required", "optional"]
+    yield [
+        ", ".join(f"`{field}`" for field in Language._fields if field not in optional),
+        ", ".join(f"`{field}`" for field in optional),
+    ]
 
 
-def attributes_table() -> Iterable[list[str]]:
-    """Yield the attributes that an entry of a layer on top can be given."""
-    yield ["attribute", "number"]
-    for name in ("read_only", "hidden", "system", "archive"):
-        yield [name.replace("_", "-"), str(getattr(facts().attributes, name))]
+def pages_table() -> Iterable[list[str]]:
+    """Yield each language with its page, if it has one, and what it has."""
+    yield ["language", "for `scratch`", "writer of layers on top"]
+    for name, row in LANGUAGES.items():
+        title = language_pages.title(name)
+        own = f"[{title}](docs/languages/{name}.md)" if title else f"`{name}`"
+        modules = [path.format(name="scratch", Name="Scratch") for _, path in row.modules[LAYER]]
+        writer = [path.format(name=FILES, Name=FILES.capitalize()) for _, path in row.modules.get(FILES, ())]
+        yield [own, *(", ".join(f"`output/{path}`" for path in paths) for paths in (modules, writer))]
 
 
-def descriptors_table() -> Iterable[list[str]]:
-    """Yield the security descriptors that have names."""
-    yield ["name", "of directories", "of everything else"]
-    for name, both in facts().descriptors.items():
-        yield [f"`{name}`", *(f"`{text}`" if text else "none" for text in (both.directory, both.file))]
+def digests_table() -> Iterable[list[str]]:
+    """Yield the diff ID and the digest of each committed layer."""
+    yield ["layer", "diff ID", "digest of the blob"]
+    for name in layers(ROOT):
+        path = blob_path(name)
+        blob = read_blob((ROOT / path).read_bytes(), path)
+        yield [f"`{name}`", f"`{blob.diff_id}`", f"`{blob.digest}`"]
 
 
-def errors_table() -> Iterable[list[str]]:
-    """Yield the codes of the writers' errors."""
-    yield ["code", "what it says"]
-    for code, reason in facts().reasons().items():
-        yield [f"`{code}`", reason]
-
-
-def limits_table() -> Iterable[list[str]]:
-    """Yield the largest that a layer on top can have."""
-    limits = facts().limits
-    yield ["", "from", "to"]
-    for what, least, most in (
-        ("UTF-16 units of `Files/` and a path", 7, limits.path),
-        ("parts of a path", 1, limits.parts),
-        ("UTF-16 units of a part", 1, limits.part),
-        ("UTF-16 units of a directory's part", 1, limits.directory),
-        ("UTF-16 units of a symbolic link's target", 1, limits.target),
-        ("names of a file", 1, limits.names),
-        ("bytes of a security descriptor", 20, limits.descriptor),
-        ("bytes of a file", 0, limits.size),
-        ("a time, in nanoseconds", limits.time_least, limits.time_most),
-    ):
-        yield [what, f"{least:,}", f"{most:,}"]
-
-
-def devices_table() -> Iterable[list[str]]:
-    """Yield the names of devices, which no file can have."""
-    yield ["devices"]
-    yield [" ".join(f"`{name}`" for name in facts().names.devices)]
+def image_rules_table() -> Iterable[list[str]]:
+    """Yield the rules of check-image in the order of their table."""
+    yield ["rule", "level", "requires", "source"]
+    for name, rule in RULES.items():
+        yield [f"`{name}`", str(rule.level.value), rule.text.replace("|", "\\|").replace("*", "\\*"), rule.source]
 
 
 def commands_table(wanted: Callable[[Command], bool]) -> Iterable[list[str]]:
@@ -161,19 +145,46 @@ def checkout_table() -> Iterable[list[str]]:
             yield row_of(command)
 
 
+def verdicts_table() -> Iterable[list[str]]:
+    """Yield the verdicts on hives with the worst level of a finding."""
+    yield ["verdict", "worst finding", "exit status"]
+    for level, verdict in check.VERDICTS.items():
+        yield [verdict, level or "none", "1" if level == hive_rules.Level.REFUSED else "0"]
+
+
+def hive_rules_table() -> Iterable[list[str]]:
+    """Yield the rules for hives."""
+    yield ["rule", "what is right", "else", "source"]
+    for name, rule in hive_rules.RULES.items():
+        yield [
+            f"`{name}`",
+            rule.text,
+            f"{rule.level}{', normal on a live system' * (name in hive_rules.LIVE)}",
+            rule.source,
+        ]
+
+
+def hive_sources_table() -> Iterable[list[str]]:
+    """Yield the sources of the rules for hives."""
+    yield ["source", "is"]
+    yield from ([name, text] for name, text in hive_rules.SOURCES.items())
+
+
 TABLES: dict[str, Callable[[], Iterable[list[str]]]] = {
     "api": api_table,
     "languages": languages_table,
-    "kinds": kinds_table,
-    "attributes": attributes_table,
-    "descriptors": descriptors_table,
-    "errors": errors_table,
-    "limits": limits_table,
-    "devices": devices_table,
+    "digests": digests_table,
+    "image-rules": image_rules_table,
+    "pages": pages_table,
+    "record": record_table,
+    **fact_tables.TABLES,
     "commands": lambda: commands_table(
         lambda command: {INSTALLED, INVOKE} <= {*command.doors} and not command.checkout
     ),
     "checkout": checkout_table,
+    "verdicts": verdicts_table,
+    "hive-rules": hive_rules_table,
+    "hive-sources": hive_sources_table,
     "rooms": import_graph.table,
     "walls": import_graph.walls,
 }
@@ -187,12 +198,13 @@ def _table(rows: Iterable[list[str]]) -> str:
 
 def made() -> dict[Path, str]:
     """Return the text that each file is to hold of which parts are made."""
-    return {path: with_picture(with_tables(with_files(path.read_text("utf-8")))) for path in documents()}
+    texts = {path: path.read_text("utf-8") for path in documents()} | language_pages.pages()
+    return {path: with_picture(with_tables(with_files(text))) for path, text in texts.items()}
 
 
 def outdated() -> list[str]:
     """Return the names of the files of which a part is not as it is made now."""
-    return [path.name for path, text in made().items() if path.read_text("utf-8") != text]
+    return [path.name for path, text in made().items() if not path.exists() or path.read_text("utf-8") != text]
 
 
 def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
@@ -202,6 +214,13 @@ def test_what_is_made_in_documents_is_as_it_is_made_now() -> None:
         assert text.count("<!-- file:") == len(_INCLUDE.findall(text)), f"{path.name}: a file without its block"
         assert text.count("<!-- picture:") == len(_PICTURE.findall(text)), f"{path.name}: a picture without its block"
         assert text.count("<!-- table:") == len(_TABLE.findall(text)), f"{path.name}: a table without its name"
+
+
+def test_the_variables_of_a_writers_template_are_listed() -> None:
+    text = (ROOT / "docs/add-a-language.md").read_text("utf-8")
+    section = text.partition("## 5. The writer of layers on top")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(context())
+    assert all(f"`{field}`" in section for field in (*Limits.__struct_fields__, *Names.__struct_fields__))
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

@@ -162,9 +162,9 @@ PROGRAM = re.compile(
 
 
 def programs(text: str) -> Iterator[str]:
-    """Yield the programs that *text* starts in HostProcess containers: all but those on the other base layers."""
+    """Yield the programs that *text* starts in HostProcess containers: all but those on other bases."""
     text = re.sub(r"\\\n\s*", " ", text)
-    text = re.sub(r"^.*--layer (scratch|legacy)\b.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^.*--(?:layer (scratch|legacy)|base)\b.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"(--entrypoint[ =]\S+)(?:\s+--entrypoint[ =](?:'[^']*'|\S+))+", r"\1", text)  # the rest: arguments
     for match in PROGRAM.finditer(text):
         yield next(filter(None, match.groups())).replace("\\\\", "\\")

@@ -71,6 +71,7 @@ CHECKS = (
     Check("actionlint", "actionlint", ("-pyflakes=", WORKFLOWS)),
     *(Check(*check) for row in LANGUAGES.values() for check in row.checks),
     Check("documents", "python", ("tests/project/test_docs.py", "--check"), ("tests/project/test_docs.py",)),
+    Check("recording", "python", ("tests/helpers/recording.py", "--check"), ("tests/helpers/recording.py",)),
     Check(
         "list of the Go tests",
         "python",

@@ -97,7 +97,7 @@ def test_what_a_person_wrote_stays(edit: str) -> None:
     assert said[:2] == ["--- x.go", "+++ x.go"]
     assert all(line.replace("\t", "").isprintable() for line in said)
     written("go", "scratch", "x.go", package="mine", force=True)
-    assert options_of(path) == ModuleOptions("mine")
+    assert options_of(path) == ModuleOptions("mine", "WindowsScratch")
 
 
 def test_an_unedited_copy_of_anything_is_replaced() -> None:
@@ -151,7 +151,7 @@ def test_a_link_stays_one(place: Path) -> None:
     Path("x.go").symlink_to("real/y.go")
     written("go", "scratch", "x.go", package="p")
     assert Path("x.go").is_symlink()
-    assert options_of("real/y.go") == ModuleOptions("p")
+    assert options_of("real/y.go") == ModuleOptions("p", "WindowsScratch")
     assert listing("real") == ["y.go"]
 
 

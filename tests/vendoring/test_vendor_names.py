@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names of copies: those that follow from the destination, and those that are refused."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -34,7 +35,21 @@ pytestmark = pytest.mark.usefixtures("place")
 )
 def test_go_package_follows_from_the_directory(folder: str, package: str) -> None:
     written("go", "scratch", folder + "/")
-    assert options_of(f"{folder}/windows_scratch.go") == ModuleOptions(package, "")
+    assert options_of(f"{folder}/windows_scratch.go") == ModuleOptions(package, "WindowsScratch")
+
+
+def test_go_names_do_not_depend_on_what_was_vendored_before(place: Path) -> None:
+    """In every order of three modules, in a package named for one of them and in another: each has the same names."""
+    found: dict[str, set[tuple[ModuleOptions, ...]]] = {"scratch": set(), "layers": set()}
+    for package, seen in found.items():
+        for number, order in enumerate(itertools.permutations(("files", "legacy", "scratch"))):
+            folder = place / str(number) / package
+            for name in order:
+                written("go", name, f"{folder}/")
+            seen.add(tuple(options_of(folder / f"windows_{name}.go") for name in sorted(order)))
+    names = ("WindowsFiles", "WindowsLegacy", "WindowsScratch")
+    assert found["layers"] == {tuple(ModuleOptions("layers", name) for name in names)}
+    assert found["scratch"] == {tuple(ModuleOptions("scratch", name) for name in (*names[:2], ""))}
 
 
 def test_go_package_and_prefix_follow_from_the_files_that_are_there(place: Path) -> None:

@@ -82,16 +82,16 @@ def test_each_state_and_what_brought_it_about(older: Path) -> None:
     reseal("newer.go", "uncompressed", "plain", version="99.1")
     reseal("same.go", version="99.1")
     reseal("bytes.go", "regf", "REGF", digest=zeros.replace("0", "1"), diff_id=zeros.replace("0", "2"))
-    reseal("future.go", version="0.2rc1", something="new", version2=1)
+    reseal("future.go", version="0.3rc1", something="new", version2=1)
     assert states() == {
         "bytes.go": "outdated: layer bytes changed",
         "crlf.go": "fresh",
         "damaged.go": "edited by hand: its winscratch line is damaged",
         "edited.go": "edited by hand",
         "fresh.go": "fresh",
-        "future.go": "newer version: made by 0.2rc1, this is 0.1.0",
+        "future.go": "newer version: made by 0.3rc1, this is 0.2.0",
         "language.go": "unknown layer: not in this winscratch",
-        "newer.go": "newer version: made by 99.1, this is 0.1.0",
+        "newer.go": "newer version: made by 99.1, this is 0.2.0",
         "same.go": "fresh",
         "template.go": "outdated: template only changed",
         "unknown.go": "unknown layer: not in this winscratch",

@@ -6,14 +6,16 @@ import os
 import pty
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.counts import count
-from helpers.hive_maker import Node, make, sample
+from helpers.hive_maker import Node, make, sample, text
 from helpers.sample_hives import EXPECTED, LEVELS, sample_hive
 from helpers.support import need
 from helpers.views import run
+from helpers.wine import on_windows
 
 from generator.base.errors import GeneratorError
 from generator.cli import parser
@@ -26,9 +28,12 @@ BCD = "UtilityVM/Files/EFI/Microsoft/Boot/BCD"
 DEFAULT = "{6a6c1f1b-59d4-11ea-9438-9402e6abd998}"
 
 
-def by_hivexregedit(path: Path, key: str = "\\") -> bytes:
+PREFIX = r"HKEY_LOCAL_MACHINE\SOFTWARE\Test"
+
+
+def by_hivexregedit(path: Path, key: str = "\\", *options: str) -> bytes:
     """Return the export of a hive by Debian's hivexregedit."""
-    command = [need("hivexregedit"), "--export", str(path), key]
+    command = [need("hivexregedit"), "--export", *options, str(path), key]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
@@ -127,3 +132,80 @@ def test_reg_text_is_escaped_only_on_a_terminal(tmp_path: Path) -> None:
     assert b"\x1b" not in shown
     assert rb":\x3aerror::x" in shown
     assert rb"#\x23[error]\x1b[31m" in shown
+
+
+def _safe(node: Node) -> Node:
+    """Return a key without names that have control characters, of which Perl and Windows make something else."""
+    below = [_safe(each) for each in node.subkeys if each.name.isprintable()]
+    return Node(node.name, values=[v for v in node.values if v.name.isprintable()], subkeys=below)
+
+
+@pytest.mark.parametrize("seed", range(count(3, 12)))
+def test_text_for_regedit_is_hivexregedits_with_a_prefix_in_utf_16(seed: int, tmp_path: Path) -> None:
+    node = _safe(random_node(random.Random(seed), "root"))  # noqa: S311
+    (tmp_path / "hive").write_bytes(make(node).data)
+    status, text = run("inspect", tmp_path / "hive", "--reg", ".", "--prefix", PREFIX + "\\")
+    expected = by_hivexregedit(tmp_path / "hive", "\\", "--prefix", PREFIX).splitlines(keepends=True)
+    lines = text.decode("utf-16").splitlines(keepends=True)
+    assert status == 0
+    assert lines[2] == f"[{PREFIX}]\r\n"
+    assert expected[2] == f"[{PREFIX}\\]\n".encode()  # regedit imports no key whose name ends in a backslash
+    assert [_as_perl(line.replace("\r\n", "\n")) for line in lines[3:]] == expected[3:]
+
+
+def _as_perl(line: str) -> bytes:
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode()
+
+
+def test_regedit_imports_the_text(tmp_path: Path) -> None:
+    values = [
+        Value("", REG_SZ, text("größe Ω")),
+        Value('quoted "\\"', REG_SZ, text("x")),
+        Value("Ωmega", REG_MULTI_SZ, "a\0中\0\0".encode("utf-16-le")),
+        Value("dword", REG_DWORD, b"\1\2\3\4"),
+        Value("binary", REG_BINARY, bytes(range(256))),
+        Value("none", 0, b""),
+        Value("path", 2, text("%SystemRoot%")),
+    ]
+    node = Node("root", values=values, subkeys=[Node("a b", subkeys=[Node("größe]", values=values[:2])]), Node("Ω")])
+    (tmp_path / "hive").write_bytes(make(node).data)
+    reg = run("inspect", tmp_path / "hive", "--reg", ".", "--prefix", PREFIX)[1]
+    (tmp_path / "in.reg").write_bytes(reg)
+    for words in (("/S", f"Z:{tmp_path}/in.reg"), ("/E", f"Z:{tmp_path}/out.reg", PREFIX)):
+        on_windows(Path("regedit"), *words, folder=tmp_path)
+    again = (tmp_path / "out.reg").read_bytes().decode("utf-16").replace("\\\r\n  ", "")
+    assert sorted(_values(again)) == sorted(_values(reg.decode("utf-16")))
+
+
+def _values(reg: str) -> Iterator[tuple[str, str]]:
+    """Yield each line of a .reg text with its key; strings in hexadecimal."""
+    key = ""
+    for line in reg.split("\r\n")[1:]:
+        key = line if line.startswith("[") else key
+        name, equals, string = line.partition('="')
+        if equals:
+            string = string[:-1].replace('\\"', '"').replace("\\\\", "\\") + "\0"
+            yield key, f"{name}=hex(1):{string.encode('utf-16-le').hex(',')}"
+        else:
+            yield key, line.replace("=hex:", "=hex(3):")
+
+
+def test_names_with_line_ends_are_left_out_for_regedit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = [Value("x\r\n[HKEY_LOCAL_MACHINE\\SYSTEM]\r\ny", REG_DWORD, bytes(4))]
+    node = Node("root", subkeys=[Node("bad", values=values, subkeys=[Node("below")]), Node("good")])
+    (tmp_path / "hive").write_bytes(make(node).data)
+    status, found = run("inspect", tmp_path / "hive", "--reg", ".", "--prefix", PREFIX)
+    assert status == 1
+    assert found.decode("utf-16").split("\r\n")[2:] == [f"[{PREFIX}]", "", f"[{PREFIX}\\good]", "", ""]
+    assert r"left out: \bad: a line end or NUL in a name" in capsys.readouterr().err
+
+
+def test_a_prefix_is_a_key_of_the_registry() -> None:
+    for prefix in ("SOFTWARE", "HKLM\\SOFTWARE", "HKEY_LOCAL_MACHINE\\a\nb"):
+        with pytest.raises(GeneratorError, match="not a key of the registry; hint: a key in one of HKEY_LOCAL_MACHINE"):
+            run("inspect", "scratch", "--reg", BCD, "--prefix", prefix)
+    with pytest.raises(GeneratorError, match="--prefix needs --reg"):
+        run("inspect", "scratch", "--prefix", "HKEY_LOCAL_MACHINE")

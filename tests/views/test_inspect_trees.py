@@ -11,6 +11,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.hive_maker import Node, make, text
@@ -59,13 +60,13 @@ def test_inspect_without_names_shows_all_committed_layers() -> None:
 
 
 def test_inspect_shows_attributes_by_name_and_descriptors_as_sddl(tmp_path: Path) -> None:
-    records = facts().records
+    attributes, security = facts().key("attributes"), facts().key("descriptor")
     descriptor = base64.b64encode(next(iter(facts().compiled().values()))[1]).decode()
     made = tar(
         [
-            ("Files", None, {records.attributes: "16"}),
-            ("Files/a.txt", b"abc", {records.attributes: str(1 + 32 + (1 << 20)), records.descriptor: descriptor}),
-            ("Files/b.txt", b"", {records.attributes: "many", records.descriptor: "?"}),
+            ("Files", None, {attributes: "16"}),
+            ("Files/a.txt", b"abc", {attributes: str(1 + 32 + (1 << 20)), security: descriptor}),
+            ("Files/b.txt", b"", {attributes: "many", security: "?"}),
             ("Hives", None, {}),
             ("Files/late", None, {}),
         ]
@@ -157,7 +158,7 @@ def test_printed_image_names_are_accepted(tmp_path: Path) -> None:
 def test_image_references_need_a_host_or_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def fetch(name: str, _: Path) -> None:
+    def fetch(name: str, _: Path, **__: Any) -> None:
         asked.append(name)
         raise GeneratorError("fetched")
 

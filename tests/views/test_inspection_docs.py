@@ -26,7 +26,7 @@ def test_documented_examples_match_the_program(command: str, shown: str) -> None
 
 
 def test_all_documented_examples_are_found() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
 
 
 def test_the_documented_git_config_works(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ func main() {
 	write(layout+"/index.json", v1.Index{Versioned: version, MediaType: v1.MediaTypeImageIndex, Manifests: image})
 }
 
-// write writes a value as JSON, in the form that docs/layer-on-top.md asks for.
+// write writes a value as JSON, in the form that docs/layer-format.md asks for.
 func write(path string, value any) { check(os.WriteFile(path, must(json.Marshal(value)), 0o644)) }
 
 // add makes the file new a blob, whose name is its digest, and returns what points to it.

@@ -29,6 +29,8 @@ static void check_size(size_t stated, size_t real) {
 }
 
 #define LAYER(name, NAME)                                                      \
+  if (windows_##name##_verify() != 0)                                          \
+    exit(1);                                                                   \
   check_size(WINDOWS_##NAME##_LAYER_SIZE, sizeof windows_##name##_layer);      \
   check_size(WINDOWS_##NAME##_BLOB_SIZE, sizeof windows_##name##_blob);        \
   write_file(argv[1], WINDOWS_##NAME##_NAME, "tar", windows_##name##_layer,    \

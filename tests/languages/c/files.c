@@ -83,29 +83,67 @@ static int split(char *words[10]) {
   return count;
 }
 
-static int kind(const char *name) {
+static windows_files_kind kind(const char *name) {
   static const char *const NAMES[] = {"file",      "directory",
                                       "file-link", "directory-link",
                                       "hard-link", "whiteout"};
-  for (int i = 0; i < 6; i++)
-    if (strcmp(name, NAMES[i]) == 0)
-      return i;
-  return -1;
+  int i = 0;
+  while (i < 6 && strcmp(name, NAMES[i]) != 0)
+    i++;
+  if (i == 6)
+    exit(3);
+  return (windows_files_kind)i;
 }
 
-static const char *write_entry(windows_files_writer *writer,
-                               const windows_files_entry *entry) {
-  const char *error = windows_files_add(writer, entry);
+static windows_files_error write_entry(windows_files_writer *writer,
+                                       const windows_files_entry *entry) {
+  windows_files_error error = windows_files_add(writer, entry);
   if (entry->kind == WINDOWS_FILES_FILE)
-    for (uint64_t i = 0; i < entry->size && error == NULL; i++)
+    for (uint64_t i = 0; i < entry->size && error == WINDOWS_FILES_OK; i++)
       error = windows_files_data(writer, "x", 1);
   return error;
+}
+
+static void read_entry(char *words[10], windows_files_entry *entry,
+                       windows_files_descriptor *own,
+                       windows_files_times *own_times) {
+  from_hex(words[1]);
+  from_hex(words[2]);
+  entry->kind = kind(words[0]);
+  entry->path = words[1];
+  entry->target = words[2];
+  entry->size = strtoull(words[3], NULL, 10);
+  entry->attributes = (uint32_t)strtoul(words[4], NULL, 10);
+  entry->descriptor = descriptor(words[5], own);
+  entry->times = times(words + 6, own_times);
+}
+
+// Answers each call by itself; "-" is no error.
+static void answer_calls(windows_files_writer *writer) {
+  char *words[10];
+  windows_files_entry entry;
+  windows_files_descriptor own;
+  windows_files_times own_times;
+  printf("calls");
+  for (int count; (count = split(words)) > 0;) {
+    windows_files_error error;
+    if (strcmp(words[0], "end") == 0)
+      break;
+    if (count == 10) {
+      read_entry(words, &entry, &own, &own_times);
+      error = write_entry(writer, &entry);
+    } else
+      error = windows_files_end(writer);
+    printf(" %s", error == WINDOWS_FILES_OK ? "-" : windows_files_code(error));
+  }
+  printf(" %lu\n", (unsigned long)made_size);
+  fwrite(made, 1, made_size, stdout);
 }
 
 int main(void) {
   char *words[10];
   while (split(words) > 0) {
-    const char *error = NULL, *failed = NULL;
+    windows_files_error error = WINDOWS_FILES_OK, failed = WINDOWS_FILES_OK;
     int header = strcmp(words[0], "header") == 0, at = 0, failed_at = 0;
     windows_files_writer writer;
     windows_files_times layer_times, entry_times;
@@ -115,30 +153,26 @@ int main(void) {
       windows_files_start(&writer, take, NULL, memory, WORDS,
                           times(words + 2, &layer_times),
                           descriptor(words[1], &layer_own));
+    if (strcmp(words[0], "calls") == 0) {
+      answer_calls(&writer);
+      continue;
+    }
     for (; split(words) == 10; at++) {
       windows_files_entry entry;
-      from_hex(words[1]);
-      from_hex(words[2]);
-      entry.kind = kind(words[0]);
-      entry.path = words[1];
-      entry.target = words[2];
-      entry.size = strtoull(words[3], NULL, 10);
-      entry.attributes = (uint32_t)strtoul(words[4], NULL, 10);
-      entry.descriptor = descriptor(words[5], &entry_own);
-      entry.times = times(words + 6, &entry_times);
+      read_entry(words, &entry, &entry_own, &entry_times);
       if (header)
-        made_size = windows_files_header(made, sizeof made, &entry, &error);
+        error = windows_files_header(&entry, made, sizeof made, &made_size);
       else
         error = write_entry(&writer, &entry);
-      if (failed == NULL && error != NULL) {
+      if (failed == WINDOWS_FILES_OK && error != WINDOWS_FILES_OK) {
         failed = error;
         failed_at = at;
       }
     }
     if (!header && windows_files_end(&writer) != failed)
       return 4;
-    if (failed != NULL)
-      printf("error %s %d\n", failed, failed_at);
+    if (failed != WINDOWS_FILES_OK)
+      printf("error %s %d\n", windows_files_code(failed), failed_at);
     else {
       printf("ok %lu\n", (unsigned long)made_size);
       fwrite(made, 1, made_size, stdout);

@@ -24,7 +24,7 @@ internal static class Dump
         }
     }
 
-    /// <summary>Saves what a stream has, which a view must have, too, and as much as the size says.</summary>
+    /// <summary>Saves a view, which nobody can write to, and what a stream has.</summary>
     private static void Save(string file, Type layer, string open, string view)
     {
         using (var data = new MemoryStream())
@@ -32,20 +32,17 @@ internal static class Dump
         {
             stream.CopyTo(data);
             byte[] viewed = Bytes(layer.GetProperty(view));
-            bool same = Convert.ToBase64String(data.ToArray()) == Convert.ToBase64String(viewed);
-            if (!same || stream.CanWrite || !stream.CanSeek || viewed.Length != (int)layer.GetField(view + "Size").GetValue(null))
+            if (stream.CanWrite || !stream.CanSeek || viewed.Length != (int)layer.GetField(view + "Size").GetValue(null))
             {
                 throw new InvalidDataException(view);
             }
             File.WriteAllBytes(file, viewed);
+            File.WriteAllBytes(file + ".opened", data.ToArray());
         }
     }
 
     private static byte[] Bytes(PropertyInfo view)
     {
-        var segment = (ArraySegment<byte>)view.GetValue(null);
-        var bytes = new byte[segment.Count];
-        Array.Copy(segment.Array, segment.Offset, bytes, 0, segment.Count);
-        return bytes;
+        return ((ReadOnlyMemory<byte>)view.GetValue(null)).ToArray();
     }
 }

@@ -29,8 +29,16 @@ internal static class Layers
             {
                 var layer = new WindowsFiles.Writer(output);
                 var tree = new WindowsFiles.Tree { OwnTimes = args[3] == "own", ReadLink = UnixPath.ReadLink };
-                layer.AddTree(args[2], args[1], tree);
-                layer.Finish();
+                if (tree.OwnTimes)
+                {
+                    layer.AddTree(args[2], args[1], tree);
+                    layer.Finish();
+                }
+                else
+                {
+                    layer.AddTreeAsync(args[2], args[1], tree).GetAwaiter().GetResult();
+                    layer.FinishAsync().GetAwaiter().GetResult();
+                }
                 return;
             }
             var asked = new List<string[]>();
@@ -41,7 +49,15 @@ internal static class Layers
                     asked.Add(line.Split(' '));
                     continue;
                 }
-                Answer(output, asked[0], asked.GetRange(1, asked.Count - 1));
+                List<string[]> rest = asked.GetRange(1, asked.Count - 1);
+                if (asked[0][0] == "calls")
+                {
+                    AnswerCalls(output, asked[0], rest);
+                }
+                else
+                {
+                    Answer(output, asked[0], rest);
+                }
                 asked.Clear();
             }
         }
@@ -62,8 +78,7 @@ internal static class Layers
                 var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), ToTimes(first, 2) ?? WindowsFiles.Times.Start);
                 foreach (string[] words in entries)
                 {
-                    int size = words[0] == "file" ? int.Parse(words[3]) : 0;
-                    layer.Add(ToEntry(words), new MemoryStream(Encoding.ASCII.GetBytes(new string('x', size))));
+                    Add(layer, words);
                     done++;
                 }
                 layer.Finish();
@@ -78,6 +93,57 @@ internal static class Layers
         made.WriteTo(output);
     }
 
+    /// <summary>Answers with the result of each call, and what is written then.</summary>
+    private static void AnswerCalls(Stream output, string[] first, List<string[]> calls)
+    {
+        var made = new MemoryStream();
+        Times times = ToTimes(first, 2) ?? WindowsFiles.Times.Start;
+        var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), times);
+        var said = new StringBuilder("calls");
+        foreach (string[] words in calls)
+        {
+            try
+            {
+                if (words[0] == "close")
+                {
+                    layer.Finish();
+                }
+                else
+                {
+                    Add(layer, words);
+                }
+                said.Append(" -");
+            }
+            catch (WindowsFiles.FilesException e)
+            {
+                said.Append(' ').Append(e.Code);
+            }
+            catch (Exception)
+            {
+                said.Append(" other");
+            }
+        }
+        Put(output, Encoding.ASCII.GetBytes(said + " " + made.Length + "\n"));
+        made.WriteTo(output);
+    }
+
+    /// <summary>Adds an entry, every other one by the asynchronous way.</summary>
+    private static void Add(WindowsFiles.Writer layer, string[] words)
+    {
+        int size = words[0] == "file" ? int.Parse(words[3]) : 0;
+        var data = new MemoryStream(Encoding.ASCII.GetBytes(new string('x', size)));
+        if (asynchronous = !asynchronous)
+        {
+            layer.AddAsync(ToEntry(words), data).GetAwaiter().GetResult();
+        }
+        else
+        {
+            layer.Add(ToEntry(words), data);
+        }
+    }
+
+    private static bool asynchronous;
+
     private static void Put(Stream output, byte[] data)
     {
         output.Write(data, 0, data.Length);
@@ -89,7 +155,7 @@ internal static class Layers
         {
             Target = ToText(words[2]),
             Size = long.Parse(words[3]),
-            Attributes = unchecked((int)uint.Parse(words[4])),
+            Attributes = (FileAttributes)unchecked((int)uint.Parse(words[4])),
             Descriptor = ToDescriptor(words[5]),
             Times = ToTimes(words, 6),
         };

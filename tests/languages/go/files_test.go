@@ -24,7 +24,10 @@ func code(t *testing.T, err error) string {
 	if !errors.As(err, &refused) {
 		t.Fatalf("%v: not a *files.Error", err)
 	}
-	return refused.Code
+	if !errors.Is(err, refused.Code) {
+		t.Errorf("%v: not its own code", err)
+	}
+	return string(refused.Code)
 }
 
 func TestWriterTellsItsFirstErrorAgain(t *testing.T) {
@@ -84,6 +87,11 @@ func TestClosedWriterTakesNothing(t *testing.T) {
 		}
 	}
 	equal(t, "code", code(t, layer.Add("a", nil)), "closed")
+	_, err := layer.Write(nil)
+	equal(t, "code", code(t, err), "closed")
+	if err := layer.Close(); err != nil {
+		t.Errorf("%v: closed all the same", err)
+	}
 	equal(t, "bytes", fmt.Sprint(out.Len()), fmt.Sprint(2*1536+1024))
 }
 
@@ -95,14 +103,131 @@ func TestSizesAndKindsOutOfRangeAreRefused(t *testing.T) {
 		_, err := files.AppendHeader(nil, &entry)
 		equal(t, "code", code(t, err), wanted)
 	}
-	equal(t, "code", code(t, files.Prepare(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}, 0, "")), "kind")
+	equal(t, "code", code(t, files.Prepare(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}, 0, files.Descriptor{})), "kind")
 }
 
 func TestFileSystemThatCannotReadItsLinksIsRefused(t *testing.T) {
 	type onlyOpen struct{ fs.FS } // has none of the other methods
 	links := onlyOpen{fstest.MapFS{"a": {Mode: fs.ModeSymlink, Data: []byte("b")}}}
-	err := files.NewWriter(io.Discard, files.Options{}).AddFS("", links, files.Tree{})
-	equal(t, "code", code(t, err), "kind")
+	layer := files.NewWriter(io.Discard, files.Options{})
+	err := layer.AddFS("", links, files.Tree{})
+	var where *fs.PathError
+	if !errors.Is(err, files.ErrNoReadLink) || !errors.As(err, &where) || where.Path != "a" {
+		t.Errorf("%v: not that a's text cannot be read", err)
+	}
+	if closed := layer.Close(); closed != err {
+		t.Errorf("%v, not %v", closed, err)
+	}
+}
+
+// readLink is a file system that reads its links, and is no io/fs.ReadLinkFS: it has no Lstat.
+type readLink struct {
+	fs.FS
+	links fstest.MapFS
+}
+
+func (r readLink) ReadLink(name string) (string, error) { return r.links.ReadLink(name) }
+
+func TestLinksAreReadFromAnyFileSystemThatHasReadLink(t *testing.T) {
+	tree := fstest.MapFS{
+		"d/file":   {},
+		"to-dir":   {Mode: fs.ModeSymlink, Data: []byte("d")},
+		"to-none":  {Mode: fs.ModeSymlink, Data: []byte("nowhere")},
+		"d/to-up":  {Mode: fs.ModeSymlink, Data: []byte("../d/file")},
+		"d/to-top": {Mode: fs.ModeSymlink, Data: []byte("..")},
+	}
+	wanted := written(t, func(layer *files.Writer) error {
+		for _, entry := range []files.Entry{
+			{Kind: files.Directory, Path: "app"},
+			{Kind: files.Directory, Path: "app/d"},
+			{Path: "app/d/file"},
+			{Kind: files.DirectoryLink, Path: "app/d/to-top", Target: ".."},
+			{Kind: files.FileLink, Path: "app/d/to-up", Target: "../d/file"},
+			{Kind: files.DirectoryLink, Path: "app/to-dir", Target: "d"},
+			{Kind: files.FileLink, Path: "app/to-none", Target: "nowhere"},
+		} {
+			if err := layer.WriteHeader(&entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for name, links := range map[string]fs.FS{"io/fs's": tree, "ours": readLink{tree, tree}} {
+		equal(t, name, written(t, func(layer *files.Writer) error {
+			return layer.AddFS("app", links, files.Tree{})
+		}), wanted)
+	}
+}
+
+// written returns the bytes of a layer.
+func written(t *testing.T, add func(layer *files.Writer) error) string {
+	t.Helper()
+	var out strings.Builder
+	layer := files.NewWriter(&out, files.Options{})
+	if err := add(layer); err != nil {
+		t.Fatal(err)
+	}
+	if err := layer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestCodesAreErrorsToLookFor(t *testing.T) {
+	_, err := files.AppendHeader(nil, &files.Entry{Path: "new/NUL"})
+	if wrapped := fmt.Errorf("in the end: %w", err); !errors.Is(wrapped, files.ErrDevice) {
+		t.Errorf("%v: not ErrDevice", wrapped)
+	}
+	if errors.Is(err, files.ErrEmpty) {
+		t.Errorf("%v: ErrEmpty", err)
+	}
+	equal(t, "text", err.Error(), `"new/NUL": `+files.ErrDevice.Error())
+}
+
+func TestZeroTimesInAnyTimeZoneAreTheDefault(t *testing.T) {
+	zero := time.Time{}.In(time.FixedZone("", 3600))
+	if zero == (time.Time{}) {
+		t.Fatal("the same to ==, so this test shows nothing")
+	}
+	var layers []string
+	for _, times := range []files.Times{{}, {Modified: zero, Accessed: zero, Changed: zero, Created: zero}} {
+		if !times.IsZero() {
+			t.Errorf("%v: not zero", times)
+		}
+		var out strings.Builder
+		layer := files.NewWriter(&out, files.Options{Times: files.Times{Modified: time.Unix(1e9, 0)}})
+		if err := layer.WriteHeader(&files.Entry{Path: "a", Times: times}); err != nil {
+			t.Fatal(err)
+		}
+		layers = append(layers, out.String())
+	}
+	equal(t, "layer", layers[1], layers[0])
+}
+
+func TestDescriptorsThatAreNotSetAreTheLayers(t *testing.T) {
+	for _, own := range []files.Descriptor{files.UsersRead, files.NoDescriptor, files.SelfRelative([]byte{1})} {
+		if own == (files.Descriptor{}) {
+			t.Errorf("%v: the zero value", own)
+		}
+	}
+	layer := files.NewWriter(io.Discard, files.Options{Descriptor: files.SelfRelative(nil)})
+	equal(t, "code", code(t, layer.Add("a", nil)), "descriptor")
+}
+
+func TestTheCoreMakesAWholeLayer(t *testing.T) {
+	wanted := written(t, func(layer *files.Writer) error { return layer.Add("a", []byte("hello")) })
+	buf := must(files.AppendRoots(nil, files.Times{}))(t)
+	buf = must(files.AppendHeader(buf, &files.Entry{Path: "a", Size: 5}))(t)
+	buf = files.AppendPadding(append(buf, "hello"...), 5)
+	equal(t, "layer", string(files.AppendEnd(buf)), wanted)
+}
+
+func TestClosedWriterTakesNoFileSystem(t *testing.T) {
+	layer := files.NewWriter(io.Discard, files.Options{})
+	if err := layer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "code", code(t, layer.AddFS("", fstest.MapFS{}, files.Tree{})), "closed")
 }
 
 func TestPreparedHeadersOfALayerMakeTheWritersBytes(t *testing.T) {
@@ -123,7 +248,7 @@ func TestPreparedHeadersOfALayerMakeTheWritersBytes(t *testing.T) {
 		{Name: "app/", Typeflag: tar.TypeDir, ModTime: when},
 		{Name: "app/hello.exe", Size: 5, Typeflag: tar.TypeReg, ModTime: when},
 	} {
-		if err := files.Prepare(header, 0, ""); err != nil {
+		if err := files.Prepare(header, 0, files.Descriptor{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := writer.WriteHeader(header); err != nil {

@@ -26,21 +26,17 @@ final class Dump {
     }
   }
 
-  /** Saves what a stream has, which a view must have, too, as often as it is asked for. */
+  /** Saves a view, which nobody can write to or move for others, and what a stream has. */
   private static void save(Path file, Class<?> layer, String open, String view, String size)
       throws Exception {
+    ByteBuffer first = (ByteBuffer) layer.getMethod(view).invoke(null);
+    if (!first.isReadOnly() || first.remaining() != layer.getField(size).getInt(null)) {
+      throw new IllegalStateException(view);
+    }
+    first.position(first.limit());
+    save(file, (ByteBuffer) layer.getMethod(view).invoke(null));
     byte[] data = ((InputStream) layer.getMethod(open).invoke(null)).readAllBytes();
-    for (int i = 0; i < 2; i++) {
-      ByteBuffer found = (ByteBuffer) layer.getMethod(view).invoke(null);
-      if (!found.isReadOnly() || !found.equals(ByteBuffer.wrap(data))) {
-        throw new IllegalStateException(view);
-      }
-      found.position(found.limit());
-    }
-    if (data.length != layer.getField(size).getInt(null)) {
-      throw new IllegalStateException(size);
-    }
-    save(file, ByteBuffer.wrap(data));
+    save(file.resolveSibling(file.getFileName() + ".opened"), ByteBuffer.wrap(data));
   }
 
   private static void save(Path file, ByteBuffer data) throws IOException {

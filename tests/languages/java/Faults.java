@@ -10,12 +10,12 @@ import winscratch.WindowsFiles;
 import winscratch.WindowsFiles.Entry;
 import winscratch.WindowsFiles.FilesException;
 import winscratch.WindowsFiles.Kind;
-import winscratch.WindowsFiles.Writer;
+import winscratch.WindowsFiles.LayerWriter;
 
 /** Says what comes of calls that go wrong, a line each: java Faults FOLDER, which holds a pipe. */
 final class Faults {
   private interface Call {
-    void make(Writer layer) throws IOException;
+    void make(LayerWriter layer) throws IOException;
   }
 
   private static final byte[] DATA = {1, 2, 3};
@@ -33,19 +33,18 @@ final class Faults {
             out.write(b);
           }
         };
-    Writer layer = new Writer(narrow);
+    LayerWriter layer = new LayerWriter(narrow);
     StringBuilder said = new StringBuilder(what + ":");
-    Exception last = null;
+    Exception first = null;
     for (Call call : calls) {
       try {
         call.make(layer);
         said.append(" ok");
-      } catch (FilesException e) {
-        said.append(e == last ? " again" : " " + e.reason().code());
-        last = e;
       } catch (IOException | IllegalStateException e) {
-        said.append(e == last ? " again" : " " + e.getMessage().replace(' ', '-'));
-        last = e;
+        String code = e instanceof FilesException ? ((FilesException) e).reason().code() : null;
+        String text = code != null ? code : e.getMessage().replace(' ', '-');
+        said.append(first != null && e.getCause() == first ? " again" : " " + text);
+        first = first == null ? e : first;
       }
       said.append(' ').append(out.size());
     }
@@ -55,7 +54,7 @@ final class Faults {
   public static void main(String[] args) {
     Call one = layer -> layer.add("a/b", DATA);
     Call other = layer -> layer.add("c", DATA);
-    Call end = Writer::finish;
+    Call end = LayerWriter::finish;
     say("right", 1 << 20, one, other, end, end, one);
     say("refused", 1 << 20, one, layer -> layer.add("aux", DATA), other, end, end);
     say("repeated", 1 << 20, one, one, end);

@@ -19,8 +19,8 @@ import winscratch.WindowsFiles.Descriptor;
 import winscratch.WindowsFiles.Entry;
 import winscratch.WindowsFiles.FilesException;
 import winscratch.WindowsFiles.Kind;
+import winscratch.WindowsFiles.LayerWriter;
 import winscratch.WindowsFiles.Times;
-import winscratch.WindowsFiles.Writer;
 
 /**
  * Makes layers on top of what it reads, and answers with their bytes:
@@ -31,7 +31,7 @@ final class Layers {
   public static void main(String[] args) throws IOException {
     OutputStream out = new BufferedOutputStream(System.out, 1 << 20);
     if (args.length == 4) {
-      Writer layer = new Writer(out);
+      LayerWriter layer = new LayerWriter(out);
       layer.addTree(args[2], Path.of(args[1]), Descriptor.USERS_READ, args[3].equals("own"));
       layer.finish();
     } else {
@@ -48,7 +48,11 @@ final class Layers {
         asked.add(line.split(" "));
         continue;
       }
-      answer(out, asked.get(0), asked.subList(1, asked.size()));
+      if (asked.get(0)[0].equals("calls")) {
+        answerCalls(out, asked.get(0), asked.subList(1, asked.size()));
+      } else {
+        answer(out, asked.get(0), asked.subList(1, asked.size()));
+      }
       asked.clear();
     }
   }
@@ -61,11 +65,10 @@ final class Layers {
       if (first[0].equals("header")) {
         made.write(WindowsFiles.header(entry(entries.get(0))));
       } else {
-        Writer layer = new Writer(made, descriptor(first[1]), times(first, 2, Times.START));
+        LayerWriter layer =
+            new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.START));
         for (String[] words : entries) {
-          byte[] data = new byte[words[0].equals("file") ? Integer.parseInt(words[3]) : 0];
-          Arrays.fill(data, (byte) 'x');
-          layer.add(entry(words), new ByteArrayInputStream(data));
+          add(layer, words);
           done++;
         }
         layer.finish();
@@ -76,6 +79,36 @@ final class Layers {
     }
     out.write(ascii("ok " + made.size() + "\n"));
     made.writeTo(out);
+  }
+
+  /** Answers with the result of each call, and what is written then. */
+  private static void answerCalls(OutputStream out, String[] first, List<String[]> calls)
+      throws IOException {
+    ByteArrayOutputStream made = new ByteArrayOutputStream();
+    LayerWriter layer = new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.START));
+    StringBuilder said = new StringBuilder("calls");
+    for (String[] words : calls) {
+      try {
+        if (words[0].equals("close")) {
+          layer.finish();
+        } else {
+          add(layer, words);
+        }
+        said.append(" -");
+      } catch (FilesException e) {
+        said.append(' ').append(e.reason().code());
+      } catch (IOException | RuntimeException e) {
+        said.append(" other");
+      }
+    }
+    out.write(ascii(said + " " + made.size() + "\n"));
+    made.writeTo(out);
+  }
+
+  private static void add(LayerWriter layer, String[] words) throws IOException {
+    byte[] data = new byte[words[0].equals("file") ? Integer.parseInt(words[3]) : 0];
+    Arrays.fill(data, (byte) 'x');
+    layer.add(entry(words), new ByteArrayInputStream(data));
   }
 
   private static Entry entry(String[] words) {

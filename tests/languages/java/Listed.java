@@ -27,7 +27,7 @@ final class Listed {
     list("layer", WindowsScratch.open());
     list("blob", new GZIPInputStream(WindowsScratch.openCompressed()));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    WindowsFiles.Writer layer = new WindowsFiles.Writer(out);
+    WindowsFiles.LayerWriter layer = new WindowsFiles.LayerWriter(out);
     layer.add("\u00c4/" + "n".repeat(120), new byte[513]);
     layer.add(new Entry(Kind.FILE_LINK, "link").target("..\\x"));
     layer.finish();

@@ -3,8 +3,17 @@
 import js from "@eslint/js";
 
 // What the web and Node 18 both have, and no more.
-const web = ["Blob", "DecompressionStream", "ReadableStream", "Response", "TextEncoder", "WritableStream", "btoa"];
-const programs = ["Buffer", "TextDecoder", "console", "document", "fetch", "process"];
+const web = [
+    "Blob",
+    "DecompressionStream",
+    "ReadableStream",
+    "Response",
+    "TextEncoder",
+    "WritableStream",
+    "atob",
+    "btoa",
+];
+const programs = ["Buffer", "TextDecoder", "TextDecoderStream", "URL", "console", "document", "fetch", "process"];
 
 const named = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));
 

@@ -45,6 +45,32 @@ function add(layer, kind, path, target, options) {
     }
 }
 
+/** Adds an entry of a layer. */
+function addLine(layer, line) {
+    const [kind, path, target, size, attributes, own, ...ownTimes] = line.split(" ");
+    const options = { attributes: Number(attributes), size: BigInt(size), ...common(own, ownTimes) };
+    return add(layer, kind, text(path), text(target), options);
+}
+
+/** Makes every call, whatever those before it came to; returns what each came to, and the bytes. */
+async function calls([first, ...lines]) {
+    const chunks = [];
+    const [, descriptor, ...times] = first.split(" ");
+    const out = new WritableStream({ write: (chunk) => void chunks.push(chunk) });
+    const layer = new Writer(out, common(descriptor, times));
+    const results = [];
+    for (const line of lines) {
+        try {
+            await (line === "close" ? layer.close() : addLine(layer, line));
+            results.push("-");
+        } catch (error) {
+            results.push(error instanceof FilesError ? error.code : "other");
+        }
+    }
+    const made = Buffer.concat(chunks);
+    return Buffer.concat([Buffer.from(`calls ${results.join(" ")} ${made.length}\n`), made]);
+}
+
 /** Returns the bytes, or an error's code and the number of the entry that it is about. */
 async function answer([first, ...lines]) {
     const chunks = [];
@@ -57,12 +83,12 @@ async function answer([first, ...lines]) {
             layer = new Writer(out, common(descriptor, times));
         }
         for (const line of lines) {
-            const [kind, path, target, size, attributes, own, ...ownTimes] = line.split(" ");
-            const options = { attributes: Number(attributes), size: BigInt(size), ...common(own, ownTimes) };
             if (layer === undefined) {
+                const [kind, path, target, size, attributes, own, ...ownTimes] = line.split(" ");
+                const options = { attributes: Number(attributes), size: BigInt(size), ...common(own, ownTimes) };
                 chunks.push(header({ kind, path: text(path), target: text(target), ...options }));
             } else {
-                await add(layer, kind, text(path), text(target), options);
+                await addLine(layer, line);
             }
             at++;
         }
@@ -79,7 +105,7 @@ async function answer([first, ...lines]) {
 let asked = [];
 for await (const line of (await import("node:readline")).createInterface({ input: process.stdin })) {
     if (line === "end") {
-        process.stdout.write(await answer(asked));
+        process.stdout.write(await (asked[0].startsWith("calls ") ? calls(asked) : answer(asked)));
         asked = [];
     } else {
         asked.push(line);

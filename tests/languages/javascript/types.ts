@@ -10,7 +10,8 @@ export const name: "scratch" = scratch.NAME;
 export const type: "application/vnd.oci.image.layer.v1.tar+gzip" = hostprocess.MEDIA_TYPE;
 export const push = (url: string) => fetch(url, { method: "PUT", body: scratch.blob(), duplex: "half" } as RequestInit);
 export const stored = (): Response => new Response(scratch.openCompressed());
-export const bytes: Uint8Array<ArrayBuffer> = scratch.bcd();
+export const bytes: scratch.Bytes = scratch.bcd();
+export const both: Blob = new Blob([scratch.layer(), header({ kind: "directory", path: "a" })]);
 export const checked: Promise<void> = scratch.verify();
 // @ts-expect-error: this layer has no BCD store
 hostprocess.bcd();
@@ -30,6 +31,10 @@ export async function layer(out: WritableStream<Uint8Array>): Promise<Code | und
         await writer.add("a", new Blob(["a"]), { attributes: 1 });
         await writer.add("b", new ReadableStream<Uint8Array>(), { size: 0 });
         await writer.addSymlink("c", "a", { directory: false });
+        await writer.addSymlink("c", "a", { directory: undefined, time: undefined, attributes: undefined });
+        await writer.add("e", [new Uint8Array(1)], { size: undefined, descriptor: undefined });
+        // @ts-expect-error: text is no data
+        await writer.add("f", "text");
         // @ts-expect-error: hard links have no attributes
         await writer.addHardlink("d", "a", { attributes: 1 });
         await writer.close();

@@ -4,8 +4,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 
-const { FilesError, Writer, end, header } = await import(process.env.MODULE);
+const { DESCRIPTORS, FilesError, REASONS, Writer, end, header } = await import(process.env.MODULE);
 
 /** Returns a writer, and a function that returns the bytes it has written. */
 function made(options) {
@@ -41,12 +42,21 @@ test("calls that do not wait for one another are written in order", async () => 
     assert.deepEqual(slowBytes().subarray(-1024), Buffer.from(end()));
 });
 
-test("after the end there is no more", async () => {
-    const out = new WritableStream();
-    const layer = new Writer(out);
+test("after the end there is no more, and nothing is harmed", async () => {
+    const [layer, bytes] = made();
     await layer.close();
-    assert.equal(out.locked, false);
+    const whole = bytes();
     await assert.rejects(layer.addDirectory("a"), refused("closed"));
+    await assert.rejects(layer.addDirectory("NUL"), refused("closed"));
+    await layer.close();
+    assert.deepEqual(bytes(), whole);
+});
+
+test("the stream is let go, but not closed", async () => {
+    const out = new WritableStream();
+    await new Writer(out).close();
+    assert.equal(out.locked, false);
+    await out.close();
 });
 
 test("data comes as bytes, blobs, streams and one after another", async () => {
@@ -72,11 +82,26 @@ test("data comes as bytes, blobs, streams and one after another", async () => {
 
 test("data must be as long as the size says, and a stream needs one", async () => {
     for (const size of [1, 3]) {
-        await assert.rejects(made()[0].add("a", new Uint8Array(2), { size }), refused("data"));
+        for (const data of [new Uint8Array(2), new Blob(["xx"]), new Blob(["xx"]).stream(), [new Uint8Array(2)]]) {
+            await assert.rejects(made()[0].add("a", data, { size }), refused("data"));
+        }
+        await assert.rejects(made()[0].add("NUL", new Uint8Array(2), { size }), refused("device"));
     }
-    for (const size of [undefined, 0.5, 2 ** 53, "2", -1]) {
+    for (const size of [undefined, 0.5, 2 ** 53, -1]) {
         await assert.rejects(made()[0].add("a", new Blob(["xx"]).stream(), { size }), refused("size"));
+        await assert.rejects(made()[0].add("NUL", new Blob(["xx"]).stream(), { size }), refused("device"));
     }
+});
+
+test("a stream that gives too much is cancelled", async () => {
+    const reasons = [];
+    const source = new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(1)),
+        cancel: (reason) => void reasons.push(reason),
+    });
+    await assert.rejects(made()[0].add("a", source, { size: 2 }), refused("data"));
+    assert.deepEqual(reasons, [undefined]);
+    assert.equal(source.locked, false);
 });
 
 test("an output that fails is an error, and stays one", async () => {
@@ -94,8 +119,55 @@ test("a source that fails is an error, and stays one", async () => {
     await assert.rejects(layer.close(), reason);
 });
 
-test("data that is no bytes is an error, and the stream can then be aborted", async () => {
-    for (const data of ["text", ["text"], new ArrayBuffer(1), null]) {
+test("arguments of a wrong type are TypeErrors that name them, and harm nothing", async () => {
+    const [layer, bytes] = made();
+    await layer.add("a", new Uint8Array(1));
+    const before = bytes();
+    for (const data of [
+        "text",
+        new ArrayBuffer(1),
+        new DataView(new ArrayBuffer(1)),
+        new Uint16Array(1),
+        null,
+        1,
+        {},
+    ]) {
+        await assert.rejects(layer.add("b", data, { size: 1 }), { name: "TypeError", message: /^data: / });
+    }
+    for (const path of [undefined, null, 1, ["b"], new URL("file:///b")]) {
+        const wrong = { name: "TypeError", message: /^path: / };
+        await assert.rejects(layer.add(path, new Uint8Array(1)), wrong);
+        await assert.rejects(layer.addDirectory(path), wrong);
+        await assert.rejects(layer.addSymlink(path, "a"), wrong);
+        await assert.rejects(layer.addHardlink(path, "a"), wrong);
+        await assert.rejects(layer.addWhiteout(path), wrong);
+    }
+    await assert.rejects(layer.addHardlink("b", 1), { name: "TypeError", message: /^target: / });
+    for (const [name, value] of [
+        ["size", "1"],
+        ["attributes", "1"],
+        ["attributes", 1n],
+        ["descriptor", new ArrayBuffer(1)],
+        ["time", 0],
+        ["time", null],
+        ["time", new Date(0)],
+        ["time", { modified: 0n, accessed: 0n, changed: 0n }],
+    ]) {
+        const wrong = { name: "TypeError", message: new RegExp(`^${name}: `, "u") };
+        await assert.rejects(layer.add("b", new Uint8Array(1), { [name]: value }), wrong);
+        assert.throws(() => header({ kind: "file", path: "b", [name]: value }), wrong);
+    }
+    assert.throws(() => header({ kind: 1, path: "b" }), { name: "TypeError", message: /^kind: / });
+    assert.throws(() => made({ time: Date.now() }), TypeError);
+    assert.throws(() => made({ descriptor: 1 }), TypeError);
+    assert.throws(() => new Writer({}), TypeError);
+    assert.deepEqual(bytes(), before);
+    await layer.addHardlink("b", "a");
+    await layer.close();
+});
+
+test("pieces that are no bytes are an error, and the stream can then be aborted", async () => {
+    for (const data of [["text"], [1, 2], new Blob(["x"]).stream().pipeThrough(new TextDecoderStream())]) {
         const out = new WritableStream();
         const layer = new Writer(out);
         await assert.rejects(layer.add("a", data, { size: 4 }), TypeError);
@@ -104,9 +176,27 @@ test("data that is no bytes is an error, and the stream can then be aborted", as
     }
 });
 
-test("a time is a bigint, for a number has no nanoseconds", () => {
-    assert.throws(() => header({ kind: "file", path: "a", time: 1 }), TypeError);
-    assert.throws(() => made({ time: Date.now() }), TypeError);
+test("bytes of another realm are bytes", async () => {
+    const data = runInNewContext("new Uint8Array([1, 2, 3])");
+    assert.equal(data instanceof Uint8Array, false);
+    const [other, otherBytes] = made();
+    await other.add("a", data);
+    const [own, ownBytes] = made();
+    await own.add("a", Uint8Array.from(data));
+    assert.deepEqual(otherBytes(), ownBytes());
+});
+
+test("what is not set is the layer's, and 0 is a time", async () => {
+    const [layer, bytes] = made({ time: 10n ** 18n, descriptor: "none" });
+    await layer.add("a", new Uint8Array(0), { time: undefined, descriptor: undefined });
+    await layer.add("b", new Uint8Array(0), { time: 0n, descriptor: "user-owned" });
+    assert.deepEqual(
+        bytes().subarray(3072),
+        Buffer.concat([
+            header({ kind: "file", path: "a", time: 10n ** 18n, descriptor: "none" }),
+            header({ kind: "file", path: "b", time: 0n, descriptor: "user-owned" }),
+        ]),
+    );
 });
 
 test("words that every object has are no kinds and no descriptors", () => {
@@ -114,8 +204,15 @@ test("words that every object has are no kinds and no descriptors", () => {
     assert.throws(() => header({ kind: "file", path: "a", descriptor: "constructor" }), refused("descriptor"));
 });
 
-test("attributes are whole numbers of 32 bits", () => {
-    for (const attributes of [1.5, -1, 2 ** 32 + 1, "1", NaN]) {
+test("attributes are whole numbers of those that can be set", () => {
+    for (const attributes of [1.5, -1, 2 ** 32 + 1, NaN, 16, 129, 0.5]) {
         assert.throws(() => header({ kind: "file", path: "a", attributes }), refused("attributes"));
     }
+    assert.throws(() => header({ kind: "whiteout", path: "a", attributes: 1 }), refused("attributes"));
+});
+
+test("nobody changes what is written by changing what is exported", () => {
+    assert.throws(() => (REASONS.kind = "mine"), TypeError);
+    assert.throws(() => (DESCRIPTORS["users-read"] = ["", ""]), TypeError);
+    assert.throws(() => (DESCRIPTORS["users-read"][0] = ""), TypeError);
 });

@@ -39,11 +39,15 @@ class User(NamedTuple):
     """The test programs of one language. Each function builds a program below a folder, if needed, and skips the
     test if a compiler is missing.
 
-    *options* are names for modules, of awkward length where lines would break. *dump* runs a program that writes what
-    every committed layer's module holds into a folder: ``NAME.tar``, ``NAME.tar.gz`` and, where there is one,
-    ``NAME.bcd``. *files* returns the command of a program that answers the cases of layer_vectors with the writer of
-    layers on top, those that it *can_ask*; if the language's writer takes *trees*, the arguments
-    ``tree FOLDER PATH own|one`` have it write the layer of a folder, with its entries' own times or one.
+    *options* are names for modules, of awkward length where lines would break. *dump* runs a program that verifies
+    every committed layer's module, and fails if that does. Then it writes into a folder what the module holds, the
+    second time that it asks for it, after it wrote over the first result where the language lets it: ``NAME.tar``,
+    ``NAME.tar.gz`` and, if there is one, ``NAME.bcd``. Streams, if the language has them, go to files of the same name
+    with ``.opened``.
+    *files* returns the command of a program that answers the cases of layer_vectors with the writer of layers on top,
+    those that it *can_ask*; if the language's writer takes *trees*, the arguments ``tree FOLDER PATH own|one`` have it
+    write the layer of a folder, with its entries' own times or one.
+    With *consumes*, closing a writer consumes it, so that nothing can be called afterwards.
     *program* returns the command of the language's formatter by its name, and of whatever else has one.
     *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines. A
     language without such a writer leaves out all of these but *program*.
@@ -58,6 +62,7 @@ class User(NamedTuple):
     trees: bool = True
     program: Callable[[str], Command] = found
     can_ask: Callable[[dict[str, Any]], bool] = every
+    consumes: bool = False
 
 
 USERS: dict[str, User] = {name: import_module(f"{__name__}.{name}").USER for name in LANGUAGES}

@@ -13,7 +13,16 @@ from . import Command, User
 
 MODULES = sorted(OUTPUT.glob("java/winscratch/*.java"))
 # As a project would be that lets no warning pass, and still is to run on the oldest Java; and quick to start.
-STRICT = ("-J-XX:TieredStopAtLevel=1", "--release", "11", "-Xlint:all", "-Werror", "-encoding", "US-ASCII")
+STRICT = (
+    "-J-XX:TieredStopAtLevel=1",
+    "--release",
+    "11",
+    "-Xlint:all",
+    "-Xdoclint:all/protected",
+    "-Werror",
+    "-encoding",
+    "US-ASCII",
+)
 # Quick to start. Names of files are in UTF-8 whatever the test's locale.
 JAVA: Command = ["env", "LC_ALL=C.UTF-8", "java", "-Xshare:auto", "-XX:TieredStopAtLevel=1"]
 PACKAGES = ("api", "code", "file", "parser", "tree", "util")

@@ -3,6 +3,7 @@
 
 import fcntl
 import functools
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -30,19 +31,20 @@ def files(interpreter: str | Path, *flags: str) -> Command:
 @functools.cache
 def packages() -> Path:
     """Return the folder of the packages that the lock names, beside Python's; one of several processes fills it."""
-    folder, own = Path(sys.prefix) / "npm", PROJECT / "tests/languages/javascript"
-    names = ("package.json", "package-lock.json", "eslint.config.js")
+    own = PROJECT / "tests/languages/javascript"
+    names = ("package.json", "package-lock.json")
     wanted = "".join(own.joinpath(name).read_text("utf-8") for name in names)
+    # Another list has another folder, so that no test of another checkout loses what it uses.
+    folder = Path(sys.prefix) / f"npm-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     folder.mkdir(exist_ok=True)
     with folder.joinpath("lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder / "done"
-        if not done.exists() or done.read_text("utf-8") != wanted:
-            done.unlink(missing_ok=True)
+        if not done.exists():
             for name in names:
                 shutil.copy(own / name, folder)
             run(need("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
-            done.write_text(wanted, "utf-8")
+            done.touch()
     return folder / "node_modules"
 
 

@@ -35,6 +35,7 @@ def dump(compiler: str, folder: Path) -> Path:
         values = (f"{name}::{each}" for each in ("NAME", "MEDIA_TYPE", "LAYER", "BLOB", "verify()"))
         first, second, *data, verified = values
         sizes = f"[{name}::LAYER_SIZE, {name}::BLOB_SIZE]"
+        verified += ".map_err(|error| error.to_string())"
         lines.append(f"        ({first}, {second}, {sizes}, {', '.join(data)}, {bcd}, {verified}),")
     lines.append("    ]\n}\n")
     table = folder / "layers.rs"
@@ -80,4 +81,5 @@ USER = User(
     image=_image,
     source="examples/rust/image.rs",
     can_ask=can_ask,
+    consumes=True,
 )

@@ -11,10 +11,15 @@ for name in names:
     module = importlib.import_module("windows_" + name)
     assert name == module.NAME
     module.verify()
-    for file, ending in ((module.open(), ".tar"), (module.open_compressed(), ".tar.gz")):
+    for data, file, ending in (
+        (module.layer(), module.open(), ".tar"),
+        (module.blob(), module.open_compressed(), ".tar.gz"),
+    ):
+        assert type(data) is bytes  # so that nobody can change it
         assert file.readable()
         assert file.seekable()
-        pathlib.Path(folder, name + ending).write_bytes(file.read())
+        pathlib.Path(folder, name + ending).write_bytes(data)
+        pathlib.Path(folder, name + ending + ".opened").write_bytes(file.read())
     assert module.layer() is module.layer()
     assert module.blob() is module.blob()
     if hasattr(module, "bcd"):

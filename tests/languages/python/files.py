@@ -71,11 +71,31 @@ def answer(first: list[str], entries: list[list[str]]) -> bytes | tuple[str, int
     return out.getvalue()
 
 
+def calls(first: list[str], entries: list[list[str]]) -> None:
+    """Answer with the result of each call, and what is written then."""
+    out = io.BytesIO()
+    layer = files.Writer(out, **common(first[1], first[2:]))
+    results = []
+    for words in entries:
+        try:
+            layer.close() if words == ["close"] else add(layer, words)
+            results.append("-")
+        except files.FilesError as error:
+            results.append(error.code)
+        except Exception:
+            results.append("other")
+    data = out.getvalue()
+    sys.stdout.buffer.write(f"calls {' '.join(results)} {len(data)}\n".encode() + data)
+
+
 def main() -> None:
     asked: list[list[str]] = []
     for line in sys.stdin:
         asked.append(line.split())
-        if asked[-1] == ["end"]:
+        if asked[-1] == ["end"] and asked[0][0] == "calls":
+            calls(asked[0], asked[1:-1])
+            asked = []
+        elif asked[-1] == ["end"]:
             made = answer(asked[0], asked[1:-1])
             if isinstance(made, bytes):
                 sys.stdout.buffer.write(b"ok %d\n" % len(made) + made)

@@ -16,7 +16,7 @@ type Row = (
     &'static [u8],
     &'static [u8],
     Option<&'static [u8]>,
-    Result<(), &'static str>,
+    Result<(), String>,
 );
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,7 +10,9 @@ use std::path::Path;
 #[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
-use windows_files::{append_header, Descriptor, Entry, Error, Kind, Options, Times, Tree, Writer};
+use windows_files::{
+    append_header, Descriptor, Entry, Error, IoOutput, Kind, Options, Output, Times, Tree, Writer,
+};
 
 fn from_hex(word: &str) -> Vec<u8> {
     let digits = &word[1..];
@@ -66,72 +68,102 @@ fn times(words: &[&str]) -> Option<Times> {
     })
 }
 
+/// Calls a function with the entry of a line.
+fn with_entry<T>(line: &str, act: impl FnOnce(&Entry<'_>) -> T) -> T {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (path, target, raw) = (text(words[1]), text(words[2]), raw(words[5]));
+    act(&Entry {
+        kind: kind(words[0]),
+        path: &path,
+        target: &target,
+        size: words[3].parse().expect("a size"),
+        attributes: words[4].parse().expect("attributes"),
+        descriptor: descriptor(words[5], &raw),
+        times: times(&words[6..]),
+    })
+}
+
+fn add<W: Output>(layer: &mut Writer<'_, W>, entry: &Entry<'_>) -> Result<(), Error> {
+    layer.add_entry(entry)?;
+    if entry.kind == Kind::File {
+        let size = usize::try_from(entry.size).expect("a size");
+        return layer.write(&vec![b'x'; size]);
+    }
+    Ok(())
+}
+
+fn options<'a>(line: &str, raw: &'a [u8]) -> Options<'a> {
+    let words: Vec<&str> = line.split(' ').collect();
+    Options {
+        descriptor: descriptor(words[1], raw).unwrap_or_default(),
+        times: times(&words[2..]).unwrap_or_default(),
+    }
+}
+
 fn make(lines: &[String]) -> Result<Vec<u8>, (Error, usize)> {
-    let first: Vec<&str> = lines[0].split(' ').collect();
     let mut out = Vec::new();
-    let layer_raw = raw(first.get(1).unwrap_or(&""));
-    let mut layer = match first[0] {
-        "layer" => Some(Writer::with(
-            &mut out,
-            Options {
-                descriptor: descriptor(first[1], &layer_raw).unwrap_or_default(),
-                times: times(&first[2..]).unwrap_or_default(),
-            },
-        )),
-        _ => None,
-    };
-    let mut headers = Vec::new();
-    for (at, line) in lines[1..].iter().enumerate() {
-        let words: Vec<&str> = line.split(' ').collect();
-        let (path, target, raw) = (text(words[1]), text(words[2]), raw(words[5]));
-        let entry = Entry {
-            kind: kind(words[0]),
-            path: &path,
-            target: &target,
-            size: words[3].parse().expect("a size"),
-            attributes: words[4].parse().expect("attributes"),
-            descriptor: descriptor(words[5], &raw),
-            times: times(&words[6..]),
-        };
-        let done = match &mut layer {
-            None => append_header(&mut headers, &entry),
-            Some(layer) if entry.kind == Kind::File => {
-                let size = usize::try_from(entry.size).expect("a size");
-                layer
-                    .add_entry(&entry)
-                    .and_then(|()| layer.write(&vec![b'x'; size]))
-            }
-            Some(layer) => layer.add_entry(&entry),
-        };
-        done.map_err(|error| (error, at))?;
-    }
-    match layer {
-        None => Ok(headers),
-        Some(layer) => {
-            layer.finish().map_err(|error| (error, 0))?;
-            Ok(out)
+    if lines[0] == "header" {
+        for (at, line) in lines[1..].iter().enumerate() {
+            with_entry(line, |entry| append_header(&mut out, entry))
+                .map_err(|error| (error, at))?;
         }
+        return Ok(out);
     }
+    let layer_raw = raw(lines[0].split(' ').nth(1).unwrap_or_default());
+    let mut layer = Writer::with(&mut out, options(&lines[0], &layer_raw));
+    for (at, line) in lines[1..].iter().enumerate() {
+        with_entry(line, |entry| add(&mut layer, entry)).map_err(|error| (error, at))?;
+    }
+    layer.finish().map_err(|failed| (failed.error, 0))?;
+    Ok(out)
+}
+
+/// Makes each call by itself; returns what came of each, and the bytes.
+fn call(lines: &[String]) -> (String, Vec<u8>) {
+    let mut out = Vec::new();
+    let mut results = String::new();
+    let layer_raw = raw(lines[0].split(' ').nth(1).unwrap_or_default());
+    let mut layer = Writer::with(&mut out, options(&lines[0], &layer_raw));
+    let mut answer = |done: Result<(), Error>| match done {
+        Ok(()) => results += " -",
+        Err(error) => results += &format!(" {}", error.code()),
+    };
+    for line in &lines[1..] {
+        if line == "close" {
+            answer(layer.finish().map(drop).map_err(Error::from));
+            break; // it consumes the writer
+        }
+        answer(with_entry(line, |entry| add(&mut layer, entry)));
+    }
+    (results, out)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().collect();
     let mut out = io::BufWriter::new(io::stdout());
     if let [_, _, folder, path, times] = &words[..] {
-        let mut layer = Writer::new(&mut out);
+        let mut layer = Writer::new(IoOutput(&mut out));
         let tree = Tree {
             own_times: times == "own",
             ..Tree::default()
         };
         layer.add_tree(path, Path::new(folder), &tree)?;
-        layer.finish()?;
+        layer.finish().map_err(|failed| failed.error)?;
         return Ok(());
     }
     let mut asked = Vec::new();
     for line in io::stdin().lock().lines() {
         asked.push(line?);
         if asked.last().map(String::as_str) == Some("end") {
-            match make(&asked[..asked.len() - 1]) {
+            let lines = &asked[..asked.len() - 1];
+            if lines[0].starts_with("calls ") {
+                let (results, made) = call(lines);
+                writeln!(out, "calls{results} {}", made.len())?;
+                out.write_all(&made)?;
+                asked.clear();
+                continue;
+            }
+            match make(lines) {
                 Ok(made) => {
                     writeln!(out, "ok {}", made.len())?;
                     out.write_all(&made)?;

@@ -5,7 +5,7 @@
 #[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
-use windows_files::{Entry, Error, Kind, Output, Writer, END};
+use windows_files::{Code, Entry, Error, FinishError, Kind, Output, Writer, END};
 
 /// Takes so many calls, and then no more.
 struct Full {
@@ -21,11 +21,28 @@ impl Output for Full {
     }
 }
 
+// With std, a type may be both.
+#[cfg(feature = "std")]
+impl std::io::Write for Full {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.taken.write(data)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 fn file(size: u64) -> Entry<'static> {
     Entry {
         size,
         ..Entry::new(Kind::File, "a")
     }
+}
+
+/// Returns the code of an end that fails.
+fn finished<W: Output>(layer: Writer<W>) -> Code {
+    layer.finish().err().unwrap().error.code()
 }
 
 #[test]
@@ -34,32 +51,30 @@ fn the_first_error_is_returned_by_every_later_call_and_nothing_more_is_written()
         left: 100,
         taken: Vec::new(),
     };
-    struct Lent<'a>(&'a mut Full);
-    impl Output for Lent<'_> {
-        fn put(&mut self, data: &[u8]) -> Result<(), Error> {
-            self.0.put(data)
-        }
-    }
-    let mut layer = Writer::new(Lent(&mut out));
+    let mut layer = Writer::new(&mut out);
     layer.add("a", b"1").unwrap();
-    assert_eq!(layer.add("A", b"2").unwrap_err().code(), "case");
-    assert_eq!(layer.add("b", b"3").unwrap_err().code(), "case");
-    assert_eq!(layer.write(b"4").unwrap_err().code(), "case");
-    assert_eq!(layer.finish().err().unwrap().code(), "case");
+    assert_eq!(layer.add("A", b"2").unwrap_err().code(), Code::Case);
+    assert_eq!(layer.add("b", b"3").unwrap_err().code(), Code::Case);
+    assert_eq!(layer.write(b"4").unwrap_err().code(), Code::Case);
+    assert_eq!(finished(layer), Code::Case);
     assert!(!out.taken.ends_with(&END));
     assert_eq!(out.taken.len() % 512, 0);
 }
 
 #[test]
 fn an_output_that_is_full_is_an_error_wherever_it_ends() {
-    for left in 0..4 {
+    for left in 0..=4 {
         let out = Full {
             left,
             taken: Vec::new(),
         };
         let mut layer = Writer::new(out);
-        let done = layer.add("a", b"1").and_then(|()| layer.finish().map(drop));
-        assert_eq!(done.unwrap_err().code(), "output", "{left}");
+        let added = layer.add("a", b"1");
+        assert_eq!(added.is_ok(), left == 4, "{left}");
+        let FinishError { error, output } = layer.finish().err().unwrap();
+        assert_eq!(error.code(), Code::Output);
+        assert_eq!(output.left, 0);
+        assert_eq!(output.taken.len() % 512, if left == 3 { 1 } else { 0 });
     }
 }
 
@@ -67,16 +82,16 @@ fn an_output_that_is_full_is_an_error_wherever_it_ends() {
 fn data_must_be_as_long_as_the_size_says() {
     let mut layer = Writer::new(Vec::new());
     layer.add_entry(&file(2)).unwrap();
-    assert_eq!(layer.write(b"123").unwrap_err().code(), "data");
+    assert_eq!(layer.write(b"123").unwrap_err().code(), Code::Data);
 
     let mut layer = Writer::new(Vec::new());
     layer.add_entry(&file(2)).unwrap();
     layer.write(b"1").unwrap();
-    assert_eq!(layer.add_directory("b").unwrap_err().code(), "data");
+    assert_eq!(layer.add_directory("b").unwrap_err().code(), Code::Data);
 
     let mut layer = Writer::new(Vec::new());
     layer.add_entry(&file(2)).unwrap();
-    assert_eq!(layer.finish().err().unwrap().code(), "data");
+    assert_eq!(finished(layer), Code::Data);
 }
 
 #[test]
@@ -99,12 +114,30 @@ fn an_error_names_path_and_reason() {
     assert_eq!(error.to_string(), wanted);
 }
 
+#[cfg(any(feature = "std", feature = "core-error"))]
+#[test]
+fn errors_are_the_languages_own() {
+    #[cfg(not(feature = "std"))]
+    use core::error::Error as Standard;
+    #[cfg(feature = "std")]
+    use std::error::Error as Standard;
+
+    fn shown(error: impl Standard) -> String {
+        error.to_string()
+    }
+    let mut layer = Writer::new(Vec::new());
+    let error = layer.add("a:", b"").unwrap_err();
+    let finish = layer.finish().err().unwrap();
+    assert_eq!(shown(error), shown(finish));
+}
+
 #[cfg(feature = "std")]
 mod with_std {
-    use super::windows_files::{Error, Writer};
+    use super::windows_files::{Code, Error, IoOutput, Tree, Writer};
     use super::{file, Entry};
     use std::error::Error as _;
     use std::io::{self, Read};
+    use std::path::Path;
 
     struct Broken;
 
@@ -135,7 +168,7 @@ mod with_std {
         for size in [1, 3] {
             let mut layer = Writer::new(Vec::new());
             let done = layer.add_reader(&file(size), &b"12"[..]);
-            assert_eq!(done.unwrap_err().code(), "data");
+            assert_eq!(done.unwrap_err().code(), Code::Data);
         }
     }
 
@@ -143,13 +176,28 @@ mod with_std {
     fn what_the_system_says_is_the_cause() {
         let mut layer = Writer::new(Vec::new());
         let read = layer.add_reader(&file(1), Broken).unwrap_err();
-        let written = Writer::new(Broken).add("a", b"").unwrap_err();
-        for (error, shown) in [(&read, r#""a": "#), (&written, r#""": "#)] {
+        let written = Writer::new(IoOutput(Broken)).add("a", b"").unwrap_err();
+        for (error, shown) in [(&read, r#""a": "#), (&written, "")] {
             assert!(matches!(error, Error::Io { .. }));
             let cause = error.source().unwrap().to_string();
             assert_eq!(error.to_string(), format!("{shown}{cause}"));
         }
         let later = layer.add_entry(&Entry { ..file(0) }).unwrap_err();
         assert_eq!(later.to_string(), read.to_string());
+    }
+
+    #[test]
+    fn a_tree_comes_after_the_first_error() {
+        let missing = Path::new("/missing/folder");
+        let mut layer = Writer::new(Vec::new());
+        layer.add("aux", b"").unwrap_err();
+        let after = layer.add_tree("a", missing, &Tree::default());
+        assert_eq!(after.unwrap_err().code(), Code::Device);
+        assert_eq!(layer.add("b", b"").unwrap_err().code(), Code::Device);
+
+        let mut layer = Writer::new(Vec::new());
+        layer.add_entry(&file(2)).unwrap();
+        let after = layer.add_tree("b", missing, &Tree::default());
+        assert_eq!(after.unwrap_err().code(), Code::Data);
     }
 }

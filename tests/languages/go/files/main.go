@@ -47,6 +47,10 @@ func main() {
 		}
 		check(err)
 		words := strings.Fields(line)
+		if words[0] == "calls" {
+			calls(in, out, files.Options{Descriptor: descriptor(words[1]), Times: times(words[2:])})
+			continue
+		}
 		var entries []*files.Entry
 		for {
 			line, err := in.ReadString('\n')
@@ -69,7 +73,7 @@ func main() {
 		var refused *files.Error
 		switch {
 		case errors.As(err, &refused):
-			fmt.Fprintf(out, "error %s %d\n", refused.Code, at)
+			fmt.Fprintf(out, "error %s %d\n", string(refused.Code), at)
 		default:
 			check(err)
 			fmt.Fprintf(out, "ok %d\n", len(made))
@@ -84,21 +88,56 @@ func check(err error) {
 	}
 }
 
+// calls makes every call that it reads, whatever those before it came to, and answers with what each came to.
+func calls(in *bufio.Reader, out *bufio.Writer, options files.Options) {
+	var made bytes.Buffer
+	writer := files.NewWriter(&made, options)
+	fmt.Fprint(out, "calls ")
+	for {
+		line, err := in.ReadString('\n')
+		check(err)
+		switch line {
+		case "end\n":
+			fmt.Fprintln(out, made.Len())
+			_, err = made.WriteTo(out)
+			check(err)
+			return
+		case "close\n":
+			err = writer.Close()
+		default:
+			err = add(writer, entry(strings.Fields(line)))
+		}
+		var refused *files.Error
+		switch {
+		case err == nil:
+			fmt.Fprint(out, "- ")
+		case errors.As(err, &refused):
+			fmt.Fprint(out, string(refused.Code), " ")
+		default:
+			fmt.Fprint(out, "other ")
+		}
+	}
+}
+
 func layer(options files.Options, entries []*files.Entry) ([]byte, int, error) {
 	var out bytes.Buffer
 	writer := files.NewWriter(&out, options)
 	for at, e := range entries {
-		if err := writer.WriteHeader(e); err != nil {
+		if err := add(writer, e); err != nil {
 			return nil, at, err
-		}
-		if e.Kind == files.File {
-			if _, err := writer.Write(bytes.Repeat([]byte("x"), int(e.Size))); err != nil {
-				return nil, at, err
-			}
 		}
 	}
 	err := writer.Close()
 	return out.Bytes(), 0, err
+}
+
+// add writes an entry with its data.
+func add(writer *files.Writer, e *files.Entry) error {
+	if err := writer.WriteHeader(e); err != nil || e.Kind != files.File {
+		return err
+	}
+	_, err := writer.Write(bytes.Repeat([]byte("x"), int(e.Size)))
+	return err
 }
 
 // throughTar returns the header that archive/tar writes of one that went through Prepare.
@@ -114,7 +153,7 @@ func throughTar(e *files.Entry) ([]byte, error) {
 		h.Typeflag, h.Name = tar.TypeDir, e.Path+"/"
 	case files.DirectoryLink:
 		h.Typeflag = tar.TypeSymlink
-		attributes |= 16
+		attributes |= files.DirectoryBit
 	case files.FileLink:
 		h.Typeflag = tar.TypeSymlink
 	case files.HardLink:
@@ -147,7 +186,7 @@ func entry(words []string) *files.Entry {
 	check(err)
 	return &files.Entry{
 		Kind: kind, Path: text(words[1]), Target: text(words[2]), Size: size,
-		Attributes: uint32(attributes), Descriptor: descriptor(words[5]), Times: times(words[6:]),
+		Attributes: files.Attributes(attributes), Descriptor: descriptor(words[5]), Times: times(words[6:]),
 	}
 }
 
@@ -157,17 +196,22 @@ func text(word string) string {
 	return string(data)
 }
 
+var named = map[string]files.Descriptor{
+	"users-read": files.UsersRead, "user-owned": files.UserOwned, "admin-owned": files.AdminOwned,
+	"none": files.NoDescriptor,
+}
+
 func descriptor(word string) files.Descriptor {
 	switch word[0] {
 	case '=':
-		return ""
+		return files.Descriptor{}
 	case ':':
-		if word == ":" {
-			return "\x01" // no bytes at all would be the default
-		}
-		return files.Descriptor(text(word))
+		return files.SelfRelative([]byte(text(word)))
 	}
-	return files.Descriptor(word)
+	if known, ok := named[word]; ok {
+		return known
+	}
+	return files.SelfRelative(nil) // a name that there is not, which Go's types do not let anybody give
 }
 
 func times(words []string) files.Times {

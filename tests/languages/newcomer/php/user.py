@@ -17,11 +17,16 @@ set_error_handler(fn ($level, $text) => throw new ErrorException($text));
 require $file;
 $space = 'Windows' . ucfirst($name);
 "$space\\verify"();
-file_put_contents("$folder/$name.tar", "$space\\layer"());
-file_put_contents("$folder/$name.tar.gz", "$space\\blob"());
-if (function_exists("$space\\bcd")) {
-    file_put_contents("$folder/$name.bcd", "$space\\bcd"());
+foreach (['layer' => 'tar', 'blob' => 'tar.gz', 'bcd' => 'bcd'] as $function => $ending) {
+    if (function_exists("$space\\$function")) {
+        if ((new ReflectionFunction("$space\\$function"))->returnsReference()) {
+            throw new LogicException("$function() returns a reference, by which callers change the data");
+        }
+        file_put_contents("$folder/$name.$ending", "$space\\$function"());
+    }
 }
+file_put_contents("$folder/$name.tar.opened", "$space\\open"());
+file_put_contents("$folder/$name.tar.gz.opened", "$space\\openCompressed"());
 """
 
 

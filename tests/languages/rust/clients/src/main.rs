@@ -20,7 +20,7 @@ mod windows_files;
 #[path = "../../../../../output/rust/windows_hostprocess.rs"]
 mod windows_hostprocess;
 
-use windows_files::Writer;
+use windows_files::{IoOutput, Writer};
 use windows_hostprocess as base;
 
 type Done<T> = Result<T, Box<dyn Error>>;
@@ -59,9 +59,9 @@ fn main() -> Done<()> {
     let hives = entries(base::LAYER)?;
     assert!(hives.contains_key("Files/Windows/System32/config/SYSTEM"));
 
-    let mut layer = Writer::new(GzEncoder::new(Vec::new(), Compression::best()));
+    let mut layer = Writer::new(IoOutput(GzEncoder::new(Vec::new(), Compression::best())));
     layer.add("app/größe.exe", b"MZ")?;
-    let top = layer.finish()?.finish()?;
+    let top = layer.finish()?.0.finish()?;
     let found = entries(GzDecoder::new(&top[..]))?;
     let names: Vec<&str> = found.keys().map(String::as_str).collect();
     assert_eq!(

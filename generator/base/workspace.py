@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base.home import TEMPORARY
-from ..base.locking import close_lock, open_lock, try_lock
-from ..base.signals import unwinding
+from .home import TEMPORARY
+from .locking import close_lock, open_lock, try_lock
+from .signals import unwinding
 
 
 @contextlib.contextmanager

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Print the commands by group, and suggest the command or option that a misspelled word means."""
+
+import difflib
+import textwrap
+from collections.abc import Iterable
+
+from ..base.console import Verbatim, say
+from ..base.errors import EXIT_OK, GeneratorError
+from .commands import COMMANDS
+
+GROUPS = {
+    "Make images": ("image", "rebase", "index"),
+    "Check": ("check-image", "check-hive", "outdated"),
+    "Look inside": ("inspect", "diff", "extract", "report"),
+    "Vendor base layers": ("vendor", "vendored", "layer"),
+    "Maintain": ("generate", "check-stale", "verify", "sddl", "completion"),
+}
+"""The commands of the help page, by heading."""
+
+_WIDTH = 80
+
+
+def page(program: str, description: str) -> str:
+    """Return the help page of *program*: its commands by group."""
+    lines = [f"usage: {program} COMMAND ...", "", description]
+    width = max(map(len, COMMANDS)) + 4
+    for heading, names in GROUPS.items():
+        lines += ["", f"{heading}:"]
+        for command in (COMMANDS[name] for name in names if program in COMMANDS[name].doors):
+            text = command.help.partition(":")[0].rstrip(".") + " (needs a checkout)" * command.checkout
+            wrapped = textwrap.wrap(text, _WIDTH - width, break_on_hyphens=False)
+            lines += [f"  {command.name:<{width - 2}}{wrapped[0]}", *(" " * width + rest for rest in wrapped[1:])]
+    lines += ["", f"{program} help COMMAND lists the options of a command; -V prints the version."]
+    return "\n".join(lines)
+
+
+def show(program: str, description: str) -> int:
+    """Print the help page; return 0."""
+    say(Verbatim(page(program, description)))
+    return EXIT_OK
+
+
+def unknown_command(word: str, program: str) -> GeneratorError:
+    """Return the error for *word*, which is no command."""
+    return GeneratorError(f"{word}: unknown command; hint: {suggestion(word, _names(program)) or f'{program} --help'}")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the closest of *known*, or an empty string if none is close."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _names(program: str) -> list[str]:
+    return ["help", *(name for name, command in COMMANDS.items() if program in command.doors)]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images that exist, with their documents as they stand and their layers as blobs to move."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..base.errors import GeneratorError, counted, shorten
+from ..image.base import json_object, layers_of
+from ..image.config import CONFIG, MANIFEST, Document
+from ..image.model import LayerBlob
+from ..imageread.documents import ContentDescriptor, ImagePlatform
+from ..imageread.images import Image
+from ..imageread.lookup import Lookup
+from ..imageread.platforms import normal
+
+Json = dict[str, Any]
+
+
+class Opened(NamedTuple):
+    """An image for one platform as it was read: *listed* is its descriptor, *made* its documents as they stand.
+
+    *config* and *manifest* are the content of those two. *layers* have OCI's media types.
+    """
+
+    lookup: Lookup
+    image: Image
+    listed: ContentDescriptor
+    made: tuple[Document, Document]
+    config: Json
+    manifest: Json
+    layers: tuple[LayerBlob, ...]
+
+    @property
+    def name(self) -> str:
+        """A name that leads to the image alone."""
+        return self.image.name
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """The diff IDs of its layers, lowest first."""
+        return tuple(layer.diff_id for layer in self.layers)
+
+    @property
+    def platform(self) -> ImagePlatform:
+        """The platform of the index's entry, completed by the configuration's: containerd takes the entry's."""
+        listed, own = self.image.platform or ImagePlatform(), platform_of(self.config)
+        return ImagePlatform(
+            listed.architecture or own.architecture,
+            listed.os or own.os,
+            listed.os_version or own.os_version,
+            listed.os_features or own.os_features,
+            listed.variant or own.variant,
+        )
+
+
+def platform_of(config: Json) -> ImagePlatform:
+    """Return the platform of a configuration that was checked."""
+    features = tuple(config.get("os.features") or ())
+    names = (config.get(key) or "" for key in ("architecture", "os"))
+    return ImagePlatform(next(names), next(names), config.get("os.version"), features, config.get("variant") or "")
+
+
+def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
+    """Return an *image* of *lookup*, whose layers can be fetched to *folder*.
+
+    Raises GeneratorError if it has no manifest, not one diff ID for each layer, or another system than its index says.
+    """
+    name = image.name
+    if image.manifest is None or image.config is None or image.descriptor is None:
+        raise GeneratorError(f"{name}: no OCI image; hint: skopeo copy it to oci:DIR")
+    if not image.layers:
+        raise GeneratorError(f"{name}: {counted(0, 'layer')}; hint: winscratch check-image")
+    digests = (image.descriptor, image.manifest.config, *image.manifest.layers)
+    if other := next((each.digest for each in digests if not each.digest.startswith("sha256:")), ""):
+        raise GeneratorError(f"{name}: {shorten(other)}: not a SHA-256; hint: skopeo copy it to oci:DIR")
+    kinds = image.descriptor.media_type or MANIFEST, image.manifest.config.media_type or CONFIG
+    manifest, config = (Document(data, kind) for data, kind in zip(image.raw, kinds, strict=True))
+    documents = json_object(config.data, name), json_object(manifest.data, name)
+    found = Opened(
+        lookup, image, image.descriptor, (config, manifest), *documents, layers_of(lookup, image, folder, name)
+    )
+    listed = normal(found.platform)
+    own = normal(ImagePlatform(image.config.architecture or "", image.config.os or ""))
+    for key in ("os", "architecture"):
+        said, stands = (shorten(getattr(each, key)) or "none" for each in (listed, own))
+        if said != stands:
+            raise GeneratorError(f"{name}: {key} is {stands}, and the index says {said}; hint: winscratch check-image")
+    return found

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the base of an image for each platform: its configuration, its layers, and where their blobs are."""
+
+import contextlib
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ..base.errors import GeneratorError, brief, shorten
+from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor, Listed
+from ..imageread.found import Image, Layer, diff_ids
+from ..imageread.images import unpack
+from ..imageread.lookup import Lookup, look_up
+from ..imageread.references import Platform
+from ..runtime.model import Base as Kind
+from . import inherit
+from .compress import LEVELS, MEMBER, Blobber
+from .model import LayerBlob, Origin
+
+NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
+_HOST_PROCESS: Final = "windows-host-process-containers-base-image"  # github.com/microsoft; it has no Windows
+_DOCKERS: Final = {  # Docker's types of layers, and OCI's
+    f"{DOCKER}image.rootfs.diff.tar": f"{OCI}layer.v1.tar",
+    f"{DOCKER}image.rootfs.diff.tar.gzip": f"{OCI}layer.v1.tar+gzip",
+    f"{DOCKER}image.rootfs.foreign.diff.tar": f"{OCI}layer.nondistributable.v1.tar",
+    f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": f"{OCI}layer.nondistributable.v1.tar+gzip",
+}
+
+Json = dict[str, Any]
+
+
+class NoImageError(GeneratorError):
+    """A base has no image for the platform."""
+
+
+class Base(NamedTuple):
+    """The base of an image for *platform*, whose version is the whole one of *image*, an image that *lookup* found.
+
+    *kind* says whose Windows runs a program, *config* is the configuration with all its fields, *layers* have OCI's
+    media types, and *annotations* name the base.
+    """
+
+    lookup: Lookup
+    image: Image
+    platform: Platform
+    kind: Kind
+    config: Json
+    layers: tuple[LayerBlob, ...]
+    annotations: dict[str, str]
+
+
+def resolve(
+    name: str,
+    platforms: Sequence[Platform],
+    stack: contextlib.ExitStack,
+    work: Path,
+    *,
+    plain: Sequence[str] | None = None,
+    shown: str = "",
+    hint: str = "--platform with one of",
+) -> list[Base]:
+    """Return the base *name* for each of *platforms*, or for the only one that it has if there are none.
+
+    Of an index, a platform takes the image of its version, or of the newest revision of its build. *stack* closes what
+    is opened, *work* is a private directory. *plain* holds registries that may lack TLS, *shown* is the subject of
+    errors, and *hint* what to do about several images. Raises GeneratorError.
+    """
+    shown = shown or f"--base {name}"
+    lookup = stack.enter_context(look_up(name, wanted=lambda each: _may_fit(each, platforms), plain=plain, work=work))
+    candidates = [(image, _platform(image, shown)) for image in _different(lookup.images)]
+    if not candidates:
+        raise _nothing(lookup, platforms, shown)
+    folder = work / "base-layers"
+    folder.mkdir(exist_ok=True)
+    wanted: Sequence[Platform | None] = platforms or [None]
+    chosen = [_choose(shown, candidates, each, hint) for each in wanted]
+    if len({image.name for image, _ in chosen}) < len(chosen):
+        raise GeneratorError(f"{shown}: two platforms lead to one image; hint: leave out one --platform")
+    return [_base(lookup, image, platform, folder, shown) for image, platform in chosen]
+
+
+def _choose(
+    shown: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None, hint: str
+) -> tuple[Image, Platform]:
+    """Return the image of *candidates* for the platform *wanted*; raises GeneratorError that lists what there is."""
+    fitting = [each for each in candidates if wanted is None or _fits(wanted, each[1])]
+    if wanted is not None and wanted.version and fitting:
+        newest = max(_numbers(platform.version) for _, platform in fitting)
+        fitting = [each for each in fitting if _numbers(each[1].version) == newest]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = shorten(", ".join(sorted(str(platform) for _, platform in candidates)), 300)
+    if not fitting:
+        raise NoImageError(f"{shown}: no image for {wanted}; hint: {hint} {listed}")
+    several = f"several images{f' for {wanted}' if wanted else ''}"
+    raise GeneratorError(f"{shown}: {several}; hint: {hint} {listed}")
+
+
+def _fits(wanted: Platform, platform: Platform) -> bool:
+    """Return whether *platform* has the architecture, the build or version, and the features that are *wanted*."""
+    same = platform.architecture == wanted.architecture and set(wanted.features) <= set(platform.features)
+    return same and (not wanted.version or f"{platform.version}.".startswith(f"{wanted.version}."))
+
+
+def _may_fit(listed: Listed, platforms: Sequence[Platform]) -> bool:
+    """Return whether an index's entry may be for one of *platforms*; it need not say its version."""
+    said = listed.platform
+    if said is None or not platforms:
+        return True
+    version = said.os_version or ""
+    named = Platform(said.architecture, version)
+    return any(
+        said.architecture in {"", each.architecture}
+        and (not version or _fits(Platform(said.architecture, each.version), named))
+        for each in platforms
+    )
+
+
+def _different(images: Sequence[Image]) -> list[Image]:
+    """Return *images* without those that an index lists twice."""
+    return list({image.raw: image for image in images}.values())
+
+
+def _platform(image: Image, shown: str) -> Platform:
+    """Return the platform of an image by its configuration; the index's version counts if it has none."""
+    config = image.config
+    if config is None or not config.os:
+        raise GeneratorError(f"{shown}: its configuration has no operating system; hint: give an image")
+    version = config.os_version or (image.platform and image.platform.os_version) or ""
+    return Platform(config.architecture or "", version, config.os_features)
+
+
+def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> GeneratorError:
+    """Return the error for a base without an image for any of *platforms*, or for Windows."""
+    wanted = ", ".join(map(str, platforms)) or "Windows"
+    there = ", ".join(dict.fromkeys(why for _, why in lookup.passed))
+    hint = "; hint: --platform with one of these" if "windows" in there else ""
+    found = f", but {shorten(there, 300)}" if there else ""
+    return NoImageError(f"{shown}: no image for {wanted}{found}{hint}")
+
+
+def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown: str) -> Base:
+    layers = layers_of(lookup, image, folder, shown)
+    config = _config(shown, image)
+    if platform.version:
+        config.setdefault("os.version", platform.version)
+    annotations = {}
+    if lookup.reference is not None:
+        found = lookup.reference
+        plain_name = found.full.rpartition(":")[0] if found.digest else found.full
+        annotations[NAME] = f"{plain_name}@{found.digest}" if found.digest else plain_name
+    if digest := lookup.digest or (image.descriptor.digest if image.descriptor else ""):
+        annotations[DIGEST_OF] = digest
+    return Base(lookup, image, platform, _kind(lookup, platform), config, layers, annotations)
+
+
+def _config(shown: str, image: Image) -> Json:
+    """Return the configuration of *image* with every field; raises GeneratorError."""
+    config = json_object(image.raw[1], shown)
+    try:
+        inherit.settings(config.get("config") or {}, {})
+        inherit.configuration(config, {}, (), "")
+    except GeneratorError as error:
+        raise GeneratorError(f"{shown}: {error}") from error
+    return config
+
+
+def json_object(data: bytes, shown: str) -> Json:
+    """Return a document that was decoded before, with every field as it stands; raises GeneratorError."""
+    try:
+        found = json.loads(data)
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise GeneratorError(f"{shown}: invalid document: {error}") from error
+    if not isinstance(found, dict):
+        raise GeneratorError(f"{shown}: invalid document: not an object")
+    return found
+
+
+def layers_of(lookup: Lookup, image: Image, folder: Path, shown: str) -> tuple[LayerBlob, ...]:
+    """Return the layers of an image as they stand in a manifest of OCI's, each with its origin.
+
+    They can be fetched to *folder*. Raises GeneratorError with *shown* as the subject.
+    """
+    ids = diff_ids(image.config)
+    if len(ids) != len(image.layers) or not ids or not all(map(DIGEST.fullmatch, ids)):
+        raise GeneratorError(f"{shown}: its configuration does not have a diff ID for each layer")
+    return tuple(_layer(Origin(lookup, image, layer), folder, shown) for layer in image.layers)
+
+
+def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
+    descriptor = origin.layer.descriptor
+    if descriptor is None:
+        return _packed(origin.layer, folder, shown)
+    if descriptor.media_type not in LAYERS:
+        raise GeneratorError(f"{shown}: a layer of the unknown type {brief(descriptor.media_type)}")
+    kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
+    path = folder / re.sub(r"\W", "-", descriptor.digest)
+    return LayerBlob(path, descriptor.digest, origin.layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
+
+
+def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
+    """Return a layer of an archive of Docker's, which are not compressed, as a new blob; raises GeneratorError."""
+    path = folder / re.sub(r"\W", "-", layer.diff_id)
+    path.unlink(missing_ok=True)  # a layer may occur twice
+    try:
+        with layer.open() as file, Blobber(path, LEVELS["default"], None, lambda _: None) as out:
+            tar = unpack(file)[1]
+            while data := tar.read(MEMBER):
+                out.write(data)
+            blob, _ = out.finish()
+    except (OSError, EOFError, zlib.error) as error:
+        raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error}") from error
+    if blob.diff_id != layer.diff_id:
+        raise GeneratorError(f"{shown}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
+    return blob
+
+
+def _fields(descriptor: ContentDescriptor) -> Json:
+    found = {"urls": descriptor.urls, "annotations": descriptor.annotations}
+    return {key: value for key, value in found.items() if value}
+
+
+def _kind(lookup: Lookup, platform: Platform) -> Kind:
+    """Return whose Windows runs a program: an image with its own has a version, which its host must match."""
+    repository = lookup.reference.name if lookup.reference is not None else ""
+    is_host_process = not platform.version or repository.rpartition("/")[2] == _HOST_PROCESS
+    return "hostprocess" if is_host_process else "windows"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring the layers of other images to a destination: to files, or from repository to repository."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..base.errors import GeneratorError
+from ..base.settings import timeout
+from ..imageread.references import Reference
+from ..imageread.registry import Skopeo
+from ..imageread.registry import find as find_skopeo
+from .model import LayerBlob, Origin
+from .progress import Progress, hidden
+
+SECONDS = 300  # to move blobs, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both
+BYTES = 1 << 20
+_PIECE = 1 << 20  # bytes
+_COPY = ("copy", "--quiet", "--preserve-digests")
+
+
+def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
+    """Fetch each layer that is elsewhere, once, to its path, with its digest and size checked; foreign ones stay.
+
+    Raises GeneratorError and OSError; a path that exists is complete.
+    """
+    missing = [each for each in layers if not each.foreign and not each.path.exists()]
+    if not missing:
+        return
+    with progress("fetching the base", False) if any(map(elsewhere, missing)) else contextlib.nullcontext():
+        for each in missing:
+            if (origin := each.origin) is not None and not each.path.exists():
+                origin.lookup.fetch(origin.image, {layer.digest for layer in missing})
+                _store(each, origin)
+
+
+def elsewhere(layer: LayerBlob) -> bool:
+    """Return whether a layer's blob is in a registry only, or nowhere that is read."""
+    remote = layer.origin is not None and layer.origin.lookup.reference is not None
+    return layer.foreign or (remote and not layer.path.exists())
+
+
+def move(
+    layers: Iterable[LayerBlob], target: Reference, work: Path, *, plain: Sequence[str] = (), mounting: bool = True
+) -> None:
+    """Move layers from registries into the repository of *target*, by digest: no tag there is written.
+
+    Within one registry they are mounted, if *mounting*. Else skopeo copies the base, whose manifest is then there by
+    its digest. Layers of local images are fetched to their files. Raises GeneratorError and OSError.
+    """
+    layers = [each for each in layers if not each.foreign]
+    fetch(each for each in layers if each.origin is not None and each.origin.lookup.reference is None)
+    moved: dict[str, list[LayerBlob]] = {}
+    for each in layers:
+        if each.origin is not None and each.origin.lookup.reference is not None:
+            moved.setdefault(each.origin.manifest, []).append(each)
+    for group in moved.values():
+        if not (mounting and _mounted(group, target)) and any(map(elsewhere, group)):
+            _copy(group, target, work, plain)
+
+
+def _mounted(layers: Sequence[LayerBlob], target: Reference) -> bool:
+    """Mount *layers* of one image; return whether the repository of *target* has them."""
+    lookup = layers[0].origin.lookup if layers[0].origin is not None else None
+    if lookup is None or lookup.reference is None or _host(lookup.reference) != _host(target):
+        return False
+    if lookup.reference.repository == target.repository:
+        return True
+    from .mount import mount  # slow to import, as it can use TLS
+
+    return mount([each.digest for each in layers], lookup.reference, target, secure=lookup.secure)
+
+
+def _copy(layers: Sequence[LayerBlob], target: Reference, work: Path, plain: Sequence[str]) -> None:
+    """Copy the image of *layers* by its digest; skopeo asks the target for each blob before it reads it."""
+    origin = layers[0].origin
+    if origin is None or origin.lookup.reference is None:
+        return
+    name = f"docker://{target.name}@{origin.manifest}"
+    seconds = timeout() or SECONDS + sum(layer.size for layer in layers) // BYTES
+    skopeo = Skopeo(find_skopeo(), work, seconds, name, _host(target), plain=plain)
+    loose = () if origin.lookup.secure else ("--src-tls-verify=false",)
+    source = f"docker://{origin.lookup.reference.name}@{origin.manifest}"
+    _, error, _ = skopeo.ask(*_COPY, *loose, source, name, side="dest-")
+    if error:
+        raise skopeo.error(error)
+
+
+def _host(reference: Reference) -> str:
+    return reference.host or "docker.io"
+
+
+def _store(layer: LayerBlob, origin: Origin) -> None:
+    """Write the layer's blob to its path, or raise GeneratorError if it differs from its descriptor."""
+    algorithm = layer.digest.partition(":")[0]
+    hashed, size = hashlib.new(algorithm), 0
+    temporary = layer.path.with_name(f"{layer.path.name}.part")
+    shown = f"{origin.image.name}: layer {layer.digest}"
+    try:
+        with origin.layer.open() as source, temporary.open("xb") as out:
+            while data := source.read(_PIECE):
+                size += len(data)
+                if size > layer.size:
+                    break
+                hashed.update(data)
+                out.write(data)
+        if (size, f"{algorithm}:{hashed.hexdigest()}") != (layer.size, layer.digest):
+            raise GeneratorError(f"{shown}: the blob is not the one that the manifest lists; hint: copy the base again")
+        temporary.rename(layer.path)
+    except (FileNotFoundError, ValueError) as error:
+        raise GeneratorError(f"{shown}: the blob is missing; hint: copy the base again") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look up an image without its layers: of a registry, only manifests and configurations are read."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ..base.errors import GeneratorError, brief
+from ..base.settings import timeout
+from ..base.signals import unwinding
+from ..oci.blob import sha256
+from .blobs import FolderStore
+from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, ImagePlatform, Index, Listed, Manifest, read
+from .found import Image, passed_over, refuse
+from .images import images, split
+from .reader import MAX_DOCUMENTS, Reader
+from .references import Platform, Reference, reference
+from .registry import Skopeo, find
+
+_SECONDS = 300  # for each document
+_COPY_SECONDS = 3600
+_MOST_IMAGES = 100  # of a name
+_MOST_LEVELS = 4  # of indexes in indexes
+_SLACK = 1 << 20  # bytes of documents and of file system blocks, beside layers
+_COPIED = "layers"  # folder of a copy, below the documents
+
+Wanted = Callable[[Listed], bool]
+
+
+class Lookup(NamedTuple):
+    """The images that *name* leads to: documents are read and checked, layers are not.
+
+    *digest* is of the index or manifest; it is empty if *name* is no name of a registry. *passed* has each entry of an
+    index that is passed over, with the reason. *skopeo* works in the folder of a registry's documents, *reference* is
+    the name there, and *secure* says whether it has TLS. *top* is the index if the name leads to one, with the entries
+    that were *wanted*.
+    """
+
+    name: str
+    images: list[Image]
+    passed: list[tuple[str, str]]
+    digest: str = ""
+    reference: Reference | None = None
+    skopeo: Skopeo | None = None
+    secure: bool = True
+    top: Index | None = None
+
+    def fetch(self, image: Image, digests: Collection[str] | None = None) -> None:
+        """Fetch the layers of *image*, those in *digests* or all, so that they can be opened; for a registry only.
+
+        Foreign layers, which have URLs, are never fetched. skopeo checks digests; callers check them again.
+        Raises GeneratorError.
+        """
+        if self.skopeo is None or self.reference is None or image.descriptor is None or image.manifest is None:
+            return
+        layers = [each for each in image.manifest.layers if not each.urls]
+        wanted = {each.digest for each in layers if digests is None or each.digest in digests}
+        missing = {each for each in wanted if not (self.skopeo.work / _file(each)).exists()}
+        if not missing:
+            return
+        copied = self.skopeo.work / _COPIED / "blobs/sha256"
+        shutil.rmtree(self.skopeo.work / _COPIED, ignore_errors=True)  # of another call
+        copied.mkdir(parents=True)
+        for each in layers:
+            if each.digest not in missing:
+                (copied / _file(each.digest)).touch()  # skopeo leaves out blobs that the layout has
+        size = sum({each.digest: each.size for each in layers if each.digest in missing}.values())
+        if size > (free := shutil.disk_usage(self.skopeo.work).free):
+            raise GeneratorError(f"{self.name}: its layers have {size:,} bytes, and {free:,} are free in {copied}")
+        source = f"docker://{self.reference.name}@{image.descriptor.digest}"
+        options = ["--quiet", "--dest-oci-accept-uncompressed-layers", *([] if self.secure else [_LOOSE])]
+        _, error = self.skopeo._replace(seconds=timeout() or _COPY_SECONDS).run(
+            "copy", *options, source, f"oci:{_COPIED}:image", most=_size(self.skopeo.work) + size + _SLACK
+        )
+        if error:
+            raise self.skopeo.error(error)
+        for digest in missing:
+            (copied / _file(digest)).replace(self.skopeo.work / _file(digest))
+
+
+_LOOSE = "--src-tls-verify=false"
+
+
+def _everything(_: Listed) -> bool:
+    return True
+
+
+@contextlib.contextmanager
+def look_up(
+    name: str,
+    *,
+    wanted: Wanted = _everything,
+    plain: Sequence[str] | None = None,
+    work: Path | None = None,
+    windows: bool = True,
+) -> Iterator[Lookup]:
+    """Look up the image *name*, as images() takes it; in a registry's index, only the entries that are *wanted*.
+
+    Artifacts are passed over, and with *windows* images for other systems than Windows. *plain* holds registries that
+    may lack TLS, *work* is the directory for temporary files. Raises GeneratorError.
+    """
+    if split(name)[0] == "docker":
+        with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-", dir=work) as folder:
+            yield from _in_registry(name, Path(folder), wanted, plain, windows=windows)
+        return
+    passed: list[tuple[str, str]] = []
+    indexes: list[Index] = []
+
+    def skip(where: str, why: str) -> None:
+        passed.append((where, why))
+
+    with images(name, refuse, skip, windows=windows, indexes=indexes) as found:
+        yield Lookup(name, found, passed, top=_top(name, found, indexes))
+
+
+def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index | None:
+    """Return the index that a local *name* leads to, None for a single image; the first of *indexes* is a layout's."""
+    which = split(name)[2]
+    if not indexes or (found and found[0].descriptor and which == f"@{found[0].descriptor.digest}"):
+        return None
+    if len(indexes) == 1 or (not which and len(indexes[0].manifests) > 1):
+        return indexes[0] if len(found) > 1 else None
+    return indexes[1]
+
+
+def _in_registry(
+    name: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None, *, windows: bool
+) -> Iterator[Lookup]:
+    """Yield the lookup of *name* in a registry, with its documents in *folder* as skopeo's ``dir:`` has them."""
+    rest = split(name)[1].removeprefix("//")
+    found = reference(rest, name)
+    host = found.host or "docker.io"
+    skopeo = Skopeo(find(), folder, timeout() or _SECONDS, f"docker://{rest}", host, plain=plain)
+    # By digest alone if there is one: skopeo takes no tag with it.
+    top = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
+    raw, error, secure = skopeo.ask("inspect", "--raw", top)
+    if error:
+        raise skopeo.error(error)
+    digest = sha256(raw)
+    if found.digest not in {"", digest}:
+        raise skopeo.error(f"the registry returns {digest} for it")
+    passed: list[tuple[str, str]] = []
+    indexes: list[Index] = []
+    documents = _Documents(skopeo, found.name, secure, wanted, passed, windows)
+    if not documents.add(raw):
+        yield Lookup(name, [], passed, digest, found, skopeo, secure)
+        return
+    store = FolderStore(folder)
+    try:
+        base = f"docker://{found.name}"
+        skip: Callable[[str, str], None] = lambda where, why: passed.append((where, why))  # noqa: E731
+        reader = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes)
+        listed = reader.fetched("")
+        yield Lookup(name, listed, passed, digest, found, skopeo, secure, indexes[0] if indexes else None)
+    finally:
+        store.close()
+
+
+class _Documents(NamedTuple):
+    """Fetches the documents of images, called *name*, to the folder in which *skopeo* works."""
+
+    skopeo: Skopeo
+    name: str
+    secure: bool
+    wanted: Wanted
+    passed: list[tuple[str, str]]
+    windows: bool
+
+    def add(self, raw: bytes) -> bool:
+        """Add the manifest *raw*, or the wanted images of the index *raw*; return whether there is one."""
+        chosen: Sequence[Listed] | None = None
+        index = self._index(raw)
+        if index is None:
+            self._config(raw)
+        else:
+            chosen = list(self._chosen(index, 1))
+            if len(chosen) > _MOST_IMAGES:
+                raise GeneratorError(f"{self.skopeo.shown}: its index lists more than {_MOST_IMAGES} images")
+            for each in chosen:
+                self._manifest(each)
+            kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
+            raw = msgspec.json.encode(kept)
+        (self.skopeo.work / "manifest.json").write_bytes(raw)
+        return chosen is None or bool(chosen)
+
+    def _chosen(self, index: Index, level: int) -> Iterator[Listed]:
+        """Yield the wanted entries of an index and of those in it."""
+        for each in index.manifests:
+            if not DIGEST.fullmatch(each.digest):
+                raise GeneratorError(f"{self.skopeo.shown}: {brief(each.digest)} is not a digest")
+            where = f"docker://{self.name}@{each.digest}"
+            if why := passed_over(each, windows=self.windows):
+                self.passed.append((where, why))
+            elif each.media_type in INDEXES:
+                inner = self._index(self._document(each)) if level < _MOST_LEVELS else None
+                if inner is None:
+                    raise GeneratorError(f"{self.skopeo.shown}: its index leads to an invalid index")
+                yield from self._chosen(inner, level + 1)
+            elif self.wanted(each):
+                yield each
+            else:
+                said = each.platform or ImagePlatform()
+                self.passed.append((where, str(Platform(said.architecture, said.os_version or ""))))
+
+    def _index(self, raw: bytes) -> Index | None:
+        """Return an index, or None for a manifest; raises GeneratorError for a damaged one and for schema 1."""
+        try:
+            index, _ = read(raw, Index)
+            manifest, _ = read(raw, Manifest)
+        except ValueError as error:
+            raise GeneratorError(f"{self.skopeo.shown}: invalid manifest: {error}") from error
+        if manifest.schema_version == 1:
+            raise GeneratorError(f"{self.skopeo.shown}: a manifest of schema 1; hint: push the image anew")
+        return index if index.manifests or not manifest.config.digest else None
+
+    def _manifest(self, listed: Listed) -> None:
+        raw = self._document(listed)
+        (self.skopeo.work / f"{_file(listed.digest)}.manifest.json").write_bytes(raw)
+        if self._index(raw) is not None:
+            raise GeneratorError(f"{self.skopeo.shown}: {listed.digest}: an index, listed as a manifest")
+        self._config(raw)
+
+    def _config(self, raw: bytes) -> None:
+        """Fetch the configuration of the manifest *raw*, unless it is an artifact's."""
+        manifest, _ = read(raw, Manifest)
+        config = manifest.config
+        if config.media_type not in CONFIGS:
+            return
+        if not DIGEST.fullmatch(config.digest):
+            raise GeneratorError(f"{self.skopeo.shown}: {brief(config.digest)} is not a digest")
+        data = self._inspect(f"{self.name}@{sha256(raw)}", "--config")
+        (self.skopeo.work / _file(config.digest)).write_bytes(data)
+
+    def _document(self, listed: ContentDescriptor) -> bytes:
+        data = self._inspect(f"{self.name}@{listed.digest}")
+        if listed.digest.startswith("sha256:") and sha256(data) != listed.digest:
+            raise self.skopeo.error(f"the registry returns {sha256(data)} for {listed.digest}")
+        return data
+
+    def _inspect(self, name: str, *options: str) -> bytes:
+        loose = () if self.secure else ("--tls-verify=false",)
+        out, error = self.skopeo.run("inspect", "--raw", *options, *loose, f"docker://{name}")
+        if error:
+            raise self.skopeo.error(error)
+        return out
+
+
+def _file(digest: str) -> str:
+    """Return a blob's file name in a folder of skopeo, ``dir:``."""
+    algorithm, _, number = digest.partition(":")
+    return number if algorithm == "sha256" else f"{algorithm}-{number}"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*"))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proxies before a registry on the loopback address: one counts bytes, one sees and changes requests."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
+
+_PIECE = 1 << 16
+
+
+class Traffic:
+    """Counts the bytes that clients and the registry *upstream* exchange; *host* is its own name."""
+
+    def __init__(self, upstream: str, address: str = "127.0.0.1", name: str = "localhost") -> None:
+        self.bytes = 0
+        self._upstream = int(upstream.rpartition(":")[2])
+        self._lock = threading.Lock()
+        self._socket = socket.create_server((address, 0))
+        self.host = f"{name}:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                client, _ = self._socket.accept()
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(_PIECE):
+                with self._lock:
+                    self.bytes += len(data)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Proxy(ThreadingHTTPServer):
+    """Passes requests on to the registry *upstream*, unless *fault* answers one and returns true."""
+
+    daemon_threads = True
+
+    def __init__(self, upstream: str, fault: Callable[["ProxyHandler"], bool]) -> None:
+        super().__init__(("127.0.0.1", 0), ProxyHandler)
+        self.upstream = upstream
+        self.fault = fault
+        self.asked: list[str] = []  # method and path of each request
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def host(self) -> str:
+        return f"localhost:{self.server_address[1]}"
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that go."""
+
+
+class ProxyHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Proxy
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, status: int, data: bytes = b"", **headers: str) -> None:
+        """Answer with *headers*, by names with _ in place of -."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def passed(self, change: Callable[[bytes], bytes] = bytes) -> None:
+        """Pass the request on, and the answer back, its body changed."""
+        upstream = http.client.HTTPConnection(self.server.upstream)
+        body = self.read()
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():  # of which some have several
+            if name.lower() not in {"transfer-encoding", "content-length"}:
+                upstream.putheader(name, value)
+        upstream.putheader("Content-Length", str(len(body)))
+        upstream.endheaders(body)
+        answer = upstream.getresponse()
+        data = change(answer.read())
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in {"content-length", "transfer-encoding"} or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        upstream.close()
+
+    def read(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def take(self) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        if not self.server.fault(self):
+            self.passed()
+
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = take  # noqa: N815
+
+
+class Killer:
+    """A fault of a proxy: kills the process group of *process* at the request number *at*."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.reached = False
+        self._lock = threading.Lock()
+
+    def fault(self, handler: ProxyHandler) -> bool:
+        with self._lock:
+            if self.process is not None and len(handler.server.asked) == self.at:
+                self.reached = True
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return False
+
+
+@contextlib.contextmanager
+def proxy(upstream: str, fault: Callable[[ProxyHandler], bool] = lambda _: False) -> Iterator[Proxy]:
+    """Run a proxy."""
+    server = Proxy(upstream, fault)
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
