@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from helpers import bases, beside, builder_comparison, image_runs
+from helpers import bases, beside, image_runs
 from helpers.builder_images import FILES, SHAPES, STARTS, STORED, held, judged
 from helpers.committed_modules import PROJECT, registry, run
 from helpers.counts import THOROUGH
@@ -324,10 +324,6 @@ def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stop
         to = f"{address}/crane/{len(name)}:1"
         run(crane, "append", "--insecure", "--base", base, "--new_layer", tmp_path / "app.tar", "--new_tag", to)
         assert judged(to) == (int("parent" in rules), rules)
-
-
-def test_the_comparison_of_builders_is_what_they_write() -> None:
-    assert builder_comparison.document() == builder_comparison.DOCUMENT.read_text("utf-8")
 
 
 # ---------------------------------------------------------------------------------------------
