@@ -2,9 +2,9 @@
 """Compare the writers of layers on top with each language's tar writer: python bench/writers.py [FILES [ROUNDS]].
 
 Each writes the same small files with the same records to nowhere: Python beside tarfile, Go beside archive/tar, C
-beside libarchive, Rust beside the crate tar, JavaScript beside tar-stream. The figures are medians of runs taken in
-turn: of the time that the program prints, which is JavaScript's on the processor, or of Rust's whole program on the
-processor.
+beside libarchive, Rust beside the crate tar, JavaScript beside tar-stream, Java beside commons-compress. The figures
+are medians of runs taken in turn: of the time that the program prints, which is JavaScript's and Java's on the
+processor, or of Rust's whole program on the processor. Java's is the fifth round of a program, when it is compiled.
 """
 
 import io
@@ -24,11 +24,12 @@ sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "output/python"))
 sys.path.insert(0, str(Path(__file__).absolute().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 import windows_files
-from languages.programs import javascript
+from helpers.maven import jars
+from languages.programs import java, javascript
 
 ROOT = Path(__file__).absolute().parents[1]
 DATA = b"x" * 100
-GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0, "Rust": 1 / 1.5, "JavaScript": 1 / 1.5}
+GOALS = {"Python": 3.0, "Go": 1.0, "C": 1.0, "Rust": 1 / 1.5, "JavaScript": 1 / 1.5, "Java": 1.0}
 
 
 class Nowhere(io.RawIOBase):
@@ -90,6 +91,11 @@ def node_seconds(which: str, number: int) -> float:
     return seconds_of("node", ROOT / "bench/files.js", which, str(number), module[which])
 
 
+def java_seconds(classes: Path, which: str, number: int) -> float:
+    """Return the processor time of the fifth round of Files.java."""
+    return seconds_of("java", "-cp", f"{classes}:{jars()}", "Files", which, str(number), "5")
+
+
 def seconds_of(*command: str | Path) -> float:
     return float(subprocess.run(command, capture_output=True, check=True, text=True, timeout=600).stdout)
 
@@ -120,6 +126,7 @@ def main(number: int = 100_000, rounds: int = 3) -> None:
     names = paths(number)
     with tempfile.TemporaryDirectory() as folder:
         go, c, rust = built(Path(folder))
+        classes = java.compiled(Path(folder), ROOT / "bench/Files.java", path=jars())
         found = medians(
             {
                 "Python": lambda: python_seconds(python_ours, names),
@@ -132,6 +139,8 @@ def main(number: int = 100_000, rounds: int = 3) -> None:
                 "Rust tar": lambda: processor_seconds(rust, "theirs", number),
                 "JavaScript": lambda: node_seconds("ours", number),
                 "JavaScript tar-stream": lambda: node_seconds("theirs", number),
+                "Java": lambda: java_seconds(classes, "ours", number),
+                "Java commons-compress": lambda: java_seconds(classes, "theirs", number),
             },
             rounds,
         )

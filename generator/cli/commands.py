@@ -241,13 +241,16 @@ COMMANDS = {
             "Write the files of a Windows image to a new folder: exit status 0 all, 1 some left out, 2 error.",
             handlers.extract,
             arguments=(
-                Argument("IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer"),
+                Argument(
+                    "IMAGE", "an image such as oci:DIR or docker://REF, an archive, or a layer", choices=handlers.layers
+                ),
                 Argument("PATH", r"a file or directory, such as C:\app, /app or Files/app (default: all)", many=True),
             ),
             options=(
                 Option("to", "the folder to make; it may exist if it is empty", "DIR"),
                 Option("tar", "write a tar to standard output"),
                 Option("platform", "choose an image of an index: windows/ARCH[:VERSION]", "PLATFORM"),
+                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
             ),
         ),
         Command(
@@ -262,7 +265,7 @@ COMMANDS = {
             "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
             arguments=(
-                Argument("SRC", "a file or folder; SRC[:DEST][@PLATFORM] for its path and platform", many=True),
+                Argument("SRC", "a file or folder; SRC[:DEST][@OPTION...] for its path and options", many=True),
             ),
             options=(
                 _TO,

@@ -16,6 +16,7 @@ from ..image.base import DIGEST_OF, NAME, Base, NoImageError, resolve
 from ..image.below import own_layer
 from ..image.model import LayerBlob
 from ..image.options import Options, epoch
+from ..imageread.platforms import architecture
 from ..imageread.references import Platform, reference
 from .opened import Opened
 
@@ -66,7 +67,7 @@ class BaseFinder(NamedTuple):
 
     def old(self, image: Opened, given: str) -> BaseImage:
         """Return the base of *image*: the one *given*, of its annotations, or a known layer; raises GeneratorError."""
-        wanted = Platform(image.platform.architecture, image.platform.os_version or "")
+        wanted = Platform(architecture(image.platform.architecture), image.platform.os_version or "")
         if given and given != IMGUTIL:
             return self.base("--from", given, wanted)
         if name := "" if given else annotated(image):

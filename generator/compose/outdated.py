@@ -11,7 +11,7 @@ from ..base.errors import GeneratorError, shorten
 from ..base.signals import unwinding
 from ..image.base import DIGEST_OF, NAME, Base, NoImageError, resolve
 from ..imageread.lookup import look_up
-from ..imageread.platforms import spelled
+from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
 from .bases import IMGUTIL, known
 from .opened import Opened, opened
@@ -95,7 +95,7 @@ class _Judging(NamedTuple):
         return old.image.descriptor is not None and old.image.descriptor.digest == here
 
     def _base(self, name: str, version: str) -> Base:
-        wanted = Platform(self.image.platform.architecture, version)
+        wanted = Platform(architecture(self.image.platform.architecture), version)
         (found,) = resolve(f"docker://{name}", [wanted], self.stack, self.work, plain=self.plain, shown=self.image.name)
         return found
 

@@ -13,7 +13,7 @@ from ..image.config import Document
 from ..image.places import Hooks, Job, Made
 from ..imageread.found import is_foreign
 from ..imageread.lookup import look_up
-from ..imageread.platforms import spelled
+from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
 from . import rebased
 from .bases import BaseFinder
@@ -46,10 +46,7 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
     to = places.destinations(options.to, "rebase")
 
     def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        image = _built(options, BaseFinder(stack, work, options.plain), hooks.note)
-        for each in to:
-            places.check(each, len(image.variants), force=options.force)
-        return image
+        return _built(options, BaseFinder(stack, work, options.plain), hooks.note)
 
     job = Job(lambda each: places.check(each, 1, force=options.force), build)
     return places.write(to, job, hooks, force=options.force, plain=options.plain)
@@ -89,7 +86,7 @@ def _moved(
         return Entry(image.name, listed, image.platform), Variant(image.made[0], image.layers), image.made
     old = finder.old(image, options.old)
     version = rebased.build(image.platform.os_version)
-    new = finder.base("--onto", options.onto, Platform(image.platform.architecture, version))
+    new = finder.base("--onto", options.onto, Platform(architecture(image.platform.architecture), version))
     above = image.layers[len(old.diff_ids) :]
     problems = rebased.refuse(image, old, new)
     rebased.settle(image, new, problems, note, force=options.force)

@@ -30,6 +30,7 @@ class ExtractOptions(NamedTuple):
     to: str | None = None
     tar: bool = False
     platform: str | None = None
+    plain_http: Sequence[str] = ()
 
 
 def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOptions) -> int:
@@ -42,7 +43,8 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
         raise GeneratorError("extract: give either --to or --tar; hint: --to DIR")
     if options.to:
         _check_folder(options.to)
-    layer = _opened(root, image, options.platform)
+    references.check_hosts(options.plain_http)
+    layer = _opened(root, image, options)
     for name in layer.opaque:
         console.note(f"warning: {image}: {visible(name)} hides nothing: Windows has no opaque whiteouts")
     chosen, lost = selected(layer, image, paths)
@@ -64,8 +66,9 @@ def _report(image: str, lost: Sequence[tuple[str, str]], note: Say) -> None:
         note(f"{image}: {counted(len(lost) - _MOST_LINES, 'more entry').replace('entrys', 'entries')} left out")
 
 
-def _opened(root: Path, image: str, platform: str | None) -> MergedLayer:
+def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
     """Return the merged tree of the one image, layer or archive called *image*; raise GeneratorError if damaged."""
+    platform = options.platform
     wanted = references.platform(platform) if platform else None
 
     def choose(name: str, found: list[Image]) -> list[Image]:
@@ -78,7 +81,7 @@ def _opened(root: Path, image: str, platform: str | None) -> MergedLayer:
         raise GeneratorError(f"{name}: {len(fits):,} images; hint: --platform, or name one of {known}")
 
     budget = everything()
-    budget.choose = choose
+    budget.choose, budget.plain = choose, options.plain_http
     (viewable,) = resolve.open_one(root, image, budget)
     damage = [str(each) for each in viewable.damage] if isinstance(viewable, UnpackedImage) else []
     found = merged(viewable)
@@ -92,18 +95,18 @@ def _opened(root: Path, image: str, platform: str | None) -> MergedLayer:
 
 
 def _platform(image: Image) -> str:
-    known = image.platform or image.config
-    return platform_text(known.os, known.architecture, known.os_version) if known else "unknown platform"
+    known = [each for each in (image.platform, image.config) if each is not None]
+    if not known:
+        return "unknown platform"
+    version = next((each.os_version for each in known if each.os_version), None)
+    return platform_text(known[0].os, known[0].architecture, version)
 
 
 def _fits(image: Image, wanted: references.Platform) -> bool:
-    known = image.platform or image.config
-    version = (known.os_version if known else "") or ""
-    return (
-        known is not None
-        and known.architecture == wanted.architecture
-        and f"{version}.".startswith(f"{wanted.version}." if wanted.version else "")
-    )
+    """Return whether an image has a platform, of any version if *wanted* has none, of any revision of its build."""
+    found, _, version = _platform(image).partition(":")
+    has_version = not wanted.version or f"{version}.".startswith(f"{wanted.version}.")
+    return found == f"windows/{wanted.architecture}" and has_version
 
 
 def _check_folder(to: str) -> None:

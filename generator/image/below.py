@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base import home
-from ..base.errors import GeneratorError
 from ..generation.committed import committed_blob
 from ..imageread.images import unpack
 from ..imageread.references import Destination, Platform
@@ -20,6 +19,7 @@ from .base import Base, resolve
 from .entrypoint import WITHOUT_WINDOWS
 from .model import GZIP, LayerBlob
 from .options import Options
+from .places import refuse_foreign
 
 
 class Below(NamedTuple):
@@ -67,13 +67,9 @@ def find_bases(
         else base
         for base in found
     ]
-    foreign = next((layer for base in found for layer in base.layers if layer.foreign), None)
-    archive = next((each for each in destinations if each.transport == "docker-archive"), None)
-    if foreign and archive:
-        raise GeneratorError(
-            f"--to {archive}: the base's layer {foreign.digest} is foreign: it stays where its URLs lead, and Docker's "
-            "archive holds no URLs; hint: --to oci-archive:FILE"
-        )
+    layers = [layer for base in found for layer in base.layers]
+    refuse_foreign(destinations, layers)
+    foreign = any(layer.foreign for layer in layers)
     at_hand = found[0].lookup.reference is None or any(each.path for each in destinations)
     below = [Below(base, _tars(base) if at_hand else (), complete=at_hand and not foreign) for base in found]
     return dict(zip(platforms or [found[0].platform], below, strict=True))

@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from email.message import Message
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..base.errors import GeneratorError
@@ -52,6 +53,16 @@ def mount(digests: Sequence[str], source: Reference, target: Reference, *, secur
         return False
 
 
+def _context(host: str) -> ssl.SSLContext:
+    """Return settings of TLS that trust this machine's authorities, and those of *host*: containers-certs.d(5)."""
+    context = ssl.create_default_context()
+    home = Path("~").expanduser() / ".config/containers"
+    for folder in (home, Path("/etc/containers"), Path("/etc/docker")):
+        for path in sorted((folder / "certs.d" / host).glob("*.crt")):
+            context.load_verify_locations(path)
+    return context
+
+
 class _Client:
     """Asks a registry to mount blobs; raises OSError, ValueError or HTTPException."""
 
@@ -63,7 +74,7 @@ class _Client:
         self._top = f"{'https' if secure else 'http'}://{host}"
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
         if secure:
-            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+            handlers.append(urllib.request.HTTPSHandler(context=_context(host)))
         self._opener = urllib.request.build_opener(*handlers)
         self._authorization = ""
 

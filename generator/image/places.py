@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ..imageread import references as names
 from ..imageread.references import Destination, Reference
 from . import archive, layout, push, transfer
 from .assemble import BuiltImage
+from .model import LayerBlob
 from .progress import Progress, hidden
 
 
@@ -72,11 +73,25 @@ def write(to: Sequence[Destination], job: Job, hooks: Hooks, *, force: bool = Fa
         with workspace(folder(first)) as work, contextlib.ExitStack() as stack:
             image = job.build(work, stack)
             for each in to:
+                _check_platforms(each, len(image.variants))
+            refuse_foreign(to, image.blobs.values())
+            for each in to:
                 references.append(_put(image, each, hooks, force=force, plain=plain))
                 hooks.done(references[-1])
     except OSError as error:
         raise GeneratorError(f"{error.filename or to[0]}: {error.strerror or error}") from error
     return Made(image.top.digest, tuple(references))
+
+
+def refuse_foreign(to: Sequence[Destination], layers: Iterable[LayerBlob]) -> None:
+    """Raise GeneratorError if one of *layers* is foreign, and a destination cannot hold its URLs."""
+    archive = next((each for each in to if each.transport == "docker-archive"), None)
+    foreign = next((layer.digest for layer in layers if layer.foreign), "")
+    if archive and foreign:
+        raise GeneratorError(
+            f"--to {archive}: the base's layer {foreign} is foreign: it stays where its URLs lead, and Docker's "
+            "archive holds no URLs; hint: --to oci-archive:FILE"
+        )
 
 
 def _check_different(destinations: Sequence[Destination]) -> None:
@@ -104,10 +119,14 @@ def check(destination: Destination, platforms: int, *, force: bool) -> None:
             layout.check(path)
         case "docker":
             push.check(_reference(destination))
-        case "docker-archive" if platforms > 1:
-            raise GeneratorError(f"{destination}: Docker's archive holds one platform; hint: --to oci-archive:FILE")
         case _:
+            _check_platforms(destination, platforms)
             archive.check(path, force=force)
+
+
+def _check_platforms(destination: Destination, platforms: int) -> None:
+    if destination.transport == "docker-archive" and platforms > 1:
+        raise GeneratorError(f"{destination}: Docker's archive holds one platform; hint: --to oci-archive:FILE")
 
 
 def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bool, plain: Sequence[str]) -> str:
@@ -116,9 +135,7 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
     try:
         with workspace(folder(destination)) as work:
             if destination.path:
-                remote = any(transfer.elsewhere(each) and not each.foreign for each in image.blobs.values())
-                with hooks.progress("fetching the base", False) if remote else contextlib.nullcontext():
-                    transfer.fetch(image.blobs.values())
+                transfer.fetch(image.blobs.values(), hooks.progress)
             match destination.transport:
                 case "oci":
                     foreign = {blob.digest for blob in image.blobs.values() if blob.foreign}

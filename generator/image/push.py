@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Push an image to a registry with skopeo, which uploads blobs first."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -52,8 +53,9 @@ def push(
     seconds = timeout() or SECONDS + size // BYTES
     skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
     (work / "layout").mkdir()
+    based = any(blob.origin is not None for blob in image.blobs.values())
     for mounting in (True, False):
-        with progress(f"moving the base to {host}", False):
+        with progress(f"moving the base to {host}", False) if based else contextlib.nullcontext():
             transfer.move(image.blobs.values(), reference, work, plain=plain, mounting=mounting)
         elsewhere = {blob.digest for blob in image.blobs.values() if transfer.elsewhere(blob)}
         layout.add(work / "layout", image, "image", work, note, without=elsewhere)

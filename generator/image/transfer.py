@@ -12,6 +12,7 @@ from ..imageread.references import Reference
 from ..imageread.registry import Skopeo
 from ..imageread.registry import find as find_skopeo
 from .model import LayerBlob, Origin
+from .progress import Progress, hidden
 
 SECONDS = 300  # to move blobs, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both
 BYTES = 1 << 20
@@ -19,16 +20,19 @@ _PIECE = 1 << 20  # bytes
 _COPY = ("copy", "--quiet", "--preserve-digests")
 
 
-def fetch(layers: Iterable[LayerBlob]) -> None:
+def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
     """Fetch each layer that is elsewhere, once, to its path, with its digest and size checked; foreign ones stay.
 
     Raises GeneratorError and OSError; a path that exists is complete.
     """
     missing = [each for each in layers if not each.foreign and not each.path.exists()]
-    for each in missing:
-        if (origin := each.origin) is not None and not each.path.exists():
-            origin.lookup.fetch(origin.image, {layer.digest for layer in missing})
-            _store(each, origin)
+    if not missing:
+        return
+    with progress("fetching the base", False) if any(map(elsewhere, missing)) else contextlib.nullcontext():
+        for each in missing:
+            if (origin := each.origin) is not None and not each.path.exists():
+                origin.lookup.fetch(origin.image, {layer.digest for layer in missing})
+                _store(each, origin)
 
 
 def elsewhere(layer: LayerBlob) -> bool:

@@ -15,7 +15,7 @@ from ..hives.model import fold_name
 from ..imageread.untar import DIRECTORY, TarEntry
 from .unpacked_layers import HiveFile, UnpackedImage, Viewable
 
-_ROOT: Final = re.compile(r"([A-Za-z]:)?[\\/]+")
+_ROOT: Final = re.compile(r"([Cc]:)?[\\/]+")
 _FILES: Final = "Files/"  # the root of a container's disk in a layer
 
 
@@ -77,7 +77,7 @@ def _among(entries: Sequence[TarEntry], text: str) -> EntryPath:
     for end in ends:
         spelled = _ROOT.sub("", text[:end], count=1) if _ROOT.match(text) else text[:end]
         spelled = spelled.replace("\\", "/").strip("/")
-        for candidate in (spelled, _FILES + spelled):
+        for candidate in (spelled, (_FILES + spelled).rstrip("/")):
             kind = kinds.get(fold_name(candidate))
             if kind == DIRECTORY and not text[end:].strip("\\"):
                 return EntryPath(candidate)

@@ -7,7 +7,7 @@ limits. resolve.py finds files and images by name; hives are parsed by the views
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import getsizeof
@@ -40,6 +40,7 @@ class Budget:
     """
 
     choose: Callable[[str, list[images.Image]], list[images.Image]] | None = None
+    plain: Sequence[str] | None = None  # registries that may lack TLS, None if the command has no option for them
 
     def __init__(self, most: int, why: str, *, repeats: bool = False) -> None:
         self.most, self.why, self.repeats = most, why, repeats
@@ -202,7 +203,7 @@ def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
     def fault(where: str, rule: str, found: str) -> None:
         faults.append(Damage("image", None, f"{where.removeprefix(name).strip(': ') or name}: {found} ({rule})"))
 
-    with images.images(name, fault, (lambda *_: None) if budget.choose else None) as found:
+    with images.images(name, fault, (lambda *_: None) if budget.choose else None, budget.plain) as found:
         if not found:
             nothing = f"contains no image{' for Windows' if budget.choose else ''}"
             raise GeneratorError(f"{name}: {faults[0].message if faults else nothing}")

@@ -11,7 +11,7 @@
 # To update a copy of it: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:d058c127e0a232ca63b7afd57f89e3d3793eadef3880843a115fac19bd4eade5","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:8421fa58558f22cdef64e90c65846f136d79da0948f82aa514ebdf8c8b0d0438","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -37,7 +37,7 @@ import os
 import re
 import stat
 from types import MappingProxyType
-from typing import Any, Literal, Mapping, NamedTuple, Optional, Protocol, Union, cast
+from typing import Any, Literal, Mapping, NamedTuple, Protocol, Union, cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,14 +179,14 @@ Descriptor = Union[str, bytes]
 class Readable(Protocol):
     """What a file's data can be read from, such as a file that is open in binary mode."""
 
-    def read(self, size: int, /) -> Optional[bytes]:
+    def read(self, size: int, /) -> bytes | None:
         """Return at most *size* bytes, and none at the end."""
 
 
 class Writable(Protocol):
     """What a layer can be written to, such as a file that is open in binary mode."""
 
-    def write(self, data: bytes, /) -> Optional[int]:
+    def write(self, data: bytes, /) -> int | None:
         """Write *data*; return how many bytes were taken, or None for all."""
 
 
@@ -200,7 +200,7 @@ class FilesError(ValueError):
 
     def __str__(self) -> str:
         shown = self.path if len(self.path) <= 200 else self.path[:199] + "…"
-        return f"{shown!r}: {REASONS[self.code]}"
+        return f"{shown!r}: {REASONS.get(self.code, self.code)}"
 
 
 # ------------------------------------------------------------------------------------

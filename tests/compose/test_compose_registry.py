@@ -2,6 +2,7 @@
 """Rebase, index and judge images in a real registry: what is there before and after, and what other clients say."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,60 @@ def test_a_rebase_within_one_registry_moves_little(tmp_path: Path, folder: Path)
         print(f"{traffic.bytes:,} bytes of traffic for an index")
         assert 0 < traffic.bytes < 1 << 20
         traffic.close()
+
+
+def test_an_image_in_a_layout_goes_to_a_registry_and_back(registry: Registry, folder: Path, tmp_path: Path) -> None:
+    base = Repository(registry, "mixed-base").push(monthly(*VERSIONS[:2]), "ltsc")
+    image_runs.made(folder, f"oci:{tmp_path}/image:1", base=base, platform=(BUILD,))
+    Repository(registry, "mixed-base").push(monthly(*VERSIONS), "ltsc")
+    to = (f"docker://{registry.host}/mixed:1", f"oci:{tmp_path}/image:1", f"oci-archive:{tmp_path}/a.tar")
+    done = rebase(f"oci:{tmp_path}/image:1", base, *to)
+    assert Repository(registry, "mixed").tags() == {"1": done.digest}
+    assert image_runs.named(tmp_path / "image")["1"]["digest"] == done.digest
+    image_runs.assert_whole(tmp_path / "image")
+    assert [checked(each)[0] for each in to] == [0, 0, 0]
+    assert [outdated(each).status for each in to] == [0, 0, 0]
+    again = rebase(to[0], base, f"oci:{tmp_path}/again:1")
+    assert again.digest == done.digest  # nothing changed
+
+
+def test_foreign_layers_of_a_base_keep_their_urls(registry: Registry, folder: Path, tmp_path: Path) -> None:
+    repository, base = on_base(registry, folder, "foreign", bases.image(VERSIONS[1]), platform=(BUILD,))
+    foreign = bases.image(VERSIONS[2], foreign=True)
+    Repository(registry, "base-foreign").push(foreign, "ltsc")
+    to = (f"docker://{registry.host}/foreign:2", f"oci:{tmp_path}/out:1")
+    rebase(f"docker://{registry.host}/foreign:1", base, *to)
+    lowest = manifest(repository, "2")["layers"][0]
+    assert lowest["urls"] == json.loads(foreign.top.data)["layers"][0]["urls"]
+    assert not (tmp_path / "out/blobs" / lowest["digest"].replace(":", "/")).exists()
+    with pytest.raises(GeneratorError, match="holds no URLs"):
+        rebase(f"docker://{registry.host}/foreign:1", base, f"docker-archive:{tmp_path}/d.tar")
+
+
+def test_registries_without_tls_need_the_option(registry: Registry, folder: Path, tmp_path: Path) -> None:
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        pytest.skip("this machine's name leads nowhere")
+    if name == "localhost":
+        pytest.skip("this machine is called localhost, which needs no TLS")
+    traffic = Traffic(registry.host, address, name)
+    base = Repository(registry, "tls-base").push(bases.image(VERSIONS[1]), "1")
+    image_runs.made(folder, f"docker://{registry.host}/tls:1", base=base)
+    image, base = (f"docker://{traffic.host}/{each}:1" for each in ("tls", "tls-base"))
+    for words in (
+        ("outdated", image),
+        ("index", image, "--to", f"docker://{traffic.host}/tls:2"),
+        ("rebase", image, "--onto", base, "--to", f"docker://{traffic.host}/tls:3"),
+    ):
+        done = image_runs.command(*words[1:], folder=tmp_path, name=words[0])
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"; hint: {traffic.host} has no TLS; if you trust the network to it, give --plain-http" in done.stderr
+        done = image_runs.command(*words[1:], "--plain-http", traffic.host, folder=tmp_path, name=words[0])
+        assert done.returncode == 0, done.stderr
+    assert sorted(Repository(registry, "tls").tags()) == ["1", "2", "3"]
+    traffic.close()
 
 
 def test_own_and_unknown_bases(registry: Registry, folder: Path, tmp_path: Path) -> None:

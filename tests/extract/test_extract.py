@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shlex
+import socket
 import subprocess
 import tarfile
 from pathlib import Path
@@ -16,9 +17,11 @@ from helpers.counts import count
 from helpers.extracting import APP, extracted, image
 from helpers.layouts import ROOTS, Layout, Part, base, directory, tarred
 from helpers.random_images import RandomImage, on_disk
+from helpers.registry_proxy import Traffic
 from helpers.support import need
 from helpers.views import index, layout, printed, run
 
+from generator.base import folders
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.extract import disk
@@ -76,6 +79,21 @@ def test_the_tar_of_random_images_has_the_same_files(seed: int, tmp_path: Path) 
     assert extracted(tmp_path, str(tmp_path / "again.tar")) == made.tree
 
 
+def test_files_are_the_same_without_descriptors_of_folders_as_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (folders, disk):
+        monkeypatch.setattr(module, "AT_FOLDER", False)
+    monkeypatch.setattr(os, "supports_fd", set[object]())
+    made = RandomImage(3, 4)
+    assert extracted(tmp_path, image(tmp_path, *made.layers, [*ROOTS, *APP])) == made.tree | {
+        "Files/app": None,
+        "Files/app/a.txt": b"a",
+        "Files/app/b.txt": b"bb",
+    }
+    assert (tmp_path / "out/Files/app/b.txt").stat().st_mtime == 1_700_000_000
+
+
 @pytest.mark.parametrize(
     "path",
     ["app", "/app", r"C:\app", r"c:/APP/", "Files/app", r"Files\App", r"\app", r"files\APP\\"],
@@ -89,6 +107,19 @@ def test_a_path_in_any_spelling_selects_its_files(path: str, tmp_path: Path) -> 
         "Files/app/b.txt": b"bb",
     }
     assert (tmp_path / "out/Files/app/b.txt").stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("path", ["C:\\", "c:/", "/", "\\", "Files", "files\\"])
+def test_a_drive_is_all_of_its_files(path: str, tmp_path: Path) -> None:
+    name = image(tmp_path, [*ROOTS, *APP, directory("UtilityVM"), Part("Hives/x", b"")])
+    assert extracted(tmp_path, name, path).keys() == {"Files", "Files/app", "Files/app/a.txt", "Files/app/b.txt"}
+
+
+@pytest.mark.parametrize("path", ["D:\\", "C:\\app\\a.txt\\", "C:app", "a.txt", "Files/app/a", "..\\app", ""])
+def test_other_paths_are_absent(path: str, tmp_path: Path) -> None:
+    name = image(tmp_path, [*ROOTS, *APP])
+    with pytest.raises(GeneratorError, match=r"has no entry|a registry key"):
+        run("extract", name, path or "Files/..", "--to", tmp_path / "out")
 
 
 def test_an_absent_path_and_a_key_of_a_hive_are_errors(tmp_path: Path) -> None:
@@ -162,6 +193,29 @@ def test_one_image_of_an_index_is_chosen_by_platform(tmp_path: Path) -> None:
     assert set(found) == {"Files", "Hives", "Files/arm64"}
 
 
+@pytest.mark.parametrize(
+    ("platform", "fits"),
+    [
+        ("windows/amd64", True),
+        ("windows/amd64:10.0.20348", True),
+        ("windows/amd64:10.0.20348.7", True),
+        ("windows(10.0.20348.7)/amd64", True),
+        ("windows/amd64:10.0.2034", False),
+        ("windows/amd64:10.0.20348.77", False),
+        ("windows/arm64", False),
+    ],
+)
+def test_a_platform_is_that_of_the_index_or_of_the_configuration(platform: str, fits: bool, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred(ROOTS)])
+    made.config["os.version"] = "10.0.20348.7"
+    name = made.write()
+    if fits:
+        assert extracted(tmp_path, name, "--platform", platform) == {"Files": None, "Hives": None}
+    else:
+        with pytest.raises(GeneratorError, match=r"no Windows image for .*; hint: oci:.*/amd64:10.0.20348.7\)"):
+            run("extract", name, "--platform", platform, "--to", tmp_path / "out")
+
+
 def test_a_layer_an_archive_and_a_hive(tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(tarred([*ROOTS, *APP]))
     assert run("extract", tmp_path / "layer.tar", "app/a.txt", "--to", tmp_path / "a")[0] == 0
@@ -183,6 +237,26 @@ def test_what_image_pushes_to_a_registry_is_extracted_as_it_was(tmp_path: Path) 
         assert run("extract", reference, r"C:\conf", "hello.exe", "--to", tmp_path / "out")[0] == 0
     assert image_runs.tree(tmp_path / "out/Files") == image_runs.tree(top)
     assert (tmp_path / "out/Files/conf/link.toml").readlink() == Path("hello.toml")
+
+
+def test_a_registry_without_tls_needs_the_option(tmp_path: Path) -> None:
+    try:
+        address = socket.gethostbyname(socket.gethostname())
+    except OSError:
+        pytest.skip("this machine's name leads nowhere")
+    if socket.gethostname() == "localhost":
+        pytest.skip("this machine is called localhost, which needs no TLS")
+    top = image_runs.sources(tmp_path / "sources")
+    with image_runs.registry(tmp_path / "registry") as registry:
+        image_runs.made(top, f"docker://{registry.host}/a/b:1")
+        traffic = Traffic(registry.host, address, socket.gethostname())
+        words = ("extract", f"docker://{traffic.host}/a/b:1", "--to", tmp_path / "out")
+        with pytest.raises(GeneratorError, match=f"give --plain-http {traffic.host}"):
+            run(*words)
+        assert run(*words, "--plain-http", traffic.host)[0] == 0
+        traffic.close()
+    with pytest.raises(GeneratorError, match="--plain-http http://a: invalid registry"):
+        run("extract", "scratch", "--tar", "--plain-http", "http://a")
 
 
 def test_exactly_one_of_to_and_tar_is_given() -> None:

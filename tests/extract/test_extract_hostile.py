@@ -161,3 +161,22 @@ def test_a_deep_chain_of_directories_costs_no_memory_of_its_square() -> None:
     entries = [TarEntry(f"{path}/{n}", "0", 0, "", 0, 0, {}, 0, 0, None, None) for n in range(3)]
     with pytest.raises(GeneratorError, match="too long ones"):
         tree.add(entries)
+
+
+def test_a_directory_that_is_swapped_for_a_link_during_the_run_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    made = os.mkdir
+
+    def swap(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        made(path, mode, dir_fd=dir_fd)
+        if path == "app":
+            os.rmdir(path, dir_fd=dir_fd)
+            os.symlink(tmp_path / "outside", path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", swap)
+    with pytest.raises(GeneratorError, match="out: cannot be written: Not a directory"):
+        run("extract", image(tmp_path, [*ROOTS, *APP]), "--to", tmp_path / "out")
+    assert not any((tmp_path / "outside").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "outside"]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill a push of an image on a base at any request, and push two at once."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from helpers.base_runs import PLATFORM, folder, made, other, registry
 from helpers.bases import Repository
 from helpers.counts import count
 from helpers.image_runs import Registry
-from helpers.registry_proxy import ProxyHandler, proxy
+from helpers.registry_proxy import Killer, patiently, proxy
 from helpers.support import HANG
 
 from generator.builder.wire import ROOT
@@ -38,23 +38,6 @@ def _started(folder: Path, tmp: Path, *words: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=folder, env=env | {"XDG_CACHE_HOME": image_runs.cache()}, **settings)
 
 
-class _Killer:
-    """Kills the process group of *process* at the request number *at* of a proxy."""
-
-    def __init__(self) -> None:
-        self.at = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.reached = False
-        self._lock = threading.Lock()
-
-    def fault(self, handler: ProxyHandler) -> bool:
-        with self._lock:
-            if self.process is not None and len(handler.server.asked) == self.at:
-                self.reached = True
-                os.killpg(self.process.pid, signal.SIGKILL)
-        return False
-
-
 @pytest.mark.parametrize("same", [True, False])
 def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
     same: bool, registry: Registry, other: Registry, folder: Path, tmp_path: Path
@@ -64,7 +47,7 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     old = {"1": made(folder, target.host, f"{repository.name}:1", base_host=registry.host, label={"old": "yes"})}
-    killer = _Killer()
+    killer = Killer()
     with proxy(target.host, killer.fault) as server:
         base = f"docker://{server.host if same else registry.host}/nano:1"
 
@@ -76,7 +59,7 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
             killer.process = _started(folder, temporary, base, PLATFORM, to)
             status = killer.process.wait(HANG)
             assert status == (-signal.SIGKILL if killer.reached else 0)
-            return repository.tags()
+            return patiently(repository.tags)
 
         assert repository.tags() == old
         new = pushed()
@@ -85,7 +68,8 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
         requests = len(server.asked)
         ends = []
         for at in range(1, requests + 1, -(-requests // count(6, 1000))):
-            repository.ask("PUT", "manifests/1", repository.manifest(old["1"]), Content_Type=OCI_MANIFEST)
+            stored = patiently(lambda: repository.manifest(old["1"]))
+            patiently(functools.partial(repository.ask, "PUT", "manifests/1", stored, Content_Type=OCI_MANIFEST))
             ends.append(pushed(at))
             assert ends[-1] in (old, new), at
         assert old in ends

@@ -14,6 +14,7 @@ from helpers import image_runs
 from helpers.image_runs import digest_of, named
 from helpers.support import INVOKEW
 
+from generator.base.process import bytes_read
 from generator.builder.wire import ROOT
 from generator.image import Options, make
 from generator.image.progress import Tell
@@ -87,6 +88,8 @@ def test_a_push_shows_bytes_and_rate_on_a_terminal(folder: Path, tmp_path: Path)
 
 
 def test_a_push_reports_the_bytes_that_skopeo_reads(folder: Path, tmp_path: Path) -> None:
+    if not bytes_read(os.getpid()):
+        pytest.skip("this system does not count the bytes that a process reads")
     told: dict[str, list[tuple[int, int]]] = {}
 
     @contextlib.contextmanager
@@ -141,7 +144,7 @@ def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
 def test_the_python_interface_is_stable() -> None:
     from generator import image
 
-    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "SourceTable", "make"]
+    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "SourceData", "SourceTable", "make"]
     assert image.Options.__struct_fields__[:2] == ("source", "to")
     for name in image.__all__:
         assert getattr(image, name).__doc__

@@ -3,12 +3,16 @@
 
 import base64
 import json
+import shutil
+import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.misbehaving_registry import Handler, Start, misbehaving
+from helpers import image_runs
+from helpers.misbehaving_registry import Handler, Misbehaving, Start, misbehaving
 
 from generator.image.credentials import Credentials, credentials
 from generator.image.mount import mount
@@ -145,6 +149,23 @@ def test_an_answer_without_a_token_is_no_mount(token: object, misbehaving: Start
 
 def test_a_registry_that_is_away_is_no_mount() -> None:
     assert not mount([DIGEST], of("localhost:1", "a"), of("localhost:1", "b"), secure=True)
+
+
+def test_a_certificate_of_the_registrys_own_authority_is_trusted(home: Path) -> None:
+    server = Misbehaving(fault(lambda _: (201, {}, {})))
+    certificate = image_runs.certificate(home)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, home / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    names = of(server.host, "base"), of(server.host, "a/b")
+    assert not mount([DIGEST], *names, secure=True)
+    folder = home / ".config/containers/certs.d" / server.host
+    folder.mkdir(parents=True)
+    shutil.copy(certificate, folder / "ca.crt")
+    assert mount([DIGEST], *names, secure=True)
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.parametrize(

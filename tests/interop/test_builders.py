@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from helpers import bases, image_runs
+from helpers import bases, beside, image_runs
 from helpers.builder_images import FILES, SHAPES, STARTS, STORED, held, judged
 from helpers.committed_modules import PROJECT, registry, run
 from helpers.counts import THOROUGH
 from helpers.layouts import Part, tarred
 from helpers.maven import jars
+from helpers.registry_proxy import Traffic
 from helpers.support import need, wait_until
 
 from generator.image import Options, make
@@ -160,6 +161,63 @@ def test_buildkit_builds_on_our_image_on_a_base_of_others(
     tree, settings, layers = held(name)
     assert (layers, settings["entrypoint"]) == (4, [r"C:\app\dropgz.exe"])
     assert {"Files/app/dropgz.exe", "Files/kubeconfigtemplate.yaml"} <= {*tree}
+
+
+def test_the_builders_write_what_the_document_says_of_the_same_files_on_a_base_of_others(
+    buildkit: Callable[..., None], buildah: Callable[..., str], address: str, tmp_path: Path
+) -> None:
+    image = bases.image(size=bases.SIZE)
+    bases.Repository(image_runs.Registry(address, (), {}), "beside/base").push(image, "1")
+    files = beside.context(tmp_path / "files")
+    work = tmp_path / "work"
+    (work / "empty").mkdir(parents=True)
+
+    def ours(host: str) -> None:
+        base = f"docker://{host}/beside/base:1"
+        make(Options(source=(str(files),), base=base, to=(f"docker://{host}/beside/image:1",)), note=lambda _: None)
+
+    def crane(host: str) -> None:
+        run(need("tar"), "-C", files, "-cf", work / "files.tar", *(path.name for path in files.iterdir()))
+        program, base = image_runs.go_tool(image_runs.CRANE), f"{host}/beside/base:1"
+        append = ("append", "--insecure", "--platform", "windows/amd64", "--new_layer", work / "files.tar")
+        run(program, *append, "--base", base, "--new_tag", f"{host}/beside/crane:1")
+
+    def by_buildah(host: str) -> None:
+        container = buildah("from", "--tls-verify=false", "--os=windows", "--arch=amd64", f"{host}/beside/base:1")
+        buildah("copy", container, files, "/")
+        buildah("commit", container, "beside")
+        buildah("push", "--tls-verify=false", "beside", f"docker://{host}/beside/buildah:1")
+
+    def kit(host: str) -> None:
+        (work / "Dockerfile").write_text(f"FROM {host}/beside/base:1\nCOPY . /\n")
+        places = ("--local", f"context={files}", "--local", f"dockerfile={work}", "--opt", "platform=windows/amd64")
+        pushed = f"type=image,name={host}/beside/buildkit:1,push=true"
+        buildkit("build", "--frontend=dockerfile.v0", *places, "--output", pushed)
+
+    def ko(host: str) -> None:
+        shutil.copytree(PROJECT / "examples/hostprocess", work / "ko")
+        shutil.copytree(files, work / "ko/kodata", symlinks=True)
+        names = {"KO_DEFAULTBASEIMAGE": f"{host}/beside/base:1", "KO_DOCKER_REPO": f"{host}/beside/ko"}
+        words = ("build", "--bare", "--tags=1", "--platform=windows/amd64", "--insecure-registry", "--sbom=none", ".")
+        environment = os.environ | names | {"GOFLAGS": "-buildvcs=false"}
+        program = image_runs.go_tool("github.com/google/ko", folder=PROJECT / "tests/interop/ko")
+        image_runs.run(program, *words, cwd=work / "ko", env=environment)
+
+    def jib(host: str) -> None:
+        words: list[str | Path] = [f"-D{name}={work}" for name in ("user.home", "java.io.tmpdir")]
+        words += ["-DsendCredentialsOverHttp=true", "-cp", jars(), PROJECT / "tests/interop/jib/Jibbed.java"]
+        words += [f"{host}/beside/base:1", files / "hello.exe", "/hello.exe", f"{host}/beside/jib:1"]
+        run(need("java"), *words, XDG_CACHE_HOME=str(work))
+
+    builders = {"winscratch": ("image", ours), "crane append": ("crane", crane), "buildah": ("buildah", by_buildah)}
+    builders |= {"BuildKit": ("buildkit", kit), "ko": ("ko", ko), "jib": ("jib", jib)}
+    found = {}
+    for name, (repository, build) in builders.items():
+        traffic = Traffic(address)
+        build(traffic.host)
+        found[name] = beside.row(f"docker://{address}/beside/{repository}:1", traffic.bytes)
+        traffic.close()
+    assert found == beside.documented()
 
 
 LINK = "links/deep/link"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import image_runs
+from helpers import composing, image_indexes, image_runs
 from helpers.image_runs import run
+from helpers.layouts import Layout
 from helpers.support import HANG, lack, need, selected, wait_until
 
 from generator.base import home
@@ -34,6 +35,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 
+REBASED, INDEX = "rebased", "for two systems"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -46,10 +49,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if len(options.get("platform", ())) < 2:
             to.append(f"docker-archive:{place}/docker.tar:hello:1")
         image_runs.made(top, *to, **options)
+    _compose(top.parent)
     return top
 
 
-@pytest.fixture(params=SHAPES)
+def _compose(top: Path) -> None:
+    """Rebase an image, and make an index of images for two systems."""
+    place = top / REBASED
+    to = (
+        f"oci:{place}/oci:hello:1",
+        f"oci-archive:{place}/oci.tar:hello:1",
+        f"docker-archive:{place}/docker.tar:hello:1",
+    )
+    place.mkdir()
+    composing.rebase(f"oci:{top}/all options/oci:hello:1", "scratch", *to)
+    place = top / INDEX
+    place.mkdir()
+    linux = Layout(top / "linux", [])
+    names = (f"oci:{top}/one platform/oci", image_indexes.indexed(linux, image_indexes.linux(linux), windows=False))
+    composing.index(*names, to=(f"oci:{place}/oci:hello:1", f"oci-archive:{place}/oci.tar:hello:1"))
+
+
+@pytest.fixture(params=[*SHAPES, REBASED, INDEX])
 def shape(request: pytest.FixtureRequest, folder: Path) -> Path:
     return folder.parent / str(request.param)
 
@@ -69,7 +90,7 @@ def test_crane_finds_archives_right_and_its_library_layouts(shape: Path) -> None
     if (shape / "docker.tar").exists():
         done = run(image_runs.go_tool(image_runs.CRANE), "validate", "--tarball", shape / "docker.tar")
         assert done.stdout.startswith("PASS")
-    if shape.name != "several platforms":
+    if shape.name not in {"several platforms", INDEX}:
         run(image_runs.go_tool("./validate"), shape / "oci")
 
 

@@ -309,6 +309,22 @@ def found(shell: str, command: str, folder: Path) -> str:
     return f"sha256:{digest}"
 
 
+def test_a_module_of_another_version_is_the_same_but_for_where_it_states_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    (now,) = modules("scratch", "python").values()
+    monkeypatch.setattr(render, "VERSION", "0.3.1")
+    (later,) = modules("scratch", "python").values()
+    assert later != now
+    assert provenance.is_made_alike(later, now)
+    assert provenance.is_made_alike(later.replace("\n", "\r\n"), now)
+    # The line in the head is free only for the version that the provenance line has, which can hold no other line.
+    assert not provenance.is_made_alike(later.replace("# Version: 0.3.1", "# Version: 0.3.2"), now)
+    assert not provenance.is_made_alike(later.replace("0.3.1\n", "0.3.1\nimport evil\n", 1), now)
+    for hidden in ("0.3.1\nimport evil", "0.3.1 and more", "9" * 33):
+        monkeypatch.setattr(render, "VERSION", hidden)
+        (made,) = modules("scratch", "python").values()
+        assert not provenance.is_made_alike(made, now)
+
+
 def test_c_has_no_string_longer_than_its_standard_grants(rendered: dict[str, list[Path]]) -> None:
     for path in rendered["c"]:
         text = path.read_text("utf-8")

@@ -176,7 +176,7 @@ def test_a_bad_path_is_reported_before_bad_data() -> None:
 def test_what_is_public_is_listed_and_cannot_be_changed() -> None:
     public = {name for name in vars(files) if not name.startswith("_")}
     modules = {"annotations", "base64", "errno", "functools", "io", "os", "re", "stat", "TYPE_CHECKING"}
-    typing = {"Any", "Literal", "Mapping", "MappingProxyType", "NamedTuple", "Optional", "Protocol", "Union", "cast"}
+    typing = {"Any", "Literal", "Mapping", "MappingProxyType", "NamedTuple", "Protocol", "Union", "cast"}
     assert set(files.__all__) == public - modules - typing
     for table in (files.DESCRIPTORS, files.REASONS):
         with pytest.raises(TypeError):

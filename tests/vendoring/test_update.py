@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from helpers.support import need
 from helpers.vendoring import each, reseal, shown, states, write
 
 from generator.base.errors import GeneratorError
+from generator.builder.wire import ROOT
 from generator.languages.table import LANGUAGES
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -170,3 +172,18 @@ def test_update_writes_through_a_link_that_is_named(older: Path) -> None:
     assert states("link.go", update=True) == {"link.go": "fresh: updated"}
     assert Path("link.go").is_symlink()
     assert states("real") == {"real/x.go": "fresh"}
+
+
+def test_update_makes_copies_of_version_0_1_anew() -> None:
+    """copies-0.1.tar.gz holds a layer's modules in every language, and writers, as version 0.1.0 made them."""
+    with tarfile.open(Path(__file__).with_name("copies-0.1.tar.gz")) as archive:
+        archive.extractall(filter="data")
+    copies = {str(path): path for path in sorted(Path().rglob("*.*")) if path.is_file()}
+    assert len(copies) == 12
+    assert {path.partition("/")[0] for path in copies} == set(LANGUAGES)
+    assert {path: "0.1.0" in copy.read_text("utf-8") for path, copy in copies.items()} == dict.fromkeys(copies, True)
+    assert states() == dict.fromkeys(copies, "outdated: template only changed")
+    assert states(update=True) == dict.fromkeys(copies, "fresh: updated")
+    assert states() == dict.fromkeys(copies, "fresh")
+    for path, copy in copies.items():
+        assert copy.read_bytes() == (ROOT / "output" / path).read_bytes()

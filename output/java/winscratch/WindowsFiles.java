@@ -11,7 +11,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:58eac9ab9577be86045e83787104926dbf8e1f3005becf4ecd5360730f0b6c6d","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a7d080d063e8f7948bfa136efb6d43e5fcd8ac9b0aeb2db14785d9d05fb9e905","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -293,16 +293,11 @@ public final class WindowsFiles {
 
     private static final String USER_OWNED_1 =
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==";
-    private static final String USER_OWNED_2 =
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==";
 
     private static final String ADMIN_OWNED_1 =
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==";
-    private static final String ADMIN_OWNED_2 =
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==";
 
     private static final String NONE_1 = "";
-    private static final String NONE_2 = "";
 
     /** O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU). */
     public static final Descriptor USERS_READ = new Descriptor(USERS_READ_1, USERS_READ_2, true);
@@ -333,6 +328,7 @@ public final class WindowsFiles {
      * @return the same for directories and for everything else
      */
     public static Descriptor of(byte[] bytes) {
+      Objects.requireNonNull(bytes, "bytes");
       String text = Base64.getEncoder().encodeToString(bytes);
       return new Descriptor(text, text, Rules.readable(bytes));
     }
@@ -367,10 +363,10 @@ public final class WindowsFiles {
     private final boolean valid; // in range
 
     private Times(Instant modified, Instant accessed, Instant changed, Instant created) {
-      this.modified = rounded(modified);
-      this.accessed = rounded(accessed);
-      this.changed = rounded(changed);
-      this.created = rounded(created);
+      this.modified = rounded(modified, "modified");
+      this.accessed = rounded(accessed, "accessed");
+      this.changed = rounded(changed, "changed");
+      this.created = rounded(created, "created");
       Instant[] sorted = {this.modified, this.accessed, this.changed, this.created};
       Arrays.sort(sorted);
       this.valid = !sorted[0].isBefore(Rules.FIRST) && !sorted[3].isAfter(Rules.LAST);
@@ -399,7 +395,8 @@ public final class WindowsFiles {
       return new Times(modified, accessed, changed, created);
     }
 
-    private static Instant rounded(Instant time) {
+    private static Instant rounded(Instant time, String name) {
+      Objects.requireNonNull(time, name);
       return time.minusNanos(time.getNano() % 100);
     }
 
@@ -539,7 +536,7 @@ public final class WindowsFiles {
    * @throws FilesException if a time is out of range
    */
   public static byte[] roots(Times times) throws FilesException {
-    if (!times.valid) {
+    if (!Objects.requireNonNull(times, "times").valid) {
       throw new FilesException(Reason.TIME, "");
     }
     Core core = new Core();
@@ -557,6 +554,7 @@ public final class WindowsFiles {
    * @throws FilesException if the entry cannot be in a layer
    */
   public static byte[] header(Entry entry) throws FilesException {
+    Objects.requireNonNull(entry, "entry");
     Core core = new Core();
     core.add(entry, Descriptor.USERS_READ, Times.START);
     return Arrays.copyOf(core.buffer, core.size);
@@ -1113,6 +1111,7 @@ public final class WindowsFiles {
      */
     public void add(Entry entry, byte[] data) throws IOException {
       Objects.requireNonNull(entry, "entry");
+      Objects.requireNonNull(data, "data");
       Entry sized = entry.size(data.length);
       run(
           () -> {

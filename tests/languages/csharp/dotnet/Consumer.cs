@@ -5,6 +5,8 @@ using System.Formats.Tar;
 using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
+using System.Threading;
+using System.Threading.Tasks;
 using Winscratch;
 
 /// <summary>Reads the layers, and what .NET 8 makes of a folder with a link, with .NET's own reader of tars.</summary>
@@ -31,7 +33,7 @@ internal static class Consumer
         }
     }
 
-    private static void Main()
+    private static async Task Main()
     {
         WindowsScratch.Verify();
         string digest = "sha256:" + Convert.ToHexString(SHA256.HashData(WindowsScratch.Blob.Span)).ToLowerInvariant();
@@ -51,6 +53,27 @@ internal static class Consumer
         output.Position = 0;
         string listed = List(output);
         Expect(listed == "Hives 0 ;Files 0 ;Files/a.txt 1 ;Files/link 0 a.txt;Files/nowhere 0 nothing;", listed);
+
+        var second = new MemoryStream();
+        var later = new WindowsFiles.Writer(second);
+        await later.AddTreeAsync("", folder);
+        await later.FinishAsync();
+        Expect(second.ToArray().AsSpan().SequenceEqual(output.ToArray()), "the layer written asynchronously");
         Directory.Delete(folder, true);
+
+        var cancelled = new WindowsFiles.Writer(new MemoryStream());
+        string outcome = "";
+        foreach (CancellationToken token in new[] { new CancellationToken(true), CancellationToken.None })
+        {
+            try
+            {
+                await cancelled.AddAsync("a", WindowsScratch.Blob, token);
+            }
+            catch (OperationCanceledException)
+            {
+                outcome += "cancelled;";
+            }
+        }
+        Expect(outcome == "cancelled;cancelled;", outcome);
     }
 }
