@@ -102,7 +102,14 @@ function result(view, { offset, before, hit, after }) {
   const label = `${visible(subject.made.name)}: ${subject.structure(region).name} at ${hex(offset)}`;
   const found = element("code", {}, visible(before), element("mark", {}, visible(hit)), visible(after));
   const where = element("span", { class: "note" }, line < 0 ? "" : tree.path(line));
-  return element("li", {}, button(label, () => view.go(offset), { class: "line" }), " ", found, where);
+  return element(
+    "li",
+    {},
+    button(label, () => view.go(offset), { class: "line" }),
+    " ",
+    found,
+    where,
+  );
 }
 
 /**
