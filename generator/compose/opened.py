@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.errors import GeneratorError, counted, shorten
-from ..image.base import json_object, layers_of
+from ..image.base import config_object, json_object, layers_of
 from ..image.config import CONFIG, MANIFEST, Document
 from ..image.model import LayerBlob
 from ..imageread.documents import ContentDescriptor, ImagePlatform
@@ -75,7 +75,7 @@ def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
         raise GeneratorError(f"{name}: {shorten(other)}: not a SHA-256; hint: skopeo copy it to oci:DIR")
     kinds = image.descriptor.media_type or MANIFEST, image.manifest.config.media_type or CONFIG
     manifest, config = (Document(data, kind) for data, kind in zip(image.raw, kinds, strict=True))
-    documents = json_object(config.data, name), json_object(manifest.data, name)
+    documents = config_object(config.data, name), json_object(manifest.data, name)
     found = Opened(
         lookup, image, image.descriptor, (config, manifest), *documents, layers_of(lookup, image, folder, name)
     )

@@ -41,6 +41,8 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
     """
     if bool(options.to) == options.tar:
         raise GeneratorError("extract: give either --to or --tar; hint: --to DIR")
+    if "" in paths:
+        raise GeneratorError("extract: an empty PATH; hint: . for all files")
     if options.to:
         _check_folder(options.to)
     references.check_hosts(options.plain_http)

@@ -180,3 +180,11 @@ def test_a_directory_that_is_swapped_for_a_link_during_the_run_leads_nowhere(
         run("extract", image(tmp_path, [*ROOTS, *APP]), "--to", tmp_path / "out")
     assert not any((tmp_path / "outside").iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "outside"]
+
+
+def test_a_record_whose_key_is_not_utf_8_is_not_in_the_tar(tmp_path: Path) -> None:
+    layer = tarred([*ROOTS, Part("Files/a", b"x", records={"MSWINDOWS.a?": "1", "MSWINDOWS.b": "2"})])
+    name = Layout(tmp_path / "image", [layer.replace(b".a?=", b".a\xff=")]).write()
+    status, data = run("extract", name, "--tar")
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert (status, tar.getmember("Files/a").pax_headers) == (0, {"MSWINDOWS.b": "2"})
