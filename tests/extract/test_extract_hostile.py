@@ -188,3 +188,19 @@ def test_a_record_whose_key_is_not_utf_8_is_not_in_the_tar(tmp_path: Path) -> No
     status, data = run("extract", name, "--tar")
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         assert (status, tar.getmember("Files/a").pax_headers) == (0, {"MSWINDOWS.b": "2"})
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 40])
+def test_a_layer_of_another_size_than_the_manifest_says_is_refused(size: int, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred([*ROOTS, *APP])])
+    made.manifest["layers"][0]["size"] = size
+    with pytest.raises(GeneratorError, match=r"bytes, not .* as in the manifest; hint: winscratch check-image"):
+        run("extract", made.write(), "--to", tmp_path / "out")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_another_number_of_diff_ids_than_of_layers_is_refused(count: int, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred([*ROOTS, *APP])])
+    made.config["rootfs"]["diff_ids"] *= count
+    with pytest.raises(GeneratorError, match="a diff ID for each layer; hint: winscratch check-image"):
+        run("extract", made.write(), "--to", tmp_path / "out")
