@@ -18,7 +18,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from .errors import GeneratorError
-from .reading import NO_FOLLOW, NotRegularError, open_regular, too_large, unreadable
+from .reading import NO_FOLLOW, NotRegularError, open_any, open_regular, too_large, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +73,14 @@ class Folder:
             found.append(parent)
         return found[::-1]
 
-    def open(self, name: str) -> int:
-        """Return a descriptor for reading the regular file *name*; raises OSError, also for a symlink."""
+    def open(self, name: str, *, regular: bool = True) -> int:
+        """Return a descriptor for reading the file *name*; raises OSError, also for a symlink.
+
+        If *regular* is False, the caller checks what kind of file it is.
+        """
         if AT_FOLDER:
-            return open_regular(name, follow=False, folder=self._pool.descriptor(self))
+            opening = open_regular if regular else open_any
+            return opening(name, follow=False, folder=self._pool.descriptor(self))
         path = self.path(name)
         descriptor = open_regular(path, follow=False)
         try:

@@ -26,7 +26,7 @@ def open_regular(path: AnyPath, *, follow: bool = True, folder: int | None = Non
 
     Never waits for a pipe. Raises OSError, for a symlink too unless *follow*.
     """
-    descriptor = os.open(path, _READ | (0 if follow else NO_FOLLOW), dir_fd=folder)
+    descriptor = open_any(path, follow=follow, folder=folder)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor
@@ -34,6 +34,11 @@ def open_regular(path: AnyPath, *, follow: bool = True, folder: int | None = Non
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     raise NotRegularError(path)
+
+
+def open_any(path: AnyPath, *, follow: bool = True, folder: int | None = None) -> int:
+    """Return a descriptor as open_regular() does, of a file of any kind."""
+    return os.open(path, _READ | (0 if follow else NO_FOLLOW), dir_fd=folder)
 
 
 def read_file(path: AnyPath, shown: str, limit: int = MAX_FILE, *, follow: bool = True) -> bytes:

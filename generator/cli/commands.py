@@ -265,7 +265,7 @@ COMMANDS = {
             "Build a Windows image from files and folders on a base layer, and print its reference by digest.",
             handlers.image,
             arguments=(
-                Argument("SRC", "a file or folder; SRC[:DEST][@PLATFORM] for its path and platform", many=True),
+                Argument("SRC", "a file or folder; SRC[:DEST][@OPTION...] for its path and options", many=True),
             ),
             options=(
                 _TO,

@@ -13,8 +13,9 @@ Errors are raised as GeneratorError with a message of one line.
 """
 
 from ..base.errors import GeneratorError
-from .options import Options, SourceTable
+from .options import Options
 from .places import Made
 from .produce import make
+from .source_options import SourceData, SourceTable
 
-__all__ = ["GeneratorError", "Made", "Options", "SourceTable", "make"]
+__all__ = ["GeneratorError", "Made", "Options", "SourceData", "SourceTable", "make"]

@@ -171,9 +171,18 @@ def record_name(entries: Sequence[SourceEntry], *options: object) -> str:
     """Return the name of a layer's record: a hash of its options and of the paths and stamps of its *entries*."""
     hashed = hashlib.sha256(json.dumps(options).encode("ascii"))
     for start in range(0, len(entries), 1000):  # in parts, to save memory
-        part = [(entry.path, entry.kind, entry.target, entry.stamp) for entry in entries[start : start + 1000]]
-        hashed.update(json.dumps(part).encode("ascii"))
+        part = [
+            (entry.path, entry.kind, entry.target, entry.stamp, entry.own) for entry in entries[start : start + 1000]
+        ]
+        hashed.update(_encoded(part))
     return f"record-{hashed.hexdigest()}"
+
+
+def _encoded(part: object) -> bytes:
+    try:
+        return msgspec.json.encode(part)
+    except UnicodeEncodeError:  # a name that is not valid in its encoding
+        return json.dumps(part).encode("ascii")
 
 
 def settle(entries: Iterable[SourceEntry], started: int) -> bool:

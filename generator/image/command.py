@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `image`: make an image and print its references by digest."""
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ def image(source: Sequence[str], config: str | None, options: dict[str, Any], *,
     """
     if sys.stdout is None:
         raise GeneratorError("image: standard output is closed; hint: open it for the image's reference")
+    gc.disable()  # entries of 100,000 files hold no cycles, and looking for some takes a tenth of the time
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
     produce.make(chosen, progress=shown, done=say)
     return EXIT_OK

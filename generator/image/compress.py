@@ -2,8 +2,8 @@
 """Compress a layer's tar on all cores, to the same bytes on any number of them.
 
 The tar is cut into members of at most 1 MiB, each compressed by itself; concatenated gzip members are one gzip file
-(RFC 1952, 2.2). The cuts depend only on the tar. Reading, hashing, compressing and writing overlap, with only a few
-members in memory at a time.
+(RFC 1952, 2.2). The cuts and the level of each member depend only on the tar. Reading, hashing, compressing and writing
+overlap, with only a few members in memory at a time.
 """
 
 import contextlib
@@ -22,6 +22,13 @@ from .cache import Cache, CacheRecord
 from .model import GZIP, TAR, Compression, LayerBlob
 
 MEMBER = 1 << 20  # bytes of the tar
+# A member full of small entries is shorter: libdeflate compresses up to 300,000 bytes as one block, in which headers
+# and contents share their codes, and longer members of that kind get larger. Its entries take longer to read than to
+# compress, so another level costs no time.
+DENSE = 288 << 10
+_DENSE_ENTRY = 4096  # bytes: the most of an entry with its headers, on average
+_DENSE_LEVELS = {5: 7}
+_MAGIC = b"ustar\x0000"  # twice in each entry: its PAX header, and its header
 # Levels of libdeflate; 0 stores. Level 5 compresses programs better than zlib's 6; 12 is the best, but slow.
 LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
 # ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
@@ -35,6 +42,11 @@ class Packed(NamedTuple):
     data: bytes
     name: str
     new: bool
+
+
+def is_dense(data: bytes) -> bool:
+    """Return whether a part of a tar is full of small entries."""
+    return data.count(_MAGIC) // 2 * _DENSE_ENTRY >= len(data)
 
 
 def method(level: int) -> str:
@@ -75,8 +87,9 @@ class Blobber:
         self._diff, self._digest = hashlib.sha256(), hashlib.sha256()
         self._size = self.unpacked = 0  # bytes of the blob, and of the tar in it
         self._members: list[str] = []
-        self._parts: list[memoryview] = []  # of the next member
+        self._parts: list[bytes | memoryview] = []  # of the next member
         self._held = 0  # bytes of them
+        self._limit = DENSE  # at which it is cut, or grows
         self._waiting: deque[tuple[Future[Any], ...]] = deque()
         self._most = threads + 4
         self._workers = ThreadPoolExecutor(threads)
@@ -94,12 +107,20 @@ class Blobber:
 
     def write(self, data: bytes) -> int:
         """Take all of *data*."""
+        if self._held + len(data) < self._limit:  # as for most files
+            self._parts.append(data)
+            self._held += len(data)
+            return len(data)
         left = memoryview(data)
-        while len(left) >= (step := MEMBER - self._held):
+        while len(left) >= (step := self._limit - self._held):
             self._parts.append(left[:step])
-            self._held = MEMBER
-            self.align()
+            self._held = self._limit
             left = left[step:]
+            whole = b"".join(self._parts)
+            if self._held == MEMBER or is_dense(whole):
+                self._cut(whole)
+            else:
+                self._parts, self._limit = [whole], MEMBER
         if left:
             self._parts.append(left)
             self._held += len(left)
@@ -109,7 +130,6 @@ class Blobber:
         """Begin a new member."""
         if self._held:
             self._cut(b"".join(self._parts))
-            self._parts, self._held = [], 0
 
     def finish(self) -> tuple[LayerBlob, list[str]]:
         """Return the blob, and the names of its members."""
@@ -122,9 +142,11 @@ class Blobber:
 
     def _cut(self, data: bytes) -> None:
         """Compress and write a member in other threads; wait if too many are pending."""
+        self._parts, self._held, self._limit = [], 0, DENSE
         hashed = self._hasher.submit(self._diff.update, data)
         if self._level:
-            packed = self._workers.submit(pack, data, self._level, self._cache)
+            level = _DENSE_LEVELS.get(self._level, self._level) if is_dense(data) else self._level
+            packed = self._workers.submit(pack, data, level, self._cache)
             self._waiting.append((hashed, self._writer.submit(self._put_packed, packed)))
         else:
             self._waiting.append((hashed, self._writer.submit(self._put, data)))

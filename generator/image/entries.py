@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the entries of a layer and the content of their files as a tar."""
 
-import contextlib
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..base.console import Say
@@ -12,12 +12,12 @@ from ..base.folders import changed, unread
 from ..oci.files import facts
 from ..oci.names import fold, units
 from ..security import descriptor, sddl
-from .model import LayerOptions
-from .sources import SourceEntry, stamp_of
+from .model import EntryOptions, LayerOptions
+from .sources import SourceEntry, Stamp
 from .writer import writer
 
+_HAS_ATTRIBUTES = hasattr(os, "listxattr")
 NANOSECONDS = 1_000_000_000
-First = dict[tuple[int, int], tuple[str, int]]  # by device and inode: the first name of a file, and their number
 _HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
 _SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
@@ -35,11 +35,15 @@ class Tar(Protocol):
         ...
 
 
-def security(text: str) -> str | bytes:
-    """Return the security descriptor *text*: a name that the writer knows, or the bytes for SDDL."""
+@functools.cache
+def security(text: str, shown: str = "--security") -> str | bytes:
+    """Return the security descriptor *text*: a name that the writer knows, or the bytes for SDDL.
+
+    Raises GeneratorError that begins with *shown*.
+    """
     known = facts().descriptors
     if not text:
-        raise GeneratorError("--security: empty; hint: --security none for no descriptors")
+        raise GeneratorError(f"{shown}: empty; hint: none for no descriptors")
     if text in known:
         return text
     try:
@@ -47,7 +51,7 @@ def security(text: str) -> str | bytes:
     except (ValueError, descriptor.DescriptorError) as error:
         where = f", at character {error.position + 1}" if isinstance(error, sddl.SddlError) else ""
         names = ", ".join(known)
-        raise GeneratorError(f"--security {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
+        raise GeneratorError(f"{shown} {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
 def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
@@ -58,13 +62,11 @@ def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar,
     have, and for a file that cannot be read or has changed.
     """
     files = writer()
-    layer = files.Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
-    first: First = {}
+    layer = _EntryWriter(out, options, whole)
     lost: dict[str, list[str]] = {}
     for entry in entries:
-        time = entry.stamp.modified if entry.stamp and options.times == "keep" else None
         try:
-            for what in _add(layer, entry, time, first, out, whole):
+            if what := layer.add(entry):
                 lost.setdefault(what, []).append(entry.source)
         except files.FilesError as error:
             raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
@@ -74,26 +76,79 @@ def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar,
         note(f"left out, since Windows has no such attributes: {left_out}")
 
 
-def _add(layer: Any, entry: SourceEntry, time: int | None, first: First, out: Tar, whole: int) -> Iterator[str]:
-    """Write an entry, and yield the attributes of its file that do not exist on Windows."""
-    stamp = entry.stamp
-    if entry.kind == "directory" or stamp is None:
-        layer.add_directory(entry.path, time=time)
-    elif entry.kind != "file":
-        layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", time=time)
-        return
-    else:
-        known, names = first.get((stamp.device, stamp.number), ("", 0)) if stamp.links > 1 else ("", 0)
+def _given(own: EntryOptions) -> dict[str, Any]:
+    """Return a source's options as the writer's methods take them."""
+    given: dict[str, Any] = {}
+    if own.security:
+        given["descriptor"] = security(own.security)
+    if own.attributes:
+        given["attributes"] = own.attributes
+    if isinstance(own.time, int):
+        given["time"] = own.time
+    return given
+
+
+class _EntryWriter:
+    """The writer of a layer's entries."""
+
+    def __init__(self, out: Tar, options: LayerOptions, whole: int) -> None:
+        self._out = out
+        self._times = options.times
+        self._whole = whole
+        self._layer = writer().Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
+        self._own: EntryOptions | None = None  # of the last entry, and as the writer takes them:
+        self._given: dict[str, Any] = {}
+        self._first: dict[tuple[int, int, EntryOptions], tuple[str, int]] = {}  # a file's first name, and their number
+        self.close = self._layer.close
+
+    def add(self, entry: SourceEntry) -> str:
+        """Write an entry, and return the attributes of its file that do not exist on Windows."""
+        stamp = entry.stamp
+        if entry.own is not self._own:
+            self._own, self._given = entry.own, _given(entry.own)
+        options = self._given
+        if stamp and (self._times if entry.own.time is None else entry.own.time) == "keep":
+            options = {**options, "time": stamp.modified}
+        lost = ""
+        if entry.kind == "directory" or stamp is None:
+            self._layer.add_directory(entry.path, **options)
+        elif entry.kind != "file":
+            self._layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", **options)
+            return ""
+        elif stamp.links == 1 or not self._linked(entry, stamp, options.get("time")):
+            lost = "extended attributes" * self._add_file(entry, stamp, options)
+        return lost or "setuid, setgid or sticky bits" * bool(stamp and stamp.mode & _SPECIAL_BITS)
+
+    def _linked(self, entry: SourceEntry, stamp: Stamp, time: int | None) -> bool:
+        """Write a file as one more name of one that is there; return False if none can have it."""
+        key = (stamp.device, stamp.number, entry.own)
+        known, names = self._first.get(key, ("", 0))
         if 0 < names < facts().limits.names and _may_be_hard_link(entry.path):
-            layer.add_hardlink(entry.path, known, time=time)
-            first[stamp.device, stamp.number] = known, names + 1
-            return
-        if stamp.links > 1 and (not known or names == facts().limits.names):
-            first[stamp.device, stamp.number] = entry.path, 1
-        if _add_file(layer, entry, time, out, whole):
-            yield "extended attributes"
-    if stamp and stamp.mode & _SPECIAL_BITS:
-        yield "setuid, setgid or sticky bits"
+            self._layer.add_hardlink(entry.path, known, time=time)
+            self._first[key] = known, names + 1
+            return True
+        if not known or names == facts().limits.names:
+            self._first[key] = entry.path, 1
+        return False
+
+    def _add_file(self, entry: SourceEntry, stamp: Stamp, options: dict[str, Any]) -> bool:
+        """Write a file; raises GeneratorError if it changed since it was found, or changes meanwhile.
+
+        Return whether it has extended attributes beyond those that systems give every file.
+        """
+        try:
+            opened = entry.open()
+        except OSError as error:
+            raise unread(entry.source, error) from error
+        try:
+            small = stamp.size < self._whole
+            data = read(opened, stamp.size, entry) if small else _Data(opened, entry, self._out)
+            self._layer.add(entry.path, data, size=stamp.size, **options)
+            if not entry.matches(opened):
+                raise changed(entry.source)
+            return _has_attributes(opened)
+        finally:
+            os.close(opened)
 
 
 def _may_be_hard_link(path: str) -> bool:
@@ -110,63 +165,41 @@ def _others(number: int) -> str:
     return f" and {number:,} other{'s' * (number != 1)}" if number else ""
 
 
-def _add_file(layer: Any, entry: SourceEntry, time: int | None, out: Tar, whole: int) -> bool:
-    """Write a file; raises GeneratorError if it changed since it was found, or changes meanwhile.
-
-    Return whether it has extended attributes beyond those that systems give every file.
-    """
-    size = entry.stamp.size if entry.stamp else 0
+def _has_attributes(opened: int) -> bool:
+    """Return whether an open file has extended attributes beyond the common ones; False if its system has none."""
     try:
-        opened = entry.open()
-    except OSError as error:
-        raise unread(entry.source, error) from error
-    try:
-        _check(opened, entry)
-        if size < whole:
-            layer.add(entry.path, _Data(opened, entry).read(size), size=size, time=time)
-        else:
-            layer.add(entry.path, _Data(opened, entry, out), size=size, time=time)
-        _check(opened, entry)
-        return bool(_attributes(opened) - _COMMON_ATTRIBUTES)
-    finally:
-        os.close(opened)
-
-
-def _attributes(opened: int) -> set[str]:
-    """Return the names of an open file's extended attributes; empty if its system has none."""
-    if hasattr(os, "listxattr"):
-        with contextlib.suppress(OSError):
-            return set(os.listxattr(opened))
-    return set()
+        found = os.listxattr(opened) if _HAS_ATTRIBUTES else []
+    except OSError:
+        return False
+    return bool(found) and not _COMMON_ATTRIBUTES.issuperset(found)
 
 
 class _Data:
     """The content of a file, read on demand; *out* begins a new member before the first byte."""
 
-    def __init__(self, opened: int, entry: SourceEntry, out: Tar | None = None) -> None:
+    def __init__(self, opened: int, entry: SourceEntry, out: Tar) -> None:
         self._opened = opened
         self._entry = entry
-        self._out = out
+        self._out: Tar | None = out
 
     def read(self, size: int) -> bytes:
         """Return *size* bytes, or fewer at the end of the file."""
         if self._out is not None:  # the header has been written
             self._out.align()
             self._out = None
-        parts = []
-        try:
-            while size and (part := os.read(self._opened, size)):
-                parts.append(part)
-                size -= len(part)
-        except OSError as error:
-            raise unread(self._entry.source, error) from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return read(self._opened, size, self._entry)
 
 
-def _check(opened: int, entry: SourceEntry) -> None:
-    """Raise GeneratorError if an open file has changed since it was found."""
-    if stamp_of(os.fstat(opened)) != entry.stamp:
-        raise changed(entry.source)
+def read(opened: int, size: int, entry: SourceEntry) -> bytes:
+    """Return the next *size* bytes of the open file of *entry*, or fewer at its end; raises GeneratorError."""
+    parts = []
+    try:
+        while size and (part := os.read(opened, size)):
+            parts.append(part)
+            size -= len(part)
+    except OSError as error:
+        raise unread(entry.source, error) from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _refused(entry: SourceEntry, code: str, reason: str, entries: Sequence[SourceEntry]) -> GeneratorError:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apply the rules of generator/runtime to an image that is made: store a program that every node finds, and warn."""
 
+import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from ..base.console import Say
 from ..base.errors import shorten
 from ..imageread.references import Platform
+from ..oci.names import fold
 from ..runtime import paths, settings, start
 from ..runtime.model import Base as Kind
 from ..runtime.model import File, Settings
@@ -27,31 +29,38 @@ _ON_NODE = "program-node"  # not a fault: the user may mean it
 class Planned:
     """The files of an image before its layers are written, as the rules ask for them."""
 
-    def __init__(self, entries: Iterable[SourceEntry], *, complete: bool = True) -> None:
+    def __init__(self, entries: Sequence[SourceEntry], *, complete: bool = True) -> None:
         """Take the *entries* of all layers that are made; *complete* if no layer below has other files."""
         self.complete = complete
-        self._files: dict[str, SourceEntry] = {}
-        self._directories = {"": ""}
-        for entry in entries:
-            if entry.kind not in {"directory", "directory-link"}:
-                self._files[paths.fold(entry.path)] = entry
+        self._entries = entries
+
+    @functools.cached_property
+    def _files(self) -> dict[str, SourceEntry]:
+        directories = {"directory", "directory-link"}
+        return {fold(entry.path): entry for entry in self._entries if entry.kind not in directories}
+
+    @functools.cached_property
+    def _directories(self) -> dict[str, str]:
+        found = {"": ""}
+        for entry in self._entries:
             path = entry.path if entry.kind == "directory" else entry.path.rpartition("/")[0]
-            while path and (folded := paths.fold(path)) not in self._directories:
-                self._directories[folded] = path
+            while path and (folded := fold(path)) not in found:
+                found[folded] = path
                 path = path.rpartition("/")[0]
+        return found
 
     def file(self, path: str) -> File | None:
         """Return the file at *path*; only its first bytes are read."""
-        entry = self._files.get(paths.fold(path))
+        entry = self._files.get(fold(path))
         return File(entry.path, _program(entry)) if entry else None
 
     def directory(self, path: str) -> str | None:
         """Return the directory at *path*; the root is one if the image has any file."""
-        return self._directories.get(paths.fold(path)) if self._files else None
+        return self._directories.get(fold(path)) if self._files else None
 
     def named(self, name: str) -> str | None:
         """Return the path of a file called *name* in any directory, or None."""
-        folded = f"/{paths.fold(name)}"
+        folded = f"/{fold(name)}"
         return next((entry.path for key, entry in self._files.items() if f"/{key}".endswith(folded)), None)
 
 

@@ -17,7 +17,7 @@ from .compress import LEVELS, MEMBER, Blobber, method, replay
 from .entries import security, write_layer
 from .importable import check_importable
 from .links import link_kinds
-from .model import GZIP, LayerBlob, LayerOptions, Source
+from .model import GZIP, EntryOptions, LayerBlob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
 from .writer import version
 
@@ -47,6 +47,8 @@ def make_layers(
     with Folders() as folders:
         plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
         folders.close()  # each is opened again when it is read, so that an exchange shows
+        if any(source.own != EntryOptions() for source in sources):
+            plans = _with_options_of_parents(plans)
         plans = link_kinds(plans, options, note)
         for plan in plans:
             check_importable(plan)
@@ -58,6 +60,18 @@ def make_layers(
             _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
             for number, entries in enumerate(plans, 1)
         ]
+
+
+def _with_options_of_parents(plans: Sequence[Sequence[SourceEntry]]) -> list[list[SourceEntry]]:
+    """Return *plans*; directories that are only parents have the options that a layer below gives them."""
+    known: dict[str, EntryOptions] = {}
+    changed = []
+    for plan in plans:
+        changed.append(
+            [entry if entry.stamp else entry._replace(own=known.get(entry.path, entry.own)) for entry in plan]
+        )
+        known |= {entry.path: entry.own for entry in changed[-1] if entry.kind == "directory"}
+    return changed
 
 
 def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
@@ -94,7 +108,7 @@ def _layer(
     stored = False
     if cache:
         cache.trim()
-        stored = settle(entries, started)
+        stored = still(entries, started) and settle(entries, started)
     notes: list[str] = []
     with Blobber(path, level, cache, tell) as out:
         write_layer(entries, options, out, MEMBER, notes.append)
@@ -103,7 +117,7 @@ def _layer(
     for line in notes:
         note(line)
     if cache:
-        if stored and still(entries, started):
+        if stored:
             cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, members, notes))
         cache.trim()
     return blob

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..imageread.found import Image, Layer
 from ..imageread.lookup import Lookup
@@ -17,11 +17,40 @@ Compression = Literal["fast", "default", "best", "none"]
 Times = Literal["fixed", "keep"]
 
 
+class Readable(Protocol):
+    """A binary file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, and none at the end."""
+        ...
+
+
+Data = bytes | bytearray | memoryview | Readable
+
+
+class EntryOptions(NamedTuple):
+    """Options of all entries of a source, which override those of the layer.
+
+    *security* is the name of a security descriptor, or SDDL, *attributes* the bits that replace the default ones, and
+    *time* nanoseconds since 1970 or as in LayerOptions.times.
+    """
+
+    security: str = ""
+    attributes: int = 0
+    time: int | Times | None = None
+
+
 class Source(NamedTuple):
-    """A file or directory for an image, and its path *dest* there: a Windows path, empty for the root."""
+    """A file or directory for an image, and its path *dest* there: a Windows path, empty for the root.
+
+    A source with *data* has no path until spooled(); *shown* replaces its path in errors.
+    """
 
     path: Path
     dest: str = ""
+    own: EntryOptions = EntryOptions()
+    data: "Data | None" = None
+    shown: str = ""
 
 
 class LayerOptions(NamedTuple):

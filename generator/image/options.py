@@ -4,7 +4,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -13,38 +13,22 @@ from ..base.errors import GeneratorError, brief, shorten
 from ..base.reading import read_file
 from ..oci.files import facts
 from .model import Compression, Times
-
-if TYPE_CHECKING:
-    Words = str | os.PathLike[str]
-else:
-    Words = str  # what files of TOML hold
+from .source_options import AnySource, plain, restored
 
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
-
-
-class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A source with fields of its own: a table ``[[source]]`` in ``--config``'s file.
-
-    *path* is the file or directory, *to* its path in the image as DEST, and *platform* the only one that it is for.
-    """
-
-    path: Words
-    to: str = ""
-    platform: str = ""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     r"""The options of an image; each is the option of the same name, and a key of ``--config``'s file.
 
-    *source* holds files and directories as ``SRC[:DEST][@PLATFORM]``, os.PathLike or SourceTable, *to* destinations as
-    in containers-transports(5), and *base* the image to build on, in place of *layer*. *platform* holds
+    *source* holds files and directories as ``SRC[:DEST][@OPTION...]``, os.PathLike, SourceTable or SourceData, *to*
+    destinations as in containers-transports(5), and *base* the image to build on, in place of *layer*. *platform* holds
     ``windows/amd64:10.0.20348`` and the like: without any, the image is for every version of Windows, or for that of
-    *base*; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a
-    program and a *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the
-    node's.
+    *base*; several make an index. *expose* holds ports, ``80`` or ``53/udp``. On HostProcess, a program and a
+    *workdir* of the image are stored below ``%CONTAINER_SANDBOX_MOUNT_POINT%``; other paths are the node's.
     """
 
-    source: tuple[Words | SourceTable, ...] = ()
+    source: tuple[AnySource, ...] = ()
     to: tuple[str, ...] = ()
     base: str = ""
     layer: str = "hostprocess"
@@ -107,19 +91,14 @@ def given(words: dict[str, Any], config: Path | None) -> Options:
 def checked(options: Options) -> Options:
     """Return *options* with their types checked and lists as tuples; raises GeneratorError."""
     values = {field.encode_name: getattr(options, field.name) for field in msgspec.structs.fields(Options)}
-    if isinstance(options.source, (tuple, list)):
-        values["source"] = [_text(each) for each in options.source]
+    sources = options.source if isinstance(options.source, (tuple, list)) else ()
+    if sources:
+        values["source"] = [plain(each) for each in sources]
     try:
-        return msgspec.convert(values, Options)
+        found = msgspec.convert(values, Options)
     except msgspec.ValidationError as error:
         raise GeneratorError(f"image: {_problem(error)}") from error
-
-
-def _text(source: object) -> object:
-    """Return a source, or a table's path, as text if it is an os.PathLike."""
-    if isinstance(source, SourceTable):
-        return {"path": _text(source.path), "to": source.to, "platform": source.platform}
-    return os.fspath(source) if isinstance(source, os.PathLike) else source
+    return msgspec.structs.replace(found, source=tuple(map(restored, sources, found.source)))
 
 
 def _problem(error: msgspec.ValidationError) -> str:

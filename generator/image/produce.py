@@ -23,6 +23,7 @@ from .places import Hooks, Job, Made
 from .progress import Progress, hidden
 from .source_name import is_for, parse_source
 from .sources import SourceEntry, place, refuse_inside
+from .spool import spooled
 
 MOST_LAYERS = 125  # github.com/moby/moby layer/layer_store.go
 
@@ -56,7 +57,8 @@ def make(
     options = request.options
 
     def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        return assemble(_variants(request, _bases(request, stack, work), work, note, progress), request.time)
+        with_files = _spooled(request, work)
+        return assemble(_variants(with_files, _bases(request, stack, work), work, note, progress), request.time)
 
     job = Job(lambda destination: _check(destination, request), build)
     hooks = Hooks(note, progress, done)
@@ -93,6 +95,12 @@ def _request(options: Options) -> _Request:
         raise GeneratorError(f"--base {shorten(options.base)}: --layer is given, too; hint: leave one out")
     config.running(options)
     return _Request(options, destinations, sources, platforms, epoch())
+
+
+def _spooled(request: _Request, work: Path) -> _Request:
+    """Return *request* with the data of its sources in files in *work*."""
+    pairs = enumerate(request.sources)
+    return request._replace(sources=[(spooled(each, work / f"data-{n}"), wanted) for n, (each, wanted) in pairs])
 
 
 def _variants(

@@ -9,38 +9,65 @@ from ..base.errors import GeneratorError, shorten
 from ..imageread import references
 from ..imageread.references import DRIVE, MAX_NAME, WINDOWS, Platform, is_name
 from .model import Source
-from .options import SourceTable
+from .source_options import AnySource, SourceData, SourceTable, convert, entry_options
 
-_PLATFORM = re.compile(r"@(windows(?:\([^()]*\))?/[a-z0-9]+(?::[0-9.]+)?)\Z")
+_PLATFORM = r"windows(?:\([^()]*\))?/[a-z0-9]+(?::[0-9.]+)?"
+_VALUE = r"(?:(?!:(?:[A-Za-z]:)?[\\/])[^@])*"  # without a DEST
+_OPTION = re.compile(rf"@(?:(security|attributes|times|time)=({_VALUE})|({_PLATFORM}))\Z")
 
 
-def parse_source(
-    given: str | os.PathLike[str] | SourceTable, *, windows: bool = WINDOWS
-) -> tuple[Source, Platform | None]:
-    r"""Return the source that ``SRC[:DEST][@PLATFORM]`` or a table names, and its platform, None for all.
+def parse_source(given: AnySource, *, windows: bool = WINDOWS) -> tuple[Source, Platform | None]:
+    r"""Return the source that ``SRC[:DEST][@OPTION...]`` or a table names, and its platform, None for all.
 
     DEST begins with a slash, a backslash or a drive, as in ``app:C:\app``. A drive can begin SRC on *windows* alone.
-    A name that itself ends like a platform needs a DEST behind it, or a table. Raises GeneratorError.
+    An OPTION is a platform, or ``KEY=VALUE`` with a key of SourceTable, and a comma between attributes. A name that
+    itself ends like an option needs a DEST behind it, or a table. Raises GeneratorError.
     """
-    if isinstance(given, SourceTable):
+    if isinstance(given, (SourceTable, SourceData)):
         return _parse_table(given)
     text = os.fspath(given)
-    suffix = _PLATFORM.search(text) if len(text) <= MAX_NAME else None
-    name = text[: suffix.start()] if suffix else text
+    name, options = _split(text[: MAX_NAME + 1])
     drive = rf"(?:{DRIVE})?" if windows else ""
     found = re.fullmatch(rf"({drive}(?!:).+?)(?::((?:[A-Za-z]:)?[\\/].*))?", name[:MAX_NAME], re.DOTALL)
     if found is None or not is_name(text):
         raise GeneratorError(rf"{shorten(text)!r}: invalid source; hint: SRC or SRC:DEST, with a DEST such as C:\app")
-    return Source(Path(found[1]), found[2] or ""), references.platform(suffix[1]) if suffix else None
+    return _parse_table(convert({"path": found[1], "to": found[2] or "", **options}, f"source {shorten(found[1])}"))
 
 
-def _parse_table(table: SourceTable) -> tuple[Source, Platform | None]:
-    path = os.fspath(table.path)
-    if not path or not is_name(path):
+def _split(text: str) -> tuple[str, dict[str, str | list[str]]]:
+    """Return *text* without the options at its end, and these by key; raises GeneratorError."""
+    name, options = text, dict[str, str | list[str]]()
+    while suffix := _OPTION.search(name):
+        name = name[: suffix.start()]
+        key, value = (suffix[1], suffix[2]) if suffix[1] else ("platform", suffix[3])
+        if key in options:
+            raise GeneratorError(f"source {shorten(text)}: {key} is given twice; hint: leave one out")
+        if not value:
+            raise GeneratorError(f"source {shorten(text)}: {key}= has no value; hint: leave it out")
+        options[key] = value.split(",") if key == "attributes" else value
+    return name, options
+
+
+def _parse_table(table: SourceTable | SourceData) -> tuple[Source, Platform | None]:
+    path = os.fspath(table.path) if isinstance(table, SourceTable) else ""
+    shown = f"source {shorten(path)}" if isinstance(table, SourceTable) else f"source {shorten(table.to)}"
+    if isinstance(table, SourceTable) and (not path or not is_name(path)):
         raise GeneratorError(f"source: invalid path {shorten(path)!r}")
     if table.to and not re.match(r"(?:[A-Za-z]:)?[\\/]", table.to):
-        raise GeneratorError(rf"source {shorten(path)}: to = {shorten(table.to)!r} must begin with /, \ or a drive")
-    return Source(Path(path), table.to), references.platform(table.platform) if table.platform else None
+        raise GeneratorError(rf"{shown}: to = {shorten(table.to)!r} must begin with /, \ or a drive")
+    platform = references.platform(table.platform) if table.platform else None
+    own = entry_options(table, shown)
+    if isinstance(table, SourceTable):
+        return Source(Path(path), table.to, own), platform
+    if not table.to or table.to[-1] in "/\\":
+        raise GeneratorError(r"source: data without a file's path; hint: to=r'C:\app\name'")
+    if own.time == "keep":
+        raise GeneratorError(f"{shown}: data has no time to keep; hint: give time")
+    if not (isinstance(table.data, (bytes, bytearray, memoryview)) or hasattr(table.data, "read")):
+        kind = type(table.data).__name__
+        raise GeneratorError(f"{shown}: data is of type {kind}; hint: bytes, or a file opened in mode rb")
+    own = own._replace(time="fixed" if own.time is None else own.time)
+    return Source(Path(), table.to, own, table.data, shown), platform
 
 
 def is_for(wanted: Platform, platform: Platform) -> bool:

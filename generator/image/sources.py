@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collect the entries of a layer from the files and directories that are its sources."""
 
+import errno
 import io
+import operator
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,7 @@ from ..base.reading import open_regular
 from ..oci.files import facts
 from . import dockerignore
 from .dockerignore import Patterns
-from .model import Source
+from .model import EntryOptions, Source
 from .writer import writer
 
 Kind = Literal["directory", "file", "file-link", "directory-link"]
@@ -29,6 +31,10 @@ _KINDS = {
 
 _KIND_AND_SPECIAL_BITS = 0o177000  # of a mode
 _JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
+_NONE = EntryOptions()
+
+
+_STATE = operator.attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns", "st_mode", "st_nlink")
 
 
 class Stamp(NamedTuple):
@@ -50,7 +56,8 @@ class SourceEntry(NamedTuple):
     """A file, directory or symlink of a layer, at *path* below C:, with slashes; *target* is a link's text.
 
     It is read from *name* in *folder*, or from the path *name* if *folder* is None; *stamp* is its state when found.
-    All three are empty for a directory that is only a parent of others.
+    All three are empty for a directory that is only a parent of others. *own* holds the options of its
+    source, and *shown* replaces the path in errors.
     """
 
     path: str
@@ -59,28 +66,36 @@ class SourceEntry(NamedTuple):
     stamp: Stamp | None = None
     target: str = ""
     folder: Folder | None = None
+    own: EntryOptions = _NONE
+    shown: str = ""
 
     @property
     def source(self) -> str:
         """The path of the file, for errors."""
-        return self.folder.path(self.name, shown=True) if self.folder is not None else self.name
+        return self.shown or (self.folder.path(self.name, shown=True) if self.folder is not None else self.name)
 
     def open(self) -> int:
-        """Return a descriptor for reading; raises OSError, also if a folder on the way is another than was found."""
-        return self.folder.open(self.name) if self.folder is not None else open_regular(self.name, follow=False)
+        """Return a descriptor for reading; raises OSError, also if the file or a folder on the way has changed."""
+        if self.folder is not None:
+            opened = self.folder.open(self.name, regular=False)  # the stamp has the kind
+        else:
+            opened = open_regular(self.name, follow=False)
+        if not self.matches(opened):
+            os.close(opened)
+            raise OSError(errno.ESTALE, "changed since it was found", self.name)
+        return opened
+
+    def matches(self, opened: int) -> bool:
+        """Return whether an open file is as it was found."""
+        state = _STATE(os.fstat(opened))
+        return bool(state == self.stamp) or stamp_of(os.fstat(opened)) == self.stamp
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
     """Return the stamp of a file with *status*."""
-    return Stamp(
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_mode & _KIND_AND_SPECIAL_BITS,  # on Windows, the other bits differ between os.stat() and os.scandir()
-        status.st_nlink,
-    )
+    stamp = Stamp._make(_STATE(status))
+    # On Windows, the other bits differ between os.stat() and os.fstat().
+    return stamp if os.name != "nt" else stamp._replace(mode=stamp.mode & _KIND_AND_SPECIAL_BITS)
 
 
 def place(dest: str, shown: str = "DEST") -> str:
@@ -119,6 +134,8 @@ def refuse_inside(target: Path, sources: Sequence[Source]) -> None:
     """Raise GeneratorError if *target*, a path to be written, is inside a source."""
     real = Path(os.path.realpath(target))
     for source in sources:
+        if source.data is not None:
+            continue
         try:
             top = Path(os.path.realpath(source.path))
         except (OSError, ValueError) as error:
@@ -141,7 +158,15 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folder
     for source in sources:
         for entry in _entries(source, patterns, note, folders):
             known = found.setdefault(entry.path, entry)
-            if known is not entry and {known.kind, entry.kind} != {"directory"}:
+            if known is entry:
+                continue
+            if {known.kind, entry.kind} == {"directory"}:
+                if known.own != entry.own:
+                    raise GeneratorError(
+                        f"C:/{entry.path}: a directory of {known.source} and {entry.source}, which have different "
+                        "options; hint: leave out --one-layer, or give both the same"
+                    )
+            else:
                 raise GeneratorError(
                     f"C:/{entry.path}: both {known.source} and {entry.source} go there; hint: give one another DEST"
                 )
@@ -167,15 +192,16 @@ def _entries(source: Source, exclude: Patterns, note: Say, folders: Folders) -> 
         raise _unread(top, error) from error
     if stat.S_ISDIR(stamp.mode):
         if dest:
-            yield SourceEntry(dest, "directory", top, stamp)
+            yield SourceEntry(dest, "directory", top, stamp, own=source.own)
         folder = folders.top(os.path.realpath(top), (stamp.device, stamp.number), top)
-        yield from _folder(folder, dest, _patterns(folder, exclude, note))
+        yield from _folder(folder, source._replace(dest=dest), _patterns(folder, exclude, note))
     elif stat.S_ISREG(stamp.mode):
         into = not dest or source.dest[-1] in "/\\"
         name = os.path.basename(os.path.abspath(top))
         if into and (reason := _wrong(name)):
             raise GeneratorError(rf"{top}: {reason}; hint: give a DEST with another name, such as C:\app\name")
-        yield SourceEntry(f"{dest}/{name}".lstrip("/") if into else dest, "file", os.path.realpath(top), stamp)
+        path = f"{dest}/{name}".lstrip("/") if into else dest
+        yield SourceEntry(path, "file", os.path.realpath(top), stamp, own=source.own, shown=source.shown)
     else:
         raise GeneratorError(f"{top}: {_special(stamp)}; hint: give a file or directory")
 
@@ -201,9 +227,9 @@ def _patterns(top: Folder, exclude: Patterns, note: Say) -> Patterns:
     return Patterns(found.rules + exclude.rules)
 
 
-def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[SourceEntry]:
-    """Yield the entries below a directory; *dest* is empty for C: itself."""
-    start = f"{dest}/" if dest else ""
+def _folder(top: Folder, source: Source, patterns: Patterns) -> Iterator[SourceEntry]:
+    """Yield the entries below a directory, which is *source*; its place is empty for C: itself."""
+    start = f"{source.dest}/" if source.dest else ""
     hidden: dict[str, SourceEntry] = {}  # excluded directories by path, in which a pattern may bring something back
     waiting = [(top, "")]
     while waiting:
@@ -215,7 +241,7 @@ def _folder(top: Folder, dest: str, patterns: Patterns) -> Iterator[SourceEntry]
                     out = bool(patterns.rules) and patterns.exclude(path)
                     if out and not (patterns.brings_back and item.is_dir(follow_symlinks=False)):
                         continue
-                    entry = _entry(item, start + path, folder)
+                    entry = _entry(item, start + path, folder, source.own)
                     if entry.kind == "directory":
                         waiting.append((_below(folder, entry), path + "/"))
                     if out:
@@ -249,7 +275,7 @@ def _shown(path: str, hidden: dict[str, SourceEntry]) -> Iterator[SourceEntry]:
             yield hidden.pop(path)
 
 
-def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> SourceEntry:
+def _entry(item: "os.DirEntry[str]", path: str, folder: Folder, own: EntryOptions) -> SourceEntry:
     name = item.name
     try:
         # On Windows, os.scandir() gives no inode numbers.
@@ -260,14 +286,14 @@ def _entry(item: "os.DirEntry[str]", path: str, folder: Folder) -> SourceEntry:
             shown = folder.path(name, shown=True)
             raise GeneratorError(f"{shown}: a junction, which cannot be in a layer; hint: leave it out with --exclude")
         if kind == stat.S_IFREG:
-            return SourceEntry(path, "file", name, stamp, "", folder)
+            return SourceEntry(path, "file", name, stamp, "", folder, own)
         if kind == stat.S_IFDIR:
-            return SourceEntry(path, "directory", name, stamp, "", folder)
+            return SourceEntry(path, "directory", name, stamp, "", folder, own)
         if kind == stat.S_IFLNK:
             target = folder.readlink(name)
             if stamp_of(folder.stat(name)) != stamp:
                 raise changed(folder.path(name, shown=True))
-            return SourceEntry(path, "file-link", name, stamp, target, folder)
+            return SourceEntry(path, "file-link", name, stamp, target, folder, own)
     except OSError as error:
         raise unread(folder.path(name, shown=True), error) from error
     raise GeneratorError(f"{folder.path(name, shown=True)}: {_special(stamp)}; hint: leave it out with --exclude")

@@ -4,7 +4,7 @@
 import re
 from typing import NamedTuple
 
-from ..oci.files import facts
+from ..oci.names import fold
 
 MOUNT = "%CONTAINER_SANDBOX_MOUNT_POINT%"
 """What hcsshim replaces by the folder that holds the image's files: internal/jobcontainers, replaceWithMountPoint."""
@@ -63,11 +63,6 @@ def join(directory: str, path: str) -> str:
 def mounted(inside: str) -> str:
     """Return a path of the image as every node finds it."""
     return "\\".join((MOUNT, *filter(None, inside.split("/"))))
-
-
-def fold(path: str) -> str:
-    """Return *path* in capitals, by which Windows compares names."""
-    return path.translate(facts().capitals())
 
 
 def is_windows(inside: str) -> bool:

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -155,7 +156,9 @@ class Repository(NamedTuple):
         """Return the digest of each tag; nothing if there is no such repository."""
         try:
             names = json.loads(self.ask("GET", "tags/list"))["tags"] or []
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
             return {}
         return {name: sha256(self.manifest(name)) for name in names}
 

@@ -2,7 +2,8 @@
 """Find the commands in documents, and run them in a folder as a reader would.
 
 A block of ``sh`` or ``console`` runs, in order, in one folder for each document, unless a comment stands above it:
-``<!-- not run: REASON -->``, ``<!-- tested by: tests/FILE.py -->``, or ``<!-- file: PATH -->`` of an example.
+``<!-- not run: REASON -->``, ``<!-- tested by: tests/FILE.py -->``, ``<!-- run: NAME -->`` of a document with a test
+of its own, or ``<!-- file: PATH -->`` of an example.
 ``<!-- before: COMMANDS -->`` prepares the block above which it stands.
 """
 
@@ -34,7 +35,7 @@ class Block(NamedTuple):
     @property
     def runs(self) -> bool:
         """Return whether the block is run as it stands."""
-        return not self.marks.keys() & {"not run", "tested by", "file"}
+        return not self.marks.keys() & {"not run", "tested by", "run", "file"}
 
 
 def documents() -> list[Path]:

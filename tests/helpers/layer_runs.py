@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 def make(
     work: Path,
-    *sources: Path | tuple[Path, str],
+    *sources: Path | tuple[Path, str] | Source,
     said: list[str] | None = None,
     cache: bool = True,
     progress: Progress | None = None,
@@ -30,7 +30,7 @@ def make(
     The cache, if any, is a folder beside *work*.
     """
     work.mkdir(parents=True)
-    given = [Source(*source) if isinstance(source, tuple) else Source(source) for source in sources]
+    given = [Source(source) if isinstance(source, Path) else Source(*source) for source in sources]
     notes: list[str] = [] if said is None else said
     environment = {"XDG_CACHE_HOME": str(work.parent / "cache")} if cache else {"WINSCRATCH_CACHE_MIB": "0"}
     blobs = make_layers(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill a push of an image on a base at any request, and push two at once."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from helpers.base_runs import PLATFORM, folder, made, other, registry
 from helpers.bases import Repository
 from helpers.counts import count
 from helpers.image_runs import Registry
-from helpers.registry_proxy import Killer, proxy
+from helpers.registry_proxy import Killer, patiently, proxy
 from helpers.support import HANG
 
 from generator.builder.wire import ROOT
@@ -58,7 +59,7 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
             killer.process = _started(folder, temporary, base, PLATFORM, to)
             status = killer.process.wait(HANG)
             assert status == (-signal.SIGKILL if killer.reached else 0)
-            return repository.tags()
+            return patiently(repository.tags)
 
         assert repository.tags() == old
         new = pushed()
@@ -67,7 +68,8 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
         requests = len(server.asked)
         ends = []
         for at in range(1, requests + 1, -(-requests // count(6, 1000))):
-            repository.ask("PUT", "manifests/1", repository.manifest(old["1"]), Content_Type=OCI_MANIFEST)
+            stored = patiently(lambda: repository.manifest(old["1"]))
+            patiently(functools.partial(repository.ask, "PUT", "manifests/1", stored, Content_Type=OCI_MANIFEST))
             ends.append(pushed(at))
             assert ends[-1] in (old, new), at
         assert old in ends

@@ -144,7 +144,7 @@ def test_an_error_of_the_command_is_one_line_and_status_2(folder: Path) -> None:
 def test_the_python_interface_is_stable() -> None:
     from generator import image
 
-    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "SourceTable", "make"]
+    assert sorted(image.__all__) == ["GeneratorError", "Made", "Options", "SourceData", "SourceTable", "make"]
     assert image.Options.__struct_fields__[:2] == ("source", "to")
     for name in image.__all__:
         assert getattr(image, name).__doc__

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from generator.base.errors import GeneratorError
 from generator.image import options, source_name
+from generator.image.model import Source
 from generator.imageread import references
 from generator.imageread.references import Destination, Platform, Reference
 
@@ -31,7 +32,7 @@ D = "sha256:" + "0123456789abcdef" * 4
     ],
 )
 def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) -> None:
-    assert source_name.parse_source(text, windows=False) == ((Path(path), dest), None)
+    assert source_name.parse_source(text, windows=False) == (Source(Path(path), dest), None)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_source_and_its_place_are_told_apart(text: str, path: str, dest: str) 
     ],
 )
 def test_a_source_on_windows_begins_with_a_drive(text: str, path: str, dest: str) -> None:
-    assert source_name.parse_source(text, windows=True) == ((Path(path), dest), None)
+    assert source_name.parse_source(text, windows=True) == (Source(Path(path), dest), None)
 
 
 @pytest.mark.parametrize("text", ["", ":/app", "a\0b", "a" * 5000])

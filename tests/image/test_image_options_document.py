@@ -18,24 +18,45 @@ from generator.cli import parser
 from generator.cli.commands import COMMANDS
 from generator.image import Options, push
 from generator.image.options import checked, given
+from generator.image.source_name import parse_source
 
 TEXT = (ROOT / "docs/image-options.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+ \| [^|]*?) \|", TEXT, re.MULTILINE))
 TYPES = {str: "string", bool: "boolean", tuple: "list", dict: "table"}
 
 
-def test_the_program_makes_an_image(tmp_path: Path) -> None:
-    (program,) = re.findall(r"^<!-- run -->\n```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+PROGRAMS = re.findall(r"^<!-- run -->\n```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def run(program: str, folder: Path) -> list[str]:
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": image_runs.cache()}
-    (tmp_path / "hello.exe").write_bytes(pe())
     program = program.replace("from winscratch.", "from generator.")  # which it is called in a checkout
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=folder, env=env, capture_output=True, text=True, check=False
     )
-    digest, *references = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_the_first_program_makes_an_image(tmp_path: Path) -> None:
+    (tmp_path / "hello.exe").write_bytes(pe())
+    digest, *references = run(PROGRAMS[0], tmp_path)
     assert references == [f"oci:out@{digest}", f"oci-archive:hello.tar@{digest}"]
     assert image_runs.named(tmp_path / "out")["hello"]["digest"] == digest
+
+
+def test_the_second_program_makes_an_image_of_data(tmp_path: Path) -> None:
+    (digest,) = run(PROGRAMS[1], tmp_path)
+    assert len(PROGRAMS) == 2
+    (tmp_path / "a").write_bytes(b"MZ")
+    (tmp_path / "b").write_text("color = 1")
+    words = (r"a:C:\app\hello.exe", r"b:C:\app\hello.toml@attributes=read-only", "--to", "oci:paths:1")
+    assert image_runs.command(*words, folder=tmp_path).stdout == f"oci:paths@{digest}\n"
+
+
+@pytest.mark.parametrize("text", re.findall(r"^\| `\w+` \| `(\w\S*@\S+)` \|", TEXT, re.MULTILINE))
+def test_examples_of_options_of_a_source_are_read(text: str) -> None:
+    assert "@" not in parse_source(text)[0].path.name
 
 
 def test_the_table_has_every_option_with_its_type_and_default() -> None:

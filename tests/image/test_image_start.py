@@ -14,6 +14,7 @@ from helpers.programs import ARM64, pe
 
 from generator.base.errors import GeneratorError
 from generator.image import Options, SourceTable, make
+from generator.image.model import Source
 from generator.image.options import read
 from generator.image.source_name import parse_source
 from generator.imageread.references import Platform
@@ -188,7 +189,7 @@ def test_more_layers_than_docker_takes_are_warned_of(folder: Path) -> None:
     ],
 )
 def test_a_source_may_have_a_platform(text: str, path: str, dest: str, platform: Platform | None) -> None:
-    assert parse_source(text, windows=False) == ((Path(path), dest), platform)
+    assert parse_source(text, windows=False) == (Source(Path(path), dest), platform)
 
 
 def test_one_command_makes_an_index_of_different_programs(folder: Path) -> None:

@@ -110,10 +110,11 @@ def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
 # What the last test of this file makes.
 DIGESTS = {
     "best": "sha256:860ffbcb29f915c6604a7c5ec1a3a4d3bfd1a574e26c3fa741a30d4364b8517e",
-    "default": "sha256:91ab4a77f622e151e638ba9ac7921b77fbf030bec973354d4c39a1321d27d0a0",
+    "default": "sha256:9ab00a6c13c8bf498b898521eb1642fccc4c0f041f41720df6725743fc0224e3",
     "fast": "sha256:b6a9fc87f1cf93fd79716aa7740646dcad83f680d189f9eb1185f0d467f9d2c4",
     "none": "sha256:027598a5cc58d3794a47c6b2bc59416ddb5141643ebe4921bdbf1e8f4fbe7064",
 }
+DENSE = "sha256:0c93997c043f3460a08ffee0f56bc4a53391746fb21fd7b52b67f5b59b8799db"
 PEAK = """
 import sys
 from pathlib import Path
@@ -194,3 +195,19 @@ def test_layers_have_the_committed_digests(tmp_path: Path) -> None:
     }
     assert names(make(tmp_path / "again", folder)[0]) == ["app", "app/hello.exe", "data", "größe"]
     assert digests == DIGESTS
+
+
+def test_members_of_small_entries_are_shorter_and_have_the_committed_digest(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", [f"{number // 50}/{number}" for number in range(800)])
+    (folder / "z").write_bytes(bytes(range(256)) * 8000)
+    (blob,) = make(tmp_path / "out", folder)
+    left, sizes = blob.path.read_bytes(), []
+    while left:
+        unpacker = zlib.decompressobj(wbits=31)
+        sizes.append(len(unpacker.decompress(left)))
+        left = unpacker.unused_data
+    assert sizes[:4] == [compress.DENSE] * 4
+    assert sizes[-2] == MEMBER
+    assert blob.digest == DENSE
+    tar = tar_of(blob)
+    assert [compress.is_dense(tar[at : at + compress.DENSE]) for at in (0, len(tar) - compress.DENSE)] == [True, False]

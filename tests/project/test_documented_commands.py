@@ -9,6 +9,7 @@ import pytest
 from tooling import PROJECT
 
 from generator.cli.commands import COMMANDS, text_of
+from generator.oci.names import fold
 from generator.runtime import paths, start
 from generator.runtime.model import File, Settings
 
@@ -178,7 +179,7 @@ class Meant:
         self._path = paths.parse(program).inside
 
     def file(self, path: str) -> File | None:
-        return File(self._path) if paths.fold(path) == paths.fold(self._path) else None
+        return File(self._path) if fold(path) == fold(self._path) else None
 
     def directory(self, _: str) -> None:
         return None

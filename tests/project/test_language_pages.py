@@ -12,7 +12,7 @@ from generator.languages.table import LANGUAGES
 
 ROOT = language_pages.ROOT
 # What writers' tables name besides: of the standard library, and what reads better spelled out.
-ELSEWHERE = {"DirFS", "FileAttributes", "Blob", "ReadableStream", "Uint8Array", "Read", "NANOSECONDS"}
+ELSEWHERE = {"System", "IO", "DirFS", "FileAttributes", "Blob", "ReadableStream", "Uint8Array", "Read", "NANOSECONDS"}
 
 
 def committed(language: str, kind: str) -> str:

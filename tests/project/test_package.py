@@ -224,11 +224,20 @@ def test_it_makes_the_image_that_a_checkout_makes(
     reference = image.make(image.Options(source=("hello.exe",), to=("oci:ours",))).references[0]
     status, said, noted = winscratch("image", "hello.exe", "--to", "oci:theirs")
     assert (status, said, noted) == (0, reference.replace("ours", "theirs") + "\n", "")
-    program = "from winscratch.image import Options, make; print(make(Options(to=('oci:theirs:base',))).digest)"
+    program = (
+        "import io; from winscratch.image import Options, SourceData, make\n"
+        "for data in (b'MZ', io.BytesIO(b'MZ')):\n"
+        "    source = SourceData(data=data, to=r'C:\\hello.exe')\n"
+        "    print(make(Options(source=(source,), to=('oci:theirs:data',))).references[0])\n"
+        "print(make(Options(to=('oci:theirs:base',))).digest)"
+    )
     done = subprocess.run([python, "-c", program], cwd=place, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("sha256:"), done.stderr
+    *data, base = done.stdout.splitlines()
+    (wanted,) = image.make(image.Options(source=(r"hello.exe:C:\hello.exe",), to=("oci:ours",))).references
+    assert data == [wanted.replace("ours", "theirs")] * 2
+    assert base.startswith("sha256:"), done.stderr
     status, said, noted = winscratch("check-image", "oci:theirs")
-    assert (status, said.count(": good image, windows/amd64"), noted) == (0, 2, "")
+    assert (status, said.count(": good image, windows/amd64"), noted) == (0, 3, "")
 
 
 def test_a_damaged_installation_says_what_to_do(winscratch: Callable[..., tuple[int, str, str]], python: Path) -> None:

@@ -11,7 +11,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4f85fc24bcd49cf2a1f50523d510a7a7d433cfc74f6c288b1885a1f86b74ae5d","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a7d080d063e8f7948bfa136efb6d43e5fcd8ac9b0aeb2db14785d9d05fb9e905","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -293,16 +293,11 @@ public final class WindowsFiles {
 
     private static final String USER_OWNED_1 =
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==";
-    private static final String USER_OWNED_2 =
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==";
 
     private static final String ADMIN_OWNED_1 =
         "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==";
-    private static final String ADMIN_OWNED_2 =
-        "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==";
 
     private static final String NONE_1 = "";
-    private static final String NONE_2 = "";
 
     /** O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU). */
     public static final Descriptor USERS_READ = new Descriptor(USERS_READ_1, USERS_READ_2, true);

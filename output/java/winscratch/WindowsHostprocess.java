@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d246dd4ef653ec5d8149692ca8cf1c9206dd201d61d2993af495573752a1964e","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b33bb3d96151f63703b4298effdecd5d3717e005a6deeef4eb7ab82e852632e1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.java.jinja","language":"java","layer":"hostprocess","options":{"compat":"","package":"winscratch","prefix":"WindowsHostprocess"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -127,8 +127,8 @@ public final class WindowsHostprocess {
 
     static byte[] unpacked(byte[] blob) {
       try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
-        byte[] bytes = layer.readNBytes(LAYER_SIZE + 1); // one more finds the end and the checksum
-        if (bytes.length != LAYER_SIZE) {
+        byte[] bytes = new byte[LAYER_SIZE];
+        if (layer.readNBytes(bytes, 0, LAYER_SIZE) != LAYER_SIZE || layer.read() >= 0) {
           throw new IOException("the layer has another size");
         }
         return bytes;

@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:63cdb89ee0829b0578bbf1f2373e60db04532d52fedfc4664642c57798078381","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:e84c8541a04370ce199f0ece928e495b1932e688ffa4ebd21efd34896cbeb598","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -136,8 +136,8 @@ public final class WindowsLegacy {
 
     static byte[] unpacked(byte[] blob) {
       try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
-        byte[] bytes = layer.readNBytes(LAYER_SIZE + 1); // one more finds the end and the checksum
-        if (bytes.length != LAYER_SIZE) {
+        byte[] bytes = new byte[LAYER_SIZE];
+        if (layer.readNBytes(bytes, 0, LAYER_SIZE) != LAYER_SIZE || layer.read() >= 0) {
           throw new IOException("the layer has another size");
         }
         return bytes;

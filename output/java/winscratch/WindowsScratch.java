@@ -15,7 +15,7 @@
 // To update a copy of it: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0378acea91b121f0dc6705382684b54eaa99786e6fa78665a6d0797cfc1754f6","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b0f3127b6fe0726beff90e2759f9b94db5aeeb6b1213c34ec4dc5f30944b45b8","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -136,8 +136,8 @@ public final class WindowsScratch {
 
     static byte[] unpacked(byte[] blob) {
       try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
-        byte[] bytes = layer.readNBytes(LAYER_SIZE + 1); // one more finds the end and the checksum
-        if (bytes.length != LAYER_SIZE) {
+        byte[] bytes = new byte[LAYER_SIZE];
+        if (layer.readNBytes(bytes, 0, LAYER_SIZE) != LAYER_SIZE || layer.read() >= 0) {
           throw new IOException("the layer has another size");
         }
         return bytes;
