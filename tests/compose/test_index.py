@@ -257,3 +257,13 @@ def test_manifests_that_clients_refuse_are_refused(fields: dict[str, Any], tmp_p
 def test_a_version_that_windows_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=r"invalid version 10\.0; hint"):
         index(f"{image(tmp_path / 'a').write()}@windows/amd64:10.0", to=(f"oci:{tmp_path}/out",))
+
+
+def test_a_blob_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    layout = image(tmp_path / "a")
+    name = layout.write()
+    path = layout.blob(layout.blobs[0])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(GeneratorError, match=r"a@sha256:.*: layer sha256:.*: the blob cannot be read: Is a dir"):
+        index(name, to=(f"oci:{tmp_path}/out",))

@@ -178,15 +178,6 @@ def test_a_damaged_layer_above_many_ties_is_refused_with_force(stage: Stage) -> 
         stage.rebased(force=True)
 
 
-def test_a_blob_of_the_new_base_that_cannot_be_read_is_named(stage: Stage) -> None:
-    image, new, old = stage.names()
-    path = stage.new.blob(stage.new.blobs[-1])
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(GeneratorError, match=r"new@sha256:.*: layer sha256:.*: the blob cannot be read: Is a dir"):
-        rebase(image, new, f"oci:{stage.folder}/out", old=old)
-
-
 def test_steps_without_a_layer_stay_in_the_history(stage: Stage) -> None:
     step = {"created_by": "ENV A=1", "empty_layer": True}
     stage.old.config["history"].append(step)
