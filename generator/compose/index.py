@@ -17,6 +17,7 @@ from ..imageread.platforms import given, normal, spelled
 from . import entries
 from .entries import Entry, descriptor_of
 from .opened import Opened, opened
+from .rebased import build
 
 if TYPE_CHECKING:
     from ..image.config import Document
@@ -87,6 +88,8 @@ def _entry(image: Opened, platform: ImagePlatform | None, images: int) -> Entry:
             raise GeneratorError(f"{image.lookup.name}: {images} images for one platform; hint: give one by its digest")
         if (normal(platform).os, normal(platform).architecture) != (normal(own).os, normal(own).architecture):
             raise GeneratorError(f"{image.name}: for {spelled(own)}, not {spelled(platform)}; hint: give its own")
+        if normal(own).os == "windows" and platform.os_version and not build(platform.os_version):
+            raise GeneratorError(f"{image.name}: invalid version {platform.os_version}; hint: such as 10.0.20348.2113")
     found = platform or own
     if not (found.os and found.architecture):
         raise GeneratorError(f"{image.name}: without a platform; hint: give IMAGE@OS/ARCH")

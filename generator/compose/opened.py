@@ -4,11 +4,13 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ..base.errors import GeneratorError, counted, shorten
-from ..image.base import json_object, layers_of
+from ..image.base import config_object, json_object, layers_of
 from ..image.config import CONFIG, MANIFEST, Document
 from ..image.model import LayerBlob
-from ..imageread.documents import ContentDescriptor, ImagePlatform
+from ..imageread.documents import MANIFESTS, ContentDescriptor, ImagePlatform
 from ..imageread.images import Image
 from ..imageread.lookup import Lookup
 from ..imageread.platforms import normal
@@ -63,7 +65,8 @@ def platform_of(config: Json) -> ImagePlatform:
 def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
     """Return an *image* of *lookup*, whose layers can be fetched to *folder*.
 
-    Raises GeneratorError if it has no manifest, not one diff ID for each layer, or another system than its index says.
+    Raises GeneratorError without a manifest or a diff ID for each layer, for a wrong schema version or media type, and
+    for another system than its index says.
     """
     name = image.name
     if image.manifest is None or image.config is None or image.descriptor is None:
@@ -73,11 +76,19 @@ def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
     digests = (image.descriptor, image.manifest.config, *image.manifest.layers)
     if other := next((each.digest for each in digests if not each.digest.startswith("sha256:")), ""):
         raise GeneratorError(f"{name}: {shorten(other)}: not a SHA-256; hint: skopeo copy it to oci:DIR")
-    kinds = image.descriptor.media_type or MANIFEST, image.manifest.config.media_type or CONFIG
+    kind = image.descriptor.media_type or image.manifest.media_type or MANIFEST
+    if image.manifest.schema_version != 2 or kind not in MANIFESTS or (image.manifest.media_type or kind) != kind:
+        raise GeneratorError(f"{name}: schema version or media type of its manifest; hint: winscratch check-image")
+    kinds = kind, image.manifest.config.media_type or CONFIG
     manifest, config = (Document(data, kind) for data, kind in zip(image.raw, kinds, strict=True))
-    documents = json_object(config.data, name), json_object(manifest.data, name)
+    documents = config_object(config.data, name), json_object(manifest.data, name)
     found = Opened(
-        lookup, image, image.descriptor, (config, manifest), *documents, layers_of(lookup, image, folder, name)
+        lookup,
+        image,
+        replace(image.descriptor, media_type=kind),
+        (config, manifest),
+        *documents,
+        layers_of(lookup, image, folder, name),
     )
     listed = normal(found.platform)
     own = normal(ImagePlatform(image.config.architecture or "", image.config.os or ""))

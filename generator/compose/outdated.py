@@ -62,6 +62,8 @@ class _Judging(NamedTuple):
         if not name:
             return self._known()
         found = reference(name, f"{self.image.name}: {NAME} {shorten(name)}")
+        if found.digest and found.tag:  # the tag may lead to a newer one
+            name, digest = f"{found.name}:{found.tag}", digest or found.digest
         try:
             newest = self._base(name, build(self.image.platform.os_version))
         except NoImageError as error:
@@ -70,7 +72,8 @@ class _Judging(NamedTuple):
         stands = self.image.diff_ids[: len(ids)] == ids
         here = newest.image.descriptor.digest if newest.image.descriptor else ""
         version = f", of {newest.platform.version}" if newest.platform.version else ""
-        now = f"{shorten(name, 200)} is {here}{version}"
+        fixed = ", a digest, so no newer one is looked for" if "@" in name else ""
+        now = f"{shorten(name, 200)} is {here}{version}{fixed}"
         moved = bool(digest) and digest not in {newest.lookup.digest, here}
         if moved and not self._was(f"{found.name}@{digest}", here):
             return self._verdict(name, False, here, f"{now}, and the image stands on {shorten(digest, 80)}")

@@ -5,7 +5,6 @@ Pure but for the layers above, which are read for what ties them to the old base
 """
 
 import re
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ..base.console import Say
@@ -85,7 +84,8 @@ def tied(image: Opened, old: BaseImage) -> list[str]:
 
     Raises GeneratorError for a damaged layer.
     """
-    return [str(each) for each in islice(ties(image.image.layers[len(old.diff_ids) :], image.name), _MOST_TIES)]
+    found = list(ties(image.image.layers[len(old.diff_ids) :], image.name))  # which reads them all
+    return [str(each) for each in found[:_MOST_TIES]]
 
 
 def settle(image: Opened, new: BaseImage, problems: list[str], note: Say, *, force: bool) -> None:

@@ -85,11 +85,11 @@ def _read(layer: Layer, blob: io.BufferedReader, files: _Files, where: str) -> T
     stream = io.BufferedReader(tar, CHUNK)
     found: Tie | None = None
     for entry in TarReader(stream, sparse=True):
-        path = entry.name.rstrip("/")
+        path, is_whiteout = _clean(entry.name)
         reason = _reason(entry, path, files)
         if reason and found is None:
             found = Tie(layer.name, entry.name, reason)
-        if entry.kind in {FILE, HARD_LINK} and not files.add(path):
+        if entry.kind in {FILE, HARD_LINK} and not is_whiteout and not files.add(path):
             raise GeneratorError(f"{where}: too many files; hint: {_CHECK}")
     for each in (stream, stored):
         while each.read(CHUNK):
@@ -101,6 +101,14 @@ def _read(layer: Layer, blob: io.BufferedReader, files: _Files, where: str) -> T
     return found
 
 
+def _clean(name: str) -> tuple[str, bool]:
+    """Return the path that Windows' importer makes of a name, and whether it removes that."""
+    path = posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+    folder, _, last = path.rpartition("/")
+    removed = last.removeprefix(facts().whiteout)
+    return posixpath.normpath(posixpath.join(folder, removed)), removed != last
+
+
 def _reason(entry: TarEntry, path: str, files: _Files) -> str:
     """Return why an entry belongs to the base below, or nothing."""
     root = fold(path).partition("/")[0]
@@ -108,6 +116,6 @@ def _reason(entry: TarEntry, path: str, files: _Files) -> str:
         return "a change of the old base's registry"
     if root == fold(_UTILITY_VM):
         return "a change of the old base's utility VM"
-    if entry.kind == HARD_LINK and posixpath.normpath(entry.target) not in files:
+    if entry.kind == HARD_LINK and _clean(entry.target)[0] not in files:
         return f"a hard link to a file of the old base, {brief(entry.target)}"
     return ""

@@ -13,6 +13,7 @@ from ..base.console import Say
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..base.workspace import workspace
 from ..imageread import references
+from ..imageread.found import diff_ids
 from ..imageread.images import Image
 from ..views import resolve
 from ..views.display_text import platform_text
@@ -41,6 +42,8 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
     """
     if bool(options.to) == options.tar:
         raise GeneratorError("extract: give either --to or --tar; hint: --to DIR")
+    if "" in paths:
+        raise GeneratorError("extract: an empty PATH; hint: . for all files")
     if options.to:
         _check_folder(options.to)
     references.check_hosts(options.plain_http)
@@ -83,7 +86,11 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
     budget = everything()
     budget.choose, budget.plain = choose, options.plain_http
     (viewable,) = resolve.open_one(root, image, budget)
-    damage = [str(each) for each in viewable.damage] if isinstance(viewable, UnpackedImage) else []
+    damage: list[str] = []
+    if isinstance(viewable, UnpackedImage):
+        damage += map(str, viewable.damage)
+        if len(diff_ids(viewable.config)) != len(viewable.layers):
+            damage.append("its configuration does not have a diff ID for each layer")
     found = merged(viewable)
     layer = found.layers[0] if isinstance(found, UnpackedImage) else found
     if not isinstance(layer, MergedLayer):

@@ -32,7 +32,7 @@ def write(items: Iterable[Item], put: Callable[[bytes], None]) -> int:
         header.pax_headers = {
             key: value
             for key, value in entry.records.items()
-            if key.startswith(_KEPT) or (key in _TIMES and entry.kind != HARD_LINK)
+            if (key.startswith(_KEPT) and key.isascii()) or (key in _TIMES and entry.kind != HARD_LINK)
         }
         put(header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
         if header.size and content is not None:

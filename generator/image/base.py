@@ -28,6 +28,7 @@ _DOCKERS: Final = {  # Docker's types of layers, and OCI's
     f"{DOCKER}image.rootfs.foreign.diff.tar": f"{OCI}layer.nondistributable.v1.tar",
     f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": f"{OCI}layer.nondistributable.v1.tar+gzip",
 }
+_TEXTS: Final = ("Env", "Entrypoint", "Cmd", "OnBuild", "Shell")  # lists in a configuration's settings
 
 Json = dict[str, Any]
 
@@ -159,13 +160,30 @@ def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown:
 
 def _config(shown: str, image: Image) -> Json:
     """Return the configuration of *image* with every field; raises GeneratorError."""
-    config = json_object(image.raw[1], shown)
+    config = config_object(image.raw[1], shown)
     try:
         inherit.settings(config.get("config") or {}, {})
         inherit.configuration(config, {}, (), "")
     except GeneratorError as error:
         raise GeneratorError(f"{shown}: {error}") from error
     return config
+
+
+def config_object(data: bytes, shown: str) -> Json:
+    """Return a configuration that was decoded before, with every field; raises GeneratorError.
+
+    A null in a list or map of texts is an empty text, and one in the history an empty step, as Go decodes them.
+    """
+    found = json_object(data, shown)
+    settings = found.get("config") or {}
+    for texts in (found.get("os.features"), *(settings.get(key) for key in _TEXTS)):
+        if isinstance(texts, list):
+            texts[:] = ["" if each is None else each for each in texts]
+    for name, value in (settings.get("Labels") or {}).items():
+        settings["Labels"][name] = "" if value is None else value
+    if history := found.get("history"):
+        found["history"] = [each or {} for each in history]
+    return found
 
 
 def json_object(data: bytes, shown: str) -> Json:

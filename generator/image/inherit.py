@@ -68,7 +68,7 @@ def _history(base: Mapping[str, Any], layers: int) -> list[Json]:
     history: list[Json] = list(base.get("history") or ())
     if not history:
         return [{"comment": "layer of the base image"} for _ in range(layers)]
-    made = sum(not (each or {}).get("empty_layer") for each in history)
+    made = sum(not each.get("empty_layer") for each in history)
     if made != layers:
         raise GeneratorError(f"its history: {counted(made, 'layer')}, of {layers:,}; hint: rebuild the base")
     return history

@@ -103,5 +103,5 @@ class LayerBlob(NamedTuple):
 
     @property
     def foreign(self) -> bool:
-        """Whether the layer stays where its URLs lead, and is never fetched."""
-        return bool(self.fields.get("urls"))
+        """Whether the layer stays where its URLs lead, and is never fetched; others with URLs are stored as well."""
+        return "nondistributable" in self.media_type and bool(self.fields.get("urls"))

@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _store(layer: LayerBlob, origin: Origin) -> None:
     temporary = layer.path.with_name(f"{layer.path.name}.part")
     shown = f"{origin.image.name}: layer {layer.digest}"
     try:
-        with origin.layer.open() as source, temporary.open("xb") as out:
+        with _opened(origin, shown) as source, temporary.open("xb") as out:
             while data := source.read(_PIECE):
                 size += len(data)
                 if size > layer.size:
@@ -108,8 +109,16 @@ def _store(layer: LayerBlob, origin: Origin) -> None:
         if (size, f"{algorithm}:{hashed.hexdigest()}") != (layer.size, layer.digest):
             raise GeneratorError(f"{shown}: the blob is not the one that the manifest lists; hint: copy the base again")
         temporary.rename(layer.path)
-    except (FileNotFoundError, ValueError) as error:
-        raise GeneratorError(f"{shown}: the blob is missing; hint: copy the base again") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _opened(origin: Origin, shown: str) -> io.BufferedReader:
+    """Open a layer's blob; raises GeneratorError with *shown* as the subject."""
+    try:
+        return origin.layer.open()
+    except (FileNotFoundError, ValueError) as error:
+        raise GeneratorError(f"{shown}: the blob is missing; hint: copy the base again") from error
+    except OSError as error:
+        raise GeneratorError(f"{shown}: the blob cannot be read: {error.strerror or error}") from error

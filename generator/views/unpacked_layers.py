@@ -217,12 +217,12 @@ def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
 def _image_layer(described: images.Layer, fault: images.Fault, budget: Budget) -> UnpackedLayer:
     """Return a layer of an image; a digest that differs from the image's documents is damage."""
     same = described.descriptor.digest if described.descriptor else ""
-    if same and (known := budget.layers.get(same)) and described.diff_id in {known.diff_id, ""}:
+    if same and (known := budget.layers.get(same)) and not _differs(known, described):
         if budget.repeats:
             budget.spend(described.name, len(known.tar))
         return known
     layer = _read_layer(described, fault, budget)
-    if same and layer.digest == same and described.diff_id in {layer.diff_id, ""}:
+    if same and not _differs(layer, described):
         budget.layers[same] = layer
     return layer
 
@@ -235,12 +235,22 @@ def _read_layer(described: images.Layer, fault: images.Fault, budget: Budget) ->
         fault(described.name, "blob", f"cannot be read: {getattr(error, 'strerror', None) or error}")
         nothing = Stored(budget.spool, 0, 0)
         return UnpackedLayer(described.name, nothing, None, "", "", (), (Damage("layer", None, "it cannot be read"),))
-    wrong: list[Damage] = []
-    if described.descriptor and described.descriptor.digest not in {layer.digest, ""}:
-        wrong.append(Damage("layer", None, f"its digest is {layer.digest}, not that in the manifest"))
-    if described.diff_id and layer.diff_id and described.diff_id != layer.diff_id:
-        wrong.append(Damage("layer", None, f"its diff ID is not {described.diff_id}, which the configuration has"))
+    wrong = tuple(Damage("layer", None, each) for each in _differs(layer, described))
     return replace(layer, damage=(*layer.damage, *wrong))
+
+
+def _differs(layer: UnpackedLayer, described: images.Layer) -> list[str]:
+    """Return how a *layer* differs from its digest, size and diff ID in the documents of its image."""
+    found = []
+    if pointer := described.descriptor:
+        size = len(layer.tar) if layer.compressed is None else layer.compressed
+        if pointer.digest not in {layer.digest, ""}:
+            found.append(f"its digest is {layer.digest}, not that in the manifest")
+        elif pointer.size != size:
+            found.append(f"it has {size:,} bytes, not {pointer.size:,} as in the manifest")
+    if described.diff_id and layer.diff_id and described.diff_id != layer.diff_id:
+        found.append(f"its diff ID is not {described.diff_id}, which the configuration has")
+    return found
 
 
 def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> UnpackedLayer:

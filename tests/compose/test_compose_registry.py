@@ -60,6 +60,16 @@ def on_base(registry: Registry, folder: Path, name: str, base: BaseImage, **opti
     return Repository(registry, name), below
 
 
+def image_of(base: BaseImage, folder: Path, name: str) -> Layout:
+    """Return an image that is *base* itself, made on a base called *name*, not written yet."""
+    layout = Layout(folder, [])
+    content = json.loads(base.top.data)
+    layout.config = json.loads(base.blobs[content["config"]["digest"]])
+    layout.blobs = [*base.blobs.values()]
+    layout.manifest |= {"layers": content["layers"], "annotations": {NAME: name}}
+    return layout
+
+
 def test_a_month_in_the_life_of_an_image(registry: Registry, folder: Path) -> None:
     repository, base = on_base(registry, folder, "month", monthly(*VERSIONS[:2]), platform=(BUILD,))
     image = f"{registry.host}/month"
@@ -114,11 +124,7 @@ def test_images_of_others_are_judged_by_their_annotations(digest: bool, registry
     name = f"others-{digest}".lower()
     base = bases.image(VERSIONS[1])
     Repository(registry, name).push(base, "ltsc")
-    layout = Layout(tmp_path, [])
-    content = json.loads(base.top.data)
-    layout.config = json.loads(base.blobs[content["config"]["digest"]])
-    layout.blobs = [*base.blobs.values()]
-    layout.manifest |= {"layers": content["layers"], "annotations": {NAME: f"{registry.host}/{name}:ltsc"}}
+    layout = image_of(base, tmp_path, f"{registry.host}/{name}:ltsc")
     layout.manifest["annotations"] |= {DIGEST: base.top.digest} if digest else {}
     image = layout.write()
     assert outdated(image).status == 0
@@ -146,6 +152,17 @@ def test_an_annotation_that_the_layers_contradict_is_not_believed(registry: Regi
     assert (done.status, done.said[0].rpartition(", ")[2]) == (1, "and the image has other layers")
     with pytest.raises(GeneratorError, match=r"not on docker://.*lie@sha256"):
         rebase(f"oci:{tmp_path}", "scratch", f"oci:{tmp_path}/out", force=True)
+
+
+def test_the_tag_of_a_name_with_tag_and_digest_counts(registry: Registry, tmp_path: Path) -> None:
+    old, new = (bases.image(version) for version in VERSIONS[1:])
+    repository = Repository(registry, "base-pinned")
+    repository.push(old, "ltsc")
+    repository.push(new, "ltsc")
+    for name, expected, shown in (("base-pinned:ltsc", 1, "stands on sha256:"), ("base-pinned", 0, "a digest, so no")):
+        reference = f"{registry.host}/{name}@{old.top.digest}"
+        done = outdated(image_of(old, tmp_path / str(expected), reference).write())
+        assert (done.status, shown in done.said[0]) == (expected, True)
 
 
 def test_a_base_that_is_gone_is_asked_for(registry: Registry, tmp_path: Path) -> None:

@@ -223,3 +223,47 @@ def test_hostile_configurations_are_one_line_and_status_2(what: str, command: st
     assert "\x1b" not in done.stderr
     assert len(done.stderr) < 2000
     assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_with_urls_is_copied_unless_its_type_is_foreign(tmp_path: Path) -> None:
+    layout = image(tmp_path / "a")
+    layout.manifest["layers"][0]["urls"] = ["https://blobs.example/layer"]
+    index(layout.write(), to=(f"oci:{tmp_path}/out",))
+    assert image_runs.sha256(layout.blobs[0]).partition(":")[2] in [
+        path.name for path in (tmp_path / "out/blobs/sha256").iterdir()
+    ]
+
+
+def test_a_descriptor_without_a_media_type_gets_the_manifests(tmp_path: Path) -> None:
+    name = image(tmp_path / "a").write()
+    path = tmp_path / "a/index.json"
+    made = json.loads(path.read_text())
+    del made["manifests"][0]["mediaType"]
+    path.write_text(json.dumps(made))
+    index(name, to=(f"oci:{tmp_path}/out",))
+    assert top(tmp_path / "out")["manifests"][0]["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"schemaVersion": 1}, {"schemaVersion": None}, {"mediaType": "application/vnd.oci.image.index.v1+json"}]
+)
+def test_manifests_that_clients_refuse_are_refused(fields: dict[str, Any], tmp_path: Path) -> None:
+    layout = image(tmp_path / "a")
+    layout.manifest |= fields
+    with pytest.raises(GeneratorError, match="schema version or media type of its manifest; hint: winscratch check"):
+        index(layout.write(), to=(f"oci:{tmp_path}/out",))
+
+
+def test_a_version_that_windows_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=r"invalid version 10\.0; hint"):
+        index(f"{image(tmp_path / 'a').write()}@windows/amd64:10.0", to=(f"oci:{tmp_path}/out",))
+
+
+def test_a_blob_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    layout = image(tmp_path / "a")
+    name = layout.write()
+    path = layout.blob(layout.blobs[0])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(GeneratorError, match=r"a@sha256:.*: layer sha256:.*: the blob cannot be read: Is a dir"):
+        index(name, to=(f"oci:{tmp_path}/out",))

@@ -160,6 +160,24 @@ def test_a_missing_history_is_made_up(whose: str, stage: Stage) -> None:
     assert_good(stage.folder / "out")
 
 
+@pytest.mark.parametrize("whose", ["image", "old", "new"])
+def test_nulls_in_lists_are_empty_as_for_go(whose: str, stage: Stage) -> None:
+    getattr(stage, whose).config["history"] = [None] * len(getattr(stage, whose).blobs)
+    getattr(stage, whose).config["config"] |= {"Env": [None], "Labels": {"own": None}, "Entrypoint": [None]}
+    getattr(stage, whose).config["os.features"] = [None]
+    found = json.dumps(stage.rebased().config)
+    assert "null" not in found
+    assert len(json.loads(found)["history"]) == 5
+
+
+def test_a_damaged_layer_above_many_ties_is_refused_with_force(stage: Stage) -> None:
+    tied = [tarred([*ROOTS, Part("Hives/a", bytes([each]))]) for each in range(4)]
+    stage.image = on(stage.old, stage.folder / "image", tied)
+    stage.image.config["rootfs"]["diff_ids"][-1] = f"sha256:{'0' * 64}"
+    with pytest.raises(GeneratorError, match="the content is sha256:"):
+        stage.rebased(force=True)
+
+
 def test_steps_without_a_layer_stay_in_the_history(stage: Stage) -> None:
     step = {"created_by": "ENV A=1", "empty_layer": True}
     stage.old.config["history"].append(step)

@@ -28,6 +28,10 @@ def found(tmp_path: Path, *layers: list[Part]) -> list[str]:
         (Part("Hives/System_Delta", b"regf"), "a change of the old base's registry"),
         (Part("hives/x"), "a change of the old base's registry"),
         (directory("Hives/folder"), "a change of the old base's registry"),
+        (Part("./Hives/x"), "a change of the old base's registry"),
+        (Part("Hives\\x"), "a change of the old base's registry"),
+        (Part("Files/../Hives/x"), "a change of the old base's registry"),
+        (Part(".wh.UtilityVM"), "a change of the old base's utility VM"),
         (directory("UtilityVM"), "a change of the old base's utility VM"),
         (Part("UtilityVM/Files/x"), "a change of the old base's utility VM"),
         (
@@ -42,12 +46,17 @@ def test_each_kind_of_tie_is_found(part: Part, reason: str, tmp_path: Path) -> N
 
 def test_links_within_the_layers_above_are_no_ties(tmp_path: Path) -> None:
     own = [*FILES, Part("Files/app/b.txt", b"", tarfile.LNKTYPE, "Files/app/a.txt")]
+    own += [Part("./Files/app/d.txt"), Part("Files/app/e.txt", b"", tarfile.LNKTYPE, "Files\\app\\d.txt")]
     higher = [*ROOTS, Part("Files/c.txt", b"", tarfile.LNKTYPE, "Files/APP/b.txt")]
     assert found(tmp_path, own, higher) == []
 
 
 def test_a_link_to_what_comes_later_is_a_tie(tmp_path: Path) -> None:
     assert len(found(tmp_path, [*ROOTS, Part("Files/b", b"", tarfile.LNKTYPE, "Files/a"), Part("Files/a")])) == 1
+
+
+def test_a_link_to_what_its_layer_removes_is_a_tie(tmp_path: Path) -> None:
+    assert len(found(tmp_path, [*ROOTS, Part("Files/.wh.a"), Part("Files/b", b"", tarfile.LNKTYPE, "Files/a")])) == 1
 
 
 def test_each_layer_has_one_line(tmp_path: Path) -> None:

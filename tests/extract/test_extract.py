@@ -115,11 +115,13 @@ def test_a_drive_is_all_of_its_files(path: str, tmp_path: Path) -> None:
     assert extracted(tmp_path, name, path).keys() == {"Files", "Files/app", "Files/app/a.txt", "Files/app/b.txt"}
 
 
-@pytest.mark.parametrize("path", ["D:\\", "C:\\app\\a.txt\\", "C:app", "a.txt", "Files/app/a", "..\\app", ""])
+@pytest.mark.parametrize(
+    "path", ["D:\\", "C:\\app\\a.txt\\", "C:app", "a.txt", "Files/app/a", "..\\app", "Files/..", ""]
+)
 def test_other_paths_are_absent(path: str, tmp_path: Path) -> None:
     name = image(tmp_path, [*ROOTS, *APP])
-    with pytest.raises(GeneratorError, match=r"has no entry|a registry key"):
-        run("extract", name, path or "Files/..", "--to", tmp_path / "out")
+    with pytest.raises(GeneratorError, match=r"has no entry|a registry key|an empty PATH"):
+        run("extract", name, path, "--to", tmp_path / "out")
 
 
 def test_an_absent_path_and_a_key_of_a_hive_are_errors(tmp_path: Path) -> None:

@@ -180,3 +180,27 @@ def test_a_directory_that_is_swapped_for_a_link_during_the_run_leads_nowhere(
         run("extract", image(tmp_path, [*ROOTS, *APP]), "--to", tmp_path / "out")
     assert not any((tmp_path / "outside").iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "outside"]
+
+
+def test_a_record_whose_key_is_not_utf_8_is_not_in_the_tar(tmp_path: Path) -> None:
+    layer = tarred([*ROOTS, Part("Files/a", b"x", records={"MSWINDOWS.a?": "1", "MSWINDOWS.b": "2"})])
+    name = Layout(tmp_path / "image", [layer.replace(b".a?=", b".a\xff=")]).write()
+    status, data = run("extract", name, "--tar")
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert (status, tar.getmember("Files/a").pax_headers) == (0, {"MSWINDOWS.b": "2"})
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 40])
+def test_a_layer_of_another_size_than_the_manifest_says_is_refused(size: int, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred([*ROOTS, *APP])])
+    made.manifest["layers"][0]["size"] = size
+    with pytest.raises(GeneratorError, match=r"bytes, not .* as in the manifest; hint: winscratch check-image"):
+        run("extract", made.write(), "--to", tmp_path / "out")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_another_number_of_diff_ids_than_of_layers_is_refused(count: int, tmp_path: Path) -> None:
+    made = Layout(tmp_path / "image", [tarred([*ROOTS, *APP])])
+    made.config["rootfs"]["diff_ids"] *= count
+    with pytest.raises(GeneratorError, match="a diff ID for each layer; hint: winscratch check-image"):
+        run("extract", made.write(), "--to", tmp_path / "out")

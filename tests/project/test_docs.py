@@ -33,7 +33,7 @@ from generator.oci.files_table import Limits, Names  # noqa: E402
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"^<!-- picture: rooms -->\n```mermaid\n.*?^```$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
+_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(#[^)\s]+)?")
 
 
 def documents() -> list[Path]:
@@ -225,8 +225,17 @@ def test_the_variables_of_a_writers_template_are_listed() -> None:
 
 def test_links_between_the_documents_lead_somewhere() -> None:
     for path in documents():
-        for link in _LINK.findall(path.read_text("utf-8")):
-            assert (path.parent / link).exists(), f"{path.name}: {link}"
+        for link, heading in _LINK.findall(path.read_text("utf-8")):
+            target = path.parent / link if link else path
+            assert target.exists(), f"{path.name}: {link}"
+            if heading and target.suffix == ".md":
+                assert heading[1:] in headings(target), f"{path.name}: {link}{heading}"
+
+
+def headings(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    lines = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
 
 
 if __name__ == "__main__":
