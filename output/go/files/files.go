@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:85ebb7017201a11287b37b0e69c2532a84b9e5080548b856b405652192d23acb","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:7d8aaf75a394f689c2a5163f358c8dc444f423bfd57712d844e41005b428c81a","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -125,7 +125,8 @@ type Entry struct {
 // those that wrap it; string(code) is the word, and its method Error returns a sentence.
 type Code string
 
-// The codes of errors; Error returns what each means. ErrOutput and ErrMemory are those of other languages.
+// The codes of errors; Error returns what each means. ErrOutput and ErrMemory occur in other languages only:
+// errors of the io.Writer are returned as they are.
 const (
 	ErrEmpty           Code = "empty"
 	ErrUnicode         Code = "unicode"
@@ -878,15 +879,16 @@ func (w *Writer) Write(data []byte) (int, error) {
 	if w.err == nil && int64(len(data)) > w.left {
 		w.err = &Error{ErrData, w.path}
 	}
-	if w.put(data); w.err != nil {
-		return 0, w.err
+	n := w.put(data)
+	if w.err != nil {
+		return n, w.err
 	}
-	w.left -= int64(len(data))
+	w.left -= int64(n)
 	if w.left == 0 {
 		w.put(zeros[:w.padding])
 		w.padding = 0
 	}
-	return len(data), w.err
+	return n, w.err
 }
 
 // Tree is how AddFS writes what it finds.
@@ -1012,10 +1014,17 @@ func (w *Writer) begin() error {
 	return w.err
 }
 
-func (w *Writer) put(data []byte) {
-	if w.err == nil && len(data) > 0 {
-		_, w.err = w.out.Write(data)
+// put writes data unless the layer has failed, and returns how many bytes the output took.
+func (w *Writer) put(data []byte) int {
+	if w.err != nil || len(data) == 0 {
+		return 0
 	}
+	n, err := w.out.Write(data)
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
+	w.err = err
+	return n
 }
 
 // place takes in an entry. It returns where in its path the parents begin that have no header yet, and the code of what
@@ -1101,10 +1110,10 @@ func (w *Writer) find(path string) (known node, ok bool) {
 	return known, ok
 }
 
-// Prepare changes a header for a tar.Writer, so that it writes what a Writer would. The header's name is a path below C:\;
-// a last part that begins with .wh. is a whiteout. Symbolic links to directories have DirectoryBit among the attributes. Of the
-// header stay name, type, size, link and times, and Created is the modification time. Before the first entry come the
-// bytes of AppendRoots. Missing parents, and conflicts between entries, are up to the caller.
+// Prepare changes a header so that a tar.Writer writes the bytes that a Writer would. The header's name is a path below
+// C:\; if its last part begins with .wh., it is a whiteout. For symbolic links to directories, add DirectoryBit to the
+// attributes. Prepare keeps the name, type, size, link and times, and discards the rest; the creation time is ModTime. Write the
+// bytes of AppendRoots before the first entry. Prepare neither adds missing parents nor finds conflicts between entries.
 func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error {
 	e := Entry{
 		Path: strings.TrimSuffix(h.Name, "/"), Target: h.Linkname, Attributes: attributes, Descriptor: descriptor,
