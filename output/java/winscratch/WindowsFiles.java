@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:e5a75884e3077007e2ba2c69c8c07158ae50d2a05c9fccd6687fdb6b8c1818ab","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:bdc5fe18126efae490eede703124371e286ef6db561b01c529acaef00d768ea0","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -87,10 +87,10 @@ public final class WindowsFiles {
     /** A directory. */
     DIRECTORY('5', 0755, 16, 0),
 
-    /** A file link. */
+    /** A symlink to a file. */
     FILE_LINK('2', 0777, 1024, 32),
 
-    /** A directory link. */
+    /** A symlink to a directory. */
     DIRECTORY_LINK('2', 0777, 1040, 0),
 
     /** A hard link. */
@@ -247,7 +247,7 @@ public final class WindowsFiles {
     }
 
     private FilesException(Reason reason, String path, Throwable cause) {
-      super(shown(path) + ": " + reason.text, cause);
+      super(shown(path) + reason.text, cause);
       this.reason = reason;
       this.path = path;
     }
@@ -271,13 +271,16 @@ public final class WindowsFiles {
     }
 
     private static String shown(String path) {
+      if (path.isEmpty()) {
+        return "";
+      }
       StringBuilder shown = new StringBuilder("\"");
       for (char c : path.substring(0, Math.min(path.length(), 200)).toCharArray()) {
         int type = Character.getType(c);
         boolean hidden = type == Character.CONTROL || type == Character.FORMAT;
         shown.append(hidden ? String.format("\\u%04x", (int) c) : String.valueOf(c));
       }
-      return shown.append(path.length() > 200 ? "...\"" : "\"").toString();
+      return shown.append(path.length() > 200 ? "...\": " : "\": ").toString();
     }
   }
 
@@ -339,12 +342,13 @@ public final class WindowsFiles {
     public boolean equals(Object other) {
       return other instanceof Descriptor
           && directory.equals(((Descriptor) other).directory)
-          && this.other.equals(((Descriptor) other).other);
+          && this.other.equals(((Descriptor) other).other)
+          && readable == ((Descriptor) other).readable; // no bytes are not NONE
     }
 
     @Override
     public int hashCode() {
-      return Objects.hash(directory, other);
+      return Objects.hash(directory, other, readable);
     }
 
     @Override
