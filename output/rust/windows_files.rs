@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:41cf64e41ac95b12d15305750805ce5d4a048cab0fff019a6353e8625b04af3a","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:bc344507e73187be85b1cbbd3f0bfc6ffe435709abc25e57badf7d37a0c9a20c","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -68,9 +68,9 @@ pub enum Kind {
     File,
     /// A directory.
     Directory,
-    /// A file link.
+    /// A symlink to a file.
     FileLink,
-    /// A directory link.
+    /// A symlink to a directory.
     DirectoryLink,
     /// A hard link.
     HardLink,
@@ -1567,7 +1567,7 @@ impl<W: Output> Writer<'_, W> {
         Ok(())
     }
 
-    /// Writes a folder as the directory `path`, or as `C:\` where that is empty.
+    /// Writes a folder as the directory `path`, or as `C:\` if `path` is empty.
     ///
     /// The names in a directory come in the order of their UTF-8, and what a directory holds
     /// right behind it. Links stay links, attributes are the default, and a directory that is
@@ -1619,15 +1619,16 @@ impl<W: Output> Writer<'_, W> {
             let time = time.ok_or_else(|| Error::new(Code::Time, inside))?;
             entry.times = Some(time.into());
         }
-        if found.is_dir() {
+        if top || found.is_dir() {
+            let listed: std::io::Result<Vec<_>> = fs::read_dir(outside).and_then(Iterator::collect);
+            let listed = listed.map_err(failed)?;
             let known = self.names.reach(inside);
             let known = known.and_then(|node| self.names.node(node).kind);
             if !inside.is_empty() && known != Some(Kind::Directory) {
                 self.add_entry(&entry)?;
             }
             let mut names = Vec::new();
-            for each in fs::read_dir(outside).map_err(failed)? {
-                let each = each.map_err(failed)?;
+            for each in listed {
                 let name = text_of(each.file_name().as_ref(), inside)?;
                 names.push((name, each.path()));
             }

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:117e9dbbf3318d9a5ffd12e344a95abdf797de82b2fd2b0d0e93d052ff2331a4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1975a752b24e8f8340ed115c2ccccb45187958471b78bbab3ed0be9caa55811a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!
@@ -85,7 +85,7 @@ impl core::error::Error for VerifyError {}
 ///
 /// # Errors
 ///
-/// Returns which of them has not.
+/// Returns which of them is damaged.
 #[inline]
 pub fn verify() -> Result<(), VerifyError> {
     if !has_digest(LAYER, DIFF_ID) {

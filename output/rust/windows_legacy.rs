@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2cd28197e719361338a16c2cd685ac3db314fef33b425f85b15a2ba950cec2ff","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:351d24d224d2f393c3c45c51f1ae05957d53e5753c947a7abc06106c9bdaa89c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!
@@ -91,7 +91,7 @@ impl core::error::Error for VerifyError {}
 ///
 /// # Errors
 ///
-/// Returns which of them has not.
+/// Returns which of them is damaged.
 #[inline]
 pub fn verify() -> Result<(), VerifyError> {
     if !has_digest(LAYER, DIFF_ID) {

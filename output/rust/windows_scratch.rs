@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b16b5a4bcaeab39ac168ad1fd25ccc3f39e60338d6b89dd3c8e4d73394370dc0","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:0dcda020e1310914508bd8fdb22e18d3a3a56175150ece25fc8f72e26fc02124","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!
@@ -91,7 +91,7 @@ impl core::error::Error for VerifyError {}
 ///
 /// # Errors
 ///
-/// Returns which of them has not.
+/// Returns which of them is damaged.
 #[inline]
 pub fn verify() -> Result<(), VerifyError> {
     if !has_digest(LAYER, DIFF_ID) {
