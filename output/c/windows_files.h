@@ -13,12 +13,13 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bbc7b88e5c35f27968ec83c1adbf4d8b5c826b3ce957357fa2dfe70b5b1b28b5","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:be6c5a05d4c5479a7cc5e300e76773ca5e6aa70644cef6a20be9406867b0f294","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
 // every language that has this writer. C99 or later, or C++; it allocates no
-// memory, and needs only memory and string functions of <string.h>.
+// memory, and needs only memory and string functions of <string.h>. A call
+// needs less than 4 KiB of stack, in addition to that of your output function.
 //
 // Texts are UTF-8 and end at their first NUL. So a NUL in a name cannot be
 // seen here: if a name comes with a length, refuse one with a NUL in it before.
@@ -170,9 +171,10 @@ typedef struct windows_files_writer {
   unsigned char block[512];
 } windows_files_writer;
 
-// Starts a layer. The writer keeps names in memory: for each path, parents too,
-// 6 words, and one for each 4 bytes of its last part. times and descriptor, NULL for the defaults, are those of every
-// entry that has none of its own. All of these must stay valid until the end.
+// Starts a layer. The writer keeps names in memory: one word, and for each
+// path, parents too, 6 words and one for each 4 bytes of its last part. times
+// and descriptor, NULL for the defaults, are those of every entry that has none
+// of its own. All of these must stay valid until the end.
 void windows_files_start(windows_files_writer *writer,
     windows_files_output output, void *context,
     uint32_t *memory, size_t words,
@@ -204,7 +206,7 @@ windows_files_error windows_files_header(const windows_files_entry *entry,
 windows_files_error windows_files_roots(const windows_files_times *times,
     void *out, size_t room, size_t *size);
 
-// Returns how many zeros follow size bytes of data. What ends a layer is 1024.
+// Returns how many zeros follow size bytes of data. A layer ends with 1024 zeros.
 size_t windows_files_padding(uint64_t size);
 
 // clang-format on
