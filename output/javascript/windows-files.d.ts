@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:33902037e3dd268f77989d8b46e5adbce3073783717842286c05b1c628d52055","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:324a1f2508f1566d656a4350ed1e0fd9fa4027750a10c4a0856bb8710ba84502","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -142,11 +142,13 @@ export declare function end(): Bytes;
 /**
  * Writes a layer to a WritableStream of bytes.
  *
- * Calls need not wait for one another: each begins when those before it have ended. After
- * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written. The
- * stream is let go then, for its owner to abort. A TypeError for an argument changes
- * nothing. After close(), calls throw a FilesError with the code "closed".
+ * Calls need not wait for one another: each begins when those before it have ended. Await
+ * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
+ * change data before its promise settles. After an error nothing more is written, and
+ * every later call, close() included, rejects with it; what is there is whole, except for
+ * the data of a file that could not be read or written. The writer then releases its lock,
+ * so that you can abort the stream. A TypeError for an argument changes nothing. After
+ * close(), calls reject with a FilesError with the code "closed".
  */
 export declare class Writer {
   /** The time and descriptor are those of every entry that has none of its own. */
@@ -187,7 +189,7 @@ export declare class Writer {
     options?: Pick<Options, "time">,
   ): Promise<void>;
 
-  /** Writes that what the layers below have by path is removed. */
+  /** Writes a whiteout, which removes path of the layers below. */
   addWhiteout(path: string, options?: Pick<Options, "time">): Promise<void>;
 
   /**

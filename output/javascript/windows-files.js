@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:861b69d1c7e5b21ead8345e8ddfa8bdb1b1d750179390d061908ad922cc1e8de","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:ebeb65ed43ccae7e387ace201632e11d19859cdcbd4b03063b5f6cea7a4a8e83","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -703,11 +703,13 @@ const PARENT = "parent"; // a directory that has no header: only a whiteout is b
 /**
  * Writes a layer to a WritableStream of bytes.
  *
- * Calls need not wait for one another: each begins when those before it have ended. After
- * an error nothing more is written, and every later call and close() throw it again; what
- * is there is whole, but for the data of a file that could not be read or written. The
- * stream is let go then, for its owner to abort. A TypeError for an argument changes
- * nothing. After close(), calls throw a FilesError with the code "closed".
+ * Calls need not wait for one another: each begins when those before it have ended. Await
+ * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
+ * change data before its promise settles. After an error nothing more is written, and
+ * every later call, close() included, rejects with it; what is there is whole, except for
+ * the data of a file that could not be read or written. The writer then releases its lock,
+ * so that you can abort the stream. A TypeError for an argument changes nothing. After
+ * close(), calls reject with a FilesError with the code "closed".
  */
 export class Writer {
   #out;
@@ -783,7 +785,7 @@ export class Writer {
     return this.#entry("hard-link", path, target, { time });
   }
 
-  /** Writes that what the layers below have by path is removed. */
+  /** Writes a whiteout, which removes path of the layers below. */
   async addWhiteout(path, { time } = {}) {
     return this.#entry("whiteout", path, undefined, { time });
   }
