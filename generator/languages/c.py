@@ -60,10 +60,13 @@ LANGUAGE = Language(
     placed=_placed,
     check=_check,
     proof=lambda options: (
-        f"d=$(mktemp -d) && echo 'int main(void) {{ fwrite({options.prefix}_blob,",
-        f"sizeof {options.prefix}_blob, 1, stdout); }}' |",
-        f"cc -x c -o $d/print -include stdio.h -include {options.package}.c - &&",
-        "$d/print | sha256sum",
+        "d=$(mktemp -d) && echo '#include <stdio.h>",
+        "int main(void) {",
+        f"fwrite({options.prefix}_blob,",
+        f"sizeof {options.prefix}_blob,",
+        "1, stdout); }' |",
+        f"cc -x c -o $d/p -include {options.package}.c - &&",
+        "$d/p | sha256sum",
     ),
     alike=(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),

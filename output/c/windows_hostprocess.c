@@ -7,17 +7,20 @@
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
 // To print the digest of the module's blob without winscratch:
-//   d=$(mktemp -d) && echo 'int main(void) { fwrite(windows_hostprocess_blob,
-//   sizeof windows_hostprocess_blob, 1, stdout); }' |
-//   cc -x c -o $d/print -include stdio.h -include windows_hostprocess.c - &&
-//   $d/print | sha256sum
+//   d=$(mktemp -d) && echo '#include <stdio.h>
+//   int main(void) {
+//   fwrite(windows_hostprocess_blob,
+//   sizeof windows_hostprocess_blob,
+//   1, stdout); }' |
+//   cc -x c -o $d/p -include windows_hostprocess.c - &&
+//   $d/p | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:69626f15aa21dd87b72c731237518249a5c6e9a086e3d8b42803743095c2bf9a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:6f96268c4cf18b66c1edcf99818c09e91153a0b33f19677f40c5b8c133ef42e1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #include "windows_hostprocess.h"
 

@@ -7,17 +7,20 @@
 //   sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5
 // docs/vendoring.md of the project publishes both, under "Digests".
 // To print the digest of the module's blob without winscratch:
-//   d=$(mktemp -d) && echo 'int main(void) { fwrite(windows_hostprocess_blob,
-//   sizeof windows_hostprocess_blob, 1, stdout); }' |
-//   cc -x c -o $d/print -include stdio.h -include windows_hostprocess.c - &&
-//   $d/print | sha256sum
+//   d=$(mktemp -d) && echo '#include <stdio.h>
+//   int main(void) {
+//   fwrite(windows_hostprocess_blob,
+//   sizeof windows_hostprocess_blob,
+//   1, stdout); }' |
+//   cc -x c -o $d/p -include windows_hostprocess.c - &&
+//   $d/p | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4e1e72c51ee549996192c8b8c1130a4cc75493d5a2d9bae694e776868192f08a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:ad51d7ae73b9e44ed7775103aadaf7f13f5123df81d7af114d606418f52891de","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H

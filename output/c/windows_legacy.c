@@ -7,17 +7,20 @@
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
 // To print the digest of the module's blob without winscratch:
-//   d=$(mktemp -d) && echo 'int main(void) { fwrite(windows_legacy_blob,
-//   sizeof windows_legacy_blob, 1, stdout); }' |
-//   cc -x c -o $d/print -include stdio.h -include windows_legacy.c - &&
-//   $d/print | sha256sum
+//   d=$(mktemp -d) && echo '#include <stdio.h>
+//   int main(void) {
+//   fwrite(windows_legacy_blob,
+//   sizeof windows_legacy_blob,
+//   1, stdout); }' |
+//   cc -x c -o $d/p -include windows_legacy.c - &&
+//   $d/p | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d5e4170dd572af20fb1891fa73b367b83ec1837ac1c4136fbd396fdf8abd4250","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:af8eeb55eb6fff137d47896d6147047b4b7cdf86a77cf88512cc375af3e3eb53","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.c.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
 
 #include "windows_legacy.h"
 

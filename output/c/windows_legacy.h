@@ -7,17 +7,20 @@
 //   sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3
 // docs/vendoring.md of the project publishes both, under "Digests".
 // To print the digest of the module's blob without winscratch:
-//   d=$(mktemp -d) && echo 'int main(void) { fwrite(windows_legacy_blob,
-//   sizeof windows_legacy_blob, 1, stdout); }' |
-//   cc -x c -o $d/print -include stdio.h -include windows_legacy.c - &&
-//   $d/print | sha256sum
+//   d=$(mktemp -d) && echo '#include <stdio.h>
+//   int main(void) {
+//   fwrite(windows_legacy_blob,
+//   sizeof windows_legacy_blob,
+//   1, stdout); }' |
+//   cc -x c -o $d/p -include windows_legacy.c - &&
+//   $d/p | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0612e1d45e640a976bf886eaa6c2aa2d6afae9a7830bc27e859b9e3752447df0","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:98390325670b72af530e1d1128ffc546e349f3e74acfab2a19cb3640a2313456","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H

@@ -7,17 +7,20 @@
 //   sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87
 // docs/vendoring.md of the project publishes both, under "Digests".
 // To print the digest of the module's blob without winscratch:
-//   d=$(mktemp -d) && echo 'int main(void) { fwrite(windows_scratch_blob,
-//   sizeof windows_scratch_blob, 1, stdout); }' |
-//   cc -x c -o $d/print -include stdio.h -include windows_scratch.c - &&
-//   $d/print | sha256sum
+//   d=$(mktemp -d) && echo '#include <stdio.h>
+//   int main(void) {
+//   fwrite(windows_scratch_blob,
+//   sizeof windows_scratch_blob,
+//   1, stdout); }' |
+//   cc -x c -o $d/p -include windows_scratch.c - &&
+//   $d/p | sha256sum
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:00582bf091c58f7ea944f209bb51134514a271897d9290416a7aa7b55535a72d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:cf504622b9e4321d4ec3ea92a8911b29132e3a233e0f10ff01172880b622ab3d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
 
 #include "windows_scratch.h"
 
