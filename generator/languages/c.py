@@ -60,13 +60,13 @@ LANGUAGE = Language(
     placed=_placed,
     check=_check,
     proof=lambda options: (
-        "echo '#include <stdio.h>",
+        "d=$(mktemp -d) && echo '#include <stdio.h>",
         "int main(void) {",
         f"fwrite({options.prefix}_blob,",
         f"sizeof {options.prefix}_blob,",
         "1, stdout); }' |",
-        f"cc -x c -o print -include {options.package}.c - &&",
-        "./print | sha256sum",
+        f"cc -x c -o $d/p -include {options.package}.c - &&",
+        "$d/p | sha256sum",
     ),
     alike=(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),

@@ -93,8 +93,8 @@ LANGUAGE = Language(
         "prefix": "what exported names start with",
         "compat": "imgutil: functions named as that package's",
     },
-    follow="the package is that of other files in the directory, else the directory's name; names begin with such as "
-    "`WindowsHostprocess` for hostprocess, but none in a package named `hostprocess`",
+    follow="the package is that of other files in the directory, else the directory's name; names begin with the "
+    "layer's, such as `WindowsHostprocess`, except in a package named after the layer, such as `hostprocess`",
     compat=("imgutil",),
     api={
         "name": "{prefix}Name",

@@ -33,8 +33,8 @@ def _lines(provenance: Provenance) -> Iterator[str]:
     yield from _layer(provenance) if embeds else _writer()
     yield f"Project: {PROJECT} (placeholder: not published yet)"
     yield f"Version: {provenance.version}"
-    yield "To make it again, in a checkout of the project: ./invokew generate"
-    yield "To update a copy of it: winscratch vendored --update FILE"
+    yield "To regenerate it, in a checkout of the project: ./invokew generate"
+    yield "To update a vendored copy: winscratch vendored --update FILE"
     yield "SPDX-License-Identifier: 0BSD"
     yield ""
     yield provenance.line()
@@ -42,8 +42,8 @@ def _lines(provenance: Provenance) -> Iterator[str]:
 
 def _layer(provenance: Provenance) -> Iterator[str]:
     yield f"The base layer {provenance.layer} for Windows container images:"
-    yield "a tar of registry hives, and its gzip blob, which is pushed. The diff ID"
-    yield "(SHA-256 of the tar) and the digest (SHA-256 of the blob):"
+    yield "a tar of registry hives, and the gzip blob of it that clients push. The diff"
+    yield "ID (SHA-256 of the tar) and the digest (SHA-256 of the blob):"
     yield f"  {provenance.diff_id}"
     yield f"  {provenance.digest}"
     yield 'docs/vendoring.md of the project publishes both, under "Digests".'
@@ -53,5 +53,7 @@ def _layer(provenance: Provenance) -> Iterator[str]:
 
 def _writer() -> Iterator[str]:
     yield "A writer of layers on top of a base layer, for Windows container images."
-    yield "To check that nobody edited this file, compare `body` below with:"
+    yield "To find accidental edits, compare `body` below with the output of:"
     yield from (f"  {line}" for line in BODY)
+    yield "Whoever edits the file can replace `body`, too. To compare all of it with what"
+    yield "the project generates: winscratch vendored --diff FILE"

@@ -45,9 +45,9 @@ LANGUAGE = Language(
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
     proof=lambda _: (
-        "(cat FILE; echo 'fn main() { use std::io::Write;' &&",
+        "d=$(mktemp -d) && (cat FILE; echo 'fn main() { use std::io::Write;' &&",
         "echo 'std::io::stdout().write_all(BLOB).unwrap() }') |",
-        "rustc --edition 2021 -o print - && ./print | sha256sum",
+        "rustc --edition 2021 -o $d/print - && $d/print | sha256sum",
     ),
     formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
     tools=(

@@ -41,6 +41,22 @@ def test_no_compiler_warns(compiler: str, language: str, tmp_path: Path) -> None
         run(need(compiler), *words, "-O2", "-c", source, "-o", tmp_path / "module.o")
 
 
+@pytest.mark.parametrize("level", ["-O0", "-Os", "-O2"])
+def test_a_call_needs_less_than_4_kib_of_stack(level: str, tmp_path: Path) -> None:
+    words = (level, "-fcallgraph-info=su", "-c", OUTPUT / "c/windows_files.c", "-o", tmp_path / "files.o")
+    run(need("gcc"), *LANGUAGES["c"], *words)
+    graph = (tmp_path / "files.ci").read_text("utf-8")
+    own = {name: int(size) for name, size in re.findall(r'title: "([^"]+)" label: "[^"]*?(\d+) bytes', graph)}
+    calls = re.findall(r'sourcename: "([^"]+)" targetname: "([^"]+)"', graph)
+
+    @functools.cache
+    def most(function: str) -> int:
+        """Return the bytes of a function's frame and of the deepest calls below it; a recursion is an error."""
+        return own.get(function, 0) + max((most(below) for above, below in calls if above == function), default=0)
+
+    assert 1024 < most("windows_files_add") == max(map(most, own)) < 4096
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_clang_tidy_finds_nothing(language: str) -> None:
     words = (f"--checks={TIDY}", "--warnings-as-errors=*", "--quiet")

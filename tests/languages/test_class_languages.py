@@ -157,10 +157,11 @@ a pipe: kind 0 again 0
 no folder: /nowhere 0 again 0
 {kind}"a\\u0007\\u202e"b": a part of the path has a character that Windows does not allow in names
 "{long}...": a part of the path has a character that Windows does not allow in names
-"""
+the path is empty
+{equal}"""
 ONLY = {
-    "java": {"kind": ""},
-    "csharp": {"kind": "a kind: kind 0 again 0\n"},  # an enumeration there holds any number
+    "java": {"kind": "", "equal": "false\n"},  # the descriptors NONE and of no bytes
+    "csharp": {"kind": "a kind: kind 0 again 0\n", "equal": ""},  # an enumeration there holds any number
 }
 
 

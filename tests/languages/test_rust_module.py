@@ -64,7 +64,7 @@ def newest(least: tuple[int, int]) -> str:
     return compilers()[version]
 
 
-@pytest.mark.parametrize(("features", "passed"), [((), 5), (rust.STD, 9)], ids=["no_std", "std"])
+@pytest.mark.parametrize(("features", "passed"), [((), 5), (rust.STD, 10)], ids=["no_std", "std"])
 @pytest.mark.parametrize("version", tried())
 def test_the_writer_keeps_its_word_when_something_fails(
     version: str, features: tuple[str, ...], passed: int, tmp_path: Path

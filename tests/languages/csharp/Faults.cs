@@ -103,6 +103,7 @@ internal static class Faults
         Say("a kind", 1 << 20, layer => layer.Add(new Entry((Kind)6, "x")), end);
         Console.WriteLine(Text("a\u0007\u202e\"b"));
         Console.WriteLine(Text(new string('x', 201) + ":"));
+        Console.WriteLine(Text(""));
     }
 
     private static string Text(string path)

@@ -74,6 +74,49 @@ func TestWriterEndsWithAFullDisk(t *testing.T) {
 	}
 }
 
+func TestWriterRefusesAnOutputThatTakesLess(t *testing.T) {
+	layer := files.NewWriter(narrow{3}, files.Options{})
+	for _, err := range []error{layer.Add("a", nil), layer.Close()} {
+		if err != io.ErrShortWrite {
+			t.Errorf("%v, not %v", err, io.ErrShortWrite)
+		}
+	}
+}
+
+func TestWriteReturnsHowMuchTheOutputTook(t *testing.T) {
+	room := &limited{left: 1 << 20}
+	layer := files.NewWriter(room, files.Options{})
+	if err := layer.WriteHeader(&files.Entry{Path: "a", Size: 5}); err != nil {
+		t.Fatal(err)
+	}
+	room.left = 3
+	n, err := layer.Write([]byte("hello"))
+	if n != 3 || err != io.ErrUnexpectedEOF {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// narrow takes no more bytes of a call than its number, without an error.
+type narrow struct{ most int }
+
+func (n narrow) Write(data []byte) (int, error) {
+	if len(data) > n.most {
+		return n.most, nil
+	}
+	return len(data), nil
+}
+
+// limited takes so many bytes, and then fails.
+type limited struct{ left int }
+
+func (l *limited) Write(data []byte) (int, error) {
+	if len(data) > l.left {
+		return l.left, io.ErrUnexpectedEOF
+	}
+	l.left -= len(data)
+	return len(data), nil
+}
+
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }

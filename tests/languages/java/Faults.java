@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import winscratch.WindowsFiles;
+import winscratch.WindowsFiles.Descriptor;
 import winscratch.WindowsFiles.Entry;
 import winscratch.WindowsFiles.FilesException;
 import winscratch.WindowsFiles.Kind;
@@ -93,6 +94,8 @@ final class Faults {
     say("no folder", 1 << 20, layer -> layer.addTree("", Path.of("/nowhere")), end);
     System.out.println(text("a\u0007\u202e\"b"));
     System.out.println(text("x".repeat(201) + ":"));
+    System.out.println(text(""));
+    System.out.println(Descriptor.NONE.equals(Descriptor.of(new byte[0])));
   }
 
   private static String text(String path) {

@@ -187,6 +187,16 @@ mod with_std {
     }
 
     #[test]
+    fn a_file_is_not_a_tree() {
+        let program = std::env::current_exe().unwrap();
+        let mut out = Vec::new();
+        let mut layer = Writer::new(&mut out);
+        let error = layer.add_tree("a", &program, &Tree::default());
+        assert_eq!(error.unwrap_err().code(), Code::Output);
+        assert!(out.is_empty());
+    }
+
+    #[test]
     fn a_tree_comes_after_the_first_error() {
         let missing = Path::new("/missing/folder");
         let mut layer = Writer::new(Vec::new());
