@@ -11,7 +11,7 @@
 # To update a copy of it: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:e3e551f9534a6cce0b36344e47e882f2fa606104a61da4b95c7edf052859da74","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:0574cadc9bfaebe0d5c24bc0276f5f62097d5b797478707ffec0dadd367850e9","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -300,6 +300,7 @@ class _Fixed(NamedTuple):
     seconds: int  # of the modification, as far as a header can hold it
     inexact: bool  # whether it cannot
     records: bytes  # that every entry begins with
+    pax: tuple[bytes, int, bytes]  # _pax() of them
 
 
 @functools.lru_cache(maxsize=64)
@@ -327,8 +328,9 @@ def _fixed(
     held = seconds if 0 <= seconds < 8**11 else 0
     inexact = fraction != 0 or held != seconds
     records = _records(number, security, times)
+    pax = _pax(records)
     return _Fixed(
-        typeflag, mode, number, security, times, held, inexact, records
+        typeflag, mode, number, security, times, held, inexact, records, pax
     )
 
 
@@ -389,16 +391,23 @@ def _headers(fixed: _Fixed, name: str, target: str, size: int) -> bytes:
     if size >= 8**11:
         records += _record("size", str(size))
     parent, slash, last = name.rpartition("/")
-    pax = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
-    length = len(records)
-    numbers = _numbers(fixed.mode, size if size < 8**11 else 0, fixed.seconds)
-    return b"".join(
-        (
-            _block(pax[:100].rstrip(b"/"), _numbers(0, length, 0), _tail("x", "")),
-            records,
-            padding(length),
-            _block(_field(name), numbers, _tail(fixed.typeflag, target)),
-        )
+    above = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
+    above = above[:100].rstrip(b"/")
+    field = _field(name)
+    pax, pax_sum, between = fixed.pax if records is fixed.records else _pax(records)
+    numbers, sum_of_numbers = _numbers(
+        fixed.mode, size if size < 8**11 else 0, fixed.seconds
+    )
+    tail, sum_of_tail = _tail(fixed.typeflag, target)
+    return b"%b%b%06o\0 %b%b%b%06o\0 %b" % (
+        above.ljust(100, b"\0"),
+        pax,
+        pax_sum + sum(above),
+        between,
+        field.ljust(100, b"\0"),
+        numbers,
+        _BLANKS + sum_of_numbers + sum_of_tail + sum(field),
+        tail,
     )
 
 
@@ -440,10 +449,15 @@ def _field(text: str) -> bytes:
     return data[:100]
 
 
-def _block(name: bytes, numbers: tuple[bytes, int], tail: tuple[bytes, int]) -> bytes:
-    """Return a tar header: 512 bytes, of which the checksum is taken while it is blanks."""
-    total = 8 * 32 + sum(name) + numbers[1] + tail[1]
-    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), numbers[0], total, tail[0])
+_BLANKS = 8 * 32  # the sum of a header's checksum, which is blanks while it is taken
+
+
+def _pax(records: bytes) -> tuple[bytes, int, bytes]:
+    """Return a PAX header before its checksum and the sum of it; the rest, with *records*."""
+    numbers, sum_of_numbers = _numbers(0, len(records), 0)
+    tail, sum_of_tail = _tail("x", "")
+    between = b"".join((tail, records, padding(len(records))))
+    return numbers, _BLANKS + sum_of_numbers + sum_of_tail, between
 
 
 @functools.lru_cache(maxsize=4096)
