@@ -9,6 +9,7 @@ overlap, with only a few members in memory at a time.
 import contextlib
 import hashlib
 import os
+import re
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +29,8 @@ MEMBER = 1 << 20  # bytes of the tar
 DENSE = 288 << 10
 _DENSE_ENTRY = 4096  # bytes: the most of an entry with its headers, on average
 _DENSE_LEVELS = {5: 7}
-_MAGIC = b"ustar\x0000"  # twice in each entry: its PAX header, and its header
+# Twice in each entry: in its PAX header, and in its header. An expression finds them faster than bytes.count().
+_MAGIC = re.compile(rb"ustar\x0000")
 # Levels of libdeflate; 0 stores. Level 5 compresses programs better than zlib's 6; 12 is the best, but slow.
 LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
 # ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
@@ -46,7 +48,7 @@ class Packed(NamedTuple):
 
 def is_dense(data: bytes) -> bool:
     """Return whether a part of a tar is full of small entries."""
-    return data.count(_MAGIC) // 2 * _DENSE_ENTRY >= len(data)
+    return len(_MAGIC.findall(data)) // 2 * _DENSE_ENTRY >= len(data)
 
 
 def method(level: int) -> str:
@@ -117,8 +119,9 @@ class Blobber:
             self._held = self._limit
             left = left[step:]
             whole = b"".join(self._parts)
-            if self._held == MEMBER or is_dense(whole):
-                self._cut(whole)
+            dense = is_dense(whole)
+            if dense or self._held == MEMBER:
+                self._cut(whole, dense)
             else:
                 self._parts, self._limit = [whole], MEMBER
         if left:
@@ -129,7 +132,8 @@ class Blobber:
     def align(self) -> None:
         """Begin a new member."""
         if self._held:
-            self._cut(b"".join(self._parts))
+            whole = b"".join(self._parts)
+            self._cut(whole, is_dense(whole))
 
     def finish(self) -> tuple[LayerBlob, list[str]]:
         """Return the blob, and the names of its members."""
@@ -140,12 +144,12 @@ class Blobber:
         digest = f"sha256:{self._digest.hexdigest()}" if self._level else diff_id
         return LayerBlob(self._path, digest, diff_id, self._size, GZIP if self._level else TAR), self._members
 
-    def _cut(self, data: bytes) -> None:
+    def _cut(self, data: bytes, dense: bool) -> None:
         """Compress and write a member in other threads; wait if too many are pending."""
         self._parts, self._held, self._limit = [], 0, DENSE
         hashed = self._hasher.submit(self._diff.update, data)
         if self._level:
-            level = _DENSE_LEVELS.get(self._level, self._level) if is_dense(data) else self._level
+            level = _DENSE_LEVELS.get(self._level, self._level) if dense else self._level
             packed = self._workers.submit(pack, data, level, self._cache)
             self._waiting.append((hashed, self._writer.submit(self._put_packed, packed)))
         else:

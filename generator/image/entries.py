@@ -98,22 +98,24 @@ class _EntryWriter:
         self._layer = writer().Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
         self._own: EntryOptions | None = None  # of the last entry, and as the writer takes them:
         self._given: dict[str, Any] = {}
+        self._keep = False  # whether files keep their times
         self._first: dict[tuple[int, int, EntryOptions], tuple[str, int]] = {}  # a file's first name, and their number
         self.close = self._layer.close
 
     def add(self, entry: SourceEntry) -> str:
         """Write an entry, and return the attributes of its file that do not exist on Windows."""
-        stamp = entry.stamp
-        if entry.own is not self._own:
-            self._own, self._given = entry.own, _given(entry.own)
+        path, kind, _, stamp, target, _, own, _ = entry
+        if own is not self._own:
+            self._own, self._given = own, _given(own)
+            self._keep = (self._times if own.time is None else own.time) == "keep"
         options = self._given
-        if stamp and (self._times if entry.own.time is None else entry.own.time) == "keep":
+        if self._keep and stamp:
             options = {**options, "time": stamp.modified}
         lost = ""
-        if entry.kind == "directory" or stamp is None:
-            self._layer.add_directory(entry.path, **options)
-        elif entry.kind != "file":
-            self._layer.add_symlink(entry.path, entry.target, directory=entry.kind == "directory-link", **options)
+        if kind == "directory" or stamp is None:
+            self._layer.add_directory(path, **options)
+        elif kind != "file":
+            self._layer.add_symlink(path, target, directory=kind == "directory-link", **options)
             return ""
         elif stamp.links == 1 or not self._linked(entry, stamp, options.get("time")):
             lost = "extended attributes" * self._add_file(entry, stamp, options)

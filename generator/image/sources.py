@@ -87,8 +87,8 @@ class SourceEntry(NamedTuple):
 
     def matches(self, opened: int) -> bool:
         """Return whether an open file is as it was found."""
-        state = _STATE(os.fstat(opened))
-        return bool(state == self.stamp) or stamp_of(os.fstat(opened)) == self.stamp
+        status = os.fstat(opened)
+        return bool(_STATE(status) == self.stamp) or stamp_of(status) == self.stamp
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:14c0ec3fe1ff77d68d498ce4a39e40378118924fc309212e625272c630db8b9d","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:329aa4695e77060dce8e24d0dcf6dd65ff39ed4b96a57ae1f21ec59b37f40b9e","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -212,9 +212,11 @@ class FilesError(ValueError):
 def roots(time: Time = DEFAULT_TIME) -> bytes:
     """Return the headers of the directories that every layer begins with."""
     _expect_time(time)
-    typeflag, mode, attributes, _ = _KINDS[DIRECTORY]
+    fixed = _fixed(DIRECTORY, 0, None, time)
+    if isinstance(fixed, str):
+        raise FilesError(fixed, "Hives")
     return b"".join(
-        _headers(typeflag, mode, name, "", 0, str(attributes), "", _times(time, name))
+        _headers(fixed, name, "", 0)
         for name in ("Hives", "Files")
     )
 
@@ -249,8 +251,8 @@ def _header(
 ) -> bytes:
     if kind not in _KINDS:
         raise FilesError("kind", path)
-    typeflag, mode, always, default = _KINDS[kind]
-    _check_path(path, path, bool(always and always & 16))
+    fixed = _fixed(kind, attributes, descriptor, time)
+    _check_path(path, path, kind in _DIRECTORIES)
     name = "Files/" + path
     if kind == HARD_LINK:
         _check_path(target, path)
@@ -262,18 +264,11 @@ def _header(
     if kind == WHITEOUT:
         parent, slash, last = name.rpartition("/")
         name = parent + slash + ".wh." + last
-    allowed = 39 if always is not None else 0
-    if attributes & ~allowed and not (attributes == NORMAL and allowed):
-        raise FilesError("attributes", path)
-    number = security = ""
-    if always is not None:
-        chosen = (attributes or default) & ~NORMAL
-        number = str(always | chosen or NORMAL)
-        security = _security(descriptor, bool(always & 16), path)
-    times = _times(time, path)
+    if isinstance(fixed, str):
+        raise FilesError(fixed, path)
     if not 0 <= size <= (9223372036854775807 if kind == FILE else 0):
         raise FilesError("size", path)
-    return _headers(typeflag, mode, name, target, size, number, security, times)
+    return _headers(fixed, name, target, size)
 
 
 def padding(size: int) -> bytes:
@@ -289,6 +284,65 @@ _KINDS: Mapping[str, tuple[str, int, int | None, int]] = {
     HARD_LINK: ("1", 0o644, None, 0),
     WHITEOUT: ("0", 0o644, None, 0),
 }
+_DIRECTORIES = frozenset(
+    kind
+    for kind, (_, _, always, _) in _KINDS.items()
+    if always and always & 16
+)
+
+
+class _Fixed(NamedTuple):
+    """What headers have in common: many entries differ by name and size alone."""
+
+    typeflag: str
+    mode: int
+    attributes: str
+    security: str
+    times: Times
+    seconds: int  # of the modification, as far as a header can hold it
+    inexact: bool  # whether it cannot
+    records: bytes  # that every entry begins with
+    pax: tuple[bytes, int, bytes]  # _pax() of them
+
+
+@functools.lru_cache(maxsize=64)
+def _fixed(
+    kind: Kind, attributes: int, descriptor: Descriptor | None, time: Time
+) -> _Fixed | str:
+    """Return the common part of headers, or an error code; without a descriptor for None."""
+    typeflag, mode, always, default = _KINDS[kind]
+    allowed = 39 if always is not None else 0
+    if attributes & ~allowed and not (attributes == NORMAL and allowed):
+        return "attributes"
+    number = ""
+    security: str | None = ""
+    if always is not None:
+        chosen = (attributes or default) & ~NORMAL
+        number = str(always | chosen or NORMAL)
+        if descriptor is not None:
+            security = _security(descriptor, kind in _DIRECTORIES)
+    if security is None:
+        return "descriptor"
+    times = _rounded(time)
+    if times is None:
+        return "time"
+    seconds, fraction = divmod(times.modified, 1_000_000_000)
+    held = seconds if 0 <= seconds < 8**11 else 0
+    inexact = fraction != 0 or held != seconds
+    records = _records(number, security, times)
+    pax = _pax(records)
+    return _Fixed(
+        typeflag, mode, number, security, times, held, inexact, records, pax
+    )
+
+
+#: The types of an entry's arguments in nearly all calls, which need no other look.
+_USUAL = frozenset(
+    (str, str, size, int, descriptor, time)
+    for size in (int, type(None))
+    for descriptor in (str, type(None))
+    for time in (int, type(None))
+)
 
 
 def _expect(argument: str, value: object, *kinds: type) -> None:
@@ -307,6 +361,9 @@ def _expect_entry(
     time: Time | None,
 ) -> None:
     """Raise TypeError that names the argument, if one is of a wrong type."""
+    types = (path, target, size, attributes, descriptor, time)
+    if tuple(map(type, types)) in _USUAL:
+        return
     _expect("path", path, str)
     _expect("target", target, str)
     if size is not None:
@@ -324,52 +381,40 @@ def _expect_time(time: Time) -> None:
         _expect("time", one, int)
 
 
-def _headers(
-    typeflag: str,
-    mode: int,
-    name: str,
-    target: str,
-    size: int,
-    attributes: str,
-    security: str,
-    times: Times,
-) -> bytes:
+def _headers(fixed: _Fixed, name: str, target: str, size: int) -> bytes:
     """Return the PAX header with its records, and the header; all that comes in is right."""
-    seconds, fraction = divmod(times.modified, 1_000_000_000)
-    if not 0 <= seconds < 8**11:
-        seconds = 0
-    records = _records(attributes, security, times)
+    records = fixed.records
     if len(target) > 100 or not target.isascii():
         records += _record("linkpath", target)
-    if fraction or seconds != times.modified // 1_000_000_000:
-        records += _record("mtime", _decimal(times.modified))
+    if fixed.inexact:
+        records += _record("mtime", _decimal(fixed.times.modified))
     if len(name) > 100 or not name.isascii():
         records += _record("path", name)
     if size >= 8**11:
         records += _record("size", str(size))
     parent, slash, last = name.rpartition("/")
-    pax = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
-    return b"".join(
-        (
-            _block(pax[:100].rstrip(b"/"), 0, len(records), 0, b"x", b"", bytes(16)),
-            records,
-            padding(len(records)),
-            _block(
-                _field(name),
-                mode,
-                size if size < 8**11 else 0,
-                seconds,
-                typeflag.encode("ascii"),
-                _field(target),
-                b"0000000\0" * 2,
-            ),
-        )
+    above = f"{parent}{slash}PaxHeaders.0/{last}".encode("ascii", "ignore")
+    above = above[:100].rstrip(b"/")
+    field = _field(name)
+    pax, pax_sum, between = fixed.pax if records is fixed.records else _pax(records)
+    numbers, sum_of_numbers = _numbers(
+        fixed.mode, size if size < 8**11 else 0, fixed.seconds
+    )
+    tail, sum_of_tail = _tail(fixed.typeflag, target)
+    return b"%b%b%06o\0 %b%b%b%06o\0 %b" % (
+        above.ljust(100, b"\0"),
+        pax,
+        pax_sum + sum(above),
+        between,
+        field.ljust(100, b"\0"),
+        numbers,
+        _BLANKS + sum_of_numbers + sum_of_tail + sum(field),
+        tail,
     )
 
 
-@functools.lru_cache(maxsize=64)
 def _records(attributes: str, security: str, times: Times) -> bytes:
-    """Return the records that every entry begins with; one set serves many entries."""
+    """Return the records that every entry begins with."""
     records = b""
     records += _record("LIBARCHIVE.creationtime", _decimal(times.created))
     if attributes:
@@ -406,30 +451,36 @@ def _field(text: str) -> bytes:
     return data[:100]
 
 
-def _block(
-    name: bytes,
-    mode: int,
-    size: int,
-    seconds: int,
-    typeflag: bytes,
-    link: bytes,
-    devices: bytes,
-) -> bytes:
-    """Return a tar header: 512 bytes, of which the checksum is taken while it is blanks."""
+_BLANKS = 8 * 32  # the sum of a header's checksum, which is blanks while it is taken
+
+
+def _pax(records: bytes) -> tuple[bytes, int, bytes]:
+    """Return a PAX header before its checksum and the sum of it; the rest, with *records*."""
+    numbers, sum_of_numbers = _numbers(0, len(records), 0)
+    tail, sum_of_tail = _tail("x", "")
+    between = b"".join((tail, records, padding(len(records))))
+    return numbers, _BLANKS + sum_of_numbers + sum_of_tail, between
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(mode: int, size: int, seconds: int) -> tuple[bytes, int]:
+    """Return a header from its mode to its time, and the sum of these bytes."""
     zero = b"0000000\0"
-    numbers = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
-    magic = b"ustar\x0000"
-    total = 8 * 32 + sum(b"".join((name, numbers, typeflag, link, magic, devices)))
-    return b"%b%b%06o\0 %b%b%b%b%b" % (
-        name.ljust(100, b"\0"),
-        numbers,
-        total,
-        typeflag,
-        link.ljust(100, b"\0"),
-        magic,
+    data = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
+    return data, sum(data)
+
+
+@functools.lru_cache(maxsize=64)
+def _tail(typeflag: str, target: str) -> tuple[bytes, int]:
+    """Return a header from its type on, and the sum of these bytes."""
+    devices = bytes(16) if typeflag == "x" else b"0000000\0" * 2
+    data = b"%b%bustar\x0000%b%b" % (
+        typeflag.encode("ascii"),
+        _field(target).ljust(100, b"\0"),
         bytes(64),
         devices.ljust(183, b"\0"),
     )
+    return data, sum(data)
 
 
 # ------------------------------------------------------------------------------------
@@ -535,18 +586,36 @@ def _part(part: str) -> tuple[str, str]:
 
 
 def _check_path(text: str, path: str, directory: bool = False) -> None:
+    """Raise FilesError for *text*; of short ones in a known directory, only the name is new."""
+    parent, slash, last = text.rpartition("/")
+    short = len(text) < 1024 and len(last) <= 122
+    if short and text.isascii() and not _CHARACTERS.search(last) and not _part(last)[1]:
+        if not slash or _is_directory(parent):
+            return
+    if wrong := _wrong(text, directory):
+        raise FilesError(wrong, path)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_directory(text: str) -> bool:
+    """Return whether a path is right for a directory."""
+    return not _wrong(text, True)
+
+
+def _wrong(text: str, directory: bool) -> str:
+    """Return the error code of a path, or ""."""
     if not text:
-        raise FilesError("empty", path)
+        return "empty"
     try:
         units = _units(text)
     except UnicodeEncodeError:
-        raise FilesError("unicode", path) from None
+        return "unicode"
     if _CHARACTERS.search(text):
-        raise FilesError("character", path)
+        return "character"
     if units > 32750:
-        raise FilesError("path-long", path)
+        return "path-long"
     if text.count("/") >= 1024:
-        raise FilesError("parts", path)
+        return "parts"
     parts = text.split("/")
     directories = len(parts) if directory else len(parts) - 1
     for number, part in enumerate(parts):
@@ -554,7 +623,8 @@ def _check_path(text: str, path: str, directory: bool = False) -> None:
         if not wrong and number < directories and len(part) > 122:
             wrong = "part-long" if _units(part) > 245 else ""
         if wrong:
-            raise FilesError(wrong, path)
+            return wrong
+    return ""
 
 
 def _check_target(text: str, path: str) -> None:
@@ -570,30 +640,22 @@ def _check_target(text: str, path: str) -> None:
         raise FilesError("target-long", path)
 
 
-@functools.lru_cache(maxsize=64)
-def _rounded(time: tuple[int, ...]) -> Times | None:
+def _rounded(time: Time) -> Times | None:
     """Return the four times rounded down to steps, or None if one is out of range."""
-    whole = Times(*[one - one % 100 for one in time])
+    four = time if isinstance(time, tuple) else (time, time, time, time)
+    whole = Times(*[one - one % 100 for one in four])
     least, most = -9223372036854775800, 9223372036854775800
     return whole if least <= min(whole) and max(whole) <= most else None
 
 
-def _times(time: Time, path: str) -> Times:
-    four = time if isinstance(time, tuple) else (time, time, time, time)
-    rounded = _rounded(four)
-    if rounded is None:
-        raise FilesError("time", path)
-    return rounded
-
-
-def _security(descriptor: Descriptor, directory: bool, path: str) -> str:
-    """Return a descriptor in base64, or "" for none."""
+def _security(descriptor: Descriptor, directory: bool) -> str | None:
+    """Return a descriptor in base64, "" for none, or None if it is wrong."""
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
-            raise FilesError("descriptor", path)
+            return None
         return DESCRIPTORS[descriptor][0 if directory else 1]
     if not _readable(descriptor):
-        raise FilesError("descriptor", path)
+        return None
     return base64.b64encode(descriptor).decode("ascii")
 
 
@@ -704,6 +766,7 @@ class Writer:
         self._descriptor = descriptor
         self._start = roots(time)
         self._known: dict[tuple[int, str], _Known] = {}
+        self._here = ("", 0)  # the directory of the last entry: its path and number
         self._names: dict[int, int] = {}  # of files that have hard links
         self._state = _State()
 
@@ -885,12 +948,24 @@ class Writer:
             self._descriptor if descriptor is None else descriptor,
             self._time if time is None else time,
         )
+        if self._place_here(kind, path, target):
+            return made
         parts = path.split("/")
         for end in range(self._place(kind, parts, path, target), len(parts)):
             above = "/".join(parts[:end])
             start = _header(DIRECTORY, above, "", 0, 0, self._descriptor, self._time)
             self._put(start)
         return made
+
+    def _place_here(self, kind: str, path: str, target: str) -> bool:
+        """Take in a new name in the last entry's directory; return whether it is one."""
+        parent, _, last = path.rpartition("/")
+        key = (self._here[1], _part(last)[0])
+        if parent != self._here[0] or kind == WHITEOUT or key in self._known:
+            return False
+        original = self._original(target, path) if kind == HARD_LINK else 0
+        self._known[key] = _Known(last, kind, original or len(self._known) + 1)
+        return True
 
     def _place(self, kind: str, parts: list[str], path: str, target: str) -> int:
         """Take in an entry; return how many parts its first parent to write has."""
@@ -917,6 +992,8 @@ class Writer:
                 raise FilesError("whiteout" if removes else "parent", path)
             else:
                 written = depth
+            if last and kind != WHITEOUT:
+                self._here = ("/".join(parts[:-1]), parent)
             parent = known.number
         return len(parts) if kind == WHITEOUT else written + 1
 
