@@ -14,6 +14,7 @@ from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor
 from ..imageread.found import Image, Layer, diff_ids
 from ..imageread.images import unpack
 from ..imageread.lookup import Lookup, look_up
+from ..imageread.platforms import architecture
 from ..imageread.references import Platform
 from ..runtime.model import Base as Kind
 from . import inherit
@@ -112,10 +113,10 @@ def _may_fit(listed: Listed, platforms: Sequence[Platform]) -> bool:
     if said is None or not platforms:
         return True
     version = said.os_version or ""
-    named = Platform(said.architecture, version)
+    named = Platform(architecture(said.architecture), version)
     return any(
-        said.architecture in {"", each.architecture}
-        and (not version or _fits(Platform(said.architecture, each.version), named))
+        named.architecture in {"", each.architecture}
+        and (not version or _fits(Platform(named.architecture, each.version), named))
         for each in platforms
     )
 
@@ -131,7 +132,7 @@ def _platform(image: Image, shown: str) -> Platform:
     if config is None or not config.os:
         raise GeneratorError(f"{shown}: its configuration has no operating system; hint: give an image")
     version = config.os_version or (image.platform and image.platform.os_version) or ""
-    return Platform(config.architecture or "", version, config.os_features)
+    return Platform(architecture(config.architecture), version, config.os_features)
 
 
 def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> GeneratorError:

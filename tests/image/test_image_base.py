@@ -150,6 +150,15 @@ def test_an_entry_of_an_index_without_a_version_is_looked_into(registry: Registr
     assert documents(target, digest)[1]["os.version"] == VERSIONS[2]
 
 
+@pytest.mark.parametrize("spelled", ["x86_64", "AMD64"])
+def test_another_spelling_of_the_architecture_is_the_same_platform(
+    spelled: str, registry: Registry, folder: Path
+) -> None:
+    name = Repository(registry, "spelled").push(bases.image(architecture=spelled), "1")
+    target = Repository(registry, f"from-{spelled.lower()}")
+    assert documents(target, pushed(folder, name, target, platform=("windows/amd64",)))[1]["os"] == "windows"
+
+
 def test_tools_accept_an_image_on_a_base_of_others(base: str, registry: Registry, folder: Path, tmp_path: Path) -> None:
     target = Repository(registry, "clients")
     digest = pushed(folder, base, target, platform=(BUILD, f"windows/amd64:{VERSIONS[0]}"))
