@@ -33,8 +33,7 @@ from generator.oci.files_table import Limits, Names  # noqa: E402
 _TABLE = re.compile(r"^<!-- table: (?P<name>\S+) -->\n(?:\|.*\n)*", re.MULTILINE)
 _INCLUDE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```(?P<kind>\w*)\n.*?^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"^<!-- picture: rooms -->\n```mermaid\n.*?^```$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)")
-_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
 
 def documents() -> list[Path]:
@@ -224,25 +223,10 @@ def test_the_variables_of_a_writers_template_are_listed() -> None:
     assert all(f"`{field}`" in section for field in (*Limits.__struct_fields__, *Names.__struct_fields__))
 
 
-def anchors(path: Path) -> set[str]:
-    """Return the anchors that GitHub gives the headings of a document."""
-    headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", path.read_text("utf-8")), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
-
-
-def test_links_between_the_documents_lead_to_files_and_headings() -> None:
+def test_links_between_the_documents_lead_somewhere() -> None:
     for path in documents():
-        for link, anchor in _LINK.findall(_FENCED.sub("", path.read_text("utf-8"))):
-            target = path.parent / link if link else path
-            assert target.exists(), f"{path.name}: {link}"
-            assert not anchor or target.suffix != ".md" or anchor in anchors(target), f"{path.name}: {link}#{anchor}"
-
-
-def test_the_map_of_the_documentation_links_every_page() -> None:
-    links = {link for link, _ in _LINK.findall((ROOT / "docs/README.md").read_text("utf-8"))}
-    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")} - {"README.md"}
-    assert pages - links == set()
-    assert len(pages) > 30
+        for link in _LINK.findall(path.read_text("utf-8")):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
 
 
 if __name__ == "__main__":
