@@ -127,7 +127,7 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
         return
     if settings.raw and re.search(r'[\s"]', word):  # a command line
         return
-    if wrong := _never(settings, files):
+    if wrong := _never(settings, files, base):
         yield wrong
         return
     if base == "windows" and paths.parse(word).anchor not in {"mount", "cmd"}:
@@ -144,7 +144,7 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
         yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
 
 
-def _never(settings: Settings, files: Files) -> Problem | None:
+def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
     """Return why Windows cannot start the first word, wherever it looks, or None."""
     word, option = settings.words[0], settings.option
     rule: Rule = "program"
@@ -159,7 +159,8 @@ def _never(settings: Settings, files: Files) -> Problem | None:
         found, hint = "a quote, which no name on Windows has", "leave out the quotes"
     elif word.lower().endswith(".ps1") and not _ALONE.match(word) and _name(word.split()[0]) not in _OF_NODE:
         rule, found = "program-kind", "a PowerShell script is not a program"
-        hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{word}'"
+        script = meant(word, settings.workdir, files) if base == "hostprocess" else None
+        hint = f"--entrypoint powershell --entrypoint=-File --entrypoint '{mounted(script.path) if script else word}'"
     elif _LINUX.match(word) and files.complete and meant(word, "", files) is None:
         found = "a path of Linux"
     else:

@@ -3,6 +3,8 @@
 
 import contextlib
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,16 @@ def test_a_program_that_every_node_finds_stays_as_it_is(program: str, folder: Pa
     assert (config["Entrypoint"], said) == ([program], []), folder
 
 
+def test_the_hint_for_a_powershell_script_makes_an_image_without_findings(folder: Path) -> None:
+    _, (said,) = image(entrypoint=("/app/script.ps1",))
+    words = shlex.split(said.partition("; hint: ")[2].replace("--entrypoint=", "--entrypoint "))
+    shutil.rmtree("out")
+    config, then = image(entrypoint=tuple(words[1::2]))
+    assert config["Entrypoint"] == ["powershell", "-File", f"{MOUNT}\\app\\script.ps1"]
+    status, (found,) = checked("oci:out")
+    assert (then, status, found["findings"]) == ([], 0, []), folder
+
+
 def test_a_program_in_cmd_is_stored_likewise(folder: Path) -> None:
     config, said = image(cmd=("/app/run.exe", "-v"))
     assert config["Cmd"] == [f"{MOUNT}\\app\\run.exe", "-v"]
@@ -131,7 +143,11 @@ def test_a_relative_program_is_the_one_in_the_working_directory(folder: Path) ->
         ({"entrypoint": ("nosuch.exe",)}, 0, r"--entrypoint nosuch.exe: .* each node must have it in PATH"),
         ({"entrypoint": ("./nosuch.exe",)}, 1, r"warning: .*not found in the image"),
         ({"entrypoint": ("/bin/sh",)}, 1, r"warning: .*a path of Linux"),
-        ({"entrypoint": ("/app/script.ps1",)}, 1, r"warning: .*powershell --entrypoint=-File"),
+        (
+            {"entrypoint": ("/app/script.ps1",)},
+            1,
+            rf"warning: .*powershell --entrypoint=-File --entrypoint '{MOUNT}\\app\\script.ps1'$",
+        ),
         ({"entrypoint": ('["hello.exe","-x"]',)}, 1, r"warning: .*JSON array in one word"),
         ({"source": ("linux.exe",), "entrypoint": ("linux.exe",)}, 1, r"warning: .*an ELF file"),
         ({"source": ("sh.exe",), "entrypoint": ("sh.exe",)}, 1, r"warning: .*begins with #!"),

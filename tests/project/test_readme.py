@@ -56,6 +56,13 @@ def test_the_page_of_commands_lists_every_command_and_documents_use_existing_opt
                 assert not rest.startswith((" --", " PATH")), f"{path.name}: {name}{rest}"
 
 
+def test_the_map_of_the_documentation_links_every_page() -> None:
+    linked = {*re.findall(r"\]\(([^)#]+)", (PROJECT / "docs/README.md").read_text("utf-8"))}
+    pages = {path.relative_to(PROJECT / "docs").as_posix() for path in PROJECT.glob("docs/**/*.md")} - {"README.md"}
+    assert pages - linked == set()
+    assert len(pages) > 30
+
+
 # ---------------------------------------------------------------------------------------------
 # Troubleshooting
 

@@ -115,7 +115,7 @@ def shell(commands: str, home: Path) -> tuple[int, str, str]:
 
 def test_the_commands_that_check_a_copy_import_nothing_beside_it(hostile: HostileTree, tmp_path: Path) -> None:
     write("python", "scratch", "windows_scratch.py")
-    status, shown, said = shell(block("docs/vendoring.md", "--verify"), tmp_path / "home")
+    status, shown, said = shell(block("docs/languages/python.md", "--verify"), tmp_path / "home")
     assert hostile.executed() == []
     assert (status, '"layerSize"' in shown) == (0, True), said
     assert Path("layer.tar.gz").read_bytes() == (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
