@@ -77,6 +77,7 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Size
         "script": Markup(script),  # noqa: S704 - ours
         "data": Markup(json_data(data)),  # noqa: S704 - contains no markup characters
         "looks": LOOKS,
+        "used": {region.group for subject in subjects for region in subject.regions},
         "views": [
             {
                 "name": subject.name,
@@ -90,6 +91,7 @@ def page(templates: Path, title: str, subjects: Sequence[Subject], history: Size
         ],
         "most_findings": MOST_FINDINGS,
         "tour": tour,
+        "first": tour or 0,  # the view that is open at first
         "differences": differences([subject.regions for subject in subjects]),
         "history": history,
     }

@@ -46,7 +46,7 @@ class TreeNode(NamedTuple):
 def structures() -> dict[str, Any]:
     """Return the groups with their looks, and the fields of each structure."""
     return {
-        "groups": [{"name": name, "pattern": LOOKS[name].pattern} for name in GROUPS],
+        "groups": [{"name": name, "pattern": LOOKS[name].pattern, "meaning": LOOKS[name].meaning} for name in GROUPS],
         "cellSize": _field(fields.CELL_SIZE),
         "inPlace": _field(fields.IN_PLACE),
         "unused": _field(fields.UNUSED),

@@ -136,7 +136,7 @@ def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts
         facts.append(("digest", digest, True))
     facts.append(("tar", f"{tar:,} bytes", False))
     if compressed:
-        facts.append(("blob", f"{compressed:,} bytes, 1 to {tar / compressed:.1f}", False))
+        facts.append(("blob", f"{compressed:,} bytes, {100 * compressed / tar:.1f} % of the tar", False))
     return tuple(facts)
 
 

@@ -70,9 +70,10 @@ class Details {
     this.region = region;
     this.parts = subject.parts(region);
     const head = [element("h4", {}, element("span", { class: `swatch g${structure.group}` }), structure.name)];
+    const { meaning } = subject.format.groups[structure.group];
     const where = [`${grouped(length)} bytes at ${hex(start)}`];
     if (entry && entry[2] && start >= entry[2]) where.push(`${hex(start - entry[2])} in its hive or file`);
-    const lines = [where.join(", ")];
+    const lines = [meaning, where.join(", ")];
     if (line >= 0) lines.push(tree.path(line), visible(subject.made.tree[line][3]));
     lines.push(visible(subject.made.notes[region] ?? ""));
     const paragraphs = lines.filter(Boolean).map((text) => element("p", {}, text));

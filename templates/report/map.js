@@ -8,6 +8,7 @@ const GUTTER = 3.75; // for offsets
 const SMALL = 0.7; // letters
 const MOST_CELL = 1.4;
 const LEAST_CELL = 9; // pixels
+const FRAME = 4; // pixels around the selected cell
 const FADED = 0.38;
 const SLICE = 400; // pixels of a map's height that stay together on paper
 const MOST_PRINTED = 60000; // pixels of height; the rest is in the list of structures
@@ -56,7 +57,7 @@ class ByteMap {
     const letter = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const gutter = Math.round(GUTTER * letter);
     const columns = [64, 32].find((count) => width >= count * LEAST_CELL + gutter) ?? 16;
-    this.gutter = columns > 16 ? gutter : 0;
+    this.gutter = columns > 16 ? gutter : FRAME;
     const cell = Math.max(
       LEAST_CELL,
       Math.min(Math.floor(MOST_CELL * letter), Math.floor((width - this.gutter) / columns)),
@@ -64,6 +65,7 @@ class ByteMap {
     if (columns !== this.columns || cell !== this.cell || letter !== this.letter) {
       [this.columns, this.cell, this.letter, this.fold] = [columns, cell, letter, Math.round(FOLD_HEIGHT * letter)];
       this.layOut();
+      if (this.caret >= 0) this.reveal();
     }
     this.repaint();
   }
@@ -118,13 +120,16 @@ class ByteMap {
    */
   select(offset, how) {
     this.caret = offset;
-    const row = lastUpTo(this.rows, offset);
-    const [top, view] = [this.tops[row], this.box.clientHeight];
-    if (top < this.box.scrollTop || top + this.fold > this.box.scrollTop + view) {
-      this.box.scrollTop = top - view / 3;
-    }
+    this.reveal(how === "opened");
     this.soon();
     this.report(offset, how);
+  }
+
+  /** Scroll the selected byte into view, or to the top if *first*. */
+  reveal(first = false) {
+    const [top, view] = [this.tops[lastUpTo(this.rows, this.caret)], this.box.clientHeight];
+    const [from, to] = [this.box.scrollTop + FRAME, this.box.scrollTop + view - this.fold];
+    if (first || top < from || top > to) this.box.scrollTop = top - (first ? FRAME : view / 4);
   }
 
   /** @param {KeyboardEvent} event */
@@ -220,7 +225,7 @@ class ByteMap {
       context.setTransform(scale, 0, 0, scale, this.gutter * scale, y * scale);
       if (this.isFolded(row)) this.drawFold(context, row, looks, this.columns * this.cell);
       else this.drawRow(context, row, looks);
-      if (this.gutter && (row % 2 === 0 || this.isFolded(row) || this.cell > SMALL * this.letter)) {
+      if (this.columns > 16 && (row % 2 === 0 || this.isFolded(row) || this.cell > SMALL * this.letter)) {
         context.font = `${SMALL * this.letter}px ${looks.font}`;
         context.fillStyle = looks.ink;
         context.textBaseline = "middle";
@@ -228,6 +233,18 @@ class ByteMap {
         const middle = (this.isFolded(row) ? this.fold : this.cell) / 2;
         context.fillText(this.rows[row].toString(16).padStart(5, "0"), -8, middle);
       }
+    }
+    const row = lastUpTo(this.rows, this.caret);
+    if (this.caret < 0 || this.isFolded(row)) return;
+    const left = this.gutter + (this.caret - this.rows[row]) * this.cell;
+    context.setTransform(scale, 0, 0, scale, left * scale, (this.tops[row] - from) * scale);
+    for (const [colour, away] of /** @type {[string, number][]} */ ([
+      [looks.paper, 1],
+      [looks.ink, FRAME - 1],
+    ])) {
+      context.strokeStyle = colour;
+      context.lineWidth = 2;
+      context.strokeRect(-away, -away, this.cell - 1 + 2 * away, this.cell - 1 + 2 * away);
     }
   }
 
@@ -237,7 +254,8 @@ class ByteMap {
    * @param {Looks} looks
    */
   drawRow(context, row, looks) {
-    const { bytes, subject, cell } = { bytes: this.subject.bytes, subject: this.subject, cell: this.cell };
+    const { subject, cell } = this;
+    const { bytes } = subject;
     const [start, end] = [this.rows[row], this.endOf(row)];
     const chosen = this.caret < 0 ? -1 : subject.regionAt(this.caret);
     let region = subject.regionAt(start);
@@ -253,15 +271,6 @@ class ByteMap {
       }
       if (region === chosen) this.frame(context, looks, left, (stop - start) * cell - left, cell);
       region++;
-    }
-    if (this.caret >= start && this.caret < end) {
-      const left = (this.caret - start) * cell;
-      context.fillStyle = looks.ink;
-      context.fillRect(left - 2, -2, cell + 3, cell + 3);
-      context.fillStyle = looks.paper;
-      context.fillRect(left, 0, cell - 1, cell - 1);
-      context.fillStyle = looks.ink;
-      context.fillRect(left + 2, 2, cell - 5, cell - 5);
     }
     for (let at = start; this.marks.size && at < end; at++) {
       if (this.marks.has(at)) this.flag(context, looks, at - start);
@@ -336,7 +345,7 @@ class ByteMap {
    * @param {boolean} printing
    */
   print(printing) {
-    this.repaint();
+    this.arrange();
     for (const slice of this.box.querySelectorAll(".slice")) slice.remove();
     for (let row = 0, top = 0; printing && row < this.rows.length && top < MOST_PRINTED; ) {
       const next = this.tops.findIndex((each) => each > top + SLICE);

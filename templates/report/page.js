@@ -30,9 +30,10 @@ class View {
    * @param {Made} made
    * @param {HTMLElement} section
    * @param {() => Looks} looks
+   * @param {() => void} reveal callback that shows this view instead of another
    */
-  constructor(format, made, section, looks) {
-    this.section = section;
+  constructor(format, made, section, looks, reveal) {
+    this.reveal = reveal;
     this.subject = new Subject(format, made);
     this.here = one(section, ".here");
     this.spoken = one(section, ".spoken");
@@ -56,9 +57,20 @@ class View {
    * @param {number} offset
    */
   go(offset) {
+    this.reveal();
     this.map.select(offset, "led");
     const box = this.map.box.getBoundingClientRect();
     if (box.top < 0 || box.bottom > innerHeight) this.map.box.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Lay out the map, and select the beginning of the BCD store, of the first hive, or of all. */
+  open() {
+    this.map.arrange();
+    if (this.map.caret >= 0) return;
+    const { starts } = this.subject;
+    const hives = [...starts].filter((_, i) => this.subject.structure(i).name === "base block");
+    const store = hives.find((at) => /(^|\/)BCD$/i.test(this.subject.entryAt(at)?.[0] ?? ""));
+    this.map.select(store ?? hives[0] ?? 0, "opened");
   }
 
   /**
@@ -73,8 +85,24 @@ class View {
     this.details.show(offset);
     this.tree.show(this.subject.regionAt(offset));
     clearTimeout(this.later);
+    if (how === "opened") return;
     this.later = setTimeout(() => (this.spoken.textContent = text), HOLDING_STILL);
   }
+}
+
+/**
+ * Return the line of a match: a button that leads to its byte, what was found, and where.
+ * @param {View} view
+ * @param {Found} match
+ */
+function result(view, { offset, before, hit, after }) {
+  const { subject, tree } = view;
+  const region = subject.regionAt(offset);
+  const line = tree.lineAt(region);
+  const label = `${visible(subject.made.name)}: ${subject.structure(region).name} at ${hex(offset)}`;
+  const found = element("code", {}, visible(before), element("mark", {}, visible(hit)), visible(after));
+  const where = element("span", { class: "note" }, line < 0 ? "" : tree.path(line));
+  return element("li", {}, button(label, () => view.go(offset), { class: "line" }), " ", found, where);
 }
 
 /**
@@ -94,17 +122,8 @@ function startSearch(views) {
     if (kind === "hex" && !fromHex(text)) {
       return void (count.textContent = "Type pairs of hexadecimal digits, such as 6e 6b.");
     }
-    const found = views.flatMap((view) => search(view.subject, text, kind).map((offset) => ({ view, offset })));
-    for (const { view, offset } of found.slice(0, MOST_FOUND)) {
-      const label = `${visible(view.subject.made.name)}: ${describe(view.subject, view.tree, offset)}`;
-      list.append(
-        element(
-          "li",
-          {},
-          button(label, () => view.go(offset), { class: "line" }),
-        ),
-      );
-    }
+    const found = views.flatMap((view) => search(view.subject, text, kind).map((match) => ({ view, match })));
+    list.append(...found.slice(0, MOST_FOUND).map(({ view, match }) => result(view, match)));
     const more = found.length > MOST_FOUND ? `, of which ${MOST_FOUND} are listed` : "";
     count.textContent = `${grouped(found.length)} ${found.length === 1 ? "structure" : "structures"} found${more}.`;
   });
@@ -118,23 +137,53 @@ function startSearch(views) {
 function startTour(view, steps) {
   const box = one(document, ".tour");
   const texts = [...box.querySelectorAll("li")];
-  let now = -1;
+  let now = 0;
   const back = /** @type {HTMLButtonElement} */ (one(box, ".back"));
   const next = /** @type {HTMLButtonElement} */ (one(box, ".next"));
   /** @type {(step: number) => void} */
   const go = (step) => {
     now = step;
     texts.forEach((text, i) => text.classList.toggle("now", i === now));
-    one(box, ".step").textContent = `Step ${now + 1} of ${steps.length}`;
+    one(box, ".step").textContent = `step ${now + 1} of ${steps.length}`;
     back.disabled = now <= 0;
     next.disabled = now === steps.length - 1;
-    next.textContent = "Next step";
     const [region, name] = steps[now];
     const part = view.subject.parts(region).find((each) => each.field.name === name);
     view.go(part ? part.offset : view.subject.starts[region]);
   };
   back.addEventListener("click", () => go(now - 1));
   next.addEventListener("click", () => go(now + 1));
+}
+
+/**
+ * Make the tabs show one view each; return the function that shows a view.
+ * @param {Element[]} sections
+ * @param {(view: number) => void} shown
+ */
+function startTabs(sections, shown) {
+  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
+  /** @type {(view: number) => void} */
+  const open = (view) => {
+    sections.forEach((section, i) => section.classList.toggle("open", i === view));
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(i === view));
+      tab.tabIndex = i === view ? 0 : -1;
+    });
+    shown(view);
+  };
+  tabs.forEach((tab, i) => {
+    tab.addEventListener("click", () => open(i));
+    tab.addEventListener("keydown", (event) => {
+      /** @type {Record<string, number>} */
+      const goals = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: -1 };
+      if (!(event.key in goals)) return;
+      event.preventDefault();
+      const there = (goals[event.key] + tabs.length) % tabs.length;
+      tabs[there].focus();
+      open(there);
+    });
+  });
+  return open;
 }
 
 /**
@@ -161,9 +210,11 @@ function start() {
   let looks = null;
   const current = () => (looks ??= looksOf(report.format));
   const sections = [...document.querySelectorAll(".view")];
+  const reveal = startTabs(sections, (view) => views[view].open());
   const views = report.subjects.map(
-    (made, i) => new View(report.format, made, /** @type {HTMLElement} */ (sections[i]), current),
+    (made, i) => new View(report.format, made, /** @type {HTMLElement} */ (sections[i]), current, () => reveal(i)),
   );
+  views[report.tour?.subject ?? 0].open();
   const repaint = () => {
     looks = null;
     for (const view of views) view.map.repaint();

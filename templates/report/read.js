@@ -6,7 +6,7 @@
  * @typedef {{name: string, size: number, kind: string, shown: string, meaning: string, signed?: boolean,
  *   names?: Record<string, string>}} Field
  * @typedef {{name: string, group: number, cell: boolean, fields: Field[], tail: Field[]}} Structure
- * @typedef {{groups: {name: string, pattern: string}[], cellSize: Field, inPlace: Field, unused: Field,
+ * @typedef {{groups: {name: string, pattern: string, meaning: string}[], cellSize: Field, inPlace: Field, unused: Field,
  *   structures: Structure[]}} Format
  * @typedef {[above: number, region: number, label: string, note: string]} Line
  * @typedef {{name: string, size: number, bytes: string, skipped: number[], hidden: number[], kinds: number[],

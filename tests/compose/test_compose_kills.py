@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill `rebase` and `index` anywhere, run two at once, and lie to them: nothing half, nothing wrong."""
 
+import functools
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from helpers.counts import count
 from helpers.image_runs import Registry
 from helpers.kills import CALLS, bytecode, points
 from helpers.layouts import Layout
-from helpers.registry_proxy import Killer, ProxyHandler, proxy
+from helpers.registry_proxy import Killer, ProxyHandler, patiently, proxy
 from helpers.support import HANG, need
 
 from generator.base.home import TEMPORARY
@@ -166,14 +167,16 @@ def test_a_kill_at_any_request_leaves_the_tags_or_adds_the_new_one(
             killer.at, killer.reached = at, False
             killer.process = started(tmp_path, *words)
             assert killer.process.wait(HANG) == (-signal.SIGKILL if killer.reached else 0)
-            return repository.tags()
+            return patiently(repository.tags)
 
         new = run()
         assert new == {**old, "2": new["2"]}
         requests = len(server.asked)
         assert requests > (8 if rebased else 5)
         for at in range(1, requests + 1, -(-requests // count(5, 1000))):
-            repository.ask("PUT", "manifests/2", repository.manifest(old["1"]), Content_Type=image_indexes.MANIFEST)
+            stored = patiently(functools.partial(repository.manifest, old["1"]))
+            kind = image_indexes.MANIFEST
+            patiently(functools.partial(repository.ask, "PUT", "manifests/2", stored, Content_Type=kind))
             assert run(at) in ({**old, "2": old["1"]}, new), at
         assert run() == new
     assert leftovers(tmp_path) == []

@@ -7,9 +7,12 @@ import os
 import signal
 import socket
 import threading
+import urllib.error
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .support import wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -140,6 +143,25 @@ class Killer:
                 self.reached = True
                 os.killpg(self.process.pid, signal.SIGKILL)
         return False
+
+
+_Answer = TypeVar("_Answer")
+
+
+def patiently(question: Callable[[], _Answer]) -> _Answer:
+    """Ask a registry that may still work on a request of a killed client, when it answers with the status 500."""
+    answers: list[_Answer] = []
+
+    def asked() -> bool:
+        try:
+            answers.append(question())
+        except urllib.error.HTTPError as error:
+            if error.code != 500:
+                raise
+        return bool(answers)
+
+    wait_until(asked)
+    return answers[0]
 
 
 @contextlib.contextmanager

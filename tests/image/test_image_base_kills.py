@@ -6,11 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import urllib.error
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from helpers import image_runs
@@ -18,8 +15,8 @@ from helpers.base_runs import PLATFORM, folder, made, other, registry
 from helpers.bases import Repository
 from helpers.counts import count
 from helpers.image_runs import Registry
-from helpers.registry_proxy import ProxyHandler, proxy
-from helpers.support import HANG, wait_until
+from helpers.registry_proxy import Killer, patiently, proxy
+from helpers.support import HANG
 
 from generator.builder.wire import ROOT
 
@@ -41,42 +38,6 @@ def _started(folder: Path, tmp: Path, *words: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=folder, env=env | {"XDG_CACHE_HOME": image_runs.cache()}, **settings)
 
 
-class _Killer:
-    """Kills the process group of *process* at the request number *at* of a proxy."""
-
-    def __init__(self) -> None:
-        self.at = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.reached = False
-        self._lock = threading.Lock()
-
-    def fault(self, handler: ProxyHandler) -> bool:
-        with self._lock:
-            if self.process is not None and len(handler.server.asked) == self.at:
-                self.reached = True
-                os.killpg(self.process.pid, signal.SIGKILL)
-        return False
-
-
-_Answer = TypeVar("_Answer")
-
-
-def patiently(question: Callable[[], _Answer]) -> _Answer:
-    """Ask a registry that may still work on a request of a killed client, when it answers with the status 500."""
-    answers: list[_Answer] = []
-
-    def asked() -> bool:
-        try:
-            answers.append(question())
-        except urllib.error.HTTPError as error:
-            if error.code != 500:
-                raise
-        return bool(answers)
-
-    wait_until(asked)
-    return answers[0]
-
-
 @pytest.mark.parametrize("same", [True, False])
 def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
     same: bool, registry: Registry, other: Registry, folder: Path, tmp_path: Path
@@ -86,7 +47,7 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     old = {"1": made(folder, target.host, f"{repository.name}:1", base_host=registry.host, label={"old": "yes"})}
-    killer = _Killer()
+    killer = Killer()
     with proxy(target.host, killer.fault) as server:
         base = f"docker://{server.host if same else registry.host}/nano:1"
 

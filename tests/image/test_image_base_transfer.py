@@ -210,6 +210,20 @@ def test_a_registry_that_lies_about_a_document_is_an_error(what: str, registry: 
     assert Repository(registry, "lies").tags() == {}
 
 
+def test_a_manifest_of_schema_1_is_one_line(registry: Registry, folder: Path) -> None:
+    content = {"schemaVersion": 1, "name": "nano", "tag": "1", "architecture": "amd64", "fsLayers": [], "history": []}
+    kind = "application/vnd.docker.distribution.manifest.v1+json"
+
+    def fault(handler: ProxyHandler) -> bool:
+        if "/manifests/" in handler.path:
+            handler.answer(200, json.dumps(content).encode(), Content_Type=kind)
+            return True
+        return False
+
+    with proxy(registry.host, fault) as server, pytest.raises(GeneratorError, match="a manifest of schema 1; hint"):
+        made(folder, server.host, "schema:1")
+
+
 def test_a_registry_with_accounts_mounts_too(tmp_path: Path, folder: Path) -> None:
     with registries(tmp_path, secured=True) as running:
         Repository(running, "nano").push(bases.image(VERSIONS[1], size=2 * MOST), "1")
