@@ -68,14 +68,14 @@ def _ask(git: str, folder: Path, names: Iterable[Path]) -> list[Path]:
     }
     done = subprocess.run(
         [git, "check-ignore", "-z", "--stdin"],
-        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # ":x" alone means more than a name
+        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # git gives a leading ":" a meaning
         capture_output=True,
         check=False,
         timeout=_SECONDS,
         cwd=folder / "tree",
         env=kept | own,
     )
-    if done.returncode > 1 or done.returncode < 0:  # 1 says that none is ignored
+    if done.returncode > 1 or done.returncode < 0:  # 1: no path is ignored
         raise GeneratorError(done.stderr.decode(errors="replace") or f"it ended with status {done.returncode}")
     return [Path(name) for name in os.fsdecode(done.stdout).split("\0") if name]
 
@@ -105,9 +105,10 @@ def _copy(source: Path, target: Path, most: int) -> None:
 
 
 def _git_folders(root: Path) -> tuple[Path, Path]:
-    """Return the git directory, which has the index, and the one that all work trees share; ``.git`` may be a file."""
+    """Return the work tree's git directory, which has the index, and the one that all work trees share."""
     own = root / ".git"
     if not own.is_dir():
+        # ``.git`` is a file in linked work trees and submodules.
         own = root / _line(own).removeprefix("gitdir:").strip()
     shared = own / "commondir"
     return own, own / _line(shared) if shared.is_file() else own
