@@ -141,10 +141,10 @@ def _gives_way(other: Json, descriptor: Json) -> bool:
 
 
 def _ready(image: BuiltImage, work: Path, without: Collection[str], *, passing: bool) -> Iterator[tuple[str, Path]]:
-    """Yield the digest of every blob and a file in *work* with it, to be moved: layers, then documents.
+    """Yield each blob's digest and a file in *work* that holds it, ready to be moved: layers, then documents.
 
-    A file is never shared by two lasting destinations, where a change of one would change both; *passing* allows a
-    hard link for a temporary one.
+    Two destinations never share a file by hard links, since a change of one would change both; *passing* allows a hard
+    link, for a destination that is only temporary.
     """
     for number, (digest, blob) in enumerate(image.blobs.items()):
         if digest in without:

@@ -52,9 +52,9 @@ def images(
     """Open the images called *name*, one for each platform, without artifacts. Raises GeneratorError.
 
     *plain* lists registries that may be used without TLS; None if the command has no such option. *fault* is called for
-    each damaged part, which is then left out. *skip* is called for each artifact and, unless *windows* is false, for
-    each image of another system than Windows, which is not read then. Without *skip*, images of all systems are
-    returned. Each index read is appended to *indexes*.
+    each damaged part, which is then left out. *skip* is called for each artifact that is left out. With *skip* and
+    *windows*, images of other systems than Windows are left out too, and *skip* is called for each. Each index read is
+    appended to *indexes*.
     """
     windows = windows and skip is not None
     with contextlib.ExitStack() as stack:
