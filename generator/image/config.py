@@ -178,7 +178,7 @@ def _variables(env: Mapping[str, str]) -> Mapping[str, str]:
             raise GeneratorError(f"--env {shorten(name)}: invalid name or value; hint: leave out = and zero bytes")
         if seen.setdefault(name.upper(), name) != name:
             raise GeneratorError(
-                f"--env {shorten(name)}: Windows takes {seen[name.upper()]} for the same; hint: give one"
+                f"--env {shorten(name)}: on Windows the same variable as {seen[name.upper()]}; hint: leave one out"
             )
     return env
 

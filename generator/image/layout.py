@@ -39,7 +39,7 @@ def check(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise GeneratorError(f"{folder}: not a directory, as a layout is")
+        raise GeneratorError(f"{folder}: not a directory; hint: name another, or use oci-archive: for a file")
     names = {path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)}
     if LAYOUT_FILE not in names and names - _OURS:
         raise GeneratorError(f"{folder}: not an OCI layout, and not empty; hint: name another directory")

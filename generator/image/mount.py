@@ -106,7 +106,7 @@ class _Client:
     def _token(self, challenge: dict[str, str], account: Credentials | None) -> str:
         realm = challenge.get("realm", "")
         if not realm.startswith("https://" if self._secure else ("https://", "http://")):
-            raise ValueError("an account is sent with TLS, unless the registry has none, and to no other place")
+            raise ValueError("the token server must use TLS if the registry does")
         scopes = [f"repository:{self._target}:pull,push", f"repository:{self._source}:pull"]
         query = urllib.parse.urlencode([("service", challenge.get("service", "")), *(("scope", s) for s in scopes)])
         answer = self._ask("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", account.basic if account else "")

@@ -112,7 +112,7 @@ class MergedTree:
         if entry.name.rstrip("/").rpartition("/")[2] == _OPAQUE:
             self.opaque.append(entry.name)
         if removed == "." or removed.startswith(("/", "../")) or removed == "..":
-            self.left_out.append((entry.name, "a whiteout of nothing in the image"))
+            self.left_out.append((entry.name, "a whiteout of a path outside the image"))
             return
         *parents, name = map(fold, removed.split("/"))
         node: _Node | None = self._top

@@ -40,7 +40,7 @@ def records(data: bytes) -> dict[str, str]:
             raise ValueError("a PAX record has no key, or a NUL")
         if sparse and key in _SPARSE_PAIR:
             if key != _SPARSE_PAIR[len(pairs) % 2] or "," in value:
-                raise ValueError("the PAX records of a sparse file are in disorder")
+                raise ValueError("the PAX records of a sparse file are out of order")
             pairs.append(value)
         elif plain:
             found[key] = value

@@ -57,7 +57,7 @@ class SparseMap:
         for at in range(0, len(self._map), 2):
             start, size = self._map[at], self._map[at + 1]
             if start < end or size < 0 or start + size > self.size:
-                raise ValueError("the map of a sparse file is in disorder")
+                raise ValueError("the map of a sparse file has ranges that overlap or exceed the file")
             end = start + size
 
 

@@ -33,7 +33,7 @@ def repository(folder: Path) -> Path | None:
 
 
 def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> set[Path]:
-    """Return the *paths* that git ignores in the repository *root*; none, with a note, if git cannot be asked.
+    """Return the *paths* that git ignores in the repository *root*; if git fails, log a note and return none.
 
     The paths are absolute, below *root* and without symlinks. Tracked files are never ignored.
     """
@@ -42,7 +42,7 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
         return set()
     git = shutil.which("git")
     if git is None or not Path(git).is_absolute():  # a relative path could lead to a program in the searched tree
-        note(f"{root}: git is not installed, so what it would ignore is checked too")
+        note(f"{root}: git is not installed, so ignored files are checked too")
         return set()
     try:
         with tempfile.TemporaryDirectory(prefix="winscratch-") as name:
@@ -50,7 +50,7 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
             answered = _ask(git, Path(name), asked)
     except (OSError, GeneratorError, subprocess.TimeoutExpired) as error:
         reason = f"it takes longer than {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else error
-        note(f"{root}: git cannot say what it ignores, so that is checked too: {reason}")
+        note(f"{root}: git cannot list ignored files, so they are checked too: {reason}")
         return set()
     return {asked[path] for path in answered}
 

@@ -107,7 +107,7 @@ def _state(
         try:
             LANGUAGES[made_from.language].check_options(made_from.options)
         except GeneratorError as error:
-            return EDITED, f"its winscratch line holds a wrong name: {error}"
+            return EDITED, f"its winscratch line has an invalid name: {error}"
         now = catalogue.render(made_from)
     if now and provenance.is_made_alike(text, now):
         return FRESH, ""

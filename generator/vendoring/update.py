@@ -75,7 +75,7 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
         kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, options)]
         if kept:
             # Updating only one file of a pair would make the two differ in version.
-            reason = f"not updated, for {kept[0].path} is: {kept[0].state}"
+            reason = f"not updated, since {kept[0].path} is in state: {kept[0].state}"
             return [copy if copy in kept or copy.state == FRESH else _with(copy, reason) for copy in copies]
         changed = [copy for copy in copies if copy.state != FRESH]
         changes = {copy.file.real: _change(copy, options.catalogue) for copy in changed}

@@ -41,10 +41,9 @@ def vendor(
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
     *layer* may also be a kind of module that embeds no layer, such as ``files``. *package*, *prefix* and *compat*
-    default to those of the existing copy, else to names derived from the destination. *dry_run* prints the files that
-    would be written and *diff* their differences; neither writes. The copy is added to the project's lock file, if any;
-    *lock* creates one in the working directory. Raises GeneratorError, with nothing written, for an invalid name, and
-    unless *force* if an existing file was edited or was not made by winscratch.
+    default to those of the existing copy, else to the destination's. *dry_run* prints the files to write, *diff* their
+    differences; neither writes. A lock file gets an entry; *lock* creates one in the working directory. Raises
+    GeneratorError, with nothing written, for an invalid name, and unless *force* for an edited or foreign file.
     """
     wishes = {"package": package, "prefix": prefix, "compat": compat}
     _check_words(language, destination, wishes)

@@ -75,7 +75,7 @@ def _updated(copies: list[Copy], search: Search, options: UpdateOptions, begin: 
     copies = update_copies(copies, options)
     update_lists(copies, search, options, begin=begin)
     if options.diff and not options.force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
-        options.note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+        options.note("--diff leaves out edited copies; --diff --force shows how --force would replace them")
     return copies
 
 
