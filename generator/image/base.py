@@ -204,7 +204,7 @@ def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
 
 
 def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
-    """Compress a layer of a `docker save` archive, which is not compressed, to a new blob; raises GeneratorError."""
+    """Compress an uncompressed layer of a `docker save` archive into a new blob; raises GeneratorError."""
     path = folder / re.sub(r"\W", "-", layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
     try:

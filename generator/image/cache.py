@@ -84,7 +84,7 @@ class Cache:
             return None
         try:
             return msgspec.json.decode(text, type=CacheRecord)
-        except (ValueError, RecursionError):  # something else than put_record() wrote it
+        except (ValueError, RecursionError):  # a file that put_record() did not write
             return None
 
     def put_record(self, name: str, record: CacheRecord) -> None:

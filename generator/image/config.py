@@ -127,7 +127,7 @@ def port(text: str) -> str:
 def folder(text: str, option: str = "--workdir") -> str:
     r"""Return a directory as Windows spells it: ``C:\app`` for ``/app`` and ``app``; raises GeneratorError.
 
-    A directory below the HostProcess mount point keeps the mount point's variable.
+    A directory below ``%CONTAINER_SANDBOX_MOUNT_POINT%`` keeps that prefix.
     """
     path = paths.parse(text)
     if path.anchor == "mount":

@@ -31,9 +31,9 @@ class Automaton(NamedTuple):
 
     literal: dict[str, int]  # the states that accept a character
     classes: tuple[tuple[re.Pattern[str], int], ...]  # the states that accept a match
-    stars: int  # the states of ``*``: kept except at a slash, and left without a character
-    entries: int  # the states before ``**``: left without a character, to the state inside or to the one after it
-    insides: int  # the states inside ``**``: kept at any character, and left after a slash
+    stars: int  # the states of ``*``: any character but a slash keeps them; the next state is active with them
+    entries: int  # the states before ``**``: the state inside it, and the one after it, are active with them
+    insides: int  # the states inside ``**``: any character keeps them, and a slash also activates the next state
     end: int  # the state in which all steps have matched
 
     def match(self, path: str) -> bool:

@@ -39,7 +39,7 @@ def settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
 
 
 def environment(old: Sequence[str], new: Sequence[str]) -> list[str]:
-    """Merge variables ``NAME=VALUE``: those of *new* replace those of *old* in their positions; names have no case."""
+    """Merge variables ``NAME=VALUE``: those of *new* replace those of *old* in place, whatever the case of names."""
     given = {_name(each): each for each in new}
     merged: dict[str, str] = {}
     for each in (*old, *new):

@@ -27,7 +27,7 @@ def link_kinds(
     A link is a directory link if its target is a directory of the image; links on the way are followed. If the target
     is not in the image, the link becomes a file link, and *note* reports it. Layers below are read only if a target is
     not in *layers*. Raises GeneratorError if a path on the way differs between layers, if a missing target is in the
-    folder ``Files``, which layers have but containers do not, and if the user sets the kind of a link that is missing.
+    folder ``Files``, which layers have but containers do not, and if the user sets a kind for a path without a link.
     """
     given = _given(layers, options.link)
     if not any(entry.kind == "file-link" for layer in layers for entry in layer):

@@ -112,7 +112,7 @@ def _where(destination: Destination) -> tuple[str, ...]:
 
 
 def check(destination: Destination, platforms: int, *, force: bool) -> None:
-    """Raise GeneratorError if it is known before the build that *destination* cannot take an image for *platforms*."""
+    """Before the build, raise GeneratorError if *destination* cannot hold an image for so many *platforms*."""
     path = Path(destination.path)
     match destination.transport:
         case "oci":

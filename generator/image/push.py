@@ -72,7 +72,7 @@ def push(
 
 
 def _tell_sent(tell: Tell, size: int, read: int) -> None:
-    """Report the bytes that skopeo has read as sent; they are capped at the blobs' *size*, since it reads more."""
+    """Report the bytes that skopeo has read as bytes sent, at most *size*, since it reads other files too."""
     tell(min(read, size), size)
 
 

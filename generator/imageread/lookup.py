@@ -26,7 +26,7 @@ _SECONDS = 300  # for each document
 _COPY_SECONDS = 3600
 _MOST_IMAGES = 100  # images of one name
 _MOST_LEVELS = 4  # levels of nested indexes
-_SLACK = 1 << 20  # bytes that a copy may write besides layers: documents, and the rest of file system blocks
+_SLACK = 1 << 20  # bytes that a copy may write besides layers: documents, and partly filled blocks
 _COPIED = "layers"  # the folder that skopeo copies layers to, in the folder of the documents
 
 Wanted = Callable[[Listed], bool]
@@ -171,7 +171,7 @@ class _Documents(NamedTuple):
     windows: bool
 
     def add(self, raw: bytes) -> bool:
-        """Store the documents of the manifest *raw*, or of the wanted images of the index *raw*; return whether any."""
+        """Store a manifest, or an index reduced to wanted images, and its documents; return False if none is wanted."""
         chosen: Sequence[Listed] | None = None
         index = self._index(raw)
         if index is None:

@@ -103,9 +103,9 @@ class Skopeo(NamedTuple):
         return ended.out, problem if ended.status else ""
 
     def ask(self, command: str, *words: str, side: str = "", most: float = math.inf) -> tuple[bytes, str, bool]:
-        """Run *command* with TLS, else without; return standard output, error message, and False if TLS was disabled.
+        """Run *command*, with TLS if possible; return its standard output, its error message, and whether TLS was used.
 
-        It is repeated without TLS only if the registry answers in plain HTTP and may_lack_tls is true. *side* selects
+        It is run again without TLS only if the registry answers in plain HTTP and may_lack_tls is true. *side* selects
         skopeo's option: ``src-`` or ``dest-`` if a copy reads from or writes to the registry. skopeo's configuration
         may allow plain HTTP for further registries.
         """

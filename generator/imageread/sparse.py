@@ -18,7 +18,7 @@ class SparseMap:
     """The map of a sparse file's data; *name* and *size* are the file's, *stored* is the number of stored bytes."""
 
     def __init__(self, records: Mapping[str, str], name: str, size: int, read: Callable[[int], bytes]) -> None:
-        """Read the map from *records* or, for format 1.0, from the start of the data by *read*.
+        """Read the map from *records* or, for format 1.0, from the start of the data with *read*.
 
         *read* returns exactly as many bytes as it is called with, or raises. Raises ValueError if the map is invalid,
         or has a format that archive/tar reads as an ordinary file.
@@ -39,7 +39,7 @@ class SparseMap:
         self._next = 0  # index in the map of the first pair that ends after the position
 
     def at(self, here: int, most: int) -> tuple[bool, int]:
-        """Return whether the file has data or a hole at *here*, and for how many bytes, up to *most*.
+        """Return True for data at *here*, False for a hole, and the number of its bytes from there, up to *most*.
 
         *here* is an offset in bytes, which must not decrease from call to call.
         """

@@ -68,7 +68,7 @@ def _ask(git: str, folder: Path, names: Iterable[Path]) -> list[Path]:
     }
     done = subprocess.run(
         [git, "check-ignore", "-z", "--stdin"],
-        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # git gives a leading ":" a meaning
+        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # a leading ":" is pathspec magic
         capture_output=True,
         check=False,
         timeout=_SECONDS,

@@ -2,7 +2,7 @@
 """Determine the state of one copy: fresh, outdated, edited and so on.
 
 A copy is fresh if rendering it now with its own options gives the same text, except for the provenance line and line
-endings. The provenance line is used only to tell why a copy is not fresh.
+endings. The provenance line only explains why a copy is not fresh.
 """
 
 import re

@@ -74,7 +74,7 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
             copies = [_again(copy, options.catalogue) for copy in copies]
         kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, options)]
         if kept:
-            # Updating only one file of a pair would make the two differ in version.
+            # Updating only one file of a pair would leave the pair inconsistent.
             reason = f"not updated, since {kept[0].path} is in state: {kept[0].state}"
             return [copy if copy in kept or copy.state == FRESH else _with(copy, reason) for copy in copies]
         changed = [copy for copy in copies if copy.state != FRESH]
