@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make Windows images of files and directories on a base layer of winscratch.
+"""Build Windows images from files and directories, on a winscratch base layer or on another image.
 
 Takes Options; returns Made, with the digest and the references of the image. Begin reading at produce.make().
 This is the Python interface of the command ``winscratch image``, under semantic versioning::

@@ -81,7 +81,7 @@ def _archive(path: Path, work: Path, *, force: bool) -> Iterator[tarfile.TarFile
     made = work / "archive"
     with tarfile.open(made, "w", format=tarfile.GNU_FORMAT) as tar:
         yield tar
-    path = Path(os.path.realpath(path))  # keep a link
+    path = Path(os.path.realpath(path))  # keep a symlink; replace its target
     check(path, force=force)
     if force:
         made.replace(path)

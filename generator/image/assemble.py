@@ -20,12 +20,12 @@ class Variant(NamedTuple):
 
     @property
     def foreign(self) -> tuple[LayerBlob, ...]:
-        """The layers that stay where their URLs lead."""
+        """The foreign layers: the manifest lists their URLs, and their blobs are not stored with the image."""
         return tuple(blob for blob in self.layers if blob.foreign)
 
 
 class BuiltImage(NamedTuple):
-    """An image: *top* is its index, or its manifest if it has one platform; its digest is the image's.
+    """An image: *top* is its index, or its manifest if it has one platform; the digest of *top* is the image's.
 
     *documents* holds every JSON document, *top* last; *variants* one image for each platform.
     """
@@ -41,14 +41,14 @@ class BuiltImage(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """The layers of an image: a base layer or another image, and those on top, each with its text in the history."""
+    """The layers of an image: a winscratch base layer or another image, and those *above*, each with a history text."""
 
     base: LayerBlob | Base
     above: tuple[tuple[LayerBlob, str], ...] = ()
 
 
 class PlatformImage(NamedTuple):
-    """An image for one platform before its documents are made: its layers, and the options that it is started by."""
+    """An image for one platform, before its documents are made: its layers, and its options for that platform."""
 
     platform: Platform
     options: Options
@@ -56,7 +56,7 @@ class PlatformImage(NamedTuple):
 
 
 def assemble(images: Sequence[PlatformImage], time: int) -> BuiltImage:
-    """Return the image of all platforms, made at *time* in seconds since 1970; raises GeneratorError."""
+    """Return the image for all platforms, with the creation *time* in seconds since 1970; raises GeneratorError."""
     documents: list[Document] = []
     variants: list[Variant] = []
     manifests: list[Document] = []
@@ -108,6 +108,6 @@ def blob_path(digest: str) -> str:
 
 
 def _base_digest(layer: str, base: LayerBlob, platform: Platform) -> str:
-    """Return the digest of the base layer's image, as it is made without other options."""
+    """Return the digest of the image that has only the base layer, and default options."""
     alone = PlatformImage(Platform(platform.architecture), Options(layer=layer), Layers(base))
     return assemble([alone], epoch({})).top.digest

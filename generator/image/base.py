@@ -22,8 +22,8 @@ from .compress import LEVELS, MEMBER, Blobber
 from .model import LayerBlob, Origin
 
 NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
-_HOST_PROCESS: Final = "windows-host-process-containers-base-image"  # github.com/microsoft; it has no Windows
-_DOCKERS: Final = {  # Docker's types of layers, and OCI's
+_HOST_PROCESS: Final = "windows-host-process-containers-base-image"  # github.com/microsoft; without Windows
+_DOCKERS: Final = {  # OCI's media type for each of Docker's layer types
     f"{DOCKER}image.rootfs.diff.tar": f"{OCI}layer.v1.tar",
     f"{DOCKER}image.rootfs.diff.tar.gzip": f"{OCI}layer.v1.tar+gzip",
     f"{DOCKER}image.rootfs.foreign.diff.tar": f"{OCI}layer.nondistributable.v1.tar",
@@ -39,9 +39,10 @@ class NoImageError(GeneratorError):
 
 
 class Base(NamedTuple):
-    """The base of an image for *platform*, whose version is the whole one of *image*, an image that *lookup* found.
+    """The base of an image for one platform: *image*, which *lookup* found.
 
-    *kind* says whose Windows runs a program, *config* is the configuration with all its fields, *layers* have OCI's
+    *platform* has the full version of *image*. *kind* selects the rules for programs, by whether they run on the
+    image's own Windows. *config* is the configuration with all its fields, unknown ones included, *layers* have OCI's
     media types, and *annotations* name the base.
     """
 
@@ -64,11 +65,11 @@ def resolve(
     shown: str = "",
     hint: str = "--platform with one of",
 ) -> list[Base]:
-    """Return the base *name* for each of *platforms*, or for the only one that it has if there are none.
+    """Return the base *name* for each of *platforms*; if *platforms* is empty, for the only platform that it has.
 
-    Of an index, a platform takes the image of its version, or of the newest revision of its build. *stack* closes what
-    is opened, *work* is a private directory. *plain* holds registries that may lack TLS, *shown* is the subject of
-    errors, and *hint* what to do about several images. Raises GeneratorError.
+    From an index, a full version selects that version, a build its newest revision. The lookup stays open until *stack*
+    is closed, *work* is a private directory. *plain* lists registries that may be used without TLS, *shown* is the
+    subject of errors, and *hint* starts their hints, before the list of platforms. Raises GeneratorError.
     """
     shown = shown or f"--base {name}"
     lookup = stack.enter_context(look_up(name, wanted=lambda each: _may_fit(each, platforms), plain=plain, work=work))
@@ -87,7 +88,7 @@ def resolve(
 def _choose(
     shown: str, candidates: Sequence[tuple[Image, Platform]], wanted: Platform | None, hint: str
 ) -> tuple[Image, Platform]:
-    """Return the image of *candidates* for the platform *wanted*; raises GeneratorError that lists what there is."""
+    """Return the image of *candidates* for the platform *wanted*; raises GeneratorError unless exactly one fits."""
     fitting = [each for each in candidates if wanted is None or _fits(wanted, each[1])]
     if wanted is not None and wanted.version and fitting:
         newest = max(_numbers(platform.version) for _, platform in fitting)
@@ -108,7 +109,7 @@ def _fits(wanted: Platform, platform: Platform) -> bool:
 
 
 def _may_fit(listed: Listed, platforms: Sequence[Platform]) -> bool:
-    """Return whether an index's entry may be for one of *platforms*; it need not say its version."""
+    """Return whether an index's entry may match one of *platforms*; an entry without a version may match any."""
     said = listed.platform
     if said is None or not platforms:
         return True
@@ -122,12 +123,12 @@ def _may_fit(listed: Listed, platforms: Sequence[Platform]) -> bool:
 
 
 def _different(images: Sequence[Image]) -> list[Image]:
-    """Return *images* without those that an index lists twice."""
+    """Return *images* without duplicates, since an index may list an image twice."""
     return list({image.raw: image for image in images}.values())
 
 
 def _platform(image: Image, shown: str) -> Platform:
-    """Return the platform of an image by its configuration; the index's version counts if it has none."""
+    """Return the platform in an image's configuration; if it has no version, take the index's."""
     config = image.config
     if config is None or not config.os:
         raise GeneratorError(f"{shown}: its configuration has no operating system; hint: give an image")
@@ -136,7 +137,7 @@ def _platform(image: Image, shown: str) -> Platform:
 
 
 def _nothing(lookup: Lookup, platforms: Sequence[Platform], shown: str) -> GeneratorError:
-    """Return the error for a base without an image for any of *platforms*, or for Windows."""
+    """Return the error for a base that has no image for *platforms*, or none for Windows if they are empty."""
     wanted = ", ".join(map(str, platforms)) or "Windows"
     there = ", ".join(dict.fromkeys(why for _, why in lookup.passed))
     hint = "; hint: --platform with one of these" if "windows" in there else ""
@@ -160,7 +161,7 @@ def _base(lookup: Lookup, image: Image, platform: Platform, folder: Path, shown:
 
 
 def _config(shown: str, image: Image) -> Json:
-    """Return the configuration of *image* with every field; raises GeneratorError."""
+    """Return the configuration of *image* with every field; raises GeneratorError if no image can inherit it."""
     config = config_object(image.raw[1], shown)
     try:
         inherit.settings(config.get("config") or {}, {})
@@ -188,7 +189,7 @@ def config_object(data: bytes, shown: str) -> Json:
 
 
 def json_object(data: bytes, shown: str) -> Json:
-    """Return a document that was decoded before, with every field as it stands; raises GeneratorError."""
+    """Decode a document without losing unknown fields; raises GeneratorError if it is not a valid JSON object."""
     try:
         found = json.loads(data)
         json.dumps(found, allow_nan=False)
@@ -200,9 +201,9 @@ def json_object(data: bytes, shown: str) -> Json:
 
 
 def layers_of(lookup: Lookup, image: Image, folder: Path, shown: str) -> tuple[LayerBlob, ...]:
-    """Return the layers of an image as they stand in a manifest of OCI's, each with its origin.
+    """Return the layers of an image with OCI's media types, each with its origin.
 
-    They can be fetched to *folder*. Raises GeneratorError with *shown* as the subject.
+    transfer.fetch() writes their blobs to *folder*. Raises GeneratorError with *shown* as the subject.
     """
     ids = diff_ids(image.config)
     if len(ids) != len(image.layers) or not ids or not all(map(DIGEST.fullmatch, ids)):
@@ -222,7 +223,7 @@ def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
 
 
 def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
-    """Return a layer of an archive of Docker's, which are not compressed, as a new blob; raises GeneratorError."""
+    """Compress an uncompressed layer of a `docker save` archive into a new blob; raises GeneratorError."""
     path = folder / re.sub(r"\W", "-", layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
     try:
@@ -244,7 +245,7 @@ def _fields(descriptor: ContentDescriptor) -> Json:
 
 
 def _kind(lookup: Lookup, platform: Platform) -> Kind:
-    """Return whose Windows runs a program: an image with its own has a version, which its host must match."""
+    """Return ``windows`` if programs run on the image's own Windows, whose version is given, else ``hostprocess``."""
     repository = lookup.reference.name if lookup.reference is not None else ""
     is_host_process = not platform.version or repository.rpartition("/")[2] == _HOST_PROCESS
     return "hostprocess" if is_host_process else "windows"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the layers of an image stand on: a base layer of winscratch, or another image."""
+"""Find the base of an image's new layers: a winscratch base layer, or another image."""
 
 import contextlib
 import functools
@@ -23,9 +23,9 @@ from .places import refuse_foreign
 
 
 class Below(NamedTuple):
-    """What the layers of one platform stand on: *base*, and its tars, to be opened for links into them.
+    """The base for one platform; *tars* opens the tars of its layers, to resolve symlinks that lead into them.
 
-    *complete* if these are all of its layers.
+    *complete* is true if *tars* has every layer of *base*.
     """
 
     base: LayerBlob | Base
@@ -34,14 +34,14 @@ class Below(NamedTuple):
 
 
 def own_base(layer: str, work: Path) -> Below:
-    """Return a base layer of winscratch, written to the directory *work*."""
+    """Return the winscratch base layer called *layer*; its blob is written to the directory *work*."""
     base = committed_blob(Path(home.ROOT), layer)
     blob = own_layer(base, work)
     return Below(blob, (lambda: io.BytesIO(base.tar),))
 
 
 def own_layer(base: Blob, work: Path) -> LayerBlob:
-    """Return the layer of *base*, written to the directory *work*."""
+    """Write the blob *base* to the directory *work*; return it as a layer."""
     path = work / "base"
     path.write_bytes(base.compressed)
     return LayerBlob(path, base.digest, base.diff_id, len(base.compressed), GZIP)
@@ -54,10 +54,10 @@ def find_bases(
     stack: contextlib.ExitStack,
     work: Path,
 ) -> dict[Platform, Below]:
-    """Return the base of each platform, an image that *options* names; the only one that it has if there are none.
+    """Return the image that *options* names as base, for each of *platforms*, or for its only one if that is empty.
 
-    *stack* closes what is opened, *work* is a private directory. Raises GeneratorError if there is none, or if a
-    destination cannot hold its layers.
+    The bases stay open until *stack* is closed, *work* is a private directory. Raises GeneratorError if a platform has
+    no base, or if a destination cannot hold the base's layers.
     """
     own = {committed_blob(Path(home.ROOT), name).diff_id: name for name in ("hostprocess", *WITHOUT_WINDOWS)}
     found = resolve(options.base, platforms, stack, work, plain=options.plain_http)
@@ -76,7 +76,7 @@ def find_bases(
 
 
 def _tars(base: Base) -> tuple[Callable[[], ByteStream], ...]:
-    """Return functions that open the tars of a base's layers, which are fetched first."""
+    """Return a function for each layer of *base* that fetches it and opens its tar; foreign layers have none."""
 
     def opened(blob: LayerBlob) -> ByteStream:
         transfer.fetch([blob])

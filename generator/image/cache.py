@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cache of compressed layers: a directory of one user, shared by all runs, of which any file may vanish at any time.
+"""Cache compressed layers in one directory for each user, shared by all runs; any file in it may vanish at any time.
 
 Files are written atomically. There are two kinds:
 
@@ -84,7 +84,7 @@ class Cache:
             return None
         try:
             return msgspec.json.decode(text, type=CacheRecord)
-        except (ValueError, RecursionError):  # not written by put_record()
+        except (ValueError, RecursionError):  # a file that put_record() did not write
             return None
 
     def put_record(self, name: str, record: CacheRecord) -> None:
@@ -181,7 +181,7 @@ def record_name(entries: Sequence[SourceEntry], *options: object) -> str:
 def _encoded(part: object) -> bytes:
     try:
         return msgspec.json.encode(part)
-    except UnicodeEncodeError:  # a name that is not valid in its encoding
+    except UnicodeEncodeError:  # a file name that is not valid Unicode
         return json.dumps(part).encode("ascii")
 
 

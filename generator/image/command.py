@@ -18,11 +18,11 @@ from .progress import shown
 def image(source: Sequence[str], config: str | None, options: dict[str, Any], *, say: Say = console.say) -> int:
     """Make the image of *source* with *options*, which override those of the file *config*; return 0.
 
-    The reference of each destination is printed as soon as the image is there. Raises GeneratorError.
+    The reference of each destination is printed as soon as the image is written to it. Raises GeneratorError.
     """
     if sys.stdout is None:
         raise GeneratorError("image: standard output is closed; hint: open it for the image's reference")
-    gc.disable()  # entries of 100,000 files hold no cycles, and looking for some takes a tenth of the time
+    gc.disable()  # the entries of 100,000 files form no cycles, and the search for cycles takes a tenth of the time
     chosen = given({"source": list(source), **options}, Path(config) if config else None)
     produce.make(chosen, progress=shown, done=say)
     return EXIT_OK

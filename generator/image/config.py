@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON documents of an image: configuration, manifest and index of the OCI image specification 1.1.
 
-Docker reads the same configuration; none of its own fields are used.
+Docker reads the same configuration; of the fields that only Docker defines, Healthcheck and Shell can be set.
 """
 
 import datetime
@@ -63,7 +63,7 @@ def document(content: Mapping[str, Any], media_type: str) -> Document:
 
 
 def configured(base: Base, options: Options, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
-    """Return the configuration of an image on *base* with *layers* on top, as configuration() does."""
+    """Return the configuration of an image on *base*; *layers*, those on top, and *time* are as in configuration()."""
     above = [(blob.diff_id, said) for blob, said in layers]
     config = inherit.settings(base.config.get("config") or {}, running(options))
     return document(inherit.configuration(base.config, config, above, timestamp(time)), CONFIG)
@@ -127,7 +127,7 @@ def port(text: str) -> str:
 def folder(text: str, option: str = "--workdir") -> str:
     r"""Return a directory as Windows spells it: ``C:\app`` for ``/app`` and ``app``; raises GeneratorError.
 
-    A directory below the mount point stays there.
+    A directory below ``%CONTAINER_SANDBOX_MOUNT_POINT%`` keeps that prefix.
     """
     path = paths.parse(text)
     if path.anchor == "mount":
@@ -150,7 +150,7 @@ def timestamp(seconds: int) -> str:
 
 
 def annotations(options: Options, base: Mapping[str, str]) -> dict[str, str]:
-    """Return an image's annotations: title, those of *base*, which name the base image, and the user's."""
+    """Return an image's annotations: its title, *base*, which names the base image, and the user's."""
     program = next(iter((*options.entrypoint, *options.cmd)), "")
     title = re.split(r"[\\/]", program)[-1] if options.source else f"winscratch {options.layer}"
     known = {TITLE: title} if title and (options.source or not options.base) else {}
@@ -178,7 +178,7 @@ def _variables(env: Mapping[str, str]) -> Mapping[str, str]:
             raise GeneratorError(f"--env {shorten(name)}: invalid name or value; hint: leave out = and zero bytes")
         if seen.setdefault(name.upper(), name) != name:
             raise GeneratorError(
-                f"--env {shorten(name)}: Windows takes {seen[name.upper()]} for the same; hint: give one"
+                f"--env {shorten(name)}: on Windows the same variable as {seen[name.upper()]}; hint: leave one out"
             )
     return env
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the account for a registry from where skopeo and Docker store it.
+"""Read the user name and password for a registry from the files and credential helpers of skopeo and Docker.
 
 Sources: containers-auth.json(5); github.com/containers/image pkg/docker/config; docker-credential-helpers.
 """
@@ -18,12 +18,12 @@ from ..base.reading import read_file
 from ..imageread.references import Reference
 
 _MOST: Final = 1 << 20  # bytes of a file
-_HUB: Final = "https://index.docker.io/v1/"  # Docker's own name of Docker Hub
+_HUB: Final = "https://index.docker.io/v1/"  # the key of Docker Hub in credential helpers
 _HELPER: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Credentials(NamedTuple):
-    """A user of a registry."""
+    """A user name and password for a registry."""
 
     user: str
     password: str
@@ -35,21 +35,21 @@ class Credentials(NamedTuple):
 
 
 def credentials(reference: Reference, environment: Mapping[str, str] = os.environ) -> Credentials | None:
-    """Return the account for a repository, or None if it is unknown or needs more than a password."""
+    """Return the account for a repository, or None if none is stored or only an identity token is."""
     names = list(_names(reference))
     for path in _files(environment):
         try:
             found = json.loads(read_file(path, str(path), _MOST))
             account = _stored(found, names) or _helped(found, names)
         except (GeneratorError, ValueError, TypeError, AttributeError, RecursionError):
-            continue  # missing, or of another form: skopeo reports it
+            continue  # a missing or invalid file, which skopeo reports
         if account is not None:
             return account
     return None
 
 
 def _names(reference: Reference) -> Iterator[str]:
-    """Yield the keys of a repository, the most specific first."""
+    """Yield the keys under which a repository's account can be stored, the most specific first."""
     name = reference.full.rpartition(":")[0]
     while name:
         yield name
@@ -57,7 +57,7 @@ def _names(reference: Reference) -> Iterator[str]:
 
 
 def _files(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the files in the order of skopeo; a file that the user names is the only one."""
+    """Yield the files with accounts in skopeo's order; REGISTRY_AUTH_FILE replaces all others."""
     if named := environment.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
         return
@@ -71,7 +71,7 @@ def _files(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _stored(found: Any, names: list[str]) -> Credentials | None:
-    """Return an account that the file itself holds."""
+    """Return the first account stored in the file itself under one of *names*, or None."""
     accounts = {_key(key): value for key, value in (found.get("auths") or {}).items()}
     for name in names:
         text = (accounts.get(name) or {}).get("auth")
@@ -90,7 +90,7 @@ def _key(text: str) -> str:
 
 
 def _helped(found: Any, names: list[str]) -> Credentials | None:
-    """Return an account that a credential helper has."""
+    """Return the first account that a credential helper named in the file has for one of *names*, or None."""
     helpers = found.get("credHelpers") or {}
     for name in names:
         helper = helpers.get(name) or ("" if "/" in name else found.get("credsStore"))

@@ -3,8 +3,8 @@
 
 The rules are those of Docker's documentation ("Build context", .dockerignore files) where it is exact, else of
 github.com/moby/patternmatcher, which Docker, BuildKit and Podman share. They are not git's: a pattern without a
-slash matches at the top only, ``!`` brings back what lies in an excluded folder, and the last match decides. In
-one thing they are not moby's: a range of characters never matches a slash.
+slash matches at the top only, ``!`` can include files of an excluded folder again, and the last match decides. They
+differ from moby's in one point: a range of characters never matches a slash.
 """
 
 import posixpath
@@ -23,7 +23,7 @@ _RANGE = re.compile(r"(\\.|[^\]\\-])(?:-(\\.|[^\]\\-]))?", re.DOTALL)  # of a [c
 
 
 class Automaton(NamedTuple):
-    """A pattern as a nondeterministic automaton, which reads a path once, whatever the pattern.
+    """A pattern as a nondeterministic automaton, which matches a path in one pass.
 
     Each state is a bit: bit n is set if the first n steps of the pattern match. A character costs a few operations on
     such numbers.
@@ -31,10 +31,10 @@ class Automaton(NamedTuple):
 
     literal: dict[str, int]  # the states that accept a character
     classes: tuple[tuple[re.Pattern[str], int], ...]  # the states that accept a match
-    stars: int  # ``*``: stays except at a slash; may match nothing
-    entries: int  # ``**``: goes to the next state, which is inside, or behind it
-    insides: int  # … stays, and goes on after a slash
-    end: int  # all steps match
+    stars: int  # the states of ``*``: any character but a slash keeps them; the next state is active with them
+    entries: int  # the states before ``**``: the state inside it, and the one after it, are active with them
+    insides: int  # the states inside ``**``: any character keeps them, and a slash also activates the next state
+    end: int  # the state in which all steps have matched
 
     def match(self, path: str) -> bool:
         """Return whether the pattern matches *path* or one of its parents."""
@@ -63,7 +63,7 @@ class Automaton(NamedTuple):
 
 
 class IgnoreRule(NamedTuple):
-    """One pattern: whether it brings paths back, and its matcher of paths and parents."""
+    """One pattern: *back* if it starts with ``!``; *expression* matches a path, or a parent of it."""
 
     back: bool
     expression: re.Pattern[str] | Automaton
@@ -76,7 +76,7 @@ class Patterns(NamedTuple):
 
     @property
     def brings_back(self) -> bool:
-        """Whether a pattern can bring back a path in an excluded directory."""
+        """Whether a pattern can include a path in an excluded directory again."""
         return any(rule.back for rule in self.rules)
 
     def exclude(self, path: str) -> bool:
@@ -106,7 +106,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
             continue
         try:
             rules.append(IgnoreRule(back, _matcher(_clean(pattern, back=back))))
-        except re.error as error:  # its text quotes the pattern
+        except re.error as error:  # not shown: its text quotes the pattern
             raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
         except ValueError as error:
             raise GeneratorError(f"{shown}: invalid pattern: {error}") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Apply the rules of generator/runtime to an image that is made: store a program that every node finds, and warn."""
+"""Apply the rules of generator/runtime to a new image: make its paths valid on every node, and print warnings."""
 
 import functools
 import os
@@ -23,14 +23,14 @@ from .options import Options
 from .sources import SourceEntry
 
 WITHOUT_WINDOWS = ("scratch", "legacy")
-_ON_NODE = "program-node"  # not a fault: the user may mean it
+_ON_NODE = "program-node"  # the rule for programs of the node; no warning, since they may be intended
 
 
 class Planned:
-    """The files of an image before its layers are written, as the rules ask for them."""
+    """The files of an image whose layers are not written yet, for lookups by the rules of generator/runtime."""
 
     def __init__(self, entries: Sequence[SourceEntry], *, complete: bool = True) -> None:
-        """Take the *entries* of all layers that are made; *complete* if no layer below has other files."""
+        """Keep the *entries* of all new layers; *complete* if no layer below has other files."""
         self.complete = complete
         self._entries = entries
 
@@ -55,7 +55,7 @@ class Planned:
         return File(entry.path, _program(entry)) if entry else None
 
     def directory(self, path: str) -> str | None:
-        """Return the directory at *path*; the root is one if the image has any file."""
+        """Return the path of the directory at *path* as stored, or None; the root exists if the image has any file."""
         return self._directories.get(fold(path)) if self._files else None
 
     def named(self, name: str) -> str | None:
@@ -65,7 +65,7 @@ class Planned:
 
 
 def _program(entry: SourceEntry) -> Program | None:
-    """Return what a file is, or None if it is a link or cannot be read, which the layer's writer reports."""
+    """Return the kind of program in a file; None for a link, and for an unreadable file, which is reported later."""
     if entry.kind != "file":
         return None
     try:
@@ -79,7 +79,7 @@ def _program(entry: SourceEntry) -> Program | None:
 
 
 class _Start(NamedTuple):
-    """What an image is started by: *platform*, the ``config`` object of its *base* image, and that base's *kind*."""
+    """What decides how an image starts: its *platform*, and its base's *kind* and ``config`` object, *base*."""
 
     platform: Platform
     kind: Kind
@@ -103,10 +103,10 @@ class _Start(NamedTuple):
 def settle(
     options: Options, platform: Platform, entries: Sequence[SourceEntry], note: Say, base: Base | None = None
 ) -> Options:
-    r"""Return *options* with a program and a working directory that every node finds, and note what will not start.
+    r"""Return *options* with the program and working directory spelled so that every node finds them; print warnings.
 
-    On HostProcess, a program of the image in any spelling becomes ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``,
-    unless every node finds it as it is. Settings that come from the image *base* are not noted.
+    On HostProcess, the path of a program in the image becomes ``%CONTAINER_SANDBOX_MOUNT_POINT%\app\run.exe``, unless
+    every node finds it as given. Settings inherited from the image *base* cause no warnings.
     """
     files = Planned(entries, complete=base is None)
     start_of_image = _Start(platform, "bare" if options.layer in WITHOUT_WINDOWS else "hostprocess", {})
@@ -121,7 +121,7 @@ def settle(
     problems += settings.check(asked, files, kind) if kind != "bare" else ()
     for each in problems:
         if not getattr(options, each.option) or (each.option == "env" and each.value not in options.env):
-            continue  # the base's own
+            continue  # inherited from the base
         hint = f"; hint: {each.hint}" if each.hint else ""
         start_of = "" if each.rule == _ON_NODE else "warning: "
         note(f"{start_of}--{each.option} {shorten(each.value)}: {each.found}{hint}")

@@ -16,7 +16,7 @@ _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10
 _DURATION = re.compile(r"(?:([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(ns|us|µs|μs|ms|s|m|h))")
 _TIMES = {name: name.title().replace("-", "") for name in ("interval", "timeout", "start-period", "start-interval")}
 _FLAG = re.compile(r"\s*--([a-z-]+)=(\S*)(?:\s+|\Z)")
-_LEAST = 10**6  # nanoseconds
+_LEAST = 10**6  # nanoseconds; the least that Docker accepts, besides 0
 _MOST = 2**63 - 1
 
 
@@ -42,7 +42,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def _test(command: str) -> list[str]:
-    """Return a command as words, if it is a JSON array of strings, else for the shell."""
+    """Return the value of ``Test``: the words of a JSON array of strings, else the command for the shell."""
     if command.startswith("["):
         try:
             words = json.loads(command)

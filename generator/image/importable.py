@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuse what a layer's tar can hold but Windows' importer, github.com/microsoft/hcsshim, does not take."""
+"""Reject entries that fit into a layer's tar, but that Windows' importer, github.com/microsoft/hcsshim, refuses."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ _SPLIT = "leave files out with --exclude, or give them as several sources"
 
 
 def check_importable(entries: Sequence[SourceEntry]) -> None:
-    """Raise GeneratorError for the first of a layer's *entries* that no importer takes, and for too many."""
+    """Raise GeneratorError if a layer has too many *entries*, or for the first one that Windows cannot import."""
     limits, root = facts().limits, len(facts().users_root) + 1
     if len(entries) > MOST_ENTRIES - len(facts().roots):
         raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; hint: {_SPLIT}")
     if sum(len(entry.path) + root for entry in entries) > MOST_CHARACTERS - root * 2:
         raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; hint: {_SPLIT}")
-    short = (limits.part - len(PLACEHOLDER)) // 2  # characters: two UTF-16 units each at most
+    short = (limits.part - len(PLACEHOLDER)) // 2  # characters, each at most two UTF-16 units
     for entry in entries:
         if len(entry.path) > short and (reason := _too_long(entry)):
             raise _refused(entry, reason)
@@ -32,7 +32,7 @@ def check_importable(entries: Sequence[SourceEntry]) -> None:
 
 
 def _too_long(entry: SourceEntry) -> str:
-    """Return why Windows cannot import an entry with such a path, or an empty text; facts() has the sources."""
+    """Return why Windows cannot import an entry with so long a path, or an empty string; facts() has the sources."""
     limits = facts().limits
     if entry.kind in _DIRECTORIES and units(entry.path.rpartition("/")[2]) > limits.directory:
         beside = f"Windows writes a file NAME{PLACEHOLDER} beside each directory of a layer"

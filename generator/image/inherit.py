@@ -16,9 +16,9 @@ _MERGED = ("ExposedPorts", "Volumes", "Labels")  # by key
 
 
 def settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
-    """Return the ``config`` object of an image whose base has *old*, and which gives *new*.
+    """Return the ``config`` object of an image: *old*, that of its base, overridden by *new*.
 
-    Unknown fields of *old* stay. Raises GeneratorError if *old* has triggers, ONBUILD, which only builders run.
+    Unknown fields of *old* stay. Raises GeneratorError if *old* has ONBUILD triggers, which only builders can run.
     """
     if triggers := old.get("OnBuild"):
         first = shorten(str(triggers[0]))
@@ -39,7 +39,7 @@ def settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
 
 
 def environment(old: Sequence[str], new: Sequence[str]) -> list[str]:
-    """Return variables ``NAME=VALUE`` of *old* and *new*; a name in any case replaces one of *old*, at its place."""
+    """Merge variables ``NAME=VALUE``: those of *new* replace those of *old* in place, whatever the case of names."""
     given = {_name(each): each for each in new}
     merged: dict[str, str] = {}
     for each in (*old, *new):
@@ -48,7 +48,7 @@ def environment(old: Sequence[str], new: Sequence[str]) -> list[str]:
 
 
 def configuration(base: Mapping[str, Any], config: Json, layers: Sequence[tuple[str, str]], created: str) -> Json:
-    """Return the configuration of an image on *base*, a configuration, with *config* as its ``config`` object.
+    """Return the configuration of an image whose base has the configuration *base*; *config* is its ``config`` object.
 
     *layers* holds the diff ID and the history's text of each layer on top, *created* the time in RFC 3339. All other
     fields of *base* stay, such as ``os.version``.

@@ -39,7 +39,7 @@ def check(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise GeneratorError(f"{folder}: not a directory, as a layout is")
+        raise GeneratorError(f"{folder}: not a directory; hint: name another, or use oci-archive: for a file")
     names = {path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)}
     if LAYOUT_FILE not in names and names - _OURS:
         raise GeneratorError(f"{folder}: not an OCI layout, and not empty; hint: name another directory")
@@ -141,10 +141,10 @@ def _gives_way(other: Json, descriptor: Json) -> bool:
 
 
 def _ready(image: BuiltImage, work: Path, without: Collection[str], *, passing: bool) -> Iterator[tuple[str, Path]]:
-    """Yield the digest of every blob and a file in *work* with it, to be moved: layers, then documents.
+    """Yield each blob's digest and a file in *work* that holds it, ready to be moved: layers, then documents.
 
-    A file is never shared by two lasting destinations, where a change of one would change both; *passing* allows a
-    hard link for a temporary one.
+    Two destinations never share a file by hard links, since a change of one would change both; *passing* allows a hard
+    link, for a destination that is only temporary.
     """
     for number, (digest, blob) in enumerate(image.blobs.items()):
         if digest in without:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Symlinks to the kind that Windows needs: a link to a directory has another form than one to a file.
+"""Set the kind of symlinks: Windows stores a link to a directory differently from a link to a file.
 
-The kind depends on the paths of the whole image, its base layer included, and on nothing on the building machine.
+The kind depends on the paths of the whole image, its base layer included, and not on files of the building machine.
 """
 
 import itertools
@@ -16,18 +16,18 @@ from ..oci.names import fold
 from .model import LayerOptions
 from .sources import SourceEntry, place
 
-_MOST_LINKS = 63  # on the way to one file: Microsoft, "Reparse Points"
+_MOST_LINKS = 63  # links followed to reach one file: Microsoft, "Reparse Points"
 
 
 def link_kinds(
     layers: Sequence[Sequence[SourceEntry]], options: LayerOptions, note: Say
 ) -> Sequence[Sequence[SourceEntry]]:
-    """Return *layers* with the kind of each link set; *options* has the layers below and the kinds that are given.
+    """Return *layers* with the kind of each link set; *options* has the layers below, and the kinds set by the user.
 
-    A link is one to a directory if its target is a directory of the image; links on the way are followed. If the
-    target is not in the image, the link is one to a file, and *note* names it. Layers below are read only for links
-    that lead to nothing above. Raises GeneratorError for a target that differs between layers, for a relative one
-    through ``Files``, which no container has, and for a given kind without its link.
+    A link is a directory link if its target is a directory of the image; links on the way are followed. If the target
+    is not in the image, the link becomes a file link, and *note* reports it. Layers below are read only if a target is
+    not in *layers*. Raises GeneratorError if a path on the way differs between layers, if a missing target is in the
+    folder ``Files``, which layers have but containers do not, and if the user sets a kind for a path without a link.
     """
     given = _given(layers, options.link)
     if not any(entry.kind == "file-link" for layer in layers for entry in layer):
@@ -49,7 +49,7 @@ def link_kinds(
 
 
 def _given(layers: Sequence[Sequence[SourceEntry]], kinds: Mapping[str, str]) -> dict[str, str]:
-    """Return the kinds that the user gives, by folded path; raises GeneratorError if a path has no link."""
+    """Return the kinds set by the user, by folded path; raises GeneratorError if there is no link at a path."""
     given = {fold(place(path, "--link")): kind for path, kind in kinds.items()}
     links = {fold(entry.path) for layer in layers for entry in layer if entry.kind == "file-link"}
     if lost := next((path for path in kinds if fold(place(path, "--link")) not in links), None):
@@ -66,7 +66,7 @@ class _Paths:
     def __init__(self, entries: Iterable[SourceEntry], given: Mapping[str, str]) -> None:
         self._given = given
         self._found: dict[str, tuple[bool, str]] = {}  # by folded path: is it a directory, and the target of a link
-        self._differing: set[str] = set()  # folded paths that are different things in two layers
+        self._differing: set[str] = set()  # folded paths whose kind or link target differs between layers
         self.unknown: list[SourceEntry] = []
         for entry in entries:
             key, value = fold(entry.path), (entry.kind == "directory", entry.target)
@@ -78,7 +78,7 @@ class _Paths:
         return [[self.linked(entry) if entry.target else entry for entry in layer] for layer in layers]
 
     def check_files(self) -> None:
-        """Raise GeneratorError for an unknown target through the folder of layers that holds C:."""
+        """Raise GeneratorError for an unknown target in ``Files``, the folder of a layer that has C:'s content."""
         files = facts().users_root
         for entry in self.unknown:
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
@@ -123,10 +123,11 @@ class _Paths:
 
 
 def _meant(folder: list[str], target: str) -> list[str] | None:
-    r"""Return the parts of the path below C: that *target*, of a link in *folder*, names; None for another place.
+    r"""Return the parts of the path below C: to which a link in *folder* with *target* leads; None if not below C:.
 
-    A target is absolute behind ``C:`` or ``\\?\C:``, begins at the root of C: behind one slash, and names another
-    computer or a device behind two: github.com/microsoft/go-winio reparse.go. Windows resolves ``..`` in the text.
+    A target that starts with ``C:`` or ``\\?\C:`` is absolute, with one slash it starts at the root of C:, and with two
+    it names another computer or a device: github.com/microsoft/go-winio reparse.go. Windows resolves ``..`` in the
+    text, before it follows links.
     """
     text = target.replace("\\", "/")
     if text.startswith("//?/"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records that the stages of making an image pass on."""
+"""Records that the stages of building an image pass to each other."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,8 +58,9 @@ class LayerOptions(NamedTuple):
 
     *exclude* holds patterns of .dockerignore. *security* is the name of a security descriptor, or SDDL.
     *time* is the time of every entry if *times* is ``fixed``, in whole seconds since 1970.
-    Each source is a layer, or all are one if *one_layer*. *below* opens the tars of the layers below, for links into
-    them; *complete* if these are all. *link* has the kinds of links that the user gives, by path.
+    Each source becomes a layer, or with *one_layer* all become one. *below* opens the tars of the layers below, to
+    resolve symlinks into them; *complete* is true if it has all of them. *link* has the kinds of links set by the user,
+    by path.
     """
 
     exclude: tuple[str, ...] = ()
@@ -82,7 +83,7 @@ class Origin(NamedTuple):
 
     @property
     def manifest(self) -> str:
-        """The digest of the image's manifest; empty in an archive of Docker's."""
+        """The digest of the image's manifest; empty in a `docker save` archive, which has none."""
         return self.image.descriptor.digest if self.image.descriptor is not None else ""
 
 

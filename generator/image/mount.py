@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mount blobs from one repository of a registry in another, so that no byte of them moves.
+"""Mount blobs from one repository of a registry in another, without transferring them.
 
-skopeo mounts only blobs whose place it has seen before, so this asks the registry itself: OCI distribution
-specification 1.1, "Mounting a blob from another repository". Whatever goes wrong, skopeo copies the blobs instead.
+skopeo mounts only blobs whose repository is in its cache, so this module sends the requests itself: OCI distribution
+specification 1.1, "Mounting a blob from another repository". If a mount fails, skopeo copies the blobs instead.
 """
 
 import contextlib
@@ -35,16 +35,16 @@ class _Response(NamedTuple):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which could lead credentials elsewhere."""
+    """Follows no redirects, since they could send credentials to another host."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
 def mount(digests: Sequence[str], source: Reference, target: Reference, *, secure: bool) -> bool:
-    """Mount blobs of *source* in *target*, repositories of one registry; return whether the registry has done it.
+    """Mount blobs of *source* in *target*, repositories of one registry; return whether all are mounted.
 
-    Without *secure*, the registry is asked without TLS.
+    Without *secure*, requests are sent without TLS.
     """
     try:
         client = _Client(source, target, secure=secure)
@@ -54,7 +54,7 @@ def mount(digests: Sequence[str], source: Reference, target: Reference, *, secur
 
 
 def _context(host: str) -> ssl.SSLContext:
-    """Return settings of TLS that trust this machine's authorities, and those of *host*: containers-certs.d(5)."""
+    """Return TLS settings that trust the machine's CAs, and those configured for *host*: containers-certs.d(5)."""
     context = ssl.create_default_context()
     home = Path("~").expanduser() / ".config/containers"
     for folder in (home, Path("/etc/containers"), Path("/etc/docker")):
@@ -79,7 +79,7 @@ class _Client:
         self._authorization = ""
 
     def mounted(self, digest: str) -> bool:
-        """Return whether the registry has mounted a blob; an upload that it begins instead is cancelled."""
+        """Mount a blob; return whether it is mounted. If the registry starts an upload instead, it is cancelled."""
         query = urllib.parse.urlencode({"mount": digest, "from": self._source})
         url = f"{self._top}/v2/{self._target}/blobs/uploads/?{query}"
         answer = self._ask("POST", url)
@@ -106,7 +106,7 @@ class _Client:
     def _token(self, challenge: dict[str, str], account: Credentials | None) -> str:
         realm = challenge.get("realm", "")
         if not realm.startswith("https://" if self._secure else ("https://", "http://")):
-            raise ValueError("an account is sent with TLS, unless the registry has none, and to no other place")
+            raise ValueError("the token server must use TLS if the registry does")
         scopes = [f"repository:{self._target}:pull,push", f"repository:{self._source}:pull"]
         query = urllib.parse.urlencode([("service", challenge.get("service", "")), *(("scope", s) for s in scopes)])
         answer = self._ask("GET", f"{realm}{'&' if '?' in realm else '?'}{query}", account.basic if account else "")

@@ -15,7 +15,7 @@ from ..oci.files import facts
 from .model import Compression, Times
 from .source_options import AnySource, plain, restored
 
-_MOST_SECONDS = 9_223_372_036  # in the year 2262: what a layer can hold, in nanoseconds of 63 bits
+_MOST_SECONDS = 9_223_372_036  # in the year 2262: the last time that fits into 64 bits as signed nanoseconds
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -111,7 +111,7 @@ def _problem(error: msgspec.ValidationError) -> str:
 
 
 def epoch(environment: Mapping[str, str] = os.environ) -> int:
-    """Return SOURCE_DATE_EPOCH in seconds since 1970, the time of everything in an image; if unset, the default.
+    """Return SOURCE_DATE_EPOCH in seconds since 1970, the time of all files and documents of an image, or its default.
 
     Raises GeneratorError for a time that a layer cannot hold.
     """
@@ -126,7 +126,7 @@ def epoch(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
-    """Return the texts ``NAME=VALUE`` of an *option* by name; raises GeneratorError."""
+    """Parse the ``NAME=VALUE`` *texts* of an *option*; return the values by name. Raises GeneratorError."""
     return dict(_pair(option, text) for text in texts)
 
 

@@ -22,7 +22,7 @@ from .progress import Progress, hidden
 
 
 class Made(NamedTuple):
-    """An image that was made: the *digest* of its manifest or index, and its *references* by digest, one a place."""
+    """A written image: the *digest* of its manifest or index, and a reference by digest for each destination."""
 
     digest: str
     references: tuple[str, ...]
@@ -40,7 +40,7 @@ class Hooks(NamedTuple):
 
 
 def destinations(to: Sequence[str], command: str) -> list[Destination]:
-    """Return *to* parsed, the option ``--to`` of *command*; raises GeneratorError."""
+    """Parse *to*, the values of the option ``--to`` of *command*; raises GeneratorError."""
     found = [names.destination(text) for text in to]
     if not found:
         raise GeneratorError(f"{command}: --to is required; hint: --to oci:DIR[:REF] or --to docker://REF")
@@ -95,10 +95,10 @@ def refuse_foreign(to: Sequence[Destination], layers: Iterable[LayerBlob]) -> No
 
 
 def _check_different(destinations: Sequence[Destination]) -> None:
-    """Raise GeneratorError if two *destinations* are the same: only the last image would stay."""
+    """Raise GeneratorError if two *destinations* are the same: the second write would replace the first."""
     for one, other in itertools.combinations(destinations, 2):
         same = _where(one) == _where(other)
-        if one.transport == other.transport == "oci":  # which holds images by name
+        if one.transport == other.transport == "oci":  # a layout can hold several images by name
             same = same and one.reference == other.reference
         if same:
             raise GeneratorError(f"--to {other}: the same place as --to {one}; hint: leave one out")
@@ -112,7 +112,7 @@ def _where(destination: Destination) -> tuple[str, ...]:
 
 
 def check(destination: Destination, platforms: int, *, force: bool) -> None:
-    """Raise GeneratorError if an image for so many *platforms* certainly cannot be written to *destination*."""
+    """Before the build, raise GeneratorError if *destination* cannot hold an image for so many *platforms*."""
     path = Path(destination.path)
     match destination.transport:
         case "oci":
@@ -144,7 +144,7 @@ def _put(image: BuiltImage, destination: Destination, hooks: Hooks, *, force: bo
                     archive.write_oci(path, image, destination.reference, work, force=force)
                 case "docker-archive":
                     archive.write_docker(path, image, destination.reference, work, force=force)
-                    # Docker has no manifest there, and knows an image by its configuration.
+                    # The archive has no manifest; Docker identifies an image by its configuration's digest.
                     return f"{destination.transport}:{path}@{image.variants[0].config.digest}"
                 case _:
                     return push.push(image, _reference(destination), work, hooks.note, hooks.progress, plain)

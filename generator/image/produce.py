@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make an image of its options and write it to every destination."""
+"""Build an image from its options and write it to every destination."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -66,9 +66,9 @@ def make(
 
 
 def _bases(request: _Request, stack: contextlib.ExitStack, work: Path) -> dict[Platform, Below]:
-    """Return what each platform's layers stand on, by the platform that was asked for.
+    """Return the base for each platform of *request*.
 
-    If none was, the only one of the base is added to *request*.
+    If *request* has no platforms, the base's only platform is added to it.
     """
     options = request.options
     if not options.base:
@@ -98,7 +98,7 @@ def _request(options: Options) -> _Request:
 
 
 def _spooled(request: _Request, work: Path) -> _Request:
-    """Return *request* with the data of its sources in files in *work*."""
+    """Write the data of sources that have no path to files in *work*; return *request* with their paths."""
     pairs = enumerate(request.sources)
     return request._replace(sources=[(spooled(each, work / f"data-{n}"), wanted) for n, (each, wanted) in pairs])
 
@@ -176,7 +176,7 @@ def _layer_options(request: _Request, bases: Sequence[Below]) -> LayerOptions:
 
 
 def _once(note: Say) -> Say:
-    """Return *note* for lines with names from outside: as one line, without control characters, each line once."""
+    """Wrap *note* for text with untrusted names: remove line breaks and control characters, and drop repeated lines."""
     said: set[str] = set()
 
     def tell(text: str) -> None:
@@ -196,7 +196,7 @@ def _check(destination: Destination, request: _Request) -> None:
 
 
 def _history(sources: Sequence[Source], layers: int) -> list[str]:
-    """Return the history's text for each of *layers* layers: where in the image its sources went."""
+    """Return the history text of each of *layers* layers, which names the paths of its sources in the image."""
     places = ["C:\\" + place(source.dest).replace("/", "\\") for source in sources]
     if layers != len(sources):
         places = [", ".join(places)]

@@ -12,7 +12,7 @@ from ..base.process import bytes_read
 Tell = Callable[[int, int], None]  # receives the bytes done and their total
 Progress = Callable[[str, bool], AbstractContextManager[Tell]]  # a description, and whether bytes are counted
 
-_LONG = 64 << 20  # bytes; less takes too short a time for a bar
+_LONG = 64 << 20  # bytes; smaller transfers are too quick for a bar
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def hidden(what: str, measured: bool) -> Iterator[Tell]:  # noqa: ARG001 - a Pro
 
 
 def measured(size: int) -> bool:
-    """Return whether a push of *size* bytes shows them: it takes long, and the system counts what skopeo reads."""
+    """Return whether to show the bytes of a push of *size* bytes: it is long, and the system counts reads."""
     return size >= _LONG and bytes_read(os.getpid()) > 0
 
 

@@ -18,10 +18,10 @@ from . import layout, transfer
 from .assemble import BuiltImage
 from .progress import Progress, Tell, measured
 
-# Seconds to wait for a registry, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both.
+# A push may take SECONDS, and a second more for each BYTES of layers; WINSCRATCH_TIMEOUT overrides both.
 SECONDS = 300
 BYTES = 1 << 20
-# skopeo's error if it is to read a layer that is not in the layout: the target does not have it.
+# skopeo's error if neither the registry nor the local layout has a layer.
 _MISSING = re.compile(r"open .*blobs/\S+: no such file or directory")
 
 
@@ -42,9 +42,9 @@ def push(
 ) -> str:
     """Push *image* and return its reference by digest; *work* is a private directory.
 
-    Layers of a base in a registry are moved first; skopeo then finds each in the repository and does not ask for its
-    file. *plain* holds registries that may lack TLS. Raises GeneratorError if it does not arrive unchanged, and
-    OSError.
+    Layers of a base in a registry are mounted or copied first; skopeo then finds them in the repository and does not
+    need local files. *plain* lists registries that may be used without TLS. Raises OSError, and GeneratorError if the
+    push fails or the registry returns another image than was pushed.
     """
     check(reference, image)
     host = reference.host or "docker.io"
@@ -64,7 +64,7 @@ def push(
             teller = skopeo._replace(tell=partial(_tell_sent, tell, sent))
             _, failure, in_tls = teller.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
         if not (elsewhere and _MISSING.search(failure)):
-            break  # else the registry has not kept what it has mounted
+            break  # else the registry did not keep the mounted layers: try again without mounting
     if failure:
         raise skopeo.error(_MISSING.sub("the registry does not keep the layers of the base", failure))
     _check_arrived(skopeo, name, image, in_tls=in_tls)
@@ -72,7 +72,7 @@ def push(
 
 
 def _tell_sent(tell: Tell, size: int, read: int) -> None:
-    """Report that skopeo has sent what it has read, which is a little more than the blobs' *size* in the end."""
+    """Report the bytes that skopeo has read as bytes sent, at most *size*, since it reads other files too."""
     tell(min(read, size), size)
 
 

@@ -12,16 +12,16 @@ from .model import Source
 from .source_options import AnySource, SourceData, SourceTable, convert, entry_options
 
 _PLATFORM = r"windows(?:\([^()]*\))?/[a-z0-9]+(?::[0-9.]+)?"
-_VALUE = r"(?:(?!:(?:[A-Za-z]:)?[\\/])[^@])*"  # without a DEST
+_VALUE = r"(?:(?!:(?:[A-Za-z]:)?[\\/])[^@])*"  # up to the next option or DEST
 _OPTION = re.compile(rf"@(?:(security|attributes|times|time)=({_VALUE})|({_PLATFORM}))\Z")
 
 
 def parse_source(given: AnySource, *, windows: bool = WINDOWS) -> tuple[Source, Platform | None]:
-    r"""Return the source that ``SRC[:DEST][@OPTION...]`` or a table names, and its platform, None for all.
+    r"""Parse ``SRC[:DEST][@OPTION...]`` or a table; return the source, and its platform, None for all platforms.
 
-    DEST begins with a slash, a backslash or a drive, as in ``app:C:\app``. A drive can begin SRC on *windows* alone.
-    An OPTION is a platform, or ``KEY=VALUE`` with a key of SourceTable, and a comma between attributes. A name that
-    itself ends like an option needs a DEST behind it, or a table. Raises GeneratorError.
+    DEST starts with a slash, a backslash or a drive, as in ``app:C:\app``. SRC can start with a drive if *windows*.
+    An OPTION is a platform, or ``KEY=VALUE`` with a key of SourceTable; attributes are separated by commas. If SRC
+    itself ends like an option, add a DEST after it, or use a table. Raises GeneratorError.
     """
     if isinstance(given, (SourceTable, SourceData)):
         return _parse_table(given)
@@ -35,7 +35,7 @@ def parse_source(given: AnySource, *, windows: bool = WINDOWS) -> tuple[Source, 
 
 
 def _split(text: str) -> tuple[str, dict[str, str | list[str]]]:
-    """Return *text* without the options at its end, and these by key; raises GeneratorError."""
+    """Split off the options at the end of *text*; return the rest, and the options by key. Raises GeneratorError."""
     name, options = text, dict[str, str | list[str]]()
     while suffix := _OPTION.search(name):
         name = name[: suffix.start()]
@@ -71,5 +71,5 @@ def _parse_table(table: SourceTable | SourceData) -> tuple[Source, Platform | No
 
 
 def is_for(wanted: Platform, platform: Platform) -> bool:
-    """Return whether a source for *wanted* goes into the image for *platform*: by architecture, and version if any."""
+    """Return whether a source for *wanted* is for *platform*: the same one, or with no version, its architecture."""
     return wanted == platform if wanted.version else wanted.architecture == platform.architecture

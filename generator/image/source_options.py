@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of sources: a path or data, and options that override those of the image."""
+"""Sources with options of their own, which override those of the image."""
 
 import datetime
 import os
@@ -71,7 +71,7 @@ def plain(source: object) -> object:
 
 
 def restored(source: AnySource, converted: AnySource) -> AnySource:
-    """Return *converted*, which came of plain(), with the data of *source* if it has any."""
+    """Return *converted*, made from plain(*source*), with the data of *source* put back if it has any."""
     if not isinstance(source, SourceData) or not isinstance(converted, SourceTable):
         return converted
     fields = {name: getattr(converted, name) for name in _SourceOptions.__struct_fields__}

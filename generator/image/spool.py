@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the data of sources, bytes or open files, to private files, which are read as all others."""
+"""Write the data of sources given as bytes or open files to private files, so that all sources are read by path."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def _parts(source: Source) -> Iterator[bytes | bytearray | memoryview]:
             part = data.read(_PART)
         except (OSError, ValueError) as error:  # ValueError: the file is closed, or not open for reading
             raise GeneratorError(f"{source.shown}: data cannot be read: {error}") from error
-        if not isinstance(part, bytes):  # text, or None of a file that does not wait
+        if not isinstance(part, bytes):  # text, or None from a non-blocking file
             kind = type(part).__name__
             raise GeneratorError(f"{source.shown}: read() of data returned {kind}; hint: a file opened in mode rb")
         if not part:

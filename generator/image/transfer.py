@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring the layers of other images to a destination: to files, or from repository to repository."""
+"""Copy the layers of other images to local files, or into the repository of a destination."""
 
 import contextlib
 import hashlib
@@ -15,16 +15,16 @@ from ..imageread.registry import find as find_skopeo
 from .model import LayerBlob, Origin
 from .progress import Progress, hidden
 
-SECONDS = 300  # to move blobs, and one more for each of these bytes, unless WINSCRATCH_TIMEOUT overrides both
+SECONDS = 300  # for a copy, and a second more for each BYTES of layers; WINSCRATCH_TIMEOUT overrides both
 BYTES = 1 << 20
 _PIECE = 1 << 20  # bytes
 _COPY = ("copy", "--quiet", "--preserve-digests")
 
 
 def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
-    """Fetch each layer that is elsewhere, once, to its path, with its digest and size checked; foreign ones stay.
+    """Fetch each missing layer to its path, and check its digest and size; skip foreign layers.
 
-    Raises GeneratorError and OSError; a path that exists is complete.
+    Raises GeneratorError and OSError; no incomplete file is left at a path.
     """
     missing = [each for each in layers if not each.foreign and not each.path.exists()]
     if not missing:
@@ -37,7 +37,7 @@ def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
 
 
 def elsewhere(layer: LayerBlob) -> bool:
-    """Return whether a layer's blob is in a registry only, or nowhere that is read."""
+    """Return whether a layer has no local blob: it is foreign, or in a registry and not fetched."""
     remote = layer.origin is not None and layer.origin.lookup.reference is not None
     return layer.foreign or (remote and not layer.path.exists())
 
@@ -45,10 +45,10 @@ def elsewhere(layer: LayerBlob) -> bool:
 def move(
     layers: Iterable[LayerBlob], target: Reference, work: Path, *, plain: Sequence[str] = (), mounting: bool = True
 ) -> None:
-    """Move layers from registries into the repository of *target*, by digest: no tag there is written.
+    """Mount or copy layers from registries into the repository of *target*; no tag is written there.
 
-    Within one registry they are mounted, if *mounting*. Else skopeo copies the base, whose manifest is then there by
-    its digest. Layers of local images are fetched to their files. Raises GeneratorError and OSError.
+    With *mounting*, layers of the same registry are mounted. Otherwise skopeo copies the base's image, including its
+    manifest, by digest. Layers of local images are fetched to their paths. Raises GeneratorError and OSError.
     """
     layers = [each for each in layers if not each.foreign]
     fetch(each for each in layers if each.origin is not None and each.origin.lookup.reference is None)
@@ -68,13 +68,13 @@ def _mounted(layers: Sequence[LayerBlob], target: Reference) -> bool:
         return False
     if lookup.reference.repository == target.repository:
         return True
-    from .mount import mount  # slow to import, as it can use TLS
+    from .mount import mount  # slow: imports ssl
 
     return mount([each.digest for each in layers], lookup.reference, target, secure=lookup.secure)
 
 
 def _copy(layers: Sequence[LayerBlob], target: Reference, work: Path, plain: Sequence[str]) -> None:
-    """Copy the image of *layers* by its digest; skopeo asks the target for each blob before it reads it."""
+    """Copy the image of *layers* by its digest; skopeo transfers only the blobs that *target* does not have."""
     origin = layers[0].origin
     if origin is None or origin.lookup.reference is None:
         return

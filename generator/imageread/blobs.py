@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores of an image's files: a folder or a tar archive; files are opened by path and read as streams.
+"""Read access to the files of an image, in a folder or in a tar archive.
 
-Both are untrusted: links never lead outside, only regular files are opened, and an archive's file list is limited.
+Both are untrusted: no link is followed out of them, only regular files are opened, and an archive's file list is
+limited in size.
 """
 
 import errno
@@ -18,15 +19,15 @@ from ..base.folders import Folders, open_below
 from ..base.reading import open_regular
 from .untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarError, TarReader
 
-_MAX_NAMES: Final = 1 << 24  # characters of the names in an archive
+_MAX_NAMES: Final = 1 << 24  # characters of all names in an archive together
 BUFFER: Final = 1 << 18  # bytes
-_MOST_FOLDERS: Final = 4  # that stay open, such as blobs/sha256
+_MOST_FOLDERS: Final = 4  # folders kept open, such as blobs/sha256
 _DOCUMENTS: Final = frozenset({"index.json", "manifest.json", "oci-layout"})
-_MAX_HOPS: Final = 8  # links on the way to a file in an archive; `docker save` had one
+_MAX_HOPS: Final = 8  # links followed to open a file in an archive; archives of older `docker save` need one
 
 
 class Store(Protocol):
-    """Files by their paths, with slashes."""
+    """Opens files by path; paths are relative and have slashes."""
 
     def open(self, path: str) -> io.BufferedReader:
         """Open a file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
@@ -35,7 +36,7 @@ class Store(Protocol):
         """Return whether there is a file at *path*."""
 
     def another(self, path: str) -> str:
-        """Return a second name of a file that an archive has more than once, or nothing."""
+        """Return the other name of a file that an archive holds twice, or an empty string."""
 
     def close(self) -> None:
         """Close all folders and files of the store."""
@@ -45,7 +46,7 @@ class FolderStore:
     """A folder; symbolic links in it are not followed."""
 
     def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
+        """Keep *path*; folders are opened on first use."""
         self._path = path
         self._folders = Folders(_MOST_FOLDERS)
         self._top = self._folders.top(str(path))
@@ -59,11 +60,11 @@ class FolderStore:
         return os.path.lexists(self._path / path)
 
     def another(self, path: str) -> str:  # noqa: ARG002
-        """Return nothing; a folder has each name once."""
+        """Return an empty string: a folder has each name only once."""
         return ""
 
     def close(self) -> None:
-        """Close the folders; the files stay open."""
+        """Close the folders; files returned by open() stay open."""
         self._folders.close()
 
 
@@ -90,7 +91,7 @@ class ArchiveStore:
         room = _MAX_NAMES
         try:
             for entry in TarReader(self._file):
-                name = posixpath.normpath(entry.name).lstrip("/")  # where `docker load` unpacks it
+                name = posixpath.normpath(entry.name).lstrip("/")  # the path to which `docker load` unpacks it
                 room -= len(name) + 64
                 if room < 0:
                     raise GeneratorError(f"{path}: the archive has too many files for an image")
@@ -110,7 +111,7 @@ class ArchiveStore:
         return files
 
     def _see(self, name: str, spelled: str) -> None:
-        """Note a file that the archive already has; documents also in other case, as on disks without case."""
+        """Record a repeated file name; for documents, also one that a case-insensitive disk would treat as the same."""
         lowered = name.lower()
         key = lowered if lowered in _DOCUMENTS else name
         if key in self._first:
@@ -122,7 +123,7 @@ class ArchiveStore:
         return posixpath.normpath(path) in self._files
 
     def another(self, path: str) -> str:
-        """Return a second name of a file, or nothing."""
+        """Return the other name of a file that the archive holds twice, or an empty string."""
         return self._twice.get(posixpath.normpath(path), "")
 
     def open(self, path: str) -> io.BufferedReader:
@@ -144,13 +145,13 @@ class ArchiveStore:
 
 
 def beginning(path: Path) -> bytes:
-    """Return the first bytes of a regular file, enough to know its kind; raises OSError."""
+    """Return the first bytes of a regular file, enough to identify its format; raises OSError."""
     with _open(path) as file:
         return file.read(HEAD)
 
 
 def _open(path: Path) -> io.BufferedReader:
-    """Open a regular file; raises OSError for anything else, without waiting for it."""
+    """Open a regular file; raises OSError for anything else, such as a pipe, without blocking on it."""
     return os.fdopen(open_regular(path), "rb")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers that hash a stream while it is read, and stop at decompression bombs."""
+"""Hash and count a stream while it is read, and stop at decompression bombs."""
 
 import hashlib
 import io
@@ -9,8 +9,8 @@ from .untar import ByteStream
 
 CHUNK: Final = 1 << 18  # bytes
 MOST_UNPACKED: Final = 64 << 30  # bytes that a layer may unpack to
-_FREE: Final = 1 << 30  # bytes that a layer of any size may unpack to
-_RATIO: Final = 200  # unpacked bytes for each byte of a larger blob; 2.5 for Windows Server
+_FREE: Final = 1 << 30  # bytes that any layer may unpack to, however small its blob
+_RATIO: Final = 200  # above _FREE, the most unpacked bytes for each byte of the blob; Windows Server's layers have 2.5
 
 
 class BombError(Exception):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON documents of an image, with every field that clients decode.
 
-Clients refuse a document if any field has another type, even one that they do not use. Sources:
+Clients refuse a document if any field has the wrong type, even a field that they do not use. Sources:
 github.com/opencontainers/image-spec v1.1.1, specs-go/v1; github.com/moby/docker-image-spec v1.3.1, specs-go/v1;
 github.com/distribution/distribution manifest/manifestlist (features); github.com/moby/moby v28 api/types/container
 Config, image.V1Image (container, docker_version …), image/tarexport. V1Image's "Size" is left out: releases that store
@@ -20,7 +20,7 @@ DOCKER: Final = "application/vnd.docker."
 INDEXES: Final = (f"{OCI}index.v1+json", f"{DOCKER}distribution.manifest.list.v2+json")
 MANIFESTS: Final = (f"{OCI}manifest.v1+json", f"{DOCKER}distribution.manifest.v2+json")
 CONFIGS: Final = (f"{OCI}config.v1+json", f"{DOCKER}container.image.v1+json")
-LAYERS: Final = {  # with the compression of the tar
+LAYERS: Final = {  # the compression of the tar by media type
     f"{OCI}layer.v1.tar": "",
     f"{OCI}layer.v1.tar+gzip": "gzip",
     f"{OCI}layer.v1.tar+zstd": "zstd",
@@ -33,7 +33,7 @@ LAYERS: Final = {  # with the compression of the tar
     f"{DOCKER}image.rootfs.foreign.diff.tar.gzip": "gzip",
 }
 REF_NAME: Final = "org.opencontainers.image.ref.name"
-DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # the algorithms of clients
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")  # the algorithms that clients support
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ class ConfigSettings(msgspec.Struct, frozen=True, rename="pascal"):
     volumes: dict[str, Nothing] = {}
     stop_signal: str = ""
     args_escaped: bool = False
-    # Docker's own.
+    # Fields that only Docker defines.
     healthcheck: Healthcheck | None = None
     on_build: list[str] = []
     shell: list[str] = []
@@ -156,7 +156,7 @@ class RootFS(msgspec.Struct, frozen=True):
 
 
 class LayerHistory(msgspec.Struct, frozen=True):
-    """The build step of a layer or a setting."""
+    """A build step; *empty_layer* if it changed settings only and made no layer."""
 
     created: Time | None = None
     created_by: str | None = None
@@ -178,7 +178,7 @@ class Config(msgspec.Struct, frozen=True, rename={"os_version": "os.version", "o
     author: str = ""
     variant: str = ""
     os_features: tuple[str, ...] = ()
-    # Docker's own.
+    # Fields that only Docker defines.
     id: str = ""
     parent: str = ""
     comment: str = ""
@@ -198,8 +198,9 @@ class Saved(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
-# github.com/containerd/containerd images/image.go, validateMediaType; github.com/containers/image internal/manifest,
-# ValidateUnambiguousManifestFormat, which treats null as absent, and which alone checks history.
+# Keys that a document must not have, since they belong to another kind. Sources: github.com/containerd/containerd
+# images/image.go, validateMediaType; github.com/containers/image internal/manifest, ValidateUnambiguousManifestFormat.
+# Only the latter checks history, and only if its value is not null.
 _OTHERS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     Manifest: ("manifests", "fslayers", "history"),
     Index: ("config", "layers", "fslayers", "history"),
@@ -207,7 +208,7 @@ _OTHERS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
 
 
 def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str, str]]]:
-    """Return a document as a *kind*, and faults as pairs of a rule and what was found.
+    """Decode a document as *kind*; return it, and its faults as pairs of the broken rule and a description.
 
     Raises ValueError with the reason if clients refuse to decode the document.
     """
@@ -222,6 +223,6 @@ def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str,
 
 
 def read_saved(data: bytes) -> tuple[list[tuple[Saved, bytes]], list[tuple[str, str]]]:
-    """Return the entries of a manifest.json for `docker load`, decoded and as stored, and faults as read() does."""
+    """Return the entries of a manifest.json for `docker load`, each decoded and as bytes, and faults as read() does."""
     entries, notes = decode_list(data, Saved)
     return entries, [("keys", note) for note in notes]

@@ -9,17 +9,17 @@ from ..base.errors import GeneratorError, brief, shorten
 from .blobs import Store
 from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, ContentDescriptor, ImagePlatform, Manifest, Saved
 
-_ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit's mark of an attestation
-_NO_SYSTEM: Final = "unknown"  # the system of attestations; hosts take a marked image for any other system
+_ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit's annotation on attestations
+_NO_SYSTEM: Final = "unknown"  # the system of attestations; with another one, hosts run even an annotated image
 _WINDOWS: Final = "windows"
 ARTIFACT: Final = "artifact of"
 _BLOBS: Final = "blobs/sha256/"
 
 Fault = Callable[[str, str, str], None]
-"""Callback for a fault: its place, the broken rule, and what was found."""
+"""Callback for a fault: where it is, the broken rule, and a description."""
 
 Skip = Callable[[str, str], None]
-"""Callback for an entry that is passed over: its name, and its kind."""
+"""Callback for a skipped image or artifact: its name, and its platform or artifact type."""
 
 
 class Layer(NamedTuple):
@@ -40,11 +40,11 @@ class Layer(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image of one platform; *name* leads to it alone, *platform* is the index's, if any.
+    """An image for one platform; *name* refers to it alone, *platform* is the one in the index, if any.
 
     *descriptor* points to *manifest*; both are None in an archive for `docker load`. A damaged document is None too,
-    after a fault. *raw* is manifest and configuration as stored, empty if unreadable; in an archive for
-    `docker load`, the first is the image's entry in manifest.json.
+    and was reported as a fault. *raw* has the bytes of the manifest and of the configuration, empty if unreadable; in
+    an archive for `docker load`, the image's entry in manifest.json takes the place of the manifest.
     """
 
     name: str
@@ -57,7 +57,10 @@ class Image(NamedTuple):
 
 
 def two_faces(images: Iterable[Image], entries: Iterable[tuple[Saved, str]]) -> Iterator[str]:
-    """Yield each entry of a manifest.json, given with the digest of its configuration, that differs from *images*."""
+    """Yield a description of each entry of manifest.json that differs from *images*, those of index.json.
+
+    Each of *entries* comes with the digest of its configuration, empty if unreadable.
+    """
     known: dict[str, list[list[str]]] = {}
     for image in images:
         if image.manifest is not None:
@@ -77,29 +80,29 @@ def refuse(where: str, rule: str, found: str) -> None:
 
 
 def diff_ids(config: Config | None) -> list[str]:
-    """Return the diff IDs of a configuration, or nothing."""
+    """Return the diff IDs of a configuration, or an empty list."""
     return (config.rootfs.diff_ids if config else None) or []
 
 
 def is_foreign(system: str | None) -> bool:
-    """Return whether an operating system is given and is not Windows, in any case, as containerd/platforms does."""
+    """Return whether *system* names a system other than Windows; case is ignored, as in containerd/platforms."""
     return bool(system) and str(system).lower() != _WINDOWS
 
 
 def claims_windows(platform: ImagePlatform | None) -> bool:
-    """Return whether a platform is Windows."""
+    """Return whether a platform is given and is Windows."""
     return platform is not None and platform.os.lower() == _WINDOWS
 
 
 def called(what: ImagePlatform | Config) -> str:
-    """Return a platform in containerd's spelling."""
+    """Return the platform of *what* as ``OS/ARCH[/VARIANT]``, containerd's spelling."""
     return shorten(f"{what.os}/{what.architecture or 'unknown'}" + (f"/{what.variant}" if what.variant else ""))
 
 
 def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
-    """Return why an index's entry is passed over, or nothing if it is to be read.
+    """Return the reason to skip an entry of an index, or an empty string if it is to be read.
 
-    *windows*: images for other systems are passed over.
+    Artifacts are skipped; with *windows*, images for other operating systems are skipped too.
     """
     platform, kind = descriptor.platform, descriptor.media_type
     if platform is not None and _ATTESTATION in (descriptor.annotations or {}) and platform.os == _NO_SYSTEM:
@@ -110,11 +113,11 @@ def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
 
 
 def not_an_image(descriptor: ContentDescriptor, manifest: Manifest, config: Config | None) -> str:
-    """Return the kind of an artifact, such as an SBOM or a signature, or nothing for an image.
+    """Return the kind of an artifact, such as an SBOM or a signature, or an empty string for an image.
 
     OCI image specification 1.1, manifest.md, "Guidelines for Artifact Usage": an artifact has an artifactType, or a
-    configuration of another type. Signatures of cosign have an image's configuration without a system, and layers of
-    another type.
+    configuration whose media type is not an image's. cosign's signatures have an image's configuration, without an
+    operating system, but layers of other media types.
     """
     own_layers = bool(manifest.layers) and not any(each.media_type in LAYERS for each in manifest.layers)
     if manifest.config.media_type in CONFIGS and not own_layers:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON decoder that follows Go's encoding/json, the decoder of all registry clients.
 
-Decode a document into a msgspec.Struct by Go's rules: field names match in any case, the last of several values
-counts, null leaves a field as it is, and unknown fields are skipped. Python's own JSON readers differ: they stop at
-about 1,000 levels, raise for invalid UTF-8, and take NaN.
+Decode a document into a msgspec.Struct by Go's rules: field names match in any case, the last value of a repeated key
+counts, null leaves a field unchanged, and unknown fields are skipped. Python's own JSON decoders differ: they stop at
+about 1,000 levels of nesting, reject invalid UTF-8, and accept NaN.
 
 Types of fields, and the Go types they stand for: str (string), int (int64), bool, bytes ([]byte, as its base64 text),
 Time (*time.Time), tuple and list (slices), dict (map[string]T), a Struct, and Struct | None (a pointer to one).
@@ -24,14 +24,14 @@ import msgspec
 from ..base.errors import brief, shorten
 
 _MAX_DEPTH: Final = 10_000  # scanner.go, maxNestingDepth
-_MOST_NOTES: Final = 100  # notes that are kept
+_MOST_NOTES: Final = 100  # further notes are dropped
 _TOKEN: Final = re.compile(
     r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+)"'
     r"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)|(true|false|null))"
 )
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _NOT_UNICODE: Final = re.compile("[\ud800-\udfff]")  # a byte of invalid UTF-8, or half of a surrogate pair
-_FOLDED: Final = {0x17F: "s", 0x212A: "k"}  # the only two outside of ASCII that fold.go takes for a letter of ASCII
+_FOLDED: Final = {0x17F: "s", 0x212A: "k"}  # long s and Kelvin sign: only these fold to ASCII in fold.go
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _TIME: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
@@ -42,7 +42,7 @@ _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
 class GoError(ValueError):
-    """A document that Go refuses; the message has the field and the reason."""
+    """The document would fail to decode in Go; the message names the field and the reason."""
 
 
 class Time(str):
@@ -58,21 +58,21 @@ class _Number(str):
 
 
 class _Escaped(str):
-    """A string with escapes, which time.Time refuses."""
+    """A string that the document spells with escapes; Go's time.Time refuses these."""
 
     __slots__ = ()
 
 
 class _JsonObject(list[tuple[str, Any]]):
-    """An object as pairs in their order."""
+    """A JSON object as pairs of key and value, in the document's order."""
 
     __slots__ = ()
 
 
 def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[str]]:
-    """Return the document *data* as a *kind*, its folded keys, and notes on keys that other readers read otherwise.
+    """Return *data* decoded as *kind*, its values by folded key, and notes on ambiguous keys.
 
-    Raises GoError.
+    A key is ambiguous if decoders other than Go's may read it differently. Raises GoError.
     """
     reader = _Reader()
     raw = _JsonParser(data.decode("utf-8", "surrogateescape")).parse()
@@ -80,7 +80,7 @@ def decode(data: bytes, kind: type[_Kind]) -> tuple[_Kind, dict[str, Any], list[
 
 
 def decode_list(data: bytes, kind: type[_Kind]) -> tuple[list[tuple[_Kind, bytes]], list[str]]:
-    """Return the elements of an array, each as a *kind* and as stored, with notes as from decode()."""
+    """Return the elements of an array, each decoded as *kind* and as bytes, and notes as decode() does."""
     parser = _JsonParser(data.decode("utf-8", "surrogateescape"), spanning=True)
     top = parser.parse()
     if top is None:
@@ -100,7 +100,7 @@ class _JsonParser:
         self._text, self._at, self._begun, self._start = text, 0, 0, 0
         self._want, self._key = "value", ""
         self._top: list[Any] = []
-        self._stack: list[tuple[list[Any], str]] = [(self._top, "")]  # open containers, each with its own key
+        self._stack: list[tuple[list[Any], str]] = [(self._top, "")]  # open containers, each with its key in its parent
         self.spans: list[bytes] = []
 
     def parse(self) -> Any:
@@ -192,13 +192,13 @@ def _fold(key: str) -> str:
 
 
 class _Reader:
-    """Converts parsed JSON to Structs; *notes* list keys that another reader may read differently."""
+    """Converts parsed JSON to Structs; *notes* lists ambiguous keys, as decode() returns them."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def struct(self, kind: type[_Kind], raw: Any, old: _Kind | None, where: str) -> _Kind:
-        """Return a *kind* of the object *raw*; fields that it lacks keep their values in *old*."""
+        """Convert the object *raw* to a *kind*; fields that it lacks take their values from *old*."""
         if raw is None:
             return kind() if old is None else old
         if not isinstance(raw, _JsonObject):
@@ -222,11 +222,11 @@ class _Reader:
         return kind(**values)
 
     def _value(self, hint: Any, raw: Any, old: Any, where: str) -> Any:
-        """Return *raw* as the type *hint*; None for the zero value."""
+        """Convert *raw* to the type *hint*; return None for Go's zero value."""
         pointer = typing.get_origin(hint) is types.UnionType
         wanted = next(each for each in typing.get_args(hint) if each is not types.NoneType) if pointer else hint
         form = typing.get_origin(wanted) or wanted
-        if raw is None:  # sets nil where Go has it, and leaves other types unchanged
+        if raw is None:  # null resets types that can be nil in Go, and leaves others unchanged
             nil = form in {list, tuple, dict, bytes, Time} or (pointer and issubclass(form, msgspec.Struct))
             return None if nil else old
         if form in {list, tuple}:
@@ -306,7 +306,7 @@ def _boolean(raw: Any) -> bool:
 
 
 def _bytes(raw: Any) -> bytes:
-    """Return base64 text without line ends, which Go skips, or an array's bytes."""
+    """Return a string's base64 text without the line ends, which Go skips, or the bytes that an array lists."""
     if isinstance(raw, list) and not isinstance(raw, _JsonObject):
         numbers = [_integer(each) for each in raw if each is not None]
         if any(not 0 <= each < 256 for each in numbers) or any(each == "-0" for each in raw):
@@ -319,13 +319,13 @@ def _bytes(raw: Any) -> bytes:
 
 
 def _time(raw: Any) -> Time:
-    """Return a time; Go takes an hour of one digit, a comma, and a zone of up to 24:60 (go.dev/issue/54580)."""
+    """Return a time; Go accepts hours of one digit, a decimal comma, and zones up to 24:60 (go.dev/issue/54580)."""
     found = _TIME.fullmatch(raw) if isinstance(raw, str) and not isinstance(raw, _Number | _Escaped) else None
     if found is None:
         raise GoError(f"{_called(raw)}, want a time as in RFC 3339, with its zone: 2006-01-02T15:04:05Z")
     year, month, day, hour, minute, second, *zone = (int(each or 0) for each in found.groups())
     try:
-        datetime.datetime(2000 + year % 400, month, day, hour, minute, second, tzinfo=datetime.UTC)  # has no year 0
+        datetime.datetime(2000 + year % 400, month, day, hour, minute, second, tzinfo=datetime.UTC)  # no year 0 there
     except ValueError as error:
         raise GoError(f"{_called(raw)}: {error}") from None
     if zone[0] > 24 or zone[1] > 60:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of gzip (RFC 1952) that accepts what Go's compress/gzip does, the reader of containerd and Docker.
+"""Gzip reader (RFC 1952) that accepts the same files as Go's compress/gzip, which containerd and Docker use.
 
-Python's gzip does not check a header's own checksum, and ignores zeros after the last member; zlib refuses flags
-that RFC 1952 reserves, which Go ignores.
+Python's gzip does not check the header's CRC-16, and ignores zeros after the last member; zlib refuses the header
+flags that RFC 1952 reserves, which Go ignores.
 """
 
 import io
@@ -10,10 +10,10 @@ import zlib
 from typing import Final
 
 _CHUNK: Final = 1 << 18  # bytes
-_FIRST: Final = 1 << 9  # bytes of a first step, so that many small members stay cheap
+_FIRST: Final = 1 << 9  # compressed bytes passed to zlib first for each member: small members stay cheap
 _CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of a header
 _PLAIN: Final = b"\x1f\x8b\x08" + bytes(7)  # a header without optional fields
-_CAREFUL: Final = 1 << 16  # bytes of a step with *careful*
+_CAREFUL: Final = 1 << 16  # most compressed bytes passed to zlib at once with *careful*
 _MAX_TEXT: Final = 512  # bytes of a name or comment, with its NUL, that compress/gzip reads
 _MAX_HEADER: Final = 12 + (1 << 16) + 2 * _MAX_TEXT  # bytes of the longest header
 
@@ -26,7 +26,7 @@ class GzipReader(io.RawIOBase):
     """
 
     def __init__(self, blob: io.BufferedReader, *, careful: bool = False) -> None:
-        """Begin at the position of *blob*."""
+        """Start at *blob*'s current position."""
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
@@ -35,7 +35,7 @@ class GzipReader(io.RawIOBase):
 
     @property
     def offset(self) -> int:
-        """Bytes of the gzip file that were decompressed."""
+        """Number of bytes of the gzip file that are decompressed so far."""
         return self._before + self._at
 
     def readable(self) -> bool:
@@ -44,7 +44,7 @@ class GzipReader(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         """Fill *buffer*; return the number of bytes read, 0 only at the end."""
-        if self._begins:  # not in __init__, so that a damaged header is an error of reading
+        if self._begins:  # not in __init__, so that a damaged first header raises on read
             self._member = None if self._ended() else self._begun()
             self._begins = False
         while self._member is not None and len(buffer):
@@ -73,7 +73,7 @@ class GzipReader(io.RawIOBase):
         return 0
 
     def _ended(self) -> bool:
-        """Return whether the file has ended; reads on if the buffer is empty."""
+        """Return whether no compressed data is left; refill an empty buffer first."""
         if self._at >= len(self._data):
             self._before += len(self._data)
             self._data, self._at = self._blob.read(_CHUNK), 0

@@ -3,8 +3,8 @@
 
 Names are those of containers-transports(5): ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``,
 ``docker-archive:FILE[:REF]``, ``docker://REF``, and ``dir:DIR``, the form in which skopeo fetches an image unchanged.
-``@DIGEST`` may replace ``:REF``, as the command ``image`` prints it. REF may stand alone if it has a slash, or is a
-name with a digest.
+``@DIGEST`` may replace ``:REF``, as the command ``image`` prints it. ``docker://`` may be left out if REF contains a
+slash, or has a digest and no tag.
 
 Images are untrusted: the size of documents is limited, their digests and sizes are checked before use, and layers are
 read as streams.
@@ -51,9 +51,10 @@ def images(
 ) -> Iterator[list[Image]]:
     """Open the images called *name*, one for each platform, without artifacts. Raises GeneratorError.
 
-    *plain* holds registries that may lack TLS, None if the command has no option for them. Damaged parts are reported
-    to *fault*, and left out. With *skip*, images for other systems than Windows are passed over unread unless *windows*
-    is false; *skip* is called for each of them and for each artifact. *indexes* gets the indexes in their order.
+    *plain* lists registries that may be used without TLS; None if the command has no such option. *fault* is called for
+    each damaged part, which is then left out. *skip* is called for each artifact that is left out. With *skip* and
+    *windows*, images of other systems than Windows are left out too, and *skip* is called for each. Each index read is
+    appended to *indexes*.
     """
     windows = windows and skip is not None
     with contextlib.ExitStack() as stack:
@@ -90,7 +91,7 @@ def _fetched(name: str, plain: Sequence[str] | None, *, windows: bool) -> Iterat
 
 
 def split(name: str) -> tuple[str, str, str]:
-    """Return transport, path and reference, which may be empty or a digest behind ``@``.
+    """Split *name* into transport, path and reference; the reference may be empty, or ``@`` with a digest.
 
     Raises GeneratorError for an invalid name.
     """
@@ -122,7 +123,7 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def _exists(name: str) -> bool:
-    """Return whether a file or folder exists; no file has a name that is too long, or has a NUL."""
+    """Return whether a file or folder exists; False if its name is too long or contains NUL."""
     try:
         return Path(name).exists()
     except (OSError, ValueError):
@@ -130,7 +131,7 @@ def _exists(name: str) -> bool:
 
 
 def _check_form(name: str, transport: str, path: str) -> None:
-    """Raise GeneratorError for a file instead of a folder, or for a file that is not an archive."""
+    """Raise GeneratorError if *path* is a file, unless *transport* takes archives and it is one."""
     with contextlib.suppress(OSError):
         start = beginning(Path(path))
         if not transport.endswith("-archive") or file_kind(start) not in {TAR, None}:
@@ -156,10 +157,10 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
 
 
 def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:
-    """Return the compression of a layer's *blob*, by its first bytes, and its tar as a stream.
+    """Detect the compression of a layer's *blob* by its first bytes; return it, and the tar as a stream.
 
-    With *careful*, all bytes before damage in gzip are read. Reading raises OSError, EOFError or zlib.error if the blob
-    is damaged.
+    Reading raises OSError, EOFError or zlib.error if the blob is damaged; with *careful*, the stream of a damaged gzip
+    first returns every byte before the damage.
     """
     start = blob.peek(4)[:4]
     compression = _MAGIC.get(start, "gzip" if start[:2] == _GZIP else "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look up an image without its layers: of a registry, only manifests and configurations are read."""
+"""Look up an image without reading layers: only manifests and configurations are fetched from a registry."""
 
 import contextlib
 import shutil
@@ -24,21 +24,20 @@ from .registry import Skopeo, find
 
 _SECONDS = 300  # for each document
 _COPY_SECONDS = 3600
-_MOST_IMAGES = 100  # of a name
-_MOST_LEVELS = 4  # of indexes in indexes
-_SLACK = 1 << 20  # bytes of documents and of file system blocks, beside layers
-_COPIED = "layers"  # folder of a copy, below the documents
+_MOST_IMAGES = 100  # images of one name
+_MOST_LEVELS = 4  # levels of nested indexes
+_SLACK = 1 << 20  # bytes that a copy may write besides layers: documents, and partly filled blocks
+_COPIED = "layers"  # the folder that skopeo copies layers to, in the folder of the documents
 
 Wanted = Callable[[Listed], bool]
 
 
 class Lookup(NamedTuple):
-    """The images that *name* leads to: documents are read and checked, layers are not.
+    """The images that *name* refers to: documents are read and checked, layers are not.
 
-    *digest* is of the index or manifest; it is empty if *name* is no name of a registry. *passed* has each entry of an
-    index that is passed over, with the reason. *skopeo* works in the folder of a registry's documents, *reference* is
-    the name there, and *secure* says whether it has TLS. *top* is the index if the name leads to one, with the entries
-    that were *wanted*.
+    *passed* lists each skipped entry of an index, with the reason. *top* is the index if *name* refers to one, with
+    only the wanted entries. The other fields are set for a registry only: *digest* of the index or manifest, the
+    parsed *reference*, *skopeo*, which runs in the folder of the documents, and *secure*, False if TLS is not used.
     """
 
     name: str
@@ -51,10 +50,10 @@ class Lookup(NamedTuple):
     top: Index | None = None
 
     def fetch(self, image: Image, digests: Collection[str] | None = None) -> None:
-        """Fetch the layers of *image*, those in *digests* or all, so that they can be opened; for a registry only.
+        """Fetch layers of *image* from the registry so that Layer.open() works; do nothing for a local image.
 
-        Foreign layers, which have URLs, are never fetched. skopeo checks digests; callers check them again.
-        Raises GeneratorError.
+        With *digests*, only those layers are fetched. Foreign layers, which have URLs, are never fetched. skopeo checks
+        digests; callers check them again. Raises GeneratorError.
         """
         if self.skopeo is None or self.reference is None or image.descriptor is None or image.manifest is None:
             return
@@ -64,11 +63,11 @@ class Lookup(NamedTuple):
         if not missing:
             return
         copied = self.skopeo.work / _COPIED / "blobs/sha256"
-        shutil.rmtree(self.skopeo.work / _COPIED, ignore_errors=True)  # of another call
+        shutil.rmtree(self.skopeo.work / _COPIED, ignore_errors=True)  # left by an earlier call
         copied.mkdir(parents=True)
         for each in layers:
             if each.digest not in missing:
-                (copied / _file(each.digest)).touch()  # skopeo leaves out blobs that the layout has
+                (copied / _file(each.digest)).touch()  # skopeo does not fetch blobs that the layout has
         size = sum({each.digest: each.size for each in layers if each.digest in missing}.values())
         if size > (free := shutil.disk_usage(self.skopeo.work).free):
             raise GeneratorError(f"{self.name}: its layers have {size:,} bytes, and {free:,} are free in {copied}")
@@ -99,10 +98,10 @@ def look_up(
     work: Path | None = None,
     windows: bool = True,
 ) -> Iterator[Lookup]:
-    """Look up the image *name*, as images() takes it; in a registry's index, only the entries that are *wanted*.
+    """Look up the image *name*, spelled as for images(); in a registry's index, only entries accepted by *wanted*.
 
-    Artifacts are passed over, and with *windows* images for other systems than Windows. *plain* holds registries that
-    may lack TLS, *work* is the directory for temporary files. Raises GeneratorError.
+    Artifacts are skipped, and with *windows* also images of other systems than Windows. *plain* lists registries that
+    may be used without TLS, *work* is the directory for temporary files. Raises GeneratorError.
     """
     if split(name)[0] == "docker":
         with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-", dir=work) as folder:
@@ -119,7 +118,7 @@ def look_up(
 
 
 def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index | None:
-    """Return the index that a local *name* leads to, None for a single image; the first of *indexes* is a layout's."""
+    """Return the index that a local *name* refers to, or None for one image; *indexes* starts with index.json."""
     which = split(name)[2]
     if not indexes or (found and found[0].descriptor and which == f"@{found[0].descriptor.digest}"):
         return None
@@ -131,12 +130,12 @@ def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index |
 def _in_registry(
     name: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None, *, windows: bool
 ) -> Iterator[Lookup]:
-    """Yield the lookup of *name* in a registry, with its documents in *folder* as skopeo's ``dir:`` has them."""
+    """Yield the lookup of *name* in a registry; store its documents in *folder*, in skopeo's ``dir:`` format."""
     rest = split(name)[1].removeprefix("//")
     found = reference(rest, name)
     host = found.host or "docker.io"
     skopeo = Skopeo(find(), folder, timeout() or _SECONDS, f"docker://{rest}", host, plain=plain)
-    # By digest alone if there is one: skopeo takes no tag with it.
+    # skopeo refuses a tag together with a digest, so the digest replaces the tag.
     top = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
     raw, error, secure = skopeo.ask("inspect", "--raw", top)
     if error:
@@ -162,7 +161,7 @@ def _in_registry(
 
 
 class _Documents(NamedTuple):
-    """Fetches the documents of images, called *name*, to the folder in which *skopeo* works."""
+    """Fetches the documents of images of the repository *name* to the folder in which *skopeo* runs."""
 
     skopeo: Skopeo
     name: str
@@ -172,7 +171,7 @@ class _Documents(NamedTuple):
     windows: bool
 
     def add(self, raw: bytes) -> bool:
-        """Add the manifest *raw*, or the wanted images of the index *raw*; return whether there is one."""
+        """Store a manifest, or an index reduced to wanted images, and its documents; return False if none is wanted."""
         chosen: Sequence[Listed] | None = None
         index = self._index(raw)
         if index is None:
@@ -189,7 +188,7 @@ class _Documents(NamedTuple):
         return chosen is None or bool(chosen)
 
     def _chosen(self, index: Index, level: int) -> Iterator[Listed]:
-        """Yield the wanted entries of an index and of those in it."""
+        """Yield the wanted entries of an index and of its nested indexes."""
         for each in index.manifests:
             if not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{self.skopeo.shown}: {brief(each.digest)} is not a digest")
@@ -208,7 +207,7 @@ class _Documents(NamedTuple):
                 self.passed.append((where, str(Platform(said.architecture, said.os_version or ""))))
 
     def _index(self, raw: bytes) -> Index | None:
-        """Return an index, or None for a manifest; raises GeneratorError for a damaged one and for schema 1."""
+        """Decode *raw* as an index, None if it is a manifest; raises GeneratorError if it is damaged or of schema 1."""
         try:
             index, _ = read(raw, Index)
             manifest, _ = read(raw, Manifest)
@@ -251,7 +250,7 @@ class _Documents(NamedTuple):
 
 
 def _file(digest: str) -> str:
-    """Return a blob's file name in a folder of skopeo, ``dir:``."""
+    """Return a blob's file name in skopeo's ``dir:`` format."""
     algorithm, _, number = digest.partition(":")
     return number if algorithm == "sha256" else f"{algorithm}-{number}"
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Merge the layers of a Windows image into one tree, as Windows' importer and NTFS do.
 
-Names are compared without case. A whiteout, ``.wh.NAME`` of any type, removes NAME from the layers below, never from
-its own. Windows has no opaque whiteouts: ``.wh..wh..opq`` removes a file named ``.wh..opq``, and hides nothing. The
-target of a hard link is a file before it in its layer, else the topmost one below, even if a whiteout removes it.
+Names are compared without case. A whiteout is an entry of any type named ``.wh.NAME``; it removes NAME from the layers
+below, never from its own. Windows has no opaque whiteouts: ``.wh..wh..opq`` removes a file named ``.wh..opq``, and
+hides nothing. A hard link's target is looked up among the earlier files of its own layer, then in the layers below,
+topmost first, where it is found even if a whiteout removes it.
 Source: github.com/microsoft/hcsshim v0.15.0, pkg/ociwclayer/import.go and internal/wclayer/legacy.go, Remove and
 AddLink.
 """
@@ -23,13 +24,13 @@ _OPAQUE: Final = ".wh..wh..opq"
 _wrong = lru_cache(maxsize=1 << 14)(wrong)
 
 Source = tuple[int, TarEntry]
-"""The number of a layer, and the entry in it that has the data."""
+"""Where a file's data is: the number of the layer, and the entry in it."""
 
 
 class MergedEntry(NamedTuple):
-    """An entry of the merged tree: *entry* has its path there, *source* is the file's data, also for a hard link.
+    """An entry of the merged tree: *entry* has its path in the tree, *source* locates the data of a file or hard link.
 
-    The first name of a file is a FILE, each other one a HARD_LINK to that name.
+    If a file has several names, the first is a FILE, and the others are HARD_LINKs to the first.
     """
 
     entry: TarEntry
@@ -37,7 +38,7 @@ class MergedEntry(NamedTuple):
 
 
 class _Node:
-    """A name in the tree; *entry* is None for a directory that no layer has an entry for."""
+    """A path of the tree; *entry* is None for a directory that only the paths below it imply."""
 
     __slots__ = ("children", "entry", "name", "source")
 
@@ -51,13 +52,13 @@ class _Node:
 class MergedTree:
     """The tree of an image's layers, added lowest first.
 
-    *left_out* has the name and the reason of each entry that Windows cannot store; *opaque* the names of whiteouts
-    that are opaque on Linux.
+    *left_out* has the name and the reason of each entry that Windows cannot store; *opaque* lists the whiteouts named
+    ``.wh..wh..opq``, which hide a directory's content on Linux only.
     """
 
     def __init__(self) -> None:
         self._top = _Node("")
-        self._below: dict[str, Source] = {}  # by folded path, the topmost file or other entry of all layers
+        self._below: dict[str, Source] = {}  # the topmost entry of each folded path, removed ones included
         self._layers = 0
         self._room, self._characters = MOST_ENTRIES, MOST_CHARACTERS
         self.left_out: list[tuple[str, str]] = []
@@ -91,7 +92,7 @@ class MergedTree:
 
     def entries(self) -> Iterator[MergedEntry]:
         """Yield the tree's entries sorted by folded name, each directory before its content."""
-        first: dict[tuple[int, int], str] = {}  # by layer and offset of the data, the first name
+        first: dict[tuple[int, int], str] = {}  # first name of each file, by layer and offset of its data
         todo = [("", self._top)]
         while todo:
             path, node = todo.pop()
@@ -106,12 +107,12 @@ class MergedTree:
                 todo.append((f"{path}/{child.name}" if path else child.name, child))
 
     def _remove(self, entry: TarEntry) -> None:
-        """Remove what a whiteout names, as Go's path package splits it."""
+        """Remove the path that a whiteout names, split and cleaned as by Go's path package."""
         removed = _removed(entry.name)
         if entry.name.rstrip("/").rpartition("/")[2] == _OPAQUE:
             self.opaque.append(entry.name)
         if removed == "." or removed.startswith(("/", "../")) or removed == "..":
-            self.left_out.append((entry.name, "a whiteout of nothing in the image"))
+            self.left_out.append((entry.name, "a whiteout of a path outside the image"))
             return
         *parents, name = map(fold, removed.split("/"))
         node: _Node | None = self._top
@@ -121,7 +122,7 @@ class MergedTree:
             node.children.pop(name, None)
 
     def _source(self, entry: TarEntry, own: dict[str, Source]) -> Source | None:
-        """Return the data of a file or hard link, None if there is none."""
+        """Return where the data of a file or hard link is; None for other entries, and if the target is not a file."""
         if entry.kind == HARD_LINK:
             target = fold(posixpath.normpath(entry.target))
             found = own.get(target) or self._below.get(target)
@@ -132,7 +133,7 @@ class MergedTree:
         node, length = self._top, 0
         for part in parts:
             length += len(part) + 1
-            if node.children is None:  # a file below, which the directory replaces
+            if node.children is None:  # a file of a lower layer that becomes a directory
                 node.entry = node.source = None
                 node.children = {}
             folded = fold(part)
@@ -151,7 +152,7 @@ class MergedTree:
 
 
 def _placed(node: _Node, path: str) -> TarEntry:
-    """Return the entry of a node with its *path* in the tree, and a file's data instead of a hard link."""
+    """Return the entry of a node, renamed to *path*; a hard link becomes the file that it points to."""
     entry = node.entry
     if entry is None:
         return TarEntry(path, DIRECTORY, 0, "", 0, 0o755, {}, 0, 0, None, None)
@@ -171,7 +172,7 @@ def _removed(name: str) -> str:
 
 
 def _fault(entry: TarEntry, parts: Sequence[str]) -> str:
-    """Return why Windows cannot store an entry, or nothing."""
+    """Return why Windows cannot store an entry, or an empty string."""
     if entry.kind not in _KINDS:
         return f"tar's type is {entry.kind!r}"
     if not parts and entry.kind != DIRECTORY:

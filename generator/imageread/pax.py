@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse PAX records, and their numbers and times, as Go's archive/tar does (strconv.go, reader.go).
 
-Go is more liberal than POSIX: numbers may have a plus sign and zeros before them, values may be any bytes.
+Go is more liberal than POSIX: numbers may have a plus sign and leading zeros, values may be any bytes.
 """
 
 import re
@@ -12,22 +12,23 @@ SPARSE: Final = "GNU.sparse."
 _SPARSE_PAIR: Final = (f"{SPARSE}offset", f"{SPARSE}numbytes")
 _WITHOUT_NUL: Final = frozenset({"path", "linkpath", "uname", "gname"})
 _RECORD: Final = re.compile(r"\+?0*([0-9]{1,7}) ")
-_LEAST: Final = 5  # bytes of a record
+_LEAST: Final = 5  # bytes of the shortest record
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _TIME: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]*))?")
-_DIGITS: Final = 19  # of the largest number of 64 bits
-_SHORT: Final = 40  # characters of a time that is cached
+_DIGITS: Final = 19  # digits of the largest signed 64-bit number
+_SHORT: Final = 40  # characters; times with more are not cached
 
 
 def records(data: bytes) -> dict[str, str]:
-    """Return the records in *data* by key, the last one if a key repeats; text that is not UTF-8 has surrogates.
+    """Return the values of the records in *data* by key; the last value of a repeated key counts.
 
-    The pairs of GNU's sparse format 0.0 become the one record of format 0.1. Raises ValueError if *data* is malformed.
+    Bytes that are invalid in UTF-8 become surrogates. GNU's sparse format 0.0 repeats a pair of keys; its pairs become
+    the one record of format 0.1. Raises ValueError if *data* is malformed.
     """
     found: dict[str, str] = {}
     pairs: list[str] = []
     here, size = 0, len(data)
-    text = data.decode("latin-1")  # a character a byte, up to the end
+    text = data.decode("latin-1")  # one character for each byte, so that offsets agree
     plain, sparse = text.isascii(), SPARSE in text
     while here < size:
         head = _RECORD.match(text, here)
@@ -39,7 +40,7 @@ def records(data: bytes) -> dict[str, str]:
             raise ValueError("a PAX record has no key, or a NUL")
         if sparse and key in _SPARSE_PAIR:
             if key != _SPARSE_PAIR[len(pairs) % 2] or "," in value:
-                raise ValueError("the PAX records of a sparse file are in disorder")
+                raise ValueError("the PAX records of a sparse file are out of order")
             pairs.append(value)
         elif plain:
             found[key] = value
@@ -68,7 +69,7 @@ def integer(text: str) -> int | None:
 
 
 def time(text: str) -> int | None:
-    """Return a time in nanoseconds from 1970, cut after nine digits, or None if it is invalid."""
+    """Return a time in nanoseconds since 1970, truncated to nine decimals, or None if it is invalid."""
     return _kept(text) if len(text) <= _SHORT else _time(text)
 
 
@@ -81,9 +82,9 @@ def _time(text: str) -> int | None:
     return seconds * 10**9 + (-part if text[0] == "-" else part)
 
 
-_kept = lru_cache(maxsize=1024)(_time)  # most entries of a layer have a few times
+_kept = lru_cache(maxsize=1024)(_time)  # the entries of a layer share few distinct times
 
 
 def is_64(number: int) -> bool:
-    """Return whether a number fits into 64 bits with a sign."""
+    """Return whether a number fits into a signed 64-bit integer."""
     return -1 << 63 <= number < 1 << 63

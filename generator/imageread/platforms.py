@@ -23,7 +23,7 @@ _SYSTEMS: Final = (  # isKnownOS
     *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "windows", "zos"),
 )
 _GIVEN: Final = re.compile(rf"(.+)@((?:{'|'.join(_SYSTEMS)})[(/].+)", re.DOTALL)
-_ARCHITECTURES: Final = {  # other spellings, each with its variant, "" if it has none, None if it keeps the given one
+_ARCHITECTURES: Final = {  # aliases, each with Go's name and the variant that it implies; None keeps the given variant
     "i386": ("386", ""),
     "x86_64": ("amd64", None),
     "x86-64": ("amd64", None),
@@ -54,7 +54,7 @@ def parse(text: str, shown: str) -> ImagePlatform:
 
 
 def given(text: str) -> tuple[str, ImagePlatform | None]:
-    """Return the name of an image, and the platform after ``@`` if it has one; raises GeneratorError."""
+    """Split ``NAME[@PLATFORM]`` into the image's name and the platform, if any; raises GeneratorError."""
     found = _GIVEN.fullmatch(text)
     return (found[1], parse(found[2], found[1])) if found else (text, None)
 
@@ -72,7 +72,7 @@ def system(name: str | None) -> str:
 
 
 def normal(platform: ImagePlatform) -> ImagePlatform:
-    """Return *platform* as containerd normalizes it: two that are equal then are the same."""
+    """Return *platform* normalized as by containerd, so that spellings of the same platform compare equal."""
     own, variant = _ARCHITECTURES.get(platform.architecture.lower(), (platform.architecture.lower(), None))
     if variant is None:
         variant = platform.variant.lower()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the documents of images: from a layout's index, a folder of skopeo or an archive to its images."""
+"""Read the documents of the images in an OCI layout, in skopeo's ``dir:`` format, or in an archive."""
 
 import hashlib
 import posixpath
@@ -40,22 +40,22 @@ from .found import (
 )
 
 _MAX_DOCUMENT: Final = 1 << 22  # bytes, registries' limit for manifests
-MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents of a name
-_MAX_IMAGES: Final = 100  # of a layout's index and the indexes in it
-_MAX_LAYERS: Final = 500  # of an image; Docker takes 127
-_MAX_LEVELS: Final = 4  # of indexes in indexes
-_VERSION: Final = "1.0.0"  # of a layout; the only one
+MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents read for one name
+_MAX_IMAGES: Final = 100  # images and indexes read for one name
+_MAX_LAYERS: Final = 500  # layers of an image; Docker accepts 127
+_MAX_LEVELS: Final = 4  # levels of nested indexes
+_VERSION: Final = "1.0.0"  # the only version of layouts
 
 _Listed = TypeVar("_Listed")
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
 class Reader(NamedTuple):
-    """Reads documents from *store*; *flat* if its files have no folders, as in ``dir:``.
+    """Reads documents from *store*; *flat* if all blobs are in one folder, as in ``dir:``.
 
-    *name* is the user's name, *base* is that without tag or digest. With *windows*, images for other systems
-    are passed over; *skip* is called for each of them and for each artifact. *room* holds the number of bytes left for
-    documents, *indexes* gets the indexes in their order.
+    *name* is as the user spelled it, *base* the same without tag or digest. *skip* is called for each artifact and,
+    with *windows*, for each image of another system than Windows. *room* has one item, the bytes still allowed for
+    documents; each index read is appended to *indexes*.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Reader(NamedTuple):
         return self._gathered(wanted)
 
     def fetched(self, reference: str) -> list[Image]:
-        """Return the images of a folder of skopeo, or the one with the digest after ``@``."""
+        """Return the images of a ``dir:`` folder, or only the one that *reference*, ``@DIGEST``, names."""
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
         quiet = self._replace(fault=_ignore)
@@ -143,7 +143,7 @@ class Reader(NamedTuple):
         return entries
 
     def _saved_image(self, saved: Saved, entry: bytes, where: str) -> Image | None:
-        """Return an image of an archive for `docker load`, or None if it is passed over."""
+        """Return an image of an archive for `docker load`, or None if it is skipped."""
         faults: list[tuple[str, str, str]] = []
         own = self._replace(fault=lambda *fault: faults.append(fault))
         raw = own._read(saved.config, f"{self.name}: {saved.config}")
@@ -164,7 +164,7 @@ class Reader(NamedTuple):
     def _other_face(self, listed: Sequence[ContentDescriptor] | None, saved: list[tuple[Saved, bytes]] | None) -> None:
         """Add a fault if an archive's index.json and its manifest.json for `docker load` lead to different images.
 
-        Docker's versions differ in the file that they take. None: the file is still to be read. Source:
+        Docker's releases differ in which of the two they read. An argument that is None is read here. Source:
         github.com/containerd/containerd core/images/archive/importer.go.
         """
         if not all(self.store.has(each) for each in ("oci-layout", "index.json", "manifest.json")):
@@ -181,9 +181,9 @@ class Reader(NamedTuple):
             self.fault(where, "two-faces", each)
 
     def _gathered(self, descriptors: Sequence[ContentDescriptor], only: str = "") -> list[Image]:
-        """Return the images that *descriptors* lead to, also through indexes; or *only* the one of that digest.
+        """Return the images that *descriptors* lead to, also through indexes; with *only*, those with that digest.
 
-        An image appears once for each size, type and platform in a descriptor of it.
+        Descriptors that agree in digest, size, media type and platform give one image.
         """
         found: list[Image] = []
         seen: set[tuple[str, int, str | None, ImagePlatform | None]] = set()
@@ -226,7 +226,7 @@ class Reader(NamedTuple):
         return index.manifests
 
     def _image(self, descriptor: ContentDescriptor, data: bytes) -> Image | None:
-        """Return the image of the manifest *data*, or None if it is passed over."""
+        """Return the image of the manifest *data*, or None if it is skipped."""
         platform = descriptor.platform
         where = self._called(descriptor.digest)
         manifest = self._document(data, Manifest, where)
@@ -256,19 +256,19 @@ class Reader(NamedTuple):
             self.skip(where, why)
 
     def _few(self, layers: list[_Listed], where: str) -> list[_Listed]:
-        """Return *layers*, up to the limit of an image."""
+        """Return the first _MAX_LAYERS of *layers*; report a fault if there are more."""
         if len(layers) > _MAX_LAYERS:
             self.fault(where, "layers", f"there are {len(layers):,}, of which the first {_MAX_LAYERS:,} are checked")
         return layers[:_MAX_LAYERS]
 
     def _called(self, digest: str) -> str:
-        """Return a name that leads to one image alone, for reports and as an argument."""
+        """Return a name of exactly one image, to show in reports and to accept as an argument."""
         if digest and self.name.endswith(f"@{digest}"):
             return self.name
         return f"{self.base}@{digest if DIGEST.fullmatch(digest) else shorten(digest, 19)}"
 
     def _path(self, digest: str, where: str, ending: str = "") -> str:
-        """Return the path of a blob, or nothing if its digest is invalid."""
+        """Return the path of a blob, or an empty string if its digest is invalid, which is reported."""
         if not DIGEST.fullmatch(digest):
             self.fault(where, "digest", f"{brief(digest)} is not a digest")
             return ""
@@ -278,7 +278,7 @@ class Reader(NamedTuple):
         return posixpath.join("blobs", algorithm, number)
 
     def _blob(self, descriptor: ContentDescriptor, where: str, ending: str = "") -> bytes | None:
-        """Return the document of *descriptor*, or None if its digest is another."""
+        """Return the document that *descriptor* points to, or None if it is unreadable or its digest differs."""
         path = self._path(descriptor.digest, where, ending)
         data = self._read(path, where) if path else None
         if data is None:
@@ -293,7 +293,7 @@ class Reader(NamedTuple):
         return data
 
     def _must_read(self, path: str) -> bytes:
-        """Return the file that every image of this transport has; raises GeneratorError."""
+        """Return the content of a file that the format requires; raises GeneratorError if it is unreadable."""
         try:
             with self.store.open(path) as file:
                 data = file.read(_MAX_DOCUMENT + 1)
@@ -323,9 +323,9 @@ class Reader(NamedTuple):
         return data
 
     def _once(self, path: str, where: str) -> None:
-        """Report a file that an archive has more than once, since clients differ in the one that they read.
+        """Report a file that an archive holds twice, since clients differ in which of the two they read.
 
-        Blobs of a layout are exempt: their names are their digests.
+        Blobs of a layout need no such check, since their digests are checked.
         """
         other = self.store.another(path)
         if other:

@@ -11,7 +11,7 @@ from ..base.errors import GeneratorError, shorten
 WINDOWS = os.name == "nt"
 MAX_NAME = 4096  # characters of a name
 DRIVE = r"[A-Za-z]:[\\/]"
-# github.com/distribution/reference, in short: names of images in registries and Docker.
+# Names of images, by a simplified form of the grammar of github.com/distribution/reference.
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?"
@@ -30,7 +30,7 @@ TRANSPORTS = ("oci", "oci-archive", "docker-archive", "docker")
 
 
 class Reference(NamedTuple):
-    """The name of an image in a registry or in Docker: *name* with its host if it has one, and without its tag."""
+    """A parsed image reference; *name* includes the host if the user gave one, but neither tag nor digest."""
 
     name: str
     tag: str
@@ -38,7 +38,7 @@ class Reference(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The registry, with its port; empty for Docker Hub if the name has none."""
+        """The registry's host and port; empty if the name has none, which means Docker Hub."""
         host, slash, _ = self.name.partition("/")
         return host if slash and (set(host) & set(".:") or host == "localhost") else ""
 
@@ -61,7 +61,7 @@ class Reference(NamedTuple):
 class Destination(NamedTuple):
     """A destination of an image, as in containers-transports(5).
 
-    *path* is of the folder or file, and empty for a registry; *reference* follows it.
+    *path* is the folder or file, empty for a registry; *reference* is the image's name there, if any.
     """
 
     transport: str
@@ -75,7 +75,7 @@ class Destination(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """The platform of a Windows image; an empty *version* is any."""
+    """The platform of a Windows image; an empty *version* means any version."""
 
     architecture: str = "amd64"
     version: str = ""
@@ -118,7 +118,7 @@ def destination(text: str, *, windows: bool = WINDOWS) -> Destination:
 
 
 def is_name(text: str) -> bool:
-    """Return whether *text* is a valid file name for this system's calls."""
+    """Return whether system calls accept *text* as a path: encodable, without NUL, and not too long."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -138,13 +138,13 @@ def reference(text: str, shown: str) -> Reference:
 
 
 def check_hosts(hosts: Sequence[str]) -> None:
-    """Raise GeneratorError if one of *hosts*, registries that may lack TLS, is not HOST[:PORT]."""
+    """Raise GeneratorError if one of *hosts*, the values of ``--plain-http``, is not HOST[:PORT]."""
     if wrong := [each for each in hosts if not re.fullmatch(_HOST, each)]:
         raise GeneratorError(f"--plain-http {shorten(wrong[0])}: invalid registry; hint: give HOST[:PORT]")
 
 
 def maybe_reference(text: str) -> Reference | None:
-    """Parse a reference with a tag; return None for any other text, which layouts may have."""
+    """Parse a reference with a tag; return None for any other text, since image names in layouts are free text."""
     found = _REFERENCE.fullmatch(text)
     return Reference(found[1], found[2]) if found is not None and found[2] and not found[3] else None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run skopeo, which has credentials and certificates, and fetch images from registries with it."""
+"""Fetch images from registries by running skopeo, which handles credentials and certificates."""
 
 import contextlib
 import math
@@ -19,10 +19,10 @@ from .found import passed_over
 from .references import reference
 
 _INSTALL = "apt-get install skopeo, dnf install skopeo or brew install skopeo, or give oci:DIR"
-_FETCHING = 3600  # seconds for an image of unknown size
-_MAX_OUTPUT = 1 << 22  # bytes of a manifest, as registries have it
-_MAX_MANIFESTS = 200  # of a name, with those of BuildKit's attestations
-_MAX_BLOBS = 500  # of a manifest
+_FETCHING = 3600  # seconds to fetch an image, whose size is unknown at first
+_MAX_OUTPUT = 1 << 22  # bytes of a manifest, registries' limit
+_MAX_MANIFESTS = 200  # manifests of one name, those of BuildKit's attestations included
+_MAX_BLOBS = 500  # blobs of one manifest
 _MOST = 256 << 30  # bytes of all blobs, the limit of check-image
 _SLACK = 1 << 20  # bytes that skopeo writes besides blobs, and file system blocks
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
@@ -33,8 +33,8 @@ _NO_TLS = (
     'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true'
 )
 COPY = ("copy", "--quiet", "--all", "--preserve-digests")
-_HINTS = (  # by errors of registries, and of skopeo's file of credentials
-    (  # github.com/containers/image docker/docker_client.go, pkg/docker/config: before any request
+_HINTS = (  # by patterns of errors from registries and about skopeo's credentials file
+    (  # raised before any request: github.com/containers/image docker/docker_client.go, pkg/docker/config
         r"getting username and password|reading JSON file|unmarshaling JSON",
         "set REGISTRY_AUTH_FILE to a file that you can read; `skopeo login --authfile FILE {host}` writes one",
     ),
@@ -56,14 +56,14 @@ _HINT = "check that {host} is the right registry and answers, then try again"
 
 
 def _ignore(_: int) -> None:
-    """Ignore a number of bytes."""
+    """Ignore the number of bytes read."""
 
 
 class Skopeo(NamedTuple):
-    """Runs skopeo in the folder *work*, for *seconds* at most and until *end*; *shown* is the subject of errors.
+    """Runs skopeo in the folder *work*, each run for at most *seconds*, and none beyond *end* (time.monotonic()).
 
-    *plain* holds the hosts that may lack TLS besides this machine, None if the command has no such option. *tell* is
-    called with the bytes that skopeo has read.
+    *shown* is the subject of errors. *plain* lists the hosts that may be used without TLS besides this machine; None
+    if the command has no such option. *tell* is called with the number of bytes that skopeo has read so far.
     """
 
     program: str
@@ -76,10 +76,10 @@ class Skopeo(NamedTuple):
     tell: Callable[[int], None] = _ignore
 
     def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
-        """Run skopeo; return its standard output, and its error, empty if it succeeded.
+        """Run skopeo; return its standard output and its error message, which is empty on success.
 
-        Raises GeneratorError if it takes too long, or if the folder exceeds *most* bytes. Signals such as SIGTERM end
-        skopeo too.
+        Raises GeneratorError if it takes too long, or if the folder exceeds *most* bytes. A signal that ends this
+        process, such as SIGTERM, also ends skopeo.
         """
         seconds = min(self.end - time.monotonic(), self.seconds)
 
@@ -103,10 +103,11 @@ class Skopeo(NamedTuple):
         return ended.out, problem if ended.status else ""
 
     def ask(self, command: str, *words: str, side: str = "", most: float = math.inf) -> tuple[bytes, str, bool]:
-        """Run a *command*; return its standard output, its error, empty if it succeeded, and whether TLS was used.
+        """Run *command*, with TLS if possible; return its standard output, its error message, and whether TLS was used.
 
-        A registry on this machine, the ``src`` or ``dest`` of a copy by *side*, may lack TLS, as for Docker, and so may
-        those in *plain*; TLS is tried first. Others may lack it if skopeo's configuration allows that.
+        It is run again without TLS only if the registry answers in plain HTTP and may_lack_tls is true. *side* selects
+        skopeo's option: ``src-`` or ``dest-`` if a copy reads from or writes to the registry. skopeo's configuration
+        may allow plain HTTP for further registries.
         """
         out, error = self.run(command, *words, most=most)
         if _PLAIN_HTTP.search(error) and self.may_lack_tls:
@@ -115,7 +116,7 @@ class Skopeo(NamedTuple):
 
     @property
     def may_lack_tls(self) -> bool:
-        """Whether the registry may be used without TLS."""
+        """Whether the registry may be used without TLS: it is on this machine, as in Docker, or in *plain*."""
         return bool(_LOOPBACK.fullmatch(self.host)) or self.host in (self.plain or ())
 
     def manifest(self, name: str) -> bytes:
@@ -126,7 +127,7 @@ class Skopeo(NamedTuple):
         return raw
 
     def error(self, reason: str) -> GeneratorError:
-        """Return the user's error for skopeo's error, with a hint."""
+        """Return the error to raise for skopeo's error message *reason*, with a hint."""
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), _HINT)
         if hint == _NO_TLS and self.plain is not None:
             hint = "{host} has no TLS; if you trust the network to it, give --plain-http {host}"
@@ -142,16 +143,16 @@ def find() -> str:
 
 
 def fetch(name: str, work: Path, *, windows: bool = False, plain: Sequence[str] | None = None) -> None:
-    """Copy the image *name* unchanged from a registry to the folder *work*, as ``dir:``; raise GeneratorError.
+    """Copy the image *name* unchanged from a registry to the folder *work*, in ``dir:`` format; raises GeneratorError.
 
-    Manifests are fetched first; only blobs listed in them are downloaded, up to the listed size. With *windows*, an
-    index's images for other systems are left out.
+    Manifests are fetched first; only blobs listed in them are downloaded, up to the listed size. With *windows*,
+    images of other systems than Windows are left out of an index.
     """
     found = reference(name, f"docker://{name}")
     seconds = timeout() or _FETCHING
     end = time.monotonic() + seconds
     skopeo = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end, plain)
-    # By digest alone if there is one: skopeo takes no tag with it.
+    # skopeo refuses a tag together with a digest, so the digest replaces the tag.
     raw = skopeo.manifest(f"{found.name}@{found.digest}" if found.digest else found.tagged)
     digest = sha256(raw)
     if found.digest not in {"", digest}:
@@ -192,9 +193,9 @@ def _fetch_each(skopeo: Skopeo, name: str, declared: "_Declared", most: float) -
 
 
 class _Declared(NamedTuple):
-    """The blobs of a manifest or index: their size together in bytes, *manifests* by digest, and digests of *images*.
+    """The content that a manifest or index lists: *size* in bytes of all blobs together, *manifests* by digest.
 
-    *partial*: some entries of the index are left out.
+    *images* holds the digests of the manifests of images; *partial* is true if entries of an index are skipped.
     """
 
     size: int
@@ -204,7 +205,7 @@ class _Declared(NamedTuple):
 
 
 def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Declared:
-    """Return the blobs listed in the manifest or index *raw*, and in the manifests that it lists.
+    """Return the content listed in the manifest or index *raw*, and in the manifests that it lists.
 
     Raises GeneratorError if a document is damaged, or lists too many blobs.
     """

@@ -9,8 +9,8 @@ from typing import Final
 from ..oci.tar import BLOCK
 from .pax import SPARSE, integer
 
-_MOST: Final = 1 << 20  # bytes of a map, as archive/tar has it
-_IN_RECORDS: Final = {("0", "0"), ("0", "1")}  # versions
+_MOST: Final = 1 << 20  # bytes of a map, archive/tar's limit
+_IN_RECORDS: Final = {("0", "0"), ("0", "1")}  # versions of the format with the map in PAX records
 _FIELD: Final = re.compile("(?:^|,)([^,]*)")
 
 
@@ -18,9 +18,10 @@ class SparseMap:
     """The map of a sparse file's data; *name* and *size* are the file's, *stored* is the number of stored bytes."""
 
     def __init__(self, records: Mapping[str, str], name: str, size: int, read: Callable[[int], bytes]) -> None:
-        """Read the map, which format 1.0 stores before the data; *read* returns exactly so many bytes, or raises.
+        """Read the map from *records* or, for format 1.0, from the start of the data with *read*.
 
-        Raises ValueError if it is invalid, or has a format that archive/tar reads as an ordinary file.
+        *read* returns exactly as many bytes as it is called with, or raises. Raises ValueError if the map is invalid,
+        or has a format that archive/tar reads as an ordinary file.
         """
         version = tuple(records.get(SPARSE + key, "") for key in ("major", "minor"))
         before_data = version == ("1", "0")
@@ -35,10 +36,13 @@ class SparseMap:
         self._map = _stored(read) if before_data else _recorded(records)
         self._check()
         self.stored = sum(self._map[1::2])
-        self._next = 0  # the pair at or after the position
+        self._next = 0  # index in the map of the first pair that ends after the position
 
     def at(self, here: int, most: int) -> tuple[bool, int]:
-        """Return whether *here*, which never decreases, has data, and for how many bytes, up to *most*."""
+        """Return True for data at *here*, False for a hole, and the number of its bytes from there, up to *most*.
+
+        *here* is an offset in bytes, which must not decrease from call to call.
+        """
         while self._next < len(self._map):
             start, size = self._map[self._next], self._map[self._next + 1]
             if here < start:
@@ -53,7 +57,7 @@ class SparseMap:
         for at in range(0, len(self._map), 2):
             start, size = self._map[at], self._map[at + 1]
             if start < end or size < 0 or start + size > self.size:
-                raise ValueError("the map of a sparse file is in disorder")
+                raise ValueError("the map of a sparse file has ranges that overlap or exceed the file")
             end = start + size
 
 
@@ -74,7 +78,7 @@ def _recorded(records: Mapping[str, str]) -> "array[int]":
 
 
 def _stored(read: Callable[[int], bytes]) -> "array[int]":
-    """Return the offsets and sizes of a map in the data of a file: lines, their number first, up to a whole block."""
+    """Return the offsets and sizes of a map before the data: one number in each line, the count of pairs first."""
     found = array("q")
     wanted = 1
     for line in _lines(read):
@@ -89,7 +93,7 @@ def _stored(read: Callable[[int], bytes]) -> "array[int]":
 
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[str]:
-    """Yield lines; blocks are read only as needed."""
+    """Yield the map's lines; read each block only when its first line is needed."""
     rest = b""
     for _ in range(_MOST // BLOCK):
         *lines, rest = (rest + read(BLOCK)).split(b"\n")

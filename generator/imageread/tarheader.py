@@ -66,7 +66,7 @@ def _kept(fields: bytes, width: int) -> int:
 
 
 def _check_sum(block: bytes) -> None:
-    wanted, stored = sum(block) - sum(block[148:156]) + 8 * 32, _octal(block[148:156])  # its own field counts as blanks
+    wanted, stored = sum(block) - sum(block[148:156]) + 8 * 32, _octal(block[148:156])  # the checksum counts as blanks
     if stored == wanted:
         return
     signed = wanted - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
@@ -75,9 +75,10 @@ def _check_sum(block: bytes) -> None:
 
 
 def _gnu(block: bytes) -> tuple[bytes, int | None, int | None]:
-    """Return the prefix and the times of GNU's format, which stores times in the bytes of the prefix.
+    """Return the prefix and the times of a GNU header, which has times in place of USTAR's prefix.
 
-    Go's writer before 2017 put a prefix there: if the times are invalid, ASCII text is one.
+    Go's writer before 2017 stored a prefix there nevertheless: if the times are invalid and the bytes are ASCII, they
+    are the prefix.
     """
     try:
         accessed, changed = (number(field) if field[0] else None for field in (block[345:357], block[357:369]))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of untrusted tars, entry by entry from a stream, in little memory.
+"""Read untrusted tars from a stream, entry by entry, with limited memory.
 
-It follows Go's archive/tar, the reader of Windows' importers, containerd and most builders. Python's tarfile strips
-trailing slashes from names of directories, which Windows does not, reads a PAX header of any size at once, and takes
-a broken header for the end.
+The reader follows Go's archive/tar, which Windows' importers, containerd and most builders use. Python's tarfile
+differs: it strips trailing slashes from names of directories, reads a PAX header of any size at once, and treats a
+damaged header as the end of the tar.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from . import pax, tarheader
 from .sparse import SparseMap
 from .tarheader import Header
 
-MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, as archive/tar has it
+MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, archive/tar's limit
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
 GLOBAL: Final = "g"  # PAX records for all later entries; archive/tar returns it as an entry
 _OLD_FILE, _OLD_SPARSE = "\0", "S"
-_BEFORE: Final = frozenset("xgLK")  # kinds of headers for the next entry
+_BEFORE: Final = frozenset("xgLK")  # kinds of headers that describe the next entry
 _WITHOUT_DATA: Final = frozenset("123456")
 _CHUNK: Final = 1 << 18  # bytes
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -31,7 +31,7 @@ class ByteStream(Protocol):
         """Return up to *size* bytes, nothing only at the end."""
 
     def seek(self, offset: int, whence: int, /) -> int:
-        """Skip *offset* bytes; *whence* is 1, and the stream is seekable."""
+        """Skip *offset* bytes forward; called with *whence* 1 only, and only if the stream is seekable."""
 
     def seekable(self) -> bool:
         """Return whether the stream can seek."""
@@ -47,11 +47,12 @@ class TarError(ValueError):
 
 
 class TarEntry(NamedTuple):
-    """An entry of a tar: *kind* is tar's type; *name* and *target* are as stored, with trailing slashes.
+    """An entry of a tar: *kind* is the type flag; *name* and *target* are as stored, with any trailing slashes.
 
-    Text that is not UTF-8 has surrogates for its bytes. *time* is the mtime of the header, in seconds from 1970;
-    *records* are the PAX records. *offset* is that of the entry's data, in bytes from the start of the tar.
-    *modified*, *accessed* and *changed* combine header and records, in nanoseconds from 1970; None if missing.
+    Bytes that are invalid in UTF-8 become surrogates. *time* is the mtime of the header, in seconds since 1970;
+    *records* are the PAX records. *offset* is where the entry's data starts, in bytes from the start of the tar.
+    *modified*, *accessed* and *changed* are the times of the header, or of the records if they have them, in
+    nanoseconds since 1970; None if missing.
     """
 
     name: str
@@ -70,8 +71,8 @@ class TarEntry(NamedTuple):
 class TarReader:
     """Iterates over the entries of the tar in *stream*; read() returns data of the current entry.
 
-    A sparse file is an error unless *sparse* is true; then its size and data are the file's, with holes as zeros.
-    Raises TarError if archive/tar would refuse the tar, and errors of the stream.
+    A sparse file is an error unless *sparse* is true; its size and data are then those of the expanded file, with
+    holes as zeros. Raises TarError if archive/tar would refuse the tar, and passes on exceptions of the stream.
     """
 
     def __init__(self, stream: ByteStream, *, sparse: bool = False) -> None:
@@ -136,7 +137,7 @@ class TarReader:
             raise TarError(self._at - BLOCK, str(error)) from error
 
     def _special(self, header: Header) -> bytes:
-        """Return the data of a header for the next entry."""
+        """Return the data of a header that describes the next entry."""
         if not 0 <= header.size <= MAX_HEADER:
             raise TarError(
                 self._at - BLOCK, f"a header of {header.size:,} bytes; archive/tar reads {MAX_HEADER:,} at most"
@@ -215,7 +216,7 @@ class TarReader:
         if size > _CHUNK and self._stream.seekable():
             try:
                 self._stream.seek(size - 1, 1)
-                last = self._stream.read(1)  # which must exist
+                last = self._stream.read(1)  # seek() may go past the end
             except (OSError, OverflowError, ValueError) as error:  # too large for any file
                 raise TarError(self._at, "the tar ends too early") from error
             if not last:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of Zstandard (RFC 8878) with the limits of github.com/klauspost/compress, as in containerd and Docker."""
+"""Zstandard reader (RFC 8878) with the limits of github.com/klauspost/compress, which containerd and Docker use."""
 
 import io
 import sys
@@ -19,7 +19,7 @@ class ZstdReader(io.RawIOBase):
     """The data in all frames of the Zstandard file *blob*; reading a damaged one raises OSError or EOFError."""
 
     def __init__(self, blob: io.BufferedReader) -> None:
-        """Begin at the position of *blob*."""
+        """Start at *blob*'s current position."""
         super().__init__()
         self._file = zstd.ZstdFile(blob, options=_OPTIONS)
 

@@ -28,7 +28,7 @@ class Change:
 
     @property
     def allowed(self) -> bool:
-        """Return whether writing loses no manual edit: the file is missing, or a module as generated."""
+        """Return whether writing loses no manual edit: the file is missing, or is an unedited module."""
         if self.old is None:
             return True
         found = provenance.read(self.old)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find copies of modules: walk files and folders for the line that every module bears."""
+"""Find copies of modules: search files and folders for the line that every generated module contains."""
 
 import errno
 import os
@@ -30,9 +30,9 @@ _SOURCES = (*_ENDINGS, ".pyw", ".pyi", ".csx", ".cjs", ".jsx", ".ts", ".mts", ".
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to check: *path* as the user knows it, *real* without links, *below* the folder that was named.
+    """A file to check: *path* as shown to the user, *real* with symlinks resolved, *below* the folder searched.
 
-    For a file that was named itself, *below* is its parent folder.
+    For a file named on the command line, *below* is its parent folder.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Search:
 
 
 def stem(name: str) -> str:
-    """Return a file name without the ending of its language, in upper or lower case."""
+    """Return a file name without its language's ending, which may be in upper or lower case."""
     length = max((len(ending) for ending in _ENDINGS if name.lower().endswith(ending)), default=0)
     return name[: len(name) - length]
 
@@ -72,13 +72,13 @@ def stem(name: str) -> str:
 def find(paths: Iterable[str], note: Say) -> Search:
     """Return the files in *paths*, and the copies below the folders in *paths*.
 
-    In a git checkout, ignored files are left out unless named or listed, and so are nested repositories.
-    Symlinks are followed only if *paths* names them, and only regular files are read; *note* gets
-    a line for each symlink to a copy outside the folder. Raises GeneratorError if a path is missing or unreadable.
+    In a git checkout, nested repositories are skipped, and so are ignored files unless *paths* or a lock file names
+    them. Symlinks are followed only if *paths* names them, and only regular files are read; *note* is called for each
+    symlink to a copy outside the folder. Raises GeneratorError if a path is missing or unreadable.
     """
     search = Search()
     for path in paths:
-        real = Path(os.path.realpath(path))  # unlike Path.resolve(), at ease with a link to itself
+        real = Path(os.path.realpath(path))  # unlike Path.resolve(), accepts a symlink to itself
         if real.is_dir():
             search.folders.setdefault(real, os.path.normpath(path))
             _look_through(path, real, search, note)

@@ -33,7 +33,7 @@ def repository(folder: Path) -> Path | None:
 
 
 def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> set[Path]:
-    """Return the *paths* that git ignores in the repository *root*; none, with a note, if git cannot be asked.
+    """Return the *paths* that git ignores in the repository *root*; if git fails, log a note and return none.
 
     The paths are absolute, below *root* and without symlinks. Tracked files are never ignored.
     """
@@ -42,7 +42,7 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
         return set()
     git = shutil.which("git")
     if git is None or not Path(git).is_absolute():  # a relative path could lead to a program in the searched tree
-        note(f"{root}: git is not installed, so what it would ignore is checked too")
+        note(f"{root}: git is not installed, so ignored files are checked too")
         return set()
     try:
         with tempfile.TemporaryDirectory(prefix="winscratch-") as name:
@@ -50,7 +50,7 @@ def ignored(root: Path, paths: Iterable[Path], note: Callable[[str], None]) -> s
             answered = _ask(git, Path(name), asked)
     except (OSError, GeneratorError, subprocess.TimeoutExpired) as error:
         reason = f"it takes longer than {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else error
-        note(f"{root}: git cannot say what it ignores, so that is checked too: {reason}")
+        note(f"{root}: git cannot list ignored files, so they are checked too: {reason}")
         return set()
     return {asked[path] for path in answered}
 
@@ -68,14 +68,14 @@ def _ask(git: str, folder: Path, names: Iterable[Path]) -> list[Path]:
     }
     done = subprocess.run(
         [git, "check-ignore", "-z", "--stdin"],
-        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # ":x" alone means more than a name
+        input=os.fsencode("\0".join(f"./{name.as_posix()}" for name in names)),  # a leading ":" is pathspec magic
         capture_output=True,
         check=False,
         timeout=_SECONDS,
         cwd=folder / "tree",
         env=kept | own,
     )
-    if done.returncode > 1 or done.returncode < 0:  # 1 says that none is ignored
+    if done.returncode > 1 or done.returncode < 0:  # 1: no path is ignored
         raise GeneratorError(done.stderr.decode(errors="replace") or f"it ended with status {done.returncode}")
     return [Path(name) for name in os.fsdecode(done.stdout).split("\0") if name]
 
@@ -105,9 +105,10 @@ def _copy(source: Path, target: Path, most: int) -> None:
 
 
 def _git_folders(root: Path) -> tuple[Path, Path]:
-    """Return the git directory, which has the index, and the one that all work trees share; ``.git`` may be a file."""
+    """Return the work tree's git directory, which has the index, and the one that all work trees share."""
     own = root / ".git"
     if not own.is_dir():
+        # ``.git`` is a file in linked work trees and submodules.
         own = root / _line(own).removeprefix("gitdir:").strip()
     shared = own / "commondir"
     return own, own / _line(shared) if shared.is_file() else own

@@ -11,10 +11,10 @@ from ..oci.blob import MEDIA_TYPE, Blob
 
 
 def show(root: Path, name: str, parts: Sequence[str]) -> int:
-    """Write tar, blob, bcd or info of layer *name*, the one of *parts*, to standard output; return 0.
+    """Write one part of layer *name* to standard output; return 0.
 
-    Raises GeneratorError if the layer is unknown or lacks the part, if *parts* has not exactly one item, and if bytes
-    would go to a terminal.
+    *parts* has one item: ``tar``, ``blob``, ``bcd`` or ``info``. Raises GeneratorError if it has another number of
+    items, if the layer is unknown or lacks the part, and if bytes would go to a terminal.
     """
     blob = committed_blob(root, name)
     if len(parts) != 1:

@@ -20,7 +20,7 @@ from .gitignore import repository
 
 NAME = "winscratch.lock"
 FORMAT = 1
-_DOTS = 64  # in a path; a limit against hostile files
+_DOTS = 64  # dots in a path; a limit against hostile files
 _LONGEST = 4096  # characters of a path: Linux's limit
 _WORD = 64  # characters of the name of a language or a layer
 _HEAD = f"""# The copies of winscratch's modules in this project. Kept by: winscratch vendored --update
@@ -82,7 +82,7 @@ def _is_plain(path: str) -> bool:
 
 
 def name_of(path: Path, folder: Path) -> str:
-    """Return the file *path* as a lock file in *folder* spells it; raises GeneratorError if it cannot be listed."""
+    """Return the key of the file *path* in a lock file in *folder*; raises GeneratorError if it cannot be listed."""
     try:
         name = path.relative_to(folder).as_posix()
     except ValueError as error:
@@ -117,7 +117,7 @@ def change(folder: Path, add: Mapping[str, LockEntry], remove: Collection[str] =
 def write(
     folder: Path, add: Mapping[str, LockEntry], note: Callable[[str], None], remove: Collection[str] = ()
 ) -> Change:
-    """Make that change to the lock file in *folder*, if needed; return the change."""
+    """Write the change that change() returns to the lock file in *folder*, if needed; return the change."""
     with files.lock(folder, note):
         made = change(folder, add, remove)
         if made.needed:

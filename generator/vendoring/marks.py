@@ -28,7 +28,7 @@ _WIDE = (
 _BOM = "\ufeff"
 _HEAD = 8192  # bytes that decide whether a file is text or binary
 _PART = 1 << 20  # bytes read at a time
-_OVERLAP = 4096  # bytes of a part that are searched again with the next one, for a line across both
+_OVERLAP = 4096  # bytes of a part that are searched again with the next part, since a line may span both
 MAX_SOURCE = 1 << 30  # bytes of a file that is searched
 UNMARKED, MARKED, TOO_LARGE = range(3)
 
@@ -88,7 +88,7 @@ def decode(data: bytes) -> str:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
     for _, encoding, width in _WIDE if b"\0" in data else ():
-        if data.find(_WORD.decode().encode(encoding)) % width == 0:  # of another width or order: not found, or between
+        if data.find(_WORD.decode().encode(encoding)) % width == 0:  # in another encoding: not found, or misaligned
             return _BOM + data.decode(encoding, "replace")
     return data.decode("utf-8", "surrogateescape")
 

@@ -15,14 +15,14 @@ from .state import FRESH, MISSING, OUTDATED, UNPAIRED, Catalogue, Copy, check_co
 def complete(copies: list[Copy], catalogue: Catalogue) -> list[Copy]:
     """Return *copies* with the other files of each copy, missing ones included, sorted by path.
 
-    The other file of a pair is anywhere among *copies*, or else beside the first.
+    The other file of a pair is looked up among *copies*, then in the folder of the first.
     """
     results = {copy.file.real: copy for copy in copies}
-    halves = {_identity(copy.made_from) for copy in copies if copy.made_from is not None}
+    identities = {_identity(copy.made_from) for copy in copies if copy.made_from is not None}
     for copy in copies:
-        for ending, half in _others(copy):
-            if _identity(half) not in halves:
-                results |= {found.file.real: found for found in _beside(copy, ending, half, catalogue)}
+        for ending, other in _others(copy):
+            if _identity(other) not in identities:
+                results |= {found.file.real: found for found in _beside(copy, ending, other, catalogue)}
     return sorted(results.values(), key=lambda copy: copy.path)
 
 
@@ -38,8 +38,11 @@ def _others(copy: Copy) -> Iterator[tuple[str, Provenance]]:
         yield from ((endings[name], replace(made_from, file=name)) for name in endings if name != made_from.file)
 
 
-def _beside(copy: Copy, ending: str, half: Provenance, catalogue: Catalogue) -> Iterator[Copy]:
-    """Yield the file beside *copy* that ends in *ending*, or as missing, or *copy* as unpaired if it does not fit."""
+def _beside(copy: Copy, ending: str, other: Provenance, catalogue: Catalogue) -> Iterator[Copy]:
+    """Yield the state of the other file of *copy*, which has *ending* and the provenance *other*.
+
+    It must be in the same folder, else it is MISSING. If a file there does not match *other*, yield *copy* as UNPAIRED.
+    """
     alike = LANGUAGES[copy.language].endings_like(ending)
     siblings = [_sibling(copy.file, spelt) for spelt in (*alike, *map(str.upper, alike))]
     there = [file for file in siblings if os.path.lexists(file.real)]
@@ -47,12 +50,12 @@ def _beside(copy: Copy, ending: str, half: Provenance, catalogue: Catalogue) -> 
         # A symlink is accepted, but its target is not written.
         real = Path(os.path.realpath(file.real))
         found = check_copy(replace(file, real=real), catalogue)
-        if found.made_from is not None and _identity(found.made_from) == _identity(half):
+        if found.made_from is not None and _identity(found.made_from) == _identity(other):
             if real == file.real:
                 yield found
             return
     if not there:
-        yield Copy(siblings[0], half.layer, half.language, MISSING, f"{copy.path} needs it", half)
+        yield Copy(siblings[0], other.layer, other.language, MISSING, f"{copy.path} needs it", other)
     elif copy.state in {FRESH, OUTDATED}:
         yield replace(copy, state=UNPAIRED, detail=f"{there[0].path} is not its other half")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Determine the state of one copy: fresh, outdated, edited and so on.
 
-A copy is fresh if rendering it now with its own options gives the same text, provenance line and line endings
-apart. The provenance line decides only between the states of a copy that is not fresh.
+A copy is fresh if rendering it now with its own options gives the same text, except for the provenance line and line
+endings. The provenance line only explains why a copy is not fresh.
 """
 
 import re
@@ -101,13 +101,13 @@ def check_copy(file: Found, catalogue: Catalogue) -> Copy:
 def _state(
     text: str, made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue
 ) -> tuple[str, str]:
-    """Return state and detail: the text decides whether a copy is fresh, else its provenance line does."""
+    """Return state and detail: a copy whose text matches is fresh, else its provenance line decides."""
     now = ""
     if is_known(made_from, catalogue):
         try:
             LANGUAGES[made_from.language].check_options(made_from.options)
         except GeneratorError as error:
-            return EDITED, f"its winscratch line holds a wrong name: {error}"
+            return EDITED, f"its winscratch line has an invalid name: {error}"
         now = catalogue.render(made_from)
     if now and provenance.is_made_alike(text, now):
         return FRESH, ""

@@ -29,7 +29,7 @@ from .state import (
 
 @dataclass(frozen=True, slots=True)
 class UpdateOptions:
-    """Options of an update: whether to replace edited copies, to write, to show diffs, and where to print."""
+    """Options of an update: *force* replaces edited copies, *write* is False for a dry run, *diff* prints diffs."""
 
     catalogue: Catalogue
     force: bool
@@ -66,7 +66,7 @@ def _may_write(copy: Copy, options: UpdateOptions) -> bool:
 
 
 def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
-    """Regenerate all files of one copy that are not fresh, or none; return them with their new states."""
+    """Regenerate the stale files of one copy, all or none; return all its files with their new states."""
     folder = copies[0].file.real.parent
     with files.lock(folder, options.note) if options.write else contextlib.nullcontext():
         if options.write:
@@ -74,8 +74,8 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
             copies = [_again(copy, options.catalogue) for copy in copies]
         kept = [copy for copy in copies if copy.state != FRESH and not _may_write(copy, options)]
         if kept:
-            # One file of a pair would not fit the other.
-            reason = f"not updated, for {kept[0].path} is: {kept[0].state}"
+            # Updating only one file of a pair would leave the pair inconsistent.
+            reason = f"not updated, since {kept[0].path} is in state: {kept[0].state}"
             return [copy if copy in kept or copy.state == FRESH else _with(copy, reason) for copy in copies]
         changed = [copy for copy in copies if copy.state != FRESH]
         changes = {copy.file.real: _change(copy, options.catalogue) for copy in changed}
@@ -89,7 +89,7 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
 
 
 def _again(copy: Copy, catalogue: Catalogue) -> Copy:
-    """Return *copy* checked again, while no other run writes."""
+    """Check *copy* again, now that the folder is locked; return its state."""
     if copy.state == UNPAIRED or (copy.state == MISSING and not os.path.lexists(copy.file.real)):
         return copy
     return check_copy(copy.file, catalogue)
@@ -100,7 +100,7 @@ def _with(copy: Copy, remark: str) -> Copy:
 
 
 def _change(copy: Copy, catalogue: Catalogue) -> Change:
-    assert copy.made_from is not None  # noqa: S101 - only such may be written
+    assert copy.made_from is not None  # noqa: S101 - _may_write() requires it
     old = None if copy.state == MISSING else read(copy.file)
     return Change(Path(copy.path), old, catalogue.render(copy.made_from))
 

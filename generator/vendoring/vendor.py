@@ -40,9 +40,9 @@ def vendor(
 ) -> int:
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
-    *layer* may also be a kind of module that embeds no layer, such as ``files``. Names that are None come from the
-    existing copy, else from the destination. *dry_run* prints the files to be written and *diff* their differences;
-    neither writes. A lock file of the project lists the copy; *lock* creates one in the working directory. Raises
+    *layer* may also be a kind of module that embeds no layer, such as ``files``. *package*, *prefix* and *compat*
+    default to those of the existing copy, else to the destination's. *dry_run* prints the files to write, *diff* their
+    differences; neither writes. A lock file gets an entry; *lock* creates one in the working directory. Raises
     GeneratorError, with nothing written, for an invalid name, and unless *force* for an edited or foreign file.
     """
     wishes = {"package": package, "prefix": prefix, "compat": compat}
@@ -65,7 +65,7 @@ def vendor(
 
 
 def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
-    """Raise GeneratorError for an unknown language, a name that the language does not take, or an empty destination."""
+    """Raise GeneratorError for an unknown language, an option that it does not have, or an empty destination."""
     if language not in LANGUAGES:
         raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
     for name, value in wishes.items():
@@ -120,7 +120,7 @@ def _entries(targets: Iterable[Path], entry: LockEntry, begin: bool) -> tuple[Pa
 
 
 def _check_alone(targets: Collection[Path], language: str, options: ModuleOptions) -> None:
-    """Refuse a second copy with the names of *compat* in one package: its names would clash with the first's."""
+    """Raise GeneratorError if another copy in the package also defines the names of *compat*, which would clash."""
     if not options.compat:
         return
     first = next(iter(targets))
@@ -194,7 +194,7 @@ def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | Non
 
 
 def _allowed(made: Mapping[Path, str], force: bool, say: Say) -> list[Change]:
-    """Return the changes that write *made*; refuse them as _refuse() does."""
+    """Return the changes that write *made*; raises GeneratorError as _refuse() does."""
     changes = [Change(path, _text(path), text) for path, text in made.items()]
     _refuse(changes, force, say)
     return changes
@@ -210,7 +210,7 @@ def _text(path: Path) -> str | None:
 
 
 def _refuse(changes: list[Change], force: bool, say: Say) -> None:
-    """Refuse to replace files that are not modules or were edited, after printing the differences."""
+    """Print the diffs of files that are not modules or were edited; raise GeneratorError if there are any."""
     refused = [change for change in changes if change.needed and not change.allowed]
     if force or not refused:
         return

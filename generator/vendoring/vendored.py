@@ -36,8 +36,8 @@ def check(
 
     *update* first regenerates outdated copies, with *force* edited ones too, and updates existing lock files; with
     *lock* it creates one in each folder of *paths* that has none, and drops entries of removed copies. *dry_run*
-    prints which files that would write and *diff* their differences; neither writes. Raises GeneratorError if a path
-    is missing, if a file cannot be read or written, and if no copy is found, unless *allow_none*.
+    prints the files that an update would write and *diff* their differences; neither writes. Raises GeneratorError if
+    a path is missing, if a file cannot be read or written, and if no copy is found, unless *allow_none*.
     """
     for option, given in (("--force", force), ("--lock", lock)):
         if given and not (update or dry_run or diff):
@@ -59,7 +59,7 @@ def check(
 
 
 def _search(paths: list[str], allow_none: bool, note: Say) -> Search:
-    """Return the copies found at and below *paths*; raise GeneratorError for none unless *allow_none*."""
+    """Search *paths*; unless *allow_none*, raise GeneratorError if no copy is found and no listed copy is missing."""
     search = find(paths, note)
     if not (
         search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
@@ -75,14 +75,14 @@ def _updated(copies: list[Copy], search: Search, options: UpdateOptions, begin: 
     copies = update_copies(copies, options)
     update_lists(copies, search, options, begin=begin)
     if options.diff and not options.force and any(copy.state == EDITED and may_be_forced(copy) for copy in copies):
-        options.note("--diff leaves out what was edited; --diff --force shows how --force would make it anew")
+        options.note("--diff leaves out edited copies; --diff --force shows how --force would replace them")
     return copies
 
 
 def _held_to_lists(copies: Iterable[Copy], search: Search) -> Iterator[Copy]:
-    """Yield *copies*; a fresh one that its lock file does not list becomes UNLISTED.
+    """Yield *copies* compared with their lock files: a fresh copy that is not listed becomes UNLISTED.
 
-    A listed file that does not look like a copy becomes EDITED.
+    A listed file that is not marked as a copy becomes EDITED.
     """
     for copy in copies:
         holder, entry = search.list_of(copy.file.real), search.listed(copy.file.real)

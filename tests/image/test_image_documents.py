@@ -152,7 +152,7 @@ def test_the_image_does_not_depend_on_the_working_directory(
         ({"expose": ("80/icmp",)}, "--expose"),
         ({"env": {"": "x"}}, "--env"),
         ({"env": {"A=B": "x"}}, "--env"),
-        ({"env": {"Path": "x", "PATH": "y"}}, "Windows takes Path for the same"),
+        ({"env": {"Path": "x", "PATH": "y"}}, "on Windows the same variable as Path"),
         ({"label": {"": "x"}}, "--label"),
         ({"annotation": {"": "x"}}, "--annotation"),
         ({"workdir": "a:b"}, "--workdir"),

@@ -197,7 +197,7 @@ def test_rules_that_take_git_for_ever_are_given_up(place: Path, monkeypatch: pyt
     git(place, "init", "-q")
     notes: list[str] = []
     assert states(notes=notes) == {name: "fresh"}
-    assert notes == [f"{place}: git cannot say what it ignores, so that is checked too: it takes longer than 0 s"]
+    assert notes == [f"{place}: git cannot list ignored files, so they are checked too: it takes longer than 0 s"]
 
 
 @pytest.mark.parametrize("what", [".gitignore", ".git/index", ".git/info/exclude", ".git/commondir", ".git"])

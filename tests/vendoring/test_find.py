@@ -59,10 +59,10 @@ def test_where_git_cannot_say_nothing_is_left_out(broken: str, place: Path, monk
         expected: list[str] = []
     elif broken == "index":
         (place / ".git/index").write_bytes(b"DIRC" + bytes(50))
-        expected = ["git cannot say what it ignores, so that is checked too: "]
+        expected = ["git cannot list ignored files, so they are checked too: "]
     else:
         monkeypatch.setenv("PATH", "." if broken == "a git that lies here" else "")
-        expected = ["git is not installed, so what it would ignore is checked too"]
+        expected = ["git is not installed, so ignored files are checked too"]
         (place / "git").write_text("#!/bin/sh\ntouch pwned\nprintf x.py\n")
         (place / "git").chmod(0o755)
     notes: list[str] = []

@@ -99,7 +99,7 @@ def test_names_in_a_strangers_copy_are_not_forced_either(force: bool) -> None:
     reseal("x.go", options={"package": 'p;import _ "os"', "prefix": "", "compat": ""})
     before = Path("x.go").read_bytes()
     (state,) = states(update=True, force=force).values()
-    assert state.startswith("edited by hand: its winscratch line holds a wrong name: ")
+    assert state.startswith("edited by hand: its winscratch line has an invalid name: ")
     assert Path("x.go").read_bytes() == before
 
 
@@ -110,7 +110,7 @@ def test_update_makes_a_c_pair_anew_together_or_not_at_all(older: Path) -> None:
     Path("y.h").write_text(Path("y.h").read_text() + "// mine\n")
     before = Path("y.c").read_bytes()
     assert states("y.c", update=True) == {
-        "y.c": "outdated: template only changed; not updated, for y.h is: edited by hand",
+        "y.c": "outdated: template only changed; not updated, since y.h is in state: edited by hand",
         "y.h": "edited by hand",
     }
     assert Path("y.c").read_bytes() == before
@@ -144,7 +144,7 @@ def test_dry_run_and_diff_say_what_update_would_do_and_write_nothing(older: Path
     assert "-// mine" in shown(diff=True, force=True, note=notes.append)[1]
     assert notes == []
     shown(diff=True, note=notes.append)
-    assert notes == ["--diff leaves out what was edited; --diff --force shows how --force would make it anew"]
+    assert notes == ["--diff leaves out edited copies; --diff --force shows how --force would replace them"]
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
     with pytest.raises(GeneratorError, match=r"^--diff: is not shown as JSON; hint: leave out --json$"):
         states(diff=True)
@@ -158,7 +158,7 @@ def test_names_in_a_strangers_copy_are_not_trusted(older: Path) -> None:
     reseal("x.go", options={"package": 'p;import _ "os"', "prefix": "", "compat": ""})
     before = Path("x.go").read_bytes()
     (state,) = states(update=True).values()
-    assert re.fullmatch(r"edited by hand: its winscratch line holds a wrong name: .* use --package", state)
+    assert re.fullmatch(r"edited by hand: its winscratch line has an invalid name: .* use --package", state)
     assert Path("x.go").read_bytes() == before
     reseal("x.go", options={"package": "p", "prefix": "", "compat": ""}, file="../../tasks.py")
     assert states(update=True) == {"x.go": "unknown layer: not in this winscratch"}
