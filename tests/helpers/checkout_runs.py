@@ -69,9 +69,10 @@ def outputs(tree: Path) -> dict[str, bytes]:
     return {path: data for path, (data, _, _) in snapshot(tree).items() if path.startswith("output/")}
 
 
-def modules(*layers: str, language: str = "") -> set[str]:
-    """Return the paths of the modules of *layers*, of one *language* or all."""
-    return {f"output/{row.path}" for row in committed(layers) if row.name in layers and language in {"", row.language}}
+def modules(*layers: str, language: str = "", examples: bool = False) -> set[str]:
+    """Return the paths of the modules of *layers*, of one *language* or all, with *examples* beside them."""
+    rows = [row for row in committed(layers) if row.name in layers and language in {"", row.language}]
+    return {f"output/{row.path}" for row in rows if examples or not row.path.endswith("example_test.go")}
 
 
 def everything() -> set[str]:
