@@ -101,7 +101,9 @@ def picture() -> str:
         session = Session(Path(folder))
         for command in COMMANDS:
             console.print(Text(f"$ {command}", style="bold"))
-            console.print(Text.from_ansi(in_terminal(session, command).rstrip("\n")))
+            printed = Text.from_ansi(in_terminal(session, command))
+            printed.rstrip()
+            console.print(printed)
     made = console.export_svg(theme=_THEME, code_format=_FORMAT, unique_id="t")
     return "\n".join(line.rstrip() for line in made.splitlines()) + "\n"
 

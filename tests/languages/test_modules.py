@@ -83,8 +83,13 @@ def test_every_language_reads_the_layers(language: str, tmp_path: Path) -> None:
 
 DUMP = """import sys
 from pathlib import Path
+from _pytest.outcomes import Skipped
 from languages.programs import USERS
-USERS[sys.argv[1]].dump(*map(Path, sys.argv[2:]))
+try:
+    USERS[sys.argv[1]].dump(*map(Path, sys.argv[2:]))
+except Skipped as reason:
+    print(reason)
+    sys.exit(77)
 """
 
 
@@ -102,6 +107,8 @@ def test_verify_refuses_a_damaged_copy(language: str, tree: Path) -> None:
         environment = os.environ | {"PYTHONPATH": f"{tree}:{tree / 'tests'}"}
         command: list[str | Path] = [sys.executable, "-c", DUMP, language, folder, folder / "dump"]
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode == 77:
+            lack(done.stdout.strip())
         assert done.returncode in {0, 1}, done.stderr
         return done.returncode == 0
 
