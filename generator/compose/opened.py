@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ..base.console import Say
 from ..base.errors import GeneratorError, counted, shorten
 from ..image.base import config_object, json_object, layers_of
 from ..image.config import CONFIG, MANIFEST, Document
@@ -60,6 +61,13 @@ def platform_of(config: Json) -> ImagePlatform:
     features = tuple(config.get("os.features") or ())
     names = (config.get(key) or "" for key in ("architecture", "os"))
     return ImagePlatform(next(names), next(names), config.get("os.version"), features, config.get("variant") or "")
+
+
+def opened_images(lookup: Lookup, folder: Path, note: Say) -> list[Opened]:
+    """Return every image of *lookup*, as opened() does; *note* gets a warning for each entry left out."""
+    for where, why in lookup.passed:
+        note(f"warning: {where}: left out: {why}")
+    return [opened(lookup, each, folder) for each in lookup.images]
 
 
 def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:

@@ -18,7 +18,7 @@ from ..imageread.references import Platform
 from . import rebased
 from .bases import BaseFinder
 from .entries import Entry, descriptor_of, index
-from .opened import Opened, opened
+from .opened import Opened, opened_images
 
 
 class RebaseOptions(NamedTuple):
@@ -57,9 +57,7 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
     folder = finder.work / "layers"
     folder.mkdir()
     lookup = finder.stack.enter_context(look_up(options.image, plain=options.plain, work=finder.work, windows=False))
-    for where, why in lookup.passed:
-        note(f"warning: {where}: left out: {why}")
-    images = [opened(lookup, each, folder) for each in lookup.images]
+    images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
     entries: list[Entry] = []
