@@ -13,7 +13,7 @@ import windows_files as files
 
 
 class Unseekable(io.RawIOBase):
-    """A stream that gives a few bytes at a time and cannot tell how many there are."""
+    """A stream of unknown size that returns a few bytes at a time."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

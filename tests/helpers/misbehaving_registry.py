@@ -4,67 +4,34 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from . import image_runs
+from .registry_proxy import LoopbackServer, RegistryHandler
 from .support import need
 
 
-class Misbehaving(ThreadingHTTPServer):
+class Misbehaving(LoopbackServer):
     """A registry that stores pushes, unless *fault* answers the request and returns true."""
 
-    daemon_threads = True
-
     def __init__(self, fault: Callable[["Handler"], bool]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.fault = fault
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
         self.early: list[str] = []  # what a manifest pointed at before it was there
         self.released = threading.Event()
 
-    @property
-    def host(self) -> str:
-        return f"localhost:{self.server_address[1]}"
 
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing of clients that go."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(RegistryHandler):
     server: Misbehaving
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def answer(self, status: int, data: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
 
     def take(self) -> None:
         path, _, query = self.path.partition("?")
         if self.server.fault(self):
             return
-        data = self.body()
+        data = self.read()
         last = path.rpartition("/")[2]
         if self.command == "POST":
             self.answer(202, Location="/v2/x/uploads/1")

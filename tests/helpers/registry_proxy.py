@@ -51,29 +51,26 @@ class Traffic:
         self._socket.close()
 
 
-class Proxy(ThreadingHTTPServer):
-    """Passes requests on to the registry *upstream*, unless *fault* answers one and returns true."""
+class LoopbackServer(ThreadingHTTPServer):
+    """An HTTP server on a free port of the loopback address."""
 
     daemon_threads = True
 
-    def __init__(self, upstream: str, fault: Callable[["ProxyHandler"], bool]) -> None:
-        super().__init__(("127.0.0.1", 0), ProxyHandler)
-        self.upstream = upstream
-        self.fault = fault
-        self.asked: list[str] = []  # method and path of each request
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
     @property
     def host(self) -> str:
         return f"localhost:{self.server_address[1]}"
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing of clients that go."""
+        """Ignore clients that close the connection."""
 
 
-class ProxyHandler(BaseHTTPRequestHandler):
+class RegistryHandler(BaseHTTPRequestHandler):
+    """Reads requests, and answers them, as a registry does."""
+
     protocol_version = "HTTP/1.1"
-    server: Proxy
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -87,6 +84,31 @@ class ProxyHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+    def read(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+
+class Proxy(LoopbackServer):
+    """Passes requests on to the registry *upstream*, unless *fault* answers one and returns true."""
+
+    def __init__(self, upstream: str, fault: Callable[["ProxyHandler"], bool]) -> None:
+        super().__init__(ProxyHandler)
+        self.upstream = upstream
+        self.fault = fault
+        self.asked: list[str] = []  # method and path of each request
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class ProxyHandler(RegistryHandler):
+    server: Proxy
 
     def passed(self, change: Callable[[bytes], bytes] = bytes) -> None:
         """Pass the request on, and the answer back, its body changed."""
@@ -109,16 +131,6 @@ class ProxyHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
         upstream.close()
-
-    def read(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
 
     def take(self) -> None:
         self.server.asked.append(f"{self.command} {self.path}")

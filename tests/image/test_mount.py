@@ -53,7 +53,7 @@ Answers = Callable[[Handler], tuple[int, dict[str, str], object]]
 
 def fault(answers: Answers) -> Callable[[Handler], bool]:
     def answered(handler: Handler) -> bool:
-        handler.body()
+        handler.read()
         status, headers, content = answers(handler)
         handler.answer(status, json.dumps(content).encode(), **headers)
         return True

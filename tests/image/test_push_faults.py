@@ -69,7 +69,7 @@ def test_an_http_error_is_one_line_with_a_hint(
     def fault(handler: Handler) -> bool:
         if handler.command != method or (method == "PUT" and "/manifests/" not in handler.path):
             return False
-        handler.body()
+        handler.read()
         content = json.dumps({"errors": [{"code": code, "message": "a\nb"}]}).encode()
         handler.answer(status, content if method == "POST" else b"", Retry_After="0")
         return True
