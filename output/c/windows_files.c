@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:c86596ffa6eb303cb92cb2c303f21f1d5a0de739e159963500abee137ff2f1a3","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:230c97f4ac72675741a8f0554d92e8d751e90bd458f000f6b04f431da4fd5377","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
@@ -977,7 +977,7 @@ static Error check_met(int met, int kind, int last) {
   return met == KIND(WHITEOUT) ? ERROR(WHITEOUT) : ERROR(PARENT);
 }
 
-// Adds a name of a path; *written tells whether the directory has a header.
+// Adds a name of a path; *written: whether the directory has a header.
 static Error place_name(Writer *w, uint32_t *parent, Text name, int kind,
                         int last, int *written) {
   uint32_t node, bit, *first = below(w, *parent);

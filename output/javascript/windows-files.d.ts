@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:324a1f2508f1566d656a4350ed1e0fd9fa4027750a10c4a0856bb8710ba84502","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:7f5230e4ed54d7517700227400dd237a042414f4a97bb6cb1611e8cf88561100","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -145,8 +145,8 @@ export declare function end(): Bytes;
  * Calls need not wait for one another: each begins when those before it have ended. Await
  * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
  * change data before its promise settles. After an error nothing more is written, and
- * every later call, close() included, rejects with it; what is there is whole, except for
- * the data of a file that could not be read or written. The writer then releases its lock,
+ * every later call, close() included, rejects with it. What was written is complete, except
+ * for the data of a file that could not be read or written. The writer then releases its lock,
  * so that you can abort the stream. A TypeError for an argument changes nothing. After
  * close(), calls reject with a FilesError with the code "closed".
  */

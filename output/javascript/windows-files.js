@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ebeb65ed43ccae7e387ace201632e11d19859cdcbd4b03063b5f6cea7a4a8e83","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:9a614a692041f0586f9c14da581fe14c0a9acd87f2e9b100e1ba6b43c38ed9c8","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -706,8 +706,8 @@ const PARENT = "parent"; // a directory that has no header: only a whiteout is b
  * Calls need not wait for one another: each begins when those before it have ended. Await
  * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
  * change data before its promise settles. After an error nothing more is written, and
- * every later call, close() included, rejects with it; what is there is whole, except for
- * the data of a file that could not be read or written. The writer then releases its lock,
+ * every later call, close() included, rejects with it. What was written is complete, except
+ * for the data of a file that could not be read or written. The writer then releases its lock,
  * so that you can abort the stream. A TypeError for an argument changes nothing. After
  * close(), calls reject with a FilesError with the code "closed".
  */

@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:329aa4695e77060dce8e24d0dcf6dd65ff39ed4b96a57ae1f21ec59b37f40b9e","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:d5297f1c7adc899046066a050265fba3be4b2a828b492fa29cc9f69d9a2fb25b","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -747,8 +747,8 @@ class Writer:
 
     *time* and *descriptor* are those of every entry that has none of its own. After an
     error nothing more is written, and every later call and close() raise a new error
-    from it; what is there is whole, but for the data of a file that could not be read or
-    written. A writer is for one thread at a time.
+    from it. What was written is complete, except for the data of a file that could not
+    be read or written. A writer is for one thread at a time.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rebase, index and judge images in a real registry: what is there before and after, and what other clients say."""
+"""Rebase, index and judge images in a real registry: its content before and after, and the results of other clients."""
 
 import json
 import socket

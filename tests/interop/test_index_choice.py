@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who takes which image of an index: clients that pull, and containerd on six builds of Windows and on Linux."""
+"""Clients that pull, and containerd on six builds of Windows and on Linux, select the documented image of an index."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_each_client_takes_what_the_document_says(who: str, layout: Path, pushed
 
 
 def documented() -> dict[str, str]:
-    """Return the table of the document: who takes what."""
+    """Return the document's table of the image that each client selects."""
     text = (PROJECT / "docs/index-of-images.md").read_text("utf-8")
     rows = re.findall(r"^\| (\S.*?) \| (\S.*?) \|$", text.partition("<!-- choices -->")[2], re.MULTILINE)
     return {who: ", ".join(taken.replace("`", "").split(", ")).replace(", ", " ") for who, taken in rows}
