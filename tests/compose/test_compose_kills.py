@@ -125,9 +125,9 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(command: str, place: str, 
 # In a registry
 
 
-def started(root: Path, *words: str) -> "subprocess.Popen[bytes]":
+def started(root: Path, *words: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
     """Start a command in a process group of its own."""
-    settings: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    settings: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": stderr, "start_new_session": True}
     return subprocess.Popen(program(*words), cwd=root, env=environment(root), **settings)
 
 
@@ -187,8 +187,9 @@ def test_two_at_once_both_arrive(command: str, image: str, registry: Registry, t
     running = []
     for tag in ("2", "3"):
         words = words_of(command, image, registry.host, tag)
-        running.append(started(tmp_path, *words, "--to", f"oci:out:{tag}"))
-    assert [each.wait(HANG) for each in running] == [0, 0]
+        running.append(started(tmp_path, *words, "--to", f"oci:out:{tag}", stderr=subprocess.PIPE))
+    errors = [each.communicate(timeout=HANG)[1] for each in running]
+    assert [each.returncode for each in running] == [0, 0], errors
     tags = Repository(registry, image).tags()
     assert tags["2"] == tags["3"] != tags["1"]
     image_runs.assert_whole(tmp_path / "out")
