@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Java and C#, whose files are named as the classes in them: names that follow from the place, and those refused."""
 
+import base64
 import functools
 import os
 import re
@@ -131,6 +132,35 @@ def test_java_keeps_to_what_a_class_can_hold_and_reads_nothing_by_name() -> None
         assert len(path.read_text("ascii")) <= 65535
         # What reflects, or reads a file of its own, breaks where it is packed together with others.
         assert not re.search(r"java\.lang\.reflect|forName|getResource", path.read_text("ascii"))
+
+
+def test_a_damaged_layer_in_java_throws_at_each_call(tmp_path: Path) -> None:
+    """The methods that have no data to return throw IllegalStateException, which an initialiser would not."""
+    blob = (OUTPUT / "layers/scratch.tar.gz").read_bytes()
+    module = (OUTPUT / "java/winscratch/WindowsScratch.java").read_text("ascii")
+    lines = re.findall(r'"([A-Za-z0-9+/=]{20,})"', module)
+    assert base64.b64decode("".join(lines)) == blob
+    texts = {"letters": module.replace(lines[0], "*" + lines[0][1:]), "length": module.replace(lines[1], "")}
+    bits = {"magic": 0, "method": 2, "flags": 3, "start": 10, "data": len(blob) // 2, "sum": -8, "size": -1}
+    for name, at in bits.items():
+        damaged = bytearray(blob)
+        damaged[at] ^= 4
+        texts[name] = module
+        text = base64.b64encode(damaged).decode()
+        for line in lines:
+            texts[name] = texts[name].replace(line, text[: len(line)])
+            text = text[len(line) :]
+    sources = [PROJECT / "tests/languages/java/Damaged.java"]
+    for name, text in {"right": module, **texts}.items():
+        sources.append(tmp_path / name / "Layer.java")
+        sources[-1].parent.mkdir()
+        sources[-1].write_text(text.replace("winscratch;", f"{name};").replace("WindowsScratch", "Layer"), "ascii")
+    run(need("javac"), *java.STRICT, "-d", tmp_path / "classes", *sources)
+    said = run(*java.JAVA, "-cp", tmp_path / "classes", "Damaged", "right.Layer", *(f"{name}.Layer" for name in texts))
+    error = " IllegalStateException"
+    expected = {name: 2 * (error if name == "letters" else " returns") + 3 * error for name in texts}
+    expected["right"] = 5 * " returns"
+    assert dict(re.findall(r"^(\w+)\.Layer:(.*)$", said, re.MULTILINE)) == expected
 
 
 def test_sources_in_java_are_laid_out_as_google_has_it() -> None:

@@ -15,25 +15,28 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:dd19c67df35cd7d9e228695a068dabd05e79e64af806cb5139fbd2ff30e1af06","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:2aca9d8587009830a7d6f89bf08f898feffd0dbd11f99abf4e345c086c70e29c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.java.jinja","language":"java","layer":"legacy","options":{"compat":"","package":"winscratch","prefix":"WindowsLegacy"},"version":"0.2.0"}
 
 package winscratch;
 
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
-import java.util.zip.GZIPInputStream;
+import java.util.zip.CRC32;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
 
 /**
  * The Windows base layer legacy, ready to store, push or hash.
  *
  * <p>The class carries the compressed layer as base64, and unpacks it on first use. All methods can
- * be called by several threads at once, and none returns null.
+ * be called by several threads at once, and none returns null. Those that return data throw {@link
+ * IllegalStateException} if the base64 is damaged so that they have none.
  */
 public final class WindowsLegacy {
   /** The layer's name. */
@@ -56,6 +59,10 @@ public final class WindowsLegacy {
   /** The compressed layer's size in bytes, which is what a descriptor states. */
   public static final int BLOB_SIZE = 1056;
 
+  // Made on first use. Threads that need one at the same time may each make it: the last is kept.
+  private static volatile byte[] blobBytes;
+  private static volatile byte[] layerBytes;
+
   private WindowsLegacy() {}
 
   /**
@@ -64,7 +71,7 @@ public final class WindowsLegacy {
    * @return a read-only view with a position of its own
    */
   public static ByteBuffer layer() {
-    return ByteBuffer.wrap(Layer.BYTES).asReadOnlyBuffer();
+    return ByteBuffer.wrap(layerBytes()).asReadOnlyBuffer();
   }
 
   /**
@@ -73,7 +80,7 @@ public final class WindowsLegacy {
    * @return a read-only view with a position of its own
    */
   public static ByteBuffer blob() {
-    return ByteBuffer.wrap(Blob.BYTES).asReadOnlyBuffer();
+    return ByteBuffer.wrap(blobBytes()).asReadOnlyBuffer();
   }
 
   /**
@@ -82,7 +89,7 @@ public final class WindowsLegacy {
    * @return a stream of memory, which need not be closed
    */
   public static InputStream open() {
-    return new ByteArrayInputStream(Layer.BYTES);
+    return new ByteArrayInputStream(layerBytes());
   }
 
   /**
@@ -91,7 +98,7 @@ public final class WindowsLegacy {
    * @return a stream of memory, which need not be closed
    */
   public static InputStream openCompressed() {
-    return new ByteArrayInputStream(Blob.BYTES);
+    return new ByteArrayInputStream(blobBytes());
   }
 
   /**
@@ -112,12 +119,12 @@ public final class WindowsLegacy {
    * @throws IllegalStateException if a size or digest differs
    */
   public static void verify() {
+    byte[] blob = decoded();
     try {
-      byte[] blob = Base64.getDecoder().decode(Blob.TEXT);
       check("blob", blob, BLOB_SIZE, DIGEST);
-      check("layer", Layer.unpacked(blob), LAYER_SIZE, DIFF_ID);
-    } catch (IllegalArgumentException | NoSuchAlgorithmException e) {
-      throw new IllegalStateException("the blob is not base64, or Java has no SHA-256", e);
+      check("layer", unpacked(blob), LAYER_SIZE, DIFF_ID);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Java has no SHA-256", e);
     }
   }
 
@@ -130,43 +137,77 @@ public final class WindowsLegacy {
     }
   }
 
-  /** The uncompressed tar, which is made when this class is first used. */
-  private static final class Layer {
-    static final byte[] BYTES = unpacked(Blob.BYTES);
+  private static byte[] blobBytes() {
+    byte[] bytes = blobBytes;
+    if (bytes == null) {
+      bytes = decoded();
+      blobBytes = bytes;
+    }
+    return bytes;
+  }
 
-    static byte[] unpacked(byte[] blob) {
-      try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
-        byte[] bytes = new byte[LAYER_SIZE];
-        if (layer.readNBytes(bytes, 0, LAYER_SIZE) != LAYER_SIZE || layer.read() >= 0) {
-          throw new IOException("the layer has another size");
-        }
-        return bytes;
-      } catch (IOException e) {
-        throw new IllegalStateException("the blob does not unpack to the layer", e);
-      }
+  private static byte[] layerBytes() {
+    byte[] bytes = layerBytes;
+    if (bytes == null) {
+      bytes = unpacked(blobBytes());
+      layerBytes = bytes;
+    }
+    return bytes;
+  }
+
+  private static byte[] decoded() {
+    try {
+      return Base64.getDecoder().decode(TEXT);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalStateException("the blob is not base64", e);
     }
   }
 
-  /** The gzip-compressed tar, which is decoded when this class is first used. */
-  private static final class Blob {
-    static final byte[] BYTES = Base64.getDecoder().decode(Blob.TEXT);
-    static final String TEXT =
-        "H4sIAAAAAAAC/+2cNXzcZhjGHynM5p+7lafe74QHS9hMAeMW0dkynQ/COGb0Pnkrw9Z96FgYO2ZrljJP10/6"
-            + "KutqyeGc1OT9iz6G93mP9d1U3V1261enx/D8kBh5XYfE2XqNhmVZUjW8qqMFXKzVjSpYr09HZHL/Ezb1z/a7"
-            + "y04tJforUj5H+iegf7avfygN+uuSTPonpH92zLWq5Vq5VE9Mf03T6PGfvP7Zk+VyPQn9dVVPx+Of9GenU6ef"
-            + "3jQ5TUO8/mqc/nlVw6sS6f/cqTrzJRGAdwQIAHY1hV8FPwl4kSCm++ZLeCkgCIIgCIIgCIIgFkx3FR5tiOW9"
-            + "RqOxuvQOmmkwxKB+O48H6VfArz2IshPAuYmJSb8eK1NbAq6AHwcA3AAgYOf6BQBr4HQBEDGKHfACXTiGIxAE"
-            + "eOzq8NN6eZrI014F8KrI019hNZvTXxMRKRe2xfnpMAiCeDEhCIIgCIIgCPr83wawI5YN//P/q2imOdb4FxHA"
-            + "ehsQfP5vLtsLzgEAp52aVXXX6m45/NpheUHAqyxgq1989ROru8HC37TB5xsWv7TUhp3AHQHwrvCu/W515bJR"
-            + "dcbKtltyHRvg3PPL7/H7/KnNK8uPEefquLHi+PkncQqnIW3ZOO/FzxciOINd8d93jCLKHgAT5qJj1Wu4z8os"
-            + "L4ib82xrB37o+2T4bkx/Xl7QHzof/fuVtwFczxk5Sy7JZkYv2lpGlh0jU9TUAjtJipMzTLtYLNwM7X6H9XX+"
-            + "12N/x+jM8qI6CwCudER13su1eajOezv4/P9ide90BHrt9PXdwawT6Dt5dc0BY7txCeBc2cY+bYjijbFv2Vlx"
-            + "VpkgnECXzXFtsGvxk+/ei+uX5cXa425n1B6HAfQ09SsrkocGDjw/9+zR2wm88fHuzz17rHeG/uvV/awz8N/N"
-            + "cfv5l+FiFTVYqMJAnV0XEPAwf5rtfkx/KtqOUcgpVka3bDujOXkpY1iWnCmpiqlqmq3li/rN0I6BP33TCQzc"
-            + "qg/E2ZHlxdrxm64n96sLXaFffdv1X78S0RbjV/HjEoJw9zPxq3BcXdv7FcuLtce97ni/Gm/qV1ElD3WrX611"
-            + "A3/tn1707HG/O/Srca9eT9SvvOe968jBYIcFGSV2mMhARxE2NBaS2ebAYKEii6so8BAkKHD8miZsFNlWwE0E"
-            + "bOyj11iCIAiCIIg0Ea76TNP6X0nOS7T+p2X6Z2fcVbt8uZYa/eWcorRcf9I/e/5qre6sqErS+quKrianP+mf"
-            + "tcqrJXc+ufW/upL88z/pnz3d139ianQSz2H95wP11/U8rf9Mgf7nT4whpIX6y6pE+qdA/75TU+eGJudarn9e"
-            + "z5P+KdB/on9y5sS5vtbrrymkfwr0nzs/2TeWwPO/Tv//8HwhCIL4B5DhOfsAUgAA";
+  /**
+   * Returns the tar in a blob, which is a gzip member without optional fields (RFC 1952).
+   *
+   * <p>Not by GZIPInputStream, whose classes add a fifth to the time that a first use takes.
+   */
+  private static byte[] unpacked(byte[] blob) {
+    ByteBuffer member = ByteBuffer.wrap(blob).order(ByteOrder.LITTLE_ENDIAN);
+    if (blob.length != BLOB_SIZE || member.getInt(0) != 0x00088b1f) { // magic, deflate, no flags
+      throw new IllegalStateException("the blob is not the layer's gzip member");
+    }
+    Inflater inflater = new Inflater(true);
+    try {
+      inflater.setInput(blob, 10, BLOB_SIZE - 18); // between header and trailer
+      byte[] layer = new byte[LAYER_SIZE];
+      CRC32 sum = new CRC32();
+      sum.update(layer, 0, inflater.inflate(layer));
+      boolean more = inflater.inflate(new byte[1]) > 0 || inflater.getRemaining() > 0;
+      long trailer = (long) LAYER_SIZE << 32 | sum.getValue();
+      if (more || !inflater.finished() || member.getLong(BLOB_SIZE - 8) != trailer) {
+        throw new IllegalStateException("the blob does not unpack to the layer");
+      }
+      return layer;
+    } catch (DataFormatException e) {
+      throw new IllegalStateException("the blob does not unpack to the layer", e);
+    } finally {
+      inflater.end();
+    }
   }
+
+  private static final String TEXT =
+      "H4sIAAAAAAAC/+2cNXzcZhjGHynM5p+7lafe74QHS9hMAeMW0dkynQ/COGb0Pnkrw9Z96FgYO2ZrljJP10/6"
+          + "KutqyeGc1OT9iz6G93mP9d1U3V1261enx/D8kBh5XYfE2XqNhmVZUjW8qqMFXKzVjSpYr09HZHL/Ezb1z/a7"
+          + "y04tJforUj5H+iegf7avfygN+uuSTPonpH92zLWq5Vq5VE9Mf03T6PGfvP7Zk+VyPQn9dVVPx+Of9GenU6ef"
+          + "3jQ5TUO8/mqc/nlVw6sS6f/cqTrzJRGAdwQIAHY1hV8FPwl4kSCm++ZLeCkgCIIgCIIgCIIgFkx3FR5tiOW9"
+          + "RqOxuvQOmmkwxKB+O48H6VfArz2IshPAuYmJSb8eK1NbAq6AHwcA3AAgYOf6BQBr4HQBEDGKHfACXTiGIxAE"
+          + "eOzq8NN6eZrI014F8KrI019hNZvTXxMRKRe2xfnpMAiCeDEhCIIgCIIgCPr83wawI5YN//P/q2imOdb4FxHA"
+          + "ehsQfP5vLtsLzgEAp52aVXXX6m45/NpheUHAqyxgq1989ROru8HC37TB5xsWv7TUhp3AHQHwrvCu/W515bJR"
+          + "dcbKtltyHRvg3PPL7/H7/KnNK8uPEefquLHi+PkncQqnIW3ZOO/FzxciOINd8d93jCLKHgAT5qJj1Wu4z8os"
+          + "L4ib82xrB37o+2T4bkx/Xl7QHzof/fuVtwFczxk5Sy7JZkYv2lpGlh0jU9TUAjtJipMzTLtYLNwM7X6H9XX+"
+          + "12N/x+jM8qI6CwCudER13su1eajOezv4/P9ide90BHrt9PXdwawT6Dt5dc0BY7txCeBc2cY+bYjijbFv2Vlx"
+          + "VpkgnECXzXFtsGvxk+/ei+uX5cXa425n1B6HAfQ09SsrkocGDjw/9+zR2wm88fHuzz17rHeG/uvV/awz8N/N"
+          + "cfv5l+FiFTVYqMJAnV0XEPAwf5rtfkx/KtqOUcgpVka3bDujOXkpY1iWnCmpiqlqmq3li/rN0I6BP33TCQzc"
+          + "qg/E2ZHlxdrxm64n96sLXaFffdv1X78S0RbjV/HjEoJw9zPxq3BcXdv7FcuLtce97ni/Gm/qV1ElD3WrX611"
+          + "A3/tn1707HG/O/Srca9eT9SvvOe968jBYIcFGSV2mMhARxE2NBaS2ebAYKEii6so8BAkKHD8miZsFNlWwE0E"
+          + "bOyj11iCIAiCIIg0Ea76TNP6X0nOS7T+p2X6Z2fcVbt8uZYa/eWcorRcf9I/e/5qre6sqErS+quKrianP+mf"
+          + "tcqrJXc+ufW/upL88z/pnz3d139ianQSz2H95wP11/U8rf9Mgf7nT4whpIX6y6pE+qdA/75TU+eGJudarn9e"
+          + "z5P+KdB/on9y5sS5vtbrrymkfwr0nzs/2TeWwPO/Tv//8HwhCIL4B5DhOfsAUgAA";
 }

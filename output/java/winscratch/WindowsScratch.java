@@ -15,25 +15,28 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:91e90ea858d0ec5a903627bc9d5249acd26229e87c64b560ecfe8538a0bbf508","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:cb4e96e86882fcbf60e71127155fafd80b08f5254624b67473a646df431c1a1b","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.java.jinja","language":"java","layer":"scratch","options":{"compat":"","package":"winscratch","prefix":"WindowsScratch"},"version":"0.2.0"}
 
 package winscratch;
 
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
-import java.util.zip.GZIPInputStream;
+import java.util.zip.CRC32;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
 
 /**
  * The Windows base layer scratch, ready to store, push or hash.
  *
  * <p>The class carries the compressed layer as base64, and unpacks it on first use. All methods can
- * be called by several threads at once, and none returns null.
+ * be called by several threads at once, and none returns null. Those that return data throw {@link
+ * IllegalStateException} if the base64 is damaged so that they have none.
  */
 public final class WindowsScratch {
   /** The layer's name. */
@@ -56,6 +59,10 @@ public final class WindowsScratch {
   /** The compressed layer's size in bytes, which is what a descriptor states. */
   public static final int BLOB_SIZE = 1169;
 
+  // Made on first use. Threads that need one at the same time may each make it: the last is kept.
+  private static volatile byte[] blobBytes;
+  private static volatile byte[] layerBytes;
+
   private WindowsScratch() {}
 
   /**
@@ -64,7 +71,7 @@ public final class WindowsScratch {
    * @return a read-only view with a position of its own
    */
   public static ByteBuffer layer() {
-    return ByteBuffer.wrap(Layer.BYTES).asReadOnlyBuffer();
+    return ByteBuffer.wrap(layerBytes()).asReadOnlyBuffer();
   }
 
   /**
@@ -73,7 +80,7 @@ public final class WindowsScratch {
    * @return a read-only view with a position of its own
    */
   public static ByteBuffer blob() {
-    return ByteBuffer.wrap(Blob.BYTES).asReadOnlyBuffer();
+    return ByteBuffer.wrap(blobBytes()).asReadOnlyBuffer();
   }
 
   /**
@@ -82,7 +89,7 @@ public final class WindowsScratch {
    * @return a stream of memory, which need not be closed
    */
   public static InputStream open() {
-    return new ByteArrayInputStream(Layer.BYTES);
+    return new ByteArrayInputStream(layerBytes());
   }
 
   /**
@@ -91,7 +98,7 @@ public final class WindowsScratch {
    * @return a stream of memory, which need not be closed
    */
   public static InputStream openCompressed() {
-    return new ByteArrayInputStream(Blob.BYTES);
+    return new ByteArrayInputStream(blobBytes());
   }
 
   /**
@@ -112,12 +119,12 @@ public final class WindowsScratch {
    * @throws IllegalStateException if a size or digest differs
    */
   public static void verify() {
+    byte[] blob = decoded();
     try {
-      byte[] blob = Base64.getDecoder().decode(Blob.TEXT);
       check("blob", blob, BLOB_SIZE, DIGEST);
-      check("layer", Layer.unpacked(blob), LAYER_SIZE, DIFF_ID);
-    } catch (IllegalArgumentException | NoSuchAlgorithmException e) {
-      throw new IllegalStateException("the blob is not base64, or Java has no SHA-256", e);
+      check("layer", unpacked(blob), LAYER_SIZE, DIFF_ID);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Java has no SHA-256", e);
     }
   }
 
@@ -130,45 +137,79 @@ public final class WindowsScratch {
     }
   }
 
-  /** The uncompressed tar, which is made when this class is first used. */
-  private static final class Layer {
-    static final byte[] BYTES = unpacked(Blob.BYTES);
+  private static byte[] blobBytes() {
+    byte[] bytes = blobBytes;
+    if (bytes == null) {
+      bytes = decoded();
+      blobBytes = bytes;
+    }
+    return bytes;
+  }
 
-    static byte[] unpacked(byte[] blob) {
-      try (InputStream layer = new GZIPInputStream(new ByteArrayInputStream(blob), BLOB_SIZE)) {
-        byte[] bytes = new byte[LAYER_SIZE];
-        if (layer.readNBytes(bytes, 0, LAYER_SIZE) != LAYER_SIZE || layer.read() >= 0) {
-          throw new IOException("the layer has another size");
-        }
-        return bytes;
-      } catch (IOException e) {
-        throw new IllegalStateException("the blob does not unpack to the layer", e);
-      }
+  private static byte[] layerBytes() {
+    byte[] bytes = layerBytes;
+    if (bytes == null) {
+      bytes = unpacked(blobBytes());
+      layerBytes = bytes;
+    }
+    return bytes;
+  }
+
+  private static byte[] decoded() {
+    try {
+      return Base64.getDecoder().decode(TEXT);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalStateException("the blob is not base64", e);
     }
   }
 
-  /** The gzip-compressed tar, which is decoded when this class is first used. */
-  private static final class Blob {
-    static final byte[] BYTES = Base64.getDecoder().decode(Blob.TEXT);
-    static final String TEXT =
-        "H4sIAAAAAAAC/+yYNXQcZxDH/7tmPn5KF65yT4t32sbMzHbppbOO0YylS/WVujB06YuUgTKlu7gJc3WZJe9Z"
-            + "uxdODJrfvfl4Ppj/nC3pzKjeqo+unT2C/w6JqOo6pICldbIty5Kq4Xkd/wOXhiNzQMfjn5F43FPCQ/1n99Zb"
-            + "7vAJ0V+RqhXW/zHoP7tn74EnQX9dkln/x6T/7JG6PegOu7XRY9Nf07TH//1n/Wd3drujx6G/rupPxvef9adi"
-            + "1+5/HpqKpk3RX03Tv6pqeF5i/f9zBu7FmghARIxAtmqi/TyCQsCzBHN2z8UalgUMwzAMwzAMwzDMvFXvwCOD"
-            + "VN4Yj8ed5muYZEyIkX826EfjV8O6hCQryU4eO3ba96M1wyZwFYFtILtJJmDlwgUAPQQUyEQcxgoQYgHbsAWC"
-            + "AI9VOX9sJhgTg7HnATwvBuPPQXxk/AURiXXxXgHfbAbDMAzDMAzDMAzDPJu//2cAslQW/d//n8ckk71xiAhg"
-            + "IQNEv/9Prp1BwAay3e7QHtR7o3o3/rNDa17A89Rw1I8++YZ8F6n9GZnHZ9S/3MxgJXBXALwaXr23PmhfMQfu"
-            + "ka5Tr9VdByH3/fVr/DO/yQRrPTvkXjtqtl1/fid2YTekJZ+AN6a8V0TA/kL63zsOI8kasmNWw7VHQzygNa15"
-            + "8eE7M1ngqz3vHbyXcp43JyIk/+f/vvIq2Y2KWbHlmmyVdcPRyrLsmmVDU+eokBS3YlqOYczdiuN+l8469f22"
-            + "X1N0prmkzgJI41xS57WBNn+o89pc8P5fyPduLtJrpa/vCopOpO/paz0XxLR7CQi4OiU+GSRZS7an5bbdDgkS"
-            + "EukS3WuRauO9L95IO5fmUuNxL5+Mx2ay0sS5siJ5aAj5xj9XwAz5vvTu6g+9eCzk4/z1fD/Ix/kb3tufv4I6"
-            + "OhjCxgAmRlTPI+KP8ul88S/mk+G45lxFscu67Thlza1KZdO25XJNVSxV0xytaui34jhG+fRZHth3e7QvLY40"
-            + "lxrHzwp/P68uFOK8+rzwaF6JyKTnVcq9hKhd/FfyKr5XYXpe0VxqPO4X0/Pq6MS5iip5qEvzqke+v6w/2/Di"
-            + "8aAY55Xnu7aUzKs3aP4GKjDJbMiokVkoQ4cBBxq1ZPq4MKllQIOKubAlQYHre1pwaMSgmVuIWFyH39q7a6QM"
-            + "gjAMgz834CTrkuLuToq76+3JcJedLao7mvxLn7cGAIAWeX31GXr/l6R1Yv/T2P3j5d2jjePr89bcP62yrPH7"
-            + "u388f3t+sXmYZ6Hvn2dl7v7h7h+vHx9t7W4Hu39RZon7B79/PDA41Ls4sdD5y/1n9tr+s6wr+89W7T+77T//"
-            + "m6XL9/efAAAA2H8+fr/WSXW+uP/ssv8EAACAQP3HfO9k50GD/UeaZ/oP/Qf6DwAAAPQf+g8AAAD4hf5jsH9x"
-            + "bnRhtfH+o65S/Yf+A/0HAAAA+g/9BwAAAPxC/zE9tLDcOzfYfP9RFPoP/Qf6DwAAAH6B/kP/AQAAgP5jdX5h"
-            + "cDLA/y9lXuk/3qP/QP8BAACA/kP/AQAAAAB3era0ngDyAAA=";
+  /**
+   * Returns the tar in a blob, which is a gzip member without optional fields (RFC 1952).
+   *
+   * <p>Not by GZIPInputStream, whose classes add a fifth to the time that a first use takes.
+   */
+  private static byte[] unpacked(byte[] blob) {
+    ByteBuffer member = ByteBuffer.wrap(blob).order(ByteOrder.LITTLE_ENDIAN);
+    if (blob.length != BLOB_SIZE || member.getInt(0) != 0x00088b1f) { // magic, deflate, no flags
+      throw new IllegalStateException("the blob is not the layer's gzip member");
+    }
+    Inflater inflater = new Inflater(true);
+    try {
+      inflater.setInput(blob, 10, BLOB_SIZE - 18); // between header and trailer
+      byte[] layer = new byte[LAYER_SIZE];
+      CRC32 sum = new CRC32();
+      sum.update(layer, 0, inflater.inflate(layer));
+      boolean more = inflater.inflate(new byte[1]) > 0 || inflater.getRemaining() > 0;
+      long trailer = (long) LAYER_SIZE << 32 | sum.getValue();
+      if (more || !inflater.finished() || member.getLong(BLOB_SIZE - 8) != trailer) {
+        throw new IllegalStateException("the blob does not unpack to the layer");
+      }
+      return layer;
+    } catch (DataFormatException e) {
+      throw new IllegalStateException("the blob does not unpack to the layer", e);
+    } finally {
+      inflater.end();
+    }
   }
+
+  private static final String TEXT =
+      "H4sIAAAAAAAC/+yYNXQcZxDH/7tmPn5KF65yT4t32sbMzHbppbOO0YylS/WVujB06YuUgTKlu7gJc3WZJe9Z"
+          + "uxdODJrfvfl4Ppj/nC3pzKjeqo+unT2C/w6JqOo6pICldbIty5Kq4Xkd/wOXhiNzQMfjn5F43FPCQ/1n99Zb"
+          + "7vAJ0V+RqhXW/zHoP7tn74EnQX9dkln/x6T/7JG6PegOu7XRY9Nf07TH//1n/Wd3drujx6G/rupPxvef9adi"
+          + "1+5/HpqKpk3RX03Tv6pqeF5i/f9zBu7FmghARIxAtmqi/TyCQsCzBHN2z8UalgUMwzAMwzAMwzDMvFXvwCOD"
+          + "VN4Yj8ed5muYZEyIkX826EfjV8O6hCQryU4eO3ba96M1wyZwFYFtILtJJmDlwgUAPQQUyEQcxgoQYgHbsAWC"
+          + "AI9VOX9sJhgTg7HnATwvBuPPQXxk/AURiXXxXgHfbAbDMAzDMAzDMAzDPJu//2cAslQW/d//n8ckk71xiAhg"
+          + "IQNEv/9Prp1BwAay3e7QHtR7o3o3/rNDa17A89Rw1I8++YZ8F6n9GZnHZ9S/3MxgJXBXALwaXr23PmhfMQfu"
+          + "ka5Tr9VdByH3/fVr/DO/yQRrPTvkXjtqtl1/fid2YTekJZ+AN6a8V0TA/kL63zsOI8kasmNWw7VHQzygNa15"
+          + "8eE7M1ngqz3vHbyXcp43JyIk/+f/vvIq2Y2KWbHlmmyVdcPRyrLsmmVDU+eokBS3YlqOYczdiuN+l8469f22"
+          + "X1N0prmkzgJI41xS57WBNn+o89pc8P5fyPduLtJrpa/vCopOpO/paz0XxLR7CQi4OiU+GSRZS7an5bbdDgkS"
+          + "EukS3WuRauO9L95IO5fmUuNxL5+Mx2ay0sS5siJ5aAj5xj9XwAz5vvTu6g+9eCzk4/z1fD/Ix/kb3tufv4I6"
+          + "OhjCxgAmRlTPI+KP8ul88S/mk+G45lxFscu67Thlza1KZdO25XJNVSxV0xytaui34jhG+fRZHth3e7QvLY40"
+          + "lxrHzwp/P68uFOK8+rzwaF6JyKTnVcq9hKhd/FfyKr5XYXpe0VxqPO4X0/Pq6MS5iip5qEvzqke+v6w/2/Di"
+          + "8aAY55Xnu7aUzKs3aP4GKjDJbMiokVkoQ4cBBxq1ZPq4MKllQIOKubAlQYHre1pwaMSgmVuIWFyH39q7a6QM"
+          + "gjAMgz834CTrkuLuToq76+3JcJedLao7mvxLn7cGAIAWeX31GXr/l6R1Yv/T2P3j5d2jjePr89bcP62yrPH7"
+          + "u388f3t+sXmYZ6Hvn2dl7v7h7h+vHx9t7W4Hu39RZon7B79/PDA41Ls4sdD5y/1n9tr+s6wr+89W7T+77T//"
+          + "m6XL9/efAAAA2H8+fr/WSXW+uP/ssv8EAACAQP3HfO9k50GD/UeaZ/oP/Qf6DwAAAPQf+g8AAAD4hf5jsH9x"
+          + "bnRhtfH+o65S/Yf+A/0HAAAA+g/9BwAAAPxC/zE9tLDcOzfYfP9RFPoP/Qf6DwAAAH6B/kP/AQAAgP5jdX5h"
+          + "cDLA/y9lXuk/3qP/QP8BAACA/kP/AQAAAAB3era0ngDyAAA=";
 }
