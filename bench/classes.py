@@ -68,9 +68,10 @@ static class Measure
 
 
 def java_class(members: str) -> str:
-    """Return a class with *members*, and views of what they call LAYER and BLOB."""
+    """Return a class with *members*, and read-only views of what they call LAYER and BLOB, as ours returns them."""
     views = "".join(
-        f"  public static java.nio.ByteBuffer {name}() {{ return java.nio.ByteBuffer.wrap({name.upper()}); }}\n"
+        f"  public static java.nio.ByteBuffer {name}() {{\n"
+        f"    return java.nio.ByteBuffer.wrap({name.upper()}).asReadOnlyBuffer();\n  }}\n"
         for name in ("layer", "blob")
     )
     return f"package winscratch;\n\npublic final class WindowsScratch {{\n{views}{members}}}\n"
@@ -144,11 +145,12 @@ using (var made = new System.IO.MemoryStream({len(data["layer"])}))
     }
 
 
-Figures = tuple[dict[str, float], dict[str, float], dict[str, float], dict[str, float]]
+# Bytes of source; milliseconds to load, to use first, and for both; bytes of memory. By contender.
+Figures = tuple[dict[str, float], dict[str, float], dict[str, float], dict[str, float], dict[str, float]]
 
 
 def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
-    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of heap."""
+    """Return the figures of each contender; memory is the heap."""
     sources = dict(ours) | java_contenders(data)
     commands: dict[str, list[str | Path]] = {}
     for name, text in sources.items():
@@ -163,7 +165,7 @@ def java(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str
 
 
 def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
-    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of heap."""
+    """Return the figures of each contender; memory is the heap."""
     # mcs knows C# 7, which has no annotations of nullable references.
     sources = {name: text.replace("#nullable enable\n", "") for name, text in ours.items()} | csharp_contenders(data)
     commands: dict[str, list[str | Path]] = {}
@@ -180,15 +182,18 @@ def csharp(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[s
 
 def figures(sources: Mapping[str, str], commands: Mapping[str, list[str | Path]], rounds: int) -> Figures:
     """Return the sizes of the *sources*, and medians of what the *commands* say in *rounds* rounds."""
-    loads: dict[str, list[float]] = {name: [] for name in commands}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     heap: dict[str, float] = {}
 
     def measure(name: str) -> float:
         done = subprocess.run(commands[name], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
         loaded, used, heap[name] = map(float, done.stdout.split())
-        loads[name].append(loaded / 1e6)
-        return used / 1e6
+        taken[name].append((loaded / 1e6, used / 1e6))
+        return (loaded + used) / 1e6
 
-    uses = medians({name: lambda name=name: measure(name) for name in commands}, rounds)  # type: ignore[misc]
-    loaded = {name: statistics.median(values[1:]) for name, values in loads.items()}  # the first is to warm up
-    return {name: float(len(text)) for name, text in sources.items()}, loaded, uses, heap
+    both = medians({name: lambda name=name: measure(name) for name in commands}, rounds)  # type: ignore[misc]
+    loads, uses = (  # the first round is to warm up
+        {name: statistics.median(pair[which] for pair in pairs[1:]) for name, pairs in taken.items()}
+        for which in (0, 1)
+    )
+    return {name: float(len(text)) for name, text in sources.items()}, loads, uses, both, heap

@@ -61,8 +61,9 @@ def rows_of(*figures: dict[str, float], units: tuple[str, ...]) -> list[list[str
 
 def show_loads(title: str, memory: str, figures: classes.Figures) -> None:
     """Print a table of sources that are measured as they load and as they are used for the first time."""
-    rows = rows_of(*figures, units=("B", "ms", "ms", "B"))
-    show(title, ("source", "ratio", "load", "ratio", "first use", "ratio", memory, "ratio"), rows)
+    rows = rows_of(*figures, units=("B", "ms", "ms", "ms", "B"))
+    columns = ("source", "load", "first use", "both", memory)
+    show(title, [word for column in columns for word in (column, "ratio")], rows)
 
 
 def base64_lines(data: bytes, start: str, end: str) -> str:
@@ -98,9 +99,8 @@ def python(folder: Path, rounds: int, before: Before) -> None:
     traces: dict[str, list[str | Path]] = {
         name: [sys.executable, Path(command[1]).with_name("trace.py")] for name, command in commands.items()
     }
-    sizes, loads, uses, _ = classes.figures(modules, commands, rounds)
     memory = classes.figures(modules, traces, 1)[-1]
-    show_loads("Python", "peak memory", (sizes, loads, uses, memory))
+    show_loads("Python", "peak memory", (*classes.figures(modules, commands, rounds)[:-1], memory))
 
 
 def c(folder: Path, rounds: int, before: Before) -> None:

@@ -69,7 +69,7 @@ def spent(command: list[str | Path]) -> float:
 
 
 def javascript(folder: Path, rounds: int, data: Mapping[str, bytes], ours: Mapping[str, str]) -> Figures:
-    """Return each contender's bytes of source, milliseconds to load and to use first, and bytes of memory."""
+    """Return the figures of each contender."""
 
     def made(value: Callable[[bytes], str]) -> str:
         return "".join(f"export const {name} = () => {value(part)};\n" for name, part in data.items())
