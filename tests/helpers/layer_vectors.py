@@ -20,6 +20,8 @@ from generator.builder.wire import ROOT
 VECTORS = ROOT / "tests/vectors"
 MODULES = ROOT / "output/python"
 SHOWN = 3072  # bytes: longer results are only hashed
+SEED = 2026
+AT_RANDOM = 10_000  # layers that every language makes as Python does
 
 Case = dict[str, Any]
 
@@ -81,6 +83,11 @@ def summary(made: Made) -> tuple[object, ...]:
     if isinstance(made, Refused):
         return ("error", made.code, made.entry)
     return (len(made), hashlib.sha256(made).hexdigest())
+
+
+def differences(cases: Sequence[Case], found: Sequence[Made]) -> list[str]:
+    """Return the names of the cases that did not come out as they say."""
+    return [case["name"] for case, made in zip(cases, found, strict=True) if expected(case) != summary(made)]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -3,35 +3,22 @@
 
 import functools
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from helpers import layer_vectors
-from helpers.layer_vectors import Case, Made, Refused
+from helpers.layer_vectors import AT_RANDOM, SEED, Case, Made, Refused, differences
 from helpers.support import need
 from languages.programs import USERS, WRITERS, Command, User, c
 
 from generator.builder.wire import ROOT
 from generator.oci import files
 
-SEED = 2026
-AT_RANDOM = 10_000
-
 HEADERS = layer_vectors.headers()
 LAYERS = layer_vectors.layers()
 
 # Codes that no list of entries brings about: those of data, of what the layer is written to, and of the program's own.
 ELSEWHERE = {"data", "output", "memory", "closed", "kind"}
-
-
-def differences(cases: Sequence[Case], found: Sequence[Made]) -> list[str]:
-    """Return the names of the cases that did not come out as they say."""
-    return [
-        case["name"]
-        for case, made in zip(cases, found, strict=True)
-        if layer_vectors.expected(case) != layer_vectors.summary(made)
-    ]
 
 
 @functools.cache

@@ -6,7 +6,9 @@ using System.Globalization;
 using System.IO;
 using System.Numerics;
 using System.Text;
+#if MONO
 using Mono.Unix;
+#endif
 using Winscratch;
 using Descriptor = Winscratch.WindowsFiles.Descriptor;
 using Entry = Winscratch.WindowsFiles.Entry;
@@ -21,14 +23,17 @@ internal static class Layers
 {
     private static readonly DateTimeOffset Start = new DateTimeOffset(1970, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private static void Main(string[] args)
+    internal static void Main(string[] args)
     {
         using (Stream output = new BufferedStream(Console.OpenStandardOutput(), 1 << 20))
         {
             if (args.Length == 4)
             {
                 var layer = new WindowsFiles.Writer(output);
-                var tree = new WindowsFiles.Tree { OwnTimes = args[3] == "own", ReadLink = UnixPath.ReadLink };
+                var tree = new WindowsFiles.Tree { OwnTimes = args[3] == "own" };
+#if MONO // .NET itself can tell a link's target
+                tree.ReadLink = UnixPath.ReadLink;
+#endif
                 if (tree.OwnTimes)
                 {
                     layer.AddTree(args[2], args[1], tree);

@@ -32,13 +32,14 @@ def as_csharp_7(folder: Path, *sources: Path) -> list[Path]:
 
 
 def compiled(folder: Path, *sources: Path) -> Command:
-    """Return the command of the program that *sources* and the modules give."""
+    """Return the command of the program that *sources* and the modules give, whose Main is the first one's."""
     if not POSIX.exists():
         lack("libmono-posix4.0-cil not found")
     documented = f"-doc:{folder}/program.xml"  # warns of public members without a comment
     references = ("-r:Mono.Posix", "-r:System.Numerics")
     modules = as_csharp_7(folder, *MODULES)
-    run(need("mcs"), *STRICT, documented, *references, f"-out:{folder}/program.exe", *modules, *sources)
+    start = f"-main:{sources[0].stem}"
+    run(need("mcs"), *STRICT, documented, *references, start, f"-out:{folder}/program.exe", *modules, *sources)
     return ["env", "LC_ALL=C.UTF-8", need("mono"), folder / "program.exe"]
 
 

@@ -1,28 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System;
-using System.Formats.Tar;
 using System.IO;
+using System.IO.Compression;
 using System.Linq;
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Threading;
 using System.Threading.Tasks;
 using Winscratch;
+#if MONO
+using Mono.Unix;
+#else
+using System.Formats.Tar;
+#endif
 
-/// <summary>Reads the layers, and what .NET 8 makes of a folder with a link, with .NET's own reader of tars.</summary>
+/// <summary>
+/// Checks the modules as a project does that takes them from the package: Consumer FOLDER, with the committed blobs. With
+/// "layers" and that program's arguments it is Layers. Mono builds it, too, from sources and without a reader of tars.
+/// </summary>
 internal static class Consumer
 {
-    private static string List(Stream layer)
+    private static void Main(string[] args)
     {
-        var listed = new StringWriter();
-        using (var tar = new TarReader(layer))
+        if (args[0] == "layers")
         {
-            for (TarEntry entry = tar.GetNextEntry(); entry != null; entry = tar.GetNextEntry())
-            {
-                listed.Write($"{entry.Name} {entry.Length} {entry.LinkName};");
-            }
+            Layers.Main(args.Skip(1).ToArray());
+            return;
         }
-        return listed.ToString();
+        string[] blobs = Directory.GetFiles(args[0], "*.tar.gz");
+        Expect(blobs.Length > 1, "there are no blobs");
+        foreach (string blob in blobs)
+        {
+            CheckLayer(Path.GetFileName(blob).Replace(".tar.gz", ""), File.ReadAllBytes(blob));
+        }
+        CheckStore();
+        CheckTree();
+        CheckCancelled();
+        Console.WriteLine(blobs.Length + " layers and the writer: right");
     }
 
     private static void Expect(bool right, string what)
@@ -33,41 +48,102 @@ internal static class Consumer
         }
     }
 
-    private static async Task Main()
+    /// <summary>Checks a layer's class against the committed blob.</summary>
+    private static void CheckLayer(string name, byte[] blob)
     {
-        WindowsScratch.Verify();
-        string digest = "sha256:" + Convert.ToHexString(SHA256.HashData(WindowsScratch.Blob.Span)).ToLowerInvariant();
-        Expect(digest == WindowsScratch.Digest, "the blob's digest");
-        Expect(WindowsScratch.Layer.Length == WindowsScratch.LayerSize, "the layer's size");
-        Expect(WindowsScratch.Bcd.Span.Slice(0, 4).SequenceEqual("regf"u8), "the BCD store");
-        Expect(List(WindowsScratch.Open()).Contains("Files/Windows/System32/config/SYSTEM 8192 ;"), "the layer's files");
+        string title = "Winscratch.Windows" + name.Substring(0, 1).ToUpperInvariant() + name.Substring(1);
+        Type layer = typeof(WindowsFiles).Assembly.GetType(title, true);
+        layer.GetMethod("Verify").Invoke(null, null);
+        byte[] tar;
+        using (var gzip = new GZipStream(new MemoryStream(blob), CompressionMode.Decompress))
+        {
+            tar = Read(gzip);
+        }
+        Expect((string)Constant(layer, "Name") == name, name + ": its name");
+        CheckBytes(layer, blob, "Blob", "OpenCompressed", "Digest");
+        CheckBytes(layer, tar, "Layer", "Open", "DiffId");
+    }
 
-        string folder = Directory.CreateTempSubdirectory().FullName;
-        File.WriteAllText(Path.Combine(folder, "a.txt"), "a");
-        File.CreateSymbolicLink(Path.Combine(folder, "link"), "a.txt");
-        File.CreateSymbolicLink(Path.Combine(folder, "nowhere"), "nothing");
-        var output = new MemoryStream();
+    private static void CheckBytes(Type layer, byte[] data, string view, string open, string digest)
+    {
+        string sum;
+        using (var sha256 = SHA256.Create())
+        {
+            sum = BitConverter.ToString(sha256.ComputeHash(data)).Replace("-", "").ToLowerInvariant();
+        }
+        Expect((string)Constant(layer, digest) == "sha256:" + sum, layer + ": " + digest);
+        Expect((int)Constant(layer, view + "Size") == data.Length, layer + ": the size of " + view);
+        var memory = (ReadOnlyMemory<byte>)layer.GetProperty(view).GetValue(null);
+        Expect(memory.ToArray().SequenceEqual(data), layer + ": " + view);
+        using (var stream = (Stream)layer.GetMethod(open).Invoke(null, null))
+        {
+            Expect(Read(stream).SequenceEqual(data), layer + ": " + open);
+        }
+    }
+
+    private static object Constant(Type layer, string name)
+    {
+        return layer.GetField(name, BindingFlags.Public | BindingFlags.Static).GetValue(null);
+    }
+
+    private static byte[] Read(Stream stream)
+    {
+        var data = new MemoryStream();
+        stream.CopyTo(data);
+        return data.ToArray();
+    }
+
+    private static void CheckStore()
+    {
+        Expect(WindowsScratch.Bcd.Slice(0, 4).ToArray().SequenceEqual(new[] { (byte)'r', (byte)'e', (byte)'g', (byte)'f' }), "the BCD store");
+        Listed(WindowsScratch.Open(), "Files/Windows/System32/config/SYSTEM 8192 ;", false);
+    }
+
+    /// <summary>Checks the layer of a folder with links, written by both ways.</summary>
+    private static void CheckTree()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        Directory.CreateDirectory(folder);
+        try
+        {
+            File.WriteAllText(Path.Combine(folder, "a.txt"), "a");
+            Link(Path.Combine(folder, "link"), "a.txt");
+            Link(Path.Combine(folder, "nowhere"), "nothing");
+            var output = new MemoryStream();
+            var layer = new WindowsFiles.Writer(output);
+            layer.AddTree("", folder, Tree());
+            layer.Finish();
+            Listed(
+                new MemoryStream(output.ToArray()),
+                "Hives 0 ;Files 0 ;Files/a.txt 1 ;Files/link 0 a.txt;Files/nowhere 0 nothing;",
+                true);
+
+            var second = new MemoryStream();
+            AddLater(second, folder).GetAwaiter().GetResult();
+            Expect(second.ToArray().SequenceEqual(output.ToArray()), "the layer written asynchronously");
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    private static async Task AddLater(Stream output, string folder)
+    {
         var layer = new WindowsFiles.Writer(output);
-        layer.AddTree("", folder);
-        layer.Finish();
-        output.Position = 0;
-        string listed = List(output);
-        Expect(listed == "Hives 0 ;Files 0 ;Files/a.txt 1 ;Files/link 0 a.txt;Files/nowhere 0 nothing;", listed);
+        await layer.AddTreeAsync("", folder, Tree());
+        await layer.FinishAsync();
+    }
 
-        var second = new MemoryStream();
-        var later = new WindowsFiles.Writer(second);
-        await later.AddTreeAsync("", folder);
-        await later.FinishAsync();
-        Expect(second.ToArray().AsSpan().SequenceEqual(output.ToArray()), "the layer written asynchronously");
-        Directory.Delete(folder, true);
-
-        var cancelled = new WindowsFiles.Writer(new MemoryStream());
+    private static void CheckCancelled()
+    {
+        var layer = new WindowsFiles.Writer(new MemoryStream());
         string outcome = "";
         foreach (CancellationToken token in new[] { new CancellationToken(true), CancellationToken.None })
         {
             try
             {
-                await cancelled.AddAsync("a", WindowsScratch.Blob, token);
+                layer.AddAsync("a", WindowsScratch.Blob, token).GetAwaiter().GetResult();
             }
             catch (OperationCanceledException)
             {
@@ -76,4 +152,44 @@ internal static class Consumer
         }
         Expect(outcome == "cancelled;cancelled;", outcome);
     }
+
+#if MONO
+    private static void Link(string path, string target)
+    {
+        new UnixSymbolicLinkInfo(path).CreateSymbolicLinkTo(target);
+    }
+
+    private static WindowsFiles.Tree Tree()
+    {
+        return new WindowsFiles.Tree { ReadLink = UnixPath.ReadLink };
+    }
+
+    private static void Listed(Stream layer, string expected, bool whole)
+    {
+    }
+#else
+    private static void Link(string path, string target)
+    {
+        File.CreateSymbolicLink(path, target);
+    }
+
+    private static WindowsFiles.Tree Tree()
+    {
+        return new WindowsFiles.Tree();
+    }
+
+    /// <summary>Checks what .NET's own reader of tars finds.</summary>
+    private static void Listed(Stream layer, string expected, bool whole)
+    {
+        string listed = "";
+        using (var tar = new TarReader(layer))
+        {
+            for (TarEntry entry = tar.GetNextEntry(); entry != null; entry = tar.GetNextEntry())
+            {
+                listed += entry.Name + " " + entry.Length + " " + entry.LinkName + ";";
+            }
+        }
+        Expect(whole ? listed == expected : listed.Contains(expected), listed);
+    }
+#endif
 }
