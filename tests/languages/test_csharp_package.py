@@ -34,6 +34,9 @@ def test_the_job_packs_builds_and_checks_the_layers(scripts: list[str], consumer
     pack, build, check = scripts[0].splitlines()
     assert pack.startswith("dotnet pack packages/nuget ")
     assert build.startswith("dotnet build tests/languages/csharp/dotnet ")
+    suffix = " --property:PackageSuffix=-local"
+    assert suffix in pack
+    assert suffix in build
     assert check.startswith(f"{DOTNET} ")
     folder = PROJECT / shlex.split(check)[-1]
     assert run(*consumer, folder) == f"{len([*folder.glob('*.tar.gz')])} layers and the writer: right\n"

@@ -71,8 +71,8 @@ PACKAGES = PROJECT / "packages"
 def test_packages_have_the_programs_version_and_no_source_of_their_own() -> None:
     versions = {
         "maven/pom.xml": r"<artifactId>winscratch</artifactId>\s*<version>(.*?)</version>",
-        "nuget/Winscratch.csproj": r"<Version>(.*?)</Version>",
-        "../tests/languages/csharp/dotnet/Consumer.csproj": r'Include="Winscratch" Version="(.*?)"',
+        "nuget/Winscratch.csproj": r"<Version>(.*?)\$\(PackageSuffix\)</Version>",
+        "../tests/languages/csharp/dotnet/Consumer.csproj": r'="Winscratch" Version="\[(.*?)\$\(PackageSuffix\)\]"',
     }
     for path, pattern in versions.items():
         assert re.findall(pattern, (PACKAGES / path).read_text("utf-8")) == [VERSION], path
