@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fae3da5953c2caeeb32bb82ef355362b1b9b2c88e4e4fcb081579aa81cc7bced","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:634311cb78fc810bdfe700f498f43a974517bc51b431cce000e478592e4b131a","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -239,8 +239,8 @@ func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	return buf, nil
 }
 
-// AppendHeader appends an entry's headers, in blocks of 512 bytes. With an error, an *Error,
-// nothing is appended.
+// AppendHeader appends an entry's headers, in blocks of 512 bytes. Its errors are of the type *Error; buf is
+// then returned as it is.
 func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	var h header
 	if code := h.set(e); code != "" {
@@ -664,13 +664,14 @@ func checkTarget(text string) Code {
 	return code
 }
 
-// validDescriptor reports whether a security descriptor is self-relative, and all of its parts are inside: [MS-DTYP] 2.4.6.
+// validDescriptor reports whether a security descriptor is self-relative and contains its parts completely:
+// [MS-DTYP] 2.4.6.
 func validDescriptor(d string) bool {
 	if len(d) < 20 || len(d) > maxDescriptor || d[0] != 1 || d[3]&0x80 == 0 {
 		return false
 	}
 	for field := 4; field < 20; field += 4 {
-		offset := uint64(uint16At(d[field:])) | uint64(uint16At(d[field+2:]))<<16
+		offset := uint64(le16(d[field:])) | uint64(le16(d[field+2:]))<<16
 		if offset == 0 {
 			continue
 		}
@@ -691,16 +692,16 @@ func validDescriptor(d string) bool {
 
 // validList reports the same of an access control list that has at least 8 bytes: [MS-DTYP] 2.4.5.
 func validList(list string) bool {
-	size := uint16At(list[2:])
+	size := le16(list[2:])
 	if list[0] != 2 && list[0] != 4 || size < 8 || size%4 != 0 || size > len(list) {
 		return false
 	}
 	rest := list[8:size]
-	for n := uint16At(list[4:]); n > 0; n-- {
+	for n := le16(list[4:]); n > 0; n-- {
 		if len(rest) < 4 {
 			return false
 		}
-		size := uint16At(rest[2:])
+		size := le16(rest[2:])
 		if size < 4 || size%4 != 0 || size > len(rest) {
 			return false
 		}
@@ -709,8 +710,8 @@ func validList(list string) bool {
 	return true
 }
 
-// uint16At returns the 16 bits that d begins with.
-func uint16At(d string) int {
+// le16 returns the 16-bit number, little-endian, that d begins with.
+func le16(d string) int {
 	return int(d[0]) | int(d[1])<<8
 }
 
@@ -820,10 +821,10 @@ var runs = [...][4]uint16{
 	{0xff41, 0xff5a, 1, 0xff21},
 }
 
-// Options are the descriptor and the times of all entries of a layer that have none of their own.
+// Options are the defaults of a layer.
 type Options struct {
-	Descriptor Descriptor
-	Times      Times
+	Descriptor Descriptor // of entries without one of their own, and of missing parents
+	Times      Times      // of entries without times of their own, of missing parents and of the roots
 }
 
 // Writer writes a layer. After an error nothing more is written, and every later call and Close return it again; what
