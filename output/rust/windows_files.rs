@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bc344507e73187be85b1cbbd3f0bfc6ffe435709abc25e57badf7d37a0c9a20c","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:a3480eac72307fd57f59d9cbf54ae70f261e7673ed3fbe79ebaf02429940224a","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!
@@ -49,6 +49,7 @@ extern crate alloc;
 extern crate std;
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 #[cfg(feature = "std")]
 use alloc::sync::Arc;
@@ -60,7 +61,7 @@ use core::error::Error as StandardError;
 #[cfg(feature = "std")]
 use std::error::Error as StandardError;
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -78,25 +79,56 @@ pub enum Kind {
     Whiteout,
 }
 
-/// An attribute, to be combined.
-pub const READ_ONLY: u32 = 1;
+/// Attributes of a file, to be combined by `|`.
+///
+/// The default has none, which stands for
+/// [`Attributes::ARCHIVE`] of [`Kind::File`] and [`Kind::FileLink`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Attributes(u32);
 
-/// An attribute, to be combined.
-pub const HIDDEN: u32 = 2;
+impl Attributes {
+    /// Read-only.
+    pub const READ_ONLY: Self = Self(0x1);
+    /// Hidden.
+    pub const HIDDEN: Self = Self(0x2);
+    /// System.
+    pub const SYSTEM: Self = Self(0x4);
+    /// Archive.
+    pub const ARCHIVE: Self = Self(0x20);
+    /// No other attribute: not to be combined.
+    pub const NORMAL: Self = Self(0x80);
 
-/// An attribute, to be combined.
-pub const SYSTEM: u32 = 4;
+    /// Returns the attributes of Windows' bits. They are checked when an entry is written.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
 
-/// An attribute, to be combined; 0 is the default: this one for `file`, `file-link`.
-pub const ARCHIVE: u32 = 32;
+    /// Returns Windows' bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
 
-/// No other attribute; not to be combined.
-pub const NORMAL: u32 = 128;
+impl core::ops::BitOr for Attributes {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl core::ops::BitOrAssign for Attributes {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
 
 /// The end of a layer.
 pub const END: [u8; 1024] = [0; 1024];
 
-/// A security descriptor.
+/// A security descriptor. Those that have names are shown as files have them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Descriptor<'a> {
@@ -109,7 +141,7 @@ pub enum Descriptor<'a> {
     AdminOwned,
     /// No descriptor: the entry inherits one.
     Inherited,
-    /// Bytes in self-relative form.
+    /// Bytes in self-relative form, which are checked when an entry is written.
     Raw(&'a [u8]),
 }
 
@@ -129,35 +161,47 @@ pub struct Times {
 impl Default for Times {
     /// Returns 1980-01-02.
     fn default() -> Self {
-        315_619_200_000_000_000.into()
+        Self::at(315_619_200_000_000_000)
     }
 }
 
-impl From<i64> for Times {
-    /// Takes one time for all four.
-    fn from(time: i64) -> Self {
+impl Times {
+    /// Returns one time for all four, in nanoseconds from 1970.
+    #[must_use]
+    pub const fn at(nanoseconds: i64) -> Self {
         Self {
-            modified: time,
-            accessed: time,
-            changed: time,
-            created: time,
+            modified: nanoseconds,
+            accessed: nanoseconds,
+            changed: nanoseconds,
+            created: nanoseconds,
         }
+    }
+}
+
+#[cfg(feature = "std")]
+impl TryFrom<std::time::SystemTime> for Times {
+    type Error = Error;
+
+    /// Returns one time for all four, or [`Code::Time`] if it does not fit.
+    fn try_from(time: std::time::SystemTime) -> Result<Self, Error> {
+        let found = nanoseconds(time).ok_or_else(|| Error::new(Code::Time, ""))?;
+        Ok(Self::at(found))
     }
 }
 
 /// An entry of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Below `C:\`, with a slash between parts.
     pub path: &'a str,
-    /// A symbolic link's text, or a hard link's path.
+    /// A symbolic link's text, or a hard link's path; empty for other kinds.
     pub target: &'a str,
-    /// Of a file, in bytes.
+    /// Of a file, in bytes; 0 for other kinds.
     pub size: u64,
-    /// A sum of attributes, such as [`READ_ONLY`]; 0 for the default.
-    pub attributes: u32,
+    /// Such as `Attributes::READ_ONLY | Attributes::HIDDEN`.
+    pub attributes: Attributes,
     /// Not of hard links and whiteouts; `None` for the layer's.
     pub descriptor: Option<Descriptor<'a>>,
     /// `None` for the layer's.
@@ -173,7 +217,7 @@ impl<'a> Entry<'a> {
             path,
             target: "",
             size: 0,
-            attributes: 0,
+            attributes: Attributes::default(),
             descriptor: None,
             times: None,
         }
@@ -385,8 +429,9 @@ impl StandardError for Error {
     fn source(&self) -> Option<&(dyn StandardError + 'static)> {
         match self {
             Self::Refused { .. } => None,
+            // An I/O error is shown by this one's text, so its own source comes next.
             #[cfg(feature = "std")]
-            Self::Io { cause, .. } => Some(&**cause),
+            Self::Io { cause, .. } => (**cause).source(),
         }
     }
 }
@@ -404,10 +449,10 @@ pub fn append_roots(out: &mut Vec<u8>, times: Times) -> Result<(), Error> {
     for name in ["Hives", "Files"] {
         Header {
             facts: Kind::Directory.facts(),
-            name: [b"", b"", b"", b"", name.as_bytes()],
+            name: [b"", b"", b"", name.as_bytes()],
             link: [b"", b""],
             size: 0,
-            attributes: 16,
+            attributes: DIRECTORY,
             security: "",
             raw: &[],
             times,
@@ -437,23 +482,43 @@ pub fn padding(size: u64) -> &'static [u8] {
 
 static ZEROS: [u8; 512] = [0; 512];
 
-/// The properties of a kind; `own` has the attributes that are always set, if it has any.
+// What Windows takes: the project's generator/oci/files.toml has the source of each. Lengths of
+// texts are in UTF-16 units, that of a path without its root; times are in nanoseconds from 1970.
+const MAX_PATH: usize = 32_750;
+const MAX_PARTS: usize = 1_024;
+const MAX_PART: usize = 255;
+const MAX_DIRECTORY_PART: usize = 245;
+const MAX_TARGET: usize = 4_087;
+const MAX_NAMES: u32 = 1_024;
+const MAX_SIZE: u64 = 9_223_372_036_854_775_807;
+const MAX_DESCRIPTOR: usize = 65_535;
+const MIN_TIME: i64 = -9_223_372_036_854_775_800;
+const MAX_TIME: i64 = 9_223_372_036_854_775_800;
+const TIME_STEP: i64 = 100;
+#[rustfmt::skip]
+const SETTABLE: u32 = Attributes::READ_ONLY.0 | Attributes::HIDDEN.0 | Attributes::SYSTEM.0 | Attributes::ARCHIVE.0;
+
+// Attributes that an entry has by its kind.
+const DIRECTORY: u32 = 0x10;
+const REPARSE_POINT: u32 = 0x400;
+
+/// The properties of a kind.
 #[derive(Clone, Copy)]
 struct Facts {
     typeflag: u8,
     mode: u64,
-    own: Option<u32>,
-    standard: u32,
+    own: Option<u32>, // the attributes that are always set; None if it makes no file of its own
+    standard: u32,    // the attributes that are set unless others are given
 }
 
 impl Kind {
     #[rustfmt::skip]
     fn facts(self) -> Facts {
         let (typeflag, mode, own, standard) = match self {
-            Self::File => (b'0', 0o644, Some(0), 32),
-            Self::Directory => (b'5', 0o755, Some(16), 0),
-            Self::FileLink => (b'2', 0o777, Some(1024), 32),
-            Self::DirectoryLink => (b'2', 0o777, Some(1040), 0),
+            Self::File => (b'0', 0o644, Some(0), Attributes::ARCHIVE.0),
+            Self::Directory => (b'5', 0o755, Some(DIRECTORY), 0),
+            Self::FileLink => (b'2', 0o777, Some(REPARSE_POINT), Attributes::ARCHIVE.0),
+            Self::DirectoryLink => (b'2', 0o777, Some(DIRECTORY | REPARSE_POINT), 0),
             Self::HardLink => (b'1', 0o644, None, 0),
             Self::Whiteout => (b'0', 0o644, None, 0),
         };
@@ -464,8 +529,8 @@ impl Kind {
 /// An entry that was checked. Its names are in pieces that follow one another.
 struct Header<'a> {
     facts: Facts,
-    name: [&'a [u8]; 5],
-    link: [&'a [u8]; 2],
+    name: [&'a [u8]; 4], // root, parents, prefix of whiteouts, last part
+    link: [&'a [u8]; 2], // root, target
     size: u64,
     attributes: u32,
     security: &'static str, // in base64, or else
@@ -474,13 +539,12 @@ struct Header<'a> {
 }
 
 const ROOT: &[u8] = b"Files/";
-const IN_PAX: usize = 2; // the piece of a name that the PAX header has
 
 impl<'a> Header<'a> {
     /// Checks an entry; returns an error code if it is invalid.
     fn of(entry: &Entry<'a>) -> Result<Self, Code> {
         let facts = entry.kind.facts();
-        let directory = facts.own.unwrap_or(0) & 16 != 0;
+        let directory = facts.own.unwrap_or(0) & DIRECTORY != 0;
         check_path(entry.path, directory)?;
         let mut link: [&[u8]; 2] = [b"", entry.target.as_bytes()];
         if entry.kind == Kind::HardLink {
@@ -491,17 +555,17 @@ impl<'a> Header<'a> {
         } else if !entry.target.is_empty() {
             return Err(Code::Target);
         }
-        let attributes = facts.attributes(entry.attributes)?;
+        let attributes = facts.attributes(entry.attributes.0)?;
         let (mut security, mut raw) = ("", &[][..]);
         if facts.own.is_some() {
             match entry.descriptor.unwrap_or_default() {
-                Descriptor::Raw(data) if is_readable(data) => raw = data,
+                Descriptor::Raw(data) if is_valid_descriptor(data) => raw = data,
                 Descriptor::Raw(_) => return Err(Code::Descriptor),
                 named => security = named.encoded(directory),
             }
         }
         let times = rounded(entry.times.unwrap_or_default())?;
-        if entry.size > MOST_SIZE || (entry.size > 0 && entry.kind != Kind::File) {
+        if entry.size > MAX_SIZE || (entry.size > 0 && entry.kind != Kind::File) {
             return Err(Code::Size);
         }
         let (parent, base) = entry.path.as_bytes().split_at(last_part(entry.path));
@@ -511,7 +575,7 @@ impl<'a> Header<'a> {
         };
         Ok(Self {
             facts,
-            name: [ROOT, parent, b"", whiteout, base],
+            name: [ROOT, parent, whiteout, base],
             link,
             size: entry.size,
             attributes,
@@ -532,8 +596,8 @@ impl<'a> Header<'a> {
         out.resize(header + 512, 0);
 
         let pax = &mut out[start..start + 512];
-        let mut name = self.name;
-        name[IN_PAX] = b"PaxHeaders.0/";
+        let [root, parent, whiteout, base] = self.name;
+        let name = [root, parent, b"PaxHeaders.0/", whiteout, base];
         put_ascii(&mut pax[..100], &name);
         while let Some(slash) = pax[..100].iter().rposition(|byte| *byte != 0) {
             if pax[slash] != b'/' {
@@ -546,7 +610,7 @@ impl<'a> Header<'a> {
         let block = &mut out[header..];
         put_field(&mut block[..100], &self.name);
         put_field(&mut block[157..257], &self.link);
-        put_octal(&mut block[329..336], 0);
+        put_octal(&mut block[329..336], 0); // the numbers of a device
         put_octal(&mut block[337..344], 0);
         let seconds = self.times.modified.div_euclid(SECOND);
         let seconds = u64::try_from(seconds).unwrap_or_default();
@@ -576,7 +640,7 @@ impl<'a> Header<'a> {
         if !fits_field(&self.name) {
             push_record(out, "path", &self.name);
         }
-        if self.size >> 33 != 0 {
+        if self.size >= OCTALS.unsigned_abs() {
             push_number(out, "size", self.size);
         }
     }
@@ -585,7 +649,7 @@ impl<'a> Header<'a> {
 impl Facts {
     /// Returns an entry's attributes, those that are always set included.
     fn attributes(&self, chosen: u32) -> Result<u32, Code> {
-        const SETTABLE: u32 = 39;
+        const NORMAL: u32 = Attributes::NORMAL.0;
         match self.own {
             None if chosen == 0 => Ok(0),
             Some(always) if chosen & !SETTABLE == 0 || chosen == NORMAL => {
@@ -602,8 +666,7 @@ impl Facts {
 }
 
 const SECOND: i64 = 1_000_000_000;
-const OCTALS: i64 = 1 << 33; // what 11 octal digits can be
-const MOST_SIZE: u64 = 9_223_372_036_854_775_807;
+const OCTALS: i64 = 1 << 33; // what 11 octal digits cannot hold
 
 /// Returns where the last part of a path begins.
 fn last_part(path: &str) -> usize {
@@ -673,7 +736,7 @@ fn decimal(digits: &mut [u8; 20], mut number: u64) -> &[u8] {
 
 /// Appends a record of bytes in base64, padded.
 fn push_raw(out: &mut Vec<u8>, key: &str, data: &[u8]) {
-    push_key(out, key, (data.len() + 2) / 3 * 4);
+    push_key(out, key, data.chunks(3).len() * 4);
     for three in data.chunks(3) {
         let byte = |n| u32::from(three.get(n).copied().unwrap_or_default());
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
@@ -704,7 +767,8 @@ fn put_ascii(field: &mut [u8], pieces: &[&[u8]]) -> usize {
     count
 }
 
-/// Does so, but puts a NUL for the slashes at the cut.
+/// Fills a field as [`put_ascii`] does, but if the name is cut, ends it with a NUL in place of
+/// slashes.
 fn put_field(field: &mut [u8], pieces: &[&[u8]]) {
     if put_ascii(field, pieces) > 100 && field[99] == b'/' {
         let end = field.iter().rposition(|byte| *byte != b'/');
@@ -712,11 +776,11 @@ fn put_field(field: &mut [u8], pieces: &[&[u8]]) {
     }
 }
 
-/// Puts a block's mode, size and seconds, and its checksum, which is taken while it is blanks.
+/// Fills in what each header has beside names, and the checksum, which is taken while it is blanks.
 fn finish_block(block: &mut [u8], (mode, size, seconds): (u64, u64, u64), typeflag: u8) {
     put_octal(&mut block[100..107], mode);
-    put_octal(&mut block[108..115], 0);
-    put_octal(&mut block[116..123], 0);
+    put_octal(&mut block[108..115], 0); // user
+    put_octal(&mut block[116..123], 0); // group
     put_octal(&mut block[124..135], size);
     put_octal(&mut block[136..147], seconds);
     block[148..156].fill(b' ');
@@ -747,16 +811,17 @@ fn check_path(path: &str, directory: bool) -> Result<(), Code> {
     if has_any(path, &CHARACTERS) {
         return Err(Code::Character);
     }
-    if units(path) > 32750 {
+    if units(path) > MAX_PATH {
         return Err(Code::PathLong);
     }
-    if path.matches('/').count() >= 1024 {
+    if path.matches('/').count() >= MAX_PARTS {
         return Err(Code::Parts);
     }
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
         let directory = directory || parts.peek().is_some();
-        check_part(part, if directory { 245 } else { 255 })?;
+        let most = [MAX_PART, MAX_DIRECTORY_PART][usize::from(directory)];
+        check_part(part, most)?;
     }
     Ok(())
 }
@@ -787,7 +852,7 @@ fn check_target(target: &str) -> Result<(), Code> {
     if has_any(target, &TARGET_CHARACTERS) {
         return Err(Code::TargetCharacter);
     }
-    if units(target) > 4087 {
+    if units(target) > MAX_TARGET {
         return Err(Code::TargetLong);
     }
     Ok(())
@@ -858,7 +923,8 @@ fn capital(c: char) -> char {
     }
 }
 
-/// Unicode 15.0.0: from, to, step, the capital of the first.
+/// The characters that have a capital, of Unicode 15.0.0: from, to, step, the capital of the
+/// first. `char::to_uppercase` has more, such as SS for ß, and those of later versions.
 #[rustfmt::skip]
 static RUNS: [[u16; 4]; 165] = [
     [0x61, 0x7a, 1, 0x41], [0xe0, 0xf6, 1, 0xc0], [0xf8, 0xfe, 1, 0xd8], [0xff, 0xff, 1, 0x178],
@@ -908,11 +974,11 @@ static RUNS: [[u16; 4]; 165] = [
 /// Returns the four times rounded down to steps.
 fn rounded(times: Times) -> Result<Times, Code> {
     let step = |time: i64| {
-        if time < -9_223_372_036_854_775_800 {
+        if time < MIN_TIME {
             return Err(Code::Time);
         }
-        let time = time - time.rem_euclid(100);
-        if time > 9_223_372_036_854_775_800 {
+        let time = time - time.rem_euclid(TIME_STEP);
+        if time > MAX_TIME {
             return Err(Code::Time);
         }
         Ok(time)
@@ -928,79 +994,77 @@ fn rounded(times: Times) -> Result<Times, Code> {
 impl Descriptor<'_> {
     /// Returns a named descriptor in base64, or "" for none.
     fn encoded(self, directory: bool) -> &'static str {
-        let (directories, others) = match self {
+        let pair = match self {
             Self::UsersRead => USERS_READ,
             Self::UserOwned => USER_OWNED,
             Self::AdminOwned => ADMIN_OWNED,
             Self::Inherited => NONE,
-            Self::Raw(_) => ("", ""),
+            Self::Raw(_) => ["", ""],
         };
-        if directory {
-            directories
-        } else {
-            others
-        }
+        pair[usize::from(!directory)]
     }
 }
 
+// In base64, of directories and of all else.
 #[rustfmt::skip]
-const USERS_READ: (&str, &str) = (
+const USERS_READ: [&str; 2] = [
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
-);
+];
 #[rustfmt::skip]
-const USER_OWNED: (&str, &str) = (
+const USER_OWNED: [&str; 2] = [
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
-);
+];
 #[rustfmt::skip]
-const ADMIN_OWNED: (&str, &str) = (
+const ADMIN_OWNED: [&str; 2] = [
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
     "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
-);
+];
 #[rustfmt::skip]
-const NONE: (&str, &str) = (
+const NONE: [&str; 2] = [
     "",
     "",
-);
+];
 
 /// Returns the 16 bits that stand at an offset.
-fn number(data: &[u8], at: usize) -> usize {
-    usize::from(data[at]) | usize::from(data[at + 1]) << 8
+fn u16_at(data: &[u8], at: usize) -> usize {
+    usize::from(u16::from_le_bytes([data[at], data[at + 1]]))
 }
 
-/// Returns whether a descriptor is self-relative and contains its parts completely.
-fn is_readable(data: &[u8]) -> bool {
-    if !(20..=65535).contains(&data.len()) || data[0] != 1 || data[3] & 0x80 == 0 {
+/// Returns whether a descriptor is self-relative and contains its parts completely:
+/// \[MS-DTYP\] 2.4.6.
+fn is_valid_descriptor(data: &[u8]) -> bool {
+    if !(20..=MAX_DESCRIPTOR).contains(&data.len()) || data[0] != 1 || data[3] & 0x80 == 0 {
         return false;
     }
     [4, 8, 12, 16].into_iter().all(|field| {
-        let at = number(data, field);
-        if at == 0 && number(data, field + 2) == 0 {
+        let at = u16_at(data, field);
+        if at == 0 && u16_at(data, field + 2) == 0 {
             return true;
         }
         // A number of more than 16 bits is more than the most bytes there are.
-        if number(data, field + 2) != 0 || at % 4 != 0 || at < 20 || at > data.len() - 8 {
+        if u16_at(data, field + 2) != 0 || at & 3 != 0 || at < 20 || at > data.len() - 8 {
             return false;
         }
         let part = &data[at..];
         if field >= 12 {
-            return is_list_readable(part);
+            return is_valid_list(part);
         }
         part[0] == 1 && part[1] <= 15 && 8 + 4 * usize::from(part[1]) <= part.len()
     })
 }
 
-/// Does so for an access control list, of which 8 bytes are there.
-fn is_list_readable(list: &[u8]) -> bool {
-    let size = number(list, 2);
-    if !matches!(list[0], 2 | 4) || size < 8 || size % 4 != 0 || size > list.len() {
+/// Returns the same of an access control list of at least 8 bytes: \[MS-DTYP\] 2.4.5.
+fn is_valid_list(list: &[u8]) -> bool {
+    let size = u16_at(list, 2);
+    if !matches!(list[0], 2 | 4) || size < 8 || size & 3 != 0 || size > list.len() {
         return false;
     }
     let mut rest = &list[8..size];
-    for _ in 0..number(list, 4) {
-        let size = if rest.len() < 4 { 0 } else { number(rest, 2) };
-        if size < 4 || size % 4 != 0 || size > rest.len() {
+    for _ in 0..u16_at(list, 4) {
+        let size = if rest.len() < 4 { 0 } else { u16_at(rest, 2) };
+        if size < 4 || size & 3 != 0 || size > rest.len() {
             return false;
         }
         rest = &rest[size..];
@@ -1012,6 +1076,10 @@ fn is_list_readable(list: &[u8]) -> bool {
 // The rules between entries
 
 /// The names of a layer. Those of a directory are a crit-bit tree of the names in capitals.
+///
+/// Layers have many names, often chosen by others. `alloc` has no hash table, and a `BTreeMap`
+/// needs a text of its own for each name, and one more to look for it. Here all names share one
+/// text, and no choice of names makes the search slow.
 struct Names {
     nodes: Vec<Node>, // the first is `C:\`
     texts: String,
@@ -1197,7 +1265,7 @@ impl Names {
         let original = self.node(node).links[BELOW];
         let names = &mut self.nodes[original as usize].names;
         *names += 1;
-        if *names > 1024 {
+        if *names > MAX_NAMES {
             return Err(Code::Names);
         }
         Ok(original)
@@ -1258,7 +1326,16 @@ impl<O: Output + ?Sized> Output for &mut O {
     }
 }
 
+impl<O: Output + ?Sized> Output for Box<O> {
+    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
+        (**self).put(data)
+    }
+}
+
 /// An output that is whatever implements `std::io::Write`.
+///
+/// It is written to in small pieces: a file should be in a `std::io::BufWriter`, which has to be
+/// flushed when the layer is finished.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IoOutput<W>(pub W);
@@ -1270,7 +1347,7 @@ impl<W: std::io::Write> Output for IoOutput<W> {
     }
 }
 
-/// What holds for all entries of a layer that have none of their own.
+/// The defaults of a layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// Of entries without a descriptor of their own, and of missing parents.
@@ -1342,11 +1419,11 @@ impl<W> StandardError for FinishError<W> {
 impl<'a, W: Output> Writer<'a, W> {
     /// Returns a writer of a layer to `out`.
     pub fn new(out: W) -> Self {
-        Self::with(out, Options::default())
+        Self::with_options(out, Options::default())
     }
 
     /// Returns a writer of a layer with other defaults.
-    pub fn with(out: W, options: Options<'a>) -> Self {
+    pub fn with_options(out: W, options: Options<'a>) -> Self {
         Self {
             out,
             options,
@@ -1371,7 +1448,7 @@ impl<'a, W: Output> Writer<'a, W> {
             size,
             ..Entry::new(Kind::File, path)
         })?;
-        self.write(data)
+        self.write_all(data)
     }
 
     /// Writes a directory. Missing parents are written anyway.
@@ -1421,8 +1498,8 @@ impl<'a, W: Output> Writer<'a, W> {
         self.add_entry(&Entry::new(Kind::Whiteout, path))
     }
 
-    /// Writes an entry's header, after those of its missing parents. A file's data follow by
-    /// [`Writer::write`].
+    /// Writes an entry's header, after those of missing parents. The data of a file are then
+    /// written by [`Writer::write_all`].
     ///
     /// # Errors
     ///
@@ -1432,12 +1509,12 @@ impl<'a, W: Output> Writer<'a, W> {
         self.kept(done)
     }
 
-    /// Writes data of the file whose header was written last.
+    /// Writes data of the file whose header was written last, all or a part of them.
     ///
     /// # Errors
     ///
     /// As [`Writer::add`]; and if there is more data than the file's size.
-    pub fn write(&mut self, data: &[u8]) -> Result<(), Error> {
+    pub fn write_all(&mut self, data: &[u8]) -> Result<(), Error> {
         let done = self.put_data(data);
         self.kept(done)
     }
@@ -1458,7 +1535,7 @@ impl<'a, W: Output> Writer<'a, W> {
         }
     }
 
-    /// Keeps the first error, to be returned by every later call.
+    /// Keeps the first error, which every later call returns.
     fn kept(&mut self, done: Result<(), Error>) -> Result<(), Error> {
         if let (Err(error), None) = (&done, &self.failed) {
             self.failed = Some(error.clone());
@@ -1528,11 +1605,11 @@ impl<'a, W: Output> Writer<'a, W> {
     }
 }
 
-/// How whole directories are written.
+/// The options of [`Writer::add_tree`].
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tree<'a> {
-    /// `None` for the layer's.
+    /// Of all entries; `None` for the layer's.
     pub descriptor: Option<Descriptor<'a>>,
     /// Whether each file's mtime becomes all four times of its entry.
     pub own_times: bool,
@@ -1556,7 +1633,7 @@ impl<W: Output> Writer<'_, W> {
         loop {
             match data.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(count) => self.write(&buffer[..count])?,
+                Ok(count) => self.write_all(&buffer[..count])?,
                 Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(cause) => return self.kept(Err(Error::io(entry.path, cause))),
             }
@@ -1580,9 +1657,10 @@ impl<W: Output> Writer<'_, W> {
     pub fn add_tree(
         &mut self,
         path: &str,
-        folder: &std::path::Path,
+        folder: impl AsRef<std::path::Path>,
         tree: &Tree<'_>,
     ) -> Result<(), Error> {
+        let folder = folder.as_ref();
         let mut waiting = std::vec![(path.to_owned(), folder.to_owned())];
         while let Some((inside, outside)) = waiting.pop() {
             let top = outside == folder;
@@ -1617,7 +1695,7 @@ impl<W: Output> Writer<'_, W> {
         if tree.own_times {
             let time = nanoseconds(found.modified().map_err(failed)?);
             let time = time.ok_or_else(|| Error::new(Code::Time, inside))?;
-            entry.times = Some(time.into());
+            entry.times = Some(Times::at(time));
         }
         if top || found.is_dir() {
             let listed: std::io::Result<Vec<_>> = fs::read_dir(outside).and_then(Iterator::collect);
@@ -1642,7 +1720,8 @@ impl<W: Output> Writer<'_, W> {
             return Ok(());
         }
         if found.is_symlink() {
-            let leads_to_directory = fs::metadata(outside).map_or(false, |there| there.is_dir());
+            let there = fs::metadata(outside);
+            let leads_to_directory = matches!(there, Ok(there) if there.is_dir());
             entry.kind = if leads_to_directory {
                 Kind::DirectoryLink
             } else {

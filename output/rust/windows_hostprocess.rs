@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:1975a752b24e8f8340ed115c2ccccb45187958471b78bbab3ed0be9caa55811a","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:7392d8413bc2624629700d2d9fde03ad8888d4eaf1445cc0ed255838e74cd620","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.rs.jinja","language":"rust","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer hostprocess, ready to store, push or hash.
 //!
@@ -107,7 +107,7 @@ fn has_digest(data: &[u8], digest: &str) -> bool {
             .all(|at| u32::from_str_radix(&stated[at..at + 8], 16).ok() == words.next())
 }
 
-/// Returns the SHA-256 of `data`, as FIPS 180-4 has it.
+/// Returns the SHA-256 of `data`, as FIPS 180-4 has it, so that this file needs no crate.
 #[inline]
 fn sha256(data: &[u8]) -> [u32; 8] {
     let mut state = [
@@ -121,7 +121,7 @@ fn sha256(data: &[u8]) -> [u32; 8] {
         0x5be0_cd19,
     ];
     let bits = (data.len() as u64).wrapping_mul(8).to_be_bytes();
-    for block in 0..(data.len() + 9 + 63) / 64 {
+    for block in 0..=(data.len() + 8) / 64 {
         let mut bytes = [0; 64];
         for (n, byte) in bytes.iter_mut().enumerate() {
             let at = block * 64 + n;
@@ -324,9 +324,8 @@ pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
-    (0, 465),
-], b"\
+pub static BLOB: &[u8] = {
+    const BYTES: &[u8; BLOB_SIZE] = b"\
     \x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\xd1%\x82C1\x14\x85\xe1;\xe4g\x09o\x07\xe1\xc4\x0eVU\
     \x15m\x99\x99\xbb\xfa2\x83)\xc3\xf9\x826\xf9}\xf9R\xbaI\xe7\xc5G\x9c1\xc4\xa76\xcf\xed\xbb\xe0\xc2\
     q\xf2\x0c]@\xbb\xd9\x8a7\x88s:\xce\xd6\xe3\xee\xc4\xa4?\x8b\xe6+\xa9j\xb7y3\xfd\x85\x95\x12\xfd/\
@@ -343,4 +342,6 @@ pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     \x1fm\xbe\x87\xfa\xfb\x8f\xf9\x5c\xff\xa1\xff@\xff\x01\x00\x00\x80\xfeC\xff\x01\x00\x00@\x09\xf4\
     \x1f\xc9\xef\x7fx4\xf0\x7fY\xcc\x96\xfa\x0f\xfd\x07\xfa\x0f\x00\x00\x00\xf4\x1f\xfa\x0f\x00\x00\
     \x00\x00\xc8\x93\x02\x9b\xc5\xa6u\x00\xb6\x00\x00\
-");
+";
+    BYTES
+};

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:351d24d224d2f393c3c45c51f1ae05957d53e5753c947a7abc06106c9bdaa89c","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:eafb52a75ed45207264323fd5a8c4349e425610ed4d11590b0ffe0d93aabad53","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.rs.jinja","language":"rust","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer legacy, ready to store, push or hash.
 //!
@@ -113,7 +113,7 @@ fn has_digest(data: &[u8], digest: &str) -> bool {
             .all(|at| u32::from_str_radix(&stated[at..at + 8], 16).ok() == words.next())
 }
 
-/// Returns the SHA-256 of `data`, as FIPS 180-4 has it.
+/// Returns the SHA-256 of `data`, as FIPS 180-4 has it, so that this file needs no crate.
 #[inline]
 fn sha256(data: &[u8]) -> [u32; 8] {
     let mut state = [
@@ -127,7 +127,7 @@ fn sha256(data: &[u8]) -> [u32; 8] {
         0x5be0_cd19,
     ];
     let bits = (data.len() as u64).wrapping_mul(8).to_be_bytes();
-    for block in 0..(data.len() + 9 + 63) / 64 {
+    for block in 0..=(data.len() + 8) / 64 {
         let mut bytes = [0; 64];
         for (n, byte) in bytes.iter_mut().enumerate() {
             let at = block * 64 + n;
@@ -360,9 +360,8 @@ pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
-    (0, 1056),
-], b"\
+pub static BLOB: &[u8] = {
+    const BYTES: &[u8; BLOB_SIZE] = b"\
     \x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\x9c5|\xdcf\x18\xc6\x1f)\xcc\xe6\x9f\xbb\x95\xa7\xde\
     \xef\x84\x07K\xd8L\x01\xe3\x16\xd1\xd92\x9d\x0f\xc28f\xf4>y+\xc3\xd6}\xe8X\x18;fk\x962O\xd7O\xfa*\
     \xebj\xc9\xe1\x9c\xd4\xe4\xfd\x8b>\x86\xf7y\x8f\xf5\xddT\xdd]v\xebW\xa7\xc7\xf0\xfc\x90\x18y]\x87\
@@ -396,4 +395,6 @@ pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     \x7fbjt\x12\xcfa\xfd\xe7\x03\xf5\xd7\xf5<\xad\xffL\x81\xfe\xe7O\x8c!\xa4\x85\xfa\xcb\xaaD\xfa\xa7@\
     \xff\xbeSS\xe7\x86&\xe7Z\xae\x7f^\xcf\x93\xfe)\xd0\x7f\xa2\x7fr\xe6\xc4\xb9\xbe\xd6\xeb\xaf)\xa4\
     \x7f\x0a\xf4\x9f;?\xd97\x96\xc0\xf3\xbfN\xff\xff\xf0|!\x08\x82\xf8\x07\x90\xe19\xfb\x00R\x00\x00\
-");
+";
+    BYTES
+};

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:0dcda020e1310914508bd8fdb22e18d3a3a56175150ece25fc8f72e26fc02124","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:e1ce41b433bd889eda21729c0874d59b94432d9ce1d6becab9a1eddfcbe94ad9","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.rs.jinja","language":"rust","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 
 //! The Windows base layer scratch, ready to store, push or hash.
 //!
@@ -113,7 +113,7 @@ fn has_digest(data: &[u8], digest: &str) -> bool {
             .all(|at| u32::from_str_radix(&stated[at..at + 8], 16).ok() == words.next())
 }
 
-/// Returns the SHA-256 of `data`, as FIPS 180-4 has it.
+/// Returns the SHA-256 of `data`, as FIPS 180-4 has it, so that this file needs no crate.
 #[inline]
 fn sha256(data: &[u8]) -> [u32; 8] {
     let mut state = [
@@ -127,7 +127,7 @@ fn sha256(data: &[u8]) -> [u32; 8] {
         0x5be0_cd19,
     ];
     let bits = (data.len() as u64).wrapping_mul(8).to_be_bytes();
-    for block in 0..(data.len() + 9 + 63) / 64 {
+    for block in 0..=(data.len() + 8) / 64 {
         let mut bytes = [0; 64];
         for (n, byte) in bytes.iter_mut().enumerate() {
             let at = block * 64 + n;
@@ -434,9 +434,8 @@ pub static LAYER: &[u8] = &unpack::<LAYER_SIZE>(&[
 
 /// The gzip-compressed tar.
 #[rustfmt::skip]
-pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
-    (0, 1169),
-], b"\
+pub static BLOB: &[u8] = {
+    const BYTES: &[u8; BLOB_SIZE] = b"\
     \x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xec\x985t\x1cg\x10\xc7\xff\xbbf>~J\x17\xaerO\x8bw\xda\xc6\
     \xcc\xccv\xe9\xa5\xb3\x8e\xd1\x8c\xa5K\xf5\x95\xba0t\xe9\x8b\x94\x812\xa5\xbb\xb8\x09su\x99%\xefY\
     \xbb\x17N\x0c\x9a\xdf\xbd\xf9x>\x98\xff\x9c-\xe9\xcc\xa8\xde\xaa\x8f\xae\x9d=\x82\xff\x0e\x89\xa8\
@@ -474,4 +473,6 @@ pub static BLOB: &[u8] = &unpack::<BLOB_SIZE>(&[
     \x87\xfe\x03\xfd\x07\x00\x00\x00\xfa\x0f\xfd\x07\x00\x00\x00\xfcB\xff1=\xb4\xb0\xdc;7\xd8|\xffQ\
     \x14\xfa\x0f\xfd\x07\xfa\x0f\x00\x00\x00~\x81\xfeC\xff\x01\x00\x00\x80\xfecu~ap2\xc0\xff/e^\xe9?\
     \xde\xa3\xff@\xff\x01\x00\x00\x80\xfeC\xff\x01\x00\x00\x00\x00wz\xb6\xb4\x9e\x00\xf2\x00\x00\
-");
+";
+    BYTES
+};

@@ -64,7 +64,7 @@ def newest(least: tuple[int, int]) -> str:
     return compilers()[version]
 
 
-@pytest.mark.parametrize(("features", "passed"), [((), 5), (rust.STD, 10)], ids=["no_std", "std"])
+@pytest.mark.parametrize(("features", "passed"), [((), 8), (rust.STD, 14)], ids=["no_std", "std"])
 @pytest.mark.parametrize("version", tried())
 def test_the_writer_keeps_its_word_when_something_fails(
     version: str, features: tuple[str, ...], passed: int, tmp_path: Path
@@ -77,7 +77,7 @@ def test_the_writer_keeps_its_word_when_something_fails(
 def test_errors_are_cores_without_std(tmp_path: Path) -> None:
     source = PROJECT / "tests/languages/rust/writer.rs"
     program = rust.compiled(newest((1, 81)), tmp_path, "--test", *CORE, source)
-    assert "test result: ok. 6 passed; 0 failed; 0 ignored" in run(program)
+    assert "test result: ok. 9 passed; 0 failed; 0 ignored" in run(program)
 
 
 @pytest.mark.parametrize("module", sorted(OUTPUT.glob("rust/*.rs")), ids=lambda path: path.stem)
@@ -144,16 +144,23 @@ def test_rustdoc_finds_nothing_in_the_crate(features: tuple[str, ...], crate: Pa
     run(need("cargo"), "doc", "--offline", "--quiet", *features, cwd=crate, RUSTDOCFLAGS="-D warnings")
 
 
-def test_a_crate_without_the_features_gets_no_warning(tmp_path: Path) -> None:
-    """Of the newest compiler, which knows the features that a crate has."""
+@pytest.mark.parametrize("edition", ["2021", "2024"])
+@pytest.mark.parametrize("features", ["", "\n[features]\ndefault = ['std']\nstd = []\n"], ids=["no_std", "std"])
+def test_a_crate_that_states_no_oldest_rust_gets_no_warning(features: str, edition: str, tmp_path: Path) -> None:
+    """Of clippy and rustfmt, which then know all of the newest Rust, and the features that the crate lacks."""
+    need("cargo-clippy")
+    newest((1, 85))
     (tmp_path / "src").mkdir()
-    lines = ["#![deny(warnings)]", "#![no_std]"]
+    lines = ["#![no_std]\n"]
     for module in sorted(OUTPUT.glob("rust/*.rs")):
         shutil.copy(module, tmp_path / "src")
         lines.append(f"pub mod {module.stem};")
     (tmp_path / "src/lib.rs").write_text("\n".join(lines) + "\n")
-    (tmp_path / "Cargo.toml").write_text('[package]\nname = "user"\nversion = "0.0.0"\nedition = "2021"\n')
-    run(need("cargo"), "check", "--offline", "--quiet", cwd=tmp_path)
+    package = f'[package]\nname = "user"\nversion = "0.0.0"\nedition = "{edition}"\n'
+    (tmp_path / "Cargo.toml").write_text(package + features)
+    run(need("cargo"), "clippy", "--offline", "--quiet", *PEDANTIC, cwd=tmp_path)
+    need("rustfmt")
+    run(need("cargo"), "fmt", "--check", cwd=tmp_path)
 
 
 USER = """fn main() -> Result<(), Box<dyn std::error::Error>> {

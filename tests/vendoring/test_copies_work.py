@@ -97,7 +97,7 @@ print(len(found), len(set(found)))
     [
         ("ustar", "USTAR", "the layer is sha256:"),
         (r'Blob = "\x1f', r'Blob = "\x1e', "the blob is sha256:"),
-        ("LayerSize = ", "LayerSize = 1 + ", "the layer is sha256:"),
+        ("LayerSize = ", "LayerSize = 1 + ", "the layer has 61952 bytes, not 61953"),
     ],
 )
 def test_a_damaged_go_copy_says_so(old: str, new: str, message: str, place: Path) -> None:

@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7d8aaf75a394f689c2a5163f358c8dc444f423bfd57712d844e41005b428c81a","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:634311cb78fc810bdfe700f498f43a974517bc51b431cce000e478592e4b131a","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
@@ -25,6 +25,8 @@
 // Paths are below C:\, with slashes between their parts. Missing parents are written. An entry that Windows would refuse
 // is an [Error] before any byte of it is written. The same calls give the same bytes on every machine, and in every
 // language that has this writer.
+//
+// A Writer writes in small pieces: give it a bufio.Writer, and flush that after Close.
 //
 // Below the writer is a core without I/O: AppendRoots appends what begins a layer, AppendHeader an entry's headers,
 // AppendPadding what follows its data, and AppendEnd what ends a layer. The core does not know whether a path is in the
@@ -43,7 +45,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what an entry is.
+// Kind is the kind of an entry.
 type Kind uint8
 
 // The kinds of entries.
@@ -56,48 +58,58 @@ const (
 	Whiteout
 )
 
+// String returns the name of the kind, such as hard-link.
+func (k Kind) String() string {
+	if int(k) < len(kinds) {
+		return kinds[k].name
+	}
+	return "Kind(" + strconv.Itoa(int(k)) + ")"
+}
+
 // Attributes are Windows' attributes of a file. 0 stands for the default: Archive for files and links to files.
 type Attributes uint32
 
 // The attributes that can be set. They can be combined, but for Normal, which is the absence of others.
 const (
-	ReadOnly Attributes = 1
-	Hidden   Attributes = 2
-	System   Attributes = 4
-	Archive  Attributes = 32
-	Normal   Attributes = 128
+	ReadOnly Attributes = 0x1
+	Hidden   Attributes = 0x2
+	System   Attributes = 0x4
+	Archive  Attributes = 0x20
+	Normal   Attributes = 0x80
 )
 
 // DirectoryBit is the attribute of directories and of links to them. Only Prepare takes it; elsewhere the kind says so.
-const DirectoryBit Attributes = 16
+const DirectoryBit Attributes = 0x10
 
-// Descriptor is a security descriptor: one of the variables below, or what SelfRelative returns. The zero value stands
-// for the default.
-type Descriptor struct {
-	number int // of one that has a name, from 1; 0 for the default, -1 for bytes
-	bytes  string
-}
+// reparsePoint is the attribute of symbolic links.
+const reparsePoint Attributes = 0x400
 
-// The security descriptors that have names; the first is the default.
-var (
+// Descriptor is a security descriptor: one of the constants below, or a result of SelfRelative. The zero value stands
+// for the default. An entry with any other value is refused.
+type Descriptor string
+
+// The security descriptors that have names, as files have them; the first is the default.
+const (
 	// UsersRead is O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU).
-	UsersRead = Descriptor{number: 1}
+	UsersRead Descriptor = "users-read"
 
 	// UserOwned is O:BUG:BU.
-	UserOwned = Descriptor{number: 2}
+	UserOwned Descriptor = "user-owned"
 
 	// AdminOwned is O:BAG:BA.
-	AdminOwned = Descriptor{number: 3}
+	AdminOwned Descriptor = "admin-owned"
 
 	// NoDescriptor is no descriptor: the entry inherits one.
-	NoDescriptor = Descriptor{number: 4}
+	NoDescriptor Descriptor = "none"
 )
 
-// SelfRelative returns a descriptor of the bytes of its self-relative form, which are copied. They are checked when an
-// entry is written.
-func SelfRelative(bytes []byte) Descriptor {
-	return Descriptor{-1, string(bytes)}
+// SelfRelative returns a copy of a descriptor in self-relative form. It is checked when an entry is written.
+func SelfRelative(descriptor []byte) Descriptor {
+	return selfRelative + Descriptor(descriptor)
 }
+
+// selfRelative is what results of SelfRelative begin with.
+const selfRelative = "self-relative:"
 
 // Times are a file's times, of which Windows keeps steps of 100 ns. A zero Accessed, Changed or Created is Modified; a zero
 // Modified is that of the Writer's Options, or else 1980-01-02.
@@ -125,8 +137,7 @@ type Entry struct {
 // those that wrap it; string(code) is the word, and its method Error returns a sentence.
 type Code string
 
-// The codes of errors; Error returns what each means. ErrOutput and ErrMemory occur in other languages only:
-// errors of the io.Writer are returned as they are.
+// The codes of errors; Error returns what each means.
 const (
 	ErrEmpty           Code = "empty"
 	ErrUnicode         Code = "unicode"
@@ -154,20 +165,22 @@ const (
 	ErrWhiteout        Code = "whiteout"
 	ErrNames           Code = "names"
 	ErrData            Code = "data"
-	ErrOutput          Code = "output"
-	ErrMemory          Code = "memory"
 	ErrClosed          Code = "closed"
 )
 
 // Error returns the reason in a sentence.
 func (c Code) Error() string {
-	return reasons[c]
+	if reason, ok := reasons[c]; ok {
+		return reason
+	}
+	return string(c)
 }
 
-// Error reports an entry that Windows would refuse, or a wrong use of the writer.
+// Error reports an entry that Windows would refuse, or a wrong use of the writer. Errors of the io.Writer and of file
+// systems are returned as they are.
 type Error struct {
 	Code Code
-	Path string
+	Path string // of the entry, or "" for the layer
 }
 
 // Error returns the path, if the error is about one, and the reason.
@@ -210,8 +223,6 @@ var reasons = map[Code]string{
 	ErrWhiteout:        "the layer both contains and removes the path or one of its parents",
 	ErrNames:           "the file already has 1,024 names",
 	ErrData:            "the data is shorter or longer than the size",
-	ErrOutput:          "the layer could not be written",
-	ErrMemory:          "the memory for paths is full",
 	ErrClosed:          "the layer is already finished",
 }
 
@@ -228,8 +239,8 @@ func AppendRoots(buf []byte, times Times) ([]byte, error) {
 	return buf, nil
 }
 
-// AppendHeader appends an entry's headers, in blocks of 512 bytes. With an error, an *Error,
-// nothing is appended.
+// AppendHeader appends an entry's headers, in blocks of 512 bytes. Its errors are of the type *Error; buf is
+// then returned as it is.
 func AppendHeader(buf []byte, e *Entry) ([]byte, error) {
 	var h header
 	if code := h.set(e); code != "" {
@@ -251,21 +262,43 @@ func AppendEnd(buf []byte) []byte {
 // zeros are what ends a layer, and longer than any padding.
 var zeros [1024]byte
 
+// What Windows takes: the project's generator/oci/files.toml has the source of each. Lengths of texts are in UTF-16 units,
+// that of a path without its root; times are in nanoseconds from 1970.
+const (
+	maxPath          = 32750
+	maxParts         = 1024
+	maxPart          = 255
+	maxDirectoryPart = 245
+	maxTarget        = 4087
+	maxNames         = 1024
+	maxSize          = 9_223_372_036_854_775_807
+	maxDescriptor    = 65535
+	minTime          = -9_223_372_036_854_775_800
+	maxTime          = 9_223_372_036_854_775_800
+	timeStep         = 100
+	defaultTime      = 315_619_200_000_000_000
+)
+
+// settable are the attributes that an entry can be given.
+const settable = ReadOnly | Hidden | System | Archive
+
+// kindFacts are the properties of a kind.
 type kindFacts struct {
+	name       string
 	typeflag   byte
 	mode       int64
-	own        bool // it has attributes and a descriptor
-	attributes Attributes
-	standard   Attributes
+	ownFile    bool       // it makes a file, which has attributes and a descriptor
+	attributes Attributes // those that are always set
+	defaults   Attributes // those that are set unless others are given
 }
 
 var kinds = [...]kindFacts{
-	{'0', 0o644, true, 0, 32},
-	{'5', 0o755, true, 16, 0},
-	{'2', 0o777, true, 1024, 32},
-	{'2', 0o777, true, 1040, 0},
-	{'1', 0o644, false, 0, 0},
-	{'0', 0o644, false, 0, 0},
+	File:          {"file", tar.TypeReg, 0o644, true, 0, Archive},
+	Directory:     {"directory", tar.TypeDir, 0o755, true, DirectoryBit, 0},
+	FileLink:      {"file-link", tar.TypeSymlink, 0o777, true, reparsePoint, Archive},
+	DirectoryLink: {"directory-link", tar.TypeSymlink, 0o777, true, DirectoryBit | reparsePoint, 0},
+	HardLink:      {"hard-link", tar.TypeLink, 0o644, false, 0, 0},
+	Whiteout:      {"whiteout", tar.TypeReg, 0o644, false, 0, 0},
 }
 
 // parts is a path as it stands in a layer; its strings follow one another.
@@ -301,7 +334,7 @@ type header struct {
 	times      [4]time.Time
 }
 
-// set checks an entry and stores it; it returns an error code, or "".
+// set stores an entry. If the entry is invalid, it returns an error code.
 func (h *header) set(e *Entry) Code {
 	if int(e.Kind) >= len(kinds) {
 		return ErrKind
@@ -329,14 +362,13 @@ func (h *header) set(e *Entry) Code {
 	if e.Kind == Whiteout {
 		h.name.mark = ".wh."
 	}
-	const allowed = 39 // all that can be set
-	if e.Attributes != 0 && (!h.kind.own || e.Attributes&^allowed != 0 && e.Attributes != Normal) {
+	if e.Attributes != 0 && (!h.kind.ownFile || e.Attributes&^settable != 0 && e.Attributes != Normal) {
 		return ErrAttributes
 	}
-	if h.kind.own {
+	if h.kind.ownFile {
 		h.attributes = e.Attributes
 		if h.attributes == 0 {
-			h.attributes = h.kind.standard
+			h.attributes = h.kind.defaults
 		}
 		if h.attributes = h.attributes&^Normal | h.kind.attributes; h.attributes == 0 {
 			h.attributes = Normal
@@ -348,23 +380,24 @@ func (h *header) set(e *Entry) Code {
 	if !h.setTimes(e.Times) {
 		return ErrTime
 	}
-	if h.size = e.Size; uint64(h.size) > 9223372036854775807 || h.size > 0 && e.Kind != File { // below 0, too
+	if e.Size < 0 || uint64(e.Size) > maxSize || e.Size > 0 && e.Kind != File {
 		return ErrSize
 	}
+	h.size = e.Size
 	return ""
 }
 
 func (h *header) setTimes(t Times) bool {
 	if t.Modified.IsZero() {
-		t.Modified = time.Unix(0, 315619200000000000)
+		t.Modified = time.Unix(0, defaultTime)
 	}
 	h.times = [4]time.Time{t.Modified, t.Accessed, t.Changed, t.Created}
 	for i := range h.times {
 		if h.times[i].IsZero() {
 			h.times[i] = t.Modified
 		}
-		h.times[i] = h.times[i].Truncate(100)
-		if h.times[i].Before(time.Unix(0, -9223372036854775800)) || h.times[i].After(time.Unix(0, 9223372036854775800)) {
+		h.times[i] = h.times[i].Truncate(timeStep)
+		if h.times[i].Before(time.Unix(0, minTime)) || h.times[i].After(time.Unix(0, maxTime)) {
 			return false
 		}
 	}
@@ -372,37 +405,47 @@ func (h *header) setTimes(t Times) bool {
 }
 
 func (h *header) setDescriptor(d Descriptor) bool {
-	directory := h.kind.attributes&DirectoryBit != 0
-	if d.number < 0 {
-		h.raw = d.bytes
-		return readable(h.raw)
+	if strings.HasPrefix(string(d), selfRelative) {
+		h.raw = string(d[len(selfRelative):])
+		return validDescriptor(h.raw)
 	}
-	if d.number == 0 {
-		d.number = 1
+	if d == "" {
+		d = UsersRead
 	}
-	named := &descriptors[d.number-1]
-	h.descriptor = named.file
-	if directory {
-		h.descriptor = named.directory
+	for i := range descriptors {
+		if named := &descriptors[i]; named.name == d {
+			h.descriptor = named.file
+			if h.kind.attributes&DirectoryBit != 0 {
+				h.descriptor = named.directory
+			}
+			return true
+		}
 	}
-	return true
+	return false
 }
 
 // descriptors are those that have names, in base64.
-var descriptors = [...]struct{ directory, file string }{
+var descriptors = [...]struct {
+	name            Descriptor
+	directory, file string
+}{
 	{
+		UsersRead,
 		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
 		"AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
 	},
 	{
+		UserOwned,
 		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
 		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
 	},
 	{
+		AdminOwned,
 		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
 		"AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
 	},
 	{
+		NoDescriptor,
 		"",
 		"",
 	},
@@ -415,7 +458,7 @@ func (h *header) append(buf []byte) []byte {
 	pax.mark = "PaxHeaders.0/" + pax.mark
 	start := len(buf)
 	buf = appendBlock(buf, &pax, true)
-	const octals = 1 << 33 // what 11 octal digits can be
+	const octals = 1 << 33 // what 11 octal digits cannot hold
 	seconds := h.times[0].Unix()
 	buf = appendRecord(buf, "LIBARCHIVE.creationtime", appendTime(scratch[:0], h.times[3]))
 	if h.attributes != 0 {
@@ -448,13 +491,13 @@ func (h *header) append(buf []byte) []byte {
 	}
 	records := int64(len(buf) - start - 512)
 	buf = append(buf, make([]byte, -records&511)...)
-	finish(buf[start:], 0, records, 0, 'x')
+	finishBlock(buf[start:], 0, records, 0, 'x')
 
 	start = len(buf)
 	buf = appendBlock(buf, &h.name, false)
 	putField(buf[start+157:start+257], &h.link)
-	copy(buf[start+329:], "0000000\x000000000\x00")
-	finish(buf[start:], h.kind.mode, h.size, seconds, h.kind.typeflag)
+	copy(buf[start+329:], "0000000\x000000000\x00") // the numbers of a device
+	finishBlock(buf[start:], h.kind.mode, h.size, seconds, h.kind.typeflag)
 	return buf
 }
 
@@ -538,11 +581,11 @@ func putField(field []byte, p *parts) {
 	}
 }
 
-// finish fills in the numbers that a header has, and its checksum, which is taken while it is blanks.
-func finish(block []byte, mode, size, seconds int64, typeflag byte) {
+// finishBlock fills in what each header has beside names, and the checksum, which is taken while it is blanks.
+func finishBlock(block []byte, mode, size, seconds int64, typeflag byte) {
 	putOctal(block[100:107], mode)
-	putOctal(block[108:115], 0)
-	putOctal(block[116:123], 0)
+	putOctal(block[108:115], 0) // user
+	putOctal(block[116:123], 0) // group
 	putOctal(block[124:135], size)
 	putOctal(block[136:147], seconds)
 	block[156] = typeflag
@@ -575,9 +618,9 @@ func checkPath(text string, directory bool) Code {
 	switch {
 	case code != "":
 		return code
-	case units > 32750:
+	case units > maxPath:
 		return ErrPathLong
-	case strings.Count(text, "/") >= 1024:
+	case strings.Count(text, "/") >= maxParts:
 		return ErrParts
 	}
 	for rest, more := text, true; more; {
@@ -594,9 +637,9 @@ func checkPath(text string, directory bool) Code {
 		if strings.HasPrefix(part, ".wh.") {
 			return ErrMarker
 		}
-		most := 255
+		most := maxPart
 		if more || directory {
-			most = 245
+			most = maxDirectoryPart
 		}
 		if len(part) > most {
 			if units, _ := checkText(part, ""); units > most {
@@ -615,19 +658,20 @@ func checkTarget(text string) Code {
 		return ErrTargetEmpty
 	case code == ErrCharacter:
 		return ErrTargetCharacter
-	case code == "" && units > 4087:
+	case code == "" && units > maxTarget:
 		return ErrTargetLong
 	}
 	return code
 }
 
-// readable reports whether a security descriptor is self-relative, and all of its parts are inside.
-func readable(d string) bool {
-	if len(d) < 20 || len(d) > 65535 || d[0] != 1 || d[3]&0x80 == 0 {
+// validDescriptor reports whether a security descriptor is self-relative and contains its parts completely:
+// [MS-DTYP] 2.4.6.
+func validDescriptor(d string) bool {
+	if len(d) < 20 || len(d) > maxDescriptor || d[0] != 1 || d[3]&0x80 == 0 {
 		return false
 	}
 	for field := 4; field < 20; field += 4 {
-		offset := uint64(number(d[field:])) | uint64(number(d[field+2:]))<<16
+		offset := uint64(le16(d[field:])) | uint64(le16(d[field+2:]))<<16
 		if offset == 0 {
 			continue
 		}
@@ -636,7 +680,7 @@ func readable(d string) bool {
 		}
 		part := d[offset:]
 		if field >= 12 {
-			if !listReadable(part) {
+			if !validList(part) {
 				return false
 			}
 		} else if part[0] != 1 || part[1] > 15 || 8+4*int(part[1]) > len(part) {
@@ -646,18 +690,18 @@ func readable(d string) bool {
 	return true
 }
 
-// listReadable does the same for an access control list, of which the first 8 bytes are there.
-func listReadable(list string) bool {
-	size := number(list[2:])
+// validList reports the same of an access control list that has at least 8 bytes: [MS-DTYP] 2.4.5.
+func validList(list string) bool {
+	size := le16(list[2:])
 	if list[0] != 2 && list[0] != 4 || size < 8 || size%4 != 0 || size > len(list) {
 		return false
 	}
 	rest := list[8:size]
-	for n := number(list[4:]); n > 0; n-- {
+	for n := le16(list[4:]); n > 0; n-- {
 		if len(rest) < 4 {
 			return false
 		}
-		size := number(rest[2:])
+		size := le16(rest[2:])
 		if size < 4 || size%4 != 0 || size > len(rest) {
 			return false
 		}
@@ -666,8 +710,8 @@ func listReadable(list string) bool {
 	return true
 }
 
-// number returns the 16 bits that d begins with.
-func number(d string) int {
+// le16 returns the 16-bit number, little-endian, that d begins with.
+func le16(d string) int {
 	return int(d[0]) | int(d[1])<<8
 }
 
@@ -694,7 +738,7 @@ func isDevice(part string) bool {
 		return false
 	}
 	var buf [28]byte
-	switch string(appendFolded(buf[:0], stem)) {
+	switch string(appendCapitals(buf[:0], stem)) {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "COM0", "COM1",
 		"COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9",
 		"COM\u00b9", "COM\u00b2", "COM\u00b3", "LPT0", "LPT1", "LPT2", "LPT3", "LPT4",
@@ -704,8 +748,8 @@ func isDevice(part string) bool {
 	return false
 }
 
-// appendFolded appends a name in capitals, as Windows compares names.
-func appendFolded(buf []byte, name string) []byte {
+// appendCapitals appends a name in capitals, as Windows compares names.
+func appendCapitals(buf []byte, name string) []byte {
 	for _, r := range name {
 		if r < utf8.RuneSelf {
 			if 'a' <= r && r <= 'z' {
@@ -713,13 +757,14 @@ func appendFolded(buf []byte, name string) []byte {
 			}
 			buf = append(buf, byte(r))
 		} else {
-			buf = utf8.AppendRune(buf, fold(r))
+			buf = utf8.AppendRune(buf, capital(r))
 		}
 	}
 	return buf
 }
 
-func fold(r rune) rune {
+// capital returns the capital of a character that is not ASCII. unicode.ToUpper has later versions' capitals, too.
+func capital(r rune) rune {
 	at := sort.Search(len(runs), func(i int) bool { return rune(runs[i][1]) >= r })
 	if at < len(runs) {
 		run := runs[at]
@@ -730,7 +775,7 @@ func fold(r rune) rune {
 	return r
 }
 
-// Unicode 15.0.0: from, to, step, the capital of the first.
+// runs are characters that have a capital, of Unicode 15.0.0: from, to, step, the capital of the first.
 var runs = [...][4]uint16{
 	{0x61, 0x7a, 1, 0x41}, {0xe0, 0xf6, 1, 0xc0}, {0xf8, 0xfe, 1, 0xd8}, {0xff, 0xff, 1, 0x178},
 	{0x101, 0x12f, 2, 0x100}, {0x133, 0x137, 2, 0x132}, {0x13a, 0x148, 2, 0x139}, {0x14b, 0x177, 2, 0x14a},
@@ -776,19 +821,19 @@ var runs = [...][4]uint16{
 	{0xff41, 0xff5a, 1, 0xff21},
 }
 
-// Options are the descriptor and the times of all entries of a layer that have none of their own.
+// Options are the defaults of a layer.
 type Options struct {
-	Descriptor Descriptor
-	Times      Times
+	Descriptor Descriptor // of entries without one of their own, and of missing parents
+	Times      Times      // of entries without times of their own, of missing parents and of the roots
 }
 
 // Writer writes a layer. After an error nothing more is written, and every later call and Close return it again; what
 // is there is whole, but for the data of a file that could not be read or written. After Close, calls return ErrClosed,
-// and Close returns nil again.
+// and Close returns nil again. A Writer is for one goroutine at a time.
 type Writer struct {
 	out     io.Writer
 	options Options
-	known   map[place]node
+	known   map[nameKey]node
 	names   map[uint32]int // of files that have hard links
 	path    string         // of the file whose data is being written
 	left    int64          // bytes of that
@@ -800,10 +845,10 @@ type Writer struct {
 	closed  bool
 }
 
-// place is a name in a directory, which is a number.
-type place struct {
-	parent uint32
-	folded string
+// nameKey is a name in a directory.
+type nameKey struct {
+	parent uint32 // the number of the directory's node, 0 for C:\
+	folded string // in capitals
 }
 
 // node is an entry in the layer; a hard link has its file's number.
@@ -819,11 +864,11 @@ const unwritten Kind = 255
 // NewWriter returns a writer of a layer to out.
 func NewWriter(out io.Writer, options Options) *Writer {
 	return &Writer{
-		out: out, options: options, known: map[place]node{}, names: map[uint32]int{},
+		out: out, options: options, known: map[nameKey]node{}, names: map[uint32]int{},
 	}
 }
 
-// Add writes a file.
+// Add writes a file that has the defaults of the layer.
 func (w *Writer) Add(path string, data []byte) error {
 	if err := w.WriteHeader(&Entry{Path: path, Size: int64(len(data))}); err != nil {
 		return err
@@ -832,13 +877,13 @@ func (w *Writer) Add(path string, data []byte) error {
 	return err
 }
 
-// WriteHeader writes an entry's header, after those of the parents that have none yet. A file's data follow by Write.
+// WriteHeader writes an entry's header, after those of missing parents. The data of a file are then written by Write.
 func (w *Writer) WriteHeader(e *Entry) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
 	own := *e
-	if own.Descriptor == (Descriptor{}) {
+	if own.Descriptor == "" {
 		own.Descriptor = w.options.Descriptor
 	}
 	if own.Times.IsZero() {
@@ -850,7 +895,7 @@ func (w *Writer) WriteHeader(e *Entry) error {
 	code := h.set(&own)
 	first := 0
 	if code == "" {
-		first, code = w.place(&own)
+		first, code = w.insert(&own)
 	}
 	if code != "" {
 		w.err = &Error{code, e.Path}
@@ -871,7 +916,7 @@ func (w *Writer) WriteHeader(e *Entry) error {
 	return w.err
 }
 
-// Write writes data of the file whose header was written last; more than its size is an error.
+// Write writes data of the file whose header was written last. Data beyond the size are refused as a whole.
 func (w *Writer) Write(data []byte) (int, error) {
 	if w.closed {
 		return 0, &Error{Code: ErrClosed}
@@ -891,10 +936,10 @@ func (w *Writer) Write(data []byte) (int, error) {
 	return n, w.err
 }
 
-// Tree is how AddFS writes what it finds.
+// Tree are the options of AddFS.
 type Tree struct {
-	Descriptor Descriptor
-	OwnTimes   bool // each file's mtime becomes all four times of its entry
+	Descriptor Descriptor // of all entries
+	OwnTimes   bool       // each file's mtime becomes all four times of its entry
 }
 
 // AddFS writes a file system as the directory path, or as C:\ if path is empty.
@@ -930,12 +975,15 @@ type ReadLinkFS interface {
 	ReadLink(name string) (string, error)
 }
 
-// ErrNoReadLink is in the fs.PathError that AddFS returns for a symbolic link of any other file system.
+// ErrNoReadLink is in the fs.PathError that AddFS returns for a symbolic link of any other file system. It is also
+// fs.ErrInvalid, which fs.ReadLink returns for such.
 const ErrNoReadLink linkError = "the file system has no method ReadLink"
 
 type linkError string
 
 func (e linkError) Error() string { return string(e) }
+
+func (e linkError) Is(target error) bool { return target == fs.ErrInvalid }
 
 func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry, ownTimes bool) error {
 	info, err := found.Info()
@@ -956,12 +1004,11 @@ func (w *Writer) addFound(e *Entry, files fs.FS, name string, found fs.DirEntry,
 		if err := w.WriteHeader(e); err != nil {
 			return err
 		}
-		if n, err := io.Copy(w, file); err == nil && n < e.Size {
-			w.err = &Error{ErrData, e.Path}
-		} else if w.err == nil {
-			w.err = err
+		n, err := io.Copy(w, file)
+		if err == nil && n < e.Size {
+			err = &Error{ErrData, e.Path}
 		}
-		return w.err
+		return err
 	case fs.ModeDir:
 		if known, ok := w.find(e.Path); e.Path == "" || ok && known.kind == Directory {
 			return w.err
@@ -998,7 +1045,8 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// begin writes the roots before anything else, and sees that the layer is open and the last file whole.
+// begin returns an error if no entry can follow: the first error, or one of a closed layer or a file with missing data.
+// It writes the roots before the first entry.
 func (w *Writer) begin() error {
 	switch {
 	case w.err != nil:
@@ -1014,7 +1062,7 @@ func (w *Writer) begin() error {
 	return w.err
 }
 
-// put writes data unless the layer has failed, and returns how many bytes the output took.
+// put writes data, unless an earlier call has failed, and returns how many bytes the output took.
 func (w *Writer) put(data []byte) int {
 	if w.err != nil || len(data) == 0 {
 		return 0
@@ -1027,9 +1075,9 @@ func (w *Writer) put(data []byte) int {
 	return n
 }
 
-// place takes in an entry. It returns where in its path the parents begin that have no header yet, and the code of what
-// is wrong with its place, or nothing.
-func (w *Writer) place(e *Entry) (first int, code Code) {
+// insert adds an entry to those of the layer, if its path is free. It returns the offset in the path from which parents
+// need a header, or an error code.
+func (w *Writer) insert(e *Entry) (first int, code Code) {
 	var original uint32
 	if e.Kind == HardLink {
 		if original, code = w.original(e.Target); code != "" {
@@ -1048,20 +1096,20 @@ func (w *Writer) place(e *Entry) (first int, code Code) {
 			here = unwritten
 		}
 		name := e.Path[start:end]
-		w.folded = appendFolded(w.folded[:0], name)
-		known, ok := w.known[place{parent, string(w.folded)}]
+		w.folded = appendCapitals(w.folded[:0], name)
+		known, ok := w.known[nameKey{parent, string(w.folded)}]
 		switch {
 		case !ok:
 			known = node{name, here, uint32(len(w.known) + 1)}
 			if last && original != 0 {
 				known.number = original
 			}
-			w.known[place{parent, string(w.folded)}] = known
+			w.known[nameKey{parent, string(w.folded)}] = known
 		case known.name != name:
 			return 0, ErrCase
 		case known.kind == unwritten && (here == unwritten || here == Directory):
 			known.kind = here
-			w.known[place{parent, string(w.folded)}] = known
+			w.known[nameKey{parent, string(w.folded)}] = known
 		case last && known.kind != e.Kind && (e.Kind == Whiteout || known.kind == Whiteout || known.kind == unwritten):
 			return 0, ErrWhiteout
 		case last:
@@ -1082,7 +1130,7 @@ func (w *Writer) place(e *Entry) (first int, code Code) {
 	return first, ""
 }
 
-// original returns the number of a hard link's file, counting the link as one more name, or an error code.
+// original returns the number of the file that a hard link names, with one more name counted, or an error code.
 func (w *Writer) original(target string) (uint32, Code) {
 	known, ok := w.find(target)
 	if !ok || known.kind != File && known.kind != HardLink {
@@ -1091,7 +1139,7 @@ func (w *Writer) original(target string) (uint32, Code) {
 	if w.names[known.number] == 0 {
 		w.names[known.number] = 1
 	}
-	if w.names[known.number]++; w.names[known.number] > 1024 {
+	if w.names[known.number]++; w.names[known.number] > maxNames {
 		return 0, ErrNames
 	}
 	return known.number, ""
@@ -1102,18 +1150,21 @@ func (w *Writer) find(path string) (known node, ok bool) {
 	for more := true; more; {
 		var name string
 		name, path, more = strings.Cut(path, "/")
-		w.folded = appendFolded(w.folded[:0], name)
-		if known, ok = w.known[place{known.number, string(w.folded)}]; !ok || known.name != name {
+		w.folded = appendCapitals(w.folded[:0], name)
+		if known, ok = w.known[nameKey{known.number, string(w.folded)}]; !ok || known.name != name {
 			return known, false
 		}
 	}
 	return known, ok
 }
 
-// Prepare changes a header so that a tar.Writer writes the bytes that a Writer would. The header's name is a path below
-// C:\; if its last part begins with .wh., it is a whiteout. For symbolic links to directories, add DirectoryBit to the
-// attributes. Prepare keeps the name, type, size, link and times, and discards the rest; the creation time is ModTime. Write the
-// bytes of AppendRoots before the first entry. Prepare neither adds missing parents nor finds conflicts between entries.
+// Prepare changes a header so that a tar.Writer writes the bytes that a Writer would. The header's name is a path
+// below C:\; if its last part begins with .wh., it is a whiteout. For symbolic links to directories, add
+// DirectoryBit to the attributes. Prepare keeps the name, type, size, link and times, and discards the rest; the
+// creation time is ModTime.
+//
+// Write the bytes of AppendRoots before the first entry. Prepare neither adds missing parents nor finds conflicts
+// between entries.
 func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error {
 	e := Entry{
 		Path: strings.TrimSuffix(h.Name, "/"), Target: h.Linkname, Attributes: attributes, Descriptor: descriptor,
@@ -1142,8 +1193,7 @@ func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error 
 	if code := made.set(&e); code != "" {
 		return &Error{code, h.Name}
 	}
-	var buf []byte
-	records := map[string]string{"LIBARCHIVE.creationtime": string(appendTime(buf, made.times[3]))}
+	records := map[string]string{"LIBARCHIVE.creationtime": string(appendTime(nil, made.times[3]))}
 	if made.attributes != 0 {
 		records["MSWINDOWS.fileattr"] = strconv.FormatUint(uint64(made.attributes), 10)
 	}
@@ -1154,7 +1204,7 @@ func Prepare(h *tar.Header, attributes Attributes, descriptor Descriptor) error 
 		records["MSWINDOWS.rawsd"] = base64.StdEncoding.EncodeToString([]byte(made.raw))
 	}
 	*h = tar.Header{
-		Typeflag: made.kind.typeflag, Name: string(made.name.append(buf)), Linkname: string(made.link.append(buf)),
+		Typeflag: made.kind.typeflag, Name: string(made.name.append(nil)), Linkname: string(made.link.append(nil)),
 		Size: made.size, Mode: made.kind.mode,
 		ModTime: made.times[0], AccessTime: made.times[1], ChangeTime: made.times[2],
 		PAXRecords: records, Format: tar.FormatPAX,

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bdad590a647db66e912073faa0b000162fbf889864b360a9aefdd379a9695695","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:bb0e12f3246f789b3504a5dbc952fe022cf262ffa80bc6f3b5204595e5dadffb","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.go.jinja","language":"go","layer":"hostprocess","options":{"compat":"","package":"hostprocess","prefix":""},"version":"0.2.0"}
 
 // Package hostprocess holds the Windows base layer hostprocess, ready to store, push or hash.
 package hostprocess
@@ -24,8 +24,8 @@ package hostprocess
 import (
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -60,8 +60,9 @@ func OpenCompressed() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(Blob)), nil
 }
 
-// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
-// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to
+// the layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the
+// published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string
@@ -70,18 +71,21 @@ func Verify() error {
 		{"layer", Layer, DiffID, LayerSize},
 		{"blob", Blob, Digest, BlobSize},
 	} {
-		sum := sha256.Sum256([]byte(part.data))
-		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
-			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		found := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(part.data)))
+		if found != part.digest {
+			return fmt.Errorf("the %s is %s, not %s", part.what, found, part.digest)
+		}
+		if len(part.data) != part.size {
+			return fmt.Errorf("the %s has %d bytes, not %d", part.what, len(part.data), part.size)
 		}
 	}
 	reader, err := gzip.NewReader(strings.NewReader(Blob))
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	layer, err := io.ReadAll(reader)
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	if string(layer) != Layer {
 		return errors.New("the blob does not unpack to the layer")

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:44e20a96057ad3f464a693eee685861b5710e51b91d31f2f4f10c9bb4edcd0a8","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:46dc22bccf809759b3a730c300f02ea4827ea34ff4ec4a23a56087ea8a655861","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.go.jinja","language":"go","layer":"legacy","options":{"compat":"","package":"legacy","prefix":""},"version":"0.2.0"}
 
 // Package legacy holds the Windows base layer legacy, ready to store, push or hash.
 package legacy
@@ -24,8 +24,8 @@ package legacy
 import (
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -65,8 +65,9 @@ func BCD() string {
 	return Layer[3072:15360]
 }
 
-// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
-// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to
+// the layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the
+// published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string
@@ -75,18 +76,21 @@ func Verify() error {
 		{"layer", Layer, DiffID, LayerSize},
 		{"blob", Blob, Digest, BlobSize},
 	} {
-		sum := sha256.Sum256([]byte(part.data))
-		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
-			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		found := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(part.data)))
+		if found != part.digest {
+			return fmt.Errorf("the %s is %s, not %s", part.what, found, part.digest)
+		}
+		if len(part.data) != part.size {
+			return fmt.Errorf("the %s has %d bytes, not %d", part.what, len(part.data), part.size)
 		}
 	}
 	reader, err := gzip.NewReader(strings.NewReader(Blob))
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	layer, err := io.ReadAll(reader)
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	if string(layer) != Layer {
 		return errors.New("the blob does not unpack to the layer")

@@ -16,7 +16,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:07191f0e29c7d83a2141f17bb905c3cebfb64d052296d97c9abcc2b8cafae291","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:0d7ad725ce336d11f9cc563e5d80c0a1de7c2f546d7f4049476ca1606ba0ce70","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.go.jinja","language":"go","layer":"scratch","options":{"compat":"","package":"scratch","prefix":""},"version":"0.2.0"}
 
 // Package scratch holds the Windows base layer scratch, ready to store, push or hash.
 package scratch
@@ -24,8 +24,8 @@ package scratch
 import (
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -65,8 +65,9 @@ func BCD() string {
 	return Layer[3072:15360]
 }
 
-// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to the
-// layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the published one.
+// Verify returns an error unless the layer and the blob have the sizes and digests stated here, and the blob unpacks to
+// the layer. It finds a damaged copy, but not one in which somebody replaced the digests, too: compare Digest with the
+// published one.
 func Verify() error {
 	for _, part := range []struct {
 		what, data, digest string
@@ -75,18 +76,21 @@ func Verify() error {
 		{"layer", Layer, DiffID, LayerSize},
 		{"blob", Blob, Digest, BlobSize},
 	} {
-		sum := sha256.Sum256([]byte(part.data))
-		if found := "sha256:" + hex.EncodeToString(sum[:]); found != part.digest || len(part.data) != part.size {
-			return errors.New("the " + part.what + " is " + found + ", not " + part.digest)
+		found := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(part.data)))
+		if found != part.digest {
+			return fmt.Errorf("the %s is %s, not %s", part.what, found, part.digest)
+		}
+		if len(part.data) != part.size {
+			return fmt.Errorf("the %s has %d bytes, not %d", part.what, len(part.data), part.size)
 		}
 	}
 	reader, err := gzip.NewReader(strings.NewReader(Blob))
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	layer, err := io.ReadAll(reader)
 	if err != nil {
-		return err
+		return fmt.Errorf("unpacking the blob: %w", err)
 	}
 	if string(layer) != Layer {
 		return errors.New("the blob does not unpack to the layer")

@@ -146,7 +146,7 @@ func TestSizesAndKindsOutOfRangeAreRefused(t *testing.T) {
 		_, err := files.AppendHeader(nil, &entry)
 		equal(t, "code", code(t, err), wanted)
 	}
-	equal(t, "code", code(t, files.Prepare(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}, 0, files.Descriptor{})), "kind")
+	equal(t, "code", code(t, files.Prepare(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}, 0, "")), "kind")
 }
 
 func TestFileSystemThatCannotReadItsLinksIsRefused(t *testing.T) {
@@ -155,7 +155,7 @@ func TestFileSystemThatCannotReadItsLinksIsRefused(t *testing.T) {
 	layer := files.NewWriter(io.Discard, files.Options{})
 	err := layer.AddFS("", links, files.Tree{})
 	var where *fs.PathError
-	if !errors.Is(err, files.ErrNoReadLink) || !errors.As(err, &where) || where.Path != "a" {
+	if !errors.Is(err, files.ErrNoReadLink) || !errors.Is(err, fs.ErrInvalid) || !errors.As(err, &where) || where.Path != "a" {
 		t.Errorf("%v: not that a's text cannot be read", err)
 	}
 	if closed := layer.Close(); closed != err {
@@ -249,12 +249,31 @@ func TestZeroTimesInAnyTimeZoneAreTheDefault(t *testing.T) {
 
 func TestDescriptorsThatAreNotSetAreTheLayers(t *testing.T) {
 	for _, own := range []files.Descriptor{files.UsersRead, files.NoDescriptor, files.SelfRelative([]byte{1})} {
-		if own == (files.Descriptor{}) {
-			t.Errorf("%v: the zero value", own)
+		if own == "" {
+			t.Errorf("%q: the zero value", own)
 		}
 	}
-	layer := files.NewWriter(io.Discard, files.Options{Descriptor: files.SelfRelative(nil)})
-	equal(t, "code", code(t, layer.Add("a", nil)), "descriptor")
+	for _, invalid := range []files.Descriptor{files.SelfRelative(nil), "users_read", "O:BAG:BA"} {
+		layer := files.NewWriter(io.Discard, files.Options{Descriptor: invalid})
+		equal(t, "code", code(t, layer.Add("a", nil)), "descriptor")
+	}
+}
+
+func TestNamedDescriptorsAreWhatTheirTextSays(t *testing.T) {
+	for name, wanted := range map[files.Descriptor]files.Descriptor{
+		"": files.UsersRead, "users-read": files.UsersRead, "user-owned": files.UserOwned,
+		"admin-owned": files.AdminOwned, "none": files.NoDescriptor,
+	} {
+		found := must(files.AppendHeader(nil, &files.Entry{Path: "a", Descriptor: name}))(t)
+		equal(t, string(name), string(found), string(must(files.AppendHeader(nil, &files.Entry{Path: "a", Descriptor: wanted}))(t)))
+	}
+	const _ = files.UsersRead // so nobody can assign it
+}
+
+func TestKindsAndCodesHaveAText(t *testing.T) {
+	equal(t, "kind", fmt.Sprint(files.File, files.DirectoryLink, files.Whiteout), "file directory-link whiteout")
+	equal(t, "other kind", files.Kind(99).String(), "Kind(99)")
+	equal(t, "other code", files.Code("odd").Error(), "odd")
 }
 
 func TestTheCoreMakesAWholeLayer(t *testing.T) {
@@ -291,7 +310,7 @@ func TestPreparedHeadersOfALayerMakeTheWritersBytes(t *testing.T) {
 		{Name: "app/", Typeflag: tar.TypeDir, ModTime: when},
 		{Name: "app/hello.exe", Size: 5, Typeflag: tar.TypeReg, ModTime: when},
 	} {
-		if err := files.Prepare(header, 0, files.Descriptor{}); err != nil {
+		if err := files.Prepare(header, 0, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := writer.WriteHeader(header); err != nil {

@@ -11,7 +11,8 @@ use std::path::Path;
 mod windows_files;
 
 use windows_files::{
-    append_header, Descriptor, Entry, Error, IoOutput, Kind, Options, Output, Times, Tree, Writer,
+    append_header, Attributes, Descriptor, Entry, Error, IoOutput, Kind, Options, Output, Times,
+    Tree, Writer,
 };
 
 fn from_hex(word: &str) -> Vec<u8> {
@@ -77,7 +78,7 @@ fn with_entry<T>(line: &str, act: impl FnOnce(&Entry<'_>) -> T) -> T {
         path: &path,
         target: &target,
         size: words[3].parse().expect("a size"),
-        attributes: words[4].parse().expect("attributes"),
+        attributes: Attributes::from_bits(words[4].parse().expect("attributes")),
         descriptor: descriptor(words[5], &raw),
         times: times(&words[6..]),
     })
@@ -87,7 +88,7 @@ fn add<W: Output>(layer: &mut Writer<'_, W>, entry: &Entry<'_>) -> Result<(), Er
     layer.add_entry(entry)?;
     if entry.kind == Kind::File {
         let size = usize::try_from(entry.size).expect("a size");
-        return layer.write(&vec![b'x'; size]);
+        return layer.write_all(&vec![b'x'; size]);
     }
     Ok(())
 }
@@ -110,7 +111,7 @@ fn make(lines: &[String]) -> Result<Vec<u8>, (Error, usize)> {
         return Ok(out);
     }
     let layer_raw = raw(lines[0].split(' ').nth(1).unwrap_or_default());
-    let mut layer = Writer::with(&mut out, options(&lines[0], &layer_raw));
+    let mut layer = Writer::with_options(&mut out, options(&lines[0], &layer_raw));
     for (at, line) in lines[1..].iter().enumerate() {
         with_entry(line, |entry| add(&mut layer, entry)).map_err(|error| (error, at))?;
     }
@@ -123,7 +124,7 @@ fn call(lines: &[String]) -> (String, Vec<u8>) {
     let mut out = Vec::new();
     let mut results = String::new();
     let layer_raw = raw(lines[0].split(' ').nth(1).unwrap_or_default());
-    let mut layer = Writer::with(&mut out, options(&lines[0], &layer_raw));
+    let mut layer = Writer::with_options(&mut out, options(&lines[0], &layer_raw));
     let mut answer = |done: Result<(), Error>| match done {
         Ok(()) => results += " -",
         Err(error) => results += &format!(" {}", error.code()),

@@ -5,7 +5,9 @@
 #[path = "../../../output/rust/windows_files.rs"]
 mod windows_files;
 
-use windows_files::{Code, Entry, Error, FinishError, Kind, Output, Writer, END};
+use windows_files::{
+    Attributes, Code, Entry, Error, FinishError, Kind, Output, Times, Writer, END,
+};
 
 /// Takes so many calls, and then no more.
 struct Full {
@@ -55,7 +57,7 @@ fn the_first_error_is_returned_by_every_later_call_and_nothing_more_is_written()
     layer.add("a", b"1").unwrap();
     assert_eq!(layer.add("A", b"2").unwrap_err().code(), Code::Case);
     assert_eq!(layer.add("b", b"3").unwrap_err().code(), Code::Case);
-    assert_eq!(layer.write(b"4").unwrap_err().code(), Code::Case);
+    assert_eq!(layer.write_all(b"4").unwrap_err().code(), Code::Case);
     assert_eq!(finished(layer), Code::Case);
     assert!(!out.taken.ends_with(&END));
     assert_eq!(out.taken.len() % 512, 0);
@@ -82,11 +84,11 @@ fn an_output_that_is_full_is_an_error_wherever_it_ends() {
 fn data_must_be_as_long_as_the_size_says() {
     let mut layer = Writer::new(Vec::new());
     layer.add_entry(&file(2)).unwrap();
-    assert_eq!(layer.write(b"123").unwrap_err().code(), Code::Data);
+    assert_eq!(layer.write_all(b"123").unwrap_err().code(), Code::Data);
 
     let mut layer = Writer::new(Vec::new());
     layer.add_entry(&file(2)).unwrap();
-    layer.write(b"1").unwrap();
+    layer.write_all(b"1").unwrap();
     assert_eq!(layer.add_directory("b").unwrap_err().code(), Code::Data);
 
     let mut layer = Writer::new(Vec::new());
@@ -101,7 +103,7 @@ fn data_in_pieces_is_the_same_layer() {
     let mut pieces = Writer::new(Vec::new());
     pieces.add_entry(&file(3)).unwrap();
     for piece in [&b"1"[..], b"", b"23", b""] {
-        pieces.write(piece).unwrap();
+        pieces.write_all(piece).unwrap();
     }
     assert_eq!(whole.finish().unwrap(), pieces.finish().unwrap());
 }
@@ -112,6 +114,53 @@ fn an_error_names_path_and_reason() {
     let error = layer.add_directory("aux").unwrap_err();
     let wanted = r#""aux": a part of the path is a device name"#;
     assert_eq!(error.to_string(), wanted);
+}
+
+#[test]
+fn attributes_are_windows_bits() {
+    let mut both = Attributes::READ_ONLY | Attributes::HIDDEN;
+    both |= Attributes::SYSTEM;
+    assert_eq!(both, Attributes::from_bits(7));
+    assert_eq!(both.bits(), 7);
+    assert_eq!(Attributes::default().bits(), 0);
+    let mut layer = Writer::new(Vec::new());
+    let entry = Entry {
+        attributes: Attributes::NORMAL | Attributes::HIDDEN,
+        ..file(0)
+    };
+    assert_eq!(
+        layer.add_entry(&entry).unwrap_err().code(),
+        Code::Attributes
+    );
+}
+
+#[test]
+fn one_time_is_all_four() {
+    let Times {
+        modified,
+        accessed,
+        changed,
+        created,
+    } = Times::at(-7);
+    assert_eq!([modified, accessed, changed, created], [-7; 4]);
+}
+
+#[test]
+fn an_output_may_be_chosen_when_the_program_runs() {
+    let mut direct = Vec::new();
+    for boxed in [true, false] {
+        let mut out = Vec::new();
+        let chosen: Box<dyn Output + '_> = if boxed {
+            Box::new(&mut out)
+        } else {
+            Box::new(&mut direct)
+        };
+        let mut layer = Writer::new(chosen);
+        layer.add("a", b"1").unwrap();
+        drop(layer.finish().unwrap());
+        assert_eq!(out.ends_with(&END), boxed);
+    }
+    assert!(direct.ends_with(&END));
 }
 
 #[cfg(any(feature = "std", feature = "core-error"))]
@@ -133,11 +182,12 @@ fn errors_are_the_languages_own() {
 
 #[cfg(feature = "std")]
 mod with_std {
-    use super::windows_files::{Code, Error, IoOutput, Tree, Writer};
+    use super::windows_files::{Code, Error, IoOutput, Times, Tree, Writer};
     use super::{file, Entry};
     use std::error::Error as _;
     use std::io::{self, Read};
     use std::path::Path;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     struct Broken;
 
@@ -173,14 +223,30 @@ mod with_std {
     }
 
     #[test]
-    fn what_the_system_says_is_the_cause() {
+    fn times_of_the_system_are_nanoseconds_from_1970() {
+        let at = |time: SystemTime| Times::try_from(time).map(|times| times.created);
+        assert_eq!(at(UNIX_EPOCH + Duration::from_nanos(1_500)).unwrap(), 1_500);
+        assert_eq!(
+            at(UNIX_EPOCH - Duration::from_secs(2)).unwrap(),
+            -2_000_000_000
+        );
+        let late = UNIX_EPOCH + Duration::from_secs(1 << 35);
+        assert_eq!(at(late).unwrap_err().code(), Code::Time);
+    }
+
+    #[test]
+    fn what_the_system_says_is_shown_once() {
         let mut layer = Writer::new(Vec::new());
         let read = layer.add_reader(&file(1), Broken).unwrap_err();
         let written = Writer::new(IoOutput(Broken)).add("a", b"").unwrap_err();
         for (error, shown) in [(&read, r#""a": "#), (&written, "")] {
-            assert!(matches!(error, Error::Io { .. }));
-            let cause = error.source().unwrap().to_string();
+            let cause = match error {
+                Error::Io { cause, .. } => cause,
+                other => panic!("{other:?} is not of the system"),
+            };
+            assert_eq!(cause.to_string(), "the disk is on fire");
             assert_eq!(error.to_string(), format!("{shown}{cause}"));
+            assert!(error.source().is_none());
         }
         let later = layer.add_entry(&Entry { ..file(0) }).unwrap_err();
         assert_eq!(later.to_string(), read.to_string());

@@ -33,7 +33,7 @@ func main() {
 		check(layer.Close())
 	} else {
 		first := tar.Header{Name: "first", Typeflag: tar.TypeReg, Size: int64(len(data))}
-		check(files.Prepare(&first, 0, files.Descriptor{}))
+		check(files.Prepare(&first, 0, ""))
 		writer := tar.NewWriter(io.Discard)
 		for _, path := range paths {
 			header := first

@@ -24,11 +24,6 @@ import (
 	"winscratch.example/layers/files"
 )
 
-var kinds = map[string]files.Kind{
-	"file": files.File, "directory": files.Directory, "file-link": files.FileLink,
-	"directory-link": files.DirectoryLink, "hard-link": files.HardLink, "whiteout": files.Whiteout,
-}
-
 func main() {
 	if len(os.Args) == 5 && os.Args[1] == "tree" {
 		writer := files.NewWriter(os.Stdout, files.Options{})
@@ -176,9 +171,12 @@ func throughTar(e *files.Entry) ([]byte, error) {
 }
 
 func entry(words []string) *files.Entry {
-	kind, ok := kinds[words[0]]
-	if !ok {
-		log.Fatalf("no kind %s", words[0])
+	kind := files.File
+	for kind.String() != words[0] {
+		if kind == files.Whiteout {
+			log.Fatalf("no kind %s", words[0])
+		}
+		kind++
 	}
 	size, err := strconv.ParseInt(words[3], 10, 64)
 	check(err)
@@ -196,22 +194,14 @@ func text(word string) string {
 	return string(data)
 }
 
-var named = map[string]files.Descriptor{
-	"users-read": files.UsersRead, "user-owned": files.UserOwned, "admin-owned": files.AdminOwned,
-	"none": files.NoDescriptor,
-}
-
 func descriptor(word string) files.Descriptor {
 	switch word[0] {
 	case '=':
-		return files.Descriptor{}
+		return ""
 	case ':':
 		return files.SelfRelative([]byte(text(word)))
 	}
-	if known, ok := named[word]; ok {
-		return known
-	}
-	return files.SelfRelative(nil) // a name that there is not, which Go's types do not let anybody give
+	return files.Descriptor(word)
 }
 
 func times(words []string) files.Times {
