@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:230c97f4ac72675741a8f0554d92e8d751e90bd458f000f6b04f431da4fd5377","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:744c413de2deb888f893e3a1fd6c6d67b0d549c0fdc016884a0f0b433a01f475","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 

@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:be6c5a05d4c5479a7cc5e300e76773ca5e6aa70644cef6a20be9406867b0f294","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1bf75cffdfee65b8d121e96f904081f277b221e90d9b40a2ee067e8447c625a2","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in

@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7f5230e4ed54d7517700227400dd237a042414f4a97bb6cb1611e8cf88561100","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:8e891403612ceb647c3fe8f59346fcbc0451ba7a65970add65a4cd25ed4db80c","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;

@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9a614a692041f0586f9c14da581fe14c0a9acd87f2e9b100e1ba6b43c38ed9c8","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:773bc798b2e39de3f0fb3743b1b797b1309214497a233f9e1ce06d807c6dafa6","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.

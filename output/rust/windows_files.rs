@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:bc344507e73187be85b1cbbd3f0bfc6ffe435709abc25e57badf7d37a0c9a20c","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:025c2d2bb3cfb6cf1e082954062e52f0e41c267dc88d0f2e20c726aac697d397","diff_id":"","digest":"","file":"files.rs.jinja","language":"rust","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 
 //! Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //!

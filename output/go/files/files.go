@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7d8aaf75a394f689c2a5163f358c8dc444f423bfd57712d844e41005b428c81a","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b9ea53e0421109c9c3d548a0a689d8164796134609a6f46449633d9afeb308f3","diff_id":"","digest":"","file":"files.go.jinja","language":"go","layer":"files","options":{"compat":"","package":"files","prefix":""},"version":"0.2.0"}
 
 // Package files writes Windows layers: the tar that goes on a base layer and holds an image's files.
 //
