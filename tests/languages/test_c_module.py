@@ -90,6 +90,12 @@ def test_clang_tidy_finds_nothing(language: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_clangs_analyzer_finds_nothing(source: Path, tmp_path: Path) -> None:
+    words = ("--analyze", "-Xclang", "-analyzer-werror", *LANGUAGES["c"])
+    run(need("clang"), *words, source, "-o", tmp_path / "report.plist")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cpp_for_msvc_links_the_modules(language: str, source: Path, tmp_path: Path) -> None:
     """MSVC's C++ gives a variable without extern "C" another symbol than C does."""
