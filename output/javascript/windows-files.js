@@ -13,7 +13,9 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:773bc798b2e39de3f0fb3743b1b797b1309214497a233f9e1ce06d807c6dafa6","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:58ce2716f9b998f3820f514baf7e44f033bd697c7f0522ca192ceece19c8824a","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+
+// @ts-self-types="./windows-files.d.ts"
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -24,26 +26,29 @@
  *     await layer.close();
  *
  * Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
- * Windows would refuse throws FilesError before a byte of it is written. The same
- * calls give the same bytes on every machine and in every language that has this writer.
+ * Windows would refuse is a FilesError before a byte of it is written. The same calls give the
+ * same bytes on every machine and in every language that has this writer.
  *
- * Below the writer is a core without I/O: roots() and header() return headers, padding()
- * the padding behind data, end() the end of a layer. It does not check whether a path is
- * in the layer already, or whether its parents are.
+ * Below the writer is a core without I/O: roots() and header() return headers, padding() the
+ * zeros after a file's data, end() the end of a layer. The core does not know which entries
+ * came before, so it neither finds repeated paths nor writes parents.
  */
 
-/** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
+/** The attribute read-only, to be combined with others by `|`. */
 export const READ_ONLY = 1;
+/** The attribute hidden, to be combined with others by `|`. */
 export const HIDDEN = 2;
+/** The attribute system, to be combined with others by `|`. */
 export const SYSTEM = 4;
+/** The attribute archive, to be combined with others by `|`. */
 export const ARCHIVE = 32;
-/** No other attribute; not to be combined. */
+/** No attribute at all: not to be combined. 0 is the default of the kind. */
 export const NORMAL = 128;
 
 /** The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970. */
 export const DEFAULT_TIME = 315619200000000000n;
 
-/** The security descriptors by name, as base64: for directories, for the rest. */
+/** The security descriptors by name, in base64: for directories, and for everything else. */
 export const DESCRIPTORS = /* @__PURE__ */ Object.freeze({
   "users-read": /* @__PURE__ */ Object.freeze([
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
@@ -60,7 +65,7 @@ export const DESCRIPTORS = /* @__PURE__ */ Object.freeze({
   none: /* @__PURE__ */ Object.freeze(["", ""]),
 });
 
-/** The message of each code of a FilesError. */
+/** The message for each code of a FilesError. */
 // prettier-ignore
 export const REASONS = /* @__PURE__ */ Object.freeze({
   empty: "the path is empty",
@@ -94,7 +99,7 @@ export const REASONS = /* @__PURE__ */ Object.freeze({
   closed: "the layer is already finished",
 });
 
-/** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
+/** An entry that Windows would refuse, or a call that the writer cannot carry out. */
 export class FilesError extends Error {
   constructor(code, path) {
     super((path === "" ? "" : `${JSON.stringify(path)}: `) + REASONS[code]);
@@ -130,8 +135,8 @@ export function roots(time = DEFAULT_TIME) {
 /**
  * Returns an entry's headers, in blocks of 512 bytes.
  *
- * The target is a symbolic link's text, or a hard link's path; the size is in bytes. Hard
- * links and whiteouts have no descriptor. Throws FilesError, or TypeError.
+ * The descriptor of hard links and whiteouts is ignored. Throws a FilesError for an entry that
+ * Windows would refuse, and a TypeError for a property of a wrong type.
  */
 export function header(entry) {
   checkTypes(entry);
@@ -198,12 +203,12 @@ function sizeOf(size, kind, path) {
   return size;
 }
 
-/** Returns what follows so many bytes of data. */
+/** Returns the zeros that follow size bytes of data. */
 export function padding(size) {
   return new Uint8Array(Number(-BigInt(size) & 511n));
 }
 
-/** Returns what ends a layer. */
+/** Returns the end of a layer: 1,024 zeros. */
 export function end() {
   return new Uint8Array(1024);
 }
@@ -704,12 +709,14 @@ const PARENT = "parent"; // a directory that has no header: only a whiteout is b
  * Writes a layer to a WritableStream of bytes.
  *
  * Calls need not wait for one another: each begins when those before it have ended. Await
- * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
- * change data before its promise settles. After an error nothing more is written, and
- * every later call, close() included, rejects with it. What was written is complete, except
- * for the data of a file that could not be read or written. The writer then releases its lock,
- * so that you can abort the stream. A TypeError for an argument changes nothing. After
- * close(), calls reject with a FilesError with the code "closed".
+ * each promise, or all of them: Node exits on a rejection that nobody handles. Do not change
+ * data before its promise settles: large data is passed to the stream without a copy.
+ *
+ * After an error nothing more is written, and every later call, close() included, rejects
+ * with the same error. Entries written before are complete; the last file may lack data. The
+ * writer releases its lock, so that you can abort the stream. An argument of a wrong type is a
+ * TypeError, after which the writer goes on. After close(), other calls reject with a
+ * FilesError with the code "closed".
  */
 export class Writer {
   #out;
@@ -721,8 +728,11 @@ export class Writer {
   #closed = false;
   #last = Promise.resolve();
 
-  /** The time and descriptor are those of every entry that has none of its own. */
+  /** Locks the stream; time and descriptor are for entries that have none of their own. */
   constructor(out, { time, descriptor } = {}) {
+    if (typeof out?.getWriter !== "function") {
+      throw new TypeError("out: not a WritableStream");
+    }
     checkDescriptor(descriptor);
     this.#start = roots(time);
     this.#time = time;
@@ -731,8 +741,9 @@ export class Writer {
   }
 
   /**
-   * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Give the size if its length is unknown.
+   * Writes a file. The data is a Uint8Array, a Blob, a ReadableStream, or an iterable of
+   * Uint8Arrays; streams and iterables need the size. A stream is cancelled if its data is
+   * too long; it is not touched if the entry is refused.
    */
   async add(path, data, options = {}) {
     const known = lengthOf(data);
@@ -746,6 +757,9 @@ export class Writer {
         throw new FilesError("data", path);
       }
       if (small) {
+        if (data.length !== known) {
+          throw new FilesError("data", path); // its buffer was transferred meanwhile
+        }
         head.set(data, head.length - room);
         await this.#put(head);
         return;
@@ -769,30 +783,30 @@ export class Writer {
     });
   }
 
-  /** Writes a directory; parents that are missing are written without being asked for. */
+  /** Writes a directory. Missing parents of any entry are written without being added. */
   async addDirectory(path, options = {}) {
     return this.#entry("directory", path, undefined, options);
   }
 
-  /** Writes a symbolic link with the text target, to a file or to a directory. */
+  /** Writes a symbolic link with the text target; it is to a file unless options say directory. */
   async addSymlink(path, target, options = {}) {
     const kind = options.directory ? "directory-link" : "file-link";
     return this.#entry(kind, path, target, options);
   }
 
-  /** Writes one more name of a file; target is the path it was written by. */
-  async addHardlink(path, target, { time } = {}) {
-    return this.#entry("hard-link", path, target, { time });
+  /** Writes another name of a file; target is the path of the file in this layer. */
+  async addHardlink(path, target, options = {}) {
+    return this.#entry("hard-link", path, target, options);
   }
 
-  /** Writes a whiteout, which removes path of the layers below. */
-  async addWhiteout(path, { time } = {}) {
-    return this.#entry("whiteout", path, undefined, { time });
+  /** Writes a whiteout, which removes a path of the layers below. */
+  async addWhiteout(path, options = {}) {
+    return this.#entry("whiteout", path, undefined, options);
   }
 
   /**
-   * Writes the end of the layer, unless it was written before, and lets go of the stream,
-   * which stays open.
+   * Writes the end of the layer and releases the lock on the stream, which stays open. A
+   * second call does nothing.
    */
   close() {
     return this.#next(async () => {

@@ -125,6 +125,11 @@ def test_typescript_agrees_at_its_strictest(package: str, tmp_path: Path) -> Non
     run(*program, *strict, *target, "--skipLibCheck", "false", "--typeRoots", tmp_path, TESTS / "types.ts")
 
 
+def test_deno_finds_the_types_beside_a_module(tmp_path: Path) -> None:
+    """It does not look for them: the module must name them, or every value is an any."""
+    run(*started("deno")[:1], "check", "--no-config", TESTS / "types.ts", DENO_DIR=str(tmp_path), NO_COLOR="1")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_types_name_what_the_module_has(name: str) -> None:
     module = MODULES / f"windows-{name}.js"
@@ -146,6 +151,17 @@ def test_nothing_is_decoded_before_it_is_used(name: str) -> None:
     module = (MODULES / f"windows-{name}.js").as_uri()
     flag = "--disallow-code-generation-from-strings"
     assert run(need("node"), flag, "--input-type=module", "-e", script, module) == "TypeError\n"
+
+
+def test_verify_says_what_a_page_without_https_lacks() -> None:
+    script = """
+    Object.defineProperty(globalThis, "crypto", { value: {} });
+    const { verify } = await import(process.argv[1]);
+    await verify().catch((error) => console.log(error.message));
+    """
+    module = (MODULES / "windows-scratch.js").as_uri()
+    said = run(need("node"), "--input-type=module", "-e", script, module)
+    assert said == "crypto.subtle is missing: the page needs HTTPS\n"
 
 
 def bundled(folder: Path, text: str, *options: str) -> str:
