@@ -43,8 +43,8 @@ static int put(void *file, const void *data, size_t size) {
 static void add(FILE *file, const char *media_type, char *json) {
   char path[128] = "blobs/sha256/", *hash = strchr(path, 0);
   check(!fflush(file) && !ferror(file) && SHA256File("new", hash), "new", NULL);
-  snprintf(json, 256, "{'mediaType':'%s','digest':'sha256:%s','size':%lld",
-           media_type, hash, (long long)ftello(file));
+  sprintf(json, "{'mediaType':'%s','digest':'sha256:%s','size':%lld",
+          media_type, hash, (long long)ftello(file));
   check(!fclose(file) && !rename("new", path), path, NULL);
 }
 
@@ -106,16 +106,14 @@ int main(int argc, char **argv) {
   add(file, WINDOWS_HOSTPROCESS_MEDIA_TYPE, base);
   put_layer(file = start("new", ""), folder);
   add(file, TYPE "layer.v1.tar", top);
-  snprintf(text, sizeof text, CONFIG "['%s','%.71s']}}",
-           WINDOWS_HOSTPROCESS_DIFF_ID, strstr(top, "sha256:"));
+  sprintf(text, CONFIG "['%s','%.71s']}}", WINDOWS_HOSTPROCESS_DIFF_ID,
+          strstr(top, "sha256:"));
   add(start("new", text), TYPE "config.v1+json", config);
-  snprintf(text, sizeof text,
-           VERSION("manifest") "'config':%s},'layers':[%s},%s}]}", config, base,
-           top);
+  sprintf(text, VERSION("manifest") "'config':%s},'layers':[%s},%s}]}", config,
+          base, top);
   add(start("new", text), TYPE "manifest.v1+json", manifest);
-  snprintf(text, sizeof text,
-           VERSION("index") "'manifests':[%s," TAG "'platform':{%s}}]}",
-           manifest, PLATFORM);
+  sprintf(text, VERSION("index") "'manifests':[%s," TAG "'platform':{%s}}]}",
+          manifest, PLATFORM);
   file = start("oci-layout", "{'imageLayoutVersion':'1.0.0'}");
   check(fclose(file) == 0, "oci-layout", NULL);
   check(fclose(start("index.json", text)) == 0, "index.json", NULL);

@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:a860e1965858858a74812ba022a0fa4edd37638fb49c2707a2fa4ca0277118be","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1c32e2ff290b403f5477447734bc202a77e69efe37cae635159c9467af642143","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
@@ -207,8 +207,8 @@ enum {
 #define WF_DEFAULT_TIME ((int64_t)315619200000000000)
 #define WF_SIZE_MOST ((uint64_t)9223372036854775807)
 
-// Where bytes go: to a buffer, as far as there is room, or to a writer, or
-// nowhere, to be counted.
+// The target of headers: a writer, or a buffer as far as it has room. Without
+// either, bytes are only counted.
 typedef struct {
   unsigned char *out;
   size_t room, size;
@@ -243,7 +243,7 @@ static wf_text wf_text_of(const char *at) {
   return at != NULL ? wf_make_text(at, strlen(at)) : wf_make_text("", 0);
 }
 
-// A path as it stands in a layer: parts that follow one another.
+// A path in a layer: the concatenation of these parts.
 enum { WF_IN_ROOT, WF_IN_PARENT, WF_IN_PAX, WF_IN_MARK, WF_IN_BASE, WF_PARTS };
 
 typedef struct {
@@ -279,8 +279,8 @@ typedef struct {
 // ---------------------------------------------------------------------------
 // The rules for entries
 
-// Takes one character off a text; returns UINT32_MAX for bytes that are not
-// UTF-8.
+// Removes the first character from a text that is not empty, and returns it.
+// Returns UINT32_MAX for bytes that are not UTF-8.
 static uint32_t wf_next(wf_text *t) {
   static const uint32_t LEAST[] = {0, 0x80, 0x800, 0x10000};
   uint32_t c = (unsigned char)*t->at;
@@ -306,7 +306,7 @@ static uint32_t wf_next(wf_text *t) {
   return c;
 }
 
-// A character in capitals, as Windows compares names.
+// Returns the capital of a character, as Windows compares names.
 static uint32_t wf_fold(uint32_t c) {
   size_t low = 0, high = sizeof WF_RUNS / sizeof *WF_RUNS;
   if (c < 0x80)
@@ -346,8 +346,8 @@ static int wf_is_device(wf_text part) {
   return 0;
 }
 
-// Counts UTF-16 units; returns an error for an invalid text.
-// Bytes that are not UTF-8 come before characters that are refused.
+// Counts the UTF-16 units of a text. Returns an error for bytes that are not
+// UTF-8, else for refused characters.
 static wf_error wf_check_text(wf_text t, const char *refused, size_t *units) {
   wf_error error = WF_OK;
   *units = 0;
@@ -362,7 +362,7 @@ static wf_error wf_check_text(wf_text t, const char *refused, size_t *units) {
   return error;
 }
 
-// Takes the part before the next slash off a path.
+// Removes the part before the first slash from a path, and returns it.
 static wf_text wf_cut(wf_text *path, int *more) {
   const char *slash = (const char *)memchr(path->at, '/', path->size);
   wf_text part = *path;
@@ -390,7 +390,7 @@ static wf_error wf_check_part(wf_text part, size_t most) {
   if (part.size >= strlen(WF_WHITEOUT) &&
       memcmp(part.at, WF_WHITEOUT, strlen(WF_WHITEOUT)) == 0)
     return WF_ERROR(MARKER);
-  if (part.size <= most) // no unit is of less than a byte
+  if (part.size <= most) // each unit has a byte at least
     return WF_OK;
   (void)wf_check_text(part, "", &units); // it was checked with the path
   return units > most ? WF_ERROR(PART_LONG) : WF_OK;
@@ -426,19 +426,19 @@ static wf_error wf_check_target(wf_text target) {
   return error == WF_ERROR(CHARACTER) ? WF_ERROR(TARGET_CHARACTER) : error;
 }
 
-static size_t wf_number(const unsigned char *d) {
+static size_t wf_u16(const unsigned char *d) {
   return (size_t)(d[0] | d[1] << 8);
 }
 
 // Returns whether an access control list is complete and fits in room bytes, of
 // which there are at least 8.
 static int wf_list_readable(const unsigned char *list, size_t room) {
-  size_t size = wf_number(list + 2), at = 8;
+  size_t size = wf_u16(list + 2), at = 8;
   if ((list[0] != 2 && list[0] != 4) || size < 8 || size % 4 != 0 ||
       size > room)
     return 0;
-  for (size_t n = wf_number(list + 4); n > 0; n--) {
-    size_t entry = at < size ? wf_number(list + at + 2) : 0;
+  for (size_t n = wf_u16(list + 4); n > 0; n--) {
+    size_t entry = at < size ? wf_u16(list + at + 2) : 0;
     if (entry < 4 || entry % 4 != 0 || entry > size - at)
       return 0;
     at += entry;
@@ -452,8 +452,8 @@ static int wf_readable(const unsigned char *d, size_t size) {
   if (size < 20 || size > WF_MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
     return 0;
   for (int field = 4; field < 20; field += 4) {
-    size_t at = wf_number(d + field);
-    if (wf_number(d + field + 2) > 0) // more than the most bytes there are
+    size_t at = wf_u16(d + field);
+    if (wf_u16(d + field + 2) > 0) // more than the most bytes there are
       return 0;
     if (at == 0)
       continue;
@@ -509,7 +509,7 @@ static wf_error wf_set_descriptor(wf_header *h, const wf_descriptor *d) {
   return WF_OK;
 }
 
-// Checks an entry and takes it over; path stands for the entry's own.
+// Checks an entry and fills in its header, with path for the entry's own.
 static wf_error wf_check_entry(wf_header *h, const wf_entry *e, wf_text path) {
   wf_text target = wf_text_of(e->target);
   wf_error error = WF_OK;
@@ -577,7 +577,7 @@ static wf_text wf_decimal(char digits[24], uint64_t number) {
   return wf_make_text(digits + at, 24 - at);
 }
 
-// Puts what stands before a record's value: the length of it all, and the key.
+// Puts the beginning of a record: the length of the record, and the key.
 static void wf_put_key(wf_sink *sink, const char *key, size_t value) {
   char digits[24];
   size_t size = strlen(key) + value + 3;
@@ -687,8 +687,8 @@ static void wf_put_records(wf_sink *sink, const wf_header *h) {
     wf_put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with the ASCII characters of a path, as far as they fit;
-// returns their number.
+// Fills a field of 100 bytes with the ASCII characters of a path, as far as
+// they fit. Returns the number of these characters.
 static size_t wf_fill_ascii(unsigned char *field, const wf_path *path) {
   size_t count = 0;
   for (int i = 0; i < WF_PARTS; i++)
@@ -701,7 +701,7 @@ static size_t wf_fill_ascii(unsigned char *field, const wf_path *path) {
   return count;
 }
 
-// Does so, but replaces a slash at the cut by a NUL.
+// Fills a field in the same way, but a slash where the path is cut becomes NUL.
 static void wf_fill_field(unsigned char *field, const wf_path *path) {
   size_t end = 99;
   if (wf_fill_ascii(field, path) > 100 && field[end] == '/') {
@@ -711,7 +711,7 @@ static void wf_fill_field(unsigned char *field, const wf_path *path) {
   }
 }
 
-// Fills a field with octal digits: zeros if the number needs more.
+// Fills a field with octal digits: zeros if the number needs more digits.
 static void wf_fill_octal(unsigned char *field, int digits, uint64_t number) {
   if (number >> (3 * digits) != 0)
     number = 0;
@@ -721,8 +721,8 @@ static void wf_fill_octal(unsigned char *field, int digits, uint64_t number) {
   }
 }
 
-// Puts a block, with its mode, size and seconds, and its checksum, which is
-// taken while it is blanks.
+// Fills in a block's numbers (mode, size, seconds), type and checksum, which
+// counts itself as 8 blanks, and puts the block.
 static void wf_put_block(wf_sink *sink, unsigned char *block, char type,
                          const uint64_t numbers[3]) {
   static const unsigned char MAGIC[] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
@@ -745,7 +745,7 @@ static size_t wf_padding(uint64_t size) {
   return (size_t)(511 - (size + 511) % 512);
 }
 
-// Puts the PAX header with its records, and the header.
+// Puts the PAX header, its records, and the header.
 static void wf_put_header(wf_sink *sink, const wf_header *h) {
   static const unsigned char ZEROS[512] = {0};
   unsigned char block[512];
@@ -821,7 +821,7 @@ static void wf_flush(wf_writer *w, const unsigned char *data, size_t size) {
     w->error = WF_ERROR(OUTPUT);
 }
 
-// Collects headers, which come in pieces, into blocks.
+// Collects the pieces of headers into blocks, and writes these.
 static void wf_write_through(wf_writer *w, const unsigned char *data,
                              size_t size) {
   while (size > 0) {
@@ -946,7 +946,7 @@ static int wf_is_directory(const wf_writer *w, uint32_t node) {
   return kind == WF_KIND(DIRECTORY) || kind == WF_UNWRITTEN_KIND;
 }
 
-// Finds the file that a hard link is to, and counts its names.
+// Finds the file that a hard link names, and counts this name.
 static wf_error wf_find_original(wf_writer *w, wf_text target,
                                  uint32_t *original) {
   uint32_t node = 0, bit;
@@ -969,7 +969,7 @@ static wf_error wf_find_original(wf_writer *w, wf_text target,
                                                           : WF_OK;
 }
 
-// Returns an error if a name that exists must not come again.
+// Returns an error unless a name that exists may be used again.
 static wf_error wf_check_met(int met, int kind, int last) {
   int removes = kind == WF_KIND(WHITEOUT) || met == WF_KIND(WHITEOUT);
   if (met == WF_UNWRITTEN_KIND && (kind == met || kind == WF_KIND(DIRECTORY)))
@@ -983,7 +983,8 @@ static wf_error wf_check_met(int met, int kind, int last) {
   return met == WF_KIND(WHITEOUT) ? WF_ERROR(WHITEOUT) : WF_ERROR(PARENT);
 }
 
-// Adds a name of a path; *written: whether the directory has a header.
+// Adds one name of a path below *parent, which then becomes its node. *written
+// becomes 1 if it was there with a header, else 0.
 static wf_error wf_place_name(wf_writer *w, uint32_t *parent, wf_text name,
                               int kind, int last, int *written) {
   uint32_t node, bit, *first = wf_below(w, *parent);
@@ -1009,7 +1010,8 @@ static wf_error wf_place_name(wf_writer *w, uint32_t *parent, wf_text name,
   return error;
 }
 
-// Adds an entry; *written becomes the length of its path that has a header.
+// Adds an entry. *written becomes the length of the part of its path whose
+// directories have headers.
 static wf_error wf_place(wf_writer *w, const wf_entry *e, size_t *written) {
   wf_text rest = wf_text_of(e->path);
   uint32_t node = 0, original = 0;
@@ -1035,14 +1037,15 @@ static wf_error wf_place(wf_writer *w, const wf_entry *e, size_t *written) {
   return error;
 }
 
-// Returns why the next call must fail, but for what it is to write.
+// Returns the error of every further call, if there is one.
 static wf_error wf_check_state(const wf_writer *w) {
   if (w->error != WF_OK)
     return w->error;
   return w->state == WF_ENDED ? WF_ERROR(CLOSED) : WF_OK;
 }
 
-// Puts the roots before anything else, if the last file is complete.
+// Puts the roots before the first entry. Sets an error if the last file lacks
+// data.
 static void wf_begin(wf_writer *w) {
   wf_sink sink = {NULL, 0, 0, NULL};
   sink.writer = w;

@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:097c4ef9b1713761eaf92fbcc37c28733d590ac2c784c86f1090da3353e4be80","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1c58ab6ba9e67b82abad26a71825f8d737088227725b55863729e6344d489a6a","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
@@ -115,8 +115,8 @@ typedef struct windows_files_times {
 
 // A security descriptor: one of those below, or one of your own: raw points to
 // size bytes in self-relative form, which are checked; directory and other are
-// then ignored. If raw is NULL, directory is the base64 for directories and
-// other for everything else, which is not checked.
+// then ignored. If raw is NULL, directory and other have descriptors in base64,
+// for directories and for everything else, which are not checked.
 typedef struct windows_files_descriptor {
   const char *directory, *other;
   const void *raw;
@@ -157,6 +157,7 @@ const char *windows_files_reason(windows_files_error error);
 
 // Writes size bytes, which are valid only during the call; returns 0 for
 // success. Another number ends the layer with WINDOWS_FILES_ERROR_OUTPUT.
+// It must not call the writer that calls it.
 typedef int (*windows_files_output)(void *context, const void *data, size_t size);
 
 // Its members are private.

@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:c6e85c0a8e3b4e0d096b714301ae28abffb59d561f1726e7e617a010cd4bd470","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:66c50ad7c3a8774bb9a6bd364159ade7a543d645b24809f520dac066736c05c4","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 /** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -186,10 +186,10 @@ export declare class Writer {
     options?: Options & Pick<Entry, "size">,
   ): Promise<void>;
 
-  /** Writes a directory. Missing parents of any entry are written without being added. */
+  /** Writes a directory. Missing parents of an entry are written before it, so add none. */
   addDirectory(path: string, options?: Options): Promise<void>;
 
-  /** Writes a symbolic link with the text target; it is to a file unless options say directory. */
+  /** Writes a symbolic link with the text target: to a file, or to a directory if so stated. */
   addSymlink(
     path: string,
     target: string,

@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:58ce2716f9b998f3820f514baf7e44f033bd697c7f0522ca192ceece19c8824a","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:df3f51533a40114fed9f571decb56cc9c0d2fbf3330fa6f7a0b4c1eb21666e63","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
 // @ts-self-types="./windows-files.d.ts"
 
@@ -143,7 +143,7 @@ export function header(entry) {
   return checkedHeader(entry, 0);
 }
 
-/** Does so for an entry whose properties have the right types, with room for bytes behind. */
+/** Returns the headers of an entry whose types were checked, then room bytes for its data. */
 function checkedHeader(entry, room) {
   const { kind, path, target = "", size = 0, attributes = 0 } = entry;
   if (!Object.hasOwn(KINDS, kind)) {
@@ -216,7 +216,7 @@ export function end() {
 const SECOND = 1_000_000_000n;
 const OCTALS = 8 ** 11; // more than 11 octal digits can be
 
-/** Returns the PAX header with its records, the header, and room; all that comes in is right. */
+/** Returns the PAX header, its records, the header and room bytes for a checked entry. */
 function headers(entry, room) {
   const { type, mode, name, target, size, times } = entry;
   const same = sameRecords(entry);
@@ -255,7 +255,7 @@ function headers(entry, room) {
 
 let memo = {};
 
-/** Returns the records that entries often share; those of the last entry are kept. */
+/** Returns the records that entries often share; those of the last entry are cached. */
 function sameRecords({ times, attributes, security }) {
   if (
     memo.times !== times ||
@@ -308,7 +308,7 @@ function ascii(text) {
   return isAscii(text) ? text : text.replace(/\P{ASCII}+/gu, "");
 }
 
-/** Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end. */
+/** Returns the first 100 ASCII characters; a slash where the text is cut becomes a NUL. */
 function field(text) {
   const whole = ascii(text);
   const cut = whole.slice(0, 100);
@@ -319,7 +319,7 @@ function field(text) {
   return cut;
 }
 
-/** Fills in a tar header: 512 bytes, of which the checksum is taken while it is blanks. */
+/** Fills in a tar header of 512 bytes; its checksum counts itself as 8 blanks. */
 function putBlock(out, at, name, link, mode, size, seconds, type) {
   put(out, at, name);
   putOctal(out, at + 100, mode, 7);
@@ -349,7 +349,7 @@ function put(out, at, text) {
   }
 }
 
-/** Fills in octal digits: zeros if the number needs more. */
+/** Fills in octal digits: zeros if the number is negative or needs more digits. */
 function putOctal(out, at, number, digits) {
   let left = number < 0 || number >= 8 ** digits ? 0 : number;
   for (let n = at + digits - 1; n >= at; n--) {
@@ -609,7 +609,7 @@ function capitalsOf(digits) {
 let given;
 let rounded;
 
-/** Returns the four times rounded down to steps; the last time for all four is kept. */
+/** Returns the four times rounded down to steps; those of the last bigint are cached. */
 function timesOf(time, path) {
   if (time === given) {
     return rounded;
@@ -653,7 +653,7 @@ function securityOf(descriptor = "users-read", directory, path) {
   return btoa(text);
 }
 
-/** Returns the 16 bits that stand at an offset. */
+/** Returns the 16-bit number at an offset. */
 function bits16(data, at) {
   return data[at] | (data[at + 1] << 8);
 }
@@ -681,7 +681,7 @@ function isReadable(data) {
   });
 }
 
-/** Does so for an access control list, of which 8 bytes are there. */
+/** Returns whether an access control list, of at least 8 bytes, contains its entries. */
 function isListReadable(list) {
   const size = bits16(list, 2);
   const known = list[0] === 2 || list[0] === 4;
@@ -702,8 +702,8 @@ function isListReadable(list) {
 // ------------------------------------------------------------------------------------
 // The writer
 
-const SMALL = 1 << 16; // bytes of data that are copied, to be written all at once
-const PARENT = "parent"; // a directory that has no header: only a whiteout is below it
+const SMALL = 1 << 16; // bytes: less data is copied and written together with its header
+const PARENT = "parent"; // a directory without a header: it contains only whiteouts
 
 /**
  * Writes a layer to a WritableStream of bytes.
@@ -783,12 +783,12 @@ export class Writer {
     });
   }
 
-  /** Writes a directory. Missing parents of any entry are written without being added. */
+  /** Writes a directory. Missing parents of an entry are written before it, so add none. */
   async addDirectory(path, options = {}) {
     return this.#entry("directory", path, undefined, options);
   }
 
-  /** Writes a symbolic link with the text target; it is to a file unless options say directory. */
+  /** Writes a symbolic link with the text target: to a file, or to a directory if so stated. */
   async addSymlink(path, target, options = {}) {
     const kind = options.directory ? "directory-link" : "file-link";
     return this.#entry(kind, path, target, options);
@@ -808,7 +808,7 @@ export class Writer {
    * Writes the end of the layer and releases the lock on the stream, which stays open. A
    * second call does nothing.
    */
-  close() {
+  async close() {
     return this.#next(async () => {
       await this.#put(end());
       this.#closed = true;
@@ -816,7 +816,7 @@ export class Writer {
     }, true);
   }
 
-  /** Does something when all before it is done, and keeps the first error. */
+  /** Calls act after all calls before it, unless one failed, and keeps the first error. */
   #next(act, closes = false) {
     const done = this.#last.then(async () => {
       if (this.#failure !== undefined) {
@@ -846,7 +846,7 @@ export class Writer {
     return this.#next(() => this.#put(this.#headers(entry, 0)));
   }
 
-  /** Returns an entry with what the layer says where it says nothing. */
+  /** Returns an entry whose missing time and descriptor are the writer's. */
   #checked(kind, path, target, size, { attributes, descriptor, time }) {
     const entry = {
       kind,
@@ -861,7 +861,7 @@ export class Writer {
     return entry;
   }
 
-  /** Returns an entry's header, behind those of the parents that have none yet, and room. */
+  /** Returns the headers of missing parents and of the entry, then room bytes for its data. */
   #headers(entry, room) {
     const own = checkedHeader(entry, room);
     const parts = entry.path.split("/");
@@ -876,7 +876,7 @@ export class Writer {
     return found.length === 0 ? own : concatenated([...found, own]);
   }
 
-  /** Takes in an entry; returns how many parts its first parent to write has. */
+  /** Records an entry; returns the number of parts of the first parent without a header. */
   #place({ kind, path, target }, parts) {
     const file =
       kind === "hard-link" ? this.#original(target, path) : { names: 1 };
@@ -918,7 +918,7 @@ export class Writer {
     return kind === "whiteout" ? parts.length : written + 1;
   }
 
-  /** Returns the file that a hard link is to, with its names counted. */
+  /** Returns the file that a hard link names, and counts this name. */
   #original(target, path) {
     let found = this.#root;
     for (const part of target.split("/")) {
@@ -949,7 +949,7 @@ export class Writer {
   }
 }
 
-/** Returns the length of a file's data, or undefined if it is not known beforehand. */
+/** Returns the length of a file's data, or undefined if only reading it would tell. */
 function lengthOf(data) {
   if (isBytes(data)) {
     return data.length;
@@ -967,10 +967,13 @@ function lengthOf(data) {
       "data: not a Uint8Array, Blob, ReadableStream or iterable of Uint8Arrays",
     );
   }
+  if (data.locked === true) {
+    throw new TypeError("data: the stream is locked");
+  }
   return undefined;
 }
 
-/** Yields the bytes of a file; not every browser lets streams be iterated over. */
+/** Yields the chunks of a file's data; in some browsers, streams are not iterable. */
 async function* chunksOf(data) {
   if (isBytes(data)) {
     yield data;

@@ -15,7 +15,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:53c78094050d5af6a33e1e3ca1125cd6d8417c78d6b45a478fa42a28f8de65a7","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:cf368bdd5c00593d2721619c57b8252e2fbcc461cb8d9a8c38157fa7c09ace72","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
 // @ts-self-types="./windows-legacy.d.ts"
 
@@ -66,7 +66,7 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Returns the BCD store, a registry hive as a new array. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export function bcd() {
   return layer().slice(3072, 15360);
 }

@@ -15,7 +15,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:cbdcf5fa60c40f1d054bd53cbe5ee23799db2f2979979c477cacbf9f9ff5cecf","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:9d3492c2a63c115cef5dc0f22530f2a64fcd9fd086a9fcba05d061106e003ad7","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
 /** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
@@ -50,7 +50,7 @@ export declare function open(): ReadableStream<Bytes>;
 /** Returns a stream of the gzip-compressed tar. */
 export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Returns the BCD store, a registry hive as a new array. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export declare function bcd(): Bytes;
 
 /**

@@ -15,7 +15,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:d279069508c75c69c66c61a1e98bec60dad6b8a826111516e1f47c81a22a0e8f","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:abd77c4e2b81d98f6cc7e2d163fa960086ec04b647a65e88bea88f760a612d51","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
 // @ts-self-types="./windows-scratch.d.ts"
 
@@ -66,7 +66,7 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Returns the BCD store, a registry hive as a new array. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export function bcd() {
   return layer().slice(3072, 15360);
 }

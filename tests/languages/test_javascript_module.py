@@ -90,6 +90,18 @@ def test_the_documented_program_saves_the_layer(runtime: str, tmp_path: Path) ->
     assert said.split()[1:3] == [f"sha256:{wanted[name]}" for name in ("scratch.tar", "scratch.tar.gz")]
 
 
+@pytest.mark.parametrize("call", ["close()", 'addDirectory("a")', 'add("a", new Uint8Array(1))'])
+def test_a_failure_that_nobody_awaits_ends_node(call: str) -> None:
+    script = f"""
+    const {{ Writer }} = await import(process.argv[1]);
+    const layer = new Writer(new WritableStream({{ write: () => Promise.reject(new Error("disk full")) }}));
+    void layer.{call};
+    """
+    command = [need("node"), "--input-type=module", "-e", script, (MODULES / "windows-files.js").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "disk full" in done.stderr) == (1, True)
+
+
 # ---------------------------------------------------------------------------------------------
 # Checked
 

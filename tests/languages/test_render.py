@@ -276,16 +276,6 @@ def test_the_head_says_that_it_is_generated_from_what_and_how_to_make_it_again(l
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_line_of_a_head_is_longer_than_80_columns(language: str) -> None:
-    """Formatters break longer comments: clang-format finds such a module badly formatted."""
-    for name in ("scratch", "files"):
-        for template, path in LANGUAGES[language].modules[LANGUAGES[language].kind(name)]:
-            text = (ROOT / "output" / path.format(name=name, Name=name.capitalize())).read_text("utf-8")
-            head = text.partition("winscratch:{")[0]
-            assert [line for line in head.split("\n") if len(line) > 80] == [], template
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_head_has_the_shell_line_that_prints_the_digest(language: str, tmp_path: Path) -> None:
     for program in {"c": ["cc"], "go": ["go"], "rust": ["rustc"]}.get(language, []):
         need(program)

@@ -141,7 +141,10 @@ test("arguments of a wrong type are TypeErrors that name them, and harm nothing"
     const [layer, bytes] = made();
     await layer.add("a", new Uint8Array(1));
     const before = bytes();
+    const locked = new Blob(["x"]).stream();
+    locked.getReader();
     for (const data of [
+        locked,
         "text",
         new ArrayBuffer(1),
         new DataView(new ArrayBuffer(1)),
