@@ -66,7 +66,7 @@ LANGUAGE = Language(
         f"sizeof {options.prefix}_blob,",
         "1, stdout); }' |",
         f"cc -x c -o $d/p -include {options.package}.c - &&",
-        "$d/p | sha256sum",
+        "$d/p | sha256sum; rm -r $d",
     ),
     alike=(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),

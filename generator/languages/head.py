@@ -55,5 +55,5 @@ def _writer() -> Iterator[str]:
     yield "A writer of layers on top of a base layer, for Windows container images."
     yield "To find accidental edits, compare `body` below with the output of:"
     yield from (f"  {line}" for line in BODY)
-    yield "Whoever edits the file can replace `body`, too. To compare all of it with what"
-    yield "the project generates: winscratch vendored --diff FILE"
+    yield "Whoever edits the file can replace `body`, too. To compare all of it with"
+    yield "what the project generates: winscratch vendored --diff FILE"

@@ -5,15 +5,15 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:230c97f4ac72675741a8f0554d92e8d751e90bd458f000f6b04f431da4fd5377","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1c32e2ff290b403f5477447734bc202a77e69efe37cae635159c9467af642143","diff_id":"","digest":"","file":"files.c.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 #include "windows_files.h"
 
@@ -21,21 +21,24 @@
 #include <stdint.h>
 #include <string.h>
 
-// clang-format off
-typedef windows_files_error Error;
-typedef windows_files_kind Kind;
-typedef windows_files_times Times;
-typedef windows_files_descriptor Descriptor;
-typedef windows_files_entry Entry;
-typedef windows_files_output Output;
-typedef windows_files_writer Writer;
+// Names of this file alone begin with wf_ or WF_, so that it compiles as a part
+// of a unity build and after any other header.
 
-#define OK WINDOWS_FILES_OK
-#define ERROR(name) WINDOWS_FILES_ERROR_##name
-#define KIND(name) WINDOWS_FILES_##name
+// clang-format off
+typedef windows_files_error wf_error;
+typedef windows_files_kind wf_kind;
+typedef windows_files_times wf_times;
+typedef windows_files_descriptor wf_descriptor;
+typedef windows_files_entry wf_entry;
+typedef windows_files_output wf_output;
+typedef windows_files_writer wf_writer;
+
+#define WF_OK WINDOWS_FILES_OK
+#define WF_ERROR(name) WINDOWS_FILES_ERROR_##name
+#define WF_KIND(name) WINDOWS_FILES_##name
 
 // The code and the message of each error.
-static const char *const ERRORS[][2] = {
+static const char *const WF_ERRORS[][2] = {
   {"", ""},
   {"empty", "the path is empty"},
   {"unicode", "the text is not valid Unicode"},
@@ -73,7 +76,7 @@ static const struct {
   uint16_t mode;
   int own; // whether it has attributes and a descriptor
   uint32_t attributes, standard;
-} FACTS[] = {
+} WF_FACTS[] = {
   {'0', 0644, 1, 0, 32},
   {'5', 0755, 1, 16, 0},
   {'2', 0777, 1, 1024, 32},
@@ -82,149 +85,142 @@ static const struct {
   {'0', 0644, 0, 0, 0},
 };
 
-static const char *const ROOTS[] = {"Hives", "Files"};
-static const char *const DEVICES[] = {
-"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "COM0", "COM1", 
-"COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", 
-"COM\xc2\xb9", "COM\xc2\xb2", "COM\xc2\xb3", "LPT0", "LPT1", "LPT2", "LPT3", "LPT4", 
-"LPT5", "LPT6", "LPT7", "LPT8", "LPT9", "LPT\xc2\xb9", "LPT\xc2\xb2", "LPT\xc2\xb3", 
+static const char *const WF_ROOTS[] = {"Hives", "Files"};
+static const char *const WF_DEVICES[] = {
+"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "COM0", "COM1",
+"COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9",
+"COM\xc2\xb9", "COM\xc2\xb2", "COM\xc2\xb3", "LPT0", "LPT1", "LPT2", "LPT3", "LPT4",
+"LPT5", "LPT6", "LPT7", "LPT8", "LPT9", "LPT\xc2\xb9", "LPT\xc2\xb2", "LPT\xc2\xb3",
 };
 
 // Unicode 15.0.0: from, to, step, the capital of the first.
-static const uint16_t RUNS[][4] = {
-{0x61, 0x7a, 1, 0x41}, {0xe0, 0xf6, 1, 0xc0}, {0xf8, 0xfe, 1, 0xd8}, 
-{0xff, 0xff, 1, 0x178}, {0x101, 0x12f, 2, 0x100}, {0x133, 0x137, 2, 0x132}, 
-{0x13a, 0x148, 2, 0x139}, {0x14b, 0x177, 2, 0x14a}, {0x17a, 0x17e, 2, 0x179}, 
-{0x180, 0x180, 1, 0x243}, {0x183, 0x185, 2, 0x182}, {0x188, 0x188, 1, 0x187}, 
-{0x18c, 0x18c, 1, 0x18b}, {0x192, 0x192, 1, 0x191}, {0x195, 0x195, 1, 0x1f6}, 
-{0x199, 0x199, 1, 0x198}, {0x19a, 0x19a, 1, 0x23d}, {0x19e, 0x19e, 1, 0x220}, 
-{0x1a1, 0x1a5, 2, 0x1a0}, {0x1a8, 0x1a8, 1, 0x1a7}, {0x1ad, 0x1ad, 1, 0x1ac}, 
-{0x1b0, 0x1b0, 1, 0x1af}, {0x1b4, 0x1b6, 2, 0x1b3}, {0x1b9, 0x1b9, 1, 0x1b8}, 
-{0x1bd, 0x1bd, 1, 0x1bc}, {0x1bf, 0x1bf, 1, 0x1f7}, {0x1c6, 0x1c6, 1, 0x1c4}, 
-{0x1c9, 0x1c9, 1, 0x1c7}, {0x1cc, 0x1cc, 1, 0x1ca}, {0x1ce, 0x1dc, 2, 0x1cd}, 
-{0x1dd, 0x1dd, 1, 0x18e}, {0x1df, 0x1ef, 2, 0x1de}, {0x1f3, 0x1f3, 1, 0x1f1}, 
-{0x1f5, 0x1f5, 1, 0x1f4}, {0x1f9, 0x21f, 2, 0x1f8}, {0x223, 0x233, 2, 0x222}, 
-{0x23c, 0x23c, 1, 0x23b}, {0x23f, 0x240, 1, 0x2c7e}, {0x242, 0x242, 1, 0x241}, 
-{0x247, 0x24f, 2, 0x246}, {0x250, 0x250, 1, 0x2c6f}, {0x251, 0x251, 1, 0x2c6d}, 
-{0x252, 0x252, 1, 0x2c70}, {0x253, 0x253, 1, 0x181}, {0x254, 0x254, 1, 0x186}, 
-{0x256, 0x257, 1, 0x189}, {0x259, 0x259, 1, 0x18f}, {0x25b, 0x25b, 1, 0x190}, 
-{0x25c, 0x25c, 1, 0xa7ab}, {0x260, 0x260, 1, 0x193}, {0x261, 0x261, 1, 0xa7ac}, 
-{0x263, 0x263, 1, 0x194}, {0x265, 0x265, 1, 0xa78d}, {0x266, 0x266, 1, 0xa7aa}, 
-{0x268, 0x268, 1, 0x197}, {0x269, 0x269, 1, 0x196}, {0x26a, 0x26a, 1, 0xa7ae}, 
-{0x26b, 0x26b, 1, 0x2c62}, {0x26c, 0x26c, 1, 0xa7ad}, {0x26f, 0x26f, 1, 0x19c}, 
-{0x271, 0x271, 1, 0x2c6e}, {0x272, 0x272, 1, 0x19d}, {0x275, 0x275, 1, 0x19f}, 
-{0x27d, 0x27d, 1, 0x2c64}, {0x280, 0x280, 1, 0x1a6}, {0x282, 0x282, 1, 0xa7c5}, 
-{0x283, 0x283, 1, 0x1a9}, {0x287, 0x287, 1, 0xa7b1}, {0x288, 0x288, 1, 0x1ae}, 
-{0x289, 0x289, 1, 0x244}, {0x28a, 0x28b, 1, 0x1b1}, {0x28c, 0x28c, 1, 0x245}, 
-{0x292, 0x292, 1, 0x1b7}, {0x29d, 0x29d, 1, 0xa7b2}, {0x29e, 0x29e, 1, 0xa7b0}, 
-{0x371, 0x373, 2, 0x370}, {0x377, 0x377, 1, 0x376}, {0x37b, 0x37d, 1, 0x3fd}, 
-{0x3ac, 0x3ac, 1, 0x386}, {0x3ad, 0x3af, 1, 0x388}, {0x3b1, 0x3c1, 1, 0x391}, 
-{0x3c2, 0x3c2, 1, 0x3a3}, {0x3c3, 0x3cb, 1, 0x3a3}, {0x3cc, 0x3cc, 1, 0x38c}, 
-{0x3cd, 0x3ce, 1, 0x38e}, {0x3d7, 0x3d7, 1, 0x3cf}, {0x3d9, 0x3ef, 2, 0x3d8}, 
-{0x3f2, 0x3f2, 1, 0x3f9}, {0x3f3, 0x3f3, 1, 0x37f}, {0x3f8, 0x3f8, 1, 0x3f7}, 
-{0x3fb, 0x3fb, 1, 0x3fa}, {0x430, 0x44f, 1, 0x410}, {0x450, 0x45f, 1, 0x400}, 
-{0x461, 0x481, 2, 0x460}, {0x48b, 0x4bf, 2, 0x48a}, {0x4c2, 0x4ce, 2, 0x4c1}, 
-{0x4cf, 0x4cf, 1, 0x4c0}, {0x4d1, 0x52f, 2, 0x4d0}, {0x561, 0x586, 1, 0x531}, 
-{0x10d0, 0x10fa, 1, 0x1c90}, {0x10fd, 0x10ff, 1, 0x1cbd}, {0x13f8, 0x13fd, 1, 0x13f0}, 
-{0x1d79, 0x1d79, 1, 0xa77d}, {0x1d7d, 0x1d7d, 1, 0x2c63}, {0x1d8e, 0x1d8e, 1, 0xa7c6}, 
-{0x1e01, 0x1e95, 2, 0x1e00}, {0x1ea1, 0x1eff, 2, 0x1ea0}, {0x1f00, 0x1f07, 1, 0x1f08}, 
-{0x1f10, 0x1f15, 1, 0x1f18}, {0x1f20, 0x1f27, 1, 0x1f28}, {0x1f30, 0x1f37, 1, 0x1f38}, 
-{0x1f40, 0x1f45, 1, 0x1f48}, {0x1f51, 0x1f57, 2, 0x1f59}, {0x1f60, 0x1f67, 1, 0x1f68}, 
-{0x1f70, 0x1f71, 1, 0x1fba}, {0x1f72, 0x1f75, 1, 0x1fc8}, {0x1f76, 0x1f77, 1, 0x1fda}, 
-{0x1f78, 0x1f79, 1, 0x1ff8}, {0x1f7a, 0x1f7b, 1, 0x1fea}, {0x1f7c, 0x1f7d, 1, 0x1ffa}, 
-{0x1f80, 0x1f87, 1, 0x1f88}, {0x1f90, 0x1f97, 1, 0x1f98}, {0x1fa0, 0x1fa7, 1, 0x1fa8}, 
-{0x1fb0, 0x1fb1, 1, 0x1fb8}, {0x1fb3, 0x1fb3, 1, 0x1fbc}, {0x1fc3, 0x1fc3, 1, 0x1fcc}, 
-{0x1fd0, 0x1fd1, 1, 0x1fd8}, {0x1fe0, 0x1fe1, 1, 0x1fe8}, {0x1fe5, 0x1fe5, 1, 0x1fec}, 
-{0x1ff3, 0x1ff3, 1, 0x1ffc}, {0x214e, 0x214e, 1, 0x2132}, {0x2170, 0x217f, 1, 0x2160}, 
-{0x2184, 0x2184, 1, 0x2183}, {0x24d0, 0x24e9, 1, 0x24b6}, {0x2c30, 0x2c5f, 1, 0x2c00}, 
-{0x2c61, 0x2c61, 1, 0x2c60}, {0x2c65, 0x2c65, 1, 0x23a}, {0x2c66, 0x2c66, 1, 0x23e}, 
-{0x2c68, 0x2c6c, 2, 0x2c67}, {0x2c73, 0x2c73, 1, 0x2c72}, {0x2c76, 0x2c76, 1, 0x2c75}, 
-{0x2c81, 0x2ce3, 2, 0x2c80}, {0x2cec, 0x2cee, 2, 0x2ceb}, {0x2cf3, 0x2cf3, 1, 0x2cf2}, 
-{0x2d00, 0x2d25, 1, 0x10a0}, {0x2d27, 0x2d27, 1, 0x10c7}, {0x2d2d, 0x2d2d, 1, 0x10cd}, 
-{0xa641, 0xa66d, 2, 0xa640}, {0xa681, 0xa69b, 2, 0xa680}, {0xa723, 0xa72f, 2, 0xa722}, 
-{0xa733, 0xa76f, 2, 0xa732}, {0xa77a, 0xa77c, 2, 0xa779}, {0xa77f, 0xa787, 2, 0xa77e}, 
-{0xa78c, 0xa78c, 1, 0xa78b}, {0xa791, 0xa793, 2, 0xa790}, {0xa794, 0xa794, 1, 0xa7c4}, 
-{0xa797, 0xa7a9, 2, 0xa796}, {0xa7b5, 0xa7c3, 2, 0xa7b4}, {0xa7c8, 0xa7ca, 2, 0xa7c7}, 
-{0xa7d1, 0xa7d1, 1, 0xa7d0}, {0xa7d7, 0xa7d9, 2, 0xa7d6}, {0xa7f6, 0xa7f6, 1, 0xa7f5}, 
-{0xab53, 0xab53, 1, 0xa7b3}, {0xab70, 0xabbf, 1, 0x13a0}, {0xff41, 0xff5a, 1, 0xff21}, 
+static const uint16_t WF_RUNS[][4] = {
+{0x61, 0x7a, 1, 0x41}, {0xe0, 0xf6, 1, 0xc0}, {0xf8, 0xfe, 1, 0xd8},
+{0xff, 0xff, 1, 0x178}, {0x101, 0x12f, 2, 0x100}, {0x133, 0x137, 2, 0x132},
+{0x13a, 0x148, 2, 0x139}, {0x14b, 0x177, 2, 0x14a}, {0x17a, 0x17e, 2, 0x179},
+{0x180, 0x180, 1, 0x243}, {0x183, 0x185, 2, 0x182}, {0x188, 0x188, 1, 0x187},
+{0x18c, 0x18c, 1, 0x18b}, {0x192, 0x192, 1, 0x191}, {0x195, 0x195, 1, 0x1f6},
+{0x199, 0x199, 1, 0x198}, {0x19a, 0x19a, 1, 0x23d}, {0x19e, 0x19e, 1, 0x220},
+{0x1a1, 0x1a5, 2, 0x1a0}, {0x1a8, 0x1a8, 1, 0x1a7}, {0x1ad, 0x1ad, 1, 0x1ac},
+{0x1b0, 0x1b0, 1, 0x1af}, {0x1b4, 0x1b6, 2, 0x1b3}, {0x1b9, 0x1b9, 1, 0x1b8},
+{0x1bd, 0x1bd, 1, 0x1bc}, {0x1bf, 0x1bf, 1, 0x1f7}, {0x1c6, 0x1c6, 1, 0x1c4},
+{0x1c9, 0x1c9, 1, 0x1c7}, {0x1cc, 0x1cc, 1, 0x1ca}, {0x1ce, 0x1dc, 2, 0x1cd},
+{0x1dd, 0x1dd, 1, 0x18e}, {0x1df, 0x1ef, 2, 0x1de}, {0x1f3, 0x1f3, 1, 0x1f1},
+{0x1f5, 0x1f5, 1, 0x1f4}, {0x1f9, 0x21f, 2, 0x1f8}, {0x223, 0x233, 2, 0x222},
+{0x23c, 0x23c, 1, 0x23b}, {0x23f, 0x240, 1, 0x2c7e}, {0x242, 0x242, 1, 0x241},
+{0x247, 0x24f, 2, 0x246}, {0x250, 0x250, 1, 0x2c6f}, {0x251, 0x251, 1, 0x2c6d},
+{0x252, 0x252, 1, 0x2c70}, {0x253, 0x253, 1, 0x181}, {0x254, 0x254, 1, 0x186},
+{0x256, 0x257, 1, 0x189}, {0x259, 0x259, 1, 0x18f}, {0x25b, 0x25b, 1, 0x190},
+{0x25c, 0x25c, 1, 0xa7ab}, {0x260, 0x260, 1, 0x193}, {0x261, 0x261, 1, 0xa7ac},
+{0x263, 0x263, 1, 0x194}, {0x265, 0x265, 1, 0xa78d}, {0x266, 0x266, 1, 0xa7aa},
+{0x268, 0x268, 1, 0x197}, {0x269, 0x269, 1, 0x196}, {0x26a, 0x26a, 1, 0xa7ae},
+{0x26b, 0x26b, 1, 0x2c62}, {0x26c, 0x26c, 1, 0xa7ad}, {0x26f, 0x26f, 1, 0x19c},
+{0x271, 0x271, 1, 0x2c6e}, {0x272, 0x272, 1, 0x19d}, {0x275, 0x275, 1, 0x19f},
+{0x27d, 0x27d, 1, 0x2c64}, {0x280, 0x280, 1, 0x1a6}, {0x282, 0x282, 1, 0xa7c5},
+{0x283, 0x283, 1, 0x1a9}, {0x287, 0x287, 1, 0xa7b1}, {0x288, 0x288, 1, 0x1ae},
+{0x289, 0x289, 1, 0x244}, {0x28a, 0x28b, 1, 0x1b1}, {0x28c, 0x28c, 1, 0x245},
+{0x292, 0x292, 1, 0x1b7}, {0x29d, 0x29d, 1, 0xa7b2}, {0x29e, 0x29e, 1, 0xa7b0},
+{0x371, 0x373, 2, 0x370}, {0x377, 0x377, 1, 0x376}, {0x37b, 0x37d, 1, 0x3fd},
+{0x3ac, 0x3ac, 1, 0x386}, {0x3ad, 0x3af, 1, 0x388}, {0x3b1, 0x3c1, 1, 0x391},
+{0x3c2, 0x3c2, 1, 0x3a3}, {0x3c3, 0x3cb, 1, 0x3a3}, {0x3cc, 0x3cc, 1, 0x38c},
+{0x3cd, 0x3ce, 1, 0x38e}, {0x3d7, 0x3d7, 1, 0x3cf}, {0x3d9, 0x3ef, 2, 0x3d8},
+{0x3f2, 0x3f2, 1, 0x3f9}, {0x3f3, 0x3f3, 1, 0x37f}, {0x3f8, 0x3f8, 1, 0x3f7},
+{0x3fb, 0x3fb, 1, 0x3fa}, {0x430, 0x44f, 1, 0x410}, {0x450, 0x45f, 1, 0x400},
+{0x461, 0x481, 2, 0x460}, {0x48b, 0x4bf, 2, 0x48a}, {0x4c2, 0x4ce, 2, 0x4c1},
+{0x4cf, 0x4cf, 1, 0x4c0}, {0x4d1, 0x52f, 2, 0x4d0}, {0x561, 0x586, 1, 0x531},
+{0x10d0, 0x10fa, 1, 0x1c90}, {0x10fd, 0x10ff, 1, 0x1cbd}, {0x13f8, 0x13fd, 1, 0x13f0},
+{0x1d79, 0x1d79, 1, 0xa77d}, {0x1d7d, 0x1d7d, 1, 0x2c63}, {0x1d8e, 0x1d8e, 1, 0xa7c6},
+{0x1e01, 0x1e95, 2, 0x1e00}, {0x1ea1, 0x1eff, 2, 0x1ea0}, {0x1f00, 0x1f07, 1, 0x1f08},
+{0x1f10, 0x1f15, 1, 0x1f18}, {0x1f20, 0x1f27, 1, 0x1f28}, {0x1f30, 0x1f37, 1, 0x1f38},
+{0x1f40, 0x1f45, 1, 0x1f48}, {0x1f51, 0x1f57, 2, 0x1f59}, {0x1f60, 0x1f67, 1, 0x1f68},
+{0x1f70, 0x1f71, 1, 0x1fba}, {0x1f72, 0x1f75, 1, 0x1fc8}, {0x1f76, 0x1f77, 1, 0x1fda},
+{0x1f78, 0x1f79, 1, 0x1ff8}, {0x1f7a, 0x1f7b, 1, 0x1fea}, {0x1f7c, 0x1f7d, 1, 0x1ffa},
+{0x1f80, 0x1f87, 1, 0x1f88}, {0x1f90, 0x1f97, 1, 0x1f98}, {0x1fa0, 0x1fa7, 1, 0x1fa8},
+{0x1fb0, 0x1fb1, 1, 0x1fb8}, {0x1fb3, 0x1fb3, 1, 0x1fbc}, {0x1fc3, 0x1fc3, 1, 0x1fcc},
+{0x1fd0, 0x1fd1, 1, 0x1fd8}, {0x1fe0, 0x1fe1, 1, 0x1fe8}, {0x1fe5, 0x1fe5, 1, 0x1fec},
+{0x1ff3, 0x1ff3, 1, 0x1ffc}, {0x214e, 0x214e, 1, 0x2132}, {0x2170, 0x217f, 1, 0x2160},
+{0x2184, 0x2184, 1, 0x2183}, {0x24d0, 0x24e9, 1, 0x24b6}, {0x2c30, 0x2c5f, 1, 0x2c00},
+{0x2c61, 0x2c61, 1, 0x2c60}, {0x2c65, 0x2c65, 1, 0x23a}, {0x2c66, 0x2c66, 1, 0x23e},
+{0x2c68, 0x2c6c, 2, 0x2c67}, {0x2c73, 0x2c73, 1, 0x2c72}, {0x2c76, 0x2c76, 1, 0x2c75},
+{0x2c81, 0x2ce3, 2, 0x2c80}, {0x2cec, 0x2cee, 2, 0x2ceb}, {0x2cf3, 0x2cf3, 1, 0x2cf2},
+{0x2d00, 0x2d25, 1, 0x10a0}, {0x2d27, 0x2d27, 1, 0x10c7}, {0x2d2d, 0x2d2d, 1, 0x10cd},
+{0xa641, 0xa66d, 2, 0xa640}, {0xa681, 0xa69b, 2, 0xa680}, {0xa723, 0xa72f, 2, 0xa722},
+{0xa733, 0xa76f, 2, 0xa732}, {0xa77a, 0xa77c, 2, 0xa779}, {0xa77f, 0xa787, 2, 0xa77e},
+{0xa78c, 0xa78c, 1, 0xa78b}, {0xa791, 0xa793, 2, 0xa790}, {0xa794, 0xa794, 1, 0xa7c4},
+{0xa797, 0xa7a9, 2, 0xa796}, {0xa7b5, 0xa7c3, 2, 0xa7b4}, {0xa7c8, 0xa7ca, 2, 0xa7c7},
+{0xa7d1, 0xa7d1, 1, 0xa7d0}, {0xa7d7, 0xa7d9, 2, 0xa7d6}, {0xa7f6, 0xa7f6, 1, 0xa7f5},
+{0xab53, 0xab53, 1, 0xa7b3}, {0xab70, 0xabbf, 1, 0x13a0}, {0xff41, 0xff5a, 1, 0xff21},
 };
 
-const Descriptor windows_files_users_read = {
+const wf_descriptor windows_files_users_read = {
   "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAA"
   "AQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAF"
   "IAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8A"
   "AQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAA"
   "AAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAA"
-  "AAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA"
-  ,
+  "AAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
   "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAA"
   "AQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAF"
-  "IAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA=="
-  ,
+  "IAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA==",
   NULL, 0};
-const Descriptor windows_files_user_owned = {
-  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
-  ,
-  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
-  ,
+const wf_descriptor windows_files_user_owned = {
+  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
+  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA==",
   NULL, 0};
-const Descriptor windows_files_admin_owned = {
-  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA=="
-  ,
-  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA=="
-  ,
+const wf_descriptor windows_files_admin_owned = {
+  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
+  "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQIAAAAAAAUgAAAAIAIAAA==",
   NULL, 0};
-const Descriptor windows_files_none = {
-  ""
-  ,
-  ""
-  ,
+const wf_descriptor windows_files_none = {
+  "",
+  "",
   NULL, 0};
 
-#define DEFAULT windows_files_users_read
-#define ROOT "Files/"
-#define WHITEOUT ".wh."
-#define CHARACTERS "<>:\"|?*\\"
-#define TARGET_CHARACTERS "<>\"|*"
-#define ENDINGS ". "
+#define WF_DEFAULT windows_files_users_read
+#define WF_ROOT "Files/"
+#define WF_WHITEOUT ".wh."
+#define WF_CHARACTERS "<>:\"|?*\\"
+#define WF_TARGET_CHARACTERS "<>\"|*"
+#define WF_ENDINGS ". "
 // clang-format on
 
 enum {
-  KINDS = sizeof FACTS / sizeof *FACTS,
-  ERROR_COUNT = sizeof ERRORS / sizeof *ERRORS,
-  CONTROLS = 32,
-  LONGEST_DEVICE = 7,
-  MAX_PATH_UNITS = 32756,
-  MAX_PARTS = 1024,
-  MAX_PART_UNITS = 255,
-  MAX_DIRECTORY_UNITS = 245,
-  MAX_TARGET_UNITS = 4087,
-  MAX_NAMES = 1024,
-  MAX_DESCRIPTOR = 65535,
-  TIME_STEP = 100,
-  SETTABLE = 39,
-  DIRECTORY_BIT = 16,
-  NORMAL = 128
+  WF_KINDS = sizeof WF_FACTS / sizeof *WF_FACTS,
+  WF_ERROR_COUNT = sizeof WF_ERRORS / sizeof *WF_ERRORS,
+  WF_CONTROLS = 32,
+  WF_LONGEST_DEVICE = 7,
+  WF_MAX_PATH_UNITS = 32756,
+  WF_MAX_PARTS = 1024,
+  WF_MAX_PART_UNITS = 255,
+  WF_MAX_DIRECTORY_UNITS = 245,
+  WF_MAX_TARGET_UNITS = 4087,
+  WF_MAX_NAMES = 1024,
+  WF_MAX_DESCRIPTOR = 65535,
+  WF_TIME_STEP = 100,
+  WF_SETTABLE = 39,
+  WF_DIRECTORY_BIT = 16,
+  WF_NORMAL = 128
 };
 
-#define TIME_LEAST ((int64_t)(-9223372036854775800))
-#define TIME_MOST ((int64_t)9223372036854775800)
-#define DEFAULT_TIME ((int64_t)315619200000000000)
-#define SIZE_MOST ((uint64_t)9223372036854775807)
+#define WF_TIME_LEAST ((int64_t)(-9223372036854775800))
+#define WF_TIME_MOST ((int64_t)9223372036854775800)
+#define WF_DEFAULT_TIME ((int64_t)315619200000000000)
+#define WF_SIZE_MOST ((uint64_t)9223372036854775807)
 
-// Where bytes go: to a buffer, as far as there is room, or to a writer, or
-// nowhere, to be counted.
+// The target of headers: a writer, or a buffer as far as it has room. Without
+// either, bytes are only counted.
 typedef struct {
   unsigned char *out;
   size_t room, size;
-  Writer *writer;
-} Sink;
+  wf_writer *writer;
+} wf_sink;
 
-static void write_through(Writer *w, const unsigned char *data, size_t size);
+static void wf_write_through(wf_writer *w, const unsigned char *data,
+                             size_t size);
 
-static void put(Sink *sink, const void *data, size_t size) {
+static void wf_put(wf_sink *sink, const void *data, size_t size) {
   if (sink->writer != NULL)
-    write_through(sink->writer, (const unsigned char *)data, size);
+    wf_write_through(sink->writer, (const unsigned char *)data, size);
   else if (size > 0 && sink->size + size <= sink->room)
     memcpy(sink->out + sink->size, data, size);
   sink->size += size;
@@ -234,35 +230,35 @@ static void put(Sink *sink, const void *data, size_t size) {
 typedef struct {
   const char *at;
   size_t size;
-} Text;
+} wf_text;
 
-static Text text(const char *at, size_t size) {
-  Text t;
+static wf_text wf_make_text(const char *at, size_t size) {
+  wf_text t;
   t.at = at;
   t.size = size;
   return t;
 }
 
-static Text text_of(const char *at) {
-  return text(at, at != NULL ? strlen(at) : 0);
+static wf_text wf_text_of(const char *at) {
+  return at != NULL ? wf_make_text(at, strlen(at)) : wf_make_text("", 0);
 }
 
-// A path as it stands in a layer: parts that follow one another.
-enum { IN_ROOT, IN_PARENT, IN_PAX, IN_MARK, IN_BASE, PARTS };
+// A path in a layer: the concatenation of these parts.
+enum { WF_IN_ROOT, WF_IN_PARENT, WF_IN_PAX, WF_IN_MARK, WF_IN_BASE, WF_PARTS };
 
 typedef struct {
-  Text part[PARTS];
-} Path;
+  wf_text part[WF_PARTS];
+} wf_path;
 
-static size_t path_size(const Path *path) {
+static size_t wf_path_size(const wf_path *path) {
   size_t size = 0;
-  for (int i = 0; i < PARTS; i++)
+  for (int i = 0; i < WF_PARTS; i++)
     size += path->part[i].size;
   return size;
 }
 
-static int is_ascii(const Path *path) {
-  for (int i = 0; i < PARTS; i++)
+static int wf_is_ascii(const wf_path *path) {
+  for (int i = 0; i < WF_PARTS; i++)
     for (size_t n = 0; n < path->part[i].size; n++)
       if ((unsigned char)path->part[i].at[n] >= 0x80)
         return 0;
@@ -271,21 +267,21 @@ static int is_ascii(const Path *path) {
 
 // An entry that was checked.
 typedef struct {
-  Kind kind;
-  Path name, link;
+  wf_kind kind;
+  wf_path name, link;
   uint64_t size;
   uint32_t attributes;
-  Text descriptor; // in base64, or else
-  Text raw;        // in bytes
+  wf_text descriptor; // in base64, or else
+  wf_text raw;        // in bytes
   int64_t modified, accessed, changed, created;
-} Header;
+} wf_header;
 
 // ---------------------------------------------------------------------------
 // The rules for entries
 
-// Takes one character off a text; returns UINT32_MAX for bytes that are not
-// UTF-8.
-static uint32_t next(Text *t) {
+// Removes the first character from a text that is not empty, and returns it.
+// Returns UINT32_MAX for bytes that are not UTF-8.
+static uint32_t wf_next(wf_text *t) {
   static const uint32_t LEAST[] = {0, 0x80, 0x800, 0x10000};
   uint32_t c = (unsigned char)*t->at;
   size_t more = c < 0x80   ? 0
@@ -297,7 +293,7 @@ static uint32_t next(Text *t) {
   if (more >= 4 || more >= t->size)
     return UINT32_MAX;
   if (more > 0)
-    c &= 0x3Fu >> more;
+    c &= 0x3FU >> more;
   for (size_t i = 1; i <= more; i++) {
     if (((unsigned char)t->at[i] & 0xC0) != 0x80)
       return UINT32_MAX;
@@ -310,66 +306,66 @@ static uint32_t next(Text *t) {
   return c;
 }
 
-// A character in capitals, as Windows compares names.
-static uint32_t fold(uint32_t c) {
-  size_t low = 0, high = sizeof RUNS / sizeof *RUNS;
+// Returns the capital of a character, as Windows compares names.
+static uint32_t wf_fold(uint32_t c) {
+  size_t low = 0, high = sizeof WF_RUNS / sizeof *WF_RUNS;
   if (c < 0x80)
     return c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c;
   while (low < high) {
     size_t middle = (low + high) / 2;
-    if (RUNS[middle][1] < c)
+    if (WF_RUNS[middle][1] < c)
       low = middle + 1;
     else
       high = middle;
   }
-  if (low < sizeof RUNS / sizeof *RUNS && c >= RUNS[low][0] &&
-      (c - RUNS[low][0]) % RUNS[low][2] == 0)
-    return RUNS[low][3] + (c - RUNS[low][0]);
+  if (low < sizeof WF_RUNS / sizeof *WF_RUNS && c >= WF_RUNS[low][0] &&
+      (c - WF_RUNS[low][0]) % WF_RUNS[low][2] == 0)
+    return WF_RUNS[low][3] + (c - WF_RUNS[low][0]);
   return c;
 }
 
-static int same_folded(Text a, Text b) {
+static int wf_same_folded(wf_text a, wf_text b) {
   while (a.size > 0 && b.size > 0)
-    if (fold(next(&a)) != fold(next(&b)))
+    if (wf_fold(wf_next(&a)) != wf_fold(wf_next(&b)))
       return 0;
   return a.size == 0 && b.size == 0;
 }
 
-static int is_device(Text part) {
+static int wf_is_device(wf_text part) {
   const char *dot = (const char *)memchr(part.at, '.', part.size);
   if (dot != NULL)
     part.size = (size_t)(dot - part.at);
   while (part.size > 0 && part.at[part.size - 1] == ' ')
     part.size--;
-  if (part.size == 0 || part.size > LONGEST_DEVICE)
+  if (part.size == 0 || part.size > WF_LONGEST_DEVICE)
     return 0;
-  for (size_t i = 0; i < sizeof DEVICES / sizeof *DEVICES; i++)
-    if (fold((unsigned char)*part.at) == (unsigned char)*DEVICES[i] &&
-        same_folded(part, text_of(DEVICES[i])))
+  for (size_t i = 0; i < sizeof WF_DEVICES / sizeof *WF_DEVICES; i++)
+    if (wf_fold((unsigned char)*part.at) == (unsigned char)*WF_DEVICES[i] &&
+        wf_same_folded(part, wf_text_of(WF_DEVICES[i])))
       return 1;
   return 0;
 }
 
-// Counts UTF-16 units; returns an error for an invalid text.
-// Bytes that are not UTF-8 come before characters that are refused.
-static Error check_text(Text t, const char *refused, size_t *units) {
-  Error error = OK;
+// Counts the UTF-16 units of a text. Returns an error for bytes that are not
+// UTF-8, else for refused characters.
+static wf_error wf_check_text(wf_text t, const char *refused, size_t *units) {
+  wf_error error = WF_OK;
   *units = 0;
   while (t.size > 0) {
-    uint32_t c = next(&t);
+    uint32_t c = wf_next(&t);
     if (c == UINT32_MAX)
-      return ERROR(UNICODE);
-    if (c < CONTROLS || (c < 0x80 && strchr(refused, (int)c) != NULL))
-      error = ERROR(CHARACTER);
+      return WF_ERROR(UNICODE);
+    if (c < WF_CONTROLS || (c < 0x80 && strchr(refused, (int)c) != NULL))
+      error = WF_ERROR(CHARACTER);
     *units += c > 0xFFFF ? 2 : 1;
   }
   return error;
 }
 
-// Takes the part before the next slash off a path.
-static Text cut(Text *path, int *more) {
+// Removes the part before the first slash from a path, and returns it.
+static wf_text wf_cut(wf_text *path, int *more) {
   const char *slash = (const char *)memchr(path->at, '/', path->size);
-  Text part = *path;
+  wf_text part = *path;
   *more = slash != NULL;
   if (*more) {
     part.size = (size_t)(slash - path->at);
@@ -379,70 +375,70 @@ static Text cut(Text *path, int *more) {
   return part;
 }
 
-static int is(Text t, const char *other) {
+static int wf_is(wf_text t, const char *other) {
   return t.size == strlen(other) && memcmp(t.at, other, t.size) == 0;
 }
 
-static Error check_part(Text part, size_t most) {
+static wf_error wf_check_part(wf_text part, size_t most) {
   size_t units;
-  if (part.size == 0 || is(part, ".") || is(part, ".."))
-    return ERROR(PART);
-  if (strchr(ENDINGS, part.at[part.size - 1]) != NULL)
-    return ERROR(ENDING);
-  if (is_device(part))
-    return ERROR(DEVICE);
-  if (part.size >= strlen(WHITEOUT) &&
-      memcmp(part.at, WHITEOUT, strlen(WHITEOUT)) == 0)
-    return ERROR(MARKER);
-  if (part.size <= most) // no unit is of less than a byte
-    return OK;
-  check_text(part, "", &units);
-  return units > most ? ERROR(PART_LONG) : OK;
+  if (part.size == 0 || wf_is(part, ".") || wf_is(part, ".."))
+    return WF_ERROR(PART);
+  if (strchr(WF_ENDINGS, part.at[part.size - 1]) != NULL)
+    return WF_ERROR(ENDING);
+  if (wf_is_device(part))
+    return WF_ERROR(DEVICE);
+  if (part.size >= strlen(WF_WHITEOUT) &&
+      memcmp(part.at, WF_WHITEOUT, strlen(WF_WHITEOUT)) == 0)
+    return WF_ERROR(MARKER);
+  if (part.size <= most) // each unit has a byte at least
+    return WF_OK;
+  (void)wf_check_text(part, "", &units); // it was checked with the path
+  return units > most ? WF_ERROR(PART_LONG) : WF_OK;
 }
 
-static Error check_path(Text path, int directory) {
+static wf_error wf_check_path(wf_text path, int directory) {
   size_t units, parts = 1;
   int more = 1;
-  Error error = check_text(path, CHARACTERS, &units);
+  wf_error error = wf_check_text(path, WF_CHARACTERS, &units);
   if (path.size == 0)
-    return ERROR(EMPTY);
-  if (error == OK && units + strlen(ROOT) > MAX_PATH_UNITS)
-    return ERROR(PATH_LONG);
+    return WF_ERROR(EMPTY);
+  if (error == WF_OK && units + strlen(WF_ROOT) > WF_MAX_PATH_UNITS)
+    return WF_ERROR(PATH_LONG);
   for (size_t i = 0; i < path.size; i++)
     parts += path.at[i] == '/';
-  if (error == OK && parts > MAX_PARTS)
-    return ERROR(PARTS);
-  while (more && error == OK) {
-    Text part = cut(&path, &more);
-    error = check_part(part, more || directory ? MAX_DIRECTORY_UNITS
-                                               : MAX_PART_UNITS);
+  if (error == WF_OK && parts > WF_MAX_PARTS)
+    return WF_ERROR(PARTS);
+  while (more && error == WF_OK) {
+    wf_text part = wf_cut(&path, &more);
+    error = wf_check_part(part, more || directory ? WF_MAX_DIRECTORY_UNITS
+                                                  : WF_MAX_PART_UNITS);
   }
   return error;
 }
 
-static Error check_target(Text target) {
+static wf_error wf_check_target(wf_text target) {
   size_t units;
-  Error error = check_text(target, TARGET_CHARACTERS, &units);
+  wf_error error = wf_check_text(target, WF_TARGET_CHARACTERS, &units);
   if (target.size == 0)
-    return ERROR(TARGET_EMPTY);
-  if (error == OK)
-    return units > MAX_TARGET_UNITS ? ERROR(TARGET_LONG) : OK;
-  return error == ERROR(CHARACTER) ? ERROR(TARGET_CHARACTER) : error;
+    return WF_ERROR(TARGET_EMPTY);
+  if (error == WF_OK)
+    return units > WF_MAX_TARGET_UNITS ? WF_ERROR(TARGET_LONG) : WF_OK;
+  return error == WF_ERROR(CHARACTER) ? WF_ERROR(TARGET_CHARACTER) : error;
 }
 
-static size_t number(const unsigned char *d) {
+static size_t wf_u16(const unsigned char *d) {
   return (size_t)(d[0] | d[1] << 8);
 }
 
 // Returns whether an access control list is complete and fits in room bytes, of
 // which there are at least 8.
-static int list_readable(const unsigned char *list, size_t room) {
-  size_t size = number(list + 2), at = 8;
+static int wf_list_readable(const unsigned char *list, size_t room) {
+  size_t size = wf_u16(list + 2), at = 8;
   if ((list[0] != 2 && list[0] != 4) || size < 8 || size % 4 != 0 ||
       size > room)
     return 0;
-  for (size_t n = number(list + 4); n > 0; n--) {
-    size_t entry = at < size ? number(list + at + 2) : 0;
+  for (size_t n = wf_u16(list + 4); n > 0; n--) {
+    size_t entry = at < size ? wf_u16(list + at + 2) : 0;
     if (entry < 4 || entry % 4 != 0 || entry > size - at)
       return 0;
     at += entry;
@@ -452,174 +448,176 @@ static int list_readable(const unsigned char *list, size_t room) {
 
 // Returns whether a security descriptor is self-relative, and all of its parts
 // are inside.
-static int readable(const unsigned char *d, size_t size) {
-  if (size < 20 || size > MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
+static int wf_readable(const unsigned char *d, size_t size) {
+  if (size < 20 || size > WF_MAX_DESCRIPTOR || d[0] != 1 || !(d[3] & 0x80))
     return 0;
   for (int field = 4; field < 20; field += 4) {
-    size_t at = number(d + field);
-    if (number(d + field + 2) > 0) // more than the most bytes there are
+    size_t at = wf_u16(d + field);
+    if (wf_u16(d + field + 2) > 0) // more than the most bytes there are
       return 0;
     if (at == 0)
       continue;
     if (at % 4 != 0 || at < 20 || at > size - 8)
       return 0;
     if (field >= 12) {
-      if (!list_readable(d + at, size - at))
+      if (!wf_list_readable(d + at, size - at))
         return 0;
-    } else if (d[at] != 1 || d[at + 1] > 15 || 8 + 4u * d[at + 1] > size - at)
+    } else if (d[at] != 1 || d[at + 1] > 15 || 8 + 4U * d[at + 1] > size - at)
       return 0;
   }
   return 1;
 }
 
-static Error set_times(Header *h, const Times *given) {
-  static const Times NONE = {DEFAULT_TIME, DEFAULT_TIME, DEFAULT_TIME,
-                             DEFAULT_TIME};
-  const Times *t = given != NULL ? given : &NONE;
+static wf_error wf_set_times(wf_header *h, const wf_times *given) {
+  static const wf_times NONE = {WF_DEFAULT_TIME, WF_DEFAULT_TIME,
+                                WF_DEFAULT_TIME, WF_DEFAULT_TIME};
+  const wf_times *t = given != NULL ? given : &NONE;
   int64_t each[4];
   each[0] = t->modified;
   each[1] = t->accessed;
   each[2] = t->changed;
   each[3] = t->created;
   for (int i = 0; i < 4; i++) {
-    if (each[i] < TIME_LEAST)
-      return ERROR(TIME);
-    each[i] -= (each[i] % TIME_STEP + TIME_STEP) % TIME_STEP;
-    if (each[i] > TIME_MOST)
-      return ERROR(TIME);
+    if (each[i] < WF_TIME_LEAST)
+      return WF_ERROR(TIME);
+    each[i] -= (each[i] % WF_TIME_STEP + WF_TIME_STEP) % WF_TIME_STEP;
+    if (each[i] > WF_TIME_MOST)
+      return WF_ERROR(TIME);
   }
   h->modified = each[0];
   h->accessed = each[1];
   h->changed = each[2];
   h->created = each[3];
-  return OK;
+  return WF_OK;
 }
 
-static Error set_descriptor(Header *h, const Descriptor *d) {
-  int directory = (FACTS[h->kind].attributes & DIRECTORY_BIT) != 0;
+static wf_error wf_set_descriptor(wf_header *h, const wf_descriptor *d) {
+  int directory = (WF_FACTS[h->kind].attributes & WF_DIRECTORY_BIT) != 0;
   const char *base64;
   if (d == NULL)
-    d = &DEFAULT;
+    d = &WF_DEFAULT;
   if (d->raw != NULL) {
-    h->raw = text((const char *)d->raw, d->size);
-    if (!readable((const unsigned char *)d->raw, d->size))
-      return ERROR(DESCRIPTOR);
-    return OK;
+    h->raw = wf_make_text((const char *)d->raw, d->size);
+    if (!wf_readable((const unsigned char *)d->raw, d->size))
+      return WF_ERROR(DESCRIPTOR);
+    return WF_OK;
   }
   base64 = directory ? d->directory : d->other;
   if (base64 == NULL)
-    return ERROR(DESCRIPTOR);
-  h->descriptor = text_of(base64);
-  return OK;
+    return WF_ERROR(DESCRIPTOR);
+  h->descriptor = wf_text_of(base64);
+  return WF_OK;
 }
 
-// Checks an entry and takes it over; path stands for the entry's own.
-static Error check_entry(Header *h, const Entry *e, Text path) {
-  Text target = text_of(e->target);
-  Error error = OK;
+// Checks an entry and fills in its header, with path for the entry's own.
+static wf_error wf_check_entry(wf_header *h, const wf_entry *e, wf_text path) {
+  wf_text target = wf_text_of(e->target);
+  wf_error error = WF_OK;
   size_t base = path.size;
   memset(h, 0, sizeof *h);
-  if ((unsigned)e->kind >= KINDS)
-    return ERROR(KIND);
+  if ((unsigned)e->kind >= WF_KINDS)
+    return WF_ERROR(KIND);
   h->kind = e->kind;
-  error = check_path(path, (FACTS[e->kind].attributes & DIRECTORY_BIT) != 0);
-  if (error != OK)
+  error = wf_check_path(path,
+                        (WF_FACTS[e->kind].attributes & WF_DIRECTORY_BIT) != 0);
+  if (error != WF_OK)
     return error;
   while (base > 0 && path.at[base - 1] != '/')
     base--;
-  h->name.part[IN_ROOT] = text_of(ROOT);
-  h->name.part[IN_PARENT] = text(path.at, base);
-  h->name.part[IN_BASE] = text(path.at + base, path.size - base);
-  if (e->kind == KIND(WHITEOUT))
-    h->name.part[IN_MARK] = text_of(WHITEOUT);
-  if (e->kind == KIND(HARD_LINK)) {
-    error = check_path(target, 0);
-    h->link.part[IN_ROOT] = text_of(ROOT);
-  } else if (e->kind == KIND(FILE_LINK) || e->kind == KIND(DIRECTORY_LINK))
-    error = check_target(target);
+  h->name.part[WF_IN_ROOT] = wf_text_of(WF_ROOT);
+  h->name.part[WF_IN_PARENT] = wf_make_text(path.at, base);
+  h->name.part[WF_IN_BASE] = wf_make_text(path.at + base, path.size - base);
+  if (e->kind == WF_KIND(WHITEOUT))
+    h->name.part[WF_IN_MARK] = wf_text_of(WF_WHITEOUT);
+  if (e->kind == WF_KIND(HARD_LINK)) {
+    error = wf_check_path(target, 0);
+    h->link.part[WF_IN_ROOT] = wf_text_of(WF_ROOT);
+  } else if (e->kind == WF_KIND(FILE_LINK) ||
+             e->kind == WF_KIND(DIRECTORY_LINK))
+    error = wf_check_target(target);
   else if (target.size > 0)
-    error = ERROR(TARGET);
-  if (error != OK)
+    error = WF_ERROR(TARGET);
+  if (error != WF_OK)
     return error;
-  h->link.part[IN_BASE] = target;
-  if (e->attributes != 0 &&
-      (!FACTS[e->kind].own ||
-       ((e->attributes & ~(uint32_t)SETTABLE) != 0 && e->attributes != NORMAL)))
-    return ERROR(ATTRIBUTES);
-  if (FACTS[e->kind].own) {
+  h->link.part[WF_IN_BASE] = target;
+  if (e->attributes != 0 && (!WF_FACTS[e->kind].own ||
+                             ((e->attributes & ~(uint32_t)WF_SETTABLE) != 0 &&
+                              e->attributes != WF_NORMAL)))
+    return WF_ERROR(ATTRIBUTES);
+  if (WF_FACTS[e->kind].own) {
     h->attributes = e->attributes;
     if (h->attributes == 0)
-      h->attributes = FACTS[e->kind].standard;
-    h->attributes &= ~(uint32_t)NORMAL;
-    h->attributes |= FACTS[e->kind].attributes;
+      h->attributes = WF_FACTS[e->kind].standard;
+    h->attributes &= ~(uint32_t)WF_NORMAL;
+    h->attributes |= WF_FACTS[e->kind].attributes;
     if (h->attributes == 0)
-      h->attributes = NORMAL;
-    error = set_descriptor(h, e->descriptor);
-    if (error != OK)
+      h->attributes = WF_NORMAL;
+    error = wf_set_descriptor(h, e->descriptor);
+    if (error != WF_OK)
       return error;
   }
-  error = set_times(h, e->times);
-  if (error != OK)
+  error = wf_set_times(h, e->times);
+  if (error != WF_OK)
     return error;
-  if (e->size > (e->kind == KIND(FILE) ? SIZE_MOST : 0))
-    return ERROR(SIZE);
+  if (e->size > (e->kind == WF_KIND(FILE) ? WF_SIZE_MOST : 0))
+    return WF_ERROR(SIZE);
   h->size = e->size;
-  return OK;
+  return WF_OK;
 }
 
 // ---------------------------------------------------------------------------
 // Bytes
 
-static Text decimal(char digits[24], uint64_t number) {
+static wf_text wf_decimal(char digits[24], uint64_t number) {
   size_t at = 24;
   do {
     digits[--at] = (char)('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  return text(digits + at, 24 - at);
+  return wf_make_text(digits + at, 24 - at);
 }
 
-// Puts what stands before a record's value: the length of it all, and the key.
-static void put_key(Sink *sink, const char *key, size_t value) {
+// Puts the beginning of a record: the length of the record, and the key.
+static void wf_put_key(wf_sink *sink, const char *key, size_t value) {
   char digits[24];
   size_t size = strlen(key) + value + 3;
-  Text length = decimal(digits, size + decimal(digits, size).size);
-  length = decimal(digits, size + length.size);
-  put(sink, length.at, length.size);
-  put(sink, " ", 1);
-  put(sink, key, strlen(key));
-  put(sink, "=", 1);
+  wf_text length = wf_decimal(digits, size + wf_decimal(digits, size).size);
+  length = wf_decimal(digits, size + length.size);
+  wf_put(sink, length.at, length.size);
+  wf_put(sink, " ", 1);
+  wf_put(sink, key, strlen(key));
+  wf_put(sink, "=", 1);
 }
 
-static void put_record(Sink *sink, const char *key, Text value) {
-  put_key(sink, key, value.size);
-  put(sink, value.at, value.size);
-  put(sink, "\n", 1);
+static void wf_put_record(wf_sink *sink, const char *key, wf_text value) {
+  wf_put_key(sink, key, value.size);
+  wf_put(sink, value.at, value.size);
+  wf_put(sink, "\n", 1);
 }
 
-static void put_path(Sink *sink, const char *key, const Path *path) {
-  put_key(sink, key, path_size(path));
-  for (int i = 0; i < PARTS; i++)
-    put(sink, path->part[i].at, path->part[i].size);
-  put(sink, "\n", 1);
+static void wf_put_path(wf_sink *sink, const char *key, const wf_path *path) {
+  wf_put_key(sink, key, wf_path_size(path));
+  for (int i = 0; i < WF_PARTS; i++)
+    wf_put(sink, path->part[i].at, path->part[i].size);
+  wf_put(sink, "\n", 1);
 }
 
-static void put_number(Sink *sink, const char *key, uint64_t number) {
+static void wf_put_number(wf_sink *sink, const char *key, uint64_t number) {
   char digits[24];
-  put_record(sink, key, decimal(digits, number));
+  wf_put_record(sink, key, wf_decimal(digits, number));
 }
 
 // Rounds down to seconds.
-static int64_t seconds_of(int64_t time) {
+static int64_t wf_seconds_of(int64_t time) {
   return time / 1000000000 - (time % 1000000000 < 0);
 }
 
 // Puts a time in decimal seconds, without trailing zeros.
-static void put_time(Sink *sink, const char *key, int64_t time) {
+static void wf_put_time(wf_sink *sink, const char *key, int64_t time) {
   char digits[24], line[40];
   uint64_t distance = time < 0 ? 0 - (uint64_t)time : (uint64_t)time;
   uint64_t fraction = distance % 1000000000;
-  Text value = decimal(digits, distance / 1000000000);
+  wf_text value = wf_decimal(digits, distance / 1000000000);
   size_t size = 0;
   if (time < 0)
     line[size++] = '-';
@@ -631,14 +629,14 @@ static void put_time(Sink *sink, const char *key, int64_t time) {
     line[size++] = (char)('0' + fraction / unit);
     fraction %= unit;
   }
-  put_record(sink, key, text(line, size));
+  wf_put_record(sink, key, wf_make_text(line, size));
 }
 
-static void put_raw(Sink *sink, const char *key, Text raw) {
+static void wf_put_raw(wf_sink *sink, const char *key, wf_text raw) {
   static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
   const unsigned char *d = (const unsigned char *)raw.at;
-  put_key(sink, key, (raw.size + 2) / 3 * 4);
+  wf_put_key(sink, key, (raw.size + 2) / 3 * 4);
   for (size_t i = 0; i < raw.size; i += 3) {
     size_t left = raw.size - i;
     uint32_t bits = (uint32_t)d[i] << 16;
@@ -653,47 +651,47 @@ static void put_raw(Sink *sink, const char *key, Text raw) {
       four[2] = LETTERS[bits >> 6 & 63];
     if (left > 2)
       four[3] = LETTERS[bits & 63];
-    put(sink, four, 4);
+    wf_put(sink, four, 4);
   }
-  put(sink, "\n", 1);
+  wf_put(sink, "\n", 1);
 }
 
-static const uint64_t OCTALS = (uint64_t)1 << 33; // 11 octal digits
+static const uint64_t WF_OCTALS = (uint64_t)1 << 33; // 11 octal digits
 
-static int is_long(const Path *path) {
-  return path_size(path) > 100 || !is_ascii(path);
+static int wf_is_long(const wf_path *path) {
+  return wf_path_size(path) > 100 || !wf_is_ascii(path);
 }
 
-static int is_inexact(int64_t time) {
+static int wf_is_inexact(int64_t time) {
   return time < 0 || time % 1000000000 != 0 ||
-         (uint64_t)seconds_of(time) >= OCTALS;
+         (uint64_t)wf_seconds_of(time) >= WF_OCTALS;
 }
 
-static void put_records(Sink *sink, const Header *h) {
-  put_time(sink, "LIBARCHIVE.creationtime", h->created);
-  if (FACTS[h->kind].own)
-    put_number(sink, "MSWINDOWS.fileattr", h->attributes);
+static void wf_put_records(wf_sink *sink, const wf_header *h) {
+  wf_put_time(sink, "LIBARCHIVE.creationtime", h->created);
+  if (WF_FACTS[h->kind].own)
+    wf_put_number(sink, "MSWINDOWS.fileattr", h->attributes);
   if (h->descriptor.size > 0)
-    put_record(sink, "MSWINDOWS.rawsd", h->descriptor);
+    wf_put_record(sink, "MSWINDOWS.rawsd", h->descriptor);
   if (h->raw.size > 0)
-    put_raw(sink, "MSWINDOWS.rawsd", h->raw);
-  put_time(sink, "atime", h->accessed);
-  put_time(sink, "ctime", h->changed);
-  if (is_long(&h->link))
-    put_path(sink, "linkpath", &h->link);
-  if (is_inexact(h->modified))
-    put_time(sink, "mtime", h->modified);
-  if (is_long(&h->name))
-    put_path(sink, "path", &h->name);
-  if (h->size >= OCTALS)
-    put_number(sink, "size", h->size);
+    wf_put_raw(sink, "MSWINDOWS.rawsd", h->raw);
+  wf_put_time(sink, "atime", h->accessed);
+  wf_put_time(sink, "ctime", h->changed);
+  if (wf_is_long(&h->link))
+    wf_put_path(sink, "linkpath", &h->link);
+  if (wf_is_inexact(h->modified))
+    wf_put_time(sink, "mtime", h->modified);
+  if (wf_is_long(&h->name))
+    wf_put_path(sink, "path", &h->name);
+  if (h->size >= WF_OCTALS)
+    wf_put_number(sink, "size", h->size);
 }
 
-// Fills 100 bytes with the ASCII characters of a path, as far as they fit;
-// returns their number.
-static size_t fill_ascii(unsigned char *field, const Path *path) {
+// Fills a field of 100 bytes with the ASCII characters of a path, as far as
+// they fit. Returns the number of these characters.
+static size_t wf_fill_ascii(unsigned char *field, const wf_path *path) {
   size_t count = 0;
-  for (int i = 0; i < PARTS; i++)
+  for (int i = 0; i < WF_PARTS; i++)
     for (size_t n = 0; n < path->part[i].size; n++)
       if ((unsigned char)path->part[i].at[n] < 0x80) {
         if (count < 100)
@@ -703,18 +701,18 @@ static size_t fill_ascii(unsigned char *field, const Path *path) {
   return count;
 }
 
-// Does so, but replaces a slash at the cut by a NUL.
-static void fill_field(unsigned char *field, const Path *path) {
+// Fills a field in the same way, but a slash where the path is cut becomes NUL.
+static void wf_fill_field(unsigned char *field, const wf_path *path) {
   size_t end = 99;
-  if (fill_ascii(field, path) > 100 && field[end] == '/') {
+  if (wf_fill_ascii(field, path) > 100 && field[end] == '/') {
     while (end > 0 && field[end - 1] == '/')
       end--;
     field[end] = 0;
   }
 }
 
-// Fills a field with octal digits: zeros if the number needs more.
-static void fill_octal(unsigned char *field, int digits, uint64_t number) {
+// Fills a field with octal digits: zeros if the number needs more digits.
+static void wf_fill_octal(unsigned char *field, int digits, uint64_t number) {
   if (number >> (3 * digits) != 0)
     number = 0;
   while (digits > 0) {
@@ -723,70 +721,71 @@ static void fill_octal(unsigned char *field, int digits, uint64_t number) {
   }
 }
 
-// Puts a block, with its mode, size and seconds, and its checksum, which is
-// taken while it is blanks.
-static void put_block(Sink *sink, unsigned char *block, char type,
-                      const uint64_t numbers[3]) {
+// Fills in a block's numbers (mode, size, seconds), type and checksum, which
+// counts itself as 8 blanks, and puts the block.
+static void wf_put_block(wf_sink *sink, unsigned char *block, char type,
+                         const uint64_t numbers[3]) {
   static const unsigned char MAGIC[] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
   unsigned total = 8 * ' ';
-  fill_octal(block + 100, 7, numbers[0]);
-  fill_octal(block + 108, 7, 0);
-  fill_octal(block + 116, 7, 0);
-  fill_octal(block + 124, 11, numbers[1]);
-  fill_octal(block + 136, 11, numbers[2]);
+  wf_fill_octal(block + 100, 7, numbers[0]);
+  wf_fill_octal(block + 108, 7, 0);
+  wf_fill_octal(block + 116, 7, 0);
+  wf_fill_octal(block + 124, 11, numbers[1]);
+  wf_fill_octal(block + 136, 11, numbers[2]);
   block[156] = (unsigned char)type;
   memcpy(block + 257, MAGIC, sizeof MAGIC);
   for (int i = 0; i < 512; i++)
     total += block[i];
-  fill_octal(block + 148, 6, total);
+  wf_fill_octal(block + 148, 6, total);
   block[155] = ' ';
-  put(sink, block, 512);
+  wf_put(sink, block, 512);
 }
 
-static size_t padding(uint64_t size) {
+static size_t wf_padding(uint64_t size) {
   return (size_t)(511 - (size + 511) % 512);
 }
 
-// Puts the PAX header with its records, and the header.
-static void put_header(Sink *sink, const Header *h) {
+// Puts the PAX header, its records, and the header.
+static void wf_put_header(wf_sink *sink, const wf_header *h) {
   static const unsigned char ZEROS[512] = {0};
   unsigned char block[512];
-  Sink counter = {NULL, 0, 0, NULL};
+  wf_sink counter = {NULL, 0, 0, NULL};
   uint64_t numbers[3] = {0};
-  Path pax = h->name;
+  wf_path pax = h->name;
   size_t end;
-  pax.part[IN_PAX] = text_of("PaxHeaders.0/");
+  pax.part[WF_IN_PAX] = wf_text_of("PaxHeaders.0/");
   memset(block, 0, sizeof block);
-  end = fill_ascii(block, &pax);
-  for (end = end < 100 ? end : 100; block[end - 1] == '/'; end--)
+  end = wf_fill_ascii(block, &pax);
+  for (end = end < 100 ? end : 100; end > 0 && block[end - 1] == '/'; end--)
     block[end - 1] = 0;
-  put_records(&counter, h);
+  wf_put_records(&counter, h);
   numbers[1] = counter.size;
-  put_block(sink, block, 'x', numbers);
-  put_records(sink, h);
-  put(sink, ZEROS, padding(counter.size));
+  wf_put_block(sink, block, 'x', numbers);
+  wf_put_records(sink, h);
+  wf_put(sink, ZEROS, wf_padding(counter.size));
 
   memset(block, 0, sizeof block);
-  fill_field(block, &h->name);
-  fill_field(block + 157, &h->link);
-  fill_octal(block + 329, 7, 0);
-  fill_octal(block + 337, 7, 0);
-  numbers[0] = FACTS[h->kind].mode;
+  wf_fill_field(block, &h->name);
+  wf_fill_field(block + 157, &h->link);
+  wf_fill_octal(block + 329, 7, 0);
+  wf_fill_octal(block + 337, 7, 0);
+  numbers[0] = WF_FACTS[h->kind].mode;
   numbers[1] = h->size;
   if (h->modified >= 0)
-    numbers[2] = (uint64_t)seconds_of(h->modified);
-  put_block(sink, block, FACTS[h->kind].type, numbers);
+    numbers[2] = (uint64_t)wf_seconds_of(h->modified);
+  wf_put_block(sink, block, WF_FACTS[h->kind].type, numbers);
 }
 
-static Error put_roots(Sink *sink, const Times *times) {
-  Header h;
+static wf_error wf_put_roots(wf_sink *sink, const wf_times *times) {
+  wf_header h;
   memset(&h, 0, sizeof h);
-  h.kind = KIND(DIRECTORY);
-  h.attributes = FACTS[h.kind].attributes;
-  Error error = set_times(&h, times);
-  for (size_t i = 0; i < sizeof ROOTS / sizeof *ROOTS && error == OK; i++) {
-    h.name.part[IN_BASE] = text_of(ROOTS[i]);
-    put_header(sink, &h);
+  h.kind = WF_KIND(DIRECTORY);
+  h.attributes = WF_FACTS[h.kind].attributes;
+  wf_error error = wf_set_times(&h, times);
+  for (size_t i = 0; i < sizeof WF_ROOTS / sizeof *WF_ROOTS && error == WF_OK;
+       i++) {
+    h.name.part[WF_IN_BASE] = wf_text_of(WF_ROOTS[i]);
+    wf_put_header(sink, &h);
   }
   return error;
 }
@@ -804,26 +803,27 @@ static Error put_roots(Sink *sink, const Times *times) {
 // rise on the way down, and a branch to a bit that is not higher leads to the
 // name itself. So finding a name takes at most as many steps as it has bits,
 // whatever names came before.
-enum { BRANCH, BIT = 2, BELOW, NAMES, KIND_AND_SIZE, NAME };
+enum { WF_BRANCH, WF_BIT = 2, WF_BELOW, WF_NAMES, WF_KIND_AND_SIZE, WF_NAME };
 
 // A directory without a header: it contains only whiteouts.
-enum { UNWRITTEN_KIND = KINDS };
+enum { WF_UNWRITTEN_KIND = WF_KINDS };
 
-enum { NEW, BEGUN, ENDED };
+enum { WF_NEW, WF_BEGUN, WF_ENDED };
 
 // A name in capitals; what follows it counts as zeros.
 typedef struct {
   size_t size;
-  uint32_t at[MAX_PART_UNITS];
-} Key;
+  uint32_t at[WF_MAX_PART_UNITS];
+} wf_key;
 
-static void flush(Writer *w, const unsigned char *data, size_t size) {
-  if (w->error == OK && size > 0 && w->output(w->context, data, size) != 0)
-    w->error = ERROR(OUTPUT);
+static void wf_flush(wf_writer *w, const unsigned char *data, size_t size) {
+  if (w->error == WF_OK && size > 0 && w->output(w->context, data, size) != 0)
+    w->error = WF_ERROR(OUTPUT);
 }
 
-// Collects headers, which come in pieces, into blocks.
-static void write_through(Writer *w, const unsigned char *data, size_t size) {
+// Collects the pieces of headers into blocks, and writes these.
+static void wf_write_through(wf_writer *w, const unsigned char *data,
+                             size_t size) {
   while (size > 0) {
     size_t fits = sizeof w->block - w->filled;
     if (fits > size)
@@ -833,63 +833,65 @@ static void write_through(Writer *w, const unsigned char *data, size_t size) {
     data += fits;
     size -= fits;
     if (w->filled == sizeof w->block) {
-      flush(w, w->block, sizeof w->block);
+      wf_flush(w, w->block, sizeof w->block);
       w->filled = 0;
     }
   }
 }
 
-static void write_zeros(Writer *w, size_t size) {
+static void wf_write_zeros(wf_writer *w, size_t size) {
   static const unsigned char ZEROS[1024] = {0};
-  flush(w, ZEROS, size);
+  wf_flush(w, ZEROS, size);
 }
 
-static void fold_name(Key *key, Text name) {
-  for (key->size = 0; name.size > 0 && key->size < MAX_PART_UNITS; key->size++)
-    key->at[key->size] = fold(next(&name));
+static void wf_fold_name(wf_key *key, wf_text name) {
+  for (key->size = 0; name.size > 0 && key->size < WF_MAX_PART_UNITS;
+       key->size++)
+    key->at[key->size] = wf_fold(wf_next(&name));
 }
 
-static uint32_t character(const Key *key, size_t at) {
+static uint32_t wf_character(const wf_key *key, size_t at) {
   return at < key->size ? key->at[at] : 0;
 }
 
-static int kind_of(const Writer *w, uint32_t node) {
-  return (int)(w->memory[node + KIND_AND_SIZE] >> 16);
+static int wf_kind_of(const wf_writer *w, uint32_t node) {
+  return (int)(w->memory[node + WF_KIND_AND_SIZE] >> 16);
 }
 
-static void set_kind(Writer *w, uint32_t node, int kind) {
-  uint32_t size = w->memory[node + KIND_AND_SIZE] & 0xFFFF;
-  w->memory[node + KIND_AND_SIZE] = (uint32_t)kind << 16 | size;
+static void wf_set_kind(wf_writer *w, uint32_t node, int kind) {
+  uint32_t size = w->memory[node + WF_KIND_AND_SIZE] & 0xFFFF;
+  w->memory[node + WF_KIND_AND_SIZE] = (uint32_t)kind << 16 | size;
 }
 
-static Text name_of(const Writer *w, uint32_t node) {
-  return text((const char *)(w->memory + node + NAME),
-              w->memory[node + KIND_AND_SIZE] & 0xFFFF);
+static wf_text wf_name_of(const wf_writer *w, uint32_t node) {
+  return wf_make_text((const char *)(w->memory + node + WF_NAME),
+                      w->memory[node + WF_KIND_AND_SIZE] & 0xFFFF);
 }
 
-static int same(Text a, Text b) {
+static int wf_same(wf_text a, wf_text b) {
   return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
 }
 
 // Follows the branches for a key to the first bit that is not below most.
-static uint32_t *descend(Writer *w, uint32_t *branch, const Key *key,
-                         uint32_t most) {
+static uint32_t *wf_descend(wf_writer *w, uint32_t *branch, const wf_key *key,
+                            uint32_t most) {
   uint32_t least = 0;
   while (*branch != 0) {
-    uint32_t *node = w->memory + *branch, bit = node[BIT];
+    uint32_t *node = w->memory + *branch, bit = node[WF_BIT];
     if (bit < least || bit >= most)
       break;
-    branch = node + BRANCH + (character(key, bit / 32) >> (31 - bit % 32) & 1);
+    branch =
+        node + WF_BRANCH + (wf_character(key, bit / 32) >> (31 - bit % 32) & 1);
     least = bit + 1;
   }
   return branch;
 }
 
 // Returns the first bit in which two names differ, or UINT32_MAX.
-static uint32_t first_difference(const Key *key, Text name) {
+static uint32_t wf_first_difference(const wf_key *key, wf_text name) {
   for (uint32_t at = 0; at < key->size || name.size > 0; at++) {
-    uint32_t c = name.size > 0 ? fold(next(&name)) : 0, bit = 0;
-    c ^= character(key, at);
+    uint32_t c = name.size > 0 ? wf_fold(wf_next(&name)) : 0, bit = 0;
+    c ^= wf_character(key, at);
     while (c != 0 && c >> (31 - bit) == 0)
       bit++;
     if (c != 0)
@@ -900,223 +902,232 @@ static uint32_t first_difference(const Key *key, Text name) {
 
 // Finds a name in a directory; *node becomes 0 if it is not there. A name that
 // is there in other capitals is an error.
-static Error find(Writer *w, uint32_t *first, const Key *key, Text name,
-                  uint32_t *node, uint32_t *bit) {
+static wf_error wf_find(wf_writer *w, uint32_t *first, const wf_key *key,
+                        wf_text name, uint32_t *node, uint32_t *bit) {
   *bit = 0;
-  *node = *descend(w, first, key, UINT32_MAX);
-  if (*node == 0 || same(name_of(w, *node), name))
-    return OK;
-  *bit = first_difference(key, name_of(w, *node));
+  *node = *wf_descend(w, first, key, UINT32_MAX);
+  if (*node == 0 || wf_same(wf_name_of(w, *node), name))
+    return WF_OK;
+  *bit = wf_first_difference(key, wf_name_of(w, *node));
   if (*bit == UINT32_MAX)
-    return ERROR(CASE);
+    return WF_ERROR(CASE);
   *node = 0;
-  return OK;
+  return WF_OK;
 }
 
 // Inserts a name that differs in a bit from the one that was found; returns 0
 // if the memory is full.
-static uint32_t insert(Writer *w, uint32_t *first, const Key *key, Text name,
-                       uint32_t bit) {
-  size_t words = NAME + (name.size + 3) / 4;
+static uint32_t wf_insert(wf_writer *w, uint32_t *first, const wf_key *key,
+                          wf_text name, uint32_t bit) {
+  size_t words = WF_NAME + (name.size + 3) / 4;
   uint32_t node = (uint32_t)w->used, *branch, *made;
   if (words > w->words - w->used || w->used > UINT32_MAX - words)
     return 0;
-  branch = descend(w, first, key, bit);
+  branch = wf_descend(w, first, key, bit);
   made = w->memory + node;
   memset(made, 0, words * sizeof *made);
-  memcpy(made + NAME, name.at, name.size);
-  made[KIND_AND_SIZE] = (uint32_t)name.size;
-  made[NAMES] = 1;
-  made[BIT] = bit;
-  made[BRANCH] = made[BRANCH + 1] = *branch;
-  made[BRANCH + (character(key, bit / 32) >> (31 - bit % 32) & 1)] = node;
+  memcpy(made + WF_NAME, name.at, name.size);
+  made[WF_KIND_AND_SIZE] = (uint32_t)name.size;
+  made[WF_NAMES] = 1;
+  made[WF_BIT] = bit;
+  made[WF_BRANCH] = made[WF_BRANCH + 1] = *branch;
+  made[WF_BRANCH + (wf_character(key, bit / 32) >> (31 - bit % 32) & 1)] = node;
   *branch = node;
   w->used += words;
   return node;
 }
 
-static uint32_t *below(Writer *w, uint32_t node) {
-  return node == 0 ? &w->first : w->memory + node + BELOW;
+static uint32_t *wf_below(wf_writer *w, uint32_t node) {
+  return node == 0 ? &w->first : w->memory + node + WF_BELOW;
 }
 
-static int is_directory(const Writer *w, uint32_t node) {
-  int kind = kind_of(w, node);
-  return kind == KIND(DIRECTORY) || kind == UNWRITTEN_KIND;
+static int wf_is_directory(const wf_writer *w, uint32_t node) {
+  int kind = wf_kind_of(w, node);
+  return kind == WF_KIND(DIRECTORY) || kind == WF_UNWRITTEN_KIND;
 }
 
-// Finds the file that a hard link is to, and counts its names.
-static Error find_original(Writer *w, Text target, uint32_t *original) {
+// Finds the file that a hard link names, and counts this name.
+static wf_error wf_find_original(wf_writer *w, wf_text target,
+                                 uint32_t *original) {
   uint32_t node = 0, bit;
   int more = 1;
   while (more) {
-    Text name = cut(&target, &more);
-    Key key;
-    fold_name(&key, name);
-    if (node != 0 && !is_directory(w, node))
-      return ERROR(TARGET_MISSING);
-    if (find(w, below(w, node), &key, name, &node, &bit) != OK || node == 0)
-      return ERROR(TARGET_MISSING);
+    wf_text name = wf_cut(&target, &more);
+    wf_key key;
+    wf_fold_name(&key, name);
+    if (node != 0 && !wf_is_directory(w, node))
+      return WF_ERROR(TARGET_MISSING);
+    if (wf_find(w, wf_below(w, node), &key, name, &node, &bit) != WF_OK ||
+        node == 0)
+      return WF_ERROR(TARGET_MISSING);
   }
-  if (kind_of(w, node) != KIND(FILE) && kind_of(w, node) != KIND(HARD_LINK))
-    return ERROR(TARGET_MISSING);
-  *original = w->memory[node + BELOW];
-  return ++w->memory[*original + NAMES] > MAX_NAMES ? ERROR(NAMES) : OK;
+  if (wf_kind_of(w, node) != WF_KIND(FILE) &&
+      wf_kind_of(w, node) != WF_KIND(HARD_LINK))
+    return WF_ERROR(TARGET_MISSING);
+  *original = w->memory[node + WF_BELOW];
+  return ++w->memory[*original + WF_NAMES] > WF_MAX_NAMES ? WF_ERROR(NAMES)
+                                                          : WF_OK;
 }
 
-// Returns an error if a name that exists must not come again.
-static Error check_met(int met, int kind, int last) {
-  int removes = kind == KIND(WHITEOUT) || met == KIND(WHITEOUT);
-  if (met == UNWRITTEN_KIND && (kind == met || kind == KIND(DIRECTORY)))
-    return OK;
-  if (met == UNWRITTEN_KIND)
-    return ERROR(WHITEOUT);
+// Returns an error unless a name that exists may be used again.
+static wf_error wf_check_met(int met, int kind, int last) {
+  int removes = kind == WF_KIND(WHITEOUT) || met == WF_KIND(WHITEOUT);
+  if (met == WF_UNWRITTEN_KIND && (kind == met || kind == WF_KIND(DIRECTORY)))
+    return WF_OK;
+  if (met == WF_UNWRITTEN_KIND)
+    return WF_ERROR(WHITEOUT);
   if (last)
-    return removes && met != kind ? ERROR(WHITEOUT) : ERROR(REPEATED);
-  if (met == KIND(DIRECTORY))
-    return OK;
-  return met == KIND(WHITEOUT) ? ERROR(WHITEOUT) : ERROR(PARENT);
+    return removes && met != kind ? WF_ERROR(WHITEOUT) : WF_ERROR(REPEATED);
+  if (met == WF_KIND(DIRECTORY))
+    return WF_OK;
+  return met == WF_KIND(WHITEOUT) ? WF_ERROR(WHITEOUT) : WF_ERROR(PARENT);
 }
 
-// Adds a name of a path; *written: whether the directory has a header.
-static Error place_name(Writer *w, uint32_t *parent, Text name, int kind,
-                        int last, int *written) {
-  uint32_t node, bit, *first = below(w, *parent);
-  Key key;
-  Error error;
-  fold_name(&key, name);
-  error = find(w, first, &key, name, &node, &bit);
+// Adds one name of a path below *parent, which then becomes its node. *written
+// becomes 1 if it was there with a header, else 0.
+static wf_error wf_place_name(wf_writer *w, uint32_t *parent, wf_text name,
+                              int kind, int last, int *written) {
+  uint32_t node, bit, *first = wf_below(w, *parent);
+  wf_key key;
+  wf_error error;
+  wf_fold_name(&key, name);
+  error = wf_find(w, first, &key, name, &node, &bit);
   *written = 0;
-  if (error == OK && node == 0) {
-    node = insert(w, first, &key, name, bit);
+  if (error == WF_OK && node == 0) {
+    node = wf_insert(w, first, &key, name, bit);
     if (node == 0)
-      return ERROR(MEMORY);
-    set_kind(w, node, kind);
-    if (kind == KIND(FILE))
-      w->memory[node + BELOW] = node;
-  } else if (error == OK) {
-    error = check_met(kind_of(w, node), kind, last);
-    *written = kind_of(w, node) != UNWRITTEN_KIND;
-    if (error == OK && !*written)
-      set_kind(w, node, kind);
+      return WF_ERROR(MEMORY);
+    wf_set_kind(w, node, kind);
+    if (kind == WF_KIND(FILE))
+      w->memory[node + WF_BELOW] = node;
+  } else if (error == WF_OK) {
+    error = wf_check_met(wf_kind_of(w, node), kind, last);
+    *written = wf_kind_of(w, node) != WF_UNWRITTEN_KIND;
+    if (error == WF_OK && !*written)
+      wf_set_kind(w, node, kind);
   }
   *parent = node;
   return error;
 }
 
-// Adds an entry; *written becomes the length of its path that has a header.
-static Error place(Writer *w, const Entry *e, size_t *written) {
-  Text rest = text_of(e->path);
+// Adds an entry. *written becomes the length of the part of its path whose
+// directories have headers.
+static wf_error wf_place(wf_writer *w, const wf_entry *e, size_t *written) {
+  wf_text rest = wf_text_of(e->path);
   uint32_t node = 0, original = 0;
   int more = 1, found;
-  Error error = OK;
+  wf_error error = WF_OK;
   *written = 0;
-  if (e->kind == KIND(HARD_LINK))
-    error = find_original(w, text_of(e->target), &original);
-  while (more && error == OK) {
-    Text name = cut(&rest, &more);
+  if (e->kind == WF_KIND(HARD_LINK))
+    error = wf_find_original(w, wf_text_of(e->target), &original);
+  while (more && error == WF_OK) {
+    wf_text name = wf_cut(&rest, &more);
     int kind = (int)e->kind;
     if (more)
-      kind = kind == KIND(WHITEOUT) ? (int)UNWRITTEN_KIND : KIND(DIRECTORY);
-    error = place_name(w, &node, name, kind, !more, &found);
-    if (error == OK && found)
+      kind = kind == WF_KIND(WHITEOUT) ? (int)WF_UNWRITTEN_KIND
+                                       : WF_KIND(DIRECTORY);
+    error = wf_place_name(w, &node, name, kind, !more, &found);
+    if (error == WF_OK && found)
       *written = (size_t)(rest.at - e->path);
   }
-  if (error == OK && original != 0)
-    w->memory[node + BELOW] = original;
-  if (e->kind == KIND(WHITEOUT))
+  if (error == WF_OK && original != 0)
+    w->memory[node + WF_BELOW] = original;
+  if (e->kind == WF_KIND(WHITEOUT))
     *written = strlen(e->path);
   return error;
 }
 
-// Returns why the next call must fail, but for what it is to write.
-static Error check_state(const Writer *w) {
-  if (w->error != OK)
+// Returns the error of every further call, if there is one.
+static wf_error wf_check_state(const wf_writer *w) {
+  if (w->error != WF_OK)
     return w->error;
-  return w->state == ENDED ? ERROR(CLOSED) : OK;
+  return w->state == WF_ENDED ? WF_ERROR(CLOSED) : WF_OK;
 }
 
-// Puts the roots before anything else, if the last file is complete.
-static void begin(Writer *w) {
-  Sink sink = {NULL, 0, 0, NULL};
+// Puts the roots before the first entry. Sets an error if the last file lacks
+// data.
+static void wf_begin(wf_writer *w) {
+  wf_sink sink = {NULL, 0, 0, NULL};
   sink.writer = w;
   if (w->left > 0)
-    w->error = ERROR(DATA);
-  if (w->error == OK && w->state == NEW) {
-    Error error = put_roots(&sink, w->times);
-    if (w->error == OK)
+    w->error = WF_ERROR(DATA);
+  if (w->error == WF_OK && w->state == WF_NEW) {
+    wf_error error = wf_put_roots(&sink, w->times);
+    if (w->error == WF_OK)
       w->error = error;
-    w->state = BEGUN;
+    w->state = WF_BEGUN;
   }
 }
 
 // Puts the headers of the parents in a path from an offset on.
-static Error put_parents(Writer *w, Sink *sink, Text path, size_t from) {
-  Entry directory;
-  Header h;
-  Error error = OK;
+static wf_error wf_put_parents(wf_writer *w, wf_sink *sink, wf_text path,
+                               size_t from) {
+  wf_entry directory;
+  wf_header h;
+  wf_error error = WF_OK;
   memset(&directory, 0, sizeof directory);
-  directory.kind = KIND(DIRECTORY);
+  directory.kind = WF_KIND(DIRECTORY);
   directory.times = w->times;
   directory.descriptor = w->descriptor;
-  for (; from < path.size && error == OK; from++)
+  for (; from < path.size && error == WF_OK; from++)
     if (path.at[from] == '/') {
-      error = check_entry(&h, &directory, text(path.at, from));
-      if (error == OK)
-        put_header(sink, &h);
+      error = wf_check_entry(&h, &directory, wf_make_text(path.at, from));
+      if (error == WF_OK)
+        wf_put_header(sink, &h);
     }
   return error;
 }
 
-static Error add(Writer *w, const Entry *given) {
-  Entry e = *given;
-  Header h;
-  Sink sink = {NULL, 0, 0, NULL};
+static wf_error wf_add(wf_writer *w, const wf_entry *given) {
+  wf_entry e = *given;
+  wf_header h;
+  wf_sink sink = {NULL, 0, 0, NULL};
   size_t written = 0;
   sink.writer = w;
-  if (check_state(w) != OK)
-    return check_state(w);
-  begin(w);
+  if (wf_check_state(w) != WF_OK)
+    return wf_check_state(w);
+  wf_begin(w);
   if (e.times == NULL)
     e.times = w->times;
   if (e.descriptor == NULL)
     e.descriptor = w->descriptor;
-  if (w->error == OK)
-    w->error = check_entry(&h, &e, text_of(e.path));
-  if (w->error == OK)
-    w->error = place(w, &e, &written);
-  if (w->error == OK) {
-    Error error = put_parents(w, &sink, text_of(e.path), written);
-    if (w->error == OK)
+  if (w->error == WF_OK)
+    w->error = wf_check_entry(&h, &e, wf_text_of(e.path));
+  if (w->error == WF_OK)
+    w->error = wf_place(w, &e, &written);
+  if (w->error == WF_OK) {
+    wf_error error = wf_put_parents(w, &sink, wf_text_of(e.path), written);
+    if (w->error == WF_OK)
       w->error = error;
   }
-  if (w->error == OK) {
-    put_header(&sink, &h);
+  if (w->error == WF_OK) {
+    wf_put_header(&sink, &h);
     w->left = e.size;
-    w->padding = padding(e.size);
+    w->padding = wf_padding(e.size);
   }
   return w->error;
 }
 
-static Error add_data(Writer *w, const void *data, size_t size) {
-  if (check_state(w) != OK)
-    return check_state(w);
+static wf_error wf_add_data(wf_writer *w, const void *data, size_t size) {
+  if (wf_check_state(w) != WF_OK)
+    return wf_check_state(w);
   if (size > w->left)
-    w->error = ERROR(DATA);
-  flush(w, (const unsigned char *)data, size);
-  if (w->error == OK)
+    w->error = WF_ERROR(DATA);
+  wf_flush(w, (const unsigned char *)data, size);
+  if (w->error == WF_OK)
     w->left -= size;
   if (w->left == 0) {
-    write_zeros(w, w->padding);
+    wf_write_zeros(w, w->padding);
     w->padding = 0;
   }
   return w->error;
 }
 
-static Error end(Writer *w) {
-  if (check_state(w) == OK) {
-    begin(w);
-    write_zeros(w, 1024);
-    w->state = ENDED;
+static wf_error wf_end(wf_writer *w) {
+  if (wf_check_state(w) == WF_OK) {
+    wf_begin(w);
+    wf_write_zeros(w, 1024);
+    w->state = WF_ENDED;
   }
   return w->error;
 }
@@ -1125,45 +1136,45 @@ static Error end(Writer *w) {
 // The functions of the header
 
 // clang-format off
-const char *windows_files_code(Error error) {
-  return (unsigned)error < ERROR_COUNT ? ERRORS[error][0] : "";
+const char *windows_files_code(wf_error error) {
+  return (unsigned)error < WF_ERROR_COUNT ? WF_ERRORS[error][0] : "";
 }
 
-const char *windows_files_reason(Error error) {
-  return (unsigned)error < ERROR_COUNT ? ERRORS[error][1] : "";
+const char *windows_files_reason(wf_error error) {
+  return (unsigned)error < WF_ERROR_COUNT ? WF_ERRORS[error][1] : "";
 }
 
-Error windows_files_header(const Entry *entry,
+wf_error windows_files_header(const wf_entry *entry,
     void *out, size_t room, size_t *size) {
-  Sink sink = {NULL, 0, 0, NULL};
-  Header h;
-  Error error = check_entry(&h, entry, text_of(entry->path));
+  wf_sink sink = {NULL, 0, 0, NULL};
+  wf_header h;
+  wf_error error = wf_check_entry(&h, entry, wf_text_of(entry->path));
   sink.out = (unsigned char *)out;
   sink.room = room;
-  if (error == OK)
-    put_header(&sink, &h);
+  if (error == WF_OK)
+    wf_put_header(&sink, &h);
   *size = sink.size;
   return error;
 }
 
-Error windows_files_roots(const Times *times,
+wf_error windows_files_roots(const wf_times *times,
     void *out, size_t room, size_t *size) {
-  Sink sink = {NULL, 0, 0, NULL};
-  Error error;
+  wf_sink sink = {NULL, 0, 0, NULL};
+  wf_error error;
   sink.out = (unsigned char *)out;
   sink.room = room;
-  error = put_roots(&sink, times);
+  error = wf_put_roots(&sink, times);
   *size = sink.size;
   return error;
 }
 
-size_t windows_files_padding(uint64_t size) { return padding(size); }
+size_t windows_files_padding(uint64_t size) { return wf_padding(size); }
 
-void windows_files_start(Writer *writer,
-    Output output, void *context,
+void windows_files_start(wf_writer *writer,
+    wf_output output, void *context,
     uint32_t *memory, size_t words,
-    const Times *times,
-    const Descriptor *descriptor) {
+    const wf_times *times,
+    const wf_descriptor *descriptor) {
   memset(writer, 0, sizeof *writer);
   writer->output = output;
   writer->context = context;
@@ -1174,11 +1185,11 @@ void windows_files_start(Writer *writer,
   writer->descriptor = descriptor;
 }
 
-Error windows_files_add(Writer *writer,
-    const Entry *entry) { return add(writer, entry); }
+wf_error windows_files_add(wf_writer *writer,
+    const wf_entry *entry) { return wf_add(writer, entry); }
 
-Error windows_files_data(Writer *writer,
-    const void *data, size_t size) { return add_data(writer, data, size); }
+wf_error windows_files_data(wf_writer *writer,
+    const void *data, size_t size) { return wf_add_data(writer, data, size); }
 
-Error windows_files_end(Writer *writer) { return end(writer); }
+wf_error windows_files_end(wf_writer *writer) { return wf_end(writer); }
 // clang-format on

@@ -5,24 +5,25 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:be6c5a05d4c5479a7cc5e300e76773ca5e6aa70644cef6a20be9406867b0f294","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:1c58ab6ba9e67b82abad26a71825f8d737088227725b55863729e6344d489a6a","diff_id":"","digest":"","file":"files.h.jinja","language":"c","layer":"files","options":{"compat":"","package":"windows_files","prefix":"windows_files"},"version":"0.2.0"}
 
 // Writes Windows layers: the tar that goes on a base layer and holds an
 // image's files. The same entries give the same bytes on every machine and in
-// every language that has this writer. C99 or later, or C++; it allocates no
-// memory, and needs only memory and string functions of <string.h>. A call
-// needs less than 4 KiB of stack, in addition to that of your output function.
+// every language that has this writer. For C99 or later and for C++. It
+// allocates no memory, and needs only memory and string functions of
+// <string.h>. A call needs less than 4 KiB of stack, in addition to that of
+// your output function.
 //
-// Texts are UTF-8 and end at their first NUL. So a NUL in a name cannot be
-// seen here: if a name comes with a length, refuse one with a NUL in it before.
+// Texts are UTF-8 and end at their first NUL. If your names have a length,
+// refuse those with a NUL in them: this writer cannot see what follows it.
 
 #ifndef WINDOWS_FILES_H
 #define WINDOWS_FILES_H
@@ -36,7 +37,7 @@ extern "C" {
 
 // clang-format off
 
-// Use, where names is an array of uint32_t:
+// To write a layer, where names is an array of 100,000 uint32_t:
 //
 //   int put_file(void *file, const void *data, size_t size) {
 //     return fwrite(data, 1, size, (FILE *)file) != size;
@@ -48,11 +49,12 @@ extern "C" {
 //   windows_files_start(&layer, put_file, file, names, 100000, NULL, NULL);
 //   windows_files_add(&layer, &entry);
 //   windows_files_data(&layer, data, size);
-//   if (windows_files_end(&layer) != WINDOWS_FILES_OK) // or an error before
-//     puts(windows_files_reason(windows_files_end(&layer)));
+//   windows_files_error error = windows_files_end(&layer); // or an earlier one
+//   if (error != WINDOWS_FILES_OK)
+//     puts(windows_files_reason(error));
 
-// An error. Numbers can differ between versions of this file; names, and the
-// codes that windows_files_code returns, do not change.
+// An error. Its number may differ in another version of this file; its name and
+// the code that windows_files_code returns do not.
 typedef enum windows_files_error {
   WINDOWS_FILES_OK, // no error
   WINDOWS_FILES_ERROR_EMPTY, // the path is empty
@@ -96,8 +98,8 @@ typedef enum windows_files_kind {
   WINDOWS_FILES_WHITEOUT
 } windows_files_kind;
 
-// Attributes, to be combined; 0 is the default. NORMAL means none of them, and
-// is not combined.
+// Attributes, to be combined with |; 0 is the default of the kind. NORMAL alone
+// means no attribute.
 enum {
   WINDOWS_FILES_READ_ONLY = 1,
   WINDOWS_FILES_HIDDEN = 2,
@@ -111,9 +113,10 @@ typedef struct windows_files_times {
   int64_t modified, accessed, changed, created;
 } windows_files_times;
 
-// A security descriptor: one of those below; or one of your own, with raw and
-// size for its bytes in self-relative form, which are checked. Else directory
-// and other have base64 for directories and for the rest, which is not checked.
+// A security descriptor: one of those below, or one of your own: raw points to
+// size bytes in self-relative form, which are checked; directory and other are
+// then ignored. If raw is NULL, directory and other have descriptors in base64,
+// for directories and for everything else, which are not checked.
 typedef struct windows_files_descriptor {
   const char *directory, *other;
   const void *raw;
@@ -129,7 +132,7 @@ extern const windows_files_descriptor windows_files_admin_owned;
 // No descriptor: an entry inherits one.
 extern const windows_files_descriptor windows_files_none;
 
-// An entry of a layer. Whatever is zero or NULL has its default.
+// An entry of a layer. A member that is zero or NULL has its default.
 typedef struct windows_files_entry {
   windows_files_kind kind;
   const char *path;    // below C:\, with a slash between parts
@@ -144,15 +147,17 @@ typedef struct windows_files_entry {
 // language and version; "" for no error.
 const char *windows_files_code(windows_files_error error);
 
-// Returns an error's message, to be shown behind the path; "" for no error.
+// Returns an error's message, to be shown after the path; "" for no error.
 const char *windows_files_reason(windows_files_error error);
 
-// The writer keeps the rules between entries and writes missing parents. After
-// an error nothing more is written, and every later call returns that error.
-// The output is then complete up to the last entry, except for missing data of
-// a file. Different writers can be used at once in different threads.
+// The writer checks the rules between entries and writes missing parents. After
+// an error it writes nothing more, and every later call returns that error. The
+// output is then complete up to the last entry, except for missing data of a
+// file. Different writers can be used in different threads at the same time.
 
-// Takes size bytes of data; returns 0 if it could.
+// Writes size bytes, which are valid only during the call; returns 0 for
+// success. Another number ends the layer with WINDOWS_FILES_ERROR_OUTPUT.
+// It must not call the writer that calls it.
 typedef int (*windows_files_output)(void *context, const void *data, size_t size);
 
 // Its members are private.
@@ -171,42 +176,47 @@ typedef struct windows_files_writer {
   unsigned char block[512];
 } windows_files_writer;
 
-// Starts a layer. The writer keeps names in memory: one word, and for each
-// path, parents too, 6 words and one for each 4 bytes of its last part. times
-// and descriptor, NULL for the defaults, are those of every entry that has none
-// of its own. All of these must stay valid until the end.
+// Starts a layer. memory is an array of that many words, in which the writer
+// keeps names: 1 word, and for each path and each parent 6 words and 1 for every
+// 4 bytes of its last part, rounded up. times and descriptor, NULL for the
+// defaults, are those of entries that have none of their own. memory, times and
+// descriptor must stay valid until the end.
 void windows_files_start(windows_files_writer *writer,
     windows_files_output output, void *context,
     uint32_t *memory, size_t words,
     const windows_files_times *times,
     const windows_files_descriptor *descriptor);
 
-// Writes an entry's header, after those of its missing parents. The entry need
-// not stay valid.
+// Writes an entry's headers, after those of its missing parents. The entry need
+// not stay valid after the call.
 windows_files_error windows_files_add(windows_files_writer *writer,
     const windows_files_entry *entry);
 
-// Writes data of the file that was added last, as often as it takes.
+// Writes data of the file that was added last. Call it until the file has all
+// of its size; it passes the data on without a copy.
 windows_files_error windows_files_data(windows_files_writer *writer,
     const void *data, size_t size);
 
-// Writes the end of the layer; a second call does nothing, and any other then is
-// WINDOWS_FILES_ERROR_CLOSED, which is no error of the layer.
+// Writes the end of the layer. A second call does nothing. Any other call then
+// returns WINDOWS_FILES_ERROR_CLOSED, and the layer stays complete.
 windows_files_error windows_files_end(windows_files_writer *writer);
 
-// The core, which does not know what came before: whether a path is there
-// already, and whether its parents are.
+// The core: headers alone. It does not know which entries came before, so it
+// neither finds repeated paths nor writes parents.
 
-// Stores how many bytes stand before an entry's data, and writes them to out if
-// they fit into room; else what is in out is incomplete.
+// Writes an entry's headers to out, which has room for that many bytes, and
+// stores their size. If *size is greater than room, out is incomplete. To get
+// the size alone, pass NULL and 0. After an error *size is 0.
 windows_files_error windows_files_header(const windows_files_entry *entry,
     void *out, size_t room, size_t *size);
 
-// Does so for the directories that every layer begins with; times may be NULL.
+// Does the same for the directories that every layer begins with. times is NULL
+// for the default.
 windows_files_error windows_files_roots(const windows_files_times *times,
     void *out, size_t room, size_t *size);
 
-// Returns how many zeros follow size bytes of data. A layer ends with 1024 zeros.
+// Returns the number of zeros that follow size bytes of data. A layer ends with
+// 1024 zeros.
 size_t windows_files_padding(uint64_t size);
 
 // clang-format on

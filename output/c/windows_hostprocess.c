@@ -13,14 +13,14 @@
 //   sizeof windows_hostprocess_blob,
 //   1, stdout); }' |
 //   cc -x c -o $d/p -include windows_hostprocess.c - &&
-//   $d/p | sha256sum
+//   $d/p | sha256sum; rm -r $d
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:6f96268c4cf18b66c1edcf99818c09e91153a0b33f19677f40c5b8c133ef42e1","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:eaa0db1735e282061381a9082bb7a76c02e95d1f1d16b08644b0259662244cea","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.c.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #include "windows_hostprocess.h"
 
@@ -30,101 +30,101 @@
 
 // C steps over zeros to the next offset. C++ cannot, so there they are spelled.
 #ifdef __cplusplus
-#define AT(offset, zeros) zeros
-#define Z1 0,
-#define Z2 Z1 Z1
-#define Z4 Z2 Z2
-#define Z8 Z4 Z4
-#define Z16 Z8 Z8
-#define Z32 Z16 Z16
-#define Z64 Z32 Z32
-#define Z128 Z64 Z64
-#define Z256 Z128 Z128
-#define Z512 Z256 Z256
-#define Z1024 Z512 Z512
-#define Z2048 Z1024 Z1024
-#define Z4096 Z2048 Z2048
+#define WS_AT(offset, zeros) zeros
+#define WS_Z1 0,
+#define WS_Z2 WS_Z1 WS_Z1
+#define WS_Z4 WS_Z2 WS_Z2
+#define WS_Z8 WS_Z4 WS_Z4
+#define WS_Z16 WS_Z8 WS_Z8
+#define WS_Z32 WS_Z16 WS_Z16
+#define WS_Z64 WS_Z32 WS_Z32
+#define WS_Z128 WS_Z64 WS_Z64
+#define WS_Z256 WS_Z128 WS_Z128
+#define WS_Z512 WS_Z256 WS_Z256
+#define WS_Z1024 WS_Z512 WS_Z512
+#define WS_Z2048 WS_Z1024 WS_Z1024
+#define WS_Z4096 WS_Z2048 WS_Z2048
 #else
-#define AT(offset, zeros) [offset] =
+#define WS_AT(offset, zeros) [offset] =
 #endif
 
 // clang-format off
 const unsigned char windows_hostprocess_layer[46592] = {
     'F', 'i', 'l', 'e', 's',
-    AT(100, Z64 Z16 Z8 Z4 Z2 Z1)
+    WS_AT(100, WS_Z64 WS_Z16 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '0', '1', '7', '0',
     0, ' ', '5',
-    AT(257, Z64 Z32 Z4)
+    WS_AT(257, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(329, Z64)
+    WS_AT(329, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(512, Z128 Z32 Z8)
+    WS_AT(512, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's',
-    AT(612, Z64 Z16 Z4 Z2 Z1)
+    WS_AT(612, WS_Z64 WS_Z16 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '1', '6', '2', '2',
     0, ' ', '5',
-    AT(769, Z64 Z32 Z4)
+    WS_AT(769, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(841, Z64)
+    WS_AT(841, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(1024, Z128 Z32 Z8)
+    WS_AT(1024, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2',
-    AT(1124, Z64 Z8 Z4 Z2)
+    WS_AT(1124, WS_Z64 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '3', '2', '5', '3',
     0, ' ', '5',
-    AT(1281, Z64 Z32 Z4)
+    WS_AT(1281, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(1353, Z64)
+    WS_AT(1353, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(1536, Z128 Z32 Z8)
+    WS_AT(1536, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g',
-    AT(1636, Z64 Z4 Z2 Z1)
+    WS_AT(1636, WS_Z64 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '4', '5', '2', '0',
     0, ' ', '5',
-    AT(1793, Z64 Z32 Z4)
+    WS_AT(1793, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(1865, Z64)
+    WS_AT(1865, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(2048, Z128 Z32 Z8)
+    WS_AT(2048, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'D', 'E', 'F', 'A', 'U', 'L', 'T',
-    AT(2148, Z32 Z16 Z8 Z4 Z2 Z1)
+    WS_AT(2148, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '5', '7', '6',
     0, ' ', '0',
-    AT(2305, Z64 Z32 Z4)
+    WS_AT(2305, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(2377, Z64)
+    WS_AT(2377, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(2560, Z128 Z32 Z8)
+    WS_AT(2560, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(2580, Z8 Z2 Z1)
+    WS_AT(2580, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(3068, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(3068, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(6656, Z2048 Z1024 Z512)
+    WS_AT(6656, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(6688, Z16 Z4 Z2)
+    WS_AT(6688, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(6708, Z8 Z4 Z1)
+    WS_AT(6708, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(6720, Z8)
+    WS_AT(6720, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(6764, Z16 Z4)
+    WS_AT(6764, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -132,34 +132,34 @@ const unsigned char windows_hostprocess_layer[46592] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(10752, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(10752, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'A', 'M',
-    AT(10852, Z64 Z2 Z1)
+    WS_AT(10852, WS_Z64 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '1', '3', '2',
     0, ' ', '0',
-    AT(11009, Z64 Z32 Z4)
+    WS_AT(11009, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(11081, Z64)
+    WS_AT(11081, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(11264, Z128 Z32 Z8)
+    WS_AT(11264, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(11284, Z8 Z2 Z1)
+    WS_AT(11284, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(11772, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(11772, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(15360, Z2048 Z1024 Z512)
+    WS_AT(15360, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(15392, Z16 Z4 Z2)
+    WS_AT(15392, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(15412, Z8 Z4 Z1)
+    WS_AT(15412, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(15424, Z8)
+    WS_AT(15424, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(15468, Z16 Z4)
+    WS_AT(15468, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -167,34 +167,34 @@ const unsigned char windows_hostprocess_layer[46592] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(19456, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(19456, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'E', 'C', 'U', 'R', 'I', 'T', 'Y',
-    AT(19556, Z32 Z16 Z8 Z4 Z2)
+    WS_AT(19556, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '7', '6', '1',
     0, ' ', '0',
-    AT(19713, Z64 Z32 Z4)
+    WS_AT(19713, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(19785, Z64)
+    WS_AT(19785, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(19968, Z128 Z32 Z8)
+    WS_AT(19968, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(19988, Z8 Z2 Z1)
+    WS_AT(19988, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(20476, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(20476, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(24064, Z2048 Z1024 Z512)
+    WS_AT(24064, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(24096, Z16 Z4 Z2)
+    WS_AT(24096, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(24116, Z8 Z4 Z1)
+    WS_AT(24116, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(24128, Z8)
+    WS_AT(24128, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(24172, Z16 Z4)
+    WS_AT(24172, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -202,34 +202,34 @@ const unsigned char windows_hostprocess_layer[46592] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(28160, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(28160, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'O', 'F', 'T', 'W', 'A', 'R', 'E',
-    AT(28260, Z32 Z16 Z8 Z4 Z2)
+    WS_AT(28260, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '7', '4', '4',
     0, ' ', '0',
-    AT(28417, Z64 Z32 Z4)
+    WS_AT(28417, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(28489, Z64)
+    WS_AT(28489, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(28672, Z128 Z32 Z8)
+    WS_AT(28672, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(28692, Z8 Z2 Z1)
+    WS_AT(28692, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(29180, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(29180, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(32768, Z2048 Z1024 Z512)
+    WS_AT(32768, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(32800, Z16 Z4 Z2)
+    WS_AT(32800, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(32820, Z8 Z4 Z1)
+    WS_AT(32820, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(32832, Z8)
+    WS_AT(32832, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(32876, Z16 Z4)
+    WS_AT(32876, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -237,34 +237,34 @@ const unsigned char windows_hostprocess_layer[46592] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(36864, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(36864, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'Y', 'S', 'T', 'E', 'M',
-    AT(36964, Z64)
+    WS_AT(36964, WS_Z64)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '5', '3', '6',
     0, ' ', '0',
-    AT(37121, Z64 Z32 Z4)
+    WS_AT(37121, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(37193, Z64)
+    WS_AT(37193, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(37376, Z128 Z32 Z8)
+    WS_AT(37376, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(37396, Z8 Z2 Z1)
+    WS_AT(37396, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(37884, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(37884, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(41472, Z2048 Z1024 Z512)
+    WS_AT(41472, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(41504, Z16 Z4 Z2)
+    WS_AT(41504, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(41524, Z8 Z4 Z1)
+    WS_AT(41524, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(41536, Z8)
+    WS_AT(41536, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(41580, Z16 Z4)
+    WS_AT(41580, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -307,31 +307,32 @@ const unsigned char windows_hostprocess_blob[465] = {
 };
 // clang-format on
 
-#undef AT
+#undef WS_AT
 #ifdef __cplusplus
-#undef Z1
-#undef Z2
-#undef Z4
-#undef Z8
-#undef Z16
-#undef Z32
-#undef Z64
-#undef Z128
-#undef Z256
-#undef Z512
-#undef Z1024
-#undef Z2048
-#undef Z4096
+#undef WS_Z1
+#undef WS_Z2
+#undef WS_Z4
+#undef WS_Z8
+#undef WS_Z16
+#undef WS_Z32
+#undef WS_Z64
+#undef WS_Z128
+#undef WS_Z256
+#undef WS_Z512
+#undef WS_Z1024
+#undef WS_Z2048
+#undef WS_Z4096
 #endif
 
 // ---------------------------------------------------------------------------
-// SHA-256, as in FIPS 180-4
+// SHA-256, as in FIPS 180-4. Each module has its own, so that it needs no other
+// file. Names begin like the module's, or with WS_, for unity builds.
 
-static uint32_t rotate(uint32_t word, int count) {
-  return word >> count | word << (32 - count);
-}
+// clang-format off
+#define WS_ROTATE(word, count) ((word) >> (count) | (word) << (32 - (count)))
 
-static void add_block(uint32_t state[8], const unsigned char block[64]) {
+static void windows_hostprocess_add_block(uint32_t state[8],
+    const unsigned char block[64]) {
   static const uint32_t ROUNDS[64] = {
       0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
       0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
@@ -355,13 +356,13 @@ static void add_block(uint32_t state[8], const unsigned char block[64]) {
     } else {
       uint32_t early = w[i - 15], late = w[i - 2];
       w[i] = w[i - 16] + w[i - 7] +
-             (rotate(early, 7) ^ rotate(early, 18) ^ early >> 3) +
-             (rotate(late, 17) ^ rotate(late, 19) ^ late >> 10);
+             (WS_ROTATE(early, 7) ^ WS_ROTATE(early, 18) ^ early >> 3) +
+             (WS_ROTATE(late, 17) ^ WS_ROTATE(late, 19) ^ late >> 10);
     }
     first = v[7] + w[i] + ROUNDS[i] + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
-            (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25));
+            (WS_ROTATE(v[4], 6) ^ WS_ROTATE(v[4], 11) ^ WS_ROTATE(v[4], 25));
     second = ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])) +
-             (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22));
+             (WS_ROTATE(v[0], 2) ^ WS_ROTATE(v[0], 13) ^ WS_ROTATE(v[0], 22));
     memmove(v + 1, v, 7 * sizeof *v);
     v[4] += first;
     v[0] = first + second;
@@ -371,21 +372,21 @@ static void add_block(uint32_t state[8], const unsigned char block[64]) {
 }
 
 // Returns whether data has a digest, which is "sha256:" and hexadecimal digits.
-static int has_digest(const unsigned char *data, size_t size,
-                      const char *digest) {
+static int windows_hostprocess_has_digest(const unsigned char *data,
+    size_t size, const char *digest) {
   static const char DIGITS[] = "0123456789abcdef";
   uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   unsigned char end[128] = {0};
   size_t left = size % 64, blocks = left < 56 ? 1 : 2;
   for (size_t i = 0; i < size / 64; i++)
-    add_block(state, data + i * 64);
+    windows_hostprocess_add_block(state, data + i * 64);
   memcpy(end, data + (size - left), left);
   end[left] = 0x80;
   for (size_t i = 0; i < 8; i++)
     end[blocks * 64 - 1 - i] = (unsigned char)((uint64_t)size * 8 >> i * 8);
   for (size_t i = 0; i < blocks; i++)
-    add_block(state, end + i * 64);
+    windows_hostprocess_add_block(state, end + i * 64);
   digest += sizeof "sha256:" - 1;
   for (size_t i = 0; i < 64; i++)
     if (digest[i] != DIGITS[state[i / 8] >> (28 - i % 8 * 4) & 15])
@@ -393,11 +394,12 @@ static int has_digest(const unsigned char *data, size_t size,
   return digest[64] == 0;
 }
 
-// clang-format off
+#undef WS_ROTATE
+
 int windows_hostprocess_verify(void) {
-  return !has_digest(windows_hostprocess_layer, sizeof windows_hostprocess_layer,
-                     WINDOWS_HOSTPROCESS_DIFF_ID) ||
-         !has_digest(windows_hostprocess_blob, sizeof windows_hostprocess_blob,
-                     WINDOWS_HOSTPROCESS_DIGEST);
+  return !windows_hostprocess_has_digest(windows_hostprocess_layer,
+             sizeof windows_hostprocess_layer, WINDOWS_HOSTPROCESS_DIFF_ID) ||
+         !windows_hostprocess_has_digest(windows_hostprocess_blob,
+             sizeof windows_hostprocess_blob, WINDOWS_HOSTPROCESS_DIGEST);
 }
 // clang-format on

@@ -13,14 +13,14 @@
 //   sizeof windows_hostprocess_blob,
 //   1, stdout); }' |
 //   cc -x c -o $d/p -include windows_hostprocess.c - &&
-//   $d/p | sha256sum
+//   $d/p | sha256sum; rm -r $d
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:ad51d7ae73b9e44ed7775103aadaf7f13f5123df81d7af114d606418f52891de","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:e87d73d1cb5de775bd629b6b4f6a423602f4741b4ad6723881f7bfa242c6b06c","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.h.jinja","language":"c","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":"windows_hostprocess"},"version":"0.2.0"}
 
 #ifndef WINDOWS_HOSTPROCESS_H
 #define WINDOWS_HOSTPROCESS_H

@@ -13,14 +13,14 @@
 //   sizeof windows_legacy_blob,
 //   1, stdout); }' |
 //   cc -x c -o $d/p -include windows_legacy.c - &&
-//   $d/p | sha256sum
+//   $d/p | sha256sum; rm -r $d
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:98390325670b72af530e1d1128ffc546e349f3e74acfab2a19cb3640a2313456","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:c460f1072a9afa5b86b480b6873bead54d288c955b7efa3a85ba58e18445f91f","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.h.jinja","language":"c","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":"windows_legacy"},"version":"0.2.0"}
 
 #ifndef WINDOWS_LEGACY_H
 #define WINDOWS_LEGACY_H

@@ -13,14 +13,14 @@
 //   sizeof windows_scratch_blob,
 //   1, stdout); }' |
 //   cc -x c -o $d/p -include windows_scratch.c - &&
-//   $d/p | sha256sum
+//   $d/p | sha256sum; rm -r $d
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:cf504622b9e4321d4ec3ea92a8911b29132e3a233e0f10ff01172880b622ab3d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:fccd8e678a1409a339b25b728f5d71eed99bcb3e12d2169d3fc36514b7ee422c","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.c.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
 
 #include "windows_scratch.h"
 
@@ -30,111 +30,111 @@
 
 // C steps over zeros to the next offset. C++ cannot, so there they are spelled.
 #ifdef __cplusplus
-#define AT(offset, zeros) zeros
-#define Z1 0,
-#define Z2 Z1 Z1
-#define Z4 Z2 Z2
-#define Z8 Z4 Z4
-#define Z16 Z8 Z8
-#define Z32 Z16 Z16
-#define Z64 Z32 Z32
-#define Z128 Z64 Z64
-#define Z256 Z128 Z128
-#define Z512 Z256 Z256
-#define Z1024 Z512 Z512
-#define Z2048 Z1024 Z1024
-#define Z4096 Z2048 Z2048
+#define WS_AT(offset, zeros) zeros
+#define WS_Z1 0,
+#define WS_Z2 WS_Z1 WS_Z1
+#define WS_Z4 WS_Z2 WS_Z2
+#define WS_Z8 WS_Z4 WS_Z4
+#define WS_Z16 WS_Z8 WS_Z8
+#define WS_Z32 WS_Z16 WS_Z16
+#define WS_Z64 WS_Z32 WS_Z32
+#define WS_Z128 WS_Z64 WS_Z64
+#define WS_Z256 WS_Z128 WS_Z128
+#define WS_Z512 WS_Z256 WS_Z256
+#define WS_Z1024 WS_Z512 WS_Z512
+#define WS_Z2048 WS_Z1024 WS_Z1024
+#define WS_Z4096 WS_Z2048 WS_Z2048
 #else
-#define AT(offset, zeros) [offset] =
+#define WS_AT(offset, zeros) [offset] =
 #endif
 
 // clang-format off
 const unsigned char windows_scratch_layer[61952] = {
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M',
-    AT(100, Z64 Z16 Z8 Z2 Z1)
+    WS_AT(100, WS_Z64 WS_Z16 WS_Z8 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '1', '0', '3', '4',
     0, ' ', '5',
-    AT(257, Z64 Z32 Z4)
+    WS_AT(257, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(329, Z64)
+    WS_AT(329, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(512, Z128 Z32 Z8)
+    WS_AT(512, WS_Z128 WS_Z32 WS_Z8)
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M', '/', 'F', 'i', 'l', 'e', 's',
-    AT(612, Z64 Z16 Z4 Z1)
+    WS_AT(612, WS_Z64 WS_Z16 WS_Z4 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '2', '0', '7', '6',
     0, ' ', '5',
-    AT(769, Z64 Z32 Z4)
+    WS_AT(769, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(841, Z64)
+    WS_AT(841, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(1024, Z128 Z32 Z8)
+    WS_AT(1024, WS_Z128 WS_Z32 WS_Z8)
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M', '/', 'F', 'i', 'l', 'e', 's', '/', 'E', 'F', 'I',
-    AT(1124, Z64 Z16 Z1)
+    WS_AT(1124, WS_Z64 WS_Z16 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '2', '5', '0', '1',
     0, ' ', '5',
-    AT(1281, Z64 Z32 Z4)
+    WS_AT(1281, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(1353, Z64)
+    WS_AT(1353, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(1536, Z128 Z32 Z8)
+    WS_AT(1536, WS_Z128 WS_Z32 WS_Z8)
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M', '/', 'F', 'i', 'l', 'e', 's', '/', 'E', 'F', 'I', '/', 'M', 'i', 'c', 'r', 'o', 's', 'o', 'f', 't',
-    AT(1636, Z64 Z4 Z2 Z1)
+    WS_AT(1636, WS_Z64 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '4', '4', '4', '6',
     0, ' ', '5',
-    AT(1793, Z64 Z32 Z4)
+    WS_AT(1793, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(1865, Z64)
+    WS_AT(1865, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(2048, Z128 Z32 Z8)
+    WS_AT(2048, WS_Z128 WS_Z32 WS_Z8)
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M', '/', 'F', 'i', 'l', 'e', 's', '/', 'E', 'F', 'I', '/', 'M', 'i', 'c', 'r', 'o', 's', 'o', 'f', 't', '/', 'B', 'o', 'o', 't',
-    AT(2148, Z64 Z2)
+    WS_AT(2148, WS_Z64 WS_Z2)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '3', '5', '1',
     0, ' ', '5',
-    AT(2305, Z64 Z32 Z4)
+    WS_AT(2305, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(2377, Z64)
+    WS_AT(2377, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(2560, Z128 Z32 Z8)
+    WS_AT(2560, WS_Z128 WS_Z32 WS_Z8)
     'U', 't', 'i', 'l', 'i', 't', 'y', 'V', 'M', '/', 'F', 'i', 'l', 'e', 's', '/', 'E', 'F', 'I', '/', 'M', 'i', 'c', 'r', 'o', 's', 'o', 'f', 't', '/', 'B', 'o', 'o', 't', '/', 'B', 'C', 'D',
-    AT(2660, Z32 Z16 Z8 Z4 Z2)
+    WS_AT(2660, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '3', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '7', '3', '4',
     0, ' ', '0',
-    AT(2817, Z64 Z32 Z4)
+    WS_AT(2817, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(2889, Z64)
+    WS_AT(2889, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(3072, Z128 Z32 Z8)
+    WS_AT(3072, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(3092, Z8 Z2 Z1)
+    WS_AT(3092, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, ' ', 0, 0, 1,
-    AT(3580, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(3580, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'E', 'g', 'f',
-    AT(7168, Z2048 Z1024 Z512)
+    WS_AT(7168, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(7200, Z16 Z4 Z2)
+    WS_AT(7200, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(7220, Z8 Z4 Z1)
+    WS_AT(7220, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 'h', 0x11, 0, 0, 0xff, 0xff, 0xff, 0xff,
     0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x16,
-    AT(7276, Z16 Z2 Z1)
+    WS_AT(7276, WS_Z16 WS_Z2 WS_Z1)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 0x0b, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0,
     0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f,
@@ -142,116 +142,116 @@ const unsigned char windows_scratch_layer[61952] = {
     0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0,
     5, ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1,
     0, 0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(11264, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(11264, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'h', 'b', 'i', 'n', 0, 0x10, 0, 0, 0, 0x10,
-    AT(11296, Z16 Z4 Z2)
+    WS_AT(11296, WS_Z16 WS_Z4 WS_Z2)
     0xa0, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(11316, Z8 Z4 Z1)
+    WS_AT(11316, WS_Z8 WS_Z4 WS_Z1)
     ' ',
-    AT(11328, Z8 Z2 Z1)
+    WS_AT(11328, WS_Z8 WS_Z2 WS_Z1)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0x90, 0x10, 0, 0, 'x', 0, 0,
     0, 0xff, 0xff, 0xff, 0xff,
-    AT(11360, Z8)
+    WS_AT(11360, WS_Z8)
     ' ', 0, 0, 0, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0, 0, 0,
     'D', 'e', 's', 'c', 'r', 'i', 'p', 't', 'i', 'o', 'n', 0, 0, 0, 0, 0, 0x10, 0, 0, 0,
     'l', 'h', 1, 0, ' ', 0x10, 0, 0, 'd', '3', 0xc5, 0xce, 0xf0, 0xff, 0xff, 0xff, 0xa0,
     0x10, 0, 0, 0xd0, 0x10, 0, 0, 0, 0, 0, 0, 0xd0, 0xff, 0xff, 0xff, 'v', 'k', 0x10, 0, 4,
     0, 0, 0x80, 1, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0,
     'F', 'i', 'r', 'm', 'w', 'a', 'r', 'e', 'M', 'o', 'd', 'i', 'f', 'i', 'e', 'd',
-    AT(11472, Z8)
+    WS_AT(11472, WS_Z8)
     0xe0, 0xff, 0xff, 0xff, 'v', 'k', 7, 0, 0x18, 0, 0, 0, 0xf0, 0x10, 0, 0, 1, 0, 0, 0, 1,
     0, 0, 0, 'K', 'e', 'y', 'N', 'a', 'm', 'e', 0, 0xe0, 0xff, 0xff, 0xff, 'B', 0, 'C', 0,
     'D', 0, '0', 0, '0', 0, '0', 0, '0', 0, '0', 0, '0', 0, '0', 0, '0', 0, 0, 0, 0, 0, 0, 0,
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(11556, Z8 Z4 Z1)
+    WS_AT(11556, WS_Z8 WS_Z4 WS_Z1)
     ' ', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'H', 0x14, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0,
     0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'L',
-    AT(11612, Z16 Z2 Z1)
+    WS_AT(11612, WS_Z16 WS_Z2 WS_Z1)
     7, 0, 0, 0, 'O', 'b', 'j', 'e', 'c', 't', 's', 0, 0xe8, 0xff, 0xff, 0xff, 'l', 'h', 2, 0,
     ' ', 0x10, 0, 0, 'd', '3', 0xc5, 0xce, 0x10, 0x11, 0, 0, 0xee, 'E', 0xae, 'J', 0x88,
     0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(11668, Z8 Z4 Z1)
+    WS_AT(11668, WS_Z8 WS_Z4 WS_Z1)
     0x10, 0x11, 0, 0, 2,
-    AT(11681, Z8)
+    WS_AT(11681, WS_Z8)
     0x13, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0,
     0xff, 0xff, 0xff, 0xff, 0x16,
-    AT(11724, Z16 Z2 Z1)
+    WS_AT(11724, WS_Z16 WS_Z2 WS_Z1)
     '&', 0, 0, 0,
     '{', '6', 'a', '6', 'c', '1', 'f', '1', 'b', '-', '5', '9', 'd', '4', '-', '1', '1', 'e', 'a', '-', '9', '4', '3', '8', '-', '9', '4', '0', '2', 'e', '6', 'a', 'b', 'd', '9', '9', '8', '}',
     0, 0, 0x10, 0, 0, 0, 'l', 'h', 1, 0, 0x80, 0x11, 0, 0, 'S', 0xf3, '?', 0xf9, 0xa0, 0xff,
     0xff, 0xff, 'n', 'k', ' ',
-    AT(11804, Z8 Z4 Z1)
+    WS_AT(11804, WS_Z8 WS_Z4 WS_Z1)
     0x80, 0x11,
-    AT(11816, Z8 Z2)
+    WS_AT(11816, WS_Z8 WS_Z2)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 'x', 0x12, 0, 0, 'x', 0, 0,
     0, 0xff, 0xff, 0xff, 0xff,
-    AT(11848, Z8)
+    WS_AT(11848, WS_Z8)
     8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0, 0, 0,
     'D', 'e', 's', 'c', 'r', 'i', 'p', 't', 'i', 'o', 'n', 0, 0, 0, 0, 0, 0x10, 0, 0, 0,
     'l', 'h', 1, 0, 8, 0x12, 0, 0, 'd', '3', 0xc5, 0xce, 0xf8, 0xff, 0xff, 0xff, 0x80, 0x12,
     0, 0, 0xe0, 0xff, 0xff, 0xff, 'v', 'k', 4, 0, 4, 0, 0, 0x80, 3, 0, ' ', 0x10, 4, 0, 0, 0,
     1, 0, 0, 0, 'T', 'y', 'p', 'e', 0, 0, 0, 0, 0xa0, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(11956, Z8 Z4 Z1)
+    WS_AT(11956, WS_Z8 WS_Z4 WS_Z1)
     0x80, 0x11, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'x', 0x13, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0,
     0, 0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x10,
-    AT(12012, Z16 Z2 Z1)
+    WS_AT(12012, WS_Z16 WS_Z2 WS_Z1)
     8, 0, 0, 0, 'E', 'l', 'e', 'm', 'e', 'n', 't', 's',
-    AT(12032, Z8)
+    WS_AT(12032, WS_Z8)
     0xe8, 0xff, 0xff, 0xff, 'l', 'h', 2, 0, 8, 0x12, 0, 0, 'd', '3', 0xc5, 0xce, 0xa0, 0x12,
     0, 0, '9', 0xae, 0xe7, 0xa8, 0xa0, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(12076, Z8 Z4 Z1)
+    WS_AT(12076, WS_Z8 WS_Z4 WS_Z1)
     0xa0, 0x12,
-    AT(12088, Z8 Z2)
+    WS_AT(12088, WS_Z8 WS_Z2)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0x88, 0x13, 0, 0, 'x', 0, 0,
     0, 0xff, 0xff, 0xff, 0xff,
-    AT(12120, Z8)
+    WS_AT(12120, WS_Z8)
     0x0e, 0, 0, 0, 0x16, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0,
     '1', '2', '0', '0', '0', '0', '0', '4',
-    AT(12152, Z8)
+    WS_AT(12152, WS_Z8)
     0xf0, 0xff, 0xff, 0xff, 'l', 'h', 1, 0, 0x18, 0x13, 0, 0, '#', 0xad, 6, 0xb7, 0xf8, 0xff,
     0xff, 0xff, 0x90, 0x13, 0, 0, 0xe0, 0xff, 0xff, 0xff, 'v', 'k', 7, 0, 0x16, 0, 0, 0,
     0xb0, 0x13, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'E', 'l', 'e', 'm', 'e', 'n', 't', 0, 0xe0,
     0xff, 0xff, 0xff, 'w', 0, 'i', 0, 'n', 0, 's', 0, 'c', 0, 'r', 0, 'a', 0, 't', 0, 'c', 0,
     'h',
-    AT(12240, Z8 Z1)
+    WS_AT(12240, WS_Z8 WS_Z1)
     0x88, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(12260, Z8 Z4 Z1)
+    WS_AT(12260, WS_Z8 WS_Z4 WS_Z1)
     0x10, 0x11, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'X', 0x15, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0,
     0, 0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x16,
-    AT(12316, Z16 Z2 Z1)
+    WS_AT(12316, WS_Z16 WS_Z2 WS_Z1)
     '&', 0, 0, 0,
     '{', '9', 'd', 'e', 'a', '8', '6', '2', 'c', '-', '5', 'c', 'd', 'd', '-', '4', 'e', '7', '0', '-', 'a', 'c', 'c', '1', '-', 'f', '3', '2', 'b', '3', '4', '4', 'd', '4', '7', '9', '5', '}',
     0, 0, 0xe8, 0xff, 0xff, 0xff, 'l', 'h', 2, 0, 0x80, 0x11, 0, 0, 'S', 0xf3, '?', 0xf9,
     0xd0, 0x13, 0, 0, 'G', '~', 't', 'G', 0xa0, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(12404, Z8 Z4 Z1)
+    WS_AT(12404, WS_Z8 WS_Z4 WS_Z1)
     0xd0, 0x13,
-    AT(12416, Z8 Z2)
+    WS_AT(12416, WS_Z8 WS_Z2)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xd0, 0x14, 0, 0, 'x', 0, 0,
     0, 0xff, 0xff, 0xff, 0xff,
-    AT(12448, Z8)
+    WS_AT(12448, WS_Z8)
     8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0, 0, 0,
     'D', 'e', 's', 'c', 'r', 'i', 'p', 't', 'i', 'o', 'n', 0, 0, 0, 0, 0, 0x10, 0, 0, 0,
     'l', 'h', 1, 0, '`', 0x14, 0, 0, 'd', '3', 0xc5, 0xce, 0xf8, 0xff, 0xff, 0xff, 0xd8,
     0x14, 0, 0, 0xe0, 0xff, 0xff, 0xff, 'v', 'k', 4, 0, 4, 0, 0, 0x80, 2, 0, 0x10, 0x10, 4,
     0, 0, 0, 1, 0, 0, 0, 'T', 'y', 'p', 'e', 0, 0, 0, 0, 0xa0, 0xff, 0xff, 0xff, 'n', 'k',
     ' ',
-    AT(12556, Z8 Z4 Z1)
+    WS_AT(12556, WS_Z8 WS_Z4 WS_Z1)
     0xd0, 0x13, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xd0, 0x15, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0,
     0, 0, 0xff, 0xff, 0xff, 0xff, 'x', 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x10,
-    AT(12612, Z16 Z2 Z1)
+    WS_AT(12612, WS_Z16 WS_Z2 WS_Z1)
     8, 0, 0, 0, 'E', 'l', 'e', 'm', 'e', 'n', 't', 's',
-    AT(12632, Z8)
+    WS_AT(12632, WS_Z8)
     0xe8, 0xff, 0xff, 0xff, 'l', 'h', 2, 0, '`', 0x14, 0, 0, 'd', '3', 0xc5, 0xce, 0xf8,
     0x14, 0, 0, '9', 0xae, 0xe7, 0xa8, 0xa0, 0xff, 0xff, 0xff, 'n', 'k', ' ',
-    AT(12676, Z8 Z4 Z1)
+    WS_AT(12676, WS_Z8 WS_Z4 WS_Z1)
     0xf8, 0x14,
-    AT(12688, Z8 Z2)
+    WS_AT(12688, WS_Z8 WS_Z2)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xe0, 0x15, 0, 0, 'x', 0, 0,
     0, 0xff, 0xff, 0xff, 0xff,
-    AT(12720, Z8)
+    WS_AT(12720, WS_Z8)
     0x0e, 0, 0, 0, 'N', 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0,
     '2', '3', '0', '0', '0', '0', '0', '3',
-    AT(12752, Z8)
+    WS_AT(12752, WS_Z8)
     0xf0, 0xff, 0xff, 0xff, 'l', 'h', 1, 0, 'p', 0x15, 0, 0, 0xf8, 0x0a, 'V', 'j', 0xf8,
     0xff, 0xff, 0xff, 0xe8, 0x15, 0, 0, 0xe0, 0xff, 0xff, 0xff, 'v', 'k', 7, 0, 'N', 0, 0, 0,
     8, 0x16, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'E', 'l', 'e', 'm', 'e', 'n', 't', 0, 0xa8, 0xff,
@@ -259,84 +259,84 @@ const unsigned char windows_scratch_layer[61952] = {
     0, '5', 0, '9', 0, 'd', 0, '4', 0, '-', 0, '1', 0, '1', 0, 'e', 0, 'a', 0, '-', 0, '9',
     0, '4', 0, '3', 0, '8', 0, '-', 0, '9', 0, '4', 0, '0', 0, '2', 0, 'e', 0, '6', 0, 'a',
     0, 'b', 0, 'd', 0, '9', 0, '9', 0, '8', 0, '}',
-    AT(12896, Z8 Z1)
+    WS_AT(12896, WS_Z8 WS_Z1)
     0xa0, 9,
-    AT(15360, Z2048 Z256 Z128 Z16 Z8 Z4 Z2)
+    WS_AT(15360, WS_Z2048 WS_Z256 WS_Z128 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's',
-    AT(15460, Z64 Z16 Z8 Z4 Z2 Z1)
+    WS_AT(15460, WS_Z64 WS_Z16 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '0', '1', '7', '0',
     0, ' ', '5',
-    AT(15617, Z64 Z32 Z4)
+    WS_AT(15617, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(15689, Z64)
+    WS_AT(15689, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(15872, Z128 Z32 Z8)
+    WS_AT(15872, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's',
-    AT(15972, Z64 Z16 Z4 Z2 Z1)
+    WS_AT(15972, WS_Z64 WS_Z16 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '1', '6', '2', '2',
     0, ' ', '5',
-    AT(16129, Z64 Z32 Z4)
+    WS_AT(16129, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(16201, Z64)
+    WS_AT(16201, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(16384, Z128 Z32 Z8)
+    WS_AT(16384, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2',
-    AT(16484, Z64 Z8 Z4 Z2)
+    WS_AT(16484, WS_Z64 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '3', '2', '5', '3',
     0, ' ', '5',
-    AT(16641, Z64 Z32 Z4)
+    WS_AT(16641, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(16713, Z64)
+    WS_AT(16713, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(16896, Z128 Z32 Z8)
+    WS_AT(16896, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g',
-    AT(16996, Z64 Z4 Z2 Z1)
+    WS_AT(16996, WS_Z64 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '7', '5', '5', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '4', '5', '2', '0',
     0, ' ', '5',
-    AT(17153, Z64 Z32 Z4)
+    WS_AT(17153, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(17225, Z64)
+    WS_AT(17225, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(17408, Z128 Z32 Z8)
+    WS_AT(17408, WS_Z128 WS_Z32 WS_Z8)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'D', 'E', 'F', 'A', 'U', 'L', 'T',
-    AT(17508, Z32 Z16 Z8 Z4 Z2 Z1)
+    WS_AT(17508, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '5', '7', '6',
     0, ' ', '0',
-    AT(17665, Z64 Z32 Z4)
+    WS_AT(17665, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(17737, Z64)
+    WS_AT(17737, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(17920, Z128 Z32 Z8)
+    WS_AT(17920, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(17940, Z8 Z2 Z1)
+    WS_AT(17940, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(18428, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(18428, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(22016, Z2048 Z1024 Z512)
+    WS_AT(22016, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(22048, Z16 Z4 Z2)
+    WS_AT(22048, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(22068, Z8 Z4 Z1)
+    WS_AT(22068, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(22080, Z8)
+    WS_AT(22080, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(22124, Z16 Z4)
+    WS_AT(22124, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -344,34 +344,34 @@ const unsigned char windows_scratch_layer[61952] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(26112, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(26112, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'A', 'M',
-    AT(26212, Z64 Z2 Z1)
+    WS_AT(26212, WS_Z64 WS_Z2 WS_Z1)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '1', '3', '2',
     0, ' ', '0',
-    AT(26369, Z64 Z32 Z4)
+    WS_AT(26369, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(26441, Z64)
+    WS_AT(26441, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(26624, Z128 Z32 Z8)
+    WS_AT(26624, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(26644, Z8 Z2 Z1)
+    WS_AT(26644, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(27132, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(27132, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(30720, Z2048 Z1024 Z512)
+    WS_AT(30720, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(30752, Z16 Z4 Z2)
+    WS_AT(30752, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(30772, Z8 Z4 Z1)
+    WS_AT(30772, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(30784, Z8)
+    WS_AT(30784, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(30828, Z16 Z4)
+    WS_AT(30828, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -379,34 +379,34 @@ const unsigned char windows_scratch_layer[61952] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(34816, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(34816, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'E', 'C', 'U', 'R', 'I', 'T', 'Y',
-    AT(34916, Z32 Z16 Z8 Z4 Z2)
+    WS_AT(34916, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '7', '6', '1',
     0, ' ', '0',
-    AT(35073, Z64 Z32 Z4)
+    WS_AT(35073, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(35145, Z64)
+    WS_AT(35145, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(35328, Z128 Z32 Z8)
+    WS_AT(35328, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(35348, Z8 Z2 Z1)
+    WS_AT(35348, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(35836, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(35836, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(39424, Z2048 Z1024 Z512)
+    WS_AT(39424, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(39456, Z16 Z4 Z2)
+    WS_AT(39456, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(39476, Z8 Z4 Z1)
+    WS_AT(39476, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(39488, Z8)
+    WS_AT(39488, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(39532, Z16 Z4)
+    WS_AT(39532, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -414,34 +414,34 @@ const unsigned char windows_scratch_layer[61952] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(43520, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(43520, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'O', 'F', 'T', 'W', 'A', 'R', 'E',
-    AT(43620, Z32 Z16 Z8 Z4 Z2)
+    WS_AT(43620, WS_Z32 WS_Z16 WS_Z8 WS_Z4 WS_Z2)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '7', '4', '4',
     0, ' ', '0',
-    AT(43777, Z64 Z32 Z4)
+    WS_AT(43777, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(43849, Z64)
+    WS_AT(43849, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(44032, Z128 Z32 Z8)
+    WS_AT(44032, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(44052, Z8 Z2 Z1)
+    WS_AT(44052, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(44540, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(44540, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(48128, Z2048 Z1024 Z512)
+    WS_AT(48128, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(48160, Z16 Z4 Z2)
+    WS_AT(48160, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(48180, Z8 Z4 Z1)
+    WS_AT(48180, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(48192, Z8)
+    WS_AT(48192, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(48236, Z16 Z4)
+    WS_AT(48236, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -449,34 +449,34 @@ const unsigned char windows_scratch_layer[61952] = {
     0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 0, 2, 0x18, 0, 0x19, 0, 2, 0, 1, 2, 0, 0, 0, 0, 0, 5,
     ' ', 0, 0, 0, '!', 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, ' ', 0, 0, 0, ' ', 2, 0, 0, 1, 1, 0,
     0, 0, 0, 0, 5, 0x12, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x0e,
-    AT(52224, Z2048 Z1024 Z512 Z128 Z64 Z32 Z8 Z4 Z2)
+    WS_AT(52224, WS_Z2048 WS_Z1024 WS_Z512 WS_Z128 WS_Z64 WS_Z32 WS_Z8 WS_Z4 WS_Z2)
     'F', 'i', 'l', 'e', 's', '/', 'W', 'i', 'n', 'd', 'o', 'w', 's', '/', 'S', 'y', 's', 't', 'e', 'm', '3', '2', '/', 'c', 'o', 'n', 'f', 'i', 'g', '/', 'S', 'Y', 'S', 'T', 'E', 'M',
-    AT(52324, Z64)
+    WS_AT(52324, WS_Z64)
     '0', '0', '0', '0', '6', '4', '4', 0, '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '2', '0', '0', '0', '0', 0,
     '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', 0, '0', '1', '5', '5', '3', '6',
     0, ' ', '0',
-    AT(52481, Z64 Z32 Z4)
+    WS_AT(52481, WS_Z64 WS_Z32 WS_Z4)
     'u', 's', 't', 'a', 'r', 0, '0', '0',
-    AT(52553, Z64)
+    WS_AT(52553, WS_Z64)
     '0', '0', '0', '0', '0', '0', '0', 0, '0', '0', '0', '0', '0', '0', '0',
-    AT(52736, Z128 Z32 Z8)
+    WS_AT(52736, WS_Z128 WS_Z32 WS_Z8)
     'r', 'e', 'g', 'f', 2, 0, 0, 0, 2,
-    AT(52756, Z8 Z2 Z1)
+    WS_AT(52756, WS_Z8 WS_Z2 WS_Z1)
     1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, ' ', 0, 0, 0, 0, 0x10, 0, 0, 1,
-    AT(53244, Z256 Z128 Z64 Z8 Z4 Z2 Z1)
+    WS_AT(53244, WS_Z256 WS_Z128 WS_Z64 WS_Z8 WS_Z4 WS_Z2 WS_Z1)
     'V', 'u', 'g', 'f',
-    AT(56832, Z2048 Z1024 Z512)
+    WS_AT(56832, WS_Z2048 WS_Z1024 WS_Z512)
     'h', 'b', 'i', 'n', 0, 0, 0, 0, 0, 0x10,
-    AT(56864, Z16 Z4 Z2)
+    WS_AT(56864, WS_Z16 WS_Z4 WS_Z2)
     0xa8, 0xff, 0xff, 0xff, 'n', 'k', ',',
-    AT(56884, Z8 Z4 Z1)
+    WS_AT(56884, WS_Z8 WS_Z4 WS_Z1)
     0xff, 0xff, 0xff, 0xff,
-    AT(56896, Z8)
+    WS_AT(56896, WS_Z8)
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x',
     0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-    AT(56940, Z16 Z4)
+    WS_AT(56940, WS_Z16 WS_Z4)
     4, 0, 0, 0, 'R', 'O', 'O', 'T', 0, 0, 0, 0, 'h', 0xff, 0xff, 0xff, 's', 'k', 0, 0, 'x',
     0, 0, 0, 'x', 0, 0, 0, 1, 0, 0, 0, '|', 0, 0, 0, 1, 0, 4, 0x90, '`', 0, 0, 0, 'p', 0, 0,
     0, 0, 0, 0, 0, 0x14, 0, 0, 0, 2, 0, 'L', 0, 3, 0, 0, 0, 0, 2, 0x14, 0, '?', 0, 0x0f, 0,
@@ -564,31 +564,32 @@ const unsigned char windows_scratch_blob[1169] = {
 };
 // clang-format on
 
-#undef AT
+#undef WS_AT
 #ifdef __cplusplus
-#undef Z1
-#undef Z2
-#undef Z4
-#undef Z8
-#undef Z16
-#undef Z32
-#undef Z64
-#undef Z128
-#undef Z256
-#undef Z512
-#undef Z1024
-#undef Z2048
-#undef Z4096
+#undef WS_Z1
+#undef WS_Z2
+#undef WS_Z4
+#undef WS_Z8
+#undef WS_Z16
+#undef WS_Z32
+#undef WS_Z64
+#undef WS_Z128
+#undef WS_Z256
+#undef WS_Z512
+#undef WS_Z1024
+#undef WS_Z2048
+#undef WS_Z4096
 #endif
 
 // ---------------------------------------------------------------------------
-// SHA-256, as in FIPS 180-4
+// SHA-256, as in FIPS 180-4. Each module has its own, so that it needs no other
+// file. Names begin like the module's, or with WS_, for unity builds.
 
-static uint32_t rotate(uint32_t word, int count) {
-  return word >> count | word << (32 - count);
-}
+// clang-format off
+#define WS_ROTATE(word, count) ((word) >> (count) | (word) << (32 - (count)))
 
-static void add_block(uint32_t state[8], const unsigned char block[64]) {
+static void windows_scratch_add_block(uint32_t state[8],
+    const unsigned char block[64]) {
   static const uint32_t ROUNDS[64] = {
       0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
       0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
@@ -612,13 +613,13 @@ static void add_block(uint32_t state[8], const unsigned char block[64]) {
     } else {
       uint32_t early = w[i - 15], late = w[i - 2];
       w[i] = w[i - 16] + w[i - 7] +
-             (rotate(early, 7) ^ rotate(early, 18) ^ early >> 3) +
-             (rotate(late, 17) ^ rotate(late, 19) ^ late >> 10);
+             (WS_ROTATE(early, 7) ^ WS_ROTATE(early, 18) ^ early >> 3) +
+             (WS_ROTATE(late, 17) ^ WS_ROTATE(late, 19) ^ late >> 10);
     }
     first = v[7] + w[i] + ROUNDS[i] + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
-            (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25));
+            (WS_ROTATE(v[4], 6) ^ WS_ROTATE(v[4], 11) ^ WS_ROTATE(v[4], 25));
     second = ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])) +
-             (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22));
+             (WS_ROTATE(v[0], 2) ^ WS_ROTATE(v[0], 13) ^ WS_ROTATE(v[0], 22));
     memmove(v + 1, v, 7 * sizeof *v);
     v[4] += first;
     v[0] = first + second;
@@ -628,21 +629,21 @@ static void add_block(uint32_t state[8], const unsigned char block[64]) {
 }
 
 // Returns whether data has a digest, which is "sha256:" and hexadecimal digits.
-static int has_digest(const unsigned char *data, size_t size,
-                      const char *digest) {
+static int windows_scratch_has_digest(const unsigned char *data,
+    size_t size, const char *digest) {
   static const char DIGITS[] = "0123456789abcdef";
   uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   unsigned char end[128] = {0};
   size_t left = size % 64, blocks = left < 56 ? 1 : 2;
   for (size_t i = 0; i < size / 64; i++)
-    add_block(state, data + i * 64);
+    windows_scratch_add_block(state, data + i * 64);
   memcpy(end, data + (size - left), left);
   end[left] = 0x80;
   for (size_t i = 0; i < 8; i++)
     end[blocks * 64 - 1 - i] = (unsigned char)((uint64_t)size * 8 >> i * 8);
   for (size_t i = 0; i < blocks; i++)
-    add_block(state, end + i * 64);
+    windows_scratch_add_block(state, end + i * 64);
   digest += sizeof "sha256:" - 1;
   for (size_t i = 0; i < 64; i++)
     if (digest[i] != DIGITS[state[i / 8] >> (28 - i % 8 * 4) & 15])
@@ -650,11 +651,12 @@ static int has_digest(const unsigned char *data, size_t size,
   return digest[64] == 0;
 }
 
-// clang-format off
+#undef WS_ROTATE
+
 int windows_scratch_verify(void) {
-  return !has_digest(windows_scratch_layer, sizeof windows_scratch_layer,
-                     WINDOWS_SCRATCH_DIFF_ID) ||
-         !has_digest(windows_scratch_blob, sizeof windows_scratch_blob,
-                     WINDOWS_SCRATCH_DIGEST);
+  return !windows_scratch_has_digest(windows_scratch_layer,
+             sizeof windows_scratch_layer, WINDOWS_SCRATCH_DIFF_ID) ||
+         !windows_scratch_has_digest(windows_scratch_blob,
+             sizeof windows_scratch_blob, WINDOWS_SCRATCH_DIGEST);
 }
 // clang-format on

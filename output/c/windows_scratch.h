@@ -13,14 +13,14 @@
 //   sizeof windows_scratch_blob,
 //   1, stdout); }' |
 //   cc -x c -o $d/p -include windows_scratch.c - &&
-//   $d/p | sha256sum
+//   $d/p | sha256sum; rm -r $d
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:fac5bf0d7975a139403032de13b013eb5b26ec1bd91b0449e90a0ec3823743c4","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:d73f9a2da970c21cd328f386e06a0e658ab8dd8243c2b937afe9d621d5fe618a","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.h.jinja","language":"c","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":"windows_scratch"},"version":"0.2.0"}
 
 #ifndef WINDOWS_SCRATCH_H
 #define WINDOWS_SCRATCH_H

@@ -5,28 +5,31 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7f5230e4ed54d7517700227400dd237a042414f4a97bb6cb1611e8cf88561100","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:66c50ad7c3a8774bb9a6bd364159ade7a543d645b24809f520dac066736c05c4","diff_id":"","digest":"","file":"files.d.ts.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
 
-/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+/** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
 
-/** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
+/** The attribute read-only, to be combined with others by `|`. */
 export declare const READ_ONLY = 1;
+/** The attribute hidden, to be combined with others by `|`. */
 export declare const HIDDEN = 2;
+/** The attribute system, to be combined with others by `|`. */
 export declare const SYSTEM = 4;
+/** The attribute archive, to be combined with others by `|`. */
 export declare const ARCHIVE = 32;
-/** No other attribute; not to be combined. */
+/** No attribute at all: not to be combined. 0 is the default of the kind. */
 export declare const NORMAL = 128;
 
-/** What an entry is. */
+/** The kinds of entries; a whiteout removes a path of the layers below. */
 export type Kind =
   | "file"
   | "directory"
@@ -35,6 +38,7 @@ export type Kind =
   | "hard-link"
   | "whiteout";
 
+/** The names of {@link DESCRIPTORS}. "users-read" is the default; "none" inherits. */
 // prettier-ignore
 export type DescriptorName =
   | "users-read"
@@ -45,7 +49,7 @@ export type DescriptorName =
 /** A security descriptor's name, or its bytes in self-relative form. */
 export type Descriptor = DescriptorName | Uint8Array;
 
-/** A file's times, in nanoseconds from 1970; Windows keeps steps of 100. */
+/** The times of an entry, in nanoseconds from 1970; Windows keeps steps of 100. */
 export interface Times {
   modified: bigint;
   accessed: bigint;
@@ -53,7 +57,7 @@ export interface Times {
   created: bigint;
 }
 
-/** One time for all four, or each. */
+/** One time for all four, or each of them. */
 export type Time = bigint | Times;
 
 /** The codes of errors, which are the same in every language. */
@@ -91,35 +95,41 @@ export type Code =
 /** The time of entries without one of their own: 1980-01-02. */
 export declare const DEFAULT_TIME: bigint;
 
-/** The security descriptors by name, as base64: for directories, for the rest. */
+/** The security descriptors by name, in base64: for directories, and for everything else. */
 export declare const DESCRIPTORS: Readonly<
   Record<DescriptorName, readonly [string, string]>
 >;
 
-/** The message of each code of a FilesError. */
+/** The message for each code of a FilesError. */
 export declare const REASONS: Readonly<Record<Code, string>>;
 
-/** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
+/** An entry that Windows would refuse, or a call that the writer cannot carry out. */
 export declare class FilesError extends Error {
   constructor(code: Code, path: string);
+  /** The reason, the same in every language. */
   readonly code: Code;
+  /** The path as it was passed; "" if the error is not about an entry. */
   readonly path: string;
 }
 
 /** The optional properties of an entry. */
 export interface Options {
+  /** A combination of READ_ONLY and so on; 0 for the default of the kind. */
   attributes?: number | undefined;
+  /** The default is the writer's, or "users-read". */
   descriptor?: Descriptor | undefined;
+  /** The default is the writer's, or DEFAULT_TIME. */
   time?: Time | undefined;
 }
 
 /** An entry of a layer. */
 export interface Entry extends Options {
   kind: Kind;
+  /** Below C:\, with a slash between parts: "app/hello.exe". */
   path: string;
-  /** A symbolic link's text, or a hard link's path. */
+  /** The text of a symbolic link, or the path of the file that a hard link names. */
   target?: string | undefined;
-  /** In bytes. */
+  /** The size of a file in bytes. */
   size?: number | bigint | undefined;
 }
 
@@ -129,37 +139,41 @@ export declare function roots(time?: Time): Bytes;
 /**
  * Returns an entry's headers, in blocks of 512 bytes.
  *
- * Hard links and whiteouts have no descriptor. Throws FilesError, or TypeError.
+ * The descriptor of hard links and whiteouts is ignored. Throws a FilesError for an entry that
+ * Windows would refuse, and a TypeError for a property of a wrong type.
  */
 export declare function header(entry: Entry): Bytes;
 
-/** Returns what follows so many bytes of data. */
+/** Returns the zeros that follow size bytes of data. */
 export declare function padding(size: number | bigint): Bytes;
 
-/** Returns what ends a layer. */
+/** Returns the end of a layer: 1,024 zeros. */
 export declare function end(): Bytes;
 
 /**
  * Writes a layer to a WritableStream of bytes.
  *
  * Calls need not wait for one another: each begins when those before it have ended. Await
- * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
- * change data before its promise settles. After an error nothing more is written, and
- * every later call, close() included, rejects with it. What was written is complete, except
- * for the data of a file that could not be read or written. The writer then releases its lock,
- * so that you can abort the stream. A TypeError for an argument changes nothing. After
- * close(), calls reject with a FilesError with the code "closed".
+ * each promise, or all of them: Node exits on a rejection that nobody handles. Do not change
+ * data before its promise settles: large data is passed to the stream without a copy.
+ *
+ * After an error nothing more is written, and every later call, close() included, rejects
+ * with the same error. Entries written before are complete; the last file may lack data. The
+ * writer releases its lock, so that you can abort the stream. An argument of a wrong type is a
+ * TypeError, after which the writer goes on. After close(), other calls reject with a
+ * FilesError with the code "closed".
  */
 export declare class Writer {
-  /** The time and descriptor are those of every entry that has none of its own. */
+  /** Locks the stream; time and descriptor are for entries that have none of their own. */
   constructor(
     out: WritableStream<Bytes> | WritableStream<Uint8Array>,
     options?: Pick<Options, "time" | "descriptor">,
   );
 
   /**
-   * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Give the size if its length is unknown.
+   * Writes a file. The data is a Uint8Array, a Blob, a ReadableStream, or an iterable of
+   * Uint8Arrays; streams and iterables need the size. A stream is cancelled if its data is
+   * too long; it is not touched if the entry is refused.
    */
   add(
     path: string,
@@ -172,29 +186,29 @@ export declare class Writer {
     options?: Options & Pick<Entry, "size">,
   ): Promise<void>;
 
-  /** Writes a directory; parents that are missing are written without being asked for. */
+  /** Writes a directory. Missing parents of an entry are written before it, so add none. */
   addDirectory(path: string, options?: Options): Promise<void>;
 
-  /** Writes a symbolic link with the text target, to a file or to a directory. */
+  /** Writes a symbolic link with the text target: to a file, or to a directory if so stated. */
   addSymlink(
     path: string,
     target: string,
     options?: Options & { directory?: boolean | undefined },
   ): Promise<void>;
 
-  /** Writes one more name of a file; target is the path it was written by. */
+  /** Writes another name of a file; target is the path of the file in this layer. */
   addHardlink(
     path: string,
     target: string,
     options?: Pick<Options, "time">,
   ): Promise<void>;
 
-  /** Writes a whiteout, which removes path of the layers below. */
+  /** Writes a whiteout, which removes a path of the layers below. */
   addWhiteout(path: string, options?: Pick<Options, "time">): Promise<void>;
 
   /**
-   * Writes the end of the layer, unless it was written before, and lets go of the stream,
-   * which stays open.
+   * Writes the end of the layer and releases the lock on the stream, which stays open. A
+   * second call does nothing.
    */
   close(): Promise<void>;
 }

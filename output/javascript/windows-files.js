@@ -5,15 +5,17 @@
 //   tr -d '\r' < FILE |
 //   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 //   sha256sum
-// Whoever edits the file can replace `body`, too. To compare all of it with what
-// the project generates: winscratch vendored --diff FILE
+// Whoever edits the file can replace `body`, too. To compare all of it with
+// what the project generates: winscratch vendored --diff FILE
 // Project: https://winscratch.example (placeholder: not published yet)
 // Version: 0.2.0
 // To regenerate it, in a checkout of the project: ./invokew generate
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:9a614a692041f0586f9c14da581fe14c0a9acd87f2e9b100e1ba6b43c38ed9c8","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:df3f51533a40114fed9f571decb56cc9c0d2fbf3330fa6f7a0b4c1eb21666e63","diff_id":"","digest":"","file":"files.js.jinja","language":"javascript","layer":"files","options":{"compat":"","package":"windows-files","prefix":""},"version":"0.2.0"}
+
+// @ts-self-types="./windows-files.d.ts"
 
 /**
  * Writes Windows layers: the tar that goes on a base layer and holds an image's files.
@@ -24,26 +26,29 @@
  *     await layer.close();
  *
  * Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
- * Windows would refuse throws FilesError before a byte of it is written. The same
- * calls give the same bytes on every machine and in every language that has this writer.
+ * Windows would refuse is a FilesError before a byte of it is written. The same calls give the
+ * same bytes on every machine and in every language that has this writer.
  *
- * Below the writer is a core without I/O: roots() and header() return headers, padding()
- * the padding behind data, end() the end of a layer. It does not check whether a path is
- * in the layer already, or whether its parents are.
+ * Below the writer is a core without I/O: roots() and header() return headers, padding() the
+ * zeros after a file's data, end() the end of a layer. The core does not know which entries
+ * came before, so it neither finds repeated paths nor writes parents.
  */
 
-/** Attributes, to be added up; 0 is the default: ARCHIVE for files and links to files. */
+/** The attribute read-only, to be combined with others by `|`. */
 export const READ_ONLY = 1;
+/** The attribute hidden, to be combined with others by `|`. */
 export const HIDDEN = 2;
+/** The attribute system, to be combined with others by `|`. */
 export const SYSTEM = 4;
+/** The attribute archive, to be combined with others by `|`. */
 export const ARCHIVE = 32;
-/** No other attribute; not to be combined. */
+/** No attribute at all: not to be combined. 0 is the default of the kind. */
 export const NORMAL = 128;
 
 /** The time of entries without one of their own: 1980-01-02, in nanoseconds from 1970. */
 export const DEFAULT_TIME = 315619200000000000n;
 
-/** The security descriptors by name, as base64: for directories, for the rest. */
+/** The security descriptors by name, in base64: for directories, and for everything else. */
 export const DESCRIPTORS = /* @__PURE__ */ Object.freeze({
   "users-read": /* @__PURE__ */ Object.freeze([
     "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA",
@@ -60,7 +65,7 @@ export const DESCRIPTORS = /* @__PURE__ */ Object.freeze({
   none: /* @__PURE__ */ Object.freeze(["", ""]),
 });
 
-/** The message of each code of a FilesError. */
+/** The message for each code of a FilesError. */
 // prettier-ignore
 export const REASONS = /* @__PURE__ */ Object.freeze({
   empty: "the path is empty",
@@ -94,7 +99,7 @@ export const REASONS = /* @__PURE__ */ Object.freeze({
   closed: "the layer is already finished",
 });
 
-/** An entry that Windows would refuse, or a wrong use of the writer: path as given. */
+/** An entry that Windows would refuse, or a call that the writer cannot carry out. */
 export class FilesError extends Error {
   constructor(code, path) {
     super((path === "" ? "" : `${JSON.stringify(path)}: `) + REASONS[code]);
@@ -130,15 +135,15 @@ export function roots(time = DEFAULT_TIME) {
 /**
  * Returns an entry's headers, in blocks of 512 bytes.
  *
- * The target is a symbolic link's text, or a hard link's path; the size is in bytes. Hard
- * links and whiteouts have no descriptor. Throws FilesError, or TypeError.
+ * The descriptor of hard links and whiteouts is ignored. Throws a FilesError for an entry that
+ * Windows would refuse, and a TypeError for a property of a wrong type.
  */
 export function header(entry) {
   checkTypes(entry);
   return checkedHeader(entry, 0);
 }
 
-/** Does so for an entry whose properties have the right types, with room for bytes behind. */
+/** Returns the headers of an entry whose types were checked, then room bytes for its data. */
 function checkedHeader(entry, room) {
   const { kind, path, target = "", size = 0, attributes = 0 } = entry;
   if (!Object.hasOwn(KINDS, kind)) {
@@ -198,12 +203,12 @@ function sizeOf(size, kind, path) {
   return size;
 }
 
-/** Returns what follows so many bytes of data. */
+/** Returns the zeros that follow size bytes of data. */
 export function padding(size) {
   return new Uint8Array(Number(-BigInt(size) & 511n));
 }
 
-/** Returns what ends a layer. */
+/** Returns the end of a layer: 1,024 zeros. */
 export function end() {
   return new Uint8Array(1024);
 }
@@ -211,7 +216,7 @@ export function end() {
 const SECOND = 1_000_000_000n;
 const OCTALS = 8 ** 11; // more than 11 octal digits can be
 
-/** Returns the PAX header with its records, the header, and room; all that comes in is right. */
+/** Returns the PAX header, its records, the header and room bytes for a checked entry. */
 function headers(entry, room) {
   const { type, mode, name, target, size, times } = entry;
   const same = sameRecords(entry);
@@ -250,7 +255,7 @@ function headers(entry, room) {
 
 let memo = {};
 
-/** Returns the records that entries often share; those of the last entry are kept. */
+/** Returns the records that entries often share; those of the last entry are cached. */
 function sameRecords({ times, attributes, security }) {
   if (
     memo.times !== times ||
@@ -303,7 +308,7 @@ function ascii(text) {
   return isAscii(text) ? text : text.replace(/\P{ASCII}+/gu, "");
 }
 
-/** Returns the first 100 ASCII bytes of a text, with a NUL for a slash at the end. */
+/** Returns the first 100 ASCII characters; a slash where the text is cut becomes a NUL. */
 function field(text) {
   const whole = ascii(text);
   const cut = whole.slice(0, 100);
@@ -314,7 +319,7 @@ function field(text) {
   return cut;
 }
 
-/** Fills in a tar header: 512 bytes, of which the checksum is taken while it is blanks. */
+/** Fills in a tar header of 512 bytes; its checksum counts itself as 8 blanks. */
 function putBlock(out, at, name, link, mode, size, seconds, type) {
   put(out, at, name);
   putOctal(out, at + 100, mode, 7);
@@ -344,7 +349,7 @@ function put(out, at, text) {
   }
 }
 
-/** Fills in octal digits: zeros if the number needs more. */
+/** Fills in octal digits: zeros if the number is negative or needs more digits. */
 function putOctal(out, at, number, digits) {
   let left = number < 0 || number >= 8 ** digits ? 0 : number;
   for (let n = at + digits - 1; n >= at; n--) {
@@ -604,7 +609,7 @@ function capitalsOf(digits) {
 let given;
 let rounded;
 
-/** Returns the four times rounded down to steps; the last time for all four is kept. */
+/** Returns the four times rounded down to steps; those of the last bigint are cached. */
 function timesOf(time, path) {
   if (time === given) {
     return rounded;
@@ -648,7 +653,7 @@ function securityOf(descriptor = "users-read", directory, path) {
   return btoa(text);
 }
 
-/** Returns the 16 bits that stand at an offset. */
+/** Returns the 16-bit number at an offset. */
 function bits16(data, at) {
   return data[at] | (data[at + 1] << 8);
 }
@@ -676,7 +681,7 @@ function isReadable(data) {
   });
 }
 
-/** Does so for an access control list, of which 8 bytes are there. */
+/** Returns whether an access control list, of at least 8 bytes, contains its entries. */
 function isListReadable(list) {
   const size = bits16(list, 2);
   const known = list[0] === 2 || list[0] === 4;
@@ -697,19 +702,21 @@ function isListReadable(list) {
 // ------------------------------------------------------------------------------------
 // The writer
 
-const SMALL = 1 << 16; // bytes of data that are copied, to be written all at once
-const PARENT = "parent"; // a directory that has no header: only a whiteout is below it
+const SMALL = 1 << 16; // bytes: less data is copied and written together with its header
+const PARENT = "parent"; // a directory without a header: it contains only whiteouts
 
 /**
  * Writes a layer to a WritableStream of bytes.
  *
  * Calls need not wait for one another: each begins when those before it have ended. Await
- * each promise, or all of them: Node exits on a rejection that nobody handles. Do not
- * change data before its promise settles. After an error nothing more is written, and
- * every later call, close() included, rejects with it. What was written is complete, except
- * for the data of a file that could not be read or written. The writer then releases its lock,
- * so that you can abort the stream. A TypeError for an argument changes nothing. After
- * close(), calls reject with a FilesError with the code "closed".
+ * each promise, or all of them: Node exits on a rejection that nobody handles. Do not change
+ * data before its promise settles: large data is passed to the stream without a copy.
+ *
+ * After an error nothing more is written, and every later call, close() included, rejects
+ * with the same error. Entries written before are complete; the last file may lack data. The
+ * writer releases its lock, so that you can abort the stream. An argument of a wrong type is a
+ * TypeError, after which the writer goes on. After close(), other calls reject with a
+ * FilesError with the code "closed".
  */
 export class Writer {
   #out;
@@ -721,8 +728,11 @@ export class Writer {
   #closed = false;
   #last = Promise.resolve();
 
-  /** The time and descriptor are those of every entry that has none of its own. */
+  /** Locks the stream; time and descriptor are for entries that have none of their own. */
   constructor(out, { time, descriptor } = {}) {
+    if (typeof out?.getWriter !== "function") {
+      throw new TypeError("out: not a WritableStream");
+    }
     checkDescriptor(descriptor);
     this.#start = roots(time);
     this.#time = time;
@@ -731,8 +741,9 @@ export class Writer {
   }
 
   /**
-   * Writes a file: bytes, a Blob, a ReadableStream of bytes, or what gives bytes one after
-   * another. Give the size if its length is unknown.
+   * Writes a file. The data is a Uint8Array, a Blob, a ReadableStream, or an iterable of
+   * Uint8Arrays; streams and iterables need the size. A stream is cancelled if its data is
+   * too long; it is not touched if the entry is refused.
    */
   async add(path, data, options = {}) {
     const known = lengthOf(data);
@@ -746,6 +757,9 @@ export class Writer {
         throw new FilesError("data", path);
       }
       if (small) {
+        if (data.length !== known) {
+          throw new FilesError("data", path); // its buffer was transferred meanwhile
+        }
         head.set(data, head.length - room);
         await this.#put(head);
         return;
@@ -769,32 +783,32 @@ export class Writer {
     });
   }
 
-  /** Writes a directory; parents that are missing are written without being asked for. */
+  /** Writes a directory. Missing parents of an entry are written before it, so add none. */
   async addDirectory(path, options = {}) {
     return this.#entry("directory", path, undefined, options);
   }
 
-  /** Writes a symbolic link with the text target, to a file or to a directory. */
+  /** Writes a symbolic link with the text target: to a file, or to a directory if so stated. */
   async addSymlink(path, target, options = {}) {
     const kind = options.directory ? "directory-link" : "file-link";
     return this.#entry(kind, path, target, options);
   }
 
-  /** Writes one more name of a file; target is the path it was written by. */
-  async addHardlink(path, target, { time } = {}) {
-    return this.#entry("hard-link", path, target, { time });
+  /** Writes another name of a file; target is the path of the file in this layer. */
+  async addHardlink(path, target, options = {}) {
+    return this.#entry("hard-link", path, target, options);
   }
 
-  /** Writes a whiteout, which removes path of the layers below. */
-  async addWhiteout(path, { time } = {}) {
-    return this.#entry("whiteout", path, undefined, { time });
+  /** Writes a whiteout, which removes a path of the layers below. */
+  async addWhiteout(path, options = {}) {
+    return this.#entry("whiteout", path, undefined, options);
   }
 
   /**
-   * Writes the end of the layer, unless it was written before, and lets go of the stream,
-   * which stays open.
+   * Writes the end of the layer and releases the lock on the stream, which stays open. A
+   * second call does nothing.
    */
-  close() {
+  async close() {
     return this.#next(async () => {
       await this.#put(end());
       this.#closed = true;
@@ -802,7 +816,7 @@ export class Writer {
     }, true);
   }
 
-  /** Does something when all before it is done, and keeps the first error. */
+  /** Calls act after all calls before it, unless one failed, and keeps the first error. */
   #next(act, closes = false) {
     const done = this.#last.then(async () => {
       if (this.#failure !== undefined) {
@@ -832,7 +846,7 @@ export class Writer {
     return this.#next(() => this.#put(this.#headers(entry, 0)));
   }
 
-  /** Returns an entry with what the layer says where it says nothing. */
+  /** Returns an entry whose missing time and descriptor are the writer's. */
   #checked(kind, path, target, size, { attributes, descriptor, time }) {
     const entry = {
       kind,
@@ -847,7 +861,7 @@ export class Writer {
     return entry;
   }
 
-  /** Returns an entry's header, behind those of the parents that have none yet, and room. */
+  /** Returns the headers of missing parents and of the entry, then room bytes for its data. */
   #headers(entry, room) {
     const own = checkedHeader(entry, room);
     const parts = entry.path.split("/");
@@ -862,7 +876,7 @@ export class Writer {
     return found.length === 0 ? own : concatenated([...found, own]);
   }
 
-  /** Takes in an entry; returns how many parts its first parent to write has. */
+  /** Records an entry; returns the number of parts of the first parent without a header. */
   #place({ kind, path, target }, parts) {
     const file =
       kind === "hard-link" ? this.#original(target, path) : { names: 1 };
@@ -904,7 +918,7 @@ export class Writer {
     return kind === "whiteout" ? parts.length : written + 1;
   }
 
-  /** Returns the file that a hard link is to, with its names counted. */
+  /** Returns the file that a hard link names, and counts this name. */
   #original(target, path) {
     let found = this.#root;
     for (const part of target.split("/")) {
@@ -935,7 +949,7 @@ export class Writer {
   }
 }
 
-/** Returns the length of a file's data, or undefined if it is not known beforehand. */
+/** Returns the length of a file's data, or undefined if only reading it would tell. */
 function lengthOf(data) {
   if (isBytes(data)) {
     return data.length;
@@ -953,10 +967,13 @@ function lengthOf(data) {
       "data: not a Uint8Array, Blob, ReadableStream or iterable of Uint8Arrays",
     );
   }
+  if (data.locked === true) {
+    throw new TypeError("data: the stream is locked");
+  }
   return undefined;
 }
 
-/** Yields the bytes of a file; not every browser lets streams be iterated over. */
+/** Yields the chunks of a file's data; in some browsers, streams are not iterable. */
 async function* chunksOf(data) {
   if (isBytes(data)) {
     yield data;

@@ -15,9 +15,9 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:7738108967745b23ec955eb477485d74b944b575aad825540f0ec039a9ce3333","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:b583d1d06a63d2057e9ff081f789166e415161174b1e2a47ee3bf9a8acc8fd98","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.d.ts.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
 
-/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+/** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
@@ -38,10 +38,10 @@ export declare const LAYER_SIZE: number;
 /** The compressed layer's size in bytes. */
 export declare const BLOB_SIZE: number;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export declare function layer(): Bytes;
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
@@ -51,8 +51,8 @@ export declare function open(): ReadableStream<Bytes>;
 export declare function openCompressed(): ReadableStream<Bytes>;
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export declare function verify(): Promise<void>;

@@ -15,13 +15,15 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b7b173564a8906eabd2fd05ad4957cd08a33133d6331649ff4f30d3782cdc2ae","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:cab22f5353bb137add65c1f33b171fdcd5381337f9918a31bfd6d58355cfd594","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.js.jinja","language":"javascript","layer":"hostprocess","options":{"compat":"","package":"windows-hostprocess","prefix":""},"version":"0.2.0"}
+
+// @ts-self-types="./windows-hostprocess.d.ts"
 
 /**
  * The Windows base layer hostprocess, ready to store, push or hash.
  *
- * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
- * pages have to unpack gzip is asynchronous, and layer() is not.
+ * The blob is in base64. The layer that it unpacks to is spelled out, too, because pages can
+ * unpack gzip only asynchronously, and layer() is synchronous.
  */
 
 /** The layer's name. */
@@ -44,12 +46,12 @@ export const LAYER_SIZE = 46592;
 /** The compressed layer's size in bytes. */
 export const BLOB_SIZE = 465;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export function layer() {
   return unpack(LAYER, LAYER_SIZE);
 }
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export function blob() {
   return unpack([atob(BLOB)], BLOB_SIZE);
 }
@@ -65,13 +67,16 @@ export function openCompressed() {
 }
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
+  if (subtle === undefined) {
+    throw new Error("crypto.subtle is missing: the page needs HTTPS");
+  }
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);
@@ -89,7 +94,7 @@ async function check(subtle, what, data, stated) {
   }
 }
 
-/** Returns a stream that has nothing made before it is read. */
+/** Returns a stream whose content is made when it is read. */
 function stream(made) {
   return new ReadableStream(
     {
@@ -102,7 +107,7 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
+/** Returns bytes from numbers of zeros and from strings with one character for each byte. */
 function unpack(pieces, size) {
   const out = new Uint8Array(size);
   let at = 0;

@@ -15,9 +15,9 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:cf8354dbf37158aabeb15f2c69408caafe17a52562b9a4b1c6b0ac7872c35a11","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:6b6cad5389ead66bfb976b55bde6ced52d77d75853a1315052c25f0668532bd1","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.d.ts.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
 
-/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+/** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
@@ -38,10 +38,10 @@ export declare const LAYER_SIZE: number;
 /** The compressed layer's size in bytes. */
 export declare const BLOB_SIZE: number;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export declare function layer(): Bytes;
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
@@ -50,12 +50,12 @@ export declare function open(): ReadableStream<Bytes>;
 /** Returns a stream of the gzip-compressed tar. */
 export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Returns the BCD store, a registry hive: a copy of the caller's own. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export declare function bcd(): Bytes;
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export declare function verify(): Promise<void>;

@@ -15,13 +15,15 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:b92786cf9935a4686183c1211aedfc0c70904a627a3d250d87a42f6c61d93f30","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:cf368bdd5c00593d2721619c57b8252e2fbcc461cb8d9a8c38157fa7c09ace72","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.js.jinja","language":"javascript","layer":"legacy","options":{"compat":"","package":"windows-legacy","prefix":""},"version":"0.2.0"}
+
+// @ts-self-types="./windows-legacy.d.ts"
 
 /**
  * The Windows base layer legacy, ready to store, push or hash.
  *
- * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
- * pages have to unpack gzip is asynchronous, and layer() is not.
+ * The blob is in base64. The layer that it unpacks to is spelled out, too, because pages can
+ * unpack gzip only asynchronously, and layer() is synchronous.
  */
 
 /** The layer's name. */
@@ -44,12 +46,12 @@ export const LAYER_SIZE = 20992;
 /** The compressed layer's size in bytes. */
 export const BLOB_SIZE = 1056;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export function layer() {
   return unpack(LAYER, LAYER_SIZE);
 }
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export function blob() {
   return unpack([atob(BLOB)], BLOB_SIZE);
 }
@@ -64,19 +66,22 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Returns the BCD store, a registry hive: a copy of the caller's own. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export function bcd() {
   return layer().slice(3072, 15360);
 }
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
+  if (subtle === undefined) {
+    throw new Error("crypto.subtle is missing: the page needs HTTPS");
+  }
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);
@@ -94,7 +99,7 @@ async function check(subtle, what, data, stated) {
   }
 }
 
-/** Returns a stream that has nothing made before it is read. */
+/** Returns a stream whose content is made when it is read. */
 function stream(made) {
   return new ReadableStream(
     {
@@ -107,7 +112,7 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
+/** Returns bytes from numbers of zeros and from strings with one character for each byte. */
 function unpack(pieces, size) {
   const out = new Uint8Array(size);
   let at = 0;

@@ -15,9 +15,9 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:f4bc8951fbdc885ec78c3f3421cafda85c54a4c6b77fc28f8c92b1ae35ef1215","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:9d3492c2a63c115cef5dc0f22530f2a64fcd9fd086a9fcba05d061106e003ad7","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.d.ts.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
 
-/** A Uint8Array of its own ArrayBuffer, where TypeScript can say so: from 5.7 on. */
+/** `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on, `Uint8Array` before. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 /** The layer's name. */
@@ -38,10 +38,10 @@ export declare const LAYER_SIZE: number;
 /** The compressed layer's size in bytes. */
 export declare const BLOB_SIZE: number;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export declare function layer(): Bytes;
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export declare function blob(): Bytes;
 
 /** Returns a stream of the uncompressed tar. */
@@ -50,12 +50,12 @@ export declare function open(): ReadableStream<Bytes>;
 /** Returns a stream of the gzip-compressed tar. */
 export declare function openCompressed(): ReadableStream<Bytes>;
 
-/** Returns the BCD store, a registry hive: a copy of the caller's own. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export declare function bcd(): Bytes;
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export declare function verify(): Promise<void>;

@@ -15,13 +15,15 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:2374ea0b958d545f40283eccb2f0ec2662dd84e2793c72c10b5277623b98074d","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+// winscratch:{"body":"sha256:abd77c4e2b81d98f6cc7e2d163fa960086ec04b647a65e88bea88f760a612d51","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.js.jinja","language":"javascript","layer":"scratch","options":{"compat":"","package":"windows-scratch","prefix":""},"version":"0.2.0"}
+
+// @ts-self-types="./windows-scratch.d.ts"
 
 /**
  * The Windows base layer scratch, ready to store, push or hash.
  *
- * The blob is base64. The layer, which it unpacks to, is spelled out as well, because what
- * pages have to unpack gzip is asynchronous, and layer() is not.
+ * The blob is in base64. The layer that it unpacks to is spelled out, too, because pages can
+ * unpack gzip only asynchronously, and layer() is synchronous.
  */
 
 /** The layer's name. */
@@ -44,12 +46,12 @@ export const LAYER_SIZE = 61952;
 /** The compressed layer's size in bytes. */
 export const BLOB_SIZE = 1169;
 
-/** Returns the uncompressed tar: a copy of the caller's own. */
+/** Returns the uncompressed tar as a new array. */
 export function layer() {
   return unpack(LAYER, LAYER_SIZE);
 }
 
-/** Returns the gzip-compressed tar: a copy of the caller's own. */
+/** Returns the gzip-compressed tar as a new array. */
 export function blob() {
   return unpack([atob(BLOB)], BLOB_SIZE);
 }
@@ -64,19 +66,22 @@ export function openCompressed() {
   return stream(blob);
 }
 
-/** Returns the BCD store, a registry hive: a copy of the caller's own. */
+/** Returns the BCD store, a registry hive, as a new array. */
 export function bcd() {
   return layer().slice(3072, 15360);
 }
 
 /**
- * Throws unless the layer and the blob have the digests stated here, and the blob unpacks
+ * Rejects unless the layer and the blob have the digests stated here, and the blob unpacks
  * to the layer. This finds a damaged copy, but not one in which somebody replaced the
- * digests, too: compare DIGEST with the published one.
+ * digests, too: compare DIGEST with the published one. A page needs HTTPS or localhost.
  */
 export async function verify() {
   const node = "node:crypto"; // where Node 18 has it; bundlers need not look for it
   const { subtle } = globalThis.crypto ?? (await import(node)).webcrypto;
+  if (subtle === undefined) {
+    throw new Error("crypto.subtle is missing: the page needs HTTPS");
+  }
   const tar = layer();
   await check(subtle, "layer", tar, DIFF_ID);
   await check(subtle, "blob", blob(), DIGEST);
@@ -94,7 +99,7 @@ async function check(subtle, what, data, stated) {
   }
 }
 
-/** Returns a stream that has nothing made before it is read. */
+/** Returns a stream whose content is made when it is read. */
 function stream(made) {
   return new ReadableStream(
     {
@@ -107,7 +112,7 @@ function stream(made) {
   );
 }
 
-/** Returns pieces as bytes: numbers of zeros, and texts of a character a byte. */
+/** Returns bytes from numbers of zeros and from strings with one character for each byte. */
 function unpack(pieces, size) {
   const out = new Uint8Array(size);
   let at = 0;

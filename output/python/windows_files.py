@@ -5,15 +5,15 @@
 #   tr -d '\r' < FILE |
 #   sed -E "s/(\"body\":\"sha256:)[0-9a-f]{64}/\1$(printf %064d 0)/" |
 #   sha256sum
-# Whoever edits the file can replace `body`, too. To compare all of it with what
-# the project generates: winscratch vendored --diff FILE
+# Whoever edits the file can replace `body`, too. To compare all of it with
+# what the project generates: winscratch vendored --diff FILE
 # Project: https://winscratch.example (placeholder: not published yet)
 # Version: 0.2.0
 # To regenerate it, in a checkout of the project: ./invokew generate
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:d5297f1c7adc899046066a050265fba3be4b2a828b492fa29cc9f69d9a2fb25b","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:4958e6eb70b7edfed2b32741522861dbbf18e9457012a7817afb69aaadd6cb83","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:

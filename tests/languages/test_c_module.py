@@ -3,6 +3,7 @@
 
 import functools
 import itertools
+import json
 import re
 import subprocess
 import tarfile
@@ -41,6 +42,31 @@ def test_no_compiler_warns(compiler: str, language: str, tmp_path: Path) -> None
         run(need(compiler), *words, "-O2", "-c", source, "-o", tmp_path / "module.o")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_all_modules_compile_as_one_unit(compiler: str, language: str, tmp_path: Path) -> None:
+    unit = tmp_path / "unit.c"
+    unit.write_text("".join(f'#include "{source}"\n' for source in SOURCES))
+    run(need(compiler), *LANGUAGES[language], *WARNINGS, "-c", unit, "-o", tmp_path / "unit.o")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_all_names_of_a_file_have_a_prefix(source: Path, tmp_path: Path) -> None:
+    """So that no name meets one of the project, or of a header such as <windows.h>, which has ERROR."""
+    words = (need("clang"), *LANGUAGES["c"])
+    tree = json.loads(run(*words, "-fsyntax-only", "-Xclang", "-ast-dump=json", source))
+    own = [one for one in tree["inner"] if one.get("loc") and "includedFrom" not in one["loc"]]
+    enumerators = (inner for one in own if one["kind"] == "EnumDecl" for inner in one["inner"])
+    names = {one["name"] for one in (*own, *enumerators) if "name" in one}
+    standard = tmp_path / "standard.c"
+    standard.write_text("#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n")
+    macros, known = (set(run(*words, "-dM", "-E", file).splitlines()) for file in (source, standard))
+    names |= {line.split()[1] for line in macros - known}
+    assert f"{source.stem}_{'add' if source.stem == 'windows_files' else 'verify'}" in names
+    prefixes = f"{source.stem}_", f"{source.stem.upper()}_", "wf_", "WF_"
+    assert {name for name in names if not name.startswith(prefixes)} == set()
+
+
 @pytest.mark.parametrize("level", ["-O0", "-Os", "-O2"])
 def test_a_call_needs_less_than_4_kib_of_stack(level: str, tmp_path: Path) -> None:
     words = (level, "-fcallgraph-info=su", "-c", OUTPUT / "c/windows_files.c", "-o", tmp_path / "files.o")
@@ -64,6 +90,12 @@ def test_clang_tidy_finds_nothing(language: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_clangs_analyzer_finds_nothing(source: Path, tmp_path: Path) -> None:
+    words = ("--analyze", "-Xclang", "-analyzer-werror", *LANGUAGES["c"])
+    run(need("clang"), *words, source, "-o", tmp_path / "report.plist")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cpp_for_msvc_links_the_modules(language: str, source: Path, tmp_path: Path) -> None:
     """MSVC's C++ gives a variable without extern "C" another symbol than C does."""
@@ -82,7 +114,7 @@ def test_cpp_for_msvc_links_the_modules(language: str, source: Path, tmp_path: P
 @pytest.mark.parametrize(("compiler", "language"), [("gcc", "c"), ("g++", "c++")])
 def test_the_example_in_the_header_writes_a_layer(compiler: str, language: str, tmp_path: Path) -> None:
     header = (OUTPUT / "c/windows_files.h").read_text()
-    example = re.findall(r"^//  (.*)\n", header[header.index("// Use, ") :], re.MULTILINE)
+    example = re.findall(r"^//  (.*)\n", header[header.index("// To write a layer, ") :], re.MULTILINE)
     function, body = "\n".join(example[:3]), "\n".join(example[3:])
     before = "static uint32_t names[100000];\n"
     given = "FILE *file = stdout;\nconst char data[] = {'M', 'Z'};\nconst size_t size = sizeof data;\n"

@@ -90,6 +90,18 @@ def test_the_documented_program_saves_the_layer(runtime: str, tmp_path: Path) ->
     assert said.split()[1:3] == [f"sha256:{wanted[name]}" for name in ("scratch.tar", "scratch.tar.gz")]
 
 
+@pytest.mark.parametrize("call", ["close()", 'addDirectory("a")', 'add("a", new Uint8Array(1))'])
+def test_a_failure_that_nobody_awaits_ends_node(call: str) -> None:
+    script = f"""
+    const {{ Writer }} = await import(process.argv[1]);
+    const layer = new Writer(new WritableStream({{ write: () => Promise.reject(new Error("disk full")) }}));
+    void layer.{call};
+    """
+    command = [need("node"), "--input-type=module", "-e", script, (MODULES / "windows-files.js").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "disk full" in done.stderr) == (1, True)
+
+
 # ---------------------------------------------------------------------------------------------
 # Checked
 
@@ -125,6 +137,11 @@ def test_typescript_agrees_at_its_strictest(package: str, tmp_path: Path) -> Non
     run(*program, *strict, *target, "--skipLibCheck", "false", "--typeRoots", tmp_path, TESTS / "types.ts")
 
 
+def test_deno_finds_the_types_beside_a_module(tmp_path: Path) -> None:
+    """It does not look for them: the module must name them, or every value is an any."""
+    run(*started("deno")[:1], "check", "--no-config", TESTS / "types.ts", DENO_DIR=str(tmp_path), NO_COLOR="1")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_types_name_what_the_module_has(name: str) -> None:
     module = MODULES / f"windows-{name}.js"
@@ -146,6 +163,17 @@ def test_nothing_is_decoded_before_it_is_used(name: str) -> None:
     module = (MODULES / f"windows-{name}.js").as_uri()
     flag = "--disallow-code-generation-from-strings"
     assert run(need("node"), flag, "--input-type=module", "-e", script, module) == "TypeError\n"
+
+
+def test_verify_says_what_a_page_without_https_lacks() -> None:
+    script = """
+    Object.defineProperty(globalThis, "crypto", { value: {} });
+    const { verify } = await import(process.argv[1]);
+    await verify().catch((error) => console.log(error.message));
+    """
+    module = (MODULES / "windows-scratch.js").as_uri()
+    said = run(need("node"), "--input-type=module", "-e", script, module)
+    assert said == "crypto.subtle is missing: the page needs HTTPS\n"
 
 
 def bundled(folder: Path, text: str, *options: str) -> str:

@@ -165,3 +165,14 @@ def test_every_c_compiler_reads_the_layers(compiler: str, standard: str, tmp_pat
 def test_modules_are_small_enough_to_review(layer: str) -> None:
     sizes = {file.path: (OUTPUT / file.path).stat().st_size for file in table.committed([layer]) if file.kind}
     assert max(sizes.values()) < MAX_MODULE, sizes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_of_a_head_is_longer_than_80_columns(language: str) -> None:
+    """Formatters break longer comments: clang-format finds such a module badly formatted."""
+    row = LANGUAGES[language]
+    for name in ("scratch", "files"):
+        for _, path in row.modules[row.kind(name)]:
+            text = (OUTPUT / path.format(name=name, Name=name.capitalize())).read_text("utf-8")
+            head = text.partition("winscratch:{")[0]
+            assert [line for line in head.split("\n") if len(line) > 80] == [], path

@@ -13,7 +13,17 @@ const web = [
     "atob",
     "btoa",
 ];
-const programs = ["Buffer", "TextDecoder", "TextDecoderStream", "URL", "console", "document", "fetch", "process"];
+const programs = [
+    "Buffer",
+    "structuredClone",
+    "TextDecoder",
+    "TextDecoderStream",
+    "URL",
+    "console",
+    "document",
+    "fetch",
+    "process",
+];
 
 const named = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));
 

@@ -37,6 +37,8 @@ export async function layer(out: WritableStream<Uint8Array>): Promise<Code | und
         await writer.add("f", "text");
         // @ts-expect-error: hard links have no attributes
         await writer.addHardlink("d", "a", { attributes: 1 });
+        // @ts-expect-error: and neither have whiteouts
+        await writer.addWhiteout("g", { attributes: 1 });
         await writer.close();
         return undefined;
     } catch (error) {

@@ -93,6 +93,24 @@ test("data must be as long as the size says, and a stream needs one", async () =
     }
 });
 
+test("data whose buffer was transferred before its turn is an error", async () => {
+    for (const size of [100, 100_000]) {
+        const data = new Uint8Array(size).fill(7);
+        const [layer] = made();
+        const added = layer.add("a", data);
+        structuredClone(data.buffer, { transfer: [data.buffer] });
+        assert.equal(data.length, 0);
+        await assert.rejects(added, refused("data"));
+    }
+});
+
+test("a stream of a refused entry is not touched", async () => {
+    const source = new Blob(["x"]).stream();
+    await assert.rejects(made()[0].add("NUL", source, { size: 1 }), refused("device"));
+    assert.equal(source.locked, false);
+    assert.equal(await new Response(source).text(), "x");
+});
+
 test("a stream that gives too much is cancelled", async () => {
     const reasons = [];
     const source = new ReadableStream({
@@ -123,7 +141,10 @@ test("arguments of a wrong type are TypeErrors that name them, and harm nothing"
     const [layer, bytes] = made();
     await layer.add("a", new Uint8Array(1));
     const before = bytes();
+    const locked = new Blob(["x"]).stream();
+    locked.getReader();
     for (const data of [
+        locked,
         "text",
         new ArrayBuffer(1),
         new DataView(new ArrayBuffer(1)),
@@ -160,7 +181,9 @@ test("arguments of a wrong type are TypeErrors that name them, and harm nothing"
     assert.throws(() => header({ kind: 1, path: "b" }), { name: "TypeError", message: /^kind: / });
     assert.throws(() => made({ time: Date.now() }), TypeError);
     assert.throws(() => made({ descriptor: 1 }), TypeError);
-    assert.throws(() => new Writer({}), TypeError);
+    for (const out of [undefined, null, {}, new ReadableStream()]) {
+        assert.throws(() => new Writer(out), { name: "TypeError", message: /^out: / });
+    }
     assert.deepEqual(bytes(), before);
     await layer.addHardlink("b", "a");
     await layer.close();
@@ -209,6 +232,16 @@ test("attributes are whole numbers of those that can be set", () => {
         assert.throws(() => header({ kind: "file", path: "a", attributes }), refused("attributes"));
     }
     assert.throws(() => header({ kind: "whiteout", path: "a", attributes: 1 }), refused("attributes"));
+});
+
+test("links and whiteouts have no attributes of their own", async () => {
+    for (const attributes of [1, 128]) {
+        const options = { attributes };
+        const [first] = made();
+        await first.add("a", new Uint8Array(1));
+        await assert.rejects(first.addHardlink("b", "a", options), refused("attributes"));
+        await assert.rejects(made()[0].addWhiteout("a", options), refused("attributes"));
+    }
 });
 
 test("nobody changes what is written by changing what is exported", () => {
