@@ -73,7 +73,11 @@ internal static class Consumer
             {
                 outcome += "cancelled;";
             }
+            catch (InvalidOperationException)
+            {
+                outcome += "failed;";
+            }
         }
-        Expect(outcome == "cancelled;cancelled;", outcome);
+        Expect(outcome == "cancelled;failed;", outcome);
     }
 }
