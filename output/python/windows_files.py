@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:10c496933fb6976b471f5f0a749020fa465f9c49a5577691cd543ab63e522d55","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:0b83a4868f4b29c11dffff594dc07fa3e89c96504c71ffaf0c24207c07dd1c01","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -235,6 +235,9 @@ def header(
     FilesError for an entry that cannot be in a layer.
     """
     _expect("kind", kind, str)
+    _expect("size", size, int)
+    _expect("descriptor", descriptor, str, bytes)
+    _expect_time(time)
     _expect_entry(path, target, size, attributes, descriptor, time)
     return _header(kind, path, target, size, attributes, descriptor, time)
 
@@ -275,6 +278,7 @@ def padding(size: int) -> bytes:
     return bytes(-size % 512)
 
 
+# The type, the mode, the attributes that are always set, and the default ones.
 _KINDS: Mapping[str, tuple[str, int, int | None, int]] = {
     FILE: ("0", 0o644, 0, 32),
     DIRECTORY: ("5", 0o755, 16, 0),
@@ -296,10 +300,10 @@ class _Fixed(NamedTuple):
     attributes: str
     security: str
     times: Times
-    seconds: int  # of the modification, as far as a header can hold it
-    inexact: bool  # whether it cannot
-    records: bytes  # that every entry begins with
-    pax: tuple[bytes, int, bytes]  # _pax() of them
+    seconds: int  # of modification, or 0 if they do not fit the field
+    inexact: bool  # whether that field differs from the time
+    records: bytes  # the first records
+    pax: tuple[bytes, int, bytes]  # _pax() of these
 
 
 @functools.lru_cache(maxsize=64)
@@ -331,7 +335,7 @@ def _fixed(
     return _Fixed(typeflag, mode, number, security, times, held, inexact, records, pax)
 
 
-#: The types of an entry's arguments in nearly all calls, which need no other look.
+# The types of the arguments of nearly all calls, for a quick check.
 _USUAL = frozenset(
     (str, str, size, int, descriptor, time)
     for size in (int, type(None))

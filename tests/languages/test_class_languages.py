@@ -166,6 +166,7 @@ short: data 4610 again 4610
 long: ok 5120 ok 6144
 left: 1
 unsized: size 0 again 0
+no file: size 0 again 0
 bytes: ok 5120 data {small}
 none: data 4608 again 4608
 empty: ok 4608 ok 5632

@@ -165,3 +165,12 @@ def test_every_c_compiler_reads_the_layers(compiler: str, standard: str, tmp_pat
 def test_modules_are_small_enough_to_review(layer: str) -> None:
     sizes = {file.path: (OUTPUT / file.path).stat().st_size for file in table.committed([layer]) if file.kind}
     assert max(sizes.values()) < MAX_MODULE, sizes
+
+
+@pytest.mark.parametrize("language", ["java", "python"])
+def test_the_languages_formatter_finds_nothing_to_change_in_writers(language: str) -> None:
+    row = LANGUAGES[language]
+    ((_, path),) = row.modules["files"]
+    program, *arguments = row.formatter
+    writer = OUTPUT / path.format(name="files", Name="Files")
+    assert run(*USERS[language].program(program), *arguments, writer) == ""

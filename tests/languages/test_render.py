@@ -222,17 +222,6 @@ def test_the_languages_formatter_finds_nothing_to_change(language: str, rendered
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("language", ["java", "python"])
-def test_the_languages_formatter_finds_nothing_to_change_in_writers(language: str) -> None:
-    row = LANGUAGES[language]
-    ((_, path),) = row.modules["files"]
-    writer = ROOT / "output" / path.format(name="files", Name="Files")
-    program, *arguments = row.formatter
-    command = [*USERS[language].program(program), *arguments, writer]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
 def test_modules_are_smaller_than_promised(rendered: dict[str, list[Path]]) -> None:
     sizes = {path: path.stat().st_size for paths in rendered.values() for path in paths}
     assert {path: size for path, size in sizes.items() if size >= LIMIT} == {}

@@ -146,6 +146,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"attributes": "1"}, "attributes: int expected, not str"),
     ({"descriptor": 1}, "descriptor: str or bytes expected, not int"),
     ({"descriptor": bytearray(20)}, "descriptor: str or bytes expected, not bytearray"),
+    ({"size": None}, "size: int expected, not NoneType"),
+    ({"descriptor": None}, "descriptor: str or bytes expected, not NoneType"),
+    ({"time": None}, "time: int or Times expected, not NoneType"),
     ({"time": (0, 0, 0, 0)}, "time: int or Times expected, not tuple"),
 ]
 

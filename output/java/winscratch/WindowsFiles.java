@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:5de96d43976d0a172aa655f0f0129f89032109224e95e2c9bdd915c32535fd2f","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:fa2f3588638b02f67b2deb9222ecf33c4d52400db2de21671ef281e32246669f","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -497,7 +497,7 @@ public final class WindowsFiles {
     }
   }
 
-  /** An entry of a layer. It is immutable: the methods {@code with} return a changed copy. */
+  /** An immutable entry of a layer; methods whose name starts with "with" return a changed copy. */
   public static final class Entry {
     private static final long UNKNOWN = Long.MIN_VALUE;
 
@@ -1302,10 +1302,11 @@ public final class WindowsFiles {
     public void add(Entry entry, InputStream data) throws IOException {
       Objects.requireNonNull(entry, "entry");
       Objects.requireNonNull(data, "data");
+      Entry sized = entry.size == Entry.UNKNOWN ? entry.withSize(-1) : entry; // which is refused
       run(
           () -> {
-            write(entry);
-            copy(entry, data);
+            write(sized);
+            copy(sized, data);
           });
     }
 

@@ -109,6 +109,7 @@ internal static class Faults
         Console.WriteLine("left: " + (four.Length - four.Position));
         var unsized = new Entry(Kind.File, "x");
         Say("unsized", 1 << 20, layer => layer.Add(unsized, new Drops(false)), end);
+        Say("no file", 1 << 20, layer => layer.Add(new Entry(Kind.Directory, "x"), new Drops(false)), end);
         Action<Writer> small = layer => layer.Add(new Entry(Kind.File, "y") { Size = 3 }, new MemoryStream(new byte[2]));
         Say("bytes", 1 << 20, layer => layer.Add(unsized, new MemoryStream(Data)), small);
         Say("none", 1 << 20, layer => layer.Add(three), end);

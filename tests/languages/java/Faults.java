@@ -70,6 +70,8 @@ final class Faults {
     System.out.println("left: " + left(four));
     Entry unsized = new Entry(Kind.FILE, "x");
     say("unsized", 1 << 20, layer -> layer.add(unsized, new ByteArrayInputStream(DATA)), end);
+    Entry folder = new Entry(Kind.DIRECTORY, "x");
+    say("no file", 1 << 20, layer -> layer.add(folder, new ByteArrayInputStream(DATA)), end);
     Entry longer = new Entry(Kind.FILE, "y").withSize(3);
     Call small = layer -> layer.add(longer, new byte[2]);
     say("bytes", 1 << 20, layer -> layer.add(unsized, DATA), small);
