@@ -49,7 +49,7 @@ internal static class Image
         using (FileStream output = File.Create(next))
         {
             var layer = new WindowsFiles.Writer(output);
-            var tree = new WindowsFiles.Tree();
+            var tree = new WindowsFiles.TreeOptions();
 #if MONO // .NET itself can tell a link's target, but not a file from a pipe
             tree.ReadLink = UnixPath.ReadLink;
             tree.IsFile = path => new UnixFileInfo(path).IsRegularFile;

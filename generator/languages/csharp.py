@@ -14,26 +14,24 @@ _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     unchecked unsafe ushort using virtual void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # contextual keywords that no type may have, and the names that the modules take in or make
-    """await dynamic field file nameof record required scoped var where yield Add AddAsync AddTree
-    AddTreeAsync AdminOwned All Always Append ArgumentNullException Array ArraySegment Ascii
-    Attributes Bcd Begin BitConverter Blob BlobBytes BlobSize CancellationToken Capital Case
-    CharUnicodeInfo Character Characters Check CheckPart CheckPath CheckTarget CheckText
-    Children Closed Code CompareUtf8 CompressionMode Convert Copy CopyAsync Core CultureInfo
-    Data DateTimeOffset Decimal Descriptor Device Devices Dictionary DiffId Digest Digits
-    Directory DirectoryLink Empty Encoding End Ending Entry Exception ExceptionDispatchInfo
-    Field File FileAccess FileAttributes FileInfo FileLink FileMode FileShare FileStream
-    FilesException Find Finish FinishAsync Fold Folding FormatException Found Func GZipStream
-    HardLink HashSet Header Headers IEnumerable IOException Implied InRange InvalidDataException
-    IsAscii IsDirectory IsFile KeyValuePair Kind KindFacts Kinds Layer LayerBytes LayerSize Lazy
-    Link ListReadable Made Marker Math MediaType Memory MemoryMarshal MemoryStream Mode Name
-    Names Node None Normal Number NumberStyles Octal Octals Of Open OpenCompressed Opened
-    Original Other Output Own OwnTimes Padding Parent Part PartLong Parts Path PathLong Piece
-    Place Placed Put PutAsync ReadLink ReadOnlyMemory Readable Reason Reasons Record Regular
-    Repeated Roots Rules RunAsync Runs SHA256 Second Settable Shown SidReadable Size Split Stack
-    Standard Start Step Stream StringBuilder StringComparer StringComparison System TakeRoots
-    Target TargetCharacter TargetCharacters TargetEmpty TargetLong TargetMissing Task Text Ticks
-    Time TimeSpan Times ToArray Tree Type Unicode UnicodeCategory Unpacked UserOwned UsersRead
-    Verify Walk Whiteout Writer""".split()  # noqa: SIM905
+    """await dynamic field file nameof record required scoped var where yield Accessed Add AddAsync AddTree
+    AddTreeAsync AdminOwned All Always Append ArgumentNullException Array ArraySegment Ascii At Attributes Bcd Begin
+    BitConverter Blob BlobBytes BlobSize CancellationToken Capital Case Changed CharUnicodeInfo Character Characters
+    Check CheckPart CheckPath CheckTarget CheckText Children Closed Code CompareUtf8 CompressionMode Convert Copy
+    CopyAsync Core Created CultureInfo Data DateTimeOffset Decimal Default Descriptor Device Devices Dictionary
+    DiffId Digest Digits Directory DirectoryLink Empty Encoding Ending Entry Equals Exception ExceptionDispatchInfo
+    Field File FileAccess FileAttributes FileInfo FileLink FileMode FileShare FileStream FilesException Find Finish
+    FinishAsync Fold Folding FormatException Found FromBytes Func GZipStream GetEnd GetHashCode GetHeader GetPadding
+    GetRoots HardLink HasSize HashSet Headers IEnumerable IEquatable IOException Implied InRange
+    InvalidDataException InvalidOperationException IsAscii IsDirectory IsFile KeyValuePair Kind KindFacts Kinds
+    Layer LayerBytes LayerSize Lazy Link ListReadable Made Marker Math MediaType MemberwiseClone Memory
+    MemoryMarshal MemoryStream Mode Modified Name Names Node None Normal Number NumberStyles Octal Octals Open
+    OpenCompressed Opened OperationCanceledException Original Other Output Own OwnTimes Parent Part PartLong Parts
+    Path PathLong Piece Place Placed Put PutAsync ReadLink ReadOnlyMemory Readable Reason Reasons Record Regular
+    Repeated Rules RunAsync Runs SHA256 Second Settable Shown SidReadable Size Sized Split Stack Standard Step
+    Stream StringBuilder StringComparer StringComparison System Target TargetCharacter TargetCharacters TargetEmpty
+    TargetLong TargetMissing Task Text Ticks Time TimeSpan Times ToArray ToString TreeOptions Type Unicode
+    UnicodeCategory Unpacked UserOwned UsersRead Verify Walk Whiteout WithSize Writer""".split()  # noqa: SIM905
 )
 _MAX_NAMESPACE = 200  # characters
 _NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)

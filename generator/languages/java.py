@@ -13,12 +13,13 @@ _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language S
     try void volatile while""".split()  # noqa: SIM905 - words are easier read so
 )
 _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modules name themselves or take in
-    """permits record sealed var yield ArrayList Arrays Base64 BasicFileAttributes BigInteger
-    ByteArrayInputStream ByteBuffer ByteOrder CRC32 Character Comparator Core DataFormatException
-    Descriptor DirectoryIteratorException DirectoryStream Entry Error Files FilesException Folding
-    HashMap IOException IllegalArgumentException IllegalStateException Inflater InputStream Instant
-    Integer Kind LayerWriter LinkOption List Locale Long Map Math MessageDigest
-    NoSuchAlgorithmException Node Object Objects OutputStream Override Path Reason Rules
+    """permits record sealed var yield ArrayList Arrays Attribute Base64 BasicFileAttributes
+    BigInteger ByteArrayInputStream ByteBuffer ByteOrder CRC32 Character Comparator Core
+    DataFormatException Descriptor DirectoryIteratorException DirectoryStream Entry EnumSet
+    Error Files FilesException Folding GZIPInputStream HashMap IOException
+    IllegalArgumentException IllegalStateException Inflater InputStream Instant Integer Kind
+    LayerWriter LinkOption List Locale Long Map Math MessageDigest NoSuchAlgorithmException
+    Node Object Objects Optional OptionalLong OutputStream Override Path Reason Rules
     RuntimeException Set StandardCharsets Step String StringBuilder System Throwable Times""".split()  # noqa: SIM905
 )
 _MAX_PACKAGE = 200  # characters

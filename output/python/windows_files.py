@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:4958e6eb70b7edfed2b32741522861dbbf18e9457012a7817afb69aaadd6cb83","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:2dccca3d309be28b5225b56ed39f13d0c34df100f59c31fb683f4b589ba9512a","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -21,12 +21,11 @@
         layer.add_tree("app/data", "./data")
 
 Paths are below C:\\, with a slash between parts. Missing parents are written. An entry that
-Windows would refuse raises FilesError before a byte of it is written. The same
-calls give the same bytes on every machine and in every language that has this writer.
+Windows would refuse raises FilesError before any byte of it is written. The same calls
+write the same bytes on every machine, and in every language that has this writer.
 
-Below the writer is a core without I/O: roots() and header() return headers, padding()
-the padding behind data, END the end of a layer. It does not check whether a path is in
-the layer already, or whether its parents are.
+roots(), header(), padding() and END are the parts of a layer, for programs that do their
+own I/O. They do not know earlier entries: they accept a path twice, or without parents.
 """
 
 from __future__ import annotations
@@ -38,13 +37,8 @@ import io
 import os
 import re
 import stat
-from types import MappingProxyType
-from typing import Any, Literal, Mapping, NamedTuple, Protocol, Union, cast
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Final
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Literal, Mapping, NamedTuple, Protocol, Union, cast
 
 __all__ = [
     "ARCHIVE",
@@ -75,12 +69,12 @@ __all__ = [
     "roots",
 ]
 
-#: Attributes, to be added up; 0 is the default: ARCHIVE for FILE, ARCHIVE for FILE_LINK.
+#: Attributes, to be combined with |; 0 is the default of the kind: ARCHIVE for FILE, ARCHIVE for FILE_LINK.
 READ_ONLY: Final = 1
 HIDDEN: Final = 2
 SYSTEM: Final = 4
 ARCHIVE: Final = 32
-#: No other attribute; not to be combined.
+#: No attribute at all, instead of the default; not to be combined.
 NORMAL: Final = 128
 
 #: The kinds of entries.
@@ -179,21 +173,25 @@ Descriptor = Union[str, bytes]
 
 
 class Readable(Protocol):
-    """What a file's data can be read from, such as a file that is open in binary mode."""
+    """A source of a file's data, such as a file opened in binary mode."""
 
     def read(self, size: int, /) -> bytes | None:
-        """Return at most *size* bytes, and none at the end."""
+        """Return at most *size* bytes; b"" at the end, None if none are ready."""
 
 
 class Writable(Protocol):
-    """What a layer can be written to, such as a file that is open in binary mode."""
+    """A destination of a layer, such as a file opened in binary mode."""
 
     def write(self, data: bytes, /) -> int | None:
-        """Write *data*; return how many bytes were taken, or None for all."""
+        """Write *data*; return the number of bytes written, or None for all."""
 
 
 class FilesError(ValueError):
-    """An entry that Windows would refuse: *code* is a key of REASONS, *path* as given."""
+    """An entry that cannot be in a layer, or a layer that cannot be written.
+
+    *code* is a key of REASONS. *path* is the entry's, as given, or empty for an error of
+    the whole layer.
+    """
 
     def __init__(self, code: str, path: str) -> None:
         super().__init__(code, path)
@@ -201,8 +199,10 @@ class FilesError(ValueError):
         self.path = path
 
     def __str__(self) -> str:
-        shown = self.path if len(self.path) <= 200 else self.path[:199] + "…"
-        return f"{shown!r}: {REASONS.get(self.code, self.code)}"
+        reason = REASONS.get(self.code, self.code)
+        if not self.path:
+            return reason
+        return f"{self.path[:200]!r}{'...' if len(self.path) > 200 else ''}: {reason}"
 
 
 # ------------------------------------------------------------------------------------
@@ -210,15 +210,12 @@ class FilesError(ValueError):
 
 
 def roots(time: Time = DEFAULT_TIME) -> bytes:
-    """Return the headers of the directories that every layer begins with."""
+    """Return the headers of the directories at the start of every layer."""
     _expect_time(time)
     fixed = _fixed(DIRECTORY, 0, None, time)
     if isinstance(fixed, str):
-        raise FilesError(fixed, "Hives")
-    return b"".join(
-        _headers(fixed, name, "", 0)
-        for name in ("Hives", "Files")
-    )
+        raise FilesError(fixed, "")
+    return b"".join(_headers(fixed, name, "", 0) for name in ("Hives", "Files"))
 
 
 def header(
@@ -233,9 +230,14 @@ def header(
 ) -> bytes:
     """Return the headers of an entry of *kind*, in blocks of 512 bytes.
 
-    *target* is a symbolic link's text, or a hard link's path; *size* is in bytes. Hard
-    links and whiteouts have no descriptor. Raises FilesError.
+    *target* is the text of a symbolic link, or the path of the file that a hard link
+    names; *size* is in bytes. Hard links and whiteouts have no descriptor. Raises
+    FilesError for an entry that cannot be in a layer.
     """
+    _expect("kind", kind, str)
+    _expect("size", size, int)
+    _expect("descriptor", descriptor, str, bytes)
+    _expect_time(time)
     _expect_entry(path, target, size, attributes, descriptor, time)
     return _header(kind, path, target, size, attributes, descriptor, time)
 
@@ -272,10 +274,11 @@ def _header(
 
 
 def padding(size: int) -> bytes:
-    """Return the zeros that follow *size* bytes of data, up to a whole block."""
+    """Return the zeros that fill the last block of 512 after *size* bytes of data."""
     return bytes(-size % 512)
 
 
+# The type, the mode, the attributes that are always set, and the default ones.
 _KINDS: Mapping[str, tuple[str, int, int | None, int]] = {
     FILE: ("0", 0o644, 0, 32),
     DIRECTORY: ("5", 0o755, 16, 0),
@@ -285,31 +288,29 @@ _KINDS: Mapping[str, tuple[str, int, int | None, int]] = {
     WHITEOUT: ("0", 0o644, None, 0),
 }
 _DIRECTORIES = frozenset(
-    kind
-    for kind, (_, _, always, _) in _KINDS.items()
-    if always and always & 16
+    kind for kind, (_, _, always, _) in _KINDS.items() if always and always & 16
 )
 
 
 class _Fixed(NamedTuple):
-    """What headers have in common: many entries differ by name and size alone."""
+    """The parts of headers that many entries share: all but names and sizes."""
 
     typeflag: str
     mode: int
     attributes: str
     security: str
     times: Times
-    seconds: int  # of the modification, as far as a header can hold it
-    inexact: bool  # whether it cannot
-    records: bytes  # that every entry begins with
-    pax: tuple[bytes, int, bytes]  # _pax() of them
+    seconds: int  # of modification, or 0 if they do not fit the field
+    inexact: bool  # whether that field differs from the time
+    records: bytes  # the first records
+    pax: tuple[bytes, int, bytes]  # _pax() of these
 
 
 @functools.lru_cache(maxsize=64)
 def _fixed(
     kind: Kind, attributes: int, descriptor: Descriptor | None, time: Time
 ) -> _Fixed | str:
-    """Return the common part of headers, or an error code; without a descriptor for None."""
+    """Return the shared parts of headers, or an error code; None is no descriptor."""
     typeflag, mode, always, default = _KINDS[kind]
     allowed = 39 if always is not None else 0
     if attributes & ~allowed and not (attributes == NORMAL and allowed):
@@ -331,12 +332,10 @@ def _fixed(
     inexact = fraction != 0 or held != seconds
     records = _records(number, security, times)
     pax = _pax(records)
-    return _Fixed(
-        typeflag, mode, number, security, times, held, inexact, records, pax
-    )
+    return _Fixed(typeflag, mode, number, security, times, held, inexact, records, pax)
 
 
-#: The types of an entry's arguments in nearly all calls, which need no other look.
+# The types of the arguments of nearly all calls, for a quick check.
 _USUAL = frozenset(
     (str, str, size, int, descriptor, time)
     for size in (int, type(None))
@@ -346,7 +345,7 @@ _USUAL = frozenset(
 
 
 def _expect(argument: str, value: object, *kinds: type) -> None:
-    """Raise TypeError that names the argument, unless *value* is of one of the *kinds*."""
+    """Raise TypeError unless *value* is of one of the types *kinds*."""
     if not isinstance(value, kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
         raise TypeError(f"{argument}: {names} expected, not {type(value).__name__}")
@@ -360,7 +359,7 @@ def _expect_entry(
     descriptor: Descriptor | None,
     time: Time | None,
 ) -> None:
-    """Raise TypeError that names the argument, if one is of a wrong type."""
+    """Raise TypeError, which names the argument, if one is of the wrong type."""
     types = (path, target, size, attributes, descriptor, time)
     if tuple(map(type, types)) in _USUAL:
         return
@@ -382,7 +381,7 @@ def _expect_time(time: Time) -> None:
 
 
 def _headers(fixed: _Fixed, name: str, target: str, size: int) -> bytes:
-    """Return the PAX header with its records, and the header; all that comes in is right."""
+    """Return the PAX header with its records, and the header, of checked arguments."""
     records = fixed.records
     if len(target) > 100 or not target.isascii():
         records += _record("linkpath", target)
@@ -414,7 +413,7 @@ def _headers(fixed: _Fixed, name: str, target: str, size: int) -> bytes:
 
 
 def _records(attributes: str, security: str, times: Times) -> bytes:
-    """Return the records that every entry begins with."""
+    """Return the first records of an entry, which depend on no name and no size."""
     records = b""
     records += _record("LIBARCHIVE.creationtime", _decimal(times.created))
     if attributes:
@@ -443,7 +442,7 @@ def _decimal(time: int) -> str:
 
 
 def _field(text: str) -> bytes:
-    """Return the first 100 ASCII bytes of *text*, with a NUL for a slash at the end."""
+    """Return the first 100 ASCII bytes of *text*, ended by a NUL if the last is a slash."""
     data = text.encode("ascii", "ignore")
     if len(data) > 100 and data[99:100] == b"/":
         end = len(data[:99].rstrip(b"/"))
@@ -455,7 +454,7 @@ _BLANKS = 8 * 32  # the sum of a header's checksum, which is blanks while it is 
 
 
 def _pax(records: bytes) -> tuple[bytes, int, bytes]:
-    """Return a PAX header before its checksum and the sum of it; the rest, with *records*."""
+    """Return a PAX header's part before the checksum, its sum, and the rest with *records*."""
     numbers, sum_of_numbers = _numbers(0, len(records), 0)
     tail, sum_of_tail = _tail("x", "")
     between = b"".join((tail, records, padding(len(records))))
@@ -464,7 +463,7 @@ def _pax(records: bytes) -> tuple[bytes, int, bytes]:
 
 @functools.lru_cache(maxsize=4096)
 def _numbers(mode: int, size: int, seconds: int) -> tuple[bytes, int]:
-    """Return a header from its mode to its time, and the sum of these bytes."""
+    """Return the bytes of a header from the mode to the mtime, and their sum."""
     zero = b"0000000\0"
     data = b"%07o\0%b%b%011o\0%011o\0" % (mode, zero, zero, size, seconds)
     return data, sum(data)
@@ -472,7 +471,7 @@ def _numbers(mode: int, size: int, seconds: int) -> tuple[bytes, int]:
 
 @functools.lru_cache(maxsize=64)
 def _tail(typeflag: str, target: str) -> tuple[bytes, int]:
-    """Return a header from its type on, and the sum of these bytes."""
+    """Return the bytes of a header from the type on, and their sum."""
     devices = bytes(16) if typeflag == "x" else b"0000000\0" * 2
     data = b"%b%bustar\x0000%b%b" % (
         typeflag.encode("ascii"),
@@ -558,7 +557,7 @@ _CAPITALS = _capitals([int(number, 16) for number in _RUNS.split()])
 
 
 def _fold(name: str) -> str:
-    """Return *name* in capitals, as Windows compares names."""
+    """Return *name* in upper case, by the table with which Windows compares names."""
     return name.upper() if name.isascii() else name.translate(_CAPITALS)
 
 
@@ -569,7 +568,7 @@ def _units(text: str) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def _part(part: str) -> tuple[str, str]:
-    """Return a part of a path folded, and its error code, or ""."""
+    """Return a part of a path in upper case, and its error code, or ""."""
     folded = _fold(part)
     wrong = ""
     if part in ("", ".", ".."):
@@ -586,7 +585,7 @@ def _part(part: str) -> tuple[str, str]:
 
 
 def _check_path(text: str, path: str, directory: bool = False) -> None:
-    """Raise FilesError for *text*; of short ones in a known directory, only the name is new."""
+    """Raise FilesError if *text* is not a valid path; check a known parent only once."""
     parent, slash, last = text.rpartition("/")
     short = len(text) < 1024 and len(last) <= 122
     if short and text.isascii() and not _CHARACTERS.search(last) and not _part(last)[1]:
@@ -598,12 +597,12 @@ def _check_path(text: str, path: str, directory: bool = False) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _is_directory(text: str) -> bool:
-    """Return whether a path is right for a directory."""
+    """Return whether *text* is a valid path of a directory."""
     return not _wrong(text, True)
 
 
 def _wrong(text: str, directory: bool) -> str:
-    """Return the error code of a path, or ""."""
+    """Return the error code of an invalid path, or "" for a valid one."""
     if not text:
         return "empty"
     try:
@@ -649,7 +648,7 @@ def _rounded(time: Time) -> Times | None:
 
 
 def _security(descriptor: Descriptor, directory: bool) -> str | None:
-    """Return a descriptor in base64, "" for none, or None if it is wrong."""
+    """Return a descriptor in base64, "" for none, or None if it is invalid."""
     if isinstance(descriptor, str):
         if descriptor not in DESCRIPTORS:
             return None
@@ -664,7 +663,7 @@ def _number(data: bytes, at: int, size: int) -> int:
 
 
 def _readable(data: bytes) -> bool:
-    """Return whether a descriptor is self-relative, and all of its parts are inside."""
+    """Return whether a descriptor is self-relative and contains all of its parts."""
     size = len(data)
     if not 20 <= size <= 65535 or data[0] != 1 or not data[3] & 0x80:
         return False
@@ -704,7 +703,7 @@ _PARENT = "parent"  # a directory that has no header: only a whiteout is below i
 
 
 class _Known(NamedTuple):
-    """What a directory of the layer holds by one name; a hard link has its file's number."""
+    """An entry of a directory; a hard link has the number of its file."""
 
     name: str
     kind: str
@@ -712,7 +711,7 @@ class _Known(NamedTuple):
 
 
 class _State:
-    """Whether a layer takes more; a context manager around all that writes to it."""
+    """The state of a layer; a context manager around every call that writes to it."""
 
     def __init__(self) -> None:
         self.failure: BaseException | None = None
@@ -738,6 +737,8 @@ def _again(failure: BaseException) -> Exception:
     if isinstance(failure, FilesError):
         return FilesError(failure.code, failure.path)
     if isinstance(failure, OSError):
+        if failure.errno is None:
+            return OSError(*failure.args)
         return OSError(failure.errno, failure.strerror, failure.filename)
     return RuntimeError(f"the layer has failed: {type(failure).__name__}")
 
@@ -794,9 +795,9 @@ class Writer:
         descriptor: Descriptor | None = None,
         time: Time | None = None,
     ) -> None:
-        """Write a file: bytes, or *size* bytes of a binary file, or all the rest of one.
+        """Write a file: bytes, *size* bytes of a binary file, or all the rest of one.
 
-        Give *size* if *data* is a stream that cannot seek. No byte behind it is read.
+        Give *size* if *data* is a stream that cannot seek. No byte after it is read.
         """
         _expect_entry(path, "", size, attributes, descriptor, time)
         stream = not isinstance(data, (bytes, bytearray, memoryview))
@@ -829,7 +830,7 @@ class Writer:
         descriptor: Descriptor | None = None,
         time: Time | None = None,
     ) -> None:
-        """Write a directory; missing parents of any entry are written without being asked for."""
+        """Write a directory. Parents that are missing are written by every method."""
         _expect_entry(path, "", 0, attributes, descriptor, time)
         with self._state:
             self._put(self._entry(DIRECTORY, path, "", 0, attributes, descriptor, time))
@@ -851,13 +852,13 @@ class Writer:
             self._put(self._entry(kind, path, target, 0, attributes, descriptor, time))
 
     def add_hardlink(self, path: str, target: str, *, time: Time | None = None) -> None:
-        """Write one more name of a file; *target* is the path it was written by."""
+        """Write another name of the file at *target*, a path that is in the layer."""
         _expect_entry(path, target, 0, 0, None, time)
         with self._state:
             self._put(self._entry(HARD_LINK, path, target, 0, 0, None, time))
 
     def add_whiteout(self, path: str, *, time: Time | None = None) -> None:
-        """Write that what the layers below have by *path* is removed."""
+        """Remove *path*, a file or directory of a layer below, from the image."""
         _expect_entry(path, "", 0, 0, None, time)
         with self._state:
             self._put(self._entry(WHITEOUT, path, "", 0, 0, None, time))
@@ -872,10 +873,10 @@ class Writer:
     ) -> None:
         """Write *folder* as the directory *path*, or as C:\\ if *path* is empty.
 
-        The names in a directory come in the order of their UTF-8, and what a directory
-        holds right behind it. Links stay links, attributes are the default, and a
-        directory that is in the layer already is left as it is. With *own_times* each
-        entry has its own time of modification, for all four times.
+        Entries are in the order of their names' UTF-8 bytes, each directory before its
+        content. Symbolic links stay links. Attributes are the default. A directory that
+        is already in the layer is not written again. With *own_times* the mtime of each
+        file and directory becomes all four times of its entry.
         """
         _expect_entry(path, "", 0, 0, descriptor, None)
         _expect("folder", folder, str, os.PathLike)
@@ -883,9 +884,9 @@ class Writer:
         _expect("folder", top, str)
         with self._state:
             waiting = [(path, top)]
+            first = True  # the folder itself may be given as a link
             while waiting:
                 inside, outside = waiting.pop()
-                first = outside is top
                 found = os.stat(outside) if first else os.lstat(outside)
                 time = found.st_mtime_ns if own_times else None
                 if first or stat.S_ISDIR(found.st_mode):
@@ -899,9 +900,10 @@ class Writer:
                     waiting += [(start + n, os.path.join(outside, n)) for n in names]
                 else:
                     self._leaf(inside, outside, found.st_mode, descriptor, time)
+                first = False
 
     def close(self) -> None:
-        """Write the end of the layer; *out* stays open. To close twice does nothing."""
+        """Write the end of the layer; *out* stays open. Closing twice is a no-op."""
         if not self._state.closed:
             with self._state:
                 self._put(END)
@@ -921,8 +923,11 @@ class Writer:
             target = os.readlink(outside)
             self._put(self._entry(kind, path, target, 0, 0, descriptor, time))
         elif stat.S_ISREG(mode):
-            with open(outside, "rb") as data:
-                size = os.fstat(data.fileno()).st_size
+            with open(outside, "rb", opener=_open_itself) as data:
+                found = os.fstat(data.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise FilesError("kind", path)
+                size = found.st_size
                 self._put(self._entry(FILE, path, "", size, 0, descriptor, time))
                 self._copy(data, size, path)
         else:
@@ -938,7 +943,7 @@ class Writer:
         descriptor: Descriptor | None,
         time: Time | None,
     ) -> bytes:
-        """Return an entry's header; write those of the parents that have none yet."""
+        """Return an entry's headers; write those of its missing parents."""
         made = _header(
             kind,
             path,
@@ -958,7 +963,7 @@ class Writer:
         return made
 
     def _place_here(self, kind: str, path: str, target: str) -> bool:
-        """Take in a new name in the last entry's directory; return whether it is one."""
+        """Record an entry with a new name in the last entry's directory, if it is one."""
         parent, _, last = path.rpartition("/")
         key = (self._here[1], _part(last)[0])
         if parent != self._here[0] or kind == WHITEOUT or key in self._known:
@@ -968,7 +973,7 @@ class Writer:
         return True
 
     def _place(self, kind: str, parts: list[str], path: str, target: str) -> int:
-        """Take in an entry; return how many parts its first parent to write has."""
+        """Record an entry; return how many parts its first missing parent has."""
         original = self._original(target, path) if kind == HARD_LINK else 0
         parent = written = 0
         for depth, part in enumerate(parts, 1):
@@ -998,7 +1003,7 @@ class Writer:
         return len(parts) if kind == WHITEOUT else written + 1
 
     def _original(self, target: str, path: str) -> int:
-        """Return the number of the file that a hard link is to, with its names counted."""
+        """Return the number of a hard link's file, and count its names."""
         known = self._find(target)
         if known is None or known.kind not in (FILE, HARD_LINK):
             raise FilesError("target-missing", path)
@@ -1033,7 +1038,7 @@ class Writer:
         self._put(padding(size))
 
     def _put(self, data: bytes) -> None:
-        """Write all of *data*: a raw file may write less than it is given."""
+        """Write all of *data*: one call of a raw file may write less."""
         data, self._start = self._start + data, b""
         while data:
             written = self._out.write(data)
@@ -1046,16 +1051,24 @@ class Writer:
             data = data[written:]
 
 
+def _open_itself(path: str, flags: int) -> int:
+    """Open a file, but not the target of a link, and not waiting for a pipe's writer."""
+    for flag in ("O_NOFOLLOW", "O_NONBLOCK"):
+        flags |= getattr(os, flag, 0)
+    return os.open(path, flags)
+
+
 def _utf8(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
 def _rest(data: object) -> int:
-    """Return the number of bytes of *data* from its position on, or -1 if it cannot seek."""
+    """Return the number of bytes from the position of *data* on, or -1 if unknown."""
     file = cast("Any", data)
     try:
         here: int = file.tell()
-        end: int = file.seek(0, os.SEEK_END)
+        file.seek(0, os.SEEK_END)  # returns None for some files
+        end: int = file.tell()
         file.seek(here)
     except (AttributeError, OSError):
         return -1

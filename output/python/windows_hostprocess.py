@@ -15,11 +15,11 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:e9ec5a41028516f9404e5d6b9c5c78670eac2267954582f474fb74cf7f2b04e6","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:e4470bb8e0599b52a816fc6af9f4e7ed51497e077e119e44e52263cf222791b4","diff_id":"sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5","digest":"sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5","file":"module.py.jinja","language":"python","layer":"hostprocess","options":{"compat":"","package":"windows_hostprocess","prefix":""},"version":"0.2.0"}
 """The Windows base layer hostprocess, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All
-functions can be called by several threads at once.
+functions are thread-safe.
 
 As a program: python windows_hostprocess.py > layer.tar (see --help).
 """
@@ -32,7 +32,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Final, Sequence
 
 __all__ = [
     "BLOB_SIZE",
@@ -50,17 +50,21 @@ __all__ = [
 ]
 
 #: The layer's name.
-NAME: str = "hostprocess"
+NAME: Final = "hostprocess"
 #: The OCI media type of the compressed layer.
-MEDIA_TYPE: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+MEDIA_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 #: The digest of the uncompressed tar.
-DIFF_ID: str = "sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5"
+DIFF_ID: Final = (
+    "sha256:49cb50e0f47596b5964329b50a72fbe538572319396d71b07d34be4da34bfdb5"
+)
 #: The digest of the compressed layer.
-DIGEST: str = "sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5"
+DIGEST: Final = (
+    "sha256:e135e03706b08cb9a94c39f087398174151a1639ed5f3056acf5295c9f5dc2f5"
+)
 #: The uncompressed tar's size in bytes.
-LAYER_SIZE: int = 46592
+LAYER_SIZE: Final = 46592
 #: The compressed layer's size in bytes.
-BLOB_SIZE: int = 465
+BLOB_SIZE: Final = 465
 
 
 def layer() -> bytes:
@@ -133,13 +137,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "layerSize": LAYER_SIZE,
             "blobSize": BLOB_SIZE,
         }
-        print(json.dumps(info, indent=2))
-        return 0
-    if sys.stdout.isatty():
+        data = json.dumps(info, indent=2).encode() + b"\n"
+    elif sys.stdout.isatty():
         print(f"{parser.prog}: not to a terminal; redirect it", file=sys.stderr)
         return 2
+    else:
+        data = blob() if options.blob else layer()
     try:
-        sys.stdout.buffer.write(blob() if options.blob else layer())
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader has gone; Python's own flush at exit must not complain again.
@@ -150,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unpacked(data: bytes) -> bytes:
     """Return the tar in a blob; raise ValueError if its size or checksum is wrong."""
-    unpacker = zlib.decompressobj(31)
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)  # of gzip
     try:
         tar = unpacker.decompress(data, LAYER_SIZE + 1)
     except zlib.error as error:

@@ -15,11 +15,11 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:e75da72f4a1260b9ba30faa63d1a6cf77deb9d259c8ee7ecf2d8152295b57668","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:c61eb193a35851262046fe6df65be11c94d79cebdbfbdc00e421241abb3532b9","diff_id":"sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748","digest":"sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3","file":"module.py.jinja","language":"python","layer":"legacy","options":{"compat":"","package":"windows_legacy","prefix":""},"version":"0.2.0"}
 """The Windows base layer legacy, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All
-functions can be called by several threads at once.
+functions are thread-safe.
 
 As a program: python windows_legacy.py > layer.tar (see --help).
 """
@@ -32,7 +32,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Final, Sequence
 
 __all__ = [
     "BLOB_SIZE",
@@ -51,17 +51,21 @@ __all__ = [
 ]
 
 #: The layer's name.
-NAME: str = "legacy"
+NAME: Final = "legacy"
 #: The OCI media type of the compressed layer.
-MEDIA_TYPE: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+MEDIA_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 #: The digest of the uncompressed tar.
-DIFF_ID: str = "sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748"
+DIFF_ID: Final = (
+    "sha256:8a677d3c31c8269416f48fbf593509e304d1d6a4771ef3ca6dc903b35c999748"
+)
 #: The digest of the compressed layer.
-DIGEST: str = "sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3"
+DIGEST: Final = (
+    "sha256:8d0152d495817a98823095e03ee3fedfbc721dd09ce2b10fa9b6c99ff29b64e3"
+)
 #: The uncompressed tar's size in bytes.
-LAYER_SIZE: int = 20992
+LAYER_SIZE: Final = 20992
 #: The compressed layer's size in bytes.
-BLOB_SIZE: int = 1056
+BLOB_SIZE: Final = 1056
 
 
 def layer() -> bytes:
@@ -140,15 +144,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "layerSize": LAYER_SIZE,
             "blobSize": BLOB_SIZE,
         }
-        print(json.dumps(info, indent=2))
-        return 0
-    if sys.stdout.isatty():
+        data = json.dumps(info, indent=2).encode() + b"\n"
+    elif sys.stdout.isatty():
         print(f"{parser.prog}: not to a terminal; redirect it", file=sys.stderr)
         return 2
+    else:
+        data = blob() if options.blob else bytes(bcd()) if options.bcd else layer()
     try:
-        sys.stdout.buffer.write(
-            blob() if options.blob else bcd() if options.bcd else layer()
-        )
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader has gone; Python's own flush at exit must not complain again.
@@ -159,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unpacked(data: bytes) -> bytes:
     """Return the tar in a blob; raise ValueError if its size or checksum is wrong."""
-    unpacker = zlib.decompressobj(31)
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)  # of gzip
     try:
         tar = unpacker.decompress(data, LAYER_SIZE + 1)
     except zlib.error as error:

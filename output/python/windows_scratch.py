@@ -15,11 +15,11 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:c62e310f68bfe208eb226a4bb6f632cf6cfe0ba291e5f4f93cc9141945ed6902","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:0a9492ca3989e96b8bc367f8fac1db8daaa619fe18975e01f248f934a835747b","diff_id":"sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794","digest":"sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87","file":"module.py.jinja","language":"python","layer":"scratch","options":{"compat":"","package":"windows_scratch","prefix":""},"version":"0.2.0"}
 """The Windows base layer scratch, ready to store, push or hash.
 
 The module carries the compressed layer as base64, and unpacks it on first use. All
-functions can be called by several threads at once.
+functions are thread-safe.
 
 As a program: python windows_scratch.py > layer.tar (see --help).
 """
@@ -32,7 +32,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Final, Sequence
 
 __all__ = [
     "BLOB_SIZE",
@@ -51,17 +51,21 @@ __all__ = [
 ]
 
 #: The layer's name.
-NAME: str = "scratch"
+NAME: Final = "scratch"
 #: The OCI media type of the compressed layer.
-MEDIA_TYPE: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+MEDIA_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 #: The digest of the uncompressed tar.
-DIFF_ID: str = "sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794"
+DIFF_ID: Final = (
+    "sha256:dcacc95a3d83cfcc9771385b17257a94d7c291237b32b10368060a0c78ec2794"
+)
 #: The digest of the compressed layer.
-DIGEST: str = "sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87"
+DIGEST: Final = (
+    "sha256:7dd1770e30412060a55c27b7ce692e09f62ece8d7e1638e7a94f7f915642aa87"
+)
 #: The uncompressed tar's size in bytes.
-LAYER_SIZE: int = 61952
+LAYER_SIZE: Final = 61952
 #: The compressed layer's size in bytes.
-BLOB_SIZE: int = 1169
+BLOB_SIZE: Final = 1169
 
 
 def layer() -> bytes:
@@ -140,15 +144,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "layerSize": LAYER_SIZE,
             "blobSize": BLOB_SIZE,
         }
-        print(json.dumps(info, indent=2))
-        return 0
-    if sys.stdout.isatty():
+        data = json.dumps(info, indent=2).encode() + b"\n"
+    elif sys.stdout.isatty():
         print(f"{parser.prog}: not to a terminal; redirect it", file=sys.stderr)
         return 2
+    else:
+        data = blob() if options.blob else bytes(bcd()) if options.bcd else layer()
     try:
-        sys.stdout.buffer.write(
-            blob() if options.blob else bcd() if options.bcd else layer()
-        )
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader has gone; Python's own flush at exit must not complain again.
@@ -159,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unpacked(data: bytes) -> bytes:
     """Return the tar in a blob; raise ValueError if its size or checksum is wrong."""
-    unpacker = zlib.decompressobj(31)
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)  # of gzip
     try:
         tar = unpacker.decompress(data, LAYER_SIZE + 1)
     except zlib.error as error:

@@ -171,14 +171,35 @@ def test_sources_in_java_are_laid_out_as_google_has_it() -> None:
     assert run(*program, "--dry-run", "--set-exit-if-changed", *sources) == ""
 
 
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("kind", ["scratch", "files"])
+def test_a_csharp_class_is_internal_unless_a_symbol_makes_it_public(kind: str, tmp_path: Path) -> None:
+    vendor.vendor(PROJECT, "csharp", kind, "Copied.cs", say=lambda _: None)
+    (copy,) = csharp.as_csharp_7(tmp_path, Path("Copied.cs").absolute())
+    user = tmp_path / "User.cs"
+    user.write_text("class User { static void Main() { System.Console.Write(typeof(Winscratch.Copied).IsPublic); } }")
+    mcs, library, program = need("mcs"), f"-out:{tmp_path}/layer.dll", f"-out:{tmp_path}/user.exe"
+    run(mcs, *csharp.STRICT, "-target:library", library, copy)
+    with pytest.raises(AssertionError, match="CS0122"):  # inaccessible due to its protection level
+        run(mcs, f"-r:{tmp_path}/layer.dll", program, user)
+    run(mcs, *csharp.STRICT, "-d:WINSCRATCH_PUBLIC", "-target:library", library, copy)
+    run(mcs, f"-r:{tmp_path}/layer.dll", program, user)
+    assert run(need("mono"), tmp_path / "user.exe") == "True"
+
+
 # The result of each call, and the layer's size in bytes after it: Faults.java and Faults.cs.
 FAULTS = """\
 right: ok 6656 ok 8704 ok 9728 ok 9728 closed 9728
 refused: ok 6656 device 6656 again 6656 again 6656 again 6656
 repeated: ok 6656 repeated 6656 again 6656
 short: data 4610 again 4610
-long: data 4611 again 4611
+long: ok 5120 ok 6144
+left: 1
+unsized: size 0 again 0
+no file: size 0 again 0
+bytes: ok 5120 data {small}
 none: data 4608 again 4608
+empty: ok 4608 ok 5632
 full: full 5000 again 5000 again 5000
 full at once: full 0 again 0
 by drops: ok 5120 ok 6144
@@ -186,12 +207,33 @@ broken: broken 4608 again 4608 again 4608
 a pipe: kind 0 again 0
 no folder: /nowhere 0 again 0
 {kind}"a\\u0007\\u202e"b": a part of the path has a character that Windows does not allow in names
-"{long}...": a part of the path has a character that Windows does not allow in names
+"\\u2028\\u2029:": a part of the path has a character that Windows does not allow in names
+"{long}"...: a part of the path has a character that Windows does not allow in names
 the path is empty
 {equal}"""
+# The descriptors NONE and of no bytes are not equal; entries, times and descriptors are values.
+TIME = "1980-01-02T00:00:00"
+EQUAL_JAVA = f"""\
+false
+Entry[FILE, x, , OptionalLong[3], [HIDDEN], Optional.empty, Optional[Times[{", ".join([TIME + "Z"] * 4)}]]]
+false false
+true
+"""
+EQUAL_CSHARP = f"""\
+False
+Faulted TaskCanceledException
+cancelled: A-task-was-canceled. 0 ok 0
+{" ".join([TIME + ".0000000+00:00"] * 4)}, True False False
+True
+True False False True none
+"""
 ONLY = {
-    "java": {"kind": "", "equal": "false\n"},  # the descriptors NONE and of no bytes
-    "csharp": {"kind": "a kind: kind 0 again 0\n", "equal": ""},  # an enumeration there holds any number
+    "java": {"kind": "", "small": 6656, "equal": EQUAL_JAVA},
+    "csharp": {
+        "kind": "a kind: kind 0 again 0\n",
+        "small": 6658,
+        "equal": EQUAL_CSHARP,
+    },  # an enumeration there holds any number
 }
 
 

@@ -176,3 +176,12 @@ def test_no_line_of_a_head_is_longer_than_80_columns(language: str) -> None:
             text = (OUTPUT / path.format(name=name, Name=name.capitalize())).read_text("utf-8")
             head = text.partition("winscratch:{")[0]
             assert [line for line in head.split("\n") if len(line) > 80] == [], path
+
+
+@pytest.mark.parametrize("language", ["java", "python"])
+def test_the_languages_formatter_finds_nothing_to_change_in_writers(language: str) -> None:
+    row = LANGUAGES[language]
+    ((_, path),) = row.modules["files"]
+    program, *arguments = row.formatter
+    writer = OUTPUT / path.format(name="files", Name="Files")
+    assert run(*USERS[language].program(program), *arguments, writer) == ""

@@ -84,6 +84,21 @@ def test_a_full_disk_is_reported_again_at_close() -> None:
         layer.close()
 
 
+@pytest.mark.parametrize("error", [OSError("full"), io.UnsupportedOperation("not writable")])
+def test_an_error_without_a_number_keeps_its_message(error: OSError) -> None:
+    class Refusing(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise error
+
+    layer = files.Writer(Refusing())
+    with pytest.raises(type(error)):
+        layer.add("a", b"1")
+    with pytest.raises(OSError, match=str(error)) as again:
+        layer.close()
+    assert str(again.value) == str(error)
+    assert again.value.__cause__ is error
+
+
 def test_an_exception_within_is_not_hidden_and_no_end_is_written_then_or_later() -> None:
     out = io.BytesIO()
     layer = files.Writer(out)
@@ -131,6 +146,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"attributes": "1"}, "attributes: int expected, not str"),
     ({"descriptor": 1}, "descriptor: str or bytes expected, not int"),
     ({"descriptor": bytearray(20)}, "descriptor: str or bytes expected, not bytearray"),
+    ({"size": None}, "size: int expected, not NoneType"),
+    ({"descriptor": None}, "descriptor: str or bytes expected, not NoneType"),
+    ({"time": None}, "time: int or Times expected, not NoneType"),
     ({"time": (0, 0, 0, 0)}, "time: int or Times expected, not tuple"),
 ]
 
@@ -175,9 +193,9 @@ def test_a_bad_path_is_reported_before_bad_data() -> None:
 
 def test_what_is_public_is_listed_and_cannot_be_changed() -> None:
     public = {name for name in vars(files) if not name.startswith("_")}
-    modules = {"annotations", "base64", "errno", "functools", "io", "os", "re", "stat", "TYPE_CHECKING"}
-    typing = {"Any", "Literal", "Mapping", "MappingProxyType", "NamedTuple", "Protocol", "Union", "cast"}
-    assert set(files.__all__) == public - modules - typing
+    modules = {"annotations", "base64", "errno", "functools", "io", "os", "re", "stat"}
+    typing = {"Any", "Final", "Literal", "Mapping", "NamedTuple", "Protocol", "Union", "cast"}
+    assert set(files.__all__) == public - modules - typing - {"MappingProxyType", "TracebackType"}
     for table in (files.DESCRIPTORS, files.REASONS):
         with pytest.raises(TypeError):
             table["none"] = table["x"] = ""
@@ -203,10 +221,26 @@ def test_an_error_is_one_line_with_path_and_reason() -> None:
     assert line.endswith(files.REASONS["character"])
 
 
+def test_an_error_of_the_whole_layer_has_no_path() -> None:
+    with pytest.raises(files.FilesError) as refused:
+        files.roots(1 << 64)
+    assert (refused.value.path, str(refused.value)) == ("", files.REASONS["time"])
+    assert str(files.FilesError("closed", "")) == files.REASONS["closed"]
+
+
+def test_a_long_path_is_cut_in_the_message() -> None:
+    assert str(files.FilesError("closed", "x" * 200)) == f"'{'x' * 200}': {files.REASONS['closed']}"
+    assert str(files.FilesError("closed", "x" * 201)) == f"'{'x' * 200}'...: {files.REASONS['closed']}"
+
+
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(files.FilesError) as refused:
         files.header("fifo", "a")
     assert refused.value.code == "kind"
+    wrong: tuple[Any, ...] = ([], 1)
+    for kind in wrong:
+        with pytest.raises(TypeError, match=f"kind: str expected, not {type(kind).__name__}"):
+            files.header(kind, "a")
 
 
 def test_a_time_that_is_not_an_integer_is_refused() -> None:

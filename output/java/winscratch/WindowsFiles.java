@@ -13,7 +13,7 @@
 // To update a vendored copy: winscratch vendored --update FILE
 // SPDX-License-Identifier: 0BSD
 //
-// winscratch:{"body":"sha256:4a2ab76644fd20ed3a41460a6b27d9305aa66c85860be14d6e3a413eb96192dd","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
+// winscratch:{"body":"sha256:d66810718e8e385e51e34ebebc554273945e0b8c7a5851ddbd8539964ed7c939","diff_id":"","digest":"","file":"files.java.jinja","language":"java","layer":"files","options":{"compat":"","package":"winscratch","prefix":"WindowsFiles"},"version":"0.2.0"}
 
 package winscratch;
 
@@ -32,11 +32,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -49,37 +52,46 @@ import java.util.Set;
  * layer.finish();
  * }</pre>
  *
- * <p>Paths are below C:\, with a slash between parts. Missing parents are written. An entry that
- * Windows would refuse is a {@link FilesException} before a byte of it is written. The same calls
- * give the same bytes on every machine and in every language that has this writer.
+ * <p>Paths are below C:\, with a slash between parts. Missing parents are written. For an entry
+ * that Windows would refuse, a {@link FilesException} is thrown before any byte of it is written.
+ * The same calls write the same bytes on every machine, and in every language that has this writer.
  *
- * <p>Below the writer is a core that neither reads nor writes: {@link #roots} and {@link #header}
- * return headers, {@link #padding} what follows data, {@link #end} what ends a layer. It does not
- * know what came before: whether a path is there already, and whether its parents are.
+ * <p>{@link #roots}, {@link #header}, {@link #padding} and {@link #end} return the parts of a
+ * layer, for programs that do their own I/O. They do not know earlier entries: they accept a path
+ * twice, or without its parents.
  *
- * <p>No argument and no result is null, unless its description says so; a null argument is a {@link
- * NullPointerException} that names it. Annotations would say the same to tools, but they come from
- * a library, and this file needs none.
+ * <p>No argument and no result is null unless its description says so. A null argument causes a
+ * {@link NullPointerException} that names it. There are no annotations for nullness, because they
+ * would need a library.
  */
 public final class WindowsFiles {
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
-  public static final int READ_ONLY = 1;
-
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
-  public static final int HIDDEN = 2;
-
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
-  public static final int SYSTEM = 4;
-
-  /** One of Windows' attributes, to be combined; 0 is ARCHIVE for a file and a file link. */
-  public static final int ARCHIVE = 32;
-
-  /** No other attribute; not to be combined. */
-  public static final int NORMAL = 128;
-
   private WindowsFiles() {}
 
-  /** What an entry is. */
+  /** An attribute of a file or directory. The default is ARCHIVE for a file and a file link. */
+  public enum Attribute {
+    /** Windows' attribute {@code FILE_ATTRIBUTE_READONLY}. */
+    READ_ONLY(1),
+
+    /** Windows' attribute {@code FILE_ATTRIBUTE_HIDDEN}. */
+    HIDDEN(2),
+
+    /** Windows' attribute {@code FILE_ATTRIBUTE_SYSTEM}. */
+    SYSTEM(4),
+
+    /** Windows' attribute {@code FILE_ATTRIBUTE_ARCHIVE}. */
+    ARCHIVE(32),
+
+    /** No attribute at all, instead of the default. It cannot be combined with others. */
+    NORMAL(128);
+
+    private final int bit;
+
+    Attribute(int bit) {
+      this.bit = bit;
+    }
+  }
+
+  /** The kind of an entry. */
   public enum Kind {
     /** A file. */
     FILE('0', 0644, 0, 32),
@@ -93,10 +105,10 @@ public final class WindowsFiles {
     /** A symlink to a directory. */
     DIRECTORY_LINK('2', 0777, 1040, 0),
 
-    /** A hard link. */
+    /** A hard link: another name of a file. */
     HARD_LINK('1', 0644, -1, 0),
 
-    /** A whiteout. */
+    /** A whiteout, which removes a file or directory of a layer below. */
     WHITEOUT('0', 0644, -1, 0);
 
     private final char type;
@@ -120,94 +132,113 @@ public final class WindowsFiles {
     }
   }
 
-  /** Why Windows would refuse an entry. The codes are the same in every language. */
+  /**
+   * Why an entry cannot be in a layer, or a layer cannot be written. The codes are the same in
+   * every language; Java does not use {@link #OUTPUT} and {@link #MEMORY}.
+   */
   public enum Reason {
-    /** Code {@code empty}. */
+    /** {@code empty}: the path is empty. */
     EMPTY("the path is empty"),
 
-    /** Code {@code unicode}. */
+    /** {@code unicode}: the text is not valid Unicode. */
     UNICODE("the text is not valid Unicode"),
 
-    /** Code {@code part}. */
+    /** {@code part}: a part of the path is empty, . or .. */
     PART("a part of the path is empty, . or .."),
 
-    /** Code {@code character}. */
+    /**
+     * {@code character}: a part of the path has a character that Windows does not allow in names.
+     */
     CHARACTER("a part of the path has a character that Windows does not allow in names"),
 
-    /** Code {@code ending}. */
+    /** {@code ending}: a part of the path ends in a dot or space, which Windows drops. */
     ENDING("a part of the path ends in a dot or space, which Windows drops"),
 
-    /** Code {@code device}. */
+    /** {@code device}: a part of the path is a device name. */
     DEVICE("a part of the path is a device name"),
 
-    /** Code {@code marker}. */
+    /** {@code marker}: a part of the path begins with .wh., the prefix of whiteouts. */
     MARKER("a part of the path begins with .wh., the prefix of whiteouts"),
 
-    /** Code {@code part-long}. */
+    /**
+     * {@code part-long}: a part of the path is longer than 255 UTF-16 units, or 245 for a
+     * directory.
+     */
     PART_LONG("a part of the path is longer than 255 UTF-16 units, or 245 for a directory"),
 
-    /** Code {@code path-long}. */
+    /** {@code path-long}: the path is longer than 32,756 UTF-16 units. */
     PATH_LONG("the path is longer than 32,756 UTF-16 units"),
 
-    /** Code {@code parts}. */
+    /** {@code parts}: the path has more than 1,024 parts. */
     PARTS("the path has more than 1,024 parts"),
 
-    /** Code {@code target}. */
+    /** {@code target}: only links can have a target. */
     TARGET("only links can have a target"),
 
-    /** Code {@code target-empty}. */
+    /** {@code target-empty}: the link has no target. */
     TARGET_EMPTY("the link has no target"),
 
-    /** Code {@code target-character}. */
+    /**
+     * {@code target-character}: the link's target has a character that Windows does not allow in
+     * paths.
+     */
     TARGET_CHARACTER("the link's target has a character that Windows does not allow in paths"),
 
-    /** Code {@code target-long}. */
+    /** {@code target-long}: the link's target is longer than 4,087 UTF-16 units. */
     TARGET_LONG("the link's target is longer than 4,087 UTF-16 units"),
 
-    /** Code {@code target-missing}. */
+    /**
+     * {@code target-missing}: the hard link's target is not an earlier file of the layer in the
+     * same spelling.
+     */
     TARGET_MISSING(
         "the hard link's target is not an earlier file of the layer in the same spelling"),
 
-    /** Code {@code kind}. */
+    /** {@code kind}: not a file, directory or link. */
     KIND("not a file, directory or link"),
 
-    /** Code {@code attributes}. */
+    /** {@code attributes}: the attributes are not allowed for this kind of entry. */
     ATTRIBUTES("the attributes are not allowed for this kind of entry"),
 
-    /** Code {@code descriptor}. */
+    /** {@code descriptor}: the security descriptor is unknown or damaged. */
     DESCRIPTOR("the security descriptor is unknown or damaged"),
 
-    /** Code {@code time}. */
+    /** {@code time}: a time is outside 1677-09-21 to 2262-04-11. */
     TIME("a time is outside 1677-09-21 to 2262-04-11"),
 
-    /** Code {@code size}. */
+    /**
+     * {@code size}: the size is unknown, negative, above 63 bits, or given for an entry without
+     * data.
+     */
     SIZE("the size is unknown, negative, above 63 bits, or given for an entry without data"),
 
-    /** Code {@code repeated}. */
+    /** {@code repeated}: the path is already in the layer. */
     REPEATED("the path is already in the layer"),
 
-    /** Code {@code case}. */
+    /**
+     * {@code case}: the path, or one of its parents, is already in the layer with different case.
+     */
     CASE("the path, or one of its parents, is already in the layer with different case"),
 
-    /** Code {@code parent}. */
+    /** {@code parent}: a parent of the path is not a directory. */
     PARENT("a parent of the path is not a directory"),
 
-    /** Code {@code whiteout}. */
+    /** {@code whiteout}: the layer both contains and removes the path or one of its parents. */
     WHITEOUT("the layer both contains and removes the path or one of its parents"),
 
-    /** Code {@code names}. */
+    /** {@code names}: the file already has 1,024 names. */
     NAMES("the file already has 1,024 names"),
 
-    /** Code {@code data}. */
+    /** {@code data}: the data is shorter or longer than the size. */
     DATA("the data is shorter or longer than the size"),
 
-    /** Code {@code output}. */
+    /** {@code output}: the layer could not be written. */
     OUTPUT("the layer could not be written"),
 
-    /** Code {@code memory}. */
+    /** {@code memory}: the memory for paths is full. */
     MEMORY("the memory for paths is full"),
 
-    /** Code {@code closed}. */
+    /** {@code closed}: the layer is already finished. */
     CLOSED("the layer is already finished");
 
     private final String text;
@@ -219,23 +250,23 @@ public final class WindowsFiles {
     /**
      * Returns the code.
      *
-     * @return small letters with hyphens
+     * @return lower-case words with hyphens
      */
     public String code() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     /**
-     * Returns what is wrong.
+     * Returns the message.
      *
-     * @return words that stand behind a path
+     * @return words that follow a path
      */
     public String text() {
       return text;
     }
   }
 
-  /** Something cannot be in a layer. */
+  /** Thrown for an entry that cannot be in a layer, or a layer that cannot be written. */
   public static final class FilesException extends IOException {
     private static final long serialVersionUID = 1;
 
@@ -253,9 +284,9 @@ public final class WindowsFiles {
     }
 
     /**
-     * Returns why.
+     * Returns the reason.
      *
-     * @return the reason, which has the code
+     * @return the reason, with its code
      */
     public Reason reason() {
       return reason;
@@ -277,14 +308,18 @@ public final class WindowsFiles {
       StringBuilder shown = new StringBuilder("\"");
       for (char c : path.substring(0, Math.min(path.length(), 200)).toCharArray()) {
         int type = Character.getType(c);
-        boolean hidden = type == Character.CONTROL || type == Character.FORMAT;
+        boolean hidden =
+            type == Character.CONTROL
+                || type == Character.FORMAT
+                || type == Character.LINE_SEPARATOR
+                || type == Character.PARAGRAPH_SEPARATOR;
         shown.append(hidden ? String.format("\\u%04x", (int) c) : String.valueOf(c));
       }
-      return shown.append(path.length() > 200 ? "...\": " : "\": ").toString();
+      return shown.append(path.length() > 200 ? "\"...: " : "\": ").toString();
     }
   }
 
-  /** A security descriptor: bytes for directories, and bytes for everything else. */
+  /** A security descriptor, of which directories may have another form than other entries. */
   public static final class Descriptor {
     private static final String USERS_READ_1 =
         "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcA"
@@ -304,16 +339,16 @@ public final class WindowsFiles {
 
     private static final String NONE_1 = "";
 
-    /** O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU). */
+    /** In SDDL, for files: {@code O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU)}. */
     public static final Descriptor USERS_READ = new Descriptor(USERS_READ_1, USERS_READ_2, true);
 
-    /** O:BUG:BU. */
+    /** In SDDL, for files: {@code O:BUG:BU}. */
     public static final Descriptor USER_OWNED = new Descriptor(USER_OWNED_1, USER_OWNED_1, true);
 
-    /** O:BAG:BA. */
+    /** In SDDL, for files: {@code O:BAG:BA}. */
     public static final Descriptor ADMIN_OWNED = new Descriptor(ADMIN_OWNED_1, ADMIN_OWNED_1, true);
 
-    /** No descriptor: the entry inherits one. */
+    /** No descriptor: the entry inherits its parent's. */
     public static final Descriptor NONE = new Descriptor(NONE_1, NONE_1, true);
 
     private final String directory; // in base64; empty for no record
@@ -327,10 +362,10 @@ public final class WindowsFiles {
     }
 
     /**
-     * Returns a descriptor of your own.
+     * Returns a descriptor of the given bytes, for directories and for everything else.
      *
-     * @param bytes its self-relative form, which is copied, and checked when it is used
-     * @return the same for directories and for everything else
+     * @param bytes the self-relative form, which is copied; it is checked when an entry has it
+     * @return the descriptor
      */
     public static Descriptor of(byte[] bytes) {
       Objects.requireNonNull(bytes, "bytes");
@@ -357,10 +392,10 @@ public final class WindowsFiles {
     }
   }
 
-  /** A file's times, rounded down to steps of 100 ns, which Windows keeps. */
+  /** The four times of an entry, rounded down to steps of 100 ns as Windows stores them. */
   public static final class Times {
-    /** 1980-01-02, the time of a layer for which none is given. */
-    public static final Times START = of(Instant.ofEpochSecond(0, 315619200000000000L));
+    /** 1980-01-02, the times of a layer that is begun without any. */
+    public static final Times DEFAULT = of(Instant.ofEpochSecond(0, 315619200000000000L));
 
     private final Instant modified;
     private final Instant accessed;
@@ -381,7 +416,7 @@ public final class WindowsFiles {
     /**
      * Returns one time for all four.
      *
-     * @param time the time, which is checked when it is used
+     * @param time the time; its range is checked when an entry has it
      * @return the times
      */
     public static Times of(Instant time) {
@@ -389,16 +424,52 @@ public final class WindowsFiles {
     }
 
     /**
-     * Returns four times, which are checked when they are used.
+     * Returns four times, whose range is checked when an entry has them.
      *
      * @param modified when the data was written
      * @param accessed when the data was read
      * @param changed when data or metadata were written
-     * @param created when the file was made
+     * @param created when the file was created
      * @return the times
      */
     public static Times of(Instant modified, Instant accessed, Instant changed, Instant created) {
       return new Times(modified, accessed, changed, created);
+    }
+
+    /**
+     * Returns the time of modification.
+     *
+     * @return the rounded time
+     */
+    public Instant modified() {
+      return modified;
+    }
+
+    /**
+     * Returns the time of access.
+     *
+     * @return the rounded time
+     */
+    public Instant accessed() {
+      return accessed;
+    }
+
+    /**
+     * Returns the time of change.
+     *
+     * @return the rounded time
+     */
+    public Instant changed() {
+      return changed;
+    }
+
+    /**
+     * Returns the time of creation.
+     *
+     * @return the rounded time
+     */
+    public Instant created() {
+      return created;
     }
 
     private static Instant rounded(Instant time, String name) {
@@ -426,8 +497,10 @@ public final class WindowsFiles {
     }
   }
 
-  /** An entry of a layer. It does not change: the methods return another one. */
+  /** An immutable entry of a layer; methods whose name starts with "with" return a changed copy. */
   public static final class Entry {
+    private static final long UNKNOWN = Long.MIN_VALUE;
+
     private final Kind kind;
     private final String path;
     private final String target;
@@ -437,13 +510,13 @@ public final class WindowsFiles {
     private final Times times;
 
     /**
-     * Makes an entry with the layer's descriptor and times.
+     * Creates an entry with the layer's descriptor and times.
      *
-     * @param kind what it is
-     * @param path where it is, below C:\
+     * @param kind the kind
+     * @param path the path below C:\
      */
     public Entry(Kind kind, String path) {
-      this(kind, path, "", 0, 0, null, null);
+      this(kind, path, "", UNKNOWN, 0, null, null);
     }
 
     private Entry(
@@ -464,54 +537,122 @@ public final class WindowsFiles {
     }
 
     /**
-     * Returns this entry with a target.
+     * Returns a copy of this entry with another target.
      *
-     * @param target a symbolic link's text, or a hard link's path
-     * @return another entry
+     * @param target the text of a symbolic link, or the path of the file that a hard link names
+     * @return the copy
      */
-    public Entry target(String target) {
+    public Entry withTarget(String target) {
       return new Entry(kind, path, target, size, attributes, descriptor, times);
     }
 
     /**
-     * Returns this entry with a size.
+     * Returns a copy of this entry with a size.
      *
-     * @param size how many bytes a file has
-     * @return another entry
+     * @param size the number of bytes in a file
+     * @return the copy
      */
-    public Entry size(long size) {
+    public Entry withSize(long size) {
       return new Entry(kind, path, target, size, attributes, descriptor, times);
     }
 
     /**
-     * Returns this entry with attributes.
+     * Returns a copy of this entry with other attributes.
      *
-     * @param attributes attributes added up, or 0 for the default; hard links and whiteouts have
-     *     none
-     * @return another entry
+     * @param attributes the attributes, or none for the default; hard links and whiteouts have none
+     * @return the copy
      */
-    public Entry attributes(int attributes) {
-      return new Entry(kind, path, target, size, attributes, descriptor, times);
+    public Entry withAttributes(Set<Attribute> attributes) {
+      int bits = 0;
+      for (Attribute attribute : Objects.requireNonNull(attributes, "attributes")) {
+        bits |= attribute.bit;
+      }
+      return new Entry(kind, path, target, size, bits, descriptor, times);
     }
 
     /**
-     * Returns this entry with a security descriptor.
+     * Returns a copy of this entry with another security descriptor.
      *
      * @param descriptor the descriptor, or null for the layer's; hard links and whiteouts have none
-     * @return another entry
+     * @return the copy
      */
-    public Entry descriptor(Descriptor descriptor) {
+    public Entry withDescriptor(Descriptor descriptor) {
       return new Entry(kind, path, target, size, attributes, descriptor, times);
     }
 
     /**
-     * Returns this entry with times.
+     * Returns a copy of this entry with other times.
      *
      * @param times the times, or null for the layer's
-     * @return another entry
+     * @return the copy
      */
-    public Entry times(Times times) {
+    public Entry withTimes(Times times) {
       return new Entry(kind, path, target, size, attributes, descriptor, times);
+    }
+
+    /**
+     * Returns the kind.
+     *
+     * @return the kind
+     */
+    public Kind kind() {
+      return kind;
+    }
+
+    /**
+     * Returns the path.
+     *
+     * @return the path below C:\
+     */
+    public String path() {
+      return path;
+    }
+
+    /**
+     * Returns the target of a link.
+     *
+     * @return the target, or an empty text
+     */
+    public String target() {
+      return target;
+    }
+
+    /**
+     * Returns the size.
+     *
+     * @return the number of bytes, or empty if none was given
+     */
+    public OptionalLong size() {
+      return size == UNKNOWN ? OptionalLong.empty() : OptionalLong.of(size);
+    }
+
+    /**
+     * Returns the attributes.
+     *
+     * @return a new set, empty for the default
+     */
+    public Set<Attribute> attributes() {
+      Set<Attribute> found = EnumSet.allOf(Attribute.class);
+      found.removeIf(attribute -> (attributes & attribute.bit) == 0);
+      return found;
+    }
+
+    /**
+     * Returns the security descriptor.
+     *
+     * @return the descriptor, or empty for the layer's
+     */
+    public Optional<Descriptor> descriptor() {
+      return Optional.ofNullable(descriptor);
+    }
+
+    /**
+     * Returns the times.
+     *
+     * @return the times, or empty for the layer's
+     */
+    public Optional<Times> times() {
+      return Optional.ofNullable(times);
     }
 
     @Override
@@ -530,12 +671,12 @@ public final class WindowsFiles {
     }
 
     private List<Object> parts() {
-      return Arrays.asList(kind, path, target, size, attributes, descriptor, times);
+      return List.of(kind, path, target, size(), attributes(), descriptor(), times());
     }
   }
 
   /**
-   * Returns the headers of the directories that every layer begins with.
+   * Returns the headers of the directories at the start of every layer.
    *
    * @param times the layer's times
    * @return whole blocks of 512 bytes
@@ -555,31 +696,31 @@ public final class WindowsFiles {
   /**
    * Returns the headers of an entry.
    *
-   * @param entry the entry
+   * @param entry the entry, with its size if it is a file
    * @return whole blocks of 512 bytes
    * @throws FilesException if the entry cannot be in a layer
    */
   public static byte[] header(Entry entry) throws FilesException {
     Objects.requireNonNull(entry, "entry");
     Core core = new Core();
-    core.add(entry, Descriptor.USERS_READ, Times.START);
+    core.add(entry, Descriptor.USERS_READ, Times.DEFAULT);
     return Arrays.copyOf(core.buffer, core.size);
   }
 
   /**
-   * Returns what follows data, up to a whole block.
+   * Returns the bytes that fill the last block of 512 after a file's data.
    *
-   * @param size how many bytes of data there are
-   * @return zeros, fewer than 512
+   * @param size the number of bytes of data
+   * @return fewer than 512 zeros
    */
   public static byte[] padding(long size) {
     return new byte[(int) (-size & 511)];
   }
 
   /**
-   * Returns what ends a layer.
+   * Returns the end of a layer.
    *
-   * @return zeros
+   * @return 1,024 zeros
    */
   public static byte[] end() {
     return new byte[1024];
@@ -592,13 +733,13 @@ public final class WindowsFiles {
     byte[] buffer = new byte[4096];
     int size;
 
-    // The records that an entry begins with, which many entries share, and what they are made of.
+    // The last entry's first records, and their values: the next entry often has the same.
     private byte[] first = {};
     private int firstAttributes;
     private String firstSecurity = "";
     private Times firstTimes;
 
-    /** Checks an entry, and appends its headers. */
+    /** Checks an entry and appends its headers. */
     void add(Entry e, Descriptor descriptor, Times times) throws FilesException {
       Rules.checkPath(e.path, e.path, e.kind.isDirectory());
       String target = e.target;
@@ -616,14 +757,16 @@ public final class WindowsFiles {
         name = "Files/" + e.path.substring(0, slash) + ".wh." + e.path.substring(slash);
       }
       int allowed = e.kind.always < 0 ? 0 : 39;
-      if ((e.attributes & ~allowed) != 0 && (e.attributes != NORMAL || allowed == 0)) {
+      boolean alone = e.attributes == Attribute.NORMAL.bit && allowed != 0;
+      if ((e.attributes & ~allowed) != 0 && !alone) {
         throw new FilesException(Reason.ATTRIBUTES, e.path);
       }
       int attributes = 0;
       String security = "";
       if (e.kind.always >= 0) {
-        attributes = (e.attributes == 0 ? e.kind.standard : e.attributes) & ~NORMAL | e.kind.always;
-        attributes = attributes == 0 ? NORMAL : attributes;
+        int normal = Attribute.NORMAL.bit;
+        attributes = (e.attributes == 0 ? e.kind.standard : e.attributes) & ~normal | e.kind.always;
+        attributes = attributes == 0 ? normal : attributes;
         Descriptor chosen = e.descriptor == null ? descriptor : e.descriptor;
         security = e.kind.isDirectory() ? chosen.directory : chosen.other;
         if (!chosen.readable) {
@@ -634,13 +777,14 @@ public final class WindowsFiles {
       if (!own.valid) {
         throw new FilesException(Reason.TIME, e.path);
       }
-      if (e.size < 0 || e.size > (e.kind == Kind.FILE ? 9223372036854775807L : 0)) {
+      long length = e.kind != Kind.FILE && e.size == Entry.UNKNOWN ? 0 : e.size;
+      if (length < 0 || length > (e.kind == Kind.FILE ? 9223372036854775807L : 0)) {
         throw new FilesException(Reason.SIZE, e.path);
       }
-      append(e.kind, name, target, e.size, attributes, security, own);
+      append(e.kind, name, target, length, attributes, security, own);
     }
 
-    /** Appends headers; all that comes in is right. */
+    /** Appends headers of checked arguments. */
     void append(
         Kind kind,
         String name,
@@ -684,7 +828,7 @@ public final class WindowsFiles {
       finish(block, kind.mode, length, seconds, kind.type);
     }
 
-    /** Appends the records that depend on nothing but these. */
+    /** Appends the first records, which depend on no name and no size. */
     private void putFirst(int attributes, String security, Times times) {
       boolean same = attributes == firstAttributes && security.equals(firstSecurity);
       if (!same || times != firstTimes) {
@@ -724,7 +868,7 @@ public final class WindowsFiles {
       System.arraycopy(data, 0, buffer, start, data.length);
     }
 
-    /** Appends zeros; returns where they start. */
+    /** Appends zeros and returns their offset. */
     private int zeros(int count) {
       int start = size;
       size += count;
@@ -735,7 +879,7 @@ public final class WindowsFiles {
       return start;
     }
 
-    /** Fills in the numbers of a header and its checksum, which is taken while it is blanks. */
+    /** Writes the numbers of a header, and its checksum, which counts as blanks itself. */
     private void finish(int block, int mode, long length, long seconds, char type) {
       octal(block + 100, 7, mode);
       octal(block + 108, 7, 0);
@@ -752,7 +896,7 @@ public final class WindowsFiles {
       buffer[block + 155] = ' ';
     }
 
-    /** Writes octal digits: zeros if the number needs more. */
+    /** Writes octal digits, or zeros for a number that does not fit. */
     private void octal(int at, int digits, long number) {
       long rest = number < 0 || number >> 3 * digits != 0 ? 0 : number;
       for (int i = at + digits - 1; i >= at; i--) {
@@ -761,7 +905,7 @@ public final class WindowsFiles {
       }
     }
 
-    /** Writes the first 100 ASCII bytes, with a NUL if they end in a slash. */
+    /** Writes the first 100 ASCII bytes, ended by a NUL if the last is a slash. */
     private void field(int at, String text) {
       byte[] data = ascii(text);
       System.arraycopy(data, 0, buffer, at, Math.min(data.length, 100));
@@ -872,7 +1016,7 @@ public final class WindowsFiles {
       return length > most ? Reason.PART_LONG : null;
     }
 
-    /** Returns whether a part is a device, without extensions and blanks before them. */
+    /** Returns whether a part, without its extension and spaces before it, names a device. */
     private static boolean isDevice(String text, int start, int end) {
       int stem = start;
       while (stem < end && text.charAt(stem) != '.') {
@@ -1055,37 +1199,42 @@ public final class WindowsFiles {
   }
 
   /**
-   * Writes a layer. After an error nothing more is written, and every later call throws a new one
-   * for the same reason. The output is then complete up to the last entry, except for the data of a
-   * file that could not be read or written. A writer is for one thread at a time.
+   * Writes a layer. After an error nothing more is written, and every later call throws a new
+   * exception for the same reason. The output is then complete up to the last entry, except for the
+   * data of a file that could not be read or written. A writer is for one thread at a time.
    *
-   * <p>It is not closed but finished, so that no error on the way makes a layer look whole.
+   * <p>A writer is finished, not closed: a try statement would close it after an error, too, and
+   * the layer would look complete.
    */
   public static final class LayerWriter {
+    private static final byte[] NO_DATA = {};
+
     private final OutputStream out;
     private final Descriptor descriptor;
     private final Times times;
     private final Core core = new Core();
     private final Node top = new Node("", Kind.DIRECTORY, null);
-    private String lastFolder = ""; // whose node is the next: the parent of the entry before
+    private String lastFolder = ""; // the parent of the last entry; its node is the next
     private Node last = top;
     private boolean begun;
     private boolean finished;
     private Throwable failure;
 
     /**
-     * Begins a layer of the default descriptor and time.
+     * Begins a layer with the default descriptor and times.
      *
-     * @param out where it is written, which stays open
+     * @param out the output, better a buffered one, as each entry makes several small writes; it is
+     *     neither flushed nor closed
      */
     public LayerWriter(OutputStream out) {
-      this(out, Descriptor.USERS_READ, Times.START);
+      this(out, Descriptor.USERS_READ, Times.DEFAULT);
     }
 
     /**
      * Begins a layer.
      *
-     * @param out where it is written, which stays open
+     * @param out the output, better a buffered one, as each entry makes several small writes; it is
+     *     neither flushed nor closed
      * @param descriptor the descriptor of entries without one of their own, and of missing parents
      * @param times the times of entries without their own, and of missing parents
      */
@@ -1098,8 +1247,8 @@ public final class WindowsFiles {
     /**
      * Writes a file.
      *
-     * @param path where it is, below C:\
-     * @param data what it holds
+     * @param path the path below C:\
+     * @param data the content
      * @throws FilesException if it cannot be in the layer
      * @throws IOException if the layer cannot be written
      */
@@ -1110,18 +1259,21 @@ public final class WindowsFiles {
     /**
      * Writes a file.
      *
-     * @param entry what it is, without a size
-     * @param data what it holds
-     * @throws FilesException if it cannot be in the layer
+     * @param entry the entry, which needs no size
+     * @param data the content
+     * @throws FilesException if it cannot be in the layer, or has another size than the data
      * @throws IOException if the layer cannot be written
      */
     public void add(Entry entry, byte[] data) throws IOException {
       Objects.requireNonNull(entry, "entry");
       Objects.requireNonNull(data, "data");
-      Entry sized = entry.size(data.length);
+      Entry sized = entry.size == Entry.UNKNOWN ? entry.withSize(data.length) : entry;
       run(
           () -> {
             write(sized);
+            if (sized.size != data.length) {
+              throw new FilesException(Reason.DATA, entry.path);
+            }
             out.write(data);
             out.write(padding(data.length));
           });
@@ -1130,37 +1282,39 @@ public final class WindowsFiles {
     /**
      * Writes an entry without data.
      *
-     * @param entry what it is
+     * @param entry the entry
      * @throws FilesException if it cannot be in the layer
      * @throws IOException if the layer cannot be written
      */
     public void add(Entry entry) throws IOException {
-      add(entry, InputStream.nullInputStream());
+      add(entry, NO_DATA);
     }
 
     /**
      * Writes a file.
      *
-     * @param entry what it is, with the size of the data
-     * @param data what it holds: the rest of a stream, which stays open
-     * @throws FilesException if it cannot be in the layer, or the data have another size
+     * @param entry the entry, with its size
+     * @param data the content: as many bytes as the size are read, and no byte after them; the
+     *     stream is not closed
+     * @throws FilesException if it cannot be in the layer, has no size, or the stream is too short
      * @throws IOException if the data cannot be read or the layer cannot be written
      */
     public void add(Entry entry, InputStream data) throws IOException {
       Objects.requireNonNull(entry, "entry");
       Objects.requireNonNull(data, "data");
+      Entry sized = entry.size == Entry.UNKNOWN ? entry.withSize(-1) : entry; // which is refused
       run(
           () -> {
-            write(entry);
-            copy(entry, data);
+            write(sized);
+            copy(sized, data);
           });
     }
 
     /**
-     * Writes a folder with the layer's descriptor and time.
+     * Writes a directory tree with the layer's descriptor and times.
      *
-     * @param path the directory that it becomes, or an empty path for C:\ itself
-     * @param folder the folder
+     * @param path the path of the directory in the layer, or an empty text for C:\ itself
+     * @param folder the directory to read
      * @throws FilesException if something in it cannot be in the layer
      * @throws IOException if it cannot be read or the layer cannot be written
      */
@@ -1169,16 +1323,17 @@ public final class WindowsFiles {
     }
 
     /**
-     * Writes a folder.
+     * Writes a directory tree.
      *
-     * <p>The names in a directory come in the order of their UTF-8, and what a directory holds
-     * right behind it. Links stay links, attributes are the default, and a directory that is in the
-     * layer already is left as it is.
+     * <p>Entries are in the order of their names' UTF-8 bytes, each directory before its content.
+     * Symbolic links stay links. Attributes are the default. A directory that is already in the
+     * layer is not written again.
      *
-     * @param path the directory that it becomes, or an empty path for C:\ itself
-     * @param folder the folder
-     * @param descriptor the descriptor of all that is in it
-     * @param ownTimes whether each file's mtime becomes all four times of its entry
+     * @param path the path of the directory in the layer, or an empty text for C:\ itself
+     * @param folder the directory to read
+     * @param descriptor the descriptor of all entries
+     * @param ownTimes whether the mtime of each file and directory becomes all four times of its
+     *     entry
      * @throws FilesException if something in it cannot be in the layer
      * @throws IOException if it cannot be read or the layer cannot be written
      */
@@ -1191,9 +1346,9 @@ public final class WindowsFiles {
     }
 
     /**
-     * Writes the end of the layer. To finish twice does nothing.
+     * Writes the end of the layer. Finishing twice is a no-op.
      *
-     * @throws IOException if it cannot be written, or an error ended the layer before
+     * @throws IOException if it cannot be written, or the layer has failed before
      */
     public void finish() throws IOException {
       if (!finished) {
@@ -1216,7 +1371,7 @@ public final class WindowsFiles {
         throw new FilesException(first.reason, first.path, first);
       }
       if (failure != null) {
-        throw new IOException("the layer has failed: " + failure.getMessage(), failure);
+        throw new IOException("the layer has failed: " + failure, failure);
       }
       if (finished) {
         throw new FilesException(Reason.CLOSED, "");
@@ -1244,7 +1399,7 @@ public final class WindowsFiles {
         }
         inside.sort(Comparator.comparing(LayerWriter::utf8, Arrays::compareUnsigned));
         if (!path.isEmpty() && !isDirectory(path)) {
-          write(new Entry(Kind.DIRECTORY, path).descriptor(own).times(time));
+          write(new Entry(Kind.DIRECTORY, path).withDescriptor(own).withTimes(time));
         }
         for (Path each : inside) {
           String name = each.getFileName().toString();
@@ -1256,12 +1411,13 @@ public final class WindowsFiles {
       } else if (found.isSymbolicLink()) {
         Kind kind = Files.isDirectory(folder) ? Kind.DIRECTORY_LINK : Kind.FILE_LINK;
         String target = Files.readSymbolicLink(folder).toString();
-        write(new Entry(kind, path).target(target).descriptor(own).times(time));
+        write(new Entry(kind, path).withTarget(target).withDescriptor(own).withTimes(time));
       } else if (found.isRegularFile()) {
-        Entry entry = new Entry(Kind.FILE, path).size(found.size()).descriptor(own).times(time);
+        Entry entry = new Entry(Kind.FILE, path).withDescriptor(own).withTimes(time);
         try (InputStream data = Files.newInputStream(folder, LinkOption.NOFOLLOW_LINKS)) {
-          write(entry);
-          copy(entry, data);
+          Entry sized = entry.withSize(found.size());
+          write(sized);
+          copy(sized, data);
         }
       } else {
         throw new FilesException(Reason.KIND, path);
@@ -1283,12 +1439,12 @@ public final class WindowsFiles {
           if (entry.path.charAt(end) == '/') {
             String parent = entry.path.substring(0, end);
             core.add(new Entry(Kind.DIRECTORY, parent), descriptor, times);
-            flush();
+            putHeaders();
           }
         }
         core.add(entry, descriptor, times);
       }
-      flush();
+      putHeaders();
     }
 
     /** Adds an entry; returns the offset in its path of the first parent without a header. */
@@ -1354,7 +1510,7 @@ public final class WindowsFiles {
       }
     }
 
-    /** Returns the file that a hard link is to, with its names counted. */
+    /** Returns the file of a hard link, and counts its names. */
     private Node original(Entry entry) throws FilesException {
       Node known = find(entry.target);
       if (known == null || known.kind != Kind.FILE && known.kind != Kind.HARD_LINK) {
@@ -1393,9 +1549,6 @@ public final class WindowsFiles {
         out.write(buffer, 0, count);
         left -= count;
       }
-      if (data.read() >= 0) {
-        throw new FilesException(Reason.DATA, entry.path);
-      }
       out.write(padding(entry.size));
     }
 
@@ -1407,14 +1560,14 @@ public final class WindowsFiles {
     }
 
     /** Writes the headers in the buffer. */
-    private void flush() throws IOException {
+    private void putHeaders() throws IOException {
       begin();
       out.write(core.buffer, 0, core.size);
       core.size = 0;
     }
   }
 
-  /** What a directory of the layer holds by one name. */
+  /** An entry of a directory. */
   private static final class Node {
     final String name;
     final Node original; // the file itself, of whatever name it was written by first

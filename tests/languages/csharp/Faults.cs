@@ -3,10 +3,14 @@
 using System;
 using System.IO;
 using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
 using Mono.Unix;
 using Winscratch;
+using Descriptor = Winscratch.WindowsFiles.Descriptor;
 using Entry = Winscratch.WindowsFiles.Entry;
 using Kind = Winscratch.WindowsFiles.Kind;
+using Times = Winscratch.WindowsFiles.Times;
 using Writer = Winscratch.WindowsFiles.Writer;
 
 /// <summary>Says what comes of calls that go wrong, a line each: Faults FOLDER, which holds a pipe.</summary>
@@ -26,6 +30,10 @@ internal static class Faults
 
         public override void Write(byte[] buffer, int offset, int count)
         {
+            if (count == 0)
+            {
+                throw new InvalidOperationException("nothing written");
+            }
             base.Write(buffer, offset, Math.Min(count, room - (int)Length));
             if (Length == room)
             {
@@ -34,10 +42,15 @@ internal static class Faults
         }
     }
 
-    /// <summary>A stream that gives one byte at a time, or breaks.</summary>
+    /// <summary>A stream that cannot seek, and gives one byte at a time, or breaks.</summary>
     private sealed class Drops : MemoryStream
     {
         private readonly bool broken;
+
+        public override bool CanSeek
+        {
+            get { return false; }
+        }
 
         internal Drops(bool broken)
             : base(Data)
@@ -91,26 +104,56 @@ internal static class Faults
         Say("repeated", 1 << 20, one, one, end);
         var three = new Entry(Kind.File, "x") { Size = 3 };
         Say("short", 1 << 20, layer => layer.Add(three, new MemoryStream(new byte[2])), end);
-        Say("long", 1 << 20, layer => layer.Add(three, new MemoryStream(new byte[4])), end);
+        var four = new MemoryStream(new byte[4]);
+        Say("long", 1 << 20, layer => layer.Add(three, four), end);
+        Console.WriteLine("left: " + (four.Length - four.Position));
+        var unsized = new Entry(Kind.File, "x");
+        Say("unsized", 1 << 20, layer => layer.Add(unsized, new Drops(false)), end);
+        Say("no file", 1 << 20, layer => layer.Add(new Entry(Kind.Directory, "x"), new Drops(false)), end);
+        Action<Writer> small = layer => layer.Add(new Entry(Kind.File, "y") { Size = 3 }, new MemoryStream(new byte[2]));
+        Say("bytes", 1 << 20, layer => layer.Add(unsized, new MemoryStream(Data)), small);
         Say("none", 1 << 20, layer => layer.Add(three), end);
+        Say("empty", 1 << 20, layer => layer.Add(unsized), end);
         Say("full", 5000, one, other, end);
         Say("full at once", 0, one, end);
         Say("by drops", 1 << 20, layer => layer.Add(three, new Drops(false)), end);
         Say("broken", 1 << 20, layer => layer.Add(three, new Drops(true)), other, end);
-        var tree = new WindowsFiles.Tree { IsFile = path => new UnixFileInfo(path).IsRegularFile };
+        var tree = new WindowsFiles.TreeOptions { IsFile = path => new UnixFileInfo(path).IsRegularFile };
         Say("a pipe", 1 << 20, layer => layer.AddTree("", args[0], tree), end);
         Say("no folder", 1 << 20, layer => layer.AddTree("", "/nowhere"), end);
         Say("a kind", 1 << 20, layer => layer.Add(new Entry((Kind)6, "x")), end);
         Console.WriteLine(Text("a\u0007\u202e\"b"));
+        Console.WriteLine(Text("\u2028\u2029:"));
         Console.WriteLine(Text(new string('x', 201) + ":"));
         Console.WriteLine(Text(""));
+        Console.WriteLine(Descriptor.None.Equals(Descriptor.FromBytes(new byte[0])));
+        Action<Writer> cancelled = layer => layer.AddAsync("a", Data, new CancellationToken(true)).GetAwaiter().GetResult();
+        Action<Writer> later = layer =>
+        {
+            Task task = layer.FinishAsync();
+            Console.WriteLine(task.Status + " " + task.Exception.InnerException.InnerException.GetType().Name);
+        };
+        Say("cancelled", 1 << 20, cancelled, later);
+        Compare();
+    }
+
+    private static void Compare()
+    {
+        var start = new DateTimeOffset(1980, 1, 2, 0, 0, 0, TimeSpan.Zero);
+        Times same = new Times(start), other = new Times(start, start, start, start.AddTicks(1));
+        Console.WriteLine(Times.Default + ", " + same.Equals(Times.Default) + " " + same.Equals(other) + " " + same.Equals(null));
+        Console.WriteLine(same.GetHashCode() == Times.Default.GetHashCode() && other.Created == start.AddTicks(1)
+            && other.Modified == start && other.Accessed == start && other.Changed == start);
+        object own = Descriptor.FromBytes(Convert.FromBase64String(Descriptor.UserOwned.ToString()));
+        Console.WriteLine(own.Equals(Descriptor.UserOwned) + " " + own.Equals(Descriptor.AdminOwned) + " " + own.Equals("")
+            + " " + (own.GetHashCode() == Descriptor.UserOwned.GetHashCode()) + " " + Descriptor.None);
     }
 
     private static string Text(string path)
     {
         try
         {
-            WindowsFiles.Header(new Entry(Kind.Directory, path));
+            WindowsFiles.GetHeader(new Entry(Kind.Directory, path));
             return "taken";
         }
         catch (WindowsFiles.FilesException e)

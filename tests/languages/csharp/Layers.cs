@@ -30,7 +30,7 @@ internal static class Layers
             if (args.Length == 4)
             {
                 var layer = new WindowsFiles.Writer(output);
-                var tree = new WindowsFiles.Tree { OwnTimes = args[3] == "own" };
+                var tree = new WindowsFiles.TreeOptions { OwnTimes = args[3] == "own" };
 #if MONO // .NET itself can tell a link's target
                 tree.ReadLink = UnixPath.ReadLink;
 #endif
@@ -76,11 +76,11 @@ internal static class Layers
         {
             if (first[0] == "header")
             {
-                Put(made, WindowsFiles.Header(ToEntry(entries[0])));
+                Put(made, WindowsFiles.GetHeader(ToEntry(entries[0])));
             }
             else
             {
-                var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), ToTimes(first, 2) ?? WindowsFiles.Times.Start);
+                var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), ToTimes(first, 2) ?? WindowsFiles.Times.Default);
                 foreach (string[] words in entries)
                 {
                     Add(layer, words);
@@ -102,7 +102,7 @@ internal static class Layers
     private static void AnswerCalls(Stream output, string[] first, List<string[]> calls)
     {
         var made = new MemoryStream();
-        Times times = ToTimes(first, 2) ?? WindowsFiles.Times.Start;
+        Times times = ToTimes(first, 2) ?? WindowsFiles.Times.Default;
         var layer = new WindowsFiles.Writer(made, ToDescriptor(first[1]), times);
         var said = new StringBuilder("calls");
         foreach (string[] words in calls)
@@ -204,7 +204,7 @@ internal static class Layers
             case "none":
                 return Descriptor.None;
             default: // a name that there is not is as no bytes
-                return Descriptor.Of(word[0] == ':' ? ToBytes(word) : new byte[0]);
+                return Descriptor.FromBytes(word[0] == ':' ? ToBytes(word) : new byte[0]);
         }
     }
 

@@ -13,8 +13,11 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import winscratch.WindowsFiles;
+import winscratch.WindowsFiles.Attribute;
 import winscratch.WindowsFiles.Descriptor;
 import winscratch.WindowsFiles.Entry;
 import winscratch.WindowsFiles.FilesException;
@@ -28,6 +31,8 @@ import winscratch.WindowsFiles.Times;
  * of a folder.
  */
 final class Layers {
+  private static final int[] SETTABLE = {1, 2, 4, 32}; // in the order of the enumeration
+
   public static void main(String[] args) throws IOException {
     OutputStream out = new BufferedOutputStream(System.out, 1 << 20);
     if (args.length == 4) {
@@ -66,7 +71,7 @@ final class Layers {
         made.write(WindowsFiles.header(entry(entries.get(0))));
       } else {
         LayerWriter layer =
-            new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.START));
+            new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.DEFAULT));
         for (String[] words : entries) {
           add(layer, words);
           done++;
@@ -85,7 +90,7 @@ final class Layers {
   private static void answerCalls(OutputStream out, String[] first, List<String[]> calls)
       throws IOException {
     ByteArrayOutputStream made = new ByteArrayOutputStream();
-    LayerWriter layer = new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.START));
+    LayerWriter layer = new LayerWriter(made, descriptor(first[1]), times(first, 2, Times.DEFAULT));
     StringBuilder said = new StringBuilder("calls");
     for (String[] words : calls) {
       try {
@@ -114,11 +119,30 @@ final class Layers {
   private static Entry entry(String[] words) {
     Kind kind = Kind.valueOf(words[0].toUpperCase().replace('-', '_'));
     return new Entry(kind, text(words[1]))
-        .target(text(words[2]))
-        .size(Long.parseLong(words[3]))
-        .attributes(Integer.parseUnsignedInt(words[4]))
-        .descriptor(descriptor(words[5]))
-        .times(times(words, 6, null));
+        .withTarget(text(words[2]))
+        .withSize(Long.parseLong(words[3]))
+        .withAttributes(attributes(Integer.parseUnsignedInt(words[4])))
+        .withDescriptor(descriptor(words[5]))
+        .withTimes(times(words, 6, null));
+  }
+
+  /** Returns the attributes of some bits; for others, a set that is refused for any kind. */
+  private static Set<Attribute> attributes(int bits) {
+    switch (bits) {
+      case 0:
+        return Set.of();
+      case 128:
+        return Set.of(Attribute.NORMAL);
+      default:
+        Set<Attribute> found = EnumSet.noneOf(Attribute.class);
+        for (int i = 0; i < SETTABLE.length; i++) {
+          if ((bits & SETTABLE[i]) != 0) {
+            found.add(Attribute.values()[i]);
+          }
+        }
+        boolean known = (bits & ~Arrays.stream(SETTABLE).sum()) == 0;
+        return known ? found : EnumSet.of(Attribute.NORMAL, Attribute.HIDDEN);
+    }
   }
 
   private static byte[] ascii(String text) {

@@ -29,7 +29,7 @@ final class Listed {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     WindowsFiles.LayerWriter layer = new WindowsFiles.LayerWriter(out);
     layer.add("\u00c4/" + "n".repeat(120), new byte[513]);
-    layer.add(new Entry(Kind.FILE_LINK, "link").target("..\\x"));
+    layer.add(new Entry(Kind.FILE_LINK, "link").withTarget("..\\x"));
     layer.finish();
     list("top", new ByteArrayInputStream(out.toByteArray()));
   }
