@@ -11,7 +11,7 @@ import os
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from ..base.errors import GeneratorError
 from ..base.file_kinds import HEAD
@@ -26,42 +26,17 @@ _DOCUMENTS: Final = frozenset({"index.json", "manifest.json", "oci-layout"})
 _MAX_HOPS: Final = 8  # links followed to open a file in an archive; archives of older `docker save` need one
 
 
-class Store(Protocol):
-    """Opens files by path; paths are relative and have slashes."""
-
-    def open(self, path: str) -> io.BufferedReader:
-        """Open a file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
-
-    def has(self, path: str) -> bool:
-        """Return whether there is a file at *path*."""
-
-    def another(self, path: str) -> str:
-        """Return the other name of a file that an archive holds twice, or an empty string."""
-
-    def close(self) -> None:
-        """Close all folders and files of the store."""
-
-
 class FolderStore:
     """A folder; symbolic links in it are not followed."""
 
     def __init__(self, path: Path) -> None:
         """Keep *path*; folders are opened on first use."""
-        self._path = path
         self._folders = Folders(_MOST_FOLDERS)
         self._top = self._folders.top(str(path))
 
     def open(self, path: str) -> io.BufferedReader:
-        """Open a regular file."""
+        """Open a regular file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
         return open_below(self._top, path)
-
-    def has(self, path: str) -> bool:
-        """Return whether there is a file at *path*."""
-        return os.path.lexists(self._path / path)
-
-    def another(self, path: str) -> str:  # noqa: ARG002
-        """Return an empty string: a folder has each name only once."""
-        return ""
 
     def close(self) -> None:
         """Close the folders; files returned by open() stay open."""
@@ -127,7 +102,7 @@ class ArchiveStore:
         return self._twice.get(posixpath.normpath(path), "")
 
     def open(self, path: str) -> io.BufferedReader:
-        """Open a file; links are followed inside of the archive."""
+        """Open a file as FolderStore.open() does; links are followed inside of the archive."""
         found: tuple[int, int] | str | None = posixpath.normpath(path)
         for _ in range(_MAX_HOPS):
             if not isinstance(found, str):
@@ -142,6 +117,10 @@ class ArchiveStore:
     def close(self) -> None:
         """Close the archive."""
         self._file.close()
+
+
+Store = FolderStore | ArchiveStore
+"""Opens files by path; paths are relative and have slashes."""
 
 
 def beginning(path: Path) -> bytes:

@@ -97,8 +97,7 @@ class Reader(NamedTuple):
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {_listed(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; hint: name another")
-        if isinstance(self.store, ArchiveStore):
-            self._other_face(everything, None)
+        self._other_face(everything, None)
         return self._gathered(wanted)
 
     def fetched(self, reference: str) -> list[Image]:
@@ -167,7 +166,8 @@ class Reader(NamedTuple):
         Docker's releases differ in which of the two they read. An argument that is None is read here. Source:
         github.com/containerd/containerd core/images/archive/importer.go.
         """
-        if not all(self.store.has(each) for each in ("oci-layout", "index.json", "manifest.json")):
+        files = ("oci-layout", "index.json", "manifest.json")
+        if not isinstance(self.store, ArchiveStore) or not all(map(self.store.has, files)):
             return
         quiet = self._replace(fault=_ignore, skip=None, windows=False, indexes=None)
         if listed is None:
@@ -327,8 +327,7 @@ class Reader(NamedTuple):
 
         Blobs of a layout need no such check, since their digests are checked.
         """
-        other = self.store.another(path)
-        if other:
+        if isinstance(self.store, ArchiveStore) and (other := self.store.another(path)):
             self.fault(where, "two-faces", f"the archive has it twice, also as {brief(other)}")
 
     def _document(self, data: bytes, kind: type[_Document], where: str) -> _Document | None:
