@@ -64,7 +64,7 @@ def _check_open(layer: Layer, blob: io.BufferedReader, below: Sequence[Tree | No
     try:
         size = blob.seek(0, io.SEEK_END)
         blob.seek(0)
-        compression, unpacked = unpack(stored, layer.name)
+        compression, unpacked = unpack(stored)
         _check_compression(layer, compression, fault)
         tar = HashingReader(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
         tar.most = most_unpacked(size)

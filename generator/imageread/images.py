@@ -156,7 +156,7 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
     return GeneratorError(f"{name}: not an image: {what}; hint: {hint}")
 
 
-def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:
+def unpack(blob: io.BufferedReader, *, careful: bool = False) -> tuple[str, ByteStream]:
     """Detect the compression of a layer's *blob* by its first bytes; return it, and the tar as a stream.
 
     Reading raises OSError, EOFError or zlib.error if the blob is damaged; with *careful*, the stream of a damaged gzip
