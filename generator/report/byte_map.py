@@ -103,8 +103,8 @@ def _rows(regions: Regions, part: range) -> Iterator[_Row]:
 def _runs(regions: Regions, row: _Row) -> Iterator[tuple[str, bool, int, int]]:
     """Yield the runs of bytes of a row that look the same: group, whether they are zeros, first byte, length."""
     at = row.start
-    look: tuple[str, bool]
-    for look, run in groupby((regions.at(i).group, not regions.data[i]) for i in range(at, at + row.length)):
+    data = regions.data[at : at + row.length]
+    for look, run in groupby((regions.at(i).group, not byte) for i, byte in enumerate(data, at)):
         length = sum(1 for _ in run)
         yield *look, at, length
         at += length

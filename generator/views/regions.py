@@ -11,9 +11,9 @@ Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, overload
+from typing import Final, NamedTuple
 
 from ..hives import structures as s
 from ..hives.reader import Node, Visit, read
@@ -126,7 +126,7 @@ class _LazyHive(NamedTuple):
     size: int
 
 
-class Regions(Sequence[Region]):
+class Regions:
     """The regions of a tar or hive in the order of its bytes; those of hives stay packed as spans.
 
     *damage* is the damage that ends the tar early, or None. If *lazy*, at() and parts() parse hives on demand and keep
@@ -149,19 +149,12 @@ class Regions(Sequence[Region]):
         else:
             self._read_tar()
 
-    def __len__(self) -> int:
-        """Return the number of regions."""
-        return self._count
+    def __iter__(self) -> Iterator[Region]:
+        """Yield all regions."""
+        return map(self.__getitem__, range(self._count))
 
-    @overload
-    def __getitem__(self, index: int) -> Region: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Region]: ...
-    def __getitem__(self, index: int | slice) -> Region | list[Region]:
-        """Return one region, or those of a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._count))]
-        index = range(self._count)[index]
+    def __getitem__(self, index: int) -> Region:
+        """Return a region by its index, which is not negative."""
         block = bisect_right(self._firsts, index) - 1
         what = self._blocks[block]
         return self._region(block, what[index - self._firsts[block]] if isinstance(what, Spans) else None)
@@ -188,25 +181,16 @@ class Regions(Sequence[Region]):
             self._last = what, spans
         return block, self._last[1]
 
-    def index(self, offset: object, start: int = 0, stop: int | None = None) -> int:  # noqa: ARG002 - Sequence's
-        """Return the index of the region that contains *offset*; raise IndexError beyond the data."""
-        if not isinstance(offset, int) or not 0 <= offset < len(self.data):
-            raise IndexError(offset)
+    def index(self, offset: int) -> int:
+        """Return the index of the region that contains *offset*."""
         block = bisect_right(self._offsets, offset) - 1
         what, first = self._blocks[block], self._firsts[block]
         return first + (what.index_at(offset - self._offsets[block]) if isinstance(what, Spans) else 0)
 
     def at(self, offset: int) -> Region:
-        """Return the region that contains *offset*; raise IndexError beyond the data."""
-        if not 0 <= offset < len(self.data):
-            raise IndexError(offset)
+        """Return the region that contains *offset*."""
         block, what = self._found(offset)
         return self._region(block, what.at(offset - self._offsets[block]) if isinstance(what, Spans) else None)
-
-    def entry_at(self, offset: int) -> MappedEntry | None:
-        """Return the entry whose headers or content contain *offset*, or None."""
-        at = bisect_right(self.entries, offset, key=lambda entry: entry.offset) - 1
-        return self.entries[at] if at >= 0 and offset < self.entries[at].content + self.entries[at].size else None
 
     def parts(self, region: Region) -> Iterator[Part]:
         """Yield the fields of *region*, from its first byte to its last, with offsets in the tar."""

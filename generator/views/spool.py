@@ -8,7 +8,7 @@ stored sparsely.
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from typing import Final, overload
+from typing import Final
 
 from ..base.errors import GeneratorError
 
@@ -71,14 +71,8 @@ class Stored:
         """Return the number of bytes."""
         return self._size
 
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> bytes: ...
-    def __getitem__(self, index: int | slice) -> int | bytes:
-        """Return one byte, or those of a slice without a step."""
-        if isinstance(index, int):
-            return self._spool.read(self._start + range(self._size)[index], 1)[0]
+    def __getitem__(self, index: slice) -> bytes:
+        """Return the bytes of a slice without a step."""
         start, end, _ = index.indices(self._size)
         return self._spool.read(self._start + start, max(0, end - start))
 
