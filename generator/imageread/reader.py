@@ -2,7 +2,6 @@
 """Read the documents of the images in an OCI layout, in skopeo's ``dir:`` format, or in an archive."""
 
 import hashlib
-import posixpath
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -33,6 +32,7 @@ from .found import (
     called,
     claims_windows,
     diff_ids,
+    flat_name,
     is_foreign,
     not_an_image,
     passed_over,
@@ -104,7 +104,7 @@ class Reader(NamedTuple):
         """Return the images of a ``dir:`` folder, or only the one that *reference*, ``@DIGEST``, names."""
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
-        quiet = self._replace(fault=_ignore)
+        quiet = self._replace(fault=lambda *_: None)  # _index() reports the faults of an index
         kind = quiet._document(data, Manifest, where)
         index = quiet._document(data, Index, where)
         if kind is not None and not (index is not None and index.manifests):
@@ -169,7 +169,7 @@ class Reader(NamedTuple):
         files = ("oci-layout", "index.json", "manifest.json")
         if not isinstance(self.store, ArchiveStore) or not all(map(self.store.has, files)):
             return
-        quiet = self._replace(fault=_ignore, skip=None, windows=False, indexes=None)
+        quiet = self._replace(fault=lambda *_: None, skip=None, windows=False, indexes=None)
         if listed is None:
             listed = quiet._index(self._must_read("index.json"), "") or []
         where = f"{self.name}: manifest.json"
@@ -272,10 +272,7 @@ class Reader(NamedTuple):
         if not DIGEST.fullmatch(digest):
             self.fault(where, "digest", f"{brief(digest)} is not a digest")
             return ""
-        algorithm, _, number = digest.partition(":")
-        if self.flat:
-            return (number if algorithm == "sha256" else f"{algorithm}-{number}") + ending
-        return posixpath.join("blobs", algorithm, number)
+        return flat_name(digest) + ending if self.flat else f"blobs/{digest.replace(':', '/')}"
 
     def _blob(self, descriptor: ContentDescriptor, where: str, ending: str = "") -> bytes | None:
         """Return the document that *descriptor* points to, or None if it is unreadable or its digest differs."""
@@ -339,10 +336,6 @@ class Reader(NamedTuple):
         for rule, found in faults:
             self.fault(where, rule, found)
         return document
-
-
-def _ignore(_where: str, _rule: str, _found: str) -> None:
-    """Ignore a fault, which is reported elsewhere if it matters."""
 
 
 def _listed(names: list[str]) -> str:
