@@ -175,10 +175,7 @@ class Regions:
             return block, what
         if self._last is None or self._last[0] != what:
             self._last = None  # free it before the next is parsed
-            spans = read(self.data[what.start : what.start + what.size], spans=True).spans
-            if spans is None:
-                raise RuntimeError("read(spans=True) returned no spans")
-            self._last = what, spans
+            self._last = what, spans_of(self.data[what.start : what.start + what.size])
         return block, self._last[1]
 
     def index(self, offset: int) -> int:
@@ -265,6 +262,14 @@ class Regions:
         if padding:
             self._add(after, PADDING)
         return after + padding
+
+
+def spans_of(hive: bytes) -> Spans:
+    """Return the structures of a *hive*."""
+    spans = read(hive, spans=True).spans
+    if spans is None:
+        raise RuntimeError("read(spans=True) returned no spans")
+    return spans
 
 
 def zeros(data: bytes | Stored, at: int, end: int) -> int:

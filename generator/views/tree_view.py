@@ -125,7 +125,6 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
-    descriptors = display_text.DescriptorTexts()
     inherited: list[tuple[bytes, str]] = []  # descriptor and time of each key above, by level
     found = False
     for node in visit.nodes(path):
@@ -134,7 +133,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         if depth < len(path):
             continue
         above = inherited[depth - 1] if found and depth > 0 else (b"", "")
-        descriptor = "" if above[0] == node.descriptor else descriptors[node.descriptor]
+        descriptor = "" if above[0] == node.descriptor else display_text.descriptor_text(node.descriptor)
         written = "" if above[1] == inherited[depth][1] else f"written {inherited[depth][1] or 'at no time'}"
         found = True
         yield from _key_lines(node, level - len(path), notes, (descriptor, written), top=path)
