@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -46,15 +47,11 @@ def index(options: IndexOptions, hooks: Hooks) -> Made:
     if not options.images:
         raise GeneratorError("index: an image is required; hint: winscratch index --to docker://REF IMAGE IMAGE")
     to = places.destinations(options.to, "index")
-
-    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        return _built(options, stack, work, hooks.note)
-
-    job = Job(lambda each: places.check(each, 2, force=options.force), build)
+    job = Job(lambda each: places.check(each, 2, force=options.force), partial(_built, options, hooks.note))
     return places.write(to, job, hooks, force=options.force, plain=options.plain)
 
 
-def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note: Say) -> BuiltImage:
+def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     folder = work / "layers"
     folder.mkdir()
     listed: list[Entry] = []

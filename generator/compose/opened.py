@@ -47,13 +47,7 @@ class Opened(NamedTuple):
     def platform(self) -> ImagePlatform:
         """The platform of the index's entry, completed by the configuration's: containerd takes the entry's."""
         listed, own = self.image.platform or ImagePlatform(), platform_of(self.config)
-        return ImagePlatform(
-            listed.architecture or own.architecture,
-            listed.os or own.os,
-            listed.os_version or own.os_version,
-            listed.os_features or own.os_features,
-            listed.variant or own.variant,
-        )
+        return ImagePlatform(*(getattr(listed, key) or getattr(own, key) for key in ImagePlatform.__struct_fields__))
 
 
 def platform_of(config: Json) -> ImagePlatform:

@@ -2,6 +2,7 @@
 """Rebase an image, or each image for Windows of an index, and write the result to its destinations."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,19 +45,16 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
     if not options.onto:
         raise GeneratorError("rebase: --onto is required; hint: --onto docker://REF of the new base, or scratch")
     to = places.destinations(options.to, "rebase")
-
-    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        return _built(options, BaseFinder(stack, work, options.plain), hooks.note)
-
-    job = Job(lambda each: places.check(each, 1, force=options.force), build)
+    job = Job(lambda each: places.check(each, 1, force=options.force), partial(_built, options, hooks.note))
     return places.write(to, job, hooks, force=options.force, plain=options.plain)
 
 
-def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
+def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     """Return the image on its new base."""
-    folder = finder.work / "layers"
+    folder = work / "layers"
     folder.mkdir()
-    lookup = finder.stack.enter_context(look_up(options.image, plain=options.plain, work=finder.work, windows=False))
+    finder = BaseFinder(stack, work, options.plain)
+    lookup = stack.enter_context(look_up(options.image, plain=options.plain, work=work, windows=False))
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
