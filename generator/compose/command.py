@@ -20,28 +20,15 @@ from .rebase import RebaseOptions
 
 def rebase(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
     """Move an image to another base, and print its references by digest; return 0."""
-    chosen = RebaseOptions(
-        options["image"],
-        options["onto"] or "",
-        tuple(options["to"]),
-        options["from"] or "",
-        options["force"],
-        tuple(options["plain_http"]),
-    )
-    moving.rebase(chosen, _hooks("rebase", say, note))
+    others = {key: value for key, value in options.items() if key != "from"}
+    moving.rebase(RebaseOptions(old=options["from"] or "", **others), _hooks("rebase", say, note))
     return EXIT_OK
 
 
 def index(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
     """Make an index of images, and print its references by digest; return 0."""
-    chosen = IndexOptions(
-        tuple(options["image"]),
-        tuple(options["to"]),
-        pairs("annotation", options["annotation"]),
-        options["force"],
-        tuple(options["plain_http"]),
-    )
-    indexing.index(chosen, _hooks("index", say, note))
+    annotation = pairs("annotation", options["annotation"])
+    indexing.index(IndexOptions(**options | {"annotation": annotation}), _hooks("index", say, note))
     return EXIT_OK
 
 

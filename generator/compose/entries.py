@@ -4,6 +4,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from ..base.errors import GeneratorError, shorten
 from ..image.config import INDEX, Document, document
 from ..imageread.documents import REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
@@ -47,14 +49,8 @@ def index(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
                 f"{shorten(entry.name, 200)}: for {spelled(entry.platform)}, as {shorten(other.name, 200)}; "
                 "hint: leave one out, or give its platform: IMAGE@OS/ARCH[:VERSION]"
             )
-        platform = platform_object(entry.platform) | entry.descriptor.get("platform", {})
+        own = {key: value for key, value in msgspec.to_builtins(entry.platform).items() if value}
+        platform = own | entry.descriptor.get("platform", {})
         manifests.append(entry.descriptor | {"platform": platform})
     content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
     return document(content | ({"annotations": dict(annotations)} if annotations else {}), INDEX)
-
-
-def platform_object(platform: ImagePlatform) -> Json:
-    """Return *platform* as an entry of an index has it."""
-    found: Json = {"architecture": platform.architecture, "os": platform.os, "os.version": platform.os_version}
-    found |= {"os.features": list(platform.os_features), "variant": platform.variant}
-    return {key: value for key, value in found.items() if value}

@@ -2,7 +2,7 @@
 """Make one index of images that exist, for any systems, and write it to its destinations."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -27,16 +27,16 @@ _MOST: Final = 500  # images of an index
 
 
 class IndexOptions(NamedTuple):
-    """The options of ``index``: *images* as names with ``@PLATFORM`` if it is given, and annotations of the index.
+    """The options of ``index``: names of images with ``@PLATFORM`` if it is given, and annotations of the index.
 
-    *force* allows overwriting archives, *plain* holds registries that may lack TLS.
+    *force* allows overwriting archives, *plain_http* holds registries that may lack TLS.
     """
 
-    images: tuple[str, ...]
-    to: tuple[str, ...]
-    annotation: Mapping[str, str] = {}
-    force: bool = False
-    plain: tuple[str, ...] = ()
+    image: Sequence[str]
+    to: Sequence[str]
+    annotation: Mapping[str, str]
+    force: bool
+    plain_http: Sequence[str]
 
 
 def index(options: IndexOptions, hooks: Hooks) -> Made:
@@ -44,11 +44,11 @@ def index(options: IndexOptions, hooks: Hooks) -> Made:
 
     Raises GeneratorError. Destinations that have not got the whole index are unchanged.
     """
-    if not options.images:
+    if not options.image:
         raise GeneratorError("index: an image is required; hint: winscratch index --to docker://REF IMAGE IMAGE")
     to = places.destinations(options.to, "index")
     job = Job(lambda each: places.check(each, 2, force=options.force), partial(_built, options, hooks.note))
-    return places.write(to, job, hooks, force=options.force, plain=options.plain)
+    return places.write(to, job, hooks, force=options.force, plain=options.plain_http)
 
 
 def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
@@ -58,9 +58,9 @@ def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitS
     variants: list[Variant] = []
     documents: dict[Document, None] = {}
     annotations: dict[str, str] = {}
-    for text in options.images:
+    for text in options.image:
         name, platform = given(text)
-        lookup = stack.enter_context(look_up(name, plain=options.plain, work=work, windows=False))
+        lookup = stack.enter_context(look_up(name, plain=options.plain_http, work=work, windows=False))
         images = opened_images(lookup, folder, note)
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")

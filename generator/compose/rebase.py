@@ -2,6 +2,7 @@
 """Rebase an image, or each image for Windows of an index, and write the result to its destinations."""
 
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,16 +26,16 @@ from .opened import Opened, opened_images
 class RebaseOptions(NamedTuple):
     """The options of ``rebase``: *image* goes from the base *old*, found out if empty, *onto* another.
 
-    *force* allows changes of the build, layers that are tied to the old base, and overwriting archives. *plain* holds
-    registries that may lack TLS.
+    *force* allows changes of the build, layers that are tied to the old base, and overwriting archives. *plain_http*
+    holds registries that may lack TLS.
     """
 
     image: str
     onto: str
-    to: tuple[str, ...]
-    old: str = ""
-    force: bool = False
-    plain: tuple[str, ...] = ()
+    to: Sequence[str]
+    old: str
+    force: bool
+    plain_http: Sequence[str]
 
 
 def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
@@ -46,15 +47,15 @@ def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
         raise GeneratorError("rebase: --onto is required; hint: --onto docker://REF of the new base, or scratch")
     to = places.destinations(options.to, "rebase")
     job = Job(lambda each: places.check(each, 1, force=options.force), partial(_built, options, hooks.note))
-    return places.write(to, job, hooks, force=options.force, plain=options.plain)
+    return places.write(to, job, hooks, force=options.force, plain=options.plain_http)
 
 
 def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     """Return the image on its new base."""
     folder = work / "layers"
     folder.mkdir()
-    finder = BaseFinder(stack, work, options.plain)
-    lookup = stack.enter_context(look_up(options.image, plain=options.plain, work=work, windows=False))
+    finder = BaseFinder(stack, work, options.plain_http)
+    lookup = stack.enter_context(look_up(options.image, plain=options.plain_http, work=work, windows=False))
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
