@@ -17,7 +17,7 @@ from ..imageread.found import diff_ids
 from ..imageread.images import Image
 from ..views import resolve
 from ..views.display_text import platform_text
-from ..views.merged import MergedLayer, merged
+from ..views.merged import MergedLayer, merged_layer
 from ..views.unpacked_layers import UnpackedImage, everything
 from . import disk, tarball
 from .selection import items, selected
@@ -91,10 +91,7 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
         damage += map(str, viewable.damage)
         if len(diff_ids(viewable.config)) != len(viewable.layers):
             damage.append("its configuration does not have a diff ID for each layer")
-    found = merged(viewable)
-    layer = found.layers[0] if isinstance(found, UnpackedImage) else found
-    if not isinstance(layer, MergedLayer):
-        raise TypeError("merged() returns merged layers")
+    layer = merged_layer(viewable)
     damage += map(str, layer.damage)
     if damage:
         raise GeneratorError(f"{image}: {damage[0]}; hint: winscratch check-image")

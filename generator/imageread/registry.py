@@ -43,10 +43,7 @@ _HINTS = (  # by patterns of errors from registries and about skopeo's credentia
         "log in to an account with that permission: skopeo login {host}",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "try again later"),
-    (
-        _PLAIN_HTTP.pattern,
-        _NO_TLS,
-    ),
+    (_PLAIN_HTTP.pattern, _NO_TLS),
     # Go, crypto/x509 verify.go: HostnameError, CertificateInvalidError
     (r"certificate is (not )?valid for|validate certificate for|legacy Common Name", "use a name in the certificate"),
     (r"expired or is not yet valid", "renew the certificate of {host}, or set this machine's clock"),
