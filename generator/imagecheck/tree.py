@@ -189,6 +189,3 @@ def is_directory(entry: TarEntry) -> bool:
     if entry.kind != SYMBOLIC_LINK:
         return entry.kind == DIRECTORY
     return bool((attributes(entry) or 0) & facts().attributes.directory)
-
-
-KINDS = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})

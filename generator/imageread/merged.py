@@ -19,7 +19,7 @@ from ..oci.files import facts
 from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, fold, units, wrong
 from .untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 
-_KINDS: Final = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})
+KINDS: Final = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})
 _OPAQUE: Final = ".wh..wh..opq"
 _wrong = lru_cache(maxsize=1 << 14)(wrong)
 
@@ -173,7 +173,7 @@ def _removed(name: str) -> str:
 
 def _fault(entry: TarEntry, parts: Sequence[str]) -> str:
     """Return why Windows cannot store an entry, or an empty string."""
-    if entry.kind not in _KINDS:
+    if entry.kind not in KINDS:
         return f"tar's type is {entry.kind!r}"
     if not parts and entry.kind != DIRECTORY:
         return "it has no name"
