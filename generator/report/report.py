@@ -75,7 +75,10 @@ def _is_ours(target: Path) -> bool:
 
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
     """Return the committed documents of the layers, by path: the report, and the byte maps of README.md."""
-    subjects = [_of_blob(name, blobs[name]) for name in _in_order(blobs)]
+    subjects = []
+    for name, blob in ((name, blobs[name]) for name in _in_order(blobs)):
+        facts = _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest)
+        subjects.append(Subject(name, Regions(blob.tar), facts))
     made = {unchanged.REPORT: page(templates, TITLE, subjects)}
     for dark, path in enumerate(unchanged.MAPS if SHOWN in blobs else ()):
         made[path] = byte_map(templates, SHOWN, subjects[0].regions, dark=bool(dark))
@@ -121,10 +124,6 @@ def _subject(part: UnpackedLayer | HiveFile, data: bytes, more: Facts) -> Subjec
         held = f"{entry.reading.key_count:,} keys, {entry.reading.value_count:,} values"
         facts += (("holds", held, False), ("check-hive", VERDICTS[entry.reading.level], False))
     return Subject(part.name, regions, facts)
-
-
-def _of_blob(name: str, blob: Blob) -> Subject:
-    return Subject(name, Regions(blob.tar), _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest))
 
 
 def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts:
