@@ -60,7 +60,9 @@ def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
     elif options.bcd:
         status = _bcd(found)
     elif options.json:
-        status = _json(found, options.path or "")
+        made = inspect_json.InspectDocument()
+        console.say_json(made.of([(each, entry_path.find(each, options.path or "")) for each in found]))
+        status = EXIT_STALE if made.damaged else EXIT_OK
     else:
         status = _trees(found, options)
     return EXIT_OK if options.textconv else status
@@ -104,12 +106,6 @@ def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
     if not seen and options.find:
         raise GeneratorError(f"inspect: {shorten(options.find)!r} not found; hint: a shorter part of it")
     return status
-
-
-def _json(found: Sequence[Viewable], path: str) -> int:
-    made = inspect_json.InspectDocument()
-    console.say_json(made.of([(each, entry_path.find(each, path)) for each in found]))
-    return EXIT_STALE if made.damaged else EXIT_OK
 
 
 def _bcd(found: Sequence[Viewable]) -> int:

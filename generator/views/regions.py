@@ -11,7 +11,7 @@ Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -194,14 +194,12 @@ class Regions:
         block, what = self._found(region.offset)
         start = self._offsets[block]
         if isinstance(what, Spans):
-            for part in what.parts(what.at(region.offset - start)):
-                yield replace(part, offset=start + part.offset)
-            return
-        raw = self.data[start : start + min(region.length, BLOCK)]  # the value of a longer field is its beginning
-        at = 0
-        for field in what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),):
-            yield replace(make_part(field, raw, at), offset=start + at)
-            at += field.size
+            found = what.parts(what.at(region.offset - start))
+        else:
+            raw = self.data[start : start + min(region.length, BLOCK)]  # the value of a longer field is its beginning
+            found = field_parts(what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),), raw)
+        for part in found:
+            yield replace(part, offset=start + part.offset)
 
     def shape(self, region: Region) -> int:
         """Return Spans.shape() of *region*, on which its fields depend, as one number.
@@ -262,6 +260,14 @@ class Regions:
         if padding:
             self._add(after, PADDING)
         return after + padding
+
+
+def field_parts(fields: Iterable[s.Field], raw: bytes) -> Iterator[Part]:
+    """Yield the *fields* of *raw*, one after the other."""
+    at = 0
+    for field in fields:
+        yield make_part(field, raw, at)
+        at += field.size
 
 
 def spans_of(hive: bytes) -> Spans:
