@@ -18,7 +18,7 @@ from ..imageread.platforms import given, normal, spelled
 from . import entries
 from .entries import Entry, descriptor_of
 from .opened import Opened, opened_images
-from .rebased import build
+from .rebase import build
 
 if TYPE_CHECKING:
     from ..image.config import Document

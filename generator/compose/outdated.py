@@ -15,7 +15,7 @@ from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
 from .bases import IMGUTIL, known
 from .opened import Opened, opened
-from .rebased import build
+from .rebase import build
 
 
 class Verdict(NamedTuple):
