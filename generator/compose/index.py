@@ -5,25 +5,24 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ..base.console import Say
 from ..base.errors import GeneratorError, shorten
 from ..image import places
 from ..image.assemble import BuiltImage, Variant
+from ..image.config import INDEX, Document, document
 from ..image.places import Hooks, Job, Made
-from ..imageread.documents import ImagePlatform
+from ..imageread.documents import REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
-from . import entries
-from .entries import Entry, descriptor_of
-from .opened import Opened, opened_images
-from .rebase import build
+from .opened import Opened, build, opened_images
 
-if TYPE_CHECKING:
-    from ..image.config import Document
-
+Json = dict[str, Any]
 _MOST: Final = 500  # images of an index
+_NAMES: Final = (REF_NAME, "io.containerd.image.name")  # annotations of a layout's index
 
 
 class IndexOptions(NamedTuple):
@@ -37,6 +36,14 @@ class IndexOptions(NamedTuple):
     annotation: Mapping[str, str]
     force: bool
     plain_http: Sequence[str]
+
+
+class Entry(NamedTuple):
+    """An image in an index: *name* leads to it alone, *descriptor* is without platform and annotations of a layout."""
+
+    name: str
+    descriptor: Json
+    platform: ImagePlatform
 
 
 def index(options: IndexOptions, hooks: Hooks) -> Made:
@@ -71,7 +78,7 @@ def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitS
             documents |= dict.fromkeys(image.made)
     if len(listed) > _MOST:
         raise GeneratorError(f"index: {len(listed)} images; hint: give {_MOST} at most")
-    top = entries.index(listed, {**annotations, **options.annotation})
+    top = index_of(listed, {**annotations, **options.annotation})
     return BuiltImage(top, (*documents, top), tuple(variants))
 
 
@@ -97,3 +104,36 @@ def _join(annotations: dict[str, str], lookup: Lookup, over: Mapping[str, str], 
         kept = annotations.setdefault(name, value)
         if kept != value and name not in over:
             note(f"warning: {lookup.name}: its annotation {shorten(name)} is left out, another index has another value")
+
+
+def descriptor_of(listed: ContentDescriptor) -> Json:
+    """Return the descriptor of an image for another index, without its names in a layout."""
+    found: Json = {"mediaType": listed.media_type, "digest": listed.digest, "size": listed.size}
+    annotations = {key: value for key, value in (listed.annotations or {}).items() if key not in _NAMES}
+    others = {"annotations": annotations, "urls": listed.urls, "artifactType": listed.artifact_type}
+    if isinstance(listed.platform, ListedPlatform) and listed.platform.features:
+        others["platform"] = {"features": list(listed.platform.features)}
+    return found | {key: value for key, value in others.items() if value}
+
+
+def index_of(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
+    """Return the index of *entries*, in their order; an image that is given twice is listed once.
+
+    Raises GeneratorError for two images for one platform.
+    """
+    manifests = []
+    seen: dict[ImagePlatform, Entry] = {}
+    for entry in entries:
+        other = seen.setdefault(normal(entry.platform), entry)
+        if other is not entry:
+            if other.descriptor["digest"] == entry.descriptor["digest"]:
+                continue
+            raise GeneratorError(
+                f"{shorten(entry.name, 200)}: for {spelled(entry.platform)}, as {shorten(other.name, 200)}; "
+                "hint: leave one out, or give its platform: IMAGE@OS/ARCH[:VERSION]"
+            )
+        own = {key: value for key, value in msgspec.to_builtins(entry.platform).items() if value}
+        platform = own | entry.descriptor.get("platform", {})
+        manifests.append(entry.descriptor | {"platform": platform})
+    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+    return document(content | ({"annotations": dict(annotations)} if annotations else {}), INDEX)

@@ -14,8 +14,7 @@ from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
 from .bases import IMGUTIL, known
-from .opened import Opened, opened
-from .rebase import build
+from .opened import Opened, build, opened
 
 
 class Verdict(NamedTuple):

@@ -5,7 +5,6 @@ The lowest layers are replaced, those above stay byte for byte; they are read fo
 """
 
 import contextlib
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,12 @@ from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
 from .bases import BaseFinder, BaseImage
-from .entries import Entry, descriptor_of, index
+from .index import Entry, descriptor_of, index_of
 from .join import join
-from .opened import Opened, opened_images, platform_of
+from .opened import Opened, build, opened_images, platform_of
 from .ties import ties
 
 Json = dict[str, Any]
-_BUILD: Final = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+)(?:\.[0-9]+)?")
 _MOST_TIES: Final = 3  # that an error lists
 
 
@@ -79,7 +77,7 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
         made += documents
     top = made[-1]
     if lookup.top is not None:
-        top = index(entries, lookup.top.annotations or {})
+        top = index_of(entries, lookup.top.annotations or {})
         made.append(top)
     return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants))
 
@@ -108,8 +106,7 @@ def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> _Moved
     """Return *image* on *new* in place of *old*; *note* gets a line for each difference."""
     count = len(old.diff_ids)
     above = image.layers[count:]
-    joined = join(image.config, old.config, new.config)
-    config = joined.config
+    config, changes = join(image.config, old.config, new.config)
     config["rootfs"] = {"type": "layers", "diff_ids": [*new.diff_ids, *image.diff_ids[count:]]}
     config["history"] = [
         *_history(new.config, len(new.diff_ids)),
@@ -123,7 +120,7 @@ def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> _Moved
     own = image.manifest.get("annotations") or {}
     content["annotations"] = {key: own[key] for key in own if key not in {NAME, DIGEST_OF}} | new.annotations
     layers = f"layers: {count} of {old.name} replaced by {len(new.diff_ids)} of {new.name}, {len(above)} kept"
-    for line in (layers, *joined.changes):
+    for line in (layers, *changes):
         note(f"{spelled(image.platform)}: {line}")
     manifest = document(content, MANIFEST)
     entry = Entry(image.name, descriptor_of(image.listed) | manifest.descriptor, platform_of(config))
@@ -159,12 +156,6 @@ def _settle(image: Opened, new: BaseImage, problems: list[str], note: Say, *, fo
         raise GeneratorError(f"{image.name}: {'; '.join(problems)}; hint: build it on {new.name}, or give --force")
     for each in problems:
         note(f"warning: {image.name}: {each}")
-
-
-def build(version: str | None) -> str:
-    """Return the build of a version, such as 10.0.20348, or nothing."""
-    found = _BUILD.fullmatch(version or "")
-    return found[1] if found else ""
 
 
 def _history(config: Json, layers: int) -> list[Json]:
