@@ -56,11 +56,9 @@ def merged_layer(viewable: Viewable) -> MergedLayer:
     for layer in layers:
         tree.add(layer.entries)
     found = list(tree.entries())
-    contents = {
-        each.entry.name: layers[each.source[0]].content(each.source[1]) for each in found if each.source is not None
-    }
+    contents = {entry.name: layers[at[0]].content(at[1]) for entry, at in found if at is not None}
     damage = tuple(each for layer in layers for each in layer.damage)
-    entries = tuple(each.entry for each in found)
+    entries = tuple(entry for entry, _ in found)
     name = "merged" if isinstance(viewable, UnpackedImage) else viewable.name
     return MergedLayer(
         name, Stored(Spool(), 0, 0), None, "", "", entries, damage, len(layers), contents, tree.left_out, tree.opaque
