@@ -169,57 +169,46 @@ def fetch(name: str, work: Path, *, windows: bool = False, plain: Sequence[str] 
     end = time.monotonic() + seconds
     unknown = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end, plain)
     raw, skopeo = unknown.top(found)
-    declared = _declared(skopeo, found.name, raw, windows=windows)
-    size, free = declared.size, shutil.disk_usage(work).free
+    size, manifests, images, partial = _declared(skopeo, found.name, raw, windows=windows)
+    free = shutil.disk_usage(work).free
     if size > min(_MOST, free):
         room = f"{free:,} are free in {work.parent}; hint: set TMPDIR" if size > free else f"the limit is {_MOST:,}"
         raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
     most = size + _SLACK
-    if not declared.partial:
+    if not partial:
         # By digest, since the tag could have moved.
         _, error, _ = skopeo.ask(*COPY, f"docker://{found.name}@{sha256(raw)}", "dir:.", side="src-", most=most)
         if not error:
             return
-        if not declared.manifests:
+        if not manifests:
             raise skopeo.error(error)
     for path in work.iterdir():
         path.unlink()
-    _fetch_each(skopeo, found.name, declared, most)
+    for each in images:
+        _fetch_image(skopeo, f"{found.name}@{each}", most)
+    for each, data in manifests.items():
+        (work / f"{flat_name(each)}.manifest.json").write_bytes(data)
     (work / "manifest.json").write_bytes(raw)
 
 
-def _fetch_each(skopeo: Skopeo, name: str, declared: "_Declared", most: float) -> None:
-    """Copy the images of an index one by one, since skopeo cannot copy an index unchanged if it has unknown fields."""
-    work = skopeo.work
-    for each in declared.images:
-        (work / "image").mkdir()
-        _, error, _ = skopeo.ask(*COPY, f"docker://{name}@{each}", "dir:image", side="src-", most=most)
-        if error:
-            raise skopeo.error(f"{each}: {error}")
-        for path in (work / "image").iterdir():
-            if path.name not in {"manifest.json", "version"}:
-                path.replace(work / path.name)
-        shutil.rmtree(work / "image")
-    for each, data in declared.manifests.items():
-        (work / f"{flat_name(each)}.manifest.json").write_bytes(data)
+def _fetch_image(skopeo: Skopeo, name: str, most: float) -> None:
+    """Copy an image of an index alone, since skopeo cannot copy an index unchanged if it has unknown fields."""
+    made = skopeo.work / "image"
+    made.mkdir()
+    _, error, _ = skopeo.ask(*COPY, f"docker://{name}", "dir:image", side="src-", most=most)
+    if error:
+        raise skopeo.error(f"{name.partition('@')[2]}: {error}")
+    for path in made.iterdir():
+        if path.name not in {"manifest.json", "version"}:
+            path.replace(skopeo.work / path.name)
+    shutil.rmtree(made)
 
 
-class _Declared(NamedTuple):
-    """The content that a manifest or index lists: *size* in bytes of all blobs together, *manifests* by digest.
+def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> tuple[int, dict[str, bytes], list[str], bool]:
+    """Return what is listed in the manifest or index *raw*, and in the manifests that it lists.
 
-    *images* holds the digests of the manifests of images; *partial* is true if entries of an index are skipped.
-    """
-
-    size: int
-    manifests: dict[str, bytes]
-    images: list[str]
-    partial: bool
-
-
-def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Declared:
-    """Return the content listed in the manifest or index *raw*, and in the manifests that it lists.
-
-    Raises GeneratorError if a document is damaged, or lists too many blobs.
+    That is the size in bytes of all blobs together, the manifests by digest, the digests of those of images, and
+    whether entries of an index are skipped. Raises GeneratorError if a document is damaged, or lists too many blobs.
     """
     sizes = {"": len(raw)}
     manifests: dict[str, bytes] = {}
@@ -242,7 +231,7 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Decla
         sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}
         manifests |= {each: skopeo.document(f"{name}@{each}") for each in fresh}
         todo += [(each, manifests[each]) for each in fresh]
-    return _Declared(sum(sizes.values()), manifests, images, partial)
+    return sum(sizes.values()), manifests, images, partial
 
 
 def folder_size(folder: Path) -> int:
