@@ -96,7 +96,7 @@ def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say)
     above = image.layers[len(old.diff_ids) :]
     _settle(image, new, _refuse(image, old, new), note, force=options.force)
     image.lookup.fetch(image.image, {layer.digest for layer in above})
-    found = [str(each) for each in ties(image.image.layers[len(old.diff_ids) :], image.name)]  # which reads them all
+    found = list(ties(image.image.layers[len(old.diff_ids) :], image.name))  # which reads them all
     _settle(image, new, found[:_MOST_TIES], note, force=options.force)
     transfer.fetch(above)
     return _rebased(image, old, new, note)
