@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..hives import structures as s
 from ..hives.reader import Node, Visit, read
@@ -84,13 +84,8 @@ GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROU
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """A structure in the tar; *owner* is the offset in the tar of the pointer to it, 0 if none. All are in bytes."""
-
-    offset: int
-    length: int
-    structure: s.Structure
-    owner: int
+class Region(Span):
+    """A structure in the tar; its offset, and that of the pointer to it, are those in the tar."""
 
     @property
     def group(self) -> str:
@@ -119,13 +114,6 @@ class MappedEntry:
         return self.tar_entry.name.rstrip("/") if self.tar_entry else ""
 
 
-class _LazyHive(NamedTuple):
-    """A hive that is parsed on demand: its offset and size in bytes."""
-
-    start: int
-    size: int
-
-
 class Regions:
     """The regions of a tar or hive in the order of its bytes; those of hives stay packed as spans.
 
@@ -136,13 +124,13 @@ class Regions:
     def __init__(self, data: bytes | Stored, *, lazy: bool = False) -> None:
         """Parse *data*, a tar or a bare hive, up to its damage."""
         self._lazy = lazy
-        self._last: tuple[_LazyHive, Spans] | None = None
+        self._last: tuple[range, Spans] | None = None
         self.data = data
         self.entries: list[MappedEntry] = []
         self.damage: Damage | None = None
         self._firsts = array("Q")  # of each block, the index of its first region
         self._offsets = array("Q")
-        self._blocks: list[s.Structure | Spans | _LazyHive] = []
+        self._blocks: list[s.Structure | Spans | range] = []  # a range is a hive to parse on demand
         self._count = 0
         if is_hive(data[:_HEAD]):
             self._add_entry(0, 0, len(data), None)
@@ -171,11 +159,11 @@ class Regions:
         """Return the index of the block at *offset* and its structure or spans."""
         block = bisect_right(self._offsets, offset) - 1
         what = self._blocks[block]
-        if not isinstance(what, _LazyHive):
+        if not isinstance(what, range):
             return block, what
         if self._last is None or self._last[0] != what:
             self._last = None  # free it before the next is parsed
-            self._last = what, spans_of(self.data[what.start : what.start + what.size])
+            self._last = what, spans_of(self.data[what.start : what.stop])
         return block, self._last[1]
 
     def index(self, offset: int) -> int:
@@ -212,7 +200,7 @@ class Regions:
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
         return min(count, region.length + 1) << 2 | in_place << 1 | latin  # a higher count would not fit either
 
-    def _add(self, offset: int, what: s.Structure | Spans | _LazyHive) -> None:
+    def _add(self, offset: int, what: s.Structure | Spans | range) -> None:
         """Append a block that begins at *offset*, where the one before ends."""
         self._firsts.append(self._count)
         self._offsets.append(offset)
@@ -228,7 +216,7 @@ class Regions:
             nodes, reading = tuple(visit.nodes()), visit.reading()
         self.entries.append(MappedEntry(offset, content, size, tar_entry, nodes, reading))
         if hive and self._lazy:
-            self._add(content, _LazyHive(content, size))
+            self._add(content, range(content, content + size))
         elif size:
             self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
