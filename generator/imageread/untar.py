@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from ..oci.tar import BLOCK
 from . import pax, tarheader
-from .sparse import SparseMap
+from .pax import SparseMap
 
 MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, archive/tar's limit
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
