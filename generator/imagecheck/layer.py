@@ -20,8 +20,7 @@ from .links import check_hard, check_symbolic
 from .records import EntryFault
 from .records import check as check_records
 from .start import Programs
-from .tree import FILES, HIVES, UTILITY_VM, TooManyError, Tree
-from .utility import Clone
+from .tree import FILES, HIVES, UTILITY_VM, Clone, TooManyError, Tree
 
 LayerFault = Callable[[str, str, str], None]
 """Callback for a fault of a layer: the name of the entry, or nothing, the rule, and what was found."""

@@ -9,8 +9,7 @@ from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntr
 from ..oci.files import facts
 from ..oci.names import fold, units
 from .records import EntryFault
-from .tree import FILES, UTILITY_VM, WHITEOUT, Tree
-from .utility import Clone
+from .tree import FILES, UTILITY_VM, WHITEOUT, Clone, Tree
 
 _FILE_KINDS = frozenset({FILE, HARD_LINK})
 
