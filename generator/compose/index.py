@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make one index of images that exist, for any systems, and write it to its destinations."""
+"""The command `index`: make one index of images that exist, for any systems, and write it to its destinations."""
 
 import contextlib
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError, shorten
+from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places
 from ..image.assemble import BuiltImage, Variant
 from ..image.config import INDEX, Document, document
-from ..image.places import Hooks, Job, Made
+from ..image.options import pairs
+from ..image.places import Hooks, Job
+from ..image.progress import shown
 from ..imageread.documents import REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
@@ -46,16 +50,26 @@ class Entry(NamedTuple):
     platform: ImagePlatform
 
 
-def index(options: IndexOptions, hooks: Hooks) -> Made:
-    """Make the index of *options* and write it to each destination.
+def index(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
+    """Make the index of *options*, write it to each destination, and print its references by digest; return 0.
 
     Raises GeneratorError. Destinations that have not got the whole index are unchanged.
     """
-    if not options.image:
+    chosen = IndexOptions(**options | {"annotation": pairs("annotation", options["annotation"])})
+    hooks = reference_hooks("index", say, note)
+    if not chosen.image:
         raise GeneratorError("index: an image is required; hint: winscratch index --to docker://REF IMAGE IMAGE")
-    to = places.destinations(options.to, "index")
-    job = Job(lambda each: places.check(each, 2, force=options.force), partial(_built, options, hooks.note))
-    return places.write(to, job, hooks, force=options.force, plain=options.plain_http)
+    to = places.destinations(chosen.to, "index")
+    job = Job(lambda each: places.check(each, 2, force=chosen.force), partial(_built, chosen, note))
+    places.write(to, job, hooks, force=chosen.force, plain=chosen.plain_http)
+    return EXIT_OK
+
+
+def reference_hooks(command: str, say: Say, note: Say) -> Hooks:
+    """Return the hooks of a command that prints references; raises GeneratorError if standard output is closed."""
+    if sys.stdout is None:
+        raise GeneratorError(f"{command}: standard output is closed; hint: open it for the image's reference")
+    return Hooks(note, shown, say)
 
 
 def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:

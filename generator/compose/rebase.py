@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rebase an image, or each image for Windows of an index, and write the result to its destinations.
+"""The command `rebase`: move an image, or each image for Windows of an index, to another base.
 
 The lowest layers are replaced, those above stay byte for byte; they are read for what ties them to the old base.
 """
@@ -10,19 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError, shorten
+from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places, transfer
 from ..image.assemble import BuiltImage, Variant
 from ..image.base import DIGEST_OF, NAME
 from ..image.config import CONFIG, MANIFEST, Document, descriptor, document
-from ..image.places import Hooks, Job, Made
+from ..image.places import Job
 from ..imageread.found import is_foreign
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
 from .bases import BaseFinder, BaseImage
-from .index import Entry, descriptor_of, index_of
+from .index import Entry, descriptor_of, index_of, reference_hooks
 from .join import join
 from .opened import Opened, build, opened_images, platform_of
 from .ties import ties
@@ -46,16 +47,20 @@ class RebaseOptions(NamedTuple):
     plain_http: Sequence[str]
 
 
-def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
-    """Rebase the image of *options* and write it to each destination; differences go to the hooks' note.
+def rebase(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
+    """Rebase the image of *options*, write it to each destination, and print its references by digest; return 0.
 
-    Raises GeneratorError. Destinations that have not got the whole image are unchanged.
+    *note* gets the differences. Raises GeneratorError. Destinations that have not got the whole image are unchanged.
     """
-    if not options.onto:
+    others = {key: value for key, value in options.items() if key != "from"}
+    chosen = RebaseOptions(old=options["from"] or "", **others)
+    hooks = reference_hooks("rebase", say, note)
+    if not chosen.onto:
         raise GeneratorError("rebase: --onto is required; hint: --onto docker://REF of the new base, or scratch")
-    to = places.destinations(options.to, "rebase")
-    job = Job(lambda each: places.check(each, 1, force=options.force), partial(_built, options, hooks.note))
-    return places.write(to, job, hooks, force=options.force, plain=options.plain_http)
+    to = places.destinations(chosen.to, "rebase")
+    job = Job(lambda each: places.check(each, 1, force=chosen.force), partial(_built, chosen, note))
+    places.write(to, job, hooks, force=chosen.force, plain=chosen.plain_http)
+    return EXIT_OK
 
 
 def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
