@@ -49,7 +49,7 @@ class ArchiveStore:
     def __init__(self, path: Path) -> None:
         """Read the list of files; raises GeneratorError if the archive cannot be read."""
         try:
-            self._file = _open(path)
+            self._file = os.fdopen(open_regular(path), "rb")
         except OSError as error:
             raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
         self._first: dict[str, str] = {}
@@ -125,13 +125,8 @@ Store = FolderStore | ArchiveStore
 
 def beginning(path: Path) -> bytes:
     """Return the first bytes of a regular file, enough to identify its format; raises OSError."""
-    with _open(path) as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return file.read(HEAD)
-
-
-def _open(path: Path) -> io.BufferedReader:
-    """Open a regular file; raises OSError for anything else, such as a pipe, without blocking on it."""
-    return os.fdopen(open_regular(path), "rb")
 
 
 class _Part(io.RawIOBase):
