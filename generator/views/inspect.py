@@ -183,11 +183,8 @@ def _reg(found: Sequence[Viewable], path: str, prefix: str) -> int:
         raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
     text = b"".join(parts)
     if sys.stdout is not None and sys.stdout.isatty():
-        shown = (
-            text.decode("utf-16", "backslashreplace").replace("\r", "")
-            if prefix
-            else text.decode("utf-8", "backslashreplace")
-        )
+        shown = text.decode("utf-16" if prefix else "utf-8", "backslashreplace")
+        shown = shown.replace("\r", "") if prefix else shown
         for line in shown.split("\n")[:-1]:
             console.say(Verbatim(printable(line)))
     else:

@@ -6,7 +6,6 @@ from typing import Final
 
 from ..base.errors import GeneratorError, counted
 from ..imageread.untar import FILE, TarEntry
-from ..oci.blob import sha256
 from ..oci.tar import BLOCK
 from . import display_text, document_differences
 from .comparison import ADDED, CHANGED, REMOVED, Comparison, Location
@@ -76,7 +75,8 @@ def platform(image: UnpackedImage) -> str:
 
 def _compare(old: Viewable, new: Viewable, name: str, found: Comparison) -> None:
     if isinstance(old, HiveFile) and isinstance(new, HiveFile):
-        _compare_hives(old.data, new.data, Location(name), found)
+        if old.data != new.data:
+            compare_hives(old.data, new.data, Location(name), found)
     elif isinstance(old, UnpackedLayer) and isinstance(new, UnpackedLayer):
         _compare_layers(old, new, name, found)
     elif isinstance(old, UnpackedImage) and isinstance(new, UnpackedImage):
@@ -159,23 +159,13 @@ def _compare_entries(
     if before.same(after):
         return
     if all(layer.is_hive(entry) for layer, entry in sides):
-        _compare_hives(before[:], after[:], where, found)
+        compare_hives(before[:], after[:], where, found)
     else:
         found.changed("content", where, _content_summary(before), _content_summary(after))
 
 
-def _compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
-    """Add the differences between two hives; if they are in no structure, add that the content differs."""
-    if old == new:
-        return
-    before = found.count
-    compare_hives(old, new, where, found)
-    if found.count == before:
-        found.changed("content", where, _content_summary(old), _content_summary(new))
-
-
-def _content_summary(data: bytes | Stored) -> str:
+def _content_summary(data: Stored) -> str:
     if not data:
         return "nothing"
     kind = "hive, " if is_hive(data) else ""
-    return f"{kind}{len(data):,} bytes, {data.digest() if isinstance(data, Stored) else sha256(data)}"
+    return f"{kind}{len(data):,} bytes, {data.digest()}"
