@@ -207,7 +207,8 @@ def _hex(found: Sequence[Viewable], path: str, offset: int | None, length: int |
     chosen = _cut(ranges, start + (offset or 0), length)
     row = 8 if (tree_lines.columns(plain=plain) or 110) < 110 else 16
     with tree_lines.screen(plain=plain) as put:
-        tree_lines.put_all(hexdump.dump(regions, chosen, row, start), put)
+        for line in hexdump.dump(regions, chosen, row, start):
+            put(line)
     if regions.damage:
         console.note(f"{viewable.name}: {regions.damage}")
     return EXIT_STALE if regions.damage else EXIT_OK
