@@ -21,7 +21,7 @@ from ..views.regions import Regions
 from ..views.resolve import open_all
 from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, open_named
 from .byte_map import byte_map
-from .page import Facts, Revision, SizeHistory, Subject, page
+from .page import Facts, SizeHistory, Subject, page
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
@@ -150,11 +150,5 @@ def _history(root: Path) -> SizeHistory:
     sizes_text = (git(root, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=wanted) or "").splitlines()
     if len(sizes_text) != len(revisions) * len(names):
         raise GeneratorError("--history: git cannot read the sizes of the layers")
-    sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in sizes_text]
-    return SizeHistory(
-        names,
-        tuple(
-            Revision(revision, date, tuple(sizes[i * len(names) : (i + 1) * len(names)]))
-            for i, (revision, date) in enumerate(revisions)
-        ),
-    )
+    sizes = iter([int(line.split()[1]) if line.startswith("blob ") else None for line in sizes_text])
+    return SizeHistory(names, [(revision, date, [next(sizes) for _ in names]) for revision, date in revisions])
