@@ -2,7 +2,8 @@
 """Read the documents of the images in an OCI layout, in skopeo's ``dir:`` format, or in an archive."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -116,7 +117,7 @@ class Reader(NamedTuple):
         """Return the images of an archive for `docker load`, or the one with the tag *reference*."""
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
-        entries = self._entries(data, where)
+        entries = self._decoded(partial(read_saved, data), where)
         if entries is None:
             return []
         self._other_face(None, entries)
@@ -129,17 +130,6 @@ class Reader(NamedTuple):
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = (self._saved_image(each, entry, where) for each, entry in entries[:_MAX_IMAGES])
         return [image for image in found if image is not None]
-
-    def _entries(self, data: bytes, where: str) -> list[tuple[Saved, bytes]] | None:
-        """Return the images listed in a manifest.json for `docker load`, or None if it is damaged."""
-        try:
-            entries, faults = read_saved(data)
-        except ValueError as error:
-            self.fault(where, "document", str(error))
-            return None
-        for rule, found in faults:
-            self.fault(where, rule, found)
-        return entries
 
     def _saved_image(self, saved: Saved, entry: bytes, where: str) -> Image | None:
         """Return an image of an archive for `docker load`, or None if it is skipped."""
@@ -174,7 +164,7 @@ class Reader(NamedTuple):
             listed = quiet._index(self._must_read("index.json"), "") or []
         where = f"{self.name}: manifest.json"
         if saved is None:
-            saved = self._entries(self._must_read("manifest.json"), where) or []
+            saved = self._decoded(partial(read_saved, self._must_read("manifest.json")), where) or []
         configs = (quiet._read(entry.config, "") for entry, _ in saved[:_MAX_IMAGES])
         digests = ("" if raw is None else sha256(raw) for raw in configs)
         for each in two_faces(quiet._gathered(listed), zip((entry for entry, _ in saved), digests, strict=False)):
@@ -328,10 +318,16 @@ class Reader(NamedTuple):
             self.fault(where, "two-faces", f"the archive has it twice, also as {brief(other)}")
 
     def _document(self, data: bytes, kind: type[_Document], where: str) -> _Document | None:
+        return self._decoded(partial(read, data, kind), where, f"invalid {kind.__name__.lower()}: ")
+
+    def _decoded(
+        self, decode: Callable[[], tuple[_Listed, list[tuple[str, str]]]], where: str, prefix: str = ""
+    ) -> _Listed | None:
+        """Return what *decode* returns, and report its faults; None if it raises ValueError, which is reported too."""
         try:
-            document, faults = read(data, kind)
+            document, faults = decode()
         except ValueError as error:
-            self.fault(where, "document", f"invalid {kind.__name__.lower()}: {error}")
+            self.fault(where, "document", f"{prefix}{error}")
             return None
         for rule, found in faults:
             self.fault(where, rule, found)
