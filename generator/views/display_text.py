@@ -66,8 +66,6 @@ def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
         return
     yield "made for", platform_text(config.os, config.architecture, config.os_version)
     settings = config.config
-    if settings is None:
-        return
     for label, setting in (
         ("user", settings.user),
         ("entrypoint", settings.entrypoint),
