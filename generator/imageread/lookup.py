@@ -16,7 +16,7 @@ from ..base.signals import unwinding
 from ..oci.blob import sha256
 from .blobs import FolderStore
 from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, ImagePlatform, Index, Listed, Manifest, read
-from .found import Image, flat_name, passed_over, refuse
+from .found import Image, Skip, flat_name, passed_over, refuse
 from .images import images, split
 from .reader import MAX_DOCUMENTS, Reader
 from .references import Platform, Reference, reference
@@ -53,16 +53,16 @@ class Lookup(NamedTuple):
         """Whether TLS is used, if the name is in a registry."""
         return self.skopeo is None or self.skopeo.secure
 
-    def fetch(self, image: Image, digests: Collection[str] | None = None) -> None:
+    def fetch(self, image: Image, digests: Collection[str]) -> None:
         """Fetch layers of *image* from the registry so that Layer.open() works; do nothing for a local image.
 
-        With *digests*, only those layers are fetched. Foreign layers, which have URLs, are never fetched. skopeo checks
-        digests; callers check them again. Raises GeneratorError.
+        Foreign layers, which have URLs, are never fetched. skopeo checks digests; callers check them again. Raises
+        GeneratorError.
         """
         if self.skopeo is None or self.reference is None or image.descriptor is None or image.manifest is None:
             return
         layers = [each for each in image.manifest.layers if not each.urls]
-        wanted = {each.digest for each in layers if digests is None or each.digest in digests}
+        wanted = {each.digest for each in layers} & {*digests}
         missing = {each for each in wanted if not (self.skopeo.work / flat_name(each)).exists()}
         if not missing:
             return
@@ -106,11 +106,7 @@ def look_up(
         return
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
-
-    def skip(where: str, why: str) -> None:
-        passed.append((where, why))
-
-    with images(name, refuse, skip, windows=windows, indexes=indexes) as found:
+    with images(name, refuse, lambda *entry: passed.append(entry), windows=windows, indexes=indexes) as found:
         yield Lookup(name, found, passed, top=_top(name, found, indexes))
 
 
@@ -141,9 +137,8 @@ def _in_registry(
         return
     with contextlib.closing(FolderStore(folder)) as store:
         base = f"docker://{found.name}"
-        skip: Callable[[str, str], None] = lambda where, why: passed.append((where, why))  # noqa: E731
-        reader = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes)
-        listed = reader.fetched("")
+        skip: Skip = lambda *entry: passed.append(entry)  # noqa: E731
+        listed = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes).fetched("")
         yield Lookup(name, listed, passed, digest, found, skopeo, indexes[0] if indexes else None)
 
 
@@ -167,7 +162,11 @@ class _Documents(NamedTuple):
             if len(chosen) > _MOST_IMAGES:
                 raise GeneratorError(f"{self.skopeo.shown}: its index lists more than {_MOST_IMAGES} images")
             for each in chosen:
-                self._manifest(each)
+                data = self._document(each)
+                (self.skopeo.work / f"{flat_name(each.digest)}.manifest.json").write_bytes(data)
+                if self._index(data) is not None:
+                    raise GeneratorError(f"{self.skopeo.shown}: {each.digest}: an index, listed as a manifest")
+                self._config(data)
             kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
             raw = msgspec.json.encode(kept)
         (self.skopeo.work / "manifest.json").write_bytes(raw)
@@ -198,13 +197,6 @@ class _Documents(NamedTuple):
         if manifest.schema_version == 1:
             raise GeneratorError(f"{self.skopeo.shown}: a manifest of schema 1; hint: push the image anew")
         return index
-
-    def _manifest(self, listed: Listed) -> None:
-        raw = self._document(listed)
-        (self.skopeo.work / f"{flat_name(listed.digest)}.manifest.json").write_bytes(raw)
-        if self._index(raw) is not None:
-            raise GeneratorError(f"{self.skopeo.shown}: {listed.digest}: an index, listed as a manifest")
-        self._config(raw)
 
     def _config(self, raw: bytes) -> None:
         """Fetch the configuration of the manifest *raw*, unless it is an artifact's."""
