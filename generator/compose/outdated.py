@@ -86,8 +86,7 @@ class _Judging(NamedTuple):
 
     def verdict(self) -> Verdict:
         """Return the verdict on the image's base."""
-        manifest = self.image.image.manifest
-        annotations = (manifest.annotations if manifest else None) or {}
+        annotations = self.image.manifest.get("annotations") or {}
         name, digest = annotations.get(NAME, ""), annotations.get(DIGEST_OF, "")
         if not name:
             return self._known()
