@@ -49,14 +49,12 @@ def compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) ->
     for path, nodes in aligned_keys([Visit(data).kept() for data in (old, new)]):
         at = where._replace(key=path)
         mine, yours = nodes
+        words = [note.of_key(node) for note, node in zip(notes, nodes, strict=True) if node][-1]
         if mine is None or yours is None:
-            words = [note.of_key(node) for note, node in zip(notes, nodes, strict=True) if node]
-            found.add(ADDED if mine is None else REMOVED, "key", at, words=words[0])
+            found.add(ADDED if mine is None else REMOVED, "key", at, words=words)
         else:
-            words = [notes[1].of_key(yours)]
-            before, after = descriptor_text(mine.descriptor), descriptor_text(yours.descriptor)
-            found.changed("descriptor", at, before, after, words[0])
-            found.changed("written", at, _written(mine), _written(yours), words[0])
+            found.changed("descriptor", at, descriptor_text(mine.descriptor), descriptor_text(yours.descriptor), words)
+            found.changed("written", at, _written(mine), _written(yours), words)
         _compare_values(nodes, notes, at, found)
     _compare_structures(old, new, where, found)
 
