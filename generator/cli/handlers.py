@@ -114,21 +114,21 @@ def image(src: Sequence[str], config: str | None, **options: Any) -> int:
 
 
 def rebase(**options: Any) -> int:
-    from ..compose import command
+    from ..compose import rebase
 
-    return command.rebase(options)
+    return rebase.rebase(options)
 
 
 def outdated(image: Sequence[str], *, json: bool, plain_http: Sequence[str]) -> int:
-    from ..compose import command
+    from ..compose import outdated
 
-    return command.outdated(image, json, plain_http)
+    return outdated.outdated(image, json, plain_http)
 
 
 def index(**options: Any) -> int:
-    from ..compose import command
+    from ..compose import index
 
-    return command.index(options)
+    return index.index(options)
 
 
 def completion(shell: str) -> int:

@@ -98,7 +98,7 @@ class BaseFinder(NamedTuple):
 
 def annotated(image: Opened) -> str:
     """Return the base that an image's annotations name, by digest if they have one, or nothing."""
-    annotations = image.image.manifest.annotations or {} if image.image.manifest else {}
+    annotations = image.manifest.get("annotations") or {}
     name, digest = annotations.get(NAME, ""), annotations.get(DIGEST_OF, "")
     if not name:
         return ""

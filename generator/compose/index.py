@@ -1,69 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make one index of images that exist, for any systems, and write it to its destinations."""
+"""The command `index`: make one index of images that exist, for any systems, and write it to its destinations."""
 
 import contextlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError, shorten
+from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places
 from ..image.assemble import BuiltImage, Variant
-from ..image.places import Hooks, Job, Made
-from ..imageread.documents import ImagePlatform
+from ..image.config import INDEX, Document, document
+from ..image.options import pairs
+from ..image.places import Hooks, Job
+from ..image.progress import shown
+from ..imageread.documents import REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
-from . import entries
-from .entries import Entry, descriptor_of
-from .opened import Opened, opened_images
-from .rebased import build
+from .opened import Opened, build, opened_images
 
-if TYPE_CHECKING:
-    from ..image.config import Document
-
+Json = dict[str, Any]
 _MOST: Final = 500  # images of an index
+_NAMES: Final = (REF_NAME, "io.containerd.image.name")  # annotations of a layout's index
 
 
 class IndexOptions(NamedTuple):
-    """The options of ``index``: *images* as names with ``@PLATFORM`` if it is given, and annotations of the index.
+    """The options of ``index``: names of images with ``@PLATFORM`` if it is given, and annotations of the index.
 
-    *force* allows overwriting archives, *plain* holds registries that may lack TLS.
+    *force* allows overwriting archives, *plain_http* holds registries that may lack TLS.
     """
 
-    images: tuple[str, ...]
-    to: tuple[str, ...]
-    annotation: Mapping[str, str] = {}
-    force: bool = False
-    plain: tuple[str, ...] = ()
+    image: Sequence[str]
+    to: Sequence[str]
+    annotation: Mapping[str, str]
+    force: bool
+    plain_http: Sequence[str]
 
 
-def index(options: IndexOptions, hooks: Hooks) -> Made:
-    """Make the index of *options* and write it to each destination.
+class Entry(NamedTuple):
+    """An image in an index: *name* leads to it alone, *descriptor* is without platform and annotations of a layout."""
+
+    name: str
+    descriptor: Json
+    platform: ImagePlatform
+
+
+def index(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
+    """Make the index of *options*, write it to each destination, and print its references by digest; return 0.
 
     Raises GeneratorError. Destinations that have not got the whole index are unchanged.
     """
-    if not options.images:
+    chosen = IndexOptions(**options | {"annotation": pairs("annotation", options["annotation"])})
+    hooks = reference_hooks("index", say, note)
+    if not chosen.image:
         raise GeneratorError("index: an image is required; hint: winscratch index --to docker://REF IMAGE IMAGE")
-    to = places.destinations(options.to, "index")
-
-    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        return _built(options, stack, work, hooks.note)
-
-    job = Job(lambda each: places.check(each, 2, force=options.force), build)
-    return places.write(to, job, hooks, force=options.force, plain=options.plain)
+    to = places.destinations(chosen.to, "index")
+    job = Job(lambda each: places.check(each, 2, force=chosen.force), partial(_built, chosen, note))
+    places.write(to, job, hooks, force=chosen.force, plain=chosen.plain_http)
+    return EXIT_OK
 
 
-def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note: Say) -> BuiltImage:
+def reference_hooks(command: str, say: Say, note: Say) -> Hooks:
+    """Return the hooks of a command that prints references; raises GeneratorError if standard output is closed."""
+    if sys.stdout is None:
+        raise GeneratorError(f"{command}: standard output is closed; hint: open it for the image's reference")
+    return Hooks(note, shown, say)
+
+
+def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     folder = work / "layers"
     folder.mkdir()
     listed: list[Entry] = []
     variants: list[Variant] = []
     documents: dict[Document, None] = {}
     annotations: dict[str, str] = {}
-    for text in options.images:
+    for text in options.image:
         name, platform = given(text)
-        lookup = stack.enter_context(look_up(name, plain=options.plain, work=work, windows=False))
+        lookup = stack.enter_context(look_up(name, plain=options.plain_http, work=work, windows=False))
         images = opened_images(lookup, folder, note)
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")
@@ -74,7 +92,7 @@ def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note:
             documents |= dict.fromkeys(image.made)
     if len(listed) > _MOST:
         raise GeneratorError(f"index: {len(listed)} images; hint: give {_MOST} at most")
-    top = entries.index(listed, {**annotations, **options.annotation})
+    top = index_of(listed, {**annotations, **options.annotation})
     return BuiltImage(top, (*documents, top), tuple(variants))
 
 
@@ -100,3 +118,36 @@ def _join(annotations: dict[str, str], lookup: Lookup, over: Mapping[str, str], 
         kept = annotations.setdefault(name, value)
         if kept != value and name not in over:
             note(f"warning: {lookup.name}: its annotation {shorten(name)} is left out, another index has another value")
+
+
+def descriptor_of(listed: ContentDescriptor) -> Json:
+    """Return the descriptor of an image for another index, without its names in a layout."""
+    found: Json = {"mediaType": listed.media_type, "digest": listed.digest, "size": listed.size}
+    annotations = {key: value for key, value in (listed.annotations or {}).items() if key not in _NAMES}
+    others = {"annotations": annotations, "urls": listed.urls, "artifactType": listed.artifact_type}
+    if isinstance(listed.platform, ListedPlatform) and listed.platform.features:
+        others["platform"] = {"features": list(listed.platform.features)}
+    return found | {key: value for key, value in others.items() if value}
+
+
+def index_of(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
+    """Return the index of *entries*, in their order; an image that is given twice is listed once.
+
+    Raises GeneratorError for two images for one platform.
+    """
+    manifests = []
+    seen: dict[ImagePlatform, Entry] = {}
+    for entry in entries:
+        other = seen.setdefault(normal(entry.platform), entry)
+        if other is not entry:
+            if other.descriptor["digest"] == entry.descriptor["digest"]:
+                continue
+            raise GeneratorError(
+                f"{shorten(entry.name, 200)}: for {spelled(entry.platform)}, as {shorten(other.name, 200)}; "
+                "hint: leave one out, or give its platform: IMAGE@OS/ARCH[:VERSION]"
+            )
+        own = {key: value for key, value in msgspec.to_builtins(entry.platform).items() if value}
+        platform = own | entry.descriptor.get("platform", {})
+        manifests.append(entry.descriptor | {"platform": platform})
+    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+    return document(content | ({"annotations": dict(annotations)} if annotations else {}), INDEX)

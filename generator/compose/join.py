@@ -19,15 +19,11 @@ _MAPS: Final = ("Labels", "ExposedPorts", "Volumes")
 _MOST: Final = 200  # characters of a value in a line
 
 
-class Joined(NamedTuple):
-    """A configuration, and a line for each value that changed, or that the image keeps although its base's changed."""
+def join(image: Json, old: Json, new: Json) -> tuple[Json, list[str]]:
+    """Return the configuration of *image*, whose base *old* is replaced by *new*, without rootfs and history.
 
-    config: Json
-    changes: list[str]
-
-
-def join(image: Json, old: Json, new: Json) -> Joined:
-    """Return the configuration of *image*, whose base *old* is replaced by *new*, without rootfs and history."""
+    Returns also a line for each value that changed, or that the image keeps although its base's changed.
+    """
     joining = _Joining([])
     ours, before, after = (_given(each) for each in (image, old, new))
     found: Json = {key: ours[key] for key in ("created",) if key in ours}
@@ -38,7 +34,7 @@ def join(image: Json, old: Json, new: Json) -> Joined:
         joining.tell(key, ours.get(key), found.get(key))
     found["config"] = joining.settings(*(_given(each.get("config") or {}) for each in (ours, before, after)))
     rest = ({key: each[key] for key in each.keys() - {*_MADE}} for each in (ours, before, after))
-    return Joined(found | joining.fields("", *rest), joining.changes)
+    return found | joining.fields("", *rest), joining.changes
 
 
 class _Joining(NamedTuple):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images that exist, with their documents as they stand and their layers as blobs to move."""
 
+import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from ..imageread.lookup import Lookup
 from ..imageread.platforms import normal
 
 Json = dict[str, Any]
+_BUILD: Final = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+)(?:\.[0-9]+)?")
 
 
 class Opened(NamedTuple):
@@ -47,13 +49,13 @@ class Opened(NamedTuple):
     def platform(self) -> ImagePlatform:
         """The platform of the index's entry, completed by the configuration's: containerd takes the entry's."""
         listed, own = self.image.platform or ImagePlatform(), platform_of(self.config)
-        return ImagePlatform(
-            listed.architecture or own.architecture,
-            listed.os or own.os,
-            listed.os_version or own.os_version,
-            listed.os_features or own.os_features,
-            listed.variant or own.variant,
-        )
+        return ImagePlatform(*(getattr(listed, key) or getattr(own, key) for key in ImagePlatform.__struct_fields__))
+
+
+def build(version: str | None) -> str:
+    """Return the build of a version, such as 10.0.20348, or nothing."""
+    found = _BUILD.fullmatch(version or "")
+    return found[1] if found else ""
 
 
 def platform_of(config: Json) -> ImagePlatform:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look for newer bases behind the names of images' bases; only documents are read."""
+"""The command `outdated`: look for newer bases behind the names of images' bases; only documents are read."""
 
 import contextlib
 import tempfile
@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..base.errors import GeneratorError, shorten
+from ..base import console
+from ..base.console import Say, json_document
+from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, shorten
 from ..base.signals import unwinding
 from ..image.base import DIGEST_OF, NAME, Base, NoImageError, resolve
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
 from .bases import IMGUTIL, known
-from .opened import Opened, opened
-from .rebased import build
+from .opened import Opened, build, opened
 
 
 class Verdict(NamedTuple):
@@ -35,7 +36,36 @@ class Verdict(NamedTuple):
         return f"{self.image}: {self.platform}: {'fresh' if self.fresh else 'outdated'}: {self.why}"
 
 
-def outdated(name: str, plain: Sequence[str]) -> Iterator[Verdict]:
+def outdated(
+    names: Sequence[str], as_json: bool, plain: Sequence[str], *, say: Say = console.say, note: Say = console.note
+) -> int:
+    """Print whether there is a newer base for each image; return 1 if there is one for any, else 0.
+
+    All names are judged even if some cannot be. Their errors go to *note*, except the last one, which is raised as
+    GeneratorError at the end.
+    """
+    if not names:
+        raise GeneratorError("outdated: an image is required; hint: winscratch outdated docker://REF")
+    verdicts: list[Verdict] = []
+    errors: list[GeneratorError] = []
+    for name in names:
+        try:
+            for verdict in _verdicts(name, plain):
+                verdicts.append(verdict)
+                if not as_json:
+                    say(str(verdict))
+        except GeneratorError as error:
+            errors.append(error)
+    if as_json:
+        say(json_document([each._asdict() for each in verdicts]))
+    for each in errors[:-1]:
+        note(f"error: {each}")
+    if errors:
+        raise errors[-1]
+    return EXIT_OK if all(each.fresh for each in verdicts) else EXIT_STALE
+
+
+def _verdicts(name: str, plain: Sequence[str]) -> Iterator[Verdict]:
     """Yield a verdict for each image for Windows that *name* leads to. Raises GeneratorError."""
     with unwinding(), contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="winscratch-")))
@@ -56,8 +86,7 @@ class _Judging(NamedTuple):
 
     def verdict(self) -> Verdict:
         """Return the verdict on the image's base."""
-        manifest = self.image.image.manifest
-        annotations = (manifest.annotations if manifest else None) or {}
+        annotations = self.image.manifest.get("annotations") or {}
         name, digest = annotations.get(NAME, ""), annotations.get(DIGEST_OF, "")
         if not name:
             return self._known()

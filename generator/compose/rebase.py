@@ -1,62 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rebase an image, or each image for Windows of an index, and write the result to its destinations."""
+"""The command `rebase`: move an image, or each image for Windows of an index, to another base.
+
+The lowest layers are replaced, those above stay byte for byte; they are read for what ties them to the old base.
+"""
 
 import contextlib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+from ..base import console
 from ..base.console import Say
-from ..base.errors import GeneratorError
+from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places, transfer
 from ..image.assemble import BuiltImage, Variant
-from ..image.config import Document
-from ..image.places import Hooks, Job, Made
+from ..image.base import DIGEST_OF, NAME
+from ..image.config import CONFIG, MANIFEST, Document, descriptor, document
+from ..image.places import Job
 from ..imageread.found import is_foreign
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
-from . import rebased
-from .bases import BaseFinder
-from .entries import Entry, descriptor_of, index
-from .opened import Opened, opened_images
+from .bases import BaseFinder, BaseImage
+from .index import Entry, descriptor_of, index_of, reference_hooks
+from .join import join
+from .opened import Opened, build, opened_images, platform_of
+from .ties import ties
+
+Json = dict[str, Any]
+_MOST_TIES: Final = 3  # that an error lists
 
 
 class RebaseOptions(NamedTuple):
     """The options of ``rebase``: *image* goes from the base *old*, found out if empty, *onto* another.
 
-    *force* allows changes of the build, layers that are tied to the old base, and overwriting archives. *plain* holds
-    registries that may lack TLS.
+    *force* allows changes of the build, layers that are tied to the old base, and overwriting archives. *plain_http*
+    holds registries that may lack TLS.
     """
 
     image: str
     onto: str
-    to: tuple[str, ...]
-    old: str = ""
-    force: bool = False
-    plain: tuple[str, ...] = ()
+    to: Sequence[str]
+    old: str
+    force: bool
+    plain_http: Sequence[str]
 
 
-def rebase(options: RebaseOptions, hooks: Hooks) -> Made:
-    """Rebase the image of *options* and write it to each destination; differences go to the hooks' note.
+def rebase(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
+    """Rebase the image of *options*, write it to each destination, and print its references by digest; return 0.
 
-    Raises GeneratorError. Destinations that have not got the whole image are unchanged.
+    *note* gets the differences. Raises GeneratorError. Destinations that have not got the whole image are unchanged.
     """
-    if not options.onto:
+    others = {key: value for key, value in options.items() if key != "from"}
+    chosen = RebaseOptions(old=options["from"] or "", **others)
+    hooks = reference_hooks("rebase", say, note)
+    if not chosen.onto:
         raise GeneratorError("rebase: --onto is required; hint: --onto docker://REF of the new base, or scratch")
-    to = places.destinations(options.to, "rebase")
-
-    def build(work: Path, stack: contextlib.ExitStack) -> BuiltImage:
-        return _built(options, BaseFinder(stack, work, options.plain), hooks.note)
-
-    job = Job(lambda each: places.check(each, 1, force=options.force), build)
-    return places.write(to, job, hooks, force=options.force, plain=options.plain)
+    to = places.destinations(chosen.to, "rebase")
+    job = Job(lambda each: places.check(each, 1, force=chosen.force), partial(_built, chosen, note))
+    places.write(to, job, hooks, force=chosen.force, plain=chosen.plain_http)
+    return EXIT_OK
 
 
-def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
+def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     """Return the image on its new base."""
-    folder = finder.work / "layers"
+    folder = work / "layers"
     folder.mkdir()
-    lookup = finder.stack.enter_context(look_up(options.image, plain=options.plain, work=finder.work, windows=False))
+    finder = BaseFinder(stack, work, options.plain_http)
+    lookup = stack.enter_context(look_up(options.image, plain=options.plain_http, work=work, windows=False))
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
@@ -70,29 +82,103 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
         made += documents
     top = made[-1]
     if lookup.top is not None:
-        top = index(entries, lookup.top.annotations or {})
+        top = index_of(entries, lookup.top.annotations or {})
         made.append(top)
     return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants))
 
 
-def _moved(
-    image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say
-) -> tuple[Entry, Variant, tuple[Document, Document]]:
+_Moved = tuple[Entry, Variant, tuple[Document, Document]]
+
+
+def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say) -> _Moved:
     """Return an image on its new base, or as it is if it is for another system."""
-    listed = descriptor_of(image.listed)
     if is_foreign(image.platform.os):
-        return Entry(image.name, listed, image.platform), Variant(image.made[0], image.layers), image.made
+        entry = Entry(image.name, descriptor_of(image.listed), image.platform)
+        return entry, Variant(image.made[0], image.layers), image.made
     old = finder.old(image, options.old)
-    version = rebased.build(image.platform.os_version)
+    version = build(image.platform.os_version)
     new = finder.base("--onto", options.onto, Platform(architecture(image.platform.architecture), version))
     above = image.layers[len(old.diff_ids) :]
-    problems = rebased.refuse(image, old, new)
-    rebased.settle(image, new, problems, note, force=options.force)
+    _settle(image, new, _refuse(image, old, new), note, force=options.force)
     image.lookup.fetch(image.image, {layer.digest for layer in above})
-    rebased.settle(image, new, rebased.tied(image, old), note, force=options.force)
+    found = list(ties(image.image.layers[len(old.diff_ids) :], image.name))  # which reads them all
+    _settle(image, new, found[:_MOST_TIES], note, force=options.force)
     transfer.fetch(above)
-    found = rebased.rebased(image, old, new)
-    for line in found.changes:
+    return _rebased(image, old, new, note)
+
+
+def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> _Moved:
+    """Return *image* on *new* in place of *old*; *note* gets a line for each difference."""
+    count = len(old.diff_ids)
+    above = image.layers[count:]
+    config, changes = join(image.config, old.config, new.config)
+    config["rootfs"] = {"type": "layers", "diff_ids": [*new.diff_ids, *image.diff_ids[count:]]}
+    config["history"] = [
+        *_history(new.config, len(new.diff_ids)),
+        *_above(image.config, len(image.diff_ids), old.config, count),
+    ]
+    made = document(config, CONFIG)
+    content = image.manifest | {"schemaVersion": 2, "mediaType": MANIFEST, "config": made.descriptor}
+    content["layers"] = [
+        descriptor(each.media_type, each.digest, each.size) | dict(each.fields) for each in (*new.layers, *above)
+    ]
+    own = image.manifest.get("annotations") or {}
+    content["annotations"] = {key: own[key] for key in own if key not in {NAME, DIGEST_OF}} | new.annotations
+    layers = f"layers: {count} of {old.name} replaced by {len(new.diff_ids)} of {new.name}, {len(above)} kept"
+    for line in (layers, *changes):
         note(f"{spelled(image.platform)}: {line}")
-    documents = found.variant.config, found.manifest
-    return Entry(image.name, listed | found.manifest.descriptor, found.platform), found.variant, documents
+    manifest = document(content, MANIFEST)
+    entry = Entry(image.name, descriptor_of(image.listed) | manifest.descriptor, platform_of(config))
+    return entry, Variant(made, (*new.layers, *above)), (made, manifest)
+
+
+def _refuse(image: Opened, old: BaseImage, new: BaseImage) -> list[str]:
+    """Raise GeneratorError if *image* does not stand on *old*, or can never stand on *new*.
+
+    Returns why it should not, one line each.
+    """
+    name = image.name
+    count = len(old.diff_ids)
+    if image.diff_ids[:count] != old.diff_ids:
+        at = next(at for at, each in enumerate(old.diff_ids) if image.diff_ids[at : at + 1] != (each,))
+        have = shorten(next(iter(image.diff_ids[at : at + 1]), "missing"), 19)
+        raise GeneratorError(
+            f"{name}: not on {old.name}: its layer {at} is {have}, the base's {shorten(old.diff_ids[at], 19)}; "
+            "hint: --from REF of the base that it was made on"
+        )
+    mine, theirs = (architecture(each.get("architecture")) for each in (image.config, new.config))
+    if mine != theirs:
+        raise GeneratorError(f"{name}: for {mine}, and {new.name} is for {theirs}; hint: choose another base")
+    before, after = (build(each) for each in (image.platform.os_version, new.config.get("os.version")))
+    if before and after and before != after:
+        return [f"the build changes from {before} to {after}, not only its revision"]
+    return []
+
+
+def _settle(image: Opened, new: BaseImage, problems: list[str], note: Say, *, force: bool) -> None:
+    """Raise GeneratorError for *problems* of *image* on *new*; note them only with *force*."""
+    if problems and not force:
+        raise GeneratorError(f"{image.name}: {'; '.join(problems)}; hint: build it on {new.name}, or give --force")
+    for each in problems:
+        note(f"warning: {image.name}: {each}")
+
+
+def _history(config: Json, layers: int) -> list[Json]:
+    """Return the history of a base with *layers*; it has one entry for each, made up if it is missing."""
+    found = config.get("history") or []
+    if sum(not each.get("empty_layer") for each in found) == layers:
+        return list(found)
+    return [{"comment": "without history"} for _ in range(layers)]
+
+
+def _above(image: Json, layers: int, old: Json, count: int) -> list[Json]:
+    """Return the history above the *count* layers of the old base."""
+    found = _history(image, layers)
+    before = old.get("history") or []
+    if found[: len(before)] == before and sum(not each.get("empty_layer") for each in before) == count:
+        return found[len(before) :]
+    at = 0
+    while count:
+        count -= not found[at].get("empty_layer")
+        at += 1
+    return found[at:]

@@ -9,7 +9,6 @@ import io
 import posixpath
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
 from ..imageread.bounded import CHUNK, BombError, HashingReader, most_unpacked
@@ -23,21 +22,11 @@ _UTILITY_VM = "UtilityVM"
 _CHECK = "winscratch check-image"
 
 
-class Tie(NamedTuple):
-    """An entry of a layer that belongs to the base below: its name and the reason."""
-
-    layer: str
-    entry: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{shorten(self.layer, 80)}: {brief(self.entry)}: {self.reason}"
-
-
-def ties(layers: Iterable[Layer], name: str) -> Iterator[Tie]:
+def ties(layers: Iterable[Layer], name: str) -> Iterator[str]:
     """Yield the first tie of each of *layers*, lowest first; *name* is the image's, for errors.
 
-    Each layer is read to its end. Raises GeneratorError for one that is damaged, or not the one of its descriptor.
+    That is an entry that belongs to the base below: the layer, its name and the reason, as a line. Each layer is read
+    to its end. Raises GeneratorError for one that is damaged, or not the one of its descriptor.
     """
     files = _Files()
     for layer in layers:
@@ -50,7 +39,7 @@ def ties(layers: Iterable[Layer], name: str) -> Iterator[Tie]:
             raise GeneratorError(f"{where}: the layer cannot be read: {reason}; hint: {_CHECK}") from error
         except BombError as error:
             raise GeneratorError(f"{where}: the layer is larger than it can be; hint: {_CHECK}") from error
-        if found is not None:
+        if found:
             yield found
 
 
@@ -71,8 +60,8 @@ class _Files:
         return fold(path) in self._paths
 
 
-def _read(layer: Layer, blob: io.BufferedReader, files: _Files, where: str) -> Tie | None:
-    """Return the first tie of an open layer, read to its end."""
+def _read(layer: Layer, blob: io.BufferedReader, files: _Files, where: str) -> str:
+    """Return the first tie of an open layer, read to its end, or nothing."""
     algorithm = (layer.descriptor.digest if layer.descriptor else "sha256:").partition(":")[0]
     raw = HashingReader(blob, algorithm)
     size = blob.seek(0, io.SEEK_END)
@@ -83,12 +72,12 @@ def _read(layer: Layer, blob: io.BufferedReader, files: _Files, where: str) -> T
     tar = HashingReader(unpacked, layer.diff_id.partition(":")[0])
     tar.most = most_unpacked(size)
     stream = io.BufferedReader(tar, CHUNK)
-    found: Tie | None = None
+    found = ""
     for entry in TarReader(stream, sparse=True):
         path, is_whiteout = _clean(entry.name)
         reason = _reason(entry, path, files)
-        if reason and found is None:
-            found = Tie(layer.name, entry.name, reason)
+        if reason and not found:
+            found = f"{shorten(layer.name, 80)}: {brief(entry.name)}: {reason}"
         if entry.kind in {FILE, HARD_LINK} and not is_whiteout and not files.add(path):
             raise GeneratorError(f"{where}: too many files; hint: {_CHECK}")
     for each in (stream, stored):

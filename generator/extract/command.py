@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..base import console
-from ..base.console import Say
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
 from ..base.workspace import workspace
 from ..imageread import references
@@ -17,7 +16,7 @@ from ..imageread.found import diff_ids
 from ..imageread.images import Image
 from ..views import resolve
 from ..views.display_text import platform_text
-from ..views.merged import MergedLayer, merged
+from ..views.merged import MergedLayer, merged_layer
 from ..views.unpacked_layers import UnpackedImage, everything
 from . import disk, tarball
 from .selection import items, selected
@@ -58,15 +57,11 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
         console.say(f"{options.to}: {written}")
     else:
         tarball.write(found, console.say_bytes)
-    _report(image, lost, console.note)
-    return EXIT_STALE if lost else EXIT_OK
-
-
-def _report(image: str, lost: Sequence[tuple[str, str]], note: Say) -> None:
     for name, reason in lost[:_MOST_LINES]:
-        note(f"{image}: left out: {visible(name)}: {reason}")
+        console.note(f"{image}: left out: {visible(name)}: {reason}")
     if len(lost) > _MOST_LINES:
-        note(f"{image}: {counted(len(lost) - _MOST_LINES, 'more entry').replace('entrys', 'entries')} left out")
+        console.note(f"{image}: {counted(len(lost) - _MOST_LINES, 'more entry').replace('entrys', 'entries')} left out")
+    return EXIT_STALE if lost else EXIT_OK
 
 
 def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
@@ -91,10 +86,7 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
         damage += map(str, viewable.damage)
         if len(diff_ids(viewable.config)) != len(viewable.layers):
             damage.append("its configuration does not have a diff ID for each layer")
-    found = merged(viewable)
-    layer = found.layers[0] if isinstance(found, UnpackedImage) else found
-    if not isinstance(layer, MergedLayer):
-        raise TypeError("merged() returns merged layers")
+    layer = merged_layer(viewable)
     damage += map(str, layer.damage)
     if damage:
         raise GeneratorError(f"{image}: {damage[0]}; hint: winscratch check-image")

@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..base.errors import GeneratorError, counted
 from ..base.folders import AT_FOLDER, Folder, Folders
@@ -29,25 +29,11 @@ _NAMES: Final = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, e
 _NO_LINKS: Final = {errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
-class Written(NamedTuple):
-    """The number of files, directories and links written, and the bytes of the files."""
-
-    files: int
-    directories: int
-    links: int
-    size: int
-
-    def __str__(self) -> str:
-        """Return the counts as text."""
-        links = f", {counted(self.links, 'link')}" * bool(self.links)
-        folders = f"{self.directories:,} director{'y' if self.directories == 1 else 'ies'}"
-        return f"{counted(self.files, 'file')}, {folders}{links}, {counted(self.size, 'byte')}"
-
-
-def write(items: Iterable[Item], top: str, lost: Lost) -> Written:
+def write(items: Iterable[Item], top: str, lost: Lost) -> str:
     """Write *items* below the empty folder *top*, in their order; raise OSError if it cannot be written.
 
-    A name that this system cannot hold, and all below it, goes to *lost*.
+    Return the numbers of files, directories and links written, and of the files' bytes, as text. A name that this
+    system cannot hold, and all below it, goes to *lost*.
     """
     if os.name == "nt":  # else a path has at most 260 characters
         top = f"\\\\?\\{Path(top).resolve()}"
@@ -55,8 +41,7 @@ def write(items: Iterable[Item], top: str, lost: Lost) -> Written:
         writer = _Writer(pool.top(top), lost)
         for item in items:
             writer.add(item)
-        writer.finish()
-        return Written(writer.files, writer.directories, writer.links, writer.size)
+        return writer.finish()
 
 
 class _Writer:
@@ -64,7 +49,7 @@ class _Writer:
         self._top, self._lost = top, lost
         self._folders = {"": top}
         self._times: list[tuple[Folder, int]] = []
-        self.files = self.directories = self.links = self.size = self._copied = 0
+        self._files = self._links = self._size = self._copied = 0
 
     def add(self, item: Item) -> None:
         """Write an item, or report why this system cannot hold it."""
@@ -96,10 +81,9 @@ class _Writer:
             os.mkdir(at, dir_fd=descriptor)
             self._folders[entry.name] = folder.child(name)
             self._times.append((self._folders[entry.name], entry.modified))
-            self.directories += 1
         elif entry.kind == SYMBOLIC_LINK:
             os.symlink(item.target, at, dir_fd=descriptor)
-            self.links += 1
+            self._links += 1
         elif item.content is not None and not (entry.kind == HARD_LINK and self._linked(folder, name, item.target)):
             self._copied += len(item.content) if entry.kind == HARD_LINK else 0
             if self._copied > MAX_UNPACKED:
@@ -121,7 +105,7 @@ class _Writer:
             if error.errno not in _NO_LINKS:
                 raise
             return False
-        self.files += 1
+        self._files += 1
         return True
 
     def _file(self, folder: Folder, name: str, content: Stored, entry: TarEntry) -> None:
@@ -136,14 +120,17 @@ class _Writer:
                     left = left[file.write(left) :]
             file.truncate(len(content))
             _set_time(file.fileno(), at, entry.modified)
-        self.files += 1
-        self.size += len(content)
+        self._files += 1
+        self._size += len(content)
 
-    def finish(self) -> None:
-        """Set the times of the directories, the deepest first."""
+    def finish(self) -> str:
+        """Set the times of the directories, the deepest first; return what was written."""
         for folder, time in reversed(self._times):
             at, descriptor = folder.at("")
             _set_time(descriptor, at, time)
+        directories = f"{len(self._times):,} director{'y' if len(self._times) == 1 else 'ies'}"
+        links = f", {counted(self._links, 'link')}" * bool(self._links)
+        return f"{counted(self._files, 'file')}, {directories}{links}, {counted(self._size, 'byte')}"
 
 
 def _set_time(descriptor: int | None, path: str, time: int) -> None:

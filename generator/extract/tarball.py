@@ -21,9 +21,8 @@ class _Header(tarfile.TarInfo):
         return {**super().get_info(), "name": self.name}
 
 
-def write(items: Iterable[Item], put: Callable[[bytes], None]) -> int:
-    """Pass the tar of *items* to *put* piece by piece; return the bytes of files in it."""
-    size = 0
+def write(items: Iterable[Item], put: Callable[[bytes], None]) -> None:
+    """Pass the tar of *items* to *put* piece by piece."""
     for entry, content, target in items:
         header = _Header(entry.name)
         header.type, header.linkname, header.mode = entry.kind.encode(), target, _MODES[entry.kind]
@@ -39,6 +38,4 @@ def write(items: Iterable[Item], put: Callable[[bytes], None]) -> int:
             for chunk in content.chunks():
                 put(chunk)
             put(bytes(-header.size % tarfile.BLOCKSIZE))
-        size += header.size
     put(bytes(2 * tarfile.BLOCKSIZE))
-    return size

@@ -13,8 +13,7 @@ from ..hives.rules import Level
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, TarEntry
 from ..oci.names import fold
 from .records import EntryFault
-from .tree import FILES, HIVES, UTILITY_VM
-from .utility import UTILITY_FILES
+from .tree import FILES, HIVES, UTILITY_FILES, UTILITY_VM
 
 CONFIG: Final = f"{FILES}/Windows/System32/config"
 HIVE_FILES: Final = tuple(f"{CONFIG}/{name}" for name in ("DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"))

@@ -2,7 +2,7 @@
 """The command `check-image`: a line for each finding, and a verdict for each image."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..base import console
 from ..base.console import Say, json_document
@@ -14,17 +14,6 @@ from .image import Checked, Findings, LayerChecks, check
 from .rules import RULES
 
 _MOST_PASSED: Final = 100  # lines for entries that are passed over
-
-
-class _Checks(NamedTuple):
-    """Results for all images of one name; *passed* has each entry that was passed over, with the reason.
-
-    *bare*: the name has no Windows image, which is reported as one finding without a verdict.
-    """
-
-    images: list[Checked]
-    passed: list[tuple[str, str]]
-    bare: bool = False
 
 
 def report(
@@ -43,20 +32,20 @@ def report(
     if not names:
         raise GeneratorError("check-image: an image is required; hint: winscratch check-image oci:DIR")
     check_hosts(plain_http)
-    everything: list[_Checks] = []
+    everything: list[Checked] = []
     records: list[dict[str, Any]] = []
     errors: list[GeneratorError] = []
     for name in names:
         try:
-            checks = _check(name, plain_http)
+            found, passed = _check(name, plain_http)
         except GeneratorError as error:
             errors.append(error)
             records.append({"image": name, "error": str(error)})
             continue
-        everything.append(checks)
-        records += [_record(each, checks.passed) for each in checks.images]
+        everything += found
+        records += [_record(each, passed) for each in found]
         if not as_json:
-            for line in _lines(checks):
+            for line in _lines(found, passed):
                 say(line)
     if as_json and (everything or len(names) > 1):
         say(json_document(records))
@@ -64,17 +53,20 @@ def report(
         note(f"error: {each}")
     if errors:
         raise errors[-1]
-    return EXIT_OK if all(image.good for checks in everything for image in checks.images) else EXIT_STALE
+    return EXIT_OK if all(image.good for image in everything) else EXIT_STALE
 
 
-def _check(name: str, plain: Sequence[str]) -> _Checks:
-    """Check all images of *name*; raise GeneratorError if it cannot be opened or has no image."""
+def _check(name: str, plain: Sequence[str]) -> tuple[list[Checked], list[tuple[str, str]]]:
+    """Check all images of *name*; return also each entry that was passed over, with the reason.
+
+    Raise GeneratorError if it cannot be opened or has no image.
+    """
     findings, layers = Findings(), LayerChecks()
     passed: list[tuple[str, str]] = []
     with images(name, findings.add, lambda where, why: passed.append((where, why)), plain) as found:
         checked = [check(image, layers, findings) for image in found]
     if checked:
-        return _Checks(checked, passed)
+        return checked, passed
     systems = list(dict.fromkeys(why for _, why in passed if not why.startswith(ARTIFACT)))
     if systems:
         findings.add(name, "os", f"no image for Windows; there is {shorten(', '.join(systems), 200)}")
@@ -82,14 +74,14 @@ def _check(name: str, plain: Sequence[str]) -> _Checks:
     if alone.good:
         kinds = f", only {passed[0][1]}" if passed else ""
         raise GeneratorError(f"{name}: leads to no image{kinds}; hint: name another")
-    return _Checks([alone], [], bare=bool(systems) and len(alone.findings) == 1)
+    return [alone], []
 
 
-def _lines(checks: _Checks) -> list[str]:
-    lines = [f"{where}: passed over: {why}" for where, why in checks.passed[:_MOST_PASSED]]
-    if len(checks.passed) > _MOST_PASSED:
-        lines.append(f"{len(checks.passed) - _MOST_PASSED:,} more passed over")
-    for checked in checks.images:
+def _lines(images: Sequence[Checked], passed: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [f"{where}: passed over: {why}" for where, why in passed[:_MOST_PASSED]]
+    if len(passed) > _MOST_PASSED:
+        lines.append(f"{len(passed) - _MOST_PASSED:,} more passed over")
+    for checked in images:
         lines += [
             ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
             for finding in checked.findings
@@ -97,7 +89,7 @@ def _lines(checks: _Checks) -> list[str]:
         lines += [
             f"{where}: {RULES[rule].level}: {count:,} more of {rule}" for (where, rule), count in checked.more.items()
         ]
-        if not checks.bare:
+        if checked.image is not None or [each.rule for each in checked.findings] != ["os"]:  # else it says it all
             lines.append(f"{checked.name}: {_verdict(checked)}")
     return lines
 

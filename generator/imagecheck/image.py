@@ -158,9 +158,8 @@ def _check_family(name: str, manifest: Manifest, kind: str | None, findings: Fin
     places = {"the configuration": manifest.config, **{f"layers[{n}]": each for n, each in enumerate(manifest.layers)}}
     for what, each in places.items():
         if each.media_type in known and each.media_type.startswith(OCI) != whose:
-            refused = (
-                each is manifest.config
-            ) == whose  # OCI's with Docker's configuration, Docker's with OCI's layers
+            # OCI's with Docker's configuration, Docker's with OCI's layers
+            refused = (each is manifest.config) == whose
             findings.add(name, "mixed" if refused else "mixed-taken", f"{what} is {each.media_type}, in {first}")
 
 
@@ -175,11 +174,8 @@ def _check_config(image: Image, config: Config, findings: Findings) -> None:
         findings.add(where, "rootfs", f"its type is {brief(config.rootfs.type)}")
     ids = config.rootfs.diff_ids or []
     if len(ids) != len(image.layers):
-        findings.add(
-            where,
-            "rootfs",
-            f"it has {counted(len(ids), 'diff ID')}, and the image {counted(len(image.layers), 'layer')}",
-        )
+        difference = f"it has {counted(len(ids), 'diff ID')}, and the image {counted(len(image.layers), 'layer')}"
+        findings.add(where, "rootfs", difference)
     for at, each in enumerate(ids):
         if not DIGEST.fullmatch(each):
             findings.add(where, "rootfs", f"diff_ids[{at}] is {brief(each)}, not a digest")

@@ -12,6 +12,7 @@ from ..base.errors import brief
 from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, HashingReader, most_unpacked
 from ..imageread.documents import DIGEST, LAYERS, OCI
 from ..imageread.images import Layer, unpack
+from ..imageread.merged import KINDS
 from ..imageread.untar import DIRECTORY, HARD_LINK, SYMBOLIC_LINK, TarEntry, TarError, TarReader
 from ..oci.files import facts
 from .base_layer import BaseLayer, check_on_top
@@ -19,8 +20,7 @@ from .links import check_hard, check_symbolic
 from .records import EntryFault
 from .records import check as check_records
 from .start import Programs
-from .tree import FILES, HIVES, KINDS, UTILITY_VM, TooManyError, Tree
-from .utility import Clone
+from .tree import FILES, HIVES, UTILITY_VM, Clone, TooManyError, Tree
 
 LayerFault = Callable[[str, str, str], None]
 """Callback for a fault of a layer: the name of the entry, or nothing, the rule, and what was found."""
@@ -45,7 +45,8 @@ def check(layer: Layer, below: Sequence[Tree | None], fault: LayerFault) -> Chec
     try:
         blob = layer.open()
     except OSError as error:
-        absent = isinstance(error, FileNotFoundError) and _is_foreign(layer)
+        kind = (layer.descriptor.media_type if layer.descriptor else None) or ""
+        absent = isinstance(error, FileNotFoundError) and ("foreign" in kind or "nondistributable" in kind)
         fault("", "blob-foreign" if absent else "blob", f"the blob cannot be read: {error.strerror}")
         return None
     with blob:
@@ -64,7 +65,7 @@ def _check_open(layer: Layer, blob: io.BufferedReader, below: Sequence[Tree | No
     try:
         size = blob.seek(0, io.SEEK_END)
         blob.seek(0)
-        compression, unpacked = unpack(stored, layer.name)
+        compression, unpacked = unpack(stored)
         _check_compression(layer, compression, fault)
         tar = HashingReader(unpacked, layer.diff_id.partition(":")[0] if DIGEST.fullmatch(layer.diff_id) else "sha256")
         tar.most = most_unpacked(size)
@@ -95,11 +96,6 @@ def _check_tar(
     if tar.digest != layer.diff_id and layer.diff_id:
         fault("", "diff-id", f"the tar has {tar.digest}, and the configuration says {brief(layer.diff_id)}")
     return tree
-
-
-def _is_foreign(layer: Layer) -> bool:
-    kind = (layer.descriptor.media_type if layer.descriptor else None) or ""
-    return "foreign" in kind or "nondistributable" in kind
 
 
 def _check_compression(layer: Layer, compression: str, fault: LayerFault) -> None:

@@ -9,8 +9,7 @@ from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntr
 from ..oci.files import facts
 from ..oci.names import fold, units
 from .records import EntryFault
-from .tree import FILES, UTILITY_VM, WHITEOUT, Tree
-from .utility import Clone
+from .tree import FILES, UTILITY_VM, WHITEOUT, Clone, Tree
 
 _FILE_KINDS = frozenset({FILE, HARD_LINK})
 
@@ -68,16 +67,11 @@ def check_symbolic(
     folder = posixpath.dirname(path)
     is_known, leads = _leads_to_directory(target, folder, known)
     rest = target.removeprefix(f"{FILES}/")
-    if (
-        rest != target
-        and not is_known
-        and any(_leads_to_directory(each, folder, known)[0] for each in (rest, f"/{rest}"))
-    ):
-        meant = posixpath.normpath(posixpath.join(folder, rest))
-        fault(
-            "link-target",
-            f"the target is {brief(entry.target)}, where {brief(meant)} is meant: {FILES} is not a folder of Windows",
-        )
+    others = (rest, f"/{rest}") if rest != target and not is_known else ()
+    if any(_leads_to_directory(each, folder, known)[0] for each in others):
+        meant = brief(posixpath.normpath(posixpath.join(folder, rest)))
+        wrong = f"where {meant} is meant: {FILES} is not a folder of Windows"
+        fault("link-target", f"the target is {brief(entry.target)}, {wrong}")
     elif leads is not None and leads != bool(attributes & facts().attributes.directory):
         found = "a directory" if leads else "no directory"
         fault("link-kind", f"the target {brief(entry.target)} is {found}, and the link's attributes are {attributes}")

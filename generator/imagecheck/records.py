@@ -88,12 +88,8 @@ def _attributes(entry: TarEntry, fault: EntryFault) -> int:
         fault("attributes", f"{key} is {brief(entry.records[key])}")
         return implied
     if entry.kind != SYMBOLIC_LINK and bool(number & known.attributes.directory) != (entry.kind == DIRECTORY):
-        fault("attributes", f"{key} is {number} for a {_kind(entry)}")
+        fault("attributes", f"{key} is {number} for a {'directory' if entry.kind == DIRECTORY else 'file'}")
     return number | implied
-
-
-def _kind(entry: TarEntry) -> str:
-    return "directory" if entry.kind == DIRECTORY else "file"
 
 
 def _descriptor(records: Mapping[str, str], fault: EntryFault) -> None:

@@ -11,7 +11,7 @@ import os
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from ..base.errors import GeneratorError
 from ..base.file_kinds import HEAD
@@ -26,42 +26,17 @@ _DOCUMENTS: Final = frozenset({"index.json", "manifest.json", "oci-layout"})
 _MAX_HOPS: Final = 8  # links followed to open a file in an archive; archives of older `docker save` need one
 
 
-class Store(Protocol):
-    """Opens files by path; paths are relative and have slashes."""
-
-    def open(self, path: str) -> io.BufferedReader:
-        """Open a file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
-
-    def has(self, path: str) -> bool:
-        """Return whether there is a file at *path*."""
-
-    def another(self, path: str) -> str:
-        """Return the other name of a file that an archive holds twice, or an empty string."""
-
-    def close(self) -> None:
-        """Close all folders and files of the store."""
-
-
 class FolderStore:
     """A folder; symbolic links in it are not followed."""
 
     def __init__(self, path: Path) -> None:
         """Keep *path*; folders are opened on first use."""
-        self._path = path
         self._folders = Folders(_MOST_FOLDERS)
         self._top = self._folders.top(str(path))
 
     def open(self, path: str) -> io.BufferedReader:
-        """Open a regular file."""
+        """Open a regular file; raises FileNotFoundError if it is missing, and OSError if it cannot be read."""
         return open_below(self._top, path)
-
-    def has(self, path: str) -> bool:
-        """Return whether there is a file at *path*."""
-        return os.path.lexists(self._path / path)
-
-    def another(self, path: str) -> str:  # noqa: ARG002
-        """Return an empty string: a folder has each name only once."""
-        return ""
 
     def close(self) -> None:
         """Close the folders; files returned by open() stay open."""
@@ -74,7 +49,7 @@ class ArchiveStore:
     def __init__(self, path: Path) -> None:
         """Read the list of files; raises GeneratorError if the archive cannot be read."""
         try:
-            self._file = _open(path)
+            self._file = os.fdopen(open_regular(path), "rb")
         except OSError as error:
             raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
         self._first: dict[str, str] = {}
@@ -127,7 +102,7 @@ class ArchiveStore:
         return self._twice.get(posixpath.normpath(path), "")
 
     def open(self, path: str) -> io.BufferedReader:
-        """Open a file; links are followed inside of the archive."""
+        """Open a file as FolderStore.open() does; links are followed inside of the archive."""
         found: tuple[int, int] | str | None = posixpath.normpath(path)
         for _ in range(_MAX_HOPS):
             if not isinstance(found, str):
@@ -144,15 +119,14 @@ class ArchiveStore:
         self._file.close()
 
 
+Store = FolderStore | ArchiveStore
+"""Opens files by path; paths are relative and have slashes."""
+
+
 def beginning(path: Path) -> bytes:
     """Return the first bytes of a regular file, enough to identify its format; raises OSError."""
-    with _open(path) as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return file.read(HEAD)
-
-
-def _open(path: Path) -> io.BufferedReader:
-    """Open a regular file; raises OSError for anything else, such as a pipe, without blocking on it."""
-    return os.fdopen(open_regular(path), "rb")
 
 
 class _Part(io.RawIOBase):

@@ -22,7 +22,7 @@ class HashingReader(io.RawIOBase):
 
     def __init__(self, stream: ByteStream, algorithm: str = "sha256") -> None:
         super().__init__()
-        self._stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, MOST_UNPACKED
+        self.stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, MOST_UNPACKED
         self._name = algorithm
 
     def readable(self) -> bool:
@@ -31,7 +31,7 @@ class HashingReader(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         """Fill *buffer*; return the number of bytes read, 0 only at the end."""
-        data = self._stream.read(len(buffer))
+        data = self.stream.read(len(buffer))
         buffer[: len(data)] = data
         self._hash.update(data)
         self.size += len(data)

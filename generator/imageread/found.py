@@ -79,6 +79,12 @@ def refuse(where: str, rule: str, found: str) -> None:
     raise GeneratorError(f"{where}: {found} ({rule})")
 
 
+def flat_name(digest: str) -> str:
+    """Return the file name of a blob in skopeo's ``dir:`` format."""
+    algorithm, _, number = digest.partition(":")
+    return number if algorithm == "sha256" else f"{algorithm}-{number}"
+
+
 def diff_ids(config: Config | None) -> list[str]:
     """Return the diff IDs of a configuration, or an empty list."""
     return (config.rootfs.diff_ids if config else None) or []

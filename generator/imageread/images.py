@@ -62,32 +62,20 @@ def images(
         base = f"{transport}:{path}"
         if transport == "docker":
             base = name[: name.find("//") + 2 if name.startswith("docker:") else 0] + reference(path[2:], name).name
-            fetched = _fetched(path.removeprefix("//"), plain, windows=windows)
-            transport, path = "dir", stack.enter_context(fetched)
+            from . import registry
+
+            stack.enter_context(unwinding())
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="winscratch-"))
+            registry.fetch(path.removeprefix("//"), Path(folder), windows=windows, plain=plain)
+            transport, path = "dir", folder
         else:
             _check_form(name, transport, path)
         store: Store = ArchiveStore(Path(path)) if transport.endswith("-archive") else FolderStore(Path(path))
         stack.callback(store.close)
         flat, room = transport == "dir", [MAX_DOCUMENTS]
         reader = Reader(name, base, store, fault, flat, skip, room, windows, indexes)
-        match transport:
-            case "docker-archive":
-                found = reader.saved(which)
-            case "dir":
-                found = reader.fetched(which)
-            case _:
-                found = reader.listed(which)
-        yield found
-
-
-@contextlib.contextmanager
-def _fetched(name: str, plain: Sequence[str] | None, *, windows: bool) -> Iterator[str]:
-    """Copy an image unchanged from a registry to a temporary folder with skopeo; yield the folder."""
-    from . import registry
-
-    with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-") as folder:
-        registry.fetch(name, Path(folder), windows=windows, plain=plain)
-        yield folder
+        opened = {"docker-archive": reader.saved, "dir": reader.fetched}.get(transport, reader.listed)
+        yield opened(which)
 
 
 def split(name: str) -> tuple[str, str, str]:
@@ -96,7 +84,7 @@ def split(name: str) -> tuple[str, str, str]:
     Raises GeneratorError for an invalid name.
     """
     transport, divided, rest = name.partition(":")
-    if transport not in TRANSPORTS and not _exists(name):
+    if transport not in TRANSPORTS and not os.path.exists(name):  # noqa: PTH110 - Path raises for names too long
         found = None
         with contextlib.suppress(GeneratorError):
             found = reference(name, name)
@@ -120,14 +108,6 @@ def split(name: str) -> tuple[str, str, str]:
     drive = os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", rest)
     colon = rest.find(":", 2 if drive else 0)
     return (transport, rest, "") if colon < 0 else (transport, rest[:colon], rest[colon + 1 :])
-
-
-def _exists(name: str) -> bool:
-    """Return whether a file or folder exists; False if its name is too long or contains NUL."""
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _check_form(name: str, transport: str, path: str) -> None:
@@ -156,7 +136,7 @@ def _not_an_image(name: str, path: str, start: bytes | None = None) -> Generator
     return GeneratorError(f"{name}: not an image: {what}; hint: {hint}")
 
 
-def unpack(blob: io.BufferedReader, _shown: str = "", *, careful: bool = False) -> tuple[str, ByteStream]:
+def unpack(blob: io.BufferedReader, *, careful: bool = False) -> tuple[str, ByteStream]:
     """Detect the compression of a layer's *blob* by its first bytes; return it, and the tar as a stream.
 
     Reading raises OSError, EOFError or zlib.error if the blob is damaged; with *careful*, the stream of a damaged gzip

@@ -16,11 +16,11 @@ from ..base.signals import unwinding
 from ..oci.blob import sha256
 from .blobs import FolderStore
 from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, ImagePlatform, Index, Listed, Manifest, read
-from .found import Image, passed_over, refuse
+from .found import Image, Skip, flat_name, passed_over, refuse
 from .images import images, split
 from .reader import MAX_DOCUMENTS, Reader
 from .references import Platform, Reference, reference
-from .registry import Skopeo, find
+from .registry import Skopeo, find, folder_size
 
 _SECONDS = 300  # for each document
 _COPY_SECONDS = 3600
@@ -37,7 +37,7 @@ class Lookup(NamedTuple):
 
     *passed* lists each skipped entry of an index, with the reason. *top* is the index if *name* refers to one, with
     only the wanted entries. The other fields are set for a registry only: *digest* of the index or manifest, the
-    parsed *reference*, *skopeo*, which runs in the folder of the documents, and *secure*, False if TLS is not used.
+    parsed *reference*, and *skopeo*, which runs in the folder of the documents.
     """
 
     name: str
@@ -46,20 +46,24 @@ class Lookup(NamedTuple):
     digest: str = ""
     reference: Reference | None = None
     skopeo: Skopeo | None = None
-    secure: bool = True
     top: Index | None = None
 
-    def fetch(self, image: Image, digests: Collection[str] | None = None) -> None:
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is used, if the name is in a registry."""
+        return self.skopeo is None or self.skopeo.secure
+
+    def fetch(self, image: Image, digests: Collection[str]) -> None:
         """Fetch layers of *image* from the registry so that Layer.open() works; do nothing for a local image.
 
-        With *digests*, only those layers are fetched. Foreign layers, which have URLs, are never fetched. skopeo checks
-        digests; callers check them again. Raises GeneratorError.
+        Foreign layers, which have URLs, are never fetched. skopeo checks digests; callers check them again. Raises
+        GeneratorError.
         """
         if self.skopeo is None or self.reference is None or image.descriptor is None or image.manifest is None:
             return
         layers = [each for each in image.manifest.layers if not each.urls]
-        wanted = {each.digest for each in layers if digests is None or each.digest in digests}
-        missing = {each for each in wanted if not (self.skopeo.work / _file(each)).exists()}
+        wanted = {each.digest for each in layers} & {*digests}
+        missing = {each for each in wanted if not (self.skopeo.work / flat_name(each)).exists()}
         if not missing:
             return
         copied = self.skopeo.work / _COPIED / "blobs/sha256"
@@ -67,33 +71,26 @@ class Lookup(NamedTuple):
         copied.mkdir(parents=True)
         for each in layers:
             if each.digest not in missing:
-                (copied / _file(each.digest)).touch()  # skopeo does not fetch blobs that the layout has
+                (copied / flat_name(each.digest)).touch()  # skopeo does not fetch blobs that the layout has
         size = sum({each.digest: each.size for each in layers if each.digest in missing}.values())
         if size > (free := shutil.disk_usage(self.skopeo.work).free):
             raise GeneratorError(f"{self.name}: its layers have {size:,} bytes, and {free:,} are free in {copied}")
         source = f"docker://{self.reference.name}@{image.descriptor.digest}"
-        options = ["--quiet", "--dest-oci-accept-uncompressed-layers", *([] if self.secure else [_LOOSE])]
-        _, error = self.skopeo._replace(seconds=timeout() or _COPY_SECONDS).run(
-            "copy", *options, source, f"oci:{_COPIED}:image", most=_size(self.skopeo.work) + size + _SLACK
-        )
+        words = ("--quiet", "--dest-oci-accept-uncompressed-layers", source, f"oci:{_COPIED}:image")
+        most = folder_size(self.skopeo.work) + size + _SLACK
+        skopeo = self.skopeo._replace(seconds=timeout() or _COPY_SECONDS)
+        _, error, _ = skopeo.ask("copy", *words, side="src-", most=most)
         if error:
             raise self.skopeo.error(error)
         for digest in missing:
-            (copied / _file(digest)).replace(self.skopeo.work / _file(digest))
-
-
-_LOOSE = "--src-tls-verify=false"
-
-
-def _everything(_: Listed) -> bool:
-    return True
+            (copied / flat_name(digest)).replace(self.skopeo.work / flat_name(digest))
 
 
 @contextlib.contextmanager
 def look_up(
     name: str,
     *,
-    wanted: Wanted = _everything,
+    wanted: Wanted = lambda _: True,
     plain: Sequence[str] | None = None,
     work: Path | None = None,
     windows: bool = True,
@@ -109,11 +106,7 @@ def look_up(
         return
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
-
-    def skip(where: str, why: str) -> None:
-        passed.append((where, why))
-
-    with images(name, refuse, skip, windows=windows, indexes=indexes) as found:
+    with images(name, refuse, lambda *entry: passed.append(entry), windows=windows, indexes=indexes) as found:
         yield Lookup(name, found, passed, top=_top(name, found, indexes))
 
 
@@ -134,30 +127,19 @@ def _in_registry(
     rest = split(name)[1].removeprefix("//")
     found = reference(rest, name)
     host = found.host or "docker.io"
-    skopeo = Skopeo(find(), folder, timeout() or _SECONDS, f"docker://{rest}", host, plain=plain)
-    # skopeo refuses a tag together with a digest, so the digest replaces the tag.
-    top = f"docker://{found.name}@{found.digest}" if found.digest else f"docker://{found.tagged}"
-    raw, error, secure = skopeo.ask("inspect", "--raw", top)
-    if error:
-        raise skopeo.error(error)
+    raw, skopeo = Skopeo(find(), folder, timeout() or _SECONDS, f"docker://{rest}", host, plain=plain).top(found)
     digest = sha256(raw)
-    if found.digest not in {"", digest}:
-        raise skopeo.error(f"the registry returns {digest} for it")
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
-    documents = _Documents(skopeo, found.name, secure, wanted, passed, windows)
+    documents = _Documents(skopeo, found.name, wanted, passed, windows)
     if not documents.add(raw):
-        yield Lookup(name, [], passed, digest, found, skopeo, secure)
+        yield Lookup(name, [], passed, digest, found, skopeo)
         return
-    store = FolderStore(folder)
-    try:
+    with contextlib.closing(FolderStore(folder)) as store:
         base = f"docker://{found.name}"
-        skip: Callable[[str, str], None] = lambda where, why: passed.append((where, why))  # noqa: E731
-        reader = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes)
-        listed = reader.fetched("")
-        yield Lookup(name, listed, passed, digest, found, skopeo, secure, indexes[0] if indexes else None)
-    finally:
-        store.close()
+        skip: Skip = lambda *entry: passed.append(entry)  # noqa: E731
+        listed = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes).fetched("")
+        yield Lookup(name, listed, passed, digest, found, skopeo, indexes[0] if indexes else None)
 
 
 class _Documents(NamedTuple):
@@ -165,7 +147,6 @@ class _Documents(NamedTuple):
 
     skopeo: Skopeo
     name: str
-    secure: bool
     wanted: Wanted
     passed: list[tuple[str, str]]
     windows: bool
@@ -181,7 +162,11 @@ class _Documents(NamedTuple):
             if len(chosen) > _MOST_IMAGES:
                 raise GeneratorError(f"{self.skopeo.shown}: its index lists more than {_MOST_IMAGES} images")
             for each in chosen:
-                self._manifest(each)
+                data = self._document(each)
+                (self.skopeo.work / f"{flat_name(each.digest)}.manifest.json").write_bytes(data)
+                if self._index(data) is not None:
+                    raise GeneratorError(f"{self.skopeo.shown}: {each.digest}: an index, listed as a manifest")
+                self._config(data)
             kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
             raw = msgspec.json.encode(kept)
         (self.skopeo.work / "manifest.json").write_bytes(raw)
@@ -208,21 +193,10 @@ class _Documents(NamedTuple):
 
     def _index(self, raw: bytes) -> Index | None:
         """Decode *raw* as an index, None if it is a manifest; raises GeneratorError if it is damaged or of schema 1."""
-        try:
-            index, _ = read(raw, Index)
-            manifest, _ = read(raw, Manifest)
-        except ValueError as error:
-            raise GeneratorError(f"{self.skopeo.shown}: invalid manifest: {error}") from error
+        index, manifest = self.skopeo.parsed(raw)
         if manifest.schema_version == 1:
             raise GeneratorError(f"{self.skopeo.shown}: a manifest of schema 1; hint: push the image anew")
-        return index if index.manifests or not manifest.config.digest else None
-
-    def _manifest(self, listed: Listed) -> None:
-        raw = self._document(listed)
-        (self.skopeo.work / f"{_file(listed.digest)}.manifest.json").write_bytes(raw)
-        if self._index(raw) is not None:
-            raise GeneratorError(f"{self.skopeo.shown}: {listed.digest}: an index, listed as a manifest")
-        self._config(raw)
+        return index
 
     def _config(self, raw: bytes) -> None:
         """Fetch the configuration of the manifest *raw*, unless it is an artifact's."""
@@ -232,28 +206,11 @@ class _Documents(NamedTuple):
             return
         if not DIGEST.fullmatch(config.digest):
             raise GeneratorError(f"{self.skopeo.shown}: {brief(config.digest)} is not a digest")
-        data = self._inspect(f"{self.name}@{sha256(raw)}", "--config")
-        (self.skopeo.work / _file(config.digest)).write_bytes(data)
+        data = self.skopeo.document(f"{self.name}@{sha256(raw)}", "--config")
+        (self.skopeo.work / flat_name(config.digest)).write_bytes(data)
 
     def _document(self, listed: ContentDescriptor) -> bytes:
-        data = self._inspect(f"{self.name}@{listed.digest}")
+        data = self.skopeo.document(f"{self.name}@{listed.digest}")
         if listed.digest.startswith("sha256:") and sha256(data) != listed.digest:
             raise self.skopeo.error(f"the registry returns {sha256(data)} for {listed.digest}")
         return data
-
-    def _inspect(self, name: str, *options: str) -> bytes:
-        loose = () if self.secure else ("--tls-verify=false",)
-        out, error = self.skopeo.run("inspect", "--raw", *options, *loose, f"docker://{name}")
-        if error:
-            raise self.skopeo.error(error)
-        return out
-
-
-def _file(digest: str) -> str:
-    """Return a blob's file name in skopeo's ``dir:`` format."""
-    algorithm, _, number = digest.partition(":")
-    return number if algorithm == "sha256" else f"{algorithm}-{number}"
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*"))

@@ -12,29 +12,19 @@ AddLink.
 import posixpath
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..base.errors import GeneratorError, brief
 from ..oci.files import facts
 from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, MOST_PATH, fold, units, wrong
 from .untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 
-_KINDS: Final = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})
+KINDS: Final = frozenset({FILE, DIRECTORY, HARD_LINK, SYMBOLIC_LINK})
 _OPAQUE: Final = ".wh..wh..opq"
 _wrong = lru_cache(maxsize=1 << 14)(wrong)
 
 Source = tuple[int, TarEntry]
 """Where a file's data is: the number of the layer, and the entry in it."""
-
-
-class MergedEntry(NamedTuple):
-    """An entry of the merged tree: *entry* has its path in the tree, *source* locates the data of a file or hard link.
-
-    If a file has several names, the first is a FILE, and the others are HARD_LINKs to the first.
-    """
-
-    entry: TarEntry
-    source: Source | None
 
 
 class _Node:
@@ -90,8 +80,12 @@ class MergedTree:
         self._below |= own
         self._layers += 1
 
-    def entries(self) -> Iterator[MergedEntry]:
-        """Yield the tree's entries sorted by folded name, each directory before its content."""
+    def entries(self) -> Iterator[tuple[TarEntry, Source | None]]:
+        """Yield the tree's entries by their paths in it, and where the data of each file and hard link is.
+
+        They are sorted by folded name, each directory before its content. If a file has several names, the first is a
+        FILE, and the others are HARD_LINKs to the first.
+        """
         first: dict[tuple[int, int], str] = {}  # first name of each file, by layer and offset of its data
         todo = [("", self._top)]
         while todo:
@@ -102,7 +96,7 @@ class MergedTree:
                     target = first.setdefault((node.source[0], node.source[1].offset), path)
                     if target != path:
                         entry = entry._replace(kind=HARD_LINK, size=0, target=target)
-                yield MergedEntry(entry, node.source)
+                yield entry, node.source
             for _, child in sorted((node.children or {}).items(), reverse=True):
                 todo.append((f"{path}/{child.name}" if path else child.name, child))
 
@@ -173,7 +167,7 @@ def _removed(name: str) -> str:
 
 def _fault(entry: TarEntry, parts: Sequence[str]) -> str:
     """Return why Windows cannot store an entry, or an empty string."""
-    if entry.kind not in _KINDS:
+    if entry.kind not in KINDS:
         return f"tar's type is {entry.kind!r}"
     if not parts and entry.kind != DIRECTORY:
         return "it has no name"

@@ -2,8 +2,8 @@
 """Read the documents of the images in an OCI layout, in skopeo's ``dir:`` format, or in an archive."""
 
 import hashlib
-import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -33,6 +33,7 @@ from .found import (
     called,
     claims_windows,
     diff_ids,
+    flat_name,
     is_foreign,
     not_an_image,
     passed_over,
@@ -97,15 +98,14 @@ class Reader(NamedTuple):
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {_listed(names)}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; hint: name another")
-        if isinstance(self.store, ArchiveStore):
-            self._other_face(everything, None)
+        self._other_face(everything, None)
         return self._gathered(wanted)
 
     def fetched(self, reference: str) -> list[Image]:
         """Return the images of a ``dir:`` folder, or only the one that *reference*, ``@DIGEST``, names."""
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
-        quiet = self._replace(fault=_ignore)
+        quiet = self._replace(fault=lambda *_: None)  # _index() reports the faults of an index
         kind = quiet._document(data, Manifest, where)
         index = quiet._document(data, Index, where)
         if kind is not None and not (index is not None and index.manifests):
@@ -117,7 +117,7 @@ class Reader(NamedTuple):
         """Return the images of an archive for `docker load`, or the one with the tag *reference*."""
         data = self._must_read("manifest.json")
         where = f"{self.name}: manifest.json"
-        entries = self._entries(data, where)
+        entries = self._decoded(partial(read_saved, data), where)
         if entries is None:
             return []
         self._other_face(None, entries)
@@ -130,17 +130,6 @@ class Reader(NamedTuple):
             raise GeneratorError(f"{self.name}: the archive has no {brief(reference) if reference else 'image'}")
         found = (self._saved_image(each, entry, where) for each, entry in entries[:_MAX_IMAGES])
         return [image for image in found if image is not None]
-
-    def _entries(self, data: bytes, where: str) -> list[tuple[Saved, bytes]] | None:
-        """Return the images listed in a manifest.json for `docker load`, or None if it is damaged."""
-        try:
-            entries, faults = read_saved(data)
-        except ValueError as error:
-            self.fault(where, "document", str(error))
-            return None
-        for rule, found in faults:
-            self.fault(where, rule, found)
-        return entries
 
     def _saved_image(self, saved: Saved, entry: bytes, where: str) -> Image | None:
         """Return an image of an archive for `docker load`, or None if it is skipped."""
@@ -167,14 +156,15 @@ class Reader(NamedTuple):
         Docker's releases differ in which of the two they read. An argument that is None is read here. Source:
         github.com/containerd/containerd core/images/archive/importer.go.
         """
-        if not all(self.store.has(each) for each in ("oci-layout", "index.json", "manifest.json")):
+        files = ("oci-layout", "index.json", "manifest.json")
+        if not isinstance(self.store, ArchiveStore) or not all(map(self.store.has, files)):
             return
-        quiet = self._replace(fault=_ignore, skip=None, windows=False, indexes=None)
+        quiet = self._replace(fault=lambda *_: None, skip=None, windows=False, indexes=None)
         if listed is None:
             listed = quiet._index(self._must_read("index.json"), "") or []
         where = f"{self.name}: manifest.json"
         if saved is None:
-            saved = self._entries(self._must_read("manifest.json"), where) or []
+            saved = self._decoded(partial(read_saved, self._must_read("manifest.json")), where) or []
         configs = (quiet._read(entry.config, "") for entry, _ in saved[:_MAX_IMAGES])
         digests = ("" if raw is None else sha256(raw) for raw in configs)
         for each in two_faces(quiet._gathered(listed), zip((entry for entry, _ in saved), digests, strict=False)):
@@ -272,10 +262,7 @@ class Reader(NamedTuple):
         if not DIGEST.fullmatch(digest):
             self.fault(where, "digest", f"{brief(digest)} is not a digest")
             return ""
-        algorithm, _, number = digest.partition(":")
-        if self.flat:
-            return (number if algorithm == "sha256" else f"{algorithm}-{number}") + ending
-        return posixpath.join("blobs", algorithm, number)
+        return flat_name(digest) + ending if self.flat else f"blobs/{digest.replace(':', '/')}"
 
     def _blob(self, descriptor: ContentDescriptor, where: str, ending: str = "") -> bytes | None:
         """Return the document that *descriptor* points to, or None if it is unreadable or its digest differs."""
@@ -327,23 +314,24 @@ class Reader(NamedTuple):
 
         Blobs of a layout need no such check, since their digests are checked.
         """
-        other = self.store.another(path)
-        if other:
+        if isinstance(self.store, ArchiveStore) and (other := self.store.another(path)):
             self.fault(where, "two-faces", f"the archive has it twice, also as {brief(other)}")
 
     def _document(self, data: bytes, kind: type[_Document], where: str) -> _Document | None:
+        return self._decoded(partial(read, data, kind), where, f"invalid {kind.__name__.lower()}: ")
+
+    def _decoded(
+        self, decode: Callable[[], tuple[_Listed, list[tuple[str, str]]]], where: str, prefix: str = ""
+    ) -> _Listed | None:
+        """Return what *decode* returns, and report its faults; None if it raises ValueError, which is reported too."""
         try:
-            document, faults = read(data, kind)
+            document, faults = decode()
         except ValueError as error:
-            self.fault(where, "document", f"invalid {kind.__name__.lower()}: {error}")
+            self.fault(where, "document", f"{prefix}{error}")
             return None
         for rule, found in faults:
             self.fault(where, rule, found)
         return document
-
-
-def _ignore(_where: str, _rule: str, _found: str) -> None:
-    """Ignore a fault, which is reported elsewhere if it matters."""
 
 
 def _listed(names: list[str]) -> str:

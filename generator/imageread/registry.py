@@ -14,9 +14,9 @@ from ..base.errors import GeneratorError, brief, shorten
 from ..base.process import ProcessSpec, bytes_read, run
 from ..base.settings import timeout
 from ..oci.blob import sha256
-from .documents import DIGEST, ContentDescriptor, Index, Manifest, read
-from .found import passed_over
-from .references import reference
+from .documents import DIGEST, Index, Manifest, read
+from .found import flat_name, passed_over
+from .references import Reference, reference
 
 _INSTALL = "apt-get install skopeo, dnf install skopeo or brew install skopeo, or give oci:DIR"
 _FETCHING = 3600  # seconds to fetch an image, whose size is unknown at first
@@ -43,10 +43,7 @@ _HINTS = (  # by patterns of errors from registries and about skopeo's credentia
         "log in to an account with that permission: skopeo login {host}",
     ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "try again later"),
-    (
-        _PLAIN_HTTP.pattern,
-        _NO_TLS,
-    ),
+    (_PLAIN_HTTP.pattern, _NO_TLS),
     # Go, crypto/x509 verify.go: HostnameError, CertificateInvalidError
     (r"certificate is (not )?valid for|validate certificate for|legacy Common Name", "use a name in the certificate"),
     (r"expired or is not yet valid", "renew the certificate of {host}, or set this machine's clock"),
@@ -55,15 +52,12 @@ _HINTS = (  # by patterns of errors from registries and about skopeo's credentia
 _HINT = "check that {host} is the right registry and answers, then try again"
 
 
-def _ignore(_: int) -> None:
-    """Ignore the number of bytes read."""
-
-
 class Skopeo(NamedTuple):
     """Runs skopeo in the folder *work*, each run for at most *seconds*, and none beyond *end* (time.monotonic()).
 
     *shown* is the subject of errors. *plain* lists the hosts that may be used without TLS besides this machine; None
-    if the command has no such option. *tell* is called with the number of bytes that skopeo has read so far.
+    if the command has no such option. *tell* is called with the number of bytes that skopeo has read so far. *secure*
+    is false for a registry that is known to lack TLS.
     """
 
     program: str
@@ -73,7 +67,8 @@ class Skopeo(NamedTuple):
     host: str
     end: float = math.inf
     plain: Sequence[str] | None = None
-    tell: Callable[[int], None] = _ignore
+    tell: Callable[[int], None] = lambda _: None
+    secure: bool = True
 
     def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
         """Run skopeo; return its standard output and its error message, which is empty on success.
@@ -84,7 +79,7 @@ class Skopeo(NamedTuple):
         seconds = min(self.end - time.monotonic(), self.seconds)
 
         def check() -> None:
-            if most < math.inf and _size(self.work) > most:
+            if most < math.inf and folder_size(self.work) > most:
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes listed in its manifests")
 
         def watch(process: int) -> None:
@@ -109,22 +104,43 @@ class Skopeo(NamedTuple):
         skopeo's option: ``src-`` or ``dest-`` if a copy reads from or writes to the registry. skopeo's configuration
         may allow plain HTTP for further registries.
         """
-        out, error = self.run(command, *words, most=most)
-        if _PLAIN_HTTP.search(error) and self.may_lack_tls:
-            return *self.run(command, *words, f"--{side}tls-verify=false", most=most), False
-        return out, error, True
+        if self.secure:
+            out, error = self.run(command, *words, most=most)
+            if not (_PLAIN_HTTP.search(error) and self.may_lack_tls):
+                return out, error, True
+        return *self.run(command, *words, f"--{side}tls-verify=false", most=most), False
 
     @property
     def may_lack_tls(self) -> bool:
         """Whether the registry may be used without TLS: it is on this machine, as in Docker, or in *plain*."""
         return bool(_LOOPBACK.fullmatch(self.host)) or self.host in (self.plain or ())
 
-    def manifest(self, name: str) -> bytes:
-        """Return the manifest or index of *name* unchanged; raises GeneratorError."""
-        raw, error, _ = self.ask("inspect", "--raw", f"docker://{name}")
+    def top(self, found: Reference) -> tuple[bytes, "Skopeo"]:
+        """Return the manifest or index of *found*, and this with what is known of TLS; raises GeneratorError."""
+        # skopeo refuses a tag together with a digest, so the digest replaces the tag.
+        name = f"{found.name}@{found.digest}" if found.digest else found.tagged
+        raw, error, secure = self.ask("inspect", "--raw", f"docker://{name}")
+        if error:
+            raise self.error(error)
+        if found.digest not in {"", sha256(raw)}:
+            raise self.error(f"the registry returns {sha256(raw)} for it")
+        return raw, self._replace(secure=secure)
+
+    def document(self, name: str, *options: str) -> bytes:
+        """Return the manifest or index of *name*, or its configuration, unchanged; raises GeneratorError."""
+        raw, error, _ = self.ask("inspect", "--raw", *options, f"docker://{name}")
         if error:
             raise self.error(error)
         return raw
+
+    def parsed(self, raw: bytes) -> tuple[Index | None, Manifest]:
+        """Return the index *raw*, None for a manifest, and the manifest *raw*; raises GeneratorError."""
+        try:
+            index, _ = read(raw, Index)
+            manifest, _ = read(raw, Manifest)
+        except ValueError as error:
+            raise GeneratorError(f"{self.shown}: invalid manifest: {error}") from error
+        return (index if index.manifests or not manifest.config.digest else None), manifest
 
     def error(self, reason: str) -> GeneratorError:
         """Return the error to raise for skopeo's error message *reason*, with a hint."""
@@ -151,63 +167,48 @@ def fetch(name: str, work: Path, *, windows: bool = False, plain: Sequence[str] 
     found = reference(name, f"docker://{name}")
     seconds = timeout() or _FETCHING
     end = time.monotonic() + seconds
-    skopeo = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end, plain)
-    # skopeo refuses a tag together with a digest, so the digest replaces the tag.
-    raw = skopeo.manifest(f"{found.name}@{found.digest}" if found.digest else found.tagged)
-    digest = sha256(raw)
-    if found.digest not in {"", digest}:
-        raise skopeo.error(f"the registry returns {digest} for it")
-    declared = _declared(skopeo, found.name, raw, windows=windows)
-    size, free = declared.size, shutil.disk_usage(work).free
+    unknown = Skopeo(find(), work, seconds, f"docker://{name}", found.host or "docker.io", end, plain)
+    raw, skopeo = unknown.top(found)
+    size, manifests, images, partial = _declared(skopeo, found.name, raw, windows=windows)
+    free = shutil.disk_usage(work).free
     if size > min(_MOST, free):
         room = f"{free:,} are free in {work.parent}; hint: set TMPDIR" if size > free else f"the limit is {_MOST:,}"
         raise GeneratorError(f"{skopeo.shown}: its blobs have {size:,} bytes, and {room}")
     most = size + _SLACK
-    if not declared.partial:
+    if not partial:
         # By digest, since the tag could have moved.
-        _, error, _ = skopeo.ask(*COPY, f"docker://{found.name}@{digest}", "dir:.", side="src-", most=most)
+        _, error, _ = skopeo.ask(*COPY, f"docker://{found.name}@{sha256(raw)}", "dir:.", side="src-", most=most)
         if not error:
             return
-        if not declared.manifests:
+        if not manifests:
             raise skopeo.error(error)
     for path in work.iterdir():
         path.unlink()
-    _fetch_each(skopeo, found.name, declared, most)
+    for each in images:
+        _fetch_image(skopeo, f"{found.name}@{each}", most)
+    for each, data in manifests.items():
+        (work / f"{flat_name(each)}.manifest.json").write_bytes(data)
     (work / "manifest.json").write_bytes(raw)
 
 
-def _fetch_each(skopeo: Skopeo, name: str, declared: "_Declared", most: float) -> None:
-    """Copy the images of an index one by one, since skopeo cannot copy an index unchanged if it has unknown fields."""
-    work = skopeo.work
-    for each in declared.images:
-        (work / "image").mkdir()
-        _, error, _ = skopeo.ask(*COPY, f"docker://{name}@{each}", "dir:image", side="src-", most=most)
-        if error:
-            raise skopeo.error(f"{each}: {error}")
-        for path in (work / "image").iterdir():
-            if path.name not in {"manifest.json", "version"}:
-                path.replace(work / path.name)
-        shutil.rmtree(work / "image")
-    for each, data in declared.manifests.items():
-        (work / f"{each.partition(':')[2]}.manifest.json").write_bytes(data)
+def _fetch_image(skopeo: Skopeo, name: str, most: float) -> None:
+    """Copy an image of an index alone, since skopeo cannot copy an index unchanged if it has unknown fields."""
+    made = skopeo.work / "image"
+    made.mkdir()
+    _, error, _ = skopeo.ask(*COPY, f"docker://{name}", "dir:image", side="src-", most=most)
+    if error:
+        raise skopeo.error(f"{name.partition('@')[2]}: {error}")
+    for path in made.iterdir():
+        if path.name not in {"manifest.json", "version"}:
+            path.replace(skopeo.work / path.name)
+    shutil.rmtree(made)
 
 
-class _Declared(NamedTuple):
-    """The content that a manifest or index lists: *size* in bytes of all blobs together, *manifests* by digest.
+def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> tuple[int, dict[str, bytes], list[str], bool]:
+    """Return what is listed in the manifest or index *raw*, and in the manifests that it lists.
 
-    *images* holds the digests of the manifests of images; *partial* is true if entries of an index are skipped.
-    """
-
-    size: int
-    manifests: dict[str, bytes]
-    images: list[str]
-    partial: bool
-
-
-def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Declared:
-    """Return the content listed in the manifest or index *raw*, and in the manifests that it lists.
-
-    Raises GeneratorError if a document is damaged, or lists too many blobs.
+    That is the size in bytes of all blobs together, the manifests by digest, the digests of those of images, and
+    whether entries of an index are skipped. Raises GeneratorError if a document is damaged, or lists too many blobs.
     """
     sizes = {"": len(raw)}
     manifests: dict[str, bytes] = {}
@@ -215,7 +216,8 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Decla
     todo, partial = [("", raw)], False
     while todo:
         digest, data = todo.pop()
-        everything, blobs = _listed(skopeo, data)
+        index, manifest = skopeo.parsed(data)
+        everything, blobs = (index.manifests, []) if index else ([], [manifest.config, *manifest.layers])
         children = [each for each in everything if not passed_over(each, windows=windows)]
         partial |= len(children) < len(everything)
         if len(manifests) + len(todo) + len(children) > _MAX_MANIFESTS or len(blobs) > _MAX_BLOBS:
@@ -227,24 +229,12 @@ def _declared(skopeo: Skopeo, name: str, raw: bytes, *, windows: bool) -> _Decla
             images.append(digest)
         fresh = dict.fromkeys(each.digest for each in children if each.digest not in sizes)
         sizes |= {each.digest: max(each.size, sizes.get(each.digest, 0)) for each in (*children, *blobs)}
-        manifests |= {each: skopeo.manifest(f"{name}@{each}") for each in fresh}
+        manifests |= {each: skopeo.document(f"{name}@{each}") for each in fresh}
         todo += [(each, manifests[each]) for each in fresh]
-    return _Declared(sum(sizes.values()), manifests, images, partial)
+    return sum(sizes.values()), manifests, images, partial
 
 
-def _listed(skopeo: Skopeo, raw: bytes) -> tuple[Sequence[ContentDescriptor], list[ContentDescriptor]]:
-    """Return the manifests and the blobs listed in a manifest or an index; raises GeneratorError."""
-    try:
-        index, _ = read(raw, Index)
-        manifest, _ = read(raw, Manifest)
-        if index.manifests or not manifest.config.digest:
-            return index.manifests, []
-    except ValueError as error:
-        raise GeneratorError(f"{skopeo.shown}: invalid manifest: {error}") from error
-    return [], [manifest.config, *manifest.layers]
-
-
-def _size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Return the bytes of the files in *folder*."""
     size = 0
     for path in folder.rglob("*"):

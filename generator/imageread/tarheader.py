@@ -4,6 +4,7 @@
 Formats: V7, USTAR and PAX (any version after the magic), GNU, and star, which has a shorter prefix and two times.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -15,10 +16,13 @@ _STAR: Final = b"tar\0"
 _SECOND: Final = 10**9  # nanoseconds
 
 
-class Header(NamedTuple):
-    """The fields of a header: *time* in seconds from 1970, *accessed* and *changed* in nanoseconds, None if absent.
+class TarEntry(NamedTuple):
+    """An entry of a tar: *kind* is the type flag; *name* and *target* are as stored, with any trailing slashes.
 
-    Text that is not UTF-8 has surrogates for its bytes.
+    Bytes that are invalid in UTF-8 become surrogates. *time* is the mtime of the header, in seconds since 1970;
+    *records* are the PAX records. *offset* is where the entry's data starts, in bytes from the start of the tar.
+    *modified*, *accessed* and *changed* are the times of the header, or of the records if they have them, in
+    nanoseconds since 1970; None if missing.
     """
 
     name: str
@@ -27,12 +31,15 @@ class Header(NamedTuple):
     target: str
     time: int
     mode: int
+    records: Mapping[str, str]
+    offset: int
+    modified: int
     accessed: int | None
     changed: int | None
 
 
-def parse(block: bytes) -> Header:
-    """Return the fields of a block of 512 bytes; raises ValueError if Go refuses it."""
+def parse(block: bytes, offset: int) -> TarEntry:
+    """Return the entry of a header, a block of 512 bytes that ends at *offset*; raises ValueError if Go refuses it."""
     _check_sum(block)
     mode = _kept(block[100:124], 8)
     prefix, accessed, changed = b"", None, None
@@ -46,13 +53,17 @@ def parse(block: bytes) -> Header:
         else:
             prefix = _until_nul(block[345:500])
     name = _until_nul(block[:100])
-    return Header(
+    time = number(block[136:148])
+    return TarEntry(
         (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"),
         chr(block[156]),
         number(block[124:136]),
         text(block[157:257]),
-        number(block[136:148]),
+        time,
         mode,
+        {},
+        offset,
+        time * _SECOND,
         accessed,
         changed,
     )

@@ -7,12 +7,11 @@ damaged header as the end of the tar.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol, TypeVar
 
 from ..oci.tar import BLOCK
 from . import pax, tarheader
-from .sparse import SparseMap
-from .tarheader import Header
+from .pax import SparseMap
 
 MAX_HEADER: Final = 1 << 20  # bytes of a long name or of PAX records, archive/tar's limit
 DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK = "5", "0", "1", "2"
@@ -22,6 +21,8 @@ _BEFORE: Final = frozenset("xgLK")  # kinds of headers that describe the next en
 _WITHOUT_DATA: Final = frozenset("123456")
 _CHUNK: Final = 1 << 18  # bytes
 _NOTHING: Final[Mapping[str, str]] = {}
+_Time = TypeVar("_Time", int, int | None)
+TarEntry = tarheader.TarEntry
 
 
 class ByteStream(Protocol):
@@ -44,28 +45,6 @@ class TarError(ValueError):
         super().__init__(message)
         self.offset = offset
         self.entry = entry
-
-
-class TarEntry(NamedTuple):
-    """An entry of a tar: *kind* is the type flag; *name* and *target* are as stored, with any trailing slashes.
-
-    Bytes that are invalid in UTF-8 become surrogates. *time* is the mtime of the header, in seconds since 1970;
-    *records* are the PAX records. *offset* is where the entry's data starts, in bytes from the start of the tar.
-    *modified*, *accessed* and *changed* are the times of the header, or of the records if they have them, in
-    nanoseconds since 1970; None if missing.
-    """
-
-    name: str
-    kind: str
-    size: int
-    target: str
-    time: int
-    mode: int
-    records: Mapping[str, str]
-    offset: int
-    modified: int
-    accessed: int | None
-    changed: int | None
 
 
 class TarReader:
@@ -118,7 +97,7 @@ class TarReader:
         self._read += size
         return self._exactly(size) if holds else bytes(size)
 
-    def _header(self) -> Header | None:
+    def _header(self) -> TarEntry | None:
         """Return the next header, or None at the end."""
         if len(self._up_to(self._padding)) < self._padding or not (block := self._up_to(BLOCK)):
             return None  # archive/tar does not need the last padding either
@@ -132,11 +111,11 @@ class TarReader:
         if len(block) < BLOCK:
             raise TarError(self._at, "the tar ends too early")
         try:
-            return tarheader.parse(block)
+            return tarheader.parse(block, self._at)
         except ValueError as error:
             raise TarError(self._at - BLOCK, str(error)) from error
 
-    def _special(self, header: Header) -> bytes:
+    def _special(self, header: TarEntry) -> bytes:
         """Return the data of a header that describes the next entry."""
         if not 0 <= header.size <= MAX_HEADER:
             raise TarError(
@@ -152,7 +131,8 @@ class TarReader:
         except ValueError as error:
             raise TarError(self._at - len(data), str(error)) from error
 
-    def _entry(self, header: Header, records: Mapping[str, str], long: Mapping[str, str]) -> TarEntry:
+    def _entry(self, header: TarEntry, records: Mapping[str, str], long: Mapping[str, str]) -> TarEntry:
+        """Return the entry of *header* with what its *records* and the *long* headers before it say."""
         name = long.get("L") or records.get("path") or header.name
         target = long.get("K") or records.get("linkpath") or header.target
         kind = header.kind
@@ -161,7 +141,9 @@ class TarReader:
         at = self._at - BLOCK
         try:
             size = _size(header, kind, records)
-            modified, accessed, changed = _times(header, records)
+            _check_numbers(records)
+            modified = _time(records, "mtime", header.modified)
+            accessed, changed = _time(records, "atime", header.accessed), _time(records, "ctime", header.changed)
             self._end, self._padding, self._map = self._at + size, -size % BLOCK, None
             if kind == _OLD_SPARSE or (records and any(key.startswith(pax.SPARSE) for key in records)):
                 self._map = self._sparse_map(name, kind, size, records)
@@ -227,7 +209,7 @@ class TarReader:
             size -= len(self._exactly(min(size, _CHUNK)))
 
 
-def _size(header: Header, kind: str, records: Mapping[str, str]) -> int:
+def _size(header: TarEntry, kind: str, records: Mapping[str, str]) -> int:
     """Return the number of bytes stored for an entry; raises ValueError."""
     text = records.get("size")
     size = pax.integer(text) if text else header.size
@@ -242,24 +224,18 @@ def _size(header: Header, kind: str, records: Mapping[str, str]) -> int:
     return size
 
 
-def _times(header: Header, records: Mapping[str, str]) -> tuple[int, int | None, int | None]:
-    """Return the times of modification, access and change; raises ValueError if a number in *records* is invalid."""
-    modified, accessed, changed = header.time * 10**9, header.accessed, header.changed
-    if not records:
-        return modified, accessed, changed
+def _check_numbers(records: Mapping[str, str]) -> None:
+    """Raise ValueError if the number of a user or group in *records* is invalid."""
     for key in ("uid", "gid"):
         if (text := records.get(key)) and pax.integer(text) is None:
             raise ValueError(f"the PAX record {key} is not a number of 64 bits")
-    if text := records.get("mtime"):
-        modified = _time("mtime", text)
-    if text := records.get("atime"):
-        accessed = _time("atime", text)
-    if text := records.get("ctime"):
-        changed = _time("ctime", text)
-    return modified, accessed, changed
 
 
-def _time(key: str, text: str) -> int:
+def _time(records: Mapping[str, str], key: str, own: _Time) -> int | _Time:
+    """Return the time in the record *key*, or the header's *own* without one; raises ValueError if it is invalid."""
+    text = records.get(key)
+    if not text:
+        return own
     time = pax.time(text)
     if time is None:
         raise ValueError(f"the PAX record {key} is not a time")

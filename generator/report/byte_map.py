@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..views.regions import GROUPS, Regions
 from .colours import FADED, INK, LOOKS, PAPER
@@ -27,14 +27,6 @@ _LEAST_FOLDED: Final = 2  # rows
 _LEAST_APART: Final = 16  # between labels
 
 
-class _Row(NamedTuple):
-    """A row: its first byte, its number of bytes, and the index of its region if it is folded."""
-
-    start: int
-    length: int
-    folded: int | None
-
-
 def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> bytes:
     """Return the SVG of a part of the tar called *name*, rendered by the template in the directory *templates*."""
     what, part = _shown(name, regions)
@@ -44,18 +36,18 @@ def byte_map(templates: Path, name: str, regions: Regions, *, dark: bool) -> byt
     labels: list[tuple[int, int]] = []  # offsets, each with its top
     bars: list[dict[str, Any]] = []
     top = (len(used) + _PER_ROW - 1) // _PER_ROW * _LEGEND + _CELL
-    for row in _rows(regions, part):
-        if row.folded is None:
-            for group, zero, at, length in _runs(regions, row):
-                run = f"M{_LEFT + (at - row.start) * _CELL} {top}h{length * _CELL}v{_CELL}h-{length * _CELL}z"
+    for start, size, folded in _rows(regions, part):
+        if folded is None:
+            for group, zero, at, length in _runs(regions, start, size):
+                run = f"M{_LEFT + (at - start) * _CELL} {top}h{length * _CELL}v{_CELL}h-{length * _CELL}z"
                 cells[used.index(group), zero].append(run)
             if not labels or top >= labels[-1][1] + _LEAST_APART:
-                labels.append((row.start - part.start, top + _CELL + 2))
+                labels.append((start - part.start, top + _CELL + 2))
             top += _CELL
         else:
-            region = regions[row.folded]
-            text = f"{row.length:,} zero bytes, {region.structure.name}"
-            labels.append((row.start - part.start, top + _BAR - 7))
+            region = regions[folded]
+            text = f"{size:,} zero bytes, {region.structure.name}"
+            labels.append((start - part.start, top + _BAR - 7))
             bars.append({"top": top, "group": used.index(region.group), "text": text})
             top += _BAR
     context = {
@@ -85,7 +77,8 @@ def _shown(name: str, regions: Regions) -> tuple[str, range]:
     return f"layer {name}", range(len(regions.data))
 
 
-def _rows(regions: Regions, part: range) -> Iterator[_Row]:
+def _rows(regions: Regions, part: range) -> Iterator[tuple[int, int, int | None]]:
+    """Yield the first byte of each row, its number of bytes, and the index of its region if it is folded."""
     data = regions.data
     at = part.start
     while at < part.stop:
@@ -93,18 +86,17 @@ def _rows(regions: Regions, part: range) -> Iterator[_Row]:
         inside = data[at : regions[number].offset + regions[number].length]
         whole = (len(inside) - len(inside.lstrip(b"\0"))) // _COLUMNS
         if whole >= _LEAST_FOLDED:
-            yield _Row(at, whole * _COLUMNS, number)
+            yield at, whole * _COLUMNS, number
             at += whole * _COLUMNS
         else:
-            yield _Row(at, min(_COLUMNS, part.stop - at), None)
+            yield at, min(_COLUMNS, part.stop - at), None
             at += _COLUMNS
 
 
-def _runs(regions: Regions, row: _Row) -> Iterator[tuple[str, bool, int, int]]:
+def _runs(regions: Regions, at: int, size: int) -> Iterator[tuple[str, bool, int, int]]:
     """Yield the runs of bytes of a row that look the same: group, whether they are zeros, first byte, length."""
-    at = row.start
-    look: tuple[str, bool]
-    for look, run in groupby((regions.at(i).group, not regions.data[i]) for i in range(at, at + row.length)):
+    data = regions.data[at : at + size]
+    for look, run in groupby((regions.at(i).group, not byte) for i, byte in enumerate(data, at)):
         length = sum(1 for _ in run)
         yield *look, at, length
         at += length

@@ -42,20 +42,14 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """The sizes in bytes of the layers' blobs at a revision, None for a layer that it does not have."""
-
-    revision: str
-    date: str
-    sizes: tuple[int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SizeHistory:
-    """The revisions that changed blobs, newest first, and the names of the layers."""
+    """The names of the layers, and the revisions that changed blobs, newest first.
 
-    names: tuple[str, ...]
-    rows: tuple[Revision, ...]
+    A row has the revision, its date, and the size in bytes of each layer's blob, None if it does not have the layer.
+    """
+
+    names: Sequence[str]
+    rows: Sequence[tuple[str, str, Sequence[int | None]]]
 
 
 def page(templates: Path, title: str, subjects: Sequence[Subject], history: SizeHistory | None = None) -> bytes:

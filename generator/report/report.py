@@ -21,7 +21,7 @@ from ..views.regions import Regions
 from ..views.resolve import open_all
 from ..views.unpacked_layers import Budget, HiveFile, UnpackedImage, UnpackedLayer, Viewable, open_named
 from .byte_map import byte_map
-from .page import Facts, Revision, SizeHistory, Subject, page
+from .page import Facts, SizeHistory, Subject, page
 
 DEFAULT: Final = "winscratch-report.html"
 TITLE: Final = "Windows base layers, byte by byte"
@@ -75,7 +75,10 @@ def _is_ours(target: Path) -> bool:
 
 def documents(templates: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
     """Return the committed documents of the layers, by path: the report, and the byte maps of README.md."""
-    subjects = [_of_blob(name, blobs[name]) for name in _in_order(blobs)]
+    subjects = []
+    for name, blob in ((name, blobs[name]) for name in _in_order(blobs)):
+        facts = _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest)
+        subjects.append(Subject(name, Regions(blob.tar), facts))
     made = {unchanged.REPORT: page(templates, TITLE, subjects)}
     for dark, path in enumerate(unchanged.MAPS if SHOWN in blobs else ()):
         made[path] = byte_map(templates, SHOWN, subjects[0].regions, dark=bool(dark))
@@ -123,10 +126,6 @@ def _subject(part: UnpackedLayer | HiveFile, data: bytes, more: Facts) -> Subjec
     return Subject(part.name, regions, facts)
 
 
-def _of_blob(name: str, blob: Blob) -> Subject:
-    return Subject(name, Regions(blob.tar), _facts(len(blob.tar), len(blob.compressed), blob.diff_id, blob.digest))
-
-
 def _facts(tar: int, compressed: int | None, diff_id: str, digest: str) -> Facts:
     """Return the facts of a layer as a whole."""
     facts = []
@@ -151,11 +150,5 @@ def _history(root: Path) -> SizeHistory:
     sizes_text = (git(root, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=wanted) or "").splitlines()
     if len(sizes_text) != len(revisions) * len(names):
         raise GeneratorError("--history: git cannot read the sizes of the layers")
-    sizes = [int(line.split()[1]) if line.startswith("blob ") else None for line in sizes_text]
-    return SizeHistory(
-        names,
-        tuple(
-            Revision(revision, date, tuple(sizes[i * len(names) : (i + 1) * len(names)]))
-            for i, (revision, date) in enumerate(revisions)
-        ),
-    )
+    sizes = iter([int(line.split()[1]) if line.startswith("blob ") else None for line in sizes_text])
+    return SizeHistory(names, [(revision, date, [next(sizes) for _ in names]) for revision, date in revisions])

@@ -40,7 +40,8 @@ def diff(root: Path, what: Sequence[str], *, json: bool = False, stat: bool = Fa
         console.say(json_document(_document(what, found)))
     else:
         with tree_lines.screen(plain=plain) as put:
-            tree_lines.put_all(_stat(found) if stat else _lines(found), put)
+            for line in _stat(found) if stat else _lines(found):
+                put(line)
     if found.equal:
         console.note("equal")
     return EXIT_OK if found.equal else EXIT_STALE

@@ -8,27 +8,20 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from ..oci.files import facts
 from ..security import descriptor, sddl
 from .unpacked_layers import UnpackedImage
 
 
+@lru_cache(maxsize=1 << 8)  # many keys share one
 def descriptor_text(data: bytes) -> str:
     """Return a security descriptor as SDDL, or the reason why SDDL cannot express it, with its bytes in hexadecimal."""
     try:
         return sddl.to_text(descriptor.from_bytes(data))
     except ValueError as error:
         return f"no SDDL ({error}): {data.hex()}"
-
-
-class DescriptorTexts(dict[bytes, str]):
-    """SDDL by security descriptor, computed once each: many keys share one."""
-
-    def __missing__(self, data: bytes) -> str:
-        """Compute and keep the text of a descriptor."""
-        self[data] = text = descriptor_text(data)
-        return text
 
 
 def entry_descriptor(records: Mapping[str, str]) -> str:
@@ -73,8 +66,6 @@ def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
         return
     yield "made for", platform_text(config.os, config.architecture, config.os_version)
     settings = config.config
-    if settings is None:
-        return
     for label, setting in (
         ("user", settings.user),
         ("entrypoint", settings.entrypoint),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare the JSON documents of two images value by value, each value identified by its path."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -29,15 +28,12 @@ def differences(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[st
     for name, before, after in zip(_DOCUMENTS, old, new, strict=True):
         if before == after:
             continue
-        yield _digest(before), _digest(after), f"{name} digest"
+        digests = [sha256(document) if document else "" for document in (before, after)]
+        yield digests[0], digests[1], f"{name} digest"
         mine, yours = (dict(_values(name, document)) for document in (before, after))
         for path in dict.fromkeys([*mine, *yours]):
             if mine.get(path) != yours.get(path) and not _COMPARED_ELSEWHERE.fullmatch(path):
                 yield mine.get(path, ""), yours.get(path, ""), path
-
-
-def _digest(document: bytes) -> str:
-    return sha256(document) if document else ""
 
 
 def _values(name: str, document: bytes) -> Iterator[tuple[str, str]]:
@@ -65,5 +61,4 @@ def _text(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if len(text) <= _MOST:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{shorten(text, _MOST)} ({len(text):,} characters, sha256:{digest})"
+    return f"{shorten(text, _MOST)} ({len(text):,} characters, {sha256(text.encode('utf-8', 'surrogatepass'))})"

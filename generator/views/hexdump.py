@@ -47,31 +47,21 @@ def _rows(
     data: bytes | Stored, region: Region, part: Part, within: tuple[int, int], row: int, base: int
 ) -> Iterator[TreeLine]:
     """Yield the rows of the part of a field *within* two offsets; the first row has the field's name and value."""
-    start, end = within
-    at, first = start, True
+    at, end = within
+    field = (("name", part.field.name), ("data", printable(part.text)))
     while at < end:
         raw = data[at : min(at + row, end)]
         blank = zeros(data, at, end) // row if not raw.strip(b"\0") else 0
-        name = part.field.name if first else ""
-        text = part.text if first else ""
-        offset = f"{at - base:08x}"
         if blank >= _LEAST_ZEROS:
             size = blank * row
-            yield _row((("", offset), ("", f"{size:,} zeros".ljust(4 * row - 1 + 2)), ("name", name), ("data", text)))
-            at += size
+            shown = [("", f"{size:,} zeros".ljust(4 * row - 1 + 2))]
         else:
-            shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in raw).ljust(row)
-            style = _STYLES.get(region.group, "")
-            hexadecimal = raw.hex(" ").ljust(3 * row - 1)
-            yield _row((("", offset), (style, hexadecimal), ("", shown), ("name", name), ("data", text)))
-            at += len(raw)
-        first = False
-
-
-def _row(parts: tuple[tuple[str, str], ...]) -> TreeLine:
-    return TreeLine(
-        1, tuple((style, text if style != "data" else printable(text)) for style, text in parts), remark=True
-    )
+            size = len(raw)
+            characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in raw)
+            shown = [(_STYLES.get(region.group, ""), raw.hex(" ").ljust(3 * row - 1)), ("", characters.ljust(row))]
+        yield TreeLine(1, (("", f"{at - base:08x}"), *shown, *field), remark=True)
+        at += size
+        field = (("name", ""), ("data", ""))
 
 
 def key_ranges(regions: Regions, hive: int, key: int) -> list[tuple[int, int]]:

@@ -6,11 +6,13 @@ from itertools import zip_longest
 
 from ..bcd.names import Notes
 from ..hives.model import Value
-from ..hives.reader import Node, Visit, read
-from ..hives.spans import Spans, time_text
+from ..hives.reader import Node, Visit
+from ..hives.spans import time_text
 from ..hives.value_decoding import type_name
-from . import comparison, display_text
+from . import comparison
 from .comparison import ADDED, CHANGED, REMOVED, Comparison, Location, StructureChange
+from .display_text import descriptor_text
+from .regions import spans_of
 from .tree_view import value_text
 
 
@@ -43,18 +45,16 @@ def value_texts(values: Sequence[Value | None], text: Callable[[Value], str], ab
 
 def compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
     """Add the differences between two hives at *where*; raise GeneratorError if their paths need too much memory."""
-    descriptors = display_text.DescriptorTexts()
     notes = [Notes(data) for data in (old, new)]
     for path, nodes in aligned_keys([Visit(data).kept() for data in (old, new)]):
         at = where._replace(key=path)
         mine, yours = nodes
+        words = [note.of_key(node) for note, node in zip(notes, nodes, strict=True) if node][-1]
         if mine is None or yours is None:
-            words = [note.of_key(node) for note, node in zip(notes, nodes, strict=True) if node]
-            found.add(ADDED if mine is None else REMOVED, "key", at, words=words[0])
+            found.add(ADDED if mine is None else REMOVED, "key", at, words=words)
         else:
-            words = [notes[1].of_key(yours)]
-            found.changed("descriptor", at, descriptors[mine.descriptor], descriptors[yours.descriptor], words[0])
-            found.changed("written", at, _written(mine), _written(yours), words[0])
+            found.changed("descriptor", at, descriptor_text(mine.descriptor), descriptor_text(yours.descriptor), words)
+            found.changed("written", at, _written(mine), _written(yours), words)
         _compare_values(nodes, notes, at, found)
     _compare_structures(old, new, where, found)
 
@@ -82,7 +82,7 @@ def _compare_values(nodes: Sequence[Node | None], notes: Sequence[Notes], where:
 
 def _compare_structures(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
     """Add the structures that differ, each identified by its offset, length and kind."""
-    spans = [_spans(data) for data in (old, new)]
+    spans = [spans_of(data) for data in (old, new)]
     placed = [{(span.offset, span.length, span.structure): span for span in each} for each in spans]
     count = 0
     for offset, length, kind in sorted({*placed[0], *placed[1]}, key=lambda place: place[:2]):
@@ -102,10 +102,3 @@ def _compare_structures(old: bytes, new: bytes, where: Location, found: Comparis
             found.structure(where, kind.name, offset, parts, raw)
     if count > comparison.MOST_STRUCTURES:
         found.more[f"{where.layer}: {where.entry}".strip(": ")] = count - comparison.MOST_STRUCTURES
-
-
-def _spans(data: bytes) -> Spans:
-    spans = read(data, spans=True).spans
-    if spans is None:
-        raise RuntimeError("read(spans=True) returned no spans")
-    return spans

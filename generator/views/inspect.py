@@ -60,7 +60,9 @@ def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
     elif options.bcd:
         status = _bcd(found)
     elif options.json:
-        status = _json(found, options.path or "")
+        made = inspect_json.InspectDocument()
+        console.say_json(made.of([(each, entry_path.find(each, options.path or "")) for each in found]))
+        status = EXIT_STALE if made.damaged else EXIT_OK
     else:
         status = _trees(found, options)
     return EXIT_OK if options.textconv else status
@@ -104,12 +106,6 @@ def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
     if not seen and options.find:
         raise GeneratorError(f"inspect: {shorten(options.find)!r} not found; hint: a shorter part of it")
     return status
-
-
-def _json(found: Sequence[Viewable], path: str) -> int:
-    made = inspect_json.InspectDocument()
-    console.say_json(made.of([(each, entry_path.find(each, path)) for each in found]))
-    return EXIT_STALE if made.damaged else EXIT_OK
 
 
 def _bcd(found: Sequence[Viewable]) -> int:
@@ -187,11 +183,8 @@ def _reg(found: Sequence[Viewable], path: str, prefix: str) -> int:
         raise GeneratorError(f"{viewable.name}: has no key {place.key_text}")
     text = b"".join(parts)
     if sys.stdout is not None and sys.stdout.isatty():
-        shown = (
-            text.decode("utf-16", "backslashreplace").replace("\r", "")
-            if prefix
-            else text.decode("utf-8", "backslashreplace")
-        )
+        shown = text.decode("utf-16" if prefix else "utf-8", "backslashreplace")
+        shown = shown.replace("\r", "") if prefix else shown
         for line in shown.split("\n")[:-1]:
             console.say(Verbatim(printable(line)))
     else:
@@ -214,7 +207,8 @@ def _hex(found: Sequence[Viewable], path: str, offset: int | None, length: int |
     chosen = _cut(ranges, start + (offset or 0), length)
     row = 8 if (tree_lines.columns(plain=plain) or 110) < 110 else 16
     with tree_lines.screen(plain=plain) as put:
-        tree_lines.put_all(hexdump.dump(regions, chosen, row, start), put)
+        for line in hexdump.dump(regions, chosen, row, start):
+            put(line)
     if regions.damage:
         console.note(f"{viewable.name}: {regions.damage}")
     return EXIT_STALE if regions.damage else EXIT_OK

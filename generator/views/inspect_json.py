@@ -115,17 +115,12 @@ class InspectDocument:
         visit = Visit(data)
         store = decoding.read_store(_below(visit, path))
         reading = visit.reading()
-        keys = Streamed(self._keys(data, path))
+        keys = Streamed(map(_key, _below(Visit(data), path)))
         if path and not keys:
             raise GeneratorError(f"{visible(shown)}: has no key {EntryPath(key=path).key_text}")
         found = findings(reading)
         self.damaged |= any(each.level == Level.REFUSED for each in reading.findings)
         return {"keys": keys, "bcd": None if store is None else list(map(_object, store)), **found}
-
-    @staticmethod
-    def _keys(data: bytes, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        descriptors = display_text.DescriptorTexts()
-        return (_key(node, descriptors) for node in _below(Visit(data), path))
 
     def _damage(self, viewable: UnpackedLayer | UnpackedImage) -> list[dict[str, Any]]:
         self.damaged |= bool(viewable.damage)
@@ -137,12 +132,12 @@ def _below(visit: Visit, path: tuple[str, ...]) -> Iterator[Node]:
     return (node for node in visit.bounded(path) if len(node.path) >= len(path))
 
 
-def _key(node: Node, descriptors: display_text.DescriptorTexts) -> dict[str, Any]:
+def _key(node: Node) -> dict[str, Any]:
     return {
         "path": list(node.path),
         "offset": node.at,
         "written": node.written,
-        "descriptor": descriptors[node.descriptor],
+        "descriptor": display_text.descriptor_text(node.descriptor),
         "values": list(map(_value, node.values, node.places)),
     }
 

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare layers entry by entry, images by their settings and layers, and hives that are files by themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..base.errors import GeneratorError, counted
-from ..hives.spans import Part, make_part
 from ..imageread.untar import FILE, TarEntry
-from ..oci.blob import sha256
 from ..oci.tar import BLOCK
 from . import display_text, document_differences
 from .comparison import ADDED, CHANGED, REMOVED, Comparison, Location
 from .hive_comparison import compare_hives
-from .regions import TAR_HEADER
+from .regions import TAR_HEADER, field_parts
 from .spool import Stored
 from .unpacked_layers import Damage, HiveFile, UnpackedImage, UnpackedLayer, Viewable, is_hive
 
@@ -77,7 +75,8 @@ def platform(image: UnpackedImage) -> str:
 
 def _compare(old: Viewable, new: Viewable, name: str, found: Comparison) -> None:
     if isinstance(old, HiveFile) and isinstance(new, HiveFile):
-        _compare_hives(old.data, new.data, Location(name), found)
+        if old.data != new.data:
+            compare_hives(old.data, new.data, Location(name), found)
     elif isinstance(old, UnpackedLayer) and isinstance(new, UnpackedLayer):
         _compare_layers(old, new, name, found)
     elif isinstance(old, UnpackedImage) and isinstance(new, UnpackedImage):
@@ -154,36 +153,19 @@ def _compare_entries(
         found.changed(what, where, get(old[1]), get(new[1]))
     headers = [layer.tar[entry.offset - BLOCK : entry.offset] for layer, entry in sides]
     if headers[0] != headers[1]:
-        parts = [list(_header_parts(header)) for header in headers]
+        parts = [list(field_parts(TAR_HEADER.fields, header)) for header in headers]
         found.structure(where, TAR_HEADER.name, old[1].offset - BLOCK, parts, headers)
     before, after = (layer.content(entry) for layer, entry in sides)
     if before.same(after):
         return
     if all(layer.is_hive(entry) for layer, entry in sides):
-        _compare_hives(before[:], after[:], where, found)
+        compare_hives(before[:], after[:], where, found)
     else:
         found.changed("content", where, _content_summary(before), _content_summary(after))
 
 
-def _compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
-    """Add the differences between two hives; if they are in no structure, add that the content differs."""
-    if old == new:
-        return
-    before = found.count
-    compare_hives(old, new, where, found)
-    if found.count == before:
-        found.changed("content", where, _content_summary(old), _content_summary(new))
-
-
-def _content_summary(data: bytes | Stored) -> str:
+def _content_summary(data: Stored) -> str:
     if not data:
         return "nothing"
     kind = "hive, " if is_hive(data) else ""
-    return f"{kind}{len(data):,} bytes, {data.digest() if isinstance(data, Stored) else sha256(data)}"
-
-
-def _header_parts(header: bytes) -> Iterator[Part]:
-    at = 0
-    for one in TAR_HEADER.fields:
-        yield make_part(one, header, at)
-        at += one.size
+    return f"{kind}{len(data):,} bytes, {data.digest()}"

@@ -43,6 +43,12 @@ class MergedLayer(UnpackedLayer):
 
 def merged(viewable: Viewable) -> Viewable:
     """Return an image with its merged tree as its only layer, or the merged tree of a layer; raise GeneratorError."""
+    layer = merged_layer(viewable)
+    return replace(viewable, layers=(layer,)) if isinstance(viewable, UnpackedImage) else layer
+
+
+def merged_layer(viewable: Viewable) -> MergedLayer:
+    """Return the merged tree of an image or layer; raise GeneratorError for a hive."""
     if isinstance(viewable, HiveFile):
         raise GeneratorError(f"{viewable.name}: a registry hive, not a layer or an image; hint: winscratch inspect")
     layers = viewable.layers if isinstance(viewable, UnpackedImage) else (viewable,)
@@ -50,13 +56,10 @@ def merged(viewable: Viewable) -> Viewable:
     for layer in layers:
         tree.add(layer.entries)
     found = list(tree.entries())
-    contents = {
-        each.entry.name: layers[each.source[0]].content(each.source[1]) for each in found if each.source is not None
-    }
+    contents = {entry.name: layers[at[0]].content(at[1]) for entry, at in found if at is not None}
     damage = tuple(each for layer in layers for each in layer.damage)
-    entries = tuple(each.entry for each in found)
+    entries = tuple(entry for entry, _ in found)
     name = "merged" if isinstance(viewable, UnpackedImage) else viewable.name
-    one = MergedLayer(
+    return MergedLayer(
         name, Stored(Spool(), 0, 0), None, "", "", entries, damage, len(layers), contents, tree.left_out, tree.opaque
     )
-    return replace(viewable, layers=(one,)) if isinstance(viewable, UnpackedImage) else one

@@ -11,9 +11,9 @@ Source of the header: IEEE Std 1003.1, pax, "ustar Interchange Format".
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, overload
+from typing import Final
 
 from ..hives import structures as s
 from ..hives.reader import Node, Visit, read
@@ -84,13 +84,8 @@ GROUP_OF: Final[Mapping[s.Structure, str]] = {kind: name for name, kinds in GROU
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """A structure in the tar; *owner* is the offset in the tar of the pointer to it, 0 if none. All are in bytes."""
-
-    offset: int
-    length: int
-    structure: s.Structure
-    owner: int
+class Region(Span):
+    """A structure in the tar; its offset, and that of the pointer to it, are those in the tar."""
 
     @property
     def group(self) -> str:
@@ -119,14 +114,7 @@ class MappedEntry:
         return self.tar_entry.name.rstrip("/") if self.tar_entry else ""
 
 
-class _LazyHive(NamedTuple):
-    """A hive that is parsed on demand: its offset and size in bytes."""
-
-    start: int
-    size: int
-
-
-class Regions(Sequence[Region]):
+class Regions:
     """The regions of a tar or hive in the order of its bytes; those of hives stay packed as spans.
 
     *damage* is the damage that ends the tar early, or None. If *lazy*, at() and parts() parse hives on demand and keep
@@ -136,32 +124,25 @@ class Regions(Sequence[Region]):
     def __init__(self, data: bytes | Stored, *, lazy: bool = False) -> None:
         """Parse *data*, a tar or a bare hive, up to its damage."""
         self._lazy = lazy
-        self._last: tuple[_LazyHive, Spans] | None = None
+        self._last: tuple[range, Spans] | None = None
         self.data = data
         self.entries: list[MappedEntry] = []
         self.damage: Damage | None = None
         self._firsts = array("Q")  # of each block, the index of its first region
         self._offsets = array("Q")
-        self._blocks: list[s.Structure | Spans | _LazyHive] = []
+        self._blocks: list[s.Structure | Spans | range] = []  # a range is a hive to parse on demand
         self._count = 0
         if is_hive(data[:_HEAD]):
             self._add_entry(0, 0, len(data), None)
         else:
             self._read_tar()
 
-    def __len__(self) -> int:
-        """Return the number of regions."""
-        return self._count
+    def __iter__(self) -> Iterator[Region]:
+        """Yield all regions."""
+        return map(self.__getitem__, range(self._count))
 
-    @overload
-    def __getitem__(self, index: int) -> Region: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Region]: ...
-    def __getitem__(self, index: int | slice) -> Region | list[Region]:
-        """Return one region, or those of a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._count))]
-        index = range(self._count)[index]
+    def __getitem__(self, index: int) -> Region:
+        """Return a region by its index, which is not negative."""
         block = bisect_right(self._firsts, index) - 1
         what = self._blocks[block]
         return self._region(block, what[index - self._firsts[block]] if isinstance(what, Spans) else None)
@@ -178,49 +159,35 @@ class Regions(Sequence[Region]):
         """Return the index of the block at *offset* and its structure or spans."""
         block = bisect_right(self._offsets, offset) - 1
         what = self._blocks[block]
-        if not isinstance(what, _LazyHive):
+        if not isinstance(what, range):
             return block, what
         if self._last is None or self._last[0] != what:
             self._last = None  # free it before the next is parsed
-            spans = read(self.data[what.start : what.start + what.size], spans=True).spans
-            if spans is None:
-                raise RuntimeError("read(spans=True) returned no spans")
-            self._last = what, spans
+            self._last = what, spans_of(self.data[what.start : what.stop])
         return block, self._last[1]
 
-    def index(self, offset: object, start: int = 0, stop: int | None = None) -> int:  # noqa: ARG002 - Sequence's
-        """Return the index of the region that contains *offset*; raise IndexError beyond the data."""
-        if not isinstance(offset, int) or not 0 <= offset < len(self.data):
-            raise IndexError(offset)
+    def index(self, offset: int) -> int:
+        """Return the index of the region that contains *offset*."""
         block = bisect_right(self._offsets, offset) - 1
         what, first = self._blocks[block], self._firsts[block]
         return first + (what.index_at(offset - self._offsets[block]) if isinstance(what, Spans) else 0)
 
     def at(self, offset: int) -> Region:
-        """Return the region that contains *offset*; raise IndexError beyond the data."""
-        if not 0 <= offset < len(self.data):
-            raise IndexError(offset)
+        """Return the region that contains *offset*."""
         block, what = self._found(offset)
         return self._region(block, what.at(offset - self._offsets[block]) if isinstance(what, Spans) else None)
-
-    def entry_at(self, offset: int) -> MappedEntry | None:
-        """Return the entry whose headers or content contain *offset*, or None."""
-        at = bisect_right(self.entries, offset, key=lambda entry: entry.offset) - 1
-        return self.entries[at] if at >= 0 and offset < self.entries[at].content + self.entries[at].size else None
 
     def parts(self, region: Region) -> Iterator[Part]:
         """Yield the fields of *region*, from its first byte to its last, with offsets in the tar."""
         block, what = self._found(region.offset)
         start = self._offsets[block]
         if isinstance(what, Spans):
-            for part in what.parts(what.at(region.offset - start)):
-                yield replace(part, offset=start + part.offset)
-            return
-        raw = self.data[start : start + min(region.length, BLOCK)]  # the value of a longer field is its beginning
-        at = 0
-        for field in what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),):
-            yield replace(make_part(field, raw, at), offset=start + at)
-            at += field.size
+            found = what.parts(what.at(region.offset - start))
+        else:
+            raw = self.data[start : start + min(region.length, BLOCK)]  # the value of a longer field is its beginning
+            found = field_parts(what.fields or (s.Field("bytes", f"{region.length}s", "", "bytes"),), raw)
+        for part in found:
+            yield replace(part, offset=start + part.offset)
 
     def shape(self, region: Region) -> int:
         """Return Spans.shape() of *region*, on which its fields depend, as one number.
@@ -233,7 +200,7 @@ class Regions(Sequence[Region]):
         count, in_place, latin = what.shape(what.at(region.offset - self._offsets[block]))
         return min(count, region.length + 1) << 2 | in_place << 1 | latin  # a higher count would not fit either
 
-    def _add(self, offset: int, what: s.Structure | Spans | _LazyHive) -> None:
+    def _add(self, offset: int, what: s.Structure | Spans | range) -> None:
         """Append a block that begins at *offset*, where the one before ends."""
         self._firsts.append(self._count)
         self._offsets.append(offset)
@@ -249,7 +216,7 @@ class Regions(Sequence[Region]):
             nodes, reading = tuple(visit.nodes()), visit.reading()
         self.entries.append(MappedEntry(offset, content, size, tar_entry, nodes, reading))
         if hive and self._lazy:
-            self._add(content, _LazyHive(content, size))
+            self._add(content, range(content, content + size))
         elif size:
             self._add(content, reading.spans if reading and reading.spans else CONTENT)
 
@@ -281,6 +248,22 @@ class Regions(Sequence[Region]):
         if padding:
             self._add(after, PADDING)
         return after + padding
+
+
+def field_parts(fields: Iterable[s.Field], raw: bytes) -> Iterator[Part]:
+    """Yield the *fields* of *raw*, one after the other."""
+    at = 0
+    for field in fields:
+        yield make_part(field, raw, at)
+        at += field.size
+
+
+def spans_of(hive: bytes) -> Spans:
+    """Return the structures of a *hive*."""
+    spans = read(hive, spans=True).spans
+    if spans is None:
+        raise RuntimeError("read(spans=True) returned no spans")
+    return spans
 
 
 def zeros(data: bytes | Stored, at: int, end: int) -> int:

@@ -8,7 +8,7 @@ stored sparsely.
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from typing import Final, overload
+from typing import Final
 
 from ..base.errors import GeneratorError
 
@@ -23,8 +23,6 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by __del__
         self.size = 0
-        self._block = -1  # number of the block read last
-        self._held = b""
 
     def __del__(self) -> None:
         """Remove the file."""
@@ -44,19 +42,10 @@ class Spool:
                 f"temporary file: cannot be written: {error.strerror}; hint: set TMPDIR to a folder with more space"
             ) from error
         self.size += len(data)
-        self._block = -1
 
     def read(self, at: int, size: int) -> bytes:
         """Return up to *size* bytes from offset *at*."""
         size = max(0, min(size, self.size - at))
-        number, start = divmod(at, CHUNK)
-        if start + size > CHUNK:
-            return self._read(at, size)
-        if number != self._block:
-            self._block, self._held = number, self._read(number * CHUNK, min(CHUNK, self.size - number * CHUNK))
-        return self._held[start : start + size]
-
-    def _read(self, at: int, size: int) -> bytes:
         self._file.seek(at)
         return self._file.read(size).ljust(size, b"\0")  # past the end of the file are zeros
 
@@ -71,14 +60,8 @@ class Stored:
         """Return the number of bytes."""
         return self._size
 
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> bytes: ...
-    def __getitem__(self, index: int | slice) -> int | bytes:
-        """Return one byte, or those of a slice without a step."""
-        if isinstance(index, int):
-            return self._spool.read(self._start + range(self._size)[index], 1)[0]
+    def __getitem__(self, index: slice) -> bytes:
+        """Return the bytes of a slice without a step."""
         start, end, _ = index.indices(self._size)
         return self._spool.read(self._start + start, max(0, end - start))
 

@@ -81,9 +81,9 @@ def screen(*, plain: bool) -> Iterator[Put]:
 
 def columns(*, plain: bool) -> int | None:
     """Return the width of the terminal in columns, None if plain text is printed."""
-    return (
-        None if plain or not console.is_terminal(sys.stdout) else max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
-    )
+    if plain or not console.is_terminal(sys.stdout):
+        return None
+    return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
 class _Drawn:
@@ -192,9 +192,3 @@ def chosen(lines: Iterable[TreeLine], depth: int | None, find: str | None) -> It
             printed = len(above)
         if line.remark:
             above.pop()
-
-
-def put_all(lines: Iterable[TreeLine], put: Put) -> None:
-    """Print all *lines*."""
-    for line in lines:
-        put(line)

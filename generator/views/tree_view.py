@@ -23,35 +23,33 @@ from .unpacked_layers import HiveFile, UnpackedImage, UnpackedLayer, Viewable
 _KINDS: Final = {DIRECTORY: "directory", FILE: "", HARD_LINK: "hard link to", SYMBOLIC_LINK: "symbolic link to"}
 
 
-def lines(viewable: Viewable, place: EntryPath, level: int = 0) -> Iterator[TreeLine]:
+def lines(viewable: Viewable, place: EntryPath) -> Iterator[TreeLine]:
     """Yield the lines of a hive, layer or image, or only of the entry and key at *place*.
 
     Raise GeneratorError if *place* does not exist.
     """
     if isinstance(viewable, HiveFile):
-        yield TreeLine(level, (("title", viewable.name), ("", f"registry hive, {len(viewable.data):,} bytes")))
-        yield from hive_lines(viewable.data, level + 1, place.key, viewable.name)
+        yield TreeLine(0, (("title", viewable.name), ("", f"registry hive, {len(viewable.data):,} bytes")))
+        yield from hive_lines(viewable.data, 1, place.key, viewable.name)
     elif isinstance(viewable, UnpackedLayer):
-        yield from _layer_lines(viewable, place, level)
+        yield from _layer_lines(viewable, place, 0)
     else:
-        yield from _image_lines(viewable, place, level)
+        yield from _image_lines(viewable, place)
 
 
-def _image_lines(image: UnpackedImage, place: EntryPath, level: int) -> Iterator[TreeLine]:
+def _image_lines(image: UnpackedImage, place: EntryPath) -> Iterator[TreeLine]:
     if place.path and not place.entries(entries_of(image)):
         raise absent(image.name, place)
-    yield TreeLine(level, (("title", image.name), ("", "image")))
+    yield TreeLine(0, (("title", image.name), ("", "image")))
     for name, text in display_text.image_facts(image):
-        yield TreeLine(level + 1, (("name", name), ("data", text)), last=False)
+        yield TreeLine(1, (("name", name), ("data", text)), last=False)
     for damage in image.damage:
-        yield TreeLine(level + 1, (("bad", str(damage)),), remark=True)
+        yield TreeLine(1, (("bad", str(damage)),), remark=True)
     for number, layer in enumerate(image.layers):
         if place.path and not place.entries(layer.entries):
             continue
-        yield from (
-            line._replace(last=number == len(image.layers) - 1) if line.level == level + 1 else line
-            for line in _layer_lines(layer, place, level + 1)
-        )
+        for line in _layer_lines(layer, place, 1):
+            yield line._replace(last=number == len(image.layers) - 1) if line.level == 1 else line
 
 
 def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator[TreeLine]:
@@ -125,7 +123,6 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
     path = key or ()
     notes = Notes(data)
     visit = Visit(data)
-    descriptors = display_text.DescriptorTexts()
     inherited: list[tuple[bytes, str]] = []  # descriptor and time of each key above, by level
     found = False
     for node in visit.nodes(path):
@@ -134,7 +131,7 @@ def hive_lines(data: Buffer, level: int, key: tuple[str, ...] | None, shown: str
         if depth < len(path):
             continue
         above = inherited[depth - 1] if found and depth > 0 else (b"", "")
-        descriptor = "" if above[0] == node.descriptor else descriptors[node.descriptor]
+        descriptor = "" if above[0] == node.descriptor else display_text.descriptor_text(node.descriptor)
         written = "" if above[1] == inherited[depth][1] else f"written {inherited[depth][1] or 'at no time'}"
         found = True
         yield from _key_lines(node, level - len(path), notes, (descriptor, written), top=path)

@@ -21,7 +21,7 @@ from ..imageread import images
 from ..imageread.bounded import BombError, HashingReader, most_unpacked
 from ..imageread.documents import Config, ImagePlatform
 from ..imageread.gunzip import GzipReader
-from ..imageread.untar import FILE, GLOBAL, ByteStream, TarEntry, TarError, TarReader
+from ..imageread.untar import FILE, GLOBAL, TarEntry, TarError, TarReader
 from ..oci.tar import BLOCK
 from .spool import CHUNK, Spool, Stored, StoredReader
 
@@ -261,11 +261,12 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> UnpackedLayer:
     budget.check(name, size)
     raw = HashingReader(blob)
     try:
-        compression, stream = _stream(name, io.BufferedReader(raw, CHUNK), damage)
+        compression, stream = images.unpack(io.BufferedReader(raw, CHUNK), careful=True)
         if not compression:
-            blob.seek(0)
-            stream = blob  # its digest is that of the tar
-        tar, diff_id = _unpacked(name, stream, damage, budget, most_unpacked(size) if compression else None)
+            blob.seek(0)  # read without *raw*: its digest is that of the tar
+        reader = HashingReader(stream if compression else blob)
+        reader.most = most_unpacked(size) if compression else reader.most
+        tar, diff_id = _unpacked(name, reader, damage, budget)
         while raw.read(CHUNK):  # past the damage, for the digest
             pass
     except BombError as error:
@@ -275,47 +276,22 @@ def _layer(name: str, blob: io.BufferedReader, budget: Budget) -> UnpackedLayer:
     return UnpackedLayer(name, tar, size if compression else None, digest, diff_id, entries, tuple(damage))
 
 
-def _stream(name: str, blob: io.BufferedReader, damage: list[Damage]) -> tuple[str, ByteStream]:
-    """Return the compression of *blob* and its tar as a stream, which is empty if the first header is damaged."""
-    try:
-        return images.unpack(blob, name, careful=True)
-    except OSError as error:
-        if error.errno is not None:  # the blob is unreadable
-            raise
-        damage.append(Damage("gzip", 0, str(error)))
-        return "gzip", io.BytesIO()
-
-
-def _unpacked(
-    name: str, stream: ByteStream, damage: list[Damage], budget: Budget, most: int | None
-) -> tuple[Stored, str]:
-    """Return the bytes of *stream*, up to its *damage*, and their digest, which is empty if there is damage.
-
-    Raise BombError if there are more than *most* bytes; None means no such limit, for a bare tar.
-    """
-    start, tar = budget.spool.size, HashingReader(stream)
-    tar.most = tar.most if most is None else most
-    whole = False
+def _unpacked(name: str, tar: HashingReader, damage: list[Damage], budget: Budget) -> tuple[Stored, str]:
+    """Return the bytes of *tar*, up to its damage, and their digest, which is empty if there is *damage*."""
+    start = budget.spool.size
     try:
         while part := tar.read(CHUNK):
             budget.check(name, tar.size)
             budget.spool.write(part)
-        whole = not damage
-    except EOFError:
-        damage.append(_damaged(stream, "it ends too early"))
-    except (zlib.error, ValueError) as error:
-        damage.append(_damaged(stream, str(error)))
-    except OSError as error:
-        if error.errno is not None:  # the blob is unreadable
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the blob is unreadable
             raise
-        damage.append(_damaged(stream, str(error)))
+        message = "it ends too early" if isinstance(error, EOFError) else str(error)
+        gzip = tar.stream if isinstance(tar.stream, GzipReader) else None
+        damage.append(Damage("gzip", gzip.offset, message) if gzip else Damage("layer", None, message))
     size = budget.spool.size - start
     budget.spend(name, size)
-    return Stored(budget.spool, start, size), tar.digest if whole else ""
-
-
-def _damaged(stream: ByteStream, message: str) -> Damage:
-    return Damage("gzip", stream.offset, message) if isinstance(stream, GzipReader) else Damage("layer", None, message)
+    return Stored(budget.spool, start, size), "" if damage else tar.digest
 
 
 def _entries(tar: Stored, damage: list[Damage], budget: Budget) -> tuple[TarEntry, ...]:

@@ -38,7 +38,7 @@ def image(**config: Any) -> dict[str, Any]:
 
 
 def joined(**config: Any) -> dict[str, Any]:
-    found: dict[str, Any] = join(image(**config), OLD, NEW).config["config"]
+    found: dict[str, Any] = join(image(**config), OLD, NEW)[0]["config"]
     return found
 
 
@@ -93,8 +93,8 @@ def test_an_own_entry_point_keeps_the_arguments_of_the_image() -> None:
 
 def test_the_raw_command_line_goes_with_the_program() -> None:
     raw = {**NEW, "config": {**NEW["config"], "ArgsEscaped": True}}
-    assert join(image(), OLD, raw).config["config"]["ArgsEscaped"] is True
-    assert "ArgsEscaped" not in join(image(Cmd=["x"]), OLD, raw).config["config"]
+    assert join(image(), OLD, raw)[0]["config"]["ArgsEscaped"] is True
+    assert "ArgsEscaped" not in join(image(Cmd=["x"]), OLD, raw)[0]["config"]
     assert joined(Cmd=["x"], ArgsEscaped=True)["ArgsEscaped"] is True
     assert "ArgsEscaped" not in joined(ArgsEscaped=True)
 
@@ -106,15 +106,15 @@ def test_ports_and_volumes_are_joined_by_name() -> None:
 
 def test_unknown_fields_are_joined_by_value() -> None:
     before, after = ({**OLD, "x": each, "config": {**OLD["config"], "Y": each}} for each in (1, 2))
-    assert join(before, before, after).config["x"] == 2
+    assert join(before, before, after)[0]["x"] == 2
     own = {**before, "x": 3, "config": {**before["config"], "Y": [3]}}
-    found = join(own, before, after).config
+    found = join(own, before, after)[0]
     assert (found["x"], found["config"]["Y"]) == (3, [3])
 
 
 def test_a_version_of_the_image_stays_on_a_base_for_any_version() -> None:
     bare: dict[str, Any] = {"architecture": "amd64", "os": "windows", "config": {}}
     versioned = bare | {"os.version": "10.0.20348"}
-    assert join(versioned, bare, bare).config["os.version"] == "10.0.20348"
-    assert join(versioned, bare, NEW).config["os.version"] == NEW["os.version"]
-    assert "os.version" not in join(versioned, versioned, bare).config
+    assert join(versioned, bare, bare)[0]["os.version"] == "10.0.20348"
+    assert join(versioned, bare, NEW)[0]["os.version"] == NEW["os.version"]
+    assert "os.version" not in join(versioned, versioned, bare)[0]

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from generator.compose import command
+from generator.compose import index as indexing
+from generator.compose import outdated as judging
+from generator.compose import rebase as moving
 
 from . import image_runs
 from .layouts import Layout
@@ -28,7 +30,7 @@ def rebase(image: str, onto: str, *to: str, old: str = "", force: bool = False) 
     """Rebase *image* from the base *old*; raises GeneratorError."""
     done = Done([], [])
     words = {"image": image, "onto": onto, "from": old, "to": list(to), "force": force, "plain_http": []}
-    command.rebase(words, say=done.said.append, note=done.noted.append)
+    moving.rebase(words, say=done.said.append, note=done.noted.append)
     return done
 
 
@@ -36,14 +38,14 @@ def index(*images: str, to: Sequence[str], annotation: Sequence[str] = (), force
     """Make an index of *images*; raises GeneratorError."""
     done = Done([], [])
     words = {"image": list(images), "to": list(to), "annotation": list(annotation), "force": force, "plain_http": []}
-    command.index(words, say=done.said.append, note=done.noted.append)
+    indexing.index(words, say=done.said.append, note=done.noted.append)
     return done
 
 
 def outdated(*images: str, as_json: bool = False) -> Done:
     """Judge the bases of *images*; raises GeneratorError."""
     done = Done([], [])
-    status = command.outdated(images, as_json, (), say=done.said.append, note=done.noted.append)
+    status = judging.outdated(images, as_json, (), say=done.said.append, note=done.noted.append)
     return done._replace(status=status)
 
 

@@ -69,7 +69,6 @@ def test_regions_of_committed_layers_have_known_structures(layer: str) -> None:
             ]
             assert (entry.reading.key_count, entry.reading.findings) == (found.key_count, ())
             assert regions.at(entry.content).structure is structures.BASE_BLOCK
-            assert regions.entry_at(entry.content) is entry
         header = {part.field.name: part.text for part in regions.parts(regions.at(entry.offset))}
         assert int(header["size"], 8) == entry.size
 
@@ -78,7 +77,7 @@ def test_owner_is_the_offset_of_the_pointer() -> None:
     regions = Regions(tar_of("scratch"))
     (bcd,) = (entry for entry in regions.entries if entry.path.endswith("BCD"))
     for region in regions:
-        if region.owner and regions.entry_at(region.offset) is bcd:
+        if region.owner and region.offset in range(bcd.content, bcd.content + bcd.size):
             pointer = int.from_bytes(regions.data[region.owner : region.owner + 4], "little")
             assert bcd.content + structures.BASE + pointer == region.offset
 
@@ -116,7 +115,7 @@ def test_regions_of_a_damaged_tar_end_with_an_unread_one() -> None:
         damaged[at : at + 300] = b"rubbish" * 50
         regions = Regions(bytes(damaged))
         assert_complete(regions)
-        assert (len(regions.entries), regions[-1].structure) == (left, structures.UNREAD)
+        assert (len(regions.entries), regions.at(len(whole) - 1).structure) == (left, structures.UNREAD)
         assert regions.damage is not None
         assert (regions.damage.part, regions.damage.offset) == ("tar", at)
     cut = Regions(whole[: entries[-1].content + 100])
