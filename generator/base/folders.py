@@ -27,7 +27,8 @@ AT_FOLDER = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and os.scandir
 _READ_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _MAX_OPEN = 64  # folders; macOS allows 256 descriptors by default
 _NAME_SURROGATE = 0x20000000  # bit of a reparse tag on Windows: leads to another path, as symlinks and junctions do
-_CHANGED = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ESTALE, errno.ENXIO}
+_CHANGED = {errno.EAGAIN, errno.EISDIR, errno.ELOOP, errno.EMLINK, errno.ENOENT}
+_CHANGED |= {errno.ENOTDIR, errno.ENXIO, errno.ESTALE}
 
 
 class Folder:

@@ -2,6 +2,7 @@
 """Find the base of an image for each platform: its configuration, its layers, and where their blobs are."""
 
 import contextlib
+import functools
 import json
 import re
 import zlib
@@ -18,8 +19,9 @@ from ..imageread.platforms import architecture
 from ..imageread.references import Platform
 from ..runtime.model import Base as Kind
 from . import inherit
-from .compress import LEVELS, MEMBER, Blobber
+from .compress import LEVELS, MEMBER, Part, compressed, write_blob
 from .model import LayerBlob, Origin
+from .workers import in_threads
 
 NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
 _HOST_PROCESS: Final = "windows-host-process-containers-base-image"  # github.com/microsoft; without Windows
@@ -227,16 +229,18 @@ def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
     path = folder / re.sub(r"\W", "-", layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
     try:
-        with layer.open() as file, Blobber(path, LEVELS["default"], None, lambda _: None) as out:
-            tar = unpack(file)[1]
-            while data := tar.read(MEMBER):
-                out.write(data)
-            blob, _ = out.finish()
+        with layer.open() as file:
+            pieces = iter(functools.partial(unpack(file)[1].read, MEMBER), b"")
+            blob, *_ = write_blob(path, in_threads(_compressed, pieces), LEVELS["default"])
     except (OSError, EOFError, zlib.error) as error:
         raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error}") from error
     if blob.diff_id != layer.diff_id:
         raise GeneratorError(f"{shown}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
     return blob
+
+
+def _compressed(piece: bytes, _: memoryview) -> Part:
+    return Part(len(piece), *compressed(memoryview(piece), LEVELS["default"], None), piece)
 
 
 def _fields(descriptor: ContentDescriptor) -> Json:

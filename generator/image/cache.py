@@ -3,9 +3,9 @@
 
 Files are written atomically. There are two kinds:
 
-- a member: one gzip member of a layer, named by checksums of its uncompressed data. It is used only if it unpacks to
+- a part: gzip members of a layer, named by checksums of their uncompressed data. They are used only if they unpack to
   exactly the data at hand, so neither damage nor a collision changes a layer.
-- a record: the members of a whole layer, named by a hash of the names, options and stamps of all its files. It is
+- a record: the parts of a whole layer, named by a hash of the names, options and stamps of all its files. It is
   stored only if any later change of a file would change its stamp (see `still`); the layer is hashed again when used.
 
 Nothing is synced to disk, and a directory that other users can write to is not used.
@@ -18,7 +18,6 @@ import os
 import re
 import stat
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,8 +33,8 @@ from .sources import SourceEntry
 FOLDER = "winscratch/layers"  # below the user's cache
 LIMIT_MIB = 4096  # overridden by WINSCRATCH_CACHE_MIB; 0 turns the cache off
 _SETTING = "WINSCRATCH_CACHE_MIB"
-_NAME = re.compile(r"(?:member|record)-[0-9a-f.-]+", re.ASCII)
-_CHECK = 4  # bytes of the CRC-32 at the start of a member's file
+_NAME = re.compile(r"(?:part|record)-[0-9a-f.-]+", re.ASCII)
+_CHECK = 4  # bytes of the CRC-32 at the start of a part's file
 _STALE_SECONDS = 3600  # after which a temporary file is considered left over by a killed run
 # The time after which another change of a file gets another timestamp: the resolution of file systems is at most
 # 1/100 s if they store fractions, else 1 or 2 s.
@@ -47,12 +46,12 @@ _MOST_ASKED = 64  # files to fsync(); each may take some milliseconds
 
 
 class CacheRecord(NamedTuple):
-    """A cached layer: its digests and size, its members in order, and the notices printed when it was made."""
+    """A cached layer: its digests and size, its parts in order, and the notices printed when it was made."""
 
     digest: str
     diff_id: str
     size: int
-    members: list[str]
+    parts: list[str]
     notes: list[str]
 
 
@@ -64,18 +63,18 @@ class Cache:
         self._limit = limit
         self._stored = 0
 
-    def member(self, name: str) -> bytes | None:
-        """Return a stored member, or None if it is missing or damaged."""
+    def part(self, name: str) -> bytes | None:
+        """Return a stored part, or None if it is missing or damaged."""
         data = self._read(name)
-        if data is None or zlib.crc32(data[_CHECK:]).to_bytes(_CHECK, "big") != data[:_CHECK]:
+        if data is None or _check(data[_CHECK:]) != data[:_CHECK]:
             return None
         return data[_CHECK:]
 
-    def put_member(self, name: str, data: bytes) -> None:
-        """Store a member unless this run has filled the cache; for one thread only."""
+    def put_part(self, name: str, data: bytes) -> None:
+        """Store a part unless this process has filled the cache."""
         if self._stored + len(data) <= self._limit:
             self._stored += len(data)
-            self._write(name, zlib.crc32(data).to_bytes(_CHECK, "big") + data)
+            self._write(name, _check(data), data)
 
     def record(self, name: str) -> CacheRecord | None:
         """Return a stored record, or None if it is missing or damaged."""
@@ -88,11 +87,11 @@ class Cache:
             return None
 
     def put_record(self, name: str, record: CacheRecord) -> None:
-        """Store a record unless its members exceed the limit."""
+        """Store a record unless its parts exceed the limit."""
         if record.size > self._limit:
             return
         text = json.dumps(record).encode("ascii")
-        self._write(name, _sha256(text) + b"\n" + text)
+        self._write(name, _sha256(text) + b"\n", text)
 
     def trim(self) -> None:
         """Remove the least recently used files beyond the limit, and leftovers of killed runs."""
@@ -125,13 +124,13 @@ class Cache:
             return None
         return data
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, *parts: bytes) -> None:
         """Write a file atomically; ignore errors, such as a full disk."""
         temporary = self._folder / f".{os.urandom(8).hex()}{TEMPORARY}"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             with os.fdopen(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
-                whole = file.write(data) == len(data)
+                whole = all(file.write(part) == len(part) for part in parts)
             if whole:
                 temporary.replace(self._folder / name)
                 return
@@ -186,16 +185,17 @@ def _encoded(part: object) -> bytes:
 
 
 def settle(entries: Iterable[SourceEntry], started: int) -> bool:
-    """Sync files that changed less than a minute before *started* to disk; return whether all are synced.
+    """Sync files that changed less than a minute before *started* to disk.
 
-    Any later write then changes their ctime, even one through mmap() (except on tmpfs).
+    Return whether all are synced and still. Any later write then changes their ctime, even one through mmap() (except
+    on tmpfs).
     """
     recent = [
         entry
         for entry in entries
         if entry.stamp is not None and entry.kind == "file" and entry.stamp.changed + _STORED >= started
     ]
-    if len(recent) > _MOST_ASKED:
+    if len(recent) > _MOST_ASKED or not still(recent, started):
         return False
     try:
         for entry in recent:
@@ -227,6 +227,13 @@ def _open_to_others(path: Path) -> bool:
     status = path.lstat()
     writable = hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022)
     return bool(writable) or stat.S_ISLNK(status.st_mode)
+
+
+def _check(data: bytes) -> bytes:
+    """Return the first bytes of a part's file, by which damage shows."""
+    import deflate
+
+    return deflate.crc32(data).to_bytes(_CHECK, "big")
 
 
 def _sha256(data: bytes) -> bytes:

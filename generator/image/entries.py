@@ -1,38 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the entries of a layer and the content of their files as a tar."""
+"""Make the parts of a layer's tar: the headers of its entries and the content of their files."""
 
 import functools
 import os
-from collections.abc import Sequence
-from typing import Any, Protocol
+import pickle
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..base.console import Say
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.folders import changed, unread
 from ..oci.files import facts
 from ..oci.names import fold, units
 from ..security import descriptor, sddl
+from .cache import Cache
+from .compress import DENSE, DENSE_ENTRY, LEVELS, MEMBER, Part, compressed
 from .model import EntryOptions, LayerOptions
-from .sources import SourceEntry, Stamp
+from .sources import SourceEntry
 from .writer import writer
 
 _HAS_ATTRIBUTES = hasattr(os, "listxattr")
 NANOSECONDS = 1_000_000_000
+_BLOCK = 512  # bytes, of a tar
+_HEADERS = 3 * _BLOCK  # of most entries
+_DENSE_SPAN = 4 * DENSE  # bytes: fewer parts are faster
 _HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
-_SPECIAL_BITS = 0o7000  # of a mode: setuid, setgid, sticky
+_SPECIAL_BITS = 0o7000  # of a mode
+_SPECIAL = "setuid, setgid or sticky bits"
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
 
-class Tar(Protocol):
-    """An output that can begin a new gzip member."""
+class Span(NamedTuple):
+    """What a part of a layer holds: the entries from *first* to before *last*, or a piece of the file *first*.
 
-    def write(self, data: bytes) -> int:
-        """Take all of *data*."""
-        ...
+    *size* is the piece's, in bytes, which begins at *offset*; it is 0 for entries. They are *dense* if small.
+    *ends* is true for the last part.
+    """
 
-    def align(self) -> None:
-        """Begin a new member."""
-        ...
+    first: int
+    last: int
+    offset: int = 0
+    size: int = 0
+    dense: bool = False
+    ends: bool = False
+
+
+class LayerPart(NamedTuple):
+    """A part of a layer; *lost* has the attributes that do not exist on Windows, each with a file that has them."""
+
+    part: Part
+    lost: list[tuple[str, str]]
 
 
 @functools.cache
@@ -54,103 +71,199 @@ def security(text: str, shown: str = "--security") -> str | bytes:
         raise GeneratorError(f"{shown} {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
-def write_layer(entries: Sequence[SourceEntry], options: LayerOptions, out: Tar, whole: int, note: Say) -> None:
-    """Write the layer of *entries* to *out*; a file of at least *whole* bytes begins a new member.
+def spans(entries: Sequence[SourceEntry]) -> list[Span]:
+    """Return the parts of the layer of *entries*, each of about one gzip member, or of a few if the entries are small.
 
-    *note* receives one line on attributes that do not exist on Windows. Modes, owners and POSIX access control lists
-    are left out silently: security descriptors replace them. Raises GeneratorError for an entry that Windows cannot
-    have, and for a file that cannot be read or has changed.
+    They depend only on the order, kinds and sizes of the entries. A file as large as a member or larger is cut.
     """
-    files = writer()
-    layer = _EntryWriter(out, options, whole)
-    lost: dict[str, list[str]] = {}
-    for entry in entries:
-        try:
-            if what := layer.add(entry):
-                lost.setdefault(what, []).append(entry.source)
-        except files.FilesError as error:
-            raise _refused(entry, error.code, files.REASONS[error.code], entries) from error
-    layer.close()
-    if lost:
-        left_out = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
-        note(f"left out, since Windows has no such attributes: {left_out}")
+    found: list[Span] = []
+    first, total = 0, len(facts().roots) * _HEADERS
+    for number, entry in enumerate(entries):
+        size = entry.stamp.size if entry.stamp and entry.kind == "file" else 0
+        weight = _HEADERS + (size + -size % _BLOCK if size < MEMBER else 0)
+        if total + weight > MEMBER:
+            small = _are_small(number - first, total)
+            if not small or total + weight > _DENSE_SPAN:
+                found.append(Span(first, number, dense=small))
+                first, total = number, 0
+        total += weight
+        if size >= MEMBER:
+            found.append(Span(first, number + 1, dense=_are_small(number + 1 - first, total)))
+            found += [Span(number, number, at, min(MEMBER, size - at)) for at in range(0, size, MEMBER)]
+            first, total = number + 1, 0
+    return [*found, Span(first, len(entries), dense=_are_small(len(entries) - first, total), ends=True)]
 
 
-def _given(own: EntryOptions) -> dict[str, Any]:
-    """Return a source's options as the writer's methods take them."""
-    given: dict[str, Any] = {}
-    if own.security:
-        given["descriptor"] = security(own.security)
-    if own.attributes:
-        given["attributes"] = own.attributes
-    if isinstance(own.time, int):
-        given["time"] = own.time
-    return given
+def _are_small(number: int, size: int) -> bool:
+    """Return whether so many entries are small if they have *size* bytes."""
+    return number * DENSE_ENTRY >= size
 
 
-class _EntryWriter:
-    """The writer of a layer's entries."""
+class LayerParts:
+    """The parts of the layer of *entries*; each can be made in another thread or process.
 
-    def __init__(self, out: Tar, options: LayerOptions, whole: int) -> None:
-        self._out = out
-        self._times = options.times
-        self._whole = whole
-        self._layer = writer().Writer(out, time=options.time * NANOSECONDS, descriptor=security(options.security))
-        self._own: EntryOptions | None = None  # of the last entry, and as the writer takes them:
-        self._given: dict[str, Any] = {}
-        self._keep = False  # whether files keep their times
-        self._first: dict[tuple[int, int, EntryOptions], tuple[str, int]] = {}  # a file's first name, and their number
-        self.close = self._layer.close
+    Modes, owners and POSIX access control lists are left out: security descriptors replace them.
+    """
 
-    def add(self, entry: SourceEntry) -> str:
-        """Write an entry, and return the attributes of its file that do not exist on Windows."""
+    def __init__(self, entries: Sequence[SourceEntry], options: LayerOptions, cache: Cache | None) -> None:
+        """Raise GeneratorError if two paths differ only in case, or one leads through a file."""
+        _check_paths(entries)
+        self._entries = entries
+        self._options = options
+        self._level = LEVELS[options.compression]
+        self._cache = cache
+        self._given = functools.cache(self._options_of)
+        self._originals = _originals(entries)
+        self._opening = threading.Lock()  # the pool of open folders is for one thread at a time
+
+    def make(self, span: Span, memory: memoryview) -> LayerPart:
+        """Return a part, written to *memory* if it fits.
+
+        Raises GeneratorError for what Windows cannot have, and for a file that cannot be read.
+        """
+        tar = _Memory(memory)
+        lost: list[tuple[str, str]] = []
+        if span.size:
+            self._read(self._entries[span.first], span.offset, span.size, tar, lost)
+        elif span.first == 0:
+            tar.add(writer().roots(self._options.time * NANOSECONDS))
+        for number in range(span.first, span.last):
+            entry = self._entries[number]
+            tar.add(self._headers(entry, self._originals.get(number)))
+            stamp = entry.stamp
+            if entry.kind == "file" and stamp and number not in self._originals:
+                if stamp.size < MEMBER:
+                    self._read(entry, 0, stamp.size, tar, lost)
+            elif stamp and stamp.mode & _SPECIAL_BITS and not entry.target:
+                lost.append((_SPECIAL, entry.source))
+        if span.ends:
+            tar.add(writer().END)
+        written = tar.memory[: tar.size]
+        members, name = compressed(written, self._level, self._cache, dense=span.dense)
+        data = None if tar.memory is memory else pickle.PickleBuffer(written)
+        return LayerPart(Part(tar.size, pickle.PickleBuffer(members), name, data), lost)
+
+    def _headers(self, entry: SourceEntry, original: str | None) -> bytes:
+        """Return the headers of an entry, a hard link if its file has the path *original*.
+
+        Raises GeneratorError for an entry that Windows cannot have.
+        """
         path, kind, _, stamp, target, _, own, _ = entry
-        if own is not self._own:
-            self._own, self._given = own, _given(own)
-            self._keep = (self._times if own.time is None else own.time) == "keep"
-        options = self._given
-        if self._keep and stamp:
-            options = {**options, "time": stamp.modified}
-        lost = ""
-        if kind == "directory" or stamp is None:
-            self._layer.add_directory(path, **options)
-        elif kind != "file":
-            self._layer.add_symlink(path, target, directory=kind == "directory-link", **options)
-            return ""
-        elif stamp.links == 1 or not self._linked(entry, stamp, options.get("time")):
-            lost = "extended attributes" * self._add_file(entry, stamp, options)
-        return lost or "setuid, setgid or sticky bits" * bool(stamp and stamp.mode & _SPECIAL_BITS)
+        given, keep = self._given(own)
+        files = writer()
+        try:
+            if keep and stamp:
+                given = {**given, "time": stamp.modified}
+            if original is not None:
+                return bytes(files.header(files.HARD_LINK, path, target=original, time=given["time"]))
+            size = stamp.size if stamp and kind == "file" else 0
+            return bytes(files.header(kind, path, target=target, size=size, **given))
+        except files.FilesError as error:
+            raise _refused(entry, error.code, self._entries) from error
 
-    def _linked(self, entry: SourceEntry, stamp: Stamp, time: int | None) -> bool:
-        """Write a file as one more name of one that is there; return False if none can have it."""
-        key = (stamp.device, stamp.number, entry.own)
-        known, names = self._first.get(key, ("", 0))
-        if 0 < names < facts().limits.names and _may_be_hard_link(entry.path):
-            self._layer.add_hardlink(entry.path, known, time=time)
-            self._first[key] = known, names + 1
-            return True
-        if not known or names == facts().limits.names:
-            self._first[key] = entry.path, 1
-        return False
+    def _options_of(self, own: EntryOptions) -> tuple[dict[str, Any], bool]:
+        """Return a source's options as the writer takes them, and whether files keep their times."""
+        time = own.time if isinstance(own.time, int) else self._options.time * NANOSECONDS
+        descriptor = security(own.security or self._options.security)
+        keep = (self._options.times if own.time is None else own.time) == "keep"
+        return {"attributes": own.attributes, "descriptor": descriptor, "time": time}, keep
 
-    def _add_file(self, entry: SourceEntry, stamp: Stamp, options: dict[str, Any]) -> bool:
-        """Write a file; raises GeneratorError if it changed since it was found, or changes meanwhile.
+    def _read(self, entry: SourceEntry, offset: int, size: int, tar: "_Memory", lost: list[tuple[str, str]]) -> None:
+        """Add *size* bytes of a file, and the padding behind its end.
 
-        Return whether it has extended attributes beyond those that systems give every file.
+        Raises GeneratorError if the file has changed since it was found, or changes meanwhile.
         """
         try:
-            opened = entry.open()
+            with self._opening:
+                opened = entry.open()
+            try:
+                if offset:
+                    os.lseek(opened, offset, os.SEEK_SET)
+                if not tar.read(opened, size) or not entry.matches(opened):
+                    raise changed(entry.source)
+                if offset == 0 and (what := _attributes(opened, entry)):
+                    lost.append((what, entry.source))
+            finally:
+                os.close(opened)
         except OSError as error:
             raise unread(entry.source, error) from error
-        try:
-            small = stamp.size < self._whole
-            data = read(opened, stamp.size, entry) if small else _Data(opened, entry, self._out)
-            self._layer.add(entry.path, data, size=stamp.size, **options)
-            if not entry.matches(opened):
-                raise changed(entry.source)
-            return _has_attributes(opened)
-        finally:
-            os.close(opened)
+        if size % _BLOCK:
+            tar.add(bytes(-size % _BLOCK))  # only the last piece of a file has no whole number of blocks
+
+
+class _Memory:
+    """A part of a tar: the first *size* bytes of *memory*, which grows."""
+
+    def __init__(self, memory: memoryview) -> None:
+        self.memory = memory
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Append *data*."""
+        end = self.size + len(data)
+        self._reserve(end)
+        self.memory[self.size : end] = data
+        self.size = end
+
+    def read(self, opened: int, size: int) -> bool:
+        """Append the next *size* bytes of an open file; return whether it had as many. Raises OSError."""
+        end = self.size + size
+        self._reserve(end)
+        while self.size < end and (count := _read_into(opened, self.memory[self.size : end])):
+            self.size += count
+        return self.size == end
+
+    def _reserve(self, end: int) -> None:
+        if end > len(self.memory):
+            grown = memoryview(bytearray(2 * end))
+            grown[: self.size] = self.memory[: self.size]
+            self.memory = grown
+
+
+def _read_into(opened: int, memory: memoryview) -> int:
+    """Read from an open file to *memory*; return the number of bytes."""
+    if hasattr(os, "readv"):
+        return os.readv(opened, [memory])
+    data = os.read(opened, len(memory))
+    memory[: len(data)] = data
+    return len(data)
+
+
+def _check_paths(entries: Sequence[SourceEntry]) -> None:
+    """Raise GeneratorError if two paths differ only in case, or one leads through a file.
+
+    The writer of layers would find it, but sees only a part of them here.
+    """
+    directories = {entry.path for entry in entries if entry.kind == "directory"} | {""}
+    above = {entry.path.rpartition("/")[0] for entry in entries}
+    if len({fold(entry.path) for entry in entries}) == len(entries) and above <= directories:
+        return
+    known: set[str] = set()
+    for entry in entries:
+        if fold(entry.path) in known:
+            raise _refused(entry, "case", entries)
+        known.add(fold(entry.path))
+        if entry.path.rpartition("/")[0] not in directories:
+            raise _refused(entry, "parent", entries)
+
+
+def _originals(entries: Sequence[SourceEntry]) -> dict[int, str]:
+    """Return for each further name of a file, by the number of its entry, the path of the file's first name."""
+    most = facts().limits.names
+    first: dict[tuple[int, int, EntryOptions], tuple[str, int]] = {}  # the first name, and the number of names
+    originals: dict[int, str] = {}
+    for number, entry in enumerate(entries):
+        stamp = entry.stamp
+        if not stamp or stamp.links == 1 or entry.kind != "file":
+            continue
+        key = (stamp.device, stamp.number, entry.own)
+        path, names = first.get(key, ("", most))
+        if names < most and _may_be_hard_link(entry.path):
+            originals[number] = path
+            first[key] = path, names + 1
+        elif names == most:
+            first[key] = entry.path, 1
+    return originals
 
 
 def _may_be_hard_link(path: str) -> bool:
@@ -167,46 +280,25 @@ def _others(number: int) -> str:
     return f" and {number:,} other{'s' * (number != 1)}" if number else ""
 
 
-def _has_attributes(opened: int) -> bool:
-    """Return whether an open file has extended attributes beyond the common ones; False if its system has none."""
+def _attributes(opened: int, entry: SourceEntry) -> str:
+    """Return what an open file has that does not exist on Windows: attributes beyond the common ones, special bits."""
     try:
         found = os.listxattr(opened) if _HAS_ATTRIBUTES else []
     except OSError:
-        return False
-    return bool(found) and not _COMMON_ATTRIBUTES.issuperset(found)
+        found = []
+    if found and not _COMMON_ATTRIBUTES.issuperset(found):
+        return "extended attributes"
+    return _SPECIAL if entry.stamp and entry.stamp.mode & _SPECIAL_BITS else ""
 
 
-class _Data:
-    """The content of a file, read on demand; *out* begins a new member before the first byte."""
-
-    def __init__(self, opened: int, entry: SourceEntry, out: Tar) -> None:
-        self._opened = opened
-        self._entry = entry
-        self._out: Tar | None = out
-
-    def read(self, size: int) -> bytes:
-        """Return *size* bytes, or fewer at the end of the file."""
-        if self._out is not None:  # the header has been written
-            self._out.align()
-            self._out = None
-        return read(self._opened, size, self._entry)
+def left_out(lost: Mapping[str, Sequence[str]]) -> str:
+    """Return the notice of attributes that a layer does not have, each with the files that lose it."""
+    kinds = "; ".join(f"{what} of {paths[0]}" + _others(len(paths) - 1) for what, paths in lost.items())
+    return f"left out, since Windows has no such attributes: {kinds}"
 
 
-def read(opened: int, size: int, entry: SourceEntry) -> bytes:
-    """Return the next *size* bytes of the open file of *entry*, or fewer at its end; raises GeneratorError."""
-    parts = []
-    try:
-        while size and (part := os.read(opened, size)):
-            parts.append(part)
-            size -= len(part)
-    except OSError as error:
-        raise unread(entry.source, error) from error
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _refused(entry: SourceEntry, code: str, reason: str, entries: Sequence[SourceEntry]) -> GeneratorError:
-    if code == "data":
-        return changed(entry.source)
+def _refused(entry: SourceEntry, code: str, entries: Sequence[SourceEntry]) -> GeneratorError:
+    reason = writer().REASONS[code]
     if code == "case":
         folded = fold(entry.path)
         others = (one.path for one in entries if one.path != entry.path and fold(one.path) == folded)

@@ -71,7 +71,8 @@ def _program(entry: SourceEntry) -> Program | None:
     try:
         opened = entry.open()
         try:
-            return identify(os.read(opened, HEAD))
+            found = identify(os.read(opened, HEAD))
+            return found if entry.matches(opened) else None
         finally:
             os.close(opened)
     except OSError:
@@ -130,8 +131,8 @@ def settle(
 
 def _stored_workdir(options: Options, files: Planned, note: Say) -> Options:
     path = paths.parse(options.workdir)
-    inside = files.directory(path.inside) if path.anchor in {"drive", "bound", "relative", "cmd"} else None
-    if not options.workdir or inside is None:
+    in_image = options.workdir and path.anchor in {"drive", "bound", "relative", "cmd"}
+    if not in_image or (inside := files.directory(path.inside)) is None:
         return options
     stored = mounted(inside)
     note(f"--workdir {options.workdir}: stored as {stored}; a path without it is the node's directory")

@@ -17,14 +17,15 @@ def check_importable(entries: Sequence[SourceEntry]) -> None:
     limits, root = facts().limits, len(facts().users_root) + 1
     if len(entries) > MOST_ENTRIES - len(facts().roots):
         raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; hint: {_SPLIT}")
-    if sum(len(entry.path) + root for entry in entries) > MOST_CHARACTERS - root * 2:
+    lengths = [len(entry.path) for entry in entries]
+    if sum(lengths) + root * len(lengths) > MOST_CHARACTERS - root * 2:
         raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; hint: {_SPLIT}")
     short = (limits.part - len(PLACEHOLDER)) // 2  # characters, each at most two UTF-16 units
-    for entry in entries:
-        if len(entry.path) > short and (reason := _too_long(entry)):
+    for entry, length in zip(entries, lengths, strict=True):
+        if length > short and (reason := _too_long(entry)):
             raise _refused(entry, reason)
     mark = fold(PLACEHOLDER)
-    if marked := [entry for entry in entries if entry.path[-1:] == mark[-1] and fold(entry.path).endswith(mark)]:
+    if marked := [entry for entry in entries if entry.path.endswith(mark[-1]) and fold(entry.path).endswith(mark)]:
         directories = {fold(entry.path) for entry in entries if entry.kind in _DIRECTORIES}
         for entry in marked:
             if fold(entry.path).removesuffix(mark) in directories:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the layers of an image from files and directories."""
 
+import contextlib
+import gc
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .. import VERSION
@@ -12,13 +14,14 @@ from ..base.console import Say
 from ..base.errors import GeneratorError
 from ..base.folders import Folders
 from ..imageread.bounded import MOST_UNPACKED, most_unpacked
-from .cache import Cache, CacheRecord, open_cache, record_name, settle, still
-from .compress import LEVELS, MEMBER, Blobber, method, replay
-from .entries import security, write_layer
+from .cache import Cache, CacheRecord, open_cache, record_name, settle
+from .compress import LEVELS, Part, method, replay, write_blob
+from .entries import LayerParts, left_out, security, spans
 from .importable import check_importable
 from .links import link_kinds
 from .model import GZIP, EntryOptions, LayerBlob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
+from .workers import EndedError, ordered
 from .writer import version
 
 Progress = Callable[[int, int], None]
@@ -44,7 +47,7 @@ def make_layers(
     security(options.security)
     started = time.time_ns()
     groups = [sources] if options.one_layer and sources else [[source] for source in sources]
-    with Folders() as folders:
+    with _without_collection(), Folders() as folders:
         plans: Sequence[Sequence[SourceEntry]] = [collect(group, options.exclude, note, folders) for group in groups]
         folders.close()  # each is opened again when it is read, so that an exchange shows
         if any(source.own != EntryOptions() for source in sources):
@@ -60,6 +63,18 @@ def make_layers(
             _layer(entries, options, work / f"layer-{number}", cache, started, note, tell)
             for number, entries in enumerate(plans, 1)
         ]
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let Python's garbage collector rest: it would visit the entries many times, and find none to free."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _with_options_of_parents(plans: Sequence[Sequence[SourceEntry]]) -> list[list[SourceEntry]]:
@@ -108,19 +123,36 @@ def _layer(
     stored = False
     if cache:
         cache.trim()
-        stored = still(entries, started) and settle(entries, started)
-    notes: list[str] = []
-    with Blobber(path, level, cache, tell) as out:
-        write_layer(entries, options, out, MEMBER, notes.append)
-        blob, members = out.finish()
-        _check_ratio(entries, out.unpacked, blob)
+        stored = settle(entries, started)
+    lost: dict[str, list[str]] = {}
+    try:
+        blob, parts, unpacked = write_blob(path, _parts(entries, options, cache, lost, tell), level)
+    except EndedError as error:
+        raise GeneratorError(f"{path}: a process that makes it was ended; hint: free memory, and run again") from error
+    _check_ratio(entries, unpacked, blob)
+    notes = [left_out(lost)] if lost else []
     for line in notes:
         note(line)
     if cache:
         if stored:
-            cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, members, notes))
+            cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, parts, notes))
         cache.trim()
     return blob
+
+
+def _parts(
+    entries: Sequence[SourceEntry],
+    options: LayerOptions,
+    cache: Cache | None,
+    lost: dict[str, list[str]],
+    tell: Callable[[int], None],
+) -> Iterator[tuple[Part, memoryview]]:
+    """Yield the parts of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
+    for (part, without), memory in ordered(LayerParts(entries, options, cache).make, spans(entries)):
+        for what, source in without:
+            lost.setdefault(what, []).append(source)
+        yield part, memory
+        tell(part.size)
 
 
 def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: LayerBlob) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collect the entries of a layer from the files and directories that are its sources."""
 
-import errno
 import io
 import operator
 import os
@@ -75,15 +74,10 @@ class SourceEntry(NamedTuple):
         return self.shown or (self.folder.path(self.name, shown=True) if self.folder is not None else self.name)
 
     def open(self) -> int:
-        """Return a descriptor for reading; raises OSError, also if the file or a folder on the way has changed."""
+        """Return a descriptor for reading; raises OSError. What is read is the entry's if matches() is true later."""
         if self.folder is not None:
-            opened = self.folder.open(self.name, regular=False)  # the stamp has the kind
-        else:
-            opened = open_regular(self.name, follow=False)
-        if not self.matches(opened):
-            os.close(opened)
-            raise OSError(errno.ESTALE, "changed since it was found", self.name)
-        return opened
+            return self.folder.open(self.name, regular=False)
+        return open_regular(self.name, follow=False)
 
     def matches(self, opened: int) -> bool:
         """Return whether an open file is as it was found."""
@@ -170,8 +164,8 @@ def collect(sources: Sequence[Source], exclude: Sequence[str], note: Say, folder
                 raise GeneratorError(
                     f"C:/{entry.path}: both {known.source} and {entry.source} go there; hint: give one another DEST"
                 )
-    for path in list(found):
-        parent = path.rpartition("/")[0]
+    for above in {path.rpartition("/")[0] for path in found}:
+        parent = above
         while parent and parent not in found:
             found[parent] = SourceEntry(parent, "directory")
             parent = parent.rpartition("/")[0]

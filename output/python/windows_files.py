@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:2dccca3d309be28b5225b56ed39f13d0c34df100f59c31fb683f4b589ba9512a","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:af13f7bcda94eaca31b7cbc495bf540663e7229e505bb62d1b4b78d03c8b7c17","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -496,6 +496,8 @@ _DEVICES = frozenset(
         "LPT5 LPT6 LPT7 LPT8 LPT9 LPT¹ LPT² LPT³ "
     ).split()
 )
+_DEVICE_STARTS = frozenset(name[:3] for name in _DEVICES)
+_STARTS = ("", ".", ".")
 
 # Unicode 15.0.0: from, to, step, the capital of the first.
 _RUNS = (
@@ -584,11 +586,16 @@ def _part(part: str) -> tuple[str, str]:
     return folded, wrong
 
 
+def _is_plain(part: str) -> bool:
+    """Return whether a part is right at first sight: it has no code of _part(), unless it is too long."""
+    return part[:1] not in _STARTS and part[-1] not in ". " and _fold(part[:3]) not in _DEVICE_STARTS
+
+
 def _check_path(text: str, path: str, directory: bool = False) -> None:
     """Raise FilesError if *text* is not a valid path; check a known parent only once."""
     parent, slash, last = text.rpartition("/")
     short = len(text) < 1024 and len(last) <= 122
-    if short and text.isascii() and not _CHARACTERS.search(last) and not _part(last)[1]:
+    if short and text.isascii() and not _CHARACTERS.search(last) and _is_plain(last):
         if not slash or _is_directory(parent):
             return
     if wrong := _wrong(text, directory):

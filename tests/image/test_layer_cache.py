@@ -23,7 +23,7 @@ def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def written(*_: object) -> None:
         raise AssertionError("the files are read")
 
-    monkeypatch.setattr("generator.image.layers.write_layer", written)
+    monkeypatch.setattr("generator.image.layers.ordered", written)
 
 
 def forbid_compressing(monkeypatch: pytest.MonkeyPatch) -> None:

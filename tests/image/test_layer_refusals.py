@@ -255,18 +255,19 @@ def test_a_file_changed_while_it_is_read_is_refused(
 ) -> None:
     folder = fill(tmp_path / "in", ["a"])
     (folder / "b").write_bytes(b"x" * (5 << 20))
-    read = os.read
+    read = os.readv
     left = [3]
 
-    def reading(opened: int, size: int) -> bytes:
-        data = read(opened, size)
-        if len(data) == 1 << 20:
+    def reading(opened: int, buffers: Sequence[memoryview]) -> int:
+        count = read(opened, buffers)
+        if count == 1 << 20:
             left[0] -= 1
             if left[0] == 0:
                 CHANGES[change](folder / "b")
-        return data
+        return count
 
-    monkeypatch.setattr("os.read", reading)
+    monkeypatch.setattr("os.readv", reading)
+    monkeypatch.setattr("generator.image.workers._can_fork", lambda: False)
     line = refused(tmp_path / "out", folder)
     assert line == f"{folder}/b: changed while the image was made; hint: run again when nothing writes to it"
 

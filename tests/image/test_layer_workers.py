@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results of workers come in order, from processes and from threads, whatever ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.layer_runs import fill
+from helpers.support import HANG
+
+from generator.builder.wire import ROOT
+from generator.image import workers
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are made on Linux alone")
+
+# In a process of one thread, as the command line is: pytest's own may have more.
+ALONE = """
+import os, pickle, signal, sys, time
+from generator.image import workers
+
+workers._cores = lambda: 3
+assert workers._can_fork()
+
+def work(item, memory):
+    memory[:4] = item.to_bytes(4, "little")
+    time.sleep(0.002 * (item % 5))
+    return item, os.getpid(), pickle.PickleBuffer(bytes([item % 256]) * (item * 7919))
+
+"""
+
+
+def alone(program: str, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", ALONE + program, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def result(program: str) -> str:
+    process = alone(program)
+    said, errors = process.communicate(timeout=HANG)
+    assert (process.returncode, errors) == (0, "")
+    return said
+
+
+def test_results_come_in_order_from_several_processes_even_if_they_exceed_their_memory() -> None:
+    said = result("""
+seen = set()
+for number, ((item, pid, data), memory) in enumerate(workers.ordered(work, range(200))):
+    assert item == number == int.from_bytes(memory[:4], "little")
+    assert bytes(data) == bytes([item % 256]) * (item * 7919)
+    seen.add(pid)
+assert 200 * 7919 > workers.MEMORY
+print(len(seen), os.getpid() in seen)
+""")
+    assert said == "3 False\n"
+
+
+def test_an_error_of_one_item_comes_after_the_results_before_it_and_ends_all() -> None:
+    said = result("""
+def fails(item, memory):
+    if item >= 7:
+        raise ValueError(item)
+    return item
+made = []
+try:
+    for item, _ in workers.ordered(fails, range(50)):
+        made.append(item)
+except ValueError as error:
+    print(made, error)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no child")
+""")
+    assert said == "[0, 1, 2, 3, 4, 5, 6] 7\nno child\n"
+
+
+def test_a_killed_worker_is_an_error_and_no_hang() -> None:
+    said = result("""
+def dies(item, memory):
+    if item == 11:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+made = []
+try:
+    for item, _ in workers.ordered(dies, range(50)):
+        made.append(item)
+except workers.EndedError:
+    print(made)
+""")
+    assert said == f"{[*range(11)]}\n"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_when_their_parent_is_killed(sent: signal.Signals) -> None:
+    process = alone("""
+for (item, pid, _), memory in workers.ordered(work, range(10_000)):
+    if item < 3:
+        print(pid, flush=True)
+    else:
+        time.sleep(0.01)
+""")
+    assert process.stdout is not None
+    pids = [int(process.stdout.readline()) for _ in range(3)]
+    process.send_signal(sent)
+    process.communicate(timeout=HANG)
+    end = time.monotonic() + HANG
+    while any(is_running(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(is_running(pid) for pid in pids)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def test_ctrl_c_ends_all_without_a_word_of_the_workers() -> None:
+    process = alone("""
+try:
+    for (item, pid, _), memory in workers.ordered(work, range(10_000)):
+        if item == 3:
+            print("ready", flush=True)
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+""")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [*map(int, children), process.pid]:  # as a terminal does
+        os.kill(pid, signal.SIGINT)
+    said, errors = process.communicate(timeout=HANG)
+    assert (said, errors, process.returncode) == ("stopped\n", "", 0)
+
+
+def test_a_process_with_more_threads_uses_threads_and_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_cores", lambda: 4)
+    ready = threading.Event()
+    other = threading.Thread(target=ready.wait)
+    other.start()
+    try:
+        assert not workers._can_fork()
+        made = [(item, int(memory[0])) for item, memory in workers.ordered(in_this_process, range(100))]
+    finally:
+        ready.set()
+        other.join()
+    assert made == [((number, os.getpid()), number) for number in range(100)]
+
+
+def in_this_process(item: int, memory: memoryview) -> tuple[int, int]:
+    memory[0] = item
+    return item, os.getpid()
+
+
+def test_threads_take_items_only_a_few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_cores", lambda: 2)
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    for (item, _), _memory in workers.in_threads(in_this_process, items()):
+        assert len(taken) <= item + 2 + workers._WAITING
+
+
+@pytest.mark.parametrize("refused", ["fork", "pipe"])
+def test_a_system_without_more_processes_gets_the_same_layer(refused: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", [f"{number // 100}/{number}" for number in range(2000)])
+    program = f"""
+import errno
+from pathlib import Path
+from generator.image.layers import make_layers
+from generator.image.model import LayerOptions, Source
+
+def full(*_):
+    raise OSError(errno.EAGAIN, "no more")
+
+for name in ("plain", "full"):
+    if name == "full":
+        os.{refused} = full
+        import multiprocessing.connection, socket
+        socket.socketpair = full
+    made = Path({os.fspath(tmp_path)!r}, name)
+    made.mkdir()
+    sources, environment = [Source(Path({os.fspath(folder)!r}))], {{"WINSCRATCH_CACHE_MIB": "0"}}
+    (blob,) = make_layers(sources, LayerOptions(), made, note=print, environment=environment)
+    print(blob.digest)
+"""
+    first, second = result(program).split()
+    assert first == second
