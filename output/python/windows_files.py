@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:af13f7bcda94eaca31b7cbc495bf540663e7229e505bb62d1b4b78d03c8b7c17","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:915f0b0c5824854698b79712dc0ac943669ac1882f05f6771cc55b5ed4212011","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -587,8 +587,12 @@ def _part(part: str) -> tuple[str, str]:
 
 
 def _is_plain(part: str) -> bool:
-    """Return whether a part is right at first sight: it has no code of _part(), unless it is too long."""
-    return part[:1] not in _STARTS and part[-1] not in ". " and _fold(part[:3]) not in _DEVICE_STARTS
+    """Return whether a part is surely right, unless it is too long."""
+    return (
+        part[:1] not in _STARTS
+        and part[-1] not in ". "
+        and _fold(part[:3]) not in _DEVICE_STARTS
+    )
 
 
 def _check_path(text: str, path: str, directory: bool = False) -> None:

@@ -23,7 +23,7 @@ from generator.languages.table import LANGUAGES
 from generator.oci.blob import read_blob
 
 PYTHON_FLOOR = (3, 8)
-MAX_MODULE = 64 * 1024  # bytes
+MAX_MODULE = 80 * 1024  # bytes
 
 
 @functools.cache
