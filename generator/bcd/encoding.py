@@ -9,8 +9,9 @@ import difflib
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ..base.errors import brief
 from ..base.toml import KeyPath
@@ -20,13 +21,12 @@ from .formats import GUID, REGISTRY_TYPES, Format, format_of
 from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSpec:
+class ObjectSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An object to encode: a GUID or a well-known name, a type, and elements by name or number."""
 
     id: str
     type: str | int
-    elements: Mapping[str, Any]
+    elements: dict[str, Any] = {}
 
 
 def store(objects: Sequence[ObjectSpec], place: KeyPath) -> Hive:

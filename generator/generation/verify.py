@@ -22,7 +22,7 @@ from ..base.git import git
 from ..builder import choose, container
 from ..builder.choose import Engine
 from ..builder.container import ContainerEngine
-from ..oci.blob import Blob, compress
+from ..oci.blob import compress
 from . import manifest, pipeline
 from .manifest import blob_path
 from .unchanged import content_hash
@@ -72,18 +72,16 @@ def verify(
 
 def _report(made: pipeline.MadeOutputs, tools: Mapping[str, str], say: Say, note: Say) -> None:
     """Print the digests of the outputs and the versions of the tools; note blobs that zopfli compresses otherwise."""
-    for line in _digests(made.files, made.blobs):
-        say(line)
+    for name, blob in made.blobs.items():
+        say(f"{name}: diff id {blob.diff_id}")
+        say(f"{name}: digest {blob.digest}")
+    for path, data in made.files.items():
+        say(f"{content_hash(path, data)} {path}")
     for tool, version in tools.items():
         say(f"{tool} {version}")
     for name, blob in made.blobs.items():
         if compress(blob.tar) != blob.compressed:
             note(f"{blob_path(name)}: the tar is right, but the installed zopfli compresses it to other bytes")
-
-
-def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
-    layers = [f"{name}: {what}" for name, b in blobs.items() for what in (f"diff id {b.diff_id}", f"digest {b.digest}")]
-    return [*layers, *(f"{content_hash(path, data)} {path}" for path, data in made.items())]
 
 
 def _tools(builder: Engine) -> dict[str, str]:

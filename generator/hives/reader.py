@@ -23,21 +23,8 @@ from .cells import MAX_ALIKE, Buffer, EnoughError, SkippedError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
 from .model import Hive, Key, Value, fold_name
-from .rules import HiveError, HiveFinding, Level
+from .rules import HiveFinding, Level
 from .spans import Spans
-
-__all__ = [
-    "HiveError",
-    "HiveFinding",
-    "Level",
-    "Node",
-    "Reading",
-    "Visit",
-    "check_hive",
-    "describe",
-    "read",
-    "read_hive",
-]
 
 _MAX_LEVELS: Final = 512
 _SECURITY_AT: Final = s.KEY.offsets["security record"]

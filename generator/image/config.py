@@ -72,11 +72,7 @@ def configured(base: Base, options: Options, layers: Sequence[tuple[LayerBlob, s
 def configuration(options: Options, platform: Platform, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
     """Return the configuration of an image of *layers*, each with its text in the history, made at *time*."""
     created = timestamp(time)
-    content: Json = {"created": created, "architecture": platform.architecture, "os": "windows"}
-    if platform.version:
-        content["os.version"] = platform.version
-    if platform.features:
-        content["os.features"] = list(platform.features)
+    content: Json = {"created": created} | _platform(platform)
     content["config"] = running(options)
     content["rootfs"] = {"type": "layers", "diff_ids": [blob.diff_id for blob, _ in layers]}
     content["history"] = [{"created": created, "created_by": said} for _, said in layers]

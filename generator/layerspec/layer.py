@@ -69,14 +69,8 @@ class _Hive(_Record, frozen=True):
     keys: tuple[_Key, ...] = ()
 
 
-class _Object(_Record, frozen=True):
-    id: str
-    type: str | int
-    elements: dict[str, Any] = {}
-
-
 class _Bcd(_Record, frozen=True):
-    objects: tuple[_Object, ...] = ()
+    objects: tuple[ObjectSpec, ...] = ()
 
 
 class _File(_Record, frozen=True):
@@ -130,7 +124,7 @@ def _file(file: _File, place: KeyPath) -> SpecFile:
         )
     content: bytes | Hive = b""
     if file.bcd is not None:
-        content = encoding.store([ObjectSpec(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
+        content = encoding.store(file.bcd.objects, place.at("bcd"))
     elif file.hive is not None:
         content = _hive(file.hive, place.at("hive"))
     elif file.text is not None:
