@@ -64,7 +64,7 @@ def verify(
             note(f"{provenance}: not written, since the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
-        others = [*_commit(root), *_images(builder)]
+        others = _others(root, builder)
         _write(provenance, statement(made.files, state.seen.inputs, tools, builder, others))
     say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
@@ -126,17 +126,13 @@ def statement(
     }
 
 
-def _images(builder: Engine) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the builder's image and of that image's base."""
+def _others(root: Path, builder: Engine) -> Iterator[dict[str, object]]:
+    """Yield resource descriptors of the commit, if *root* is a git repository, and of the builder's image and base."""
+    if done := git(root, "rev-parse", "HEAD"):
+        yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
     if isinstance(builder, ContainerEngine):
         for name, identity in builder.images().items():
             yield {"name": name, "digest": {"sha256": identity.removeprefix("sha256:")}}
-
-
-def _commit(root: Path) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the checked out commit, if *root* is a git repository."""
-    if done := git(root, "rev-parse", "HEAD"):
-        yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
 
 
 def _sbom(builder: Engine, root: Path) -> dict[str, object]:

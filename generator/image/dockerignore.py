@@ -62,26 +62,19 @@ class Automaton(NamedTuple):
         return states | (states & self.stars) << 1
 
 
-class IgnoreRule(NamedTuple):
-    """One pattern: *back* if it starts with ``!``; *expression* matches a path, or a parent of it."""
-
-    back: bool
-    expression: re.Pattern[str] | Automaton
-
-
 class Patterns(NamedTuple):
-    """The patterns of one file or command line, in order."""
+    """The patterns of one file or command line, in order: whether it starts with ``!``, and what matches its paths."""
 
-    rules: tuple[IgnoreRule, ...] = ()
+    rules: tuple[tuple[bool, re.Pattern[str] | Automaton], ...] = ()
 
     @property
     def brings_back(self) -> bool:
         """Whether a pattern can include a path in an excluded directory again."""
-        return any(rule.back for rule in self.rules)
+        return any(back for back, _ in self.rules)
 
     def exclude(self, path: str) -> bool:
         """Return whether *path*, with slashes, is left out: the last matching pattern decides."""
-        return next((not rule.back for rule in reversed(self.rules) if rule.expression.match(path)), False)
+        return next((not back for back, pattern in reversed(self.rules) if pattern.match(path)), False)
 
 
 def parse_file(text: str, shown: str) -> Patterns:
@@ -105,7 +98,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
         if not pattern and not back:
             continue
         try:
-            rules.append(IgnoreRule(back, _matcher(_clean(pattern, back=back))))
+            rules.append((back, _matcher(_clean(pattern, back=back))))
         except re.error as error:  # not shown: its text quotes the pattern
             raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
         except ValueError as error:

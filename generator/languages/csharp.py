@@ -43,10 +43,6 @@ def _check(options: ModuleOptions) -> None:
     check_identifier("C# class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> ModuleOptions:
-    return ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem)
-
-
 def _named(text: str) -> str | None:
     found = _NAMESPACE.search(text)
     return found[1] if found else None
@@ -90,7 +86,7 @@ LANGUAGE = Language(
         "verify": "Verify()",
     },
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
-    placed=_placed,
+    placed=lambda place: ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem),
     check=_check,
     proof=lambda _: (r"""sed -n '/ Text =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",

@@ -44,10 +44,6 @@ def _check(options: ModuleOptions) -> None:
     check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> ModuleOptions:
-    return ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem)
-
-
 def _named(text: str) -> str:
     clause = _PACKAGE.match(text, after_comments(text))
     return clause[1] if clause else ""
@@ -76,7 +72,7 @@ LANGUAGE = Language(
     "`main/java` or `test/java`, else the unnamed one",
     api=FUNCTIONS,
     committed=lambda name: ModuleOptions("winscratch", f"Windows{name.capitalize()}"),
-    placed=_placed,
+    placed=lambda place: ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem),
     check=_check,
     proof=lambda _: (r"""sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",

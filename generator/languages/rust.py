@@ -10,10 +10,6 @@ _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference,
 )
 
 
-def _check(options: ModuleOptions) -> None:
-    check_identifier("Rust module", options.package, _KEYWORDS | {"_"}, "end DEST in another name")
-
-
 LANGUAGE = Language(
     comment="//",
     modules={
@@ -25,7 +21,7 @@ LANGUAGE = Language(
     api=CONSTANTS | {"layer": "LAYER", "blob": "BLOB", "BCD": "bcd()", "verify": "verify()"},
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=lambda place: ModuleOptions(place.stem),
-    check=_check,
+    check=lambda it: check_identifier("Rust module", it.package, _KEYWORDS | {"_"}, "end DEST in another name"),
     proof=lambda _: (
         "d=$(mktemp -d) && (cat FILE; echo 'fn main() { use std::io::Write;' &&",
         "echo 'std::io::stdout().write_all(BLOB).unwrap() }') |",

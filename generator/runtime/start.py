@@ -118,7 +118,8 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
             yield from _elsewhere(found, file, settings, files)
         yield from _quotes(settings, option)
     if file is not None and file.program is not None:
-        yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
+        wow64 = base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
+        yield from _content(file.path, file.program, settings.architecture, option, wow64=wow64)
 
 
 def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
@@ -248,10 +249,6 @@ def _quotes(settings: Settings, option: Option) -> Iterator[Problem]:
     if re.search(r"\s", word) and any(not each or re.search(r'[\s"]', each) for each in arguments):
         found = "cmd strips the quotes around a path with spaces if an argument is quoted, too"
         yield Problem("program-quotes", option, word, found, "give the program a path without spaces")
-
-
-def _has_wow64(files: Files, base: Base) -> bool:
-    return base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
 
 
 def _content(path: str, program: Program, architecture: str, option: Option, *, wow64: bool) -> Iterator[Problem]:
