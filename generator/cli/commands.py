@@ -13,22 +13,9 @@ from . import handlers
 
 MODULE, INVOKE = "python -m generator", "./invokew"
 DOORS = (INSTALLED, MODULE, INVOKE)
-# Short options; a letter means the same option in every command.
-LETTERS = {
-    "blob": "b",
-    "diff": "d",
-    "dry-run": "n",
-    "engine": "e",
-    "force": "f",
-    "info": "i",
-    "json": "j",
-    "only": "o",
-    "package": "p",
-    "rebuild": "r",
-    "tar": "t",
-    "update": "u",
-}
-
+# Short options, the first letters but for --dry-run; a letter means the same option in every command.
+_SHORT = ("blob", "diff", "engine", "force", "info", "json", "only", "package", "rebuild", "tar", "update")
+LETTERS = {name: name[0] for name in _SHORT} | {"dry-run": "n"}
 
 Text = str | Callable[[], str]  # a function is called only when help is printed
 

@@ -173,15 +173,12 @@ def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescri
     if revision != 1 or not control & Control.SELF_RELATIVE:
         fault(at, "sd-header", f"the descriptor has revision {revision} and control flags 0x{control:04x}")
     owner, group, sacl, dacl = parts
-    owner_sid = group_sid = None
-    if owner == 0:
-        fault(at + 4, "sd-owner", "the descriptor has no owner")
-    elif _inside(at, size, 4, owner, fault):
-        owner_sid = _sid(data, at + owner, end, fault)
-    if group == 0:
-        fault(at + 8, "sd-group", "the descriptor has no group")
-    elif _inside(at, size, 8, group, fault):
-        group_sid = _sid(data, at + group, end, fault)
+    sids: dict[str, Sid | None] = {"owner": None, "group": None}
+    for name, field_at, part in (("owner", 4, owner), ("group", 8, group)):
+        if part == 0:
+            fault(at + field_at, f"sd-{name}", f"the descriptor has no {name}")
+        elif _inside(at, size, field_at, part, fault):
+            sids[name] = _sid(data, at + part, end, fault)
     access = audit = None
     announced = bool(control & Control.DACL_PRESENT)
     if announced and dacl == 0:
@@ -191,7 +188,7 @@ def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescri
     if sacl and control & Control.SACL_PRESENT and _inside(at, size, 12, sacl, fault):
         audit = _acl(data, at + sacl, end, fault)
     order = "".join(sorted("OGSD", key=dict(zip("OGSD", parts, strict=True)).__getitem__))
-    return SecurityDescriptor(owner_sid, group_sid, access, audit, control, manager, order)
+    return SecurityDescriptor(sids["owner"], sids["group"], access, audit, control, manager, order)
 
 
 def _inside(at: int, size: int, field_at: int, part: int, fault: Fault) -> bool:
