@@ -86,12 +86,8 @@ class Visit:
         with contextlib.suppress(EnoughError):
             yield from _run(self._walk, tuple(map(fold_name, path)))
 
-    def kept(self, path: tuple[str, ...] = ()) -> list[Node]:
-        """Return what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
-        return list(self.bounded(path))
-
     def bounded(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
-        """Yield the keys that kept() returns."""
+        """Yield what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
         return _bounded(self._walk, self.nodes(path))
 
     def reading(self) -> Reading:

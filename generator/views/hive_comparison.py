@@ -45,7 +45,7 @@ def compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) ->
     """Add the differences between two hives at *where*; raise GeneratorError if their paths need too much memory."""
     descriptors = display_text.DescriptorTexts()
     notes = [Notes(data) for data in (old, new)]
-    for path, nodes in aligned_keys([Visit(data).kept() for data in (old, new)]):
+    for path, nodes in aligned_keys([list(Visit(data).bounded()) for data in (old, new)]):
         at = where._replace(key=path)
         mine, yours = nodes
         if mine is None or yours is None:
