@@ -129,7 +129,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> None:
     at += head.size
     content = walk.data[at : at + size]
     walk.descriptors[pointer] = content
-    descriptor.check(content, 0, size, lambda offset, rule, found: walk.fault(at + offset, rule, found))
+    descriptor.read(content, lambda offset, rule, found: walk.fault(at + offset, rule, found))
 
 
 def check_ring(walk: Walk) -> None:
