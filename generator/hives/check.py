@@ -83,9 +83,7 @@ def report(
         counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": len(data)}
         records.append({"path": str(path), "good": good, **counts, **findings(reading)})
         if not as_json:
-            keys, values = counted(reading.key_count, "key"), counted(reading.value_count, "value")
-            verdict = f"{VERDICTS[reading.level]}, {keys}, {values}, {counted(len(data), 'byte')}"
-            for line in (*(text for _, text in described(reading)), verdict):
+            for line in _lines(reading, len(data)):
                 say(f"{path}: {line}")
     if as_json:
         say(json_document(records))
@@ -107,6 +105,12 @@ def described(reading: Reading) -> Iterator[tuple[Level, str]]:
             yield RULES[rule].level, f"{RULES[rule].level}: {more:,} more of {rule}"
     if live:
         yield Level.UNUSUAL, f"normal on a live system: {', '.join(live.values())}"
+
+
+def _lines(reading: Reading, size: int) -> list[str]:
+    verdict = VERDICTS[reading.level]
+    counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}, {counted(size, 'byte')}"
+    return [*(text for _, text in described(reading)), f"{verdict}, {counts}"]
 
 
 def findings(reading: Reading) -> dict[str, object]:

@@ -60,13 +60,17 @@ def vendor(
             changes += [lock_file.write(holder, entries, note)] if holder is not None else []
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; hint: choose another DEST") from error
+    _report(changes, "would write" if dry_run else "wrote", diff, say)
+    return EXIT_OK
+
+
+def _report(changes: Iterable[Change], done: str, diff: bool, say: Say) -> None:
+    """Print the files of the changes, behind *done* if they differ, or with *diff* their differences."""
     for change in changes:
         if not diff:
-            done = "would write " if dry_run else "wrote "
-            say(f"{done if change.needed else 'unchanged: '}{change.path}")
+            say(f"{done if change.needed else 'unchanged:'} {change.path}")
         elif change.needed:
             change.show(say)
-    return EXIT_OK
 
 
 def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
