@@ -30,27 +30,24 @@ def lock(folder: "Path | str", note: Say, *, shared: bool = False) -> Iterator[N
     Raises GeneratorError after WINSCRATCH_TIMEOUT, since any process that can read the folder can hold its lock.
     """
     try:
-        descriptor = open_lock(folder)
+        with contextlib.ExitStack() as stack:
+            descriptor = open_lock(folder)
+            stack.callback(close_lock, descriptor)
+            seconds = timeout() or LOCK_SECONDS
+            deadline = None
+            while not try_lock(descriptor, shared=shared):
+                if deadline is None:
+                    deadline = time.monotonic() + seconds
+                    note(f"waiting for the lock of {folder}, which another run holds")
+                if time.monotonic() > deadline:
+                    raise GeneratorError(
+                        f"{folder}: locked by another run for more than {seconds} s; "
+                        "hint: end that run, or set WINSCRATCH_TIMEOUT to wait longer"
+                    )
+                time.sleep(0.05)
+            yield
     except OSError as error:
         raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
-    try:
-        seconds = timeout() or LOCK_SECONDS
-        deadline = None
-        while not try_lock(descriptor, shared=shared):
-            if deadline is None:
-                deadline = time.monotonic() + seconds
-                note(f"waiting for the lock of {folder}, which another run holds")
-            if time.monotonic() > deadline:
-                raise GeneratorError(
-                    f"{folder}: locked by another run for more than {seconds} s; "
-                    "hint: end that run, or set WINSCRATCH_TIMEOUT to wait longer"
-                )
-            time.sleep(0.05)
-        yield
-    except OSError as error:
-        raise GeneratorError(f"{error.filename or folder}: {error.strerror}") from error
-    finally:
-        close_lock(descriptor)
 
 
 class _Folder(NamedTuple):

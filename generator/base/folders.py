@@ -15,6 +15,7 @@ import io
 import os
 import stat
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import GeneratorError
@@ -31,6 +32,7 @@ _CHANGED = {errno.EAGAIN, errno.EISDIR, errno.ELOOP, errno.EMLINK, errno.ENOENT}
 _CHANGED |= {errno.ENOTDIR, errno.ENXIO, errno.ESTALE}
 
 
+@dataclass(eq=False, slots=True)
 class Folder:
     """A folder by its *name* in *parent*; without a parent, *name* is a path, which may be a symlink.
 
@@ -38,33 +40,25 @@ class Folder:
     top folder's name in errors.
     """
 
-    __slots__ = ("_pool", "depth", "identity", "name", "parent", "shown")
+    pool: "Folders"
+    name: str
+    parent: "Folder | None" = None
+    identity: tuple[int, int] | None = None
+    shown: str = ""
 
-    def __init__(
-        self,
-        pool: "Folders",
-        name: str,
-        *,
-        parent: "Folder | None" = None,
-        identity: tuple[int, int] | None = None,
-        shown: str = "",
-    ) -> None:
-        """Record the folder without opening it."""
-        self._pool = pool
-        self.name = name
-        self.parent = parent
-        self.identity = identity
-        self.shown = shown or name
-        self.depth: int = parent.depth + 1 if parent else 0
+    @property
+    def depth(self) -> int:
+        """The number of folders above, up to the top one."""
+        return len(self.from_top()) - 1
 
     def child(self, name: str, identity: tuple[int, int] | None = None) -> "Folder":
         """Return the folder *name* in this one."""
-        return Folder(self._pool, name, parent=self, identity=identity)
+        return Folder(self.pool, name, self, identity)
 
     def path(self, name: str = "", *, shown: bool = False) -> str:
         """Return the path of the folder, or of *name* in it; if *shown*, as errors show it."""
         folders = self.from_top()
-        parts = [folders[0].shown if shown else folders[0].name, *(step.name for step in folders[1:])]
+        parts = [(shown and folders[0].shown) or folders[0].name, *(step.name for step in folders[1:])]
         return os.path.join(*parts, name) if name else os.path.join(*parts)
 
     def from_top(self) -> list["Folder"]:
@@ -81,7 +75,7 @@ class Folder:
         """
         if AT_FOLDER:
             opening = open_regular if regular else open_any
-            return opening(name, follow=False, folder=self._pool.descriptor(self))
+            return opening(name, follow=False, folder=self.pool.descriptor(self))
         path = self.path(name)
         descriptor = open_regular(path, follow=False)
         try:
@@ -97,7 +91,7 @@ class Folder:
     def at(self, name: str) -> tuple[str, int | None]:
         """Return *name*, or ``.`` if empty, and the folder's descriptor for calls; its path and None on Windows."""
         if AT_FOLDER:
-            return name or ".", self._pool.descriptor(self)
+            return name or ".", self.pool.descriptor(self)
         return self.path(name), None
 
     def stat(self, name: str, *, follow: bool = False) -> os.stat_result:
@@ -115,7 +109,7 @@ class Folder:
         """List the folder; raises OSError. If AT_FOLDER, the `path` of an item is only its name."""
         if not AT_FOLDER:
             self.check()
-        with os.scandir(self._pool.descriptor(self) if AT_FOLDER else self.path()) as listed:
+        with os.scandir(self.pool.descriptor(self) if AT_FOLDER else self.path()) as listed:
             yield listed
         if not AT_FOLDER:
             self.check()

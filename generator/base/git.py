@@ -16,25 +16,13 @@ def git(
     stdin: str = "",
     good: tuple[int, ...] = (0,),
     environment: Mapping[str, str] | None = None,
+    to: IO[bytes] | None = None,
 ) -> str | None:
     """Return the output of git in the checkout *root*; None without a repository or git, and if git fails.
 
-    *good* are the exit statuses of success; *environment* holds variables to add. The caller's GIT_ variables are
-    removed, and no hook or monitor runs.
+    *good* are the exit statuses of success; *environment* holds variables to add. The output goes to the file *to* if
+    one is given. The caller's GIT_ variables are removed, and no hook or monitor runs.
     """
-    output = git_bytes(root, *arguments, stdin=stdin, good=good, environment=environment)
-    return None if output is None else os.fsdecode(output)
-
-
-def git_bytes(
-    root: Path,
-    *arguments: str,
-    stdin: str = "",
-    good: tuple[int, ...] = (0,),
-    environment: Mapping[str, str] | None = None,
-    to: IO[bytes] | None = None,
-) -> bytes | None:
-    """Return git's output as bytes, otherwise like git(); b"" if the output goes to the file *to*."""
     if not (root / ".git").exists():
         return None
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -53,4 +41,4 @@ def git_bytes(
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return (done.stdout or b"") if done.returncode in good else None
+    return os.fsdecode(done.stdout or b"") if done.returncode in good else None

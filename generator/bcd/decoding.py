@@ -8,9 +8,10 @@ with its data in the value Element. The number's digits are class, format, and s
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from ..hives.model import Value
+from ..hives.model import Key, Value
+from ..hives.reader import Node
 from .formats import ElementValue, Format, element_problem, element_value, format_of, type_problem
 from .words import (
     BOOT_MANAGER,
@@ -28,18 +29,6 @@ _TYPES: Final = {number: name for name, number in OBJECT_TYPES.items()}
 _DEFAULT: Final = 0x23000003  # the boot manager's element for the object that it starts by default
 _COLUMN: Final = 24  # the column of bcdedit's values
 MAX_STORE: Final = 4 << 20  # bytes; a larger hive is not read as a BCD store where none is asked for
-
-
-class HasValues(Protocol):
-    """A registry key: a node of the reader or a plain record."""
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The names of keys from below the root down."""
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """The values of the key."""
 
 
 class Element(NamedTuple):
@@ -75,7 +64,7 @@ class BcdObject(NamedTuple):
         return TITLES.get(self.name) or TITLES.get(self.type) or f"Object of type {self.type:08x}"
 
 
-def read_store(keys: Iterable[HasValues]) -> tuple[BcdObject, ...] | None:
+def read_store(keys: Iterable[Key | Node]) -> tuple[BcdObject, ...] | None:
     """Return the objects of the BCD store that a hive with *keys* is, or None if it is not a BCD store."""
     is_store = False
     types: dict[str, Value] = {}

@@ -9,8 +9,10 @@ import difflib
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import msgspec
 
 from ..base.errors import brief
 from ..base.toml import KeyPath
@@ -20,13 +22,12 @@ from .formats import GUID, REGISTRY_TYPES, Format, format_of
 from .words import BOOT_MANAGER, OBJECT_TYPES, WELL_KNOWN_OBJECTS, element_names
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSpec:
+class ObjectSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An object to encode: a GUID or a well-known name, a type, and elements by name or number."""
 
     id: str
     type: str | int
-    elements: Mapping[str, Any]
+    elements: dict[str, Any] = {}
 
 
 def store(objects: Sequence[ObjectSpec], place: KeyPath) -> Hive:
@@ -124,10 +125,10 @@ def _guid(word: Any, place: KeyPath) -> str:
     return known.lower()
 
 
-def _items(data: Any, place: KeyPath) -> list[tuple[Any, KeyPath]]:
+def _encode_list(encode: Callable[[Any, KeyPath], bytes], data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, list) or not data:
         raise value_encoding.out_of_place(data, place, "use a list of at least one item")
-    return [(item, place.at(f"[{index}]")) for index, item in enumerate(data)]
+    return b"".join(encode(item, place.at(f"[{index}]")) for index, item in enumerate(data))
 
 
 def _dword(name: str, number: int) -> Value:
@@ -136,10 +137,6 @@ def _dword(name: str, number: int) -> Value:
 
 def _encode_object(data: Any, place: KeyPath) -> bytes:
     return value_encoding.stored(_guid(data, place))
-
-
-def _encode_object_list(data: Any, place: KeyPath) -> bytes:
-    return b"".join(_encode_object(item, at) for item, at in _items(data, place)) + b"\0\0"
 
 
 def _encode_integer(data: Any, place: KeyPath) -> bytes:
@@ -152,15 +149,11 @@ def _encode_boolean(data: Any, place: KeyPath) -> bytes:
     return bytes([data])
 
 
-def _encode_integer_list(data: Any, place: KeyPath) -> bytes:
-    return b"".join(_encode_integer(item, at) for item, at in _items(data, place))
-
-
 _ENCODERS: dict[int, Callable[[Any, KeyPath], bytes]] = {
     Format.STRING: value_encoding.text,
     Format.OBJECT: _encode_object,
-    Format.OBJECT_LIST: _encode_object_list,
+    Format.OBJECT_LIST: lambda data, place: _encode_list(_encode_object, data, place) + b"\0\0",
     Format.INTEGER: _encode_integer,
     Format.BOOLEAN: _encode_boolean,
-    Format.INTEGER_LIST: _encode_integer_list,
+    Format.INTEGER_LIST: partial(_encode_list, _encode_integer),
 }

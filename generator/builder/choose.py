@@ -19,9 +19,9 @@ from typing import Protocol
 from ..base.errors import counted
 from ..base.process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
 from ..base.settings import setting, timeout
+from ..hives.layout import lay_out
 from ..hives.model import Hive
 from .accept import accept
-from .builtin import BuiltinEngine
 from .container import ContainerEngine
 from .native import NativeEngine, find_python
 from .wire import Built
@@ -47,10 +47,20 @@ class Engine(Protocol):
         """Return *hives* as built, by id; raises EngineError."""
 
 
-def check_name(name: str) -> None:
+class BuiltinEngine:
+    """Build hives in this process, laid out as hivex does; other engines' hives are compared with these."""
+
+    name = "builtin"
+
+    def build(self, hives: Mapping[str, Hive]) -> Built:
+        """Return *hives* as laid out."""
+        return Built({name: lay_out(hive) for name, hive in hives.items()})
+
+
+def check_name(name: str, source: str = "--engine") -> None:
     """Raise EngineError unless *name* is a value of ``--engine``."""
     if name not in ENGINES:
-        raise EngineError(f"--engine: unknown engine {name!r}; hint: use one of {', '.join(ENGINES)}")
+        raise EngineError(f"{source}: unknown engine {name!r}; hint: use one of {', '.join(ENGINES)}")
 
 
 def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
@@ -60,8 +70,7 @@ def select(name: str | None, say: Say, *, witness: bool = False) -> Engine:
     Raises EngineError for an unknown name, an invalid setting or an unusable engine.
     """
     source, wanted = ("--engine", name) if name is not None else ("WINSCRATCH_ENGINE", setting("ENGINE") or "auto")
-    if wanted not in ENGINES:
-        raise EngineError(f"{source}: unknown engine {wanted!r}; hint: use one of {', '.join(ENGINES)}")
+    check_name(wanted, source)
     if witness and wanted == "builtin":
         raise EngineError(f"{source} builtin: cannot confirm its own hives; hint: use one of {', '.join(ENGINES[:-1])}")
     seconds = timeout()

@@ -15,20 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.process import (
-    ANSWER_SECONDS,
-    BUILD_SECONDS,
-    LATE,
-    PROBE_SECONDS,
-    RUN_SECONDS,
-    Ended,
-    EngineError,
-    ProcessSpec,
-    ProgressLine,
-    error_line,
-    run,
-    why_it_failed,
-)
+from ..base import process
+from ..base.process import Ended, EngineError, ProcessSpec, ProgressLine, error_line, run, why_it_failed
 from ..hives.model import Hive
 from .wire import BUILDER, ROOT, Built, exchange
 
@@ -50,8 +38,8 @@ class ContainerEngine:
 
     name: str
     say: Say
-    run_seconds: int = RUN_SECONDS
-    build_seconds: int = BUILD_SECONDS
+    run_seconds: int = process.RUN_SECONDS
+    build_seconds: int = process.BUILD_SECONDS
     base: str = ""
     network: str = ""
     memory: str = "512m"
@@ -68,17 +56,17 @@ class ContainerEngine:
         limit, Ctrl-C, SIGTERM or SIGHUP.
         """
         done = self._run_container(self._image(), stdin=request, line=ProgressLine("building hives"))
-        if done.status:
-            raise EngineError(
-                f"engine {self.name}: {why_it_failed(done.status, done.err, 'the container', self.memory)}"
-            )
-        return done.out
+        return self._output(done, "the container")
 
     def ask_image(self, program: str, *arguments: str) -> bytes:
         """Run *program* of the builder's image like the builder and return its output; raises EngineError."""
         done = self._run_container(self._image(), *arguments, entrypoint=program)
+        return self._output(done, program)
+
+    def _output(self, done: Ended, what: str) -> bytes:
+        """Return what a container wrote to standard output; raise EngineError, which names *what*, if it failed."""
         if done.status:
-            raise EngineError(f"engine {self.name}: {why_it_failed(done.status, done.err, program, self.memory)}")
+            raise EngineError(f"engine {self.name}: {why_it_failed(done.status, done.err, what, self.memory)}")
         return done.out
 
     def version(self) -> str:
@@ -111,15 +99,15 @@ class ContainerEngine:
         podman answers questions even if it cannot run containers, for lack of privileges or control groups. So run a
         missing program in an empty image: podman looks for the program last, after all other steps worked.
         """
-        version = self._ask("version", "--format", "{{.Client.Version}}", seconds=PROBE_SECONDS)
+        version = self._ask("version", "--format", "{{.Client.Version}}", seconds=process.PROBE_SECONDS)
         image = _random_name()
-        imported = self._ask("import", "--quiet", "-", image, seconds=PROBE_SECONDS, stdin=_tar({}))
+        imported = self._ask("import", "--quiet", "-", image, seconds=process.PROBE_SECONDS, stdin=_tar({}))
         if imported.status:
             raise EngineError(f"{self.name}: {error_line(imported.err) or 'cannot import an image'}")
         try:
-            done = self._run_container(image, PROBE, seconds=PROBE_SECONDS)
+            done = self._run_container(image, PROBE, seconds=process.PROBE_SECONDS)
         finally:
-            self._ask("image", "rm", "--force", image, seconds=PROBE_SECONDS)
+            self._ask("image", "rm", "--force", image, seconds=process.PROBE_SECONDS)
         if PROBE not in done.err.decode(errors="replace"):
             raise EngineError(f"{self.name}: cannot run containers ({error_line(done.err)})")
         return version.out.decode(errors="replace").strip()
@@ -142,7 +130,7 @@ class ContainerEngine:
             ],
             what=f"{self.name} build",
             seconds=self.build_seconds,
-            hint=LATE,
+            hint=process.LATE,
             merge=True,
             gently=self.name == "podman",
         )
@@ -176,7 +164,7 @@ class ContainerEngine:
                 ],
                 what=f"{self.name} run",
                 seconds=seconds or self.run_seconds,
-                hint="" if seconds else LATE,
+                hint="" if seconds else process.LATE,
             )
             done = run(program, stdin, line)
         except BaseException:
@@ -202,7 +190,7 @@ class ContainerEngine:
     def _ask(self, *arguments: str, seconds: float | None = None, stdin: bytes = b"") -> Ended:
         """Run a quick command of the program."""
         what = f"{self.name} {arguments[0]}"
-        return run(ProcessSpec([self.name, *arguments], what, seconds or ANSWER_SECONDS), stdin)
+        return run(ProcessSpec([self.name, *arguments], what, seconds or process.ANSWER_SECONDS), stdin)
 
 
 def _random_name() -> str:

@@ -8,18 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.process import (
-    ANSWER_SECONDS,
-    LATE,
-    RUN_SECONDS,
-    Ended,
-    EngineError,
-    ProcessSpec,
-    ProgressLine,
-    error_line,
-    run,
-    why_it_failed,
-)
+from ..base import process
+from ..base.process import Ended, EngineError, ProcessSpec, ProgressLine, error_line, run, why_it_failed
 from ..hives.model import Hive
 from .wire import BUILDER, FOREIGN_HIVEX, NO_HIVEX, ROOT, Built, encode_request, exchange
 
@@ -31,7 +21,7 @@ class NativeEngine:
     """Run the builder with the Python at the path *python*, for at most *run_seconds*."""
 
     python: str
-    run_seconds: int = RUN_SECONDS
+    run_seconds: int = process.RUN_SECONDS
     package: Path = ROOT / BUILDER
     name = "native"
 
@@ -54,7 +44,7 @@ class NativeEngine:
             [self.python, "-s", "-E", "-B", "-m", self.package.name],
             what=self.python,
             seconds=self.run_seconds,
-            hint=LATE,
+            hint=process.LATE,
             env={**env, "LC_ALL": "C.UTF-8"},
             cwd=self.package.parent,
         )
@@ -66,7 +56,7 @@ def find_python() -> str:
     tried = []
     for python in dict.fromkeys((sys.executable, DEBIAN_PYTHON, shutil.which("python3") or "python3")):
         try:
-            done = NativeEngine(python, run_seconds=ANSWER_SECONDS).start(encode_request({}))
+            done = NativeEngine(python, run_seconds=process.ANSWER_SECONDS).start(encode_request({}))
         except EngineError as error:
             tried.append(str(error))
             continue

@@ -21,11 +21,12 @@ def run(words: Sequence[str]) -> int:
 
     Raises GeneratorError if no checkout is found, or if it belongs to another user, whose code must not run as ours.
     """
-    root = _find(Path.cwd())
+    here = Path.cwd()
+    root = next((f for f in (here, *here.parents) if all((f / mark).exists() for mark in _MARKS)), None)
     if root is None:
         raise GeneratorError(f"{words[0]}: not in a checkout of winscratch; hint: clone it, and run the command there")
     for path in (root, *(root / mark for mark in _MARKS)):
-        if not _is_trusted(path):
+        if os.name == "posix" and path.stat().st_uid not in {os.geteuid(), 0}:
             raise GeneratorError(f"{path}: belongs to another user, so its code is not run; hint: chown {path}")
     note(f"running the code of the checkout {root}")
     if os.name == "posix":
@@ -33,12 +34,3 @@ def run(words: Sequence[str]) -> int:
         sys.stdout.flush()
         os.execv(program, [program, *words])  # noqa: S606 - no shell is wanted
     return subprocess.run([sys.executable, "-P", "-c", _START, str(root), *words], check=False).returncode
-
-
-def _find(folder: Path) -> Path | None:
-    return next((f for f in (folder, *folder.parents) if all((f / mark).exists() for mark in _MARKS)), None)
-
-
-def _is_trusted(path: Path) -> bool:
-    """Return whether *path* belongs to this user or root; always true on Windows."""
-    return os.name != "posix" or path.stat().st_uid in {os.geteuid(), 0}

@@ -13,22 +13,9 @@ from . import handlers
 
 MODULE, INVOKE = "python -m generator", "./invokew"
 DOORS = (INSTALLED, MODULE, INVOKE)
-# Short options; a letter means the same option in every command.
-LETTERS = {
-    "blob": "b",
-    "diff": "d",
-    "dry-run": "n",
-    "engine": "e",
-    "force": "f",
-    "info": "i",
-    "json": "j",
-    "only": "o",
-    "package": "p",
-    "rebuild": "r",
-    "tar": "t",
-    "update": "u",
-}
-
+# Short options, the first letters but for --dry-run; a letter means the same option in every command.
+_SHORT = ("blob", "diff", "engine", "force", "info", "json", "only", "package", "rebuild", "tar", "update")
+LETTERS = {name: name[0] for name in _SHORT} | {"dry-run": "n"}
 
 Text = str | Callable[[], str]  # a function is called only when help is printed
 
@@ -74,6 +61,8 @@ _TO = Option("to", "oci:DIR[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:
 _PLAIN = Option("plain-http", "allow this registry to lack TLS", "HOST", True)
 _WHAT = "a layer's name, a tar, a hive, an image such as oci:DIR, or one of these in git: main:scratch"
 _SHOWN = Argument("WHAT", f"{_WHAT} (default: the committed layers)", True, handlers.layers)
+_JSON = Option("json", "print JSON")
+_VIEW = Option("json", "print JSON, described in docs/inspection.md")
 _ENGINE = Option("engine", "auto, docker, podman, native or builtin (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 _WITNESS = Option("engine", "auto, docker, podman or native (default: WINSCRATCH_ENGINE, else auto)", "ENGINE")
 COMMANDS = {
@@ -97,7 +86,7 @@ COMMANDS = {
             "List stale outputs: exit status 0 fresh, 1 stale, 2 error.",
             handlers.check_stale,
             options=(
-                Option("json", "print JSON"),
+                _JSON,
                 Option("full", "rebuild everything in memory and compare, changed or not"),
                 Option("rebuild", "rebuild everything with hives that an engine builds, and compare"),
                 _WITNESS,
@@ -143,7 +132,7 @@ COMMANDS = {
             handlers.vendored,
             arguments=(Argument("PATH", "a file or folder (default: the current folder)", many=True),),
             options=(
-                Option("json", "print JSON"),
+                _JSON,
                 Option("update", "rewrite outdated copies"),
                 Option("force", "with --update: overwrite edited copies, too"),
                 Option("lock", "with --update: start winscratch.lock files, and remove entries of deleted copies"),
@@ -157,7 +146,7 @@ COMMANDS = {
             "Check whether Windows loads each registry hive FILE: exit status 0 yes, 1 no, 2 error.",
             handlers.check_hive,
             arguments=(Argument("FILE", "a registry hive", many=True),),
-            options=(Option("json", "print JSON"),),
+            options=(_JSON,),
         ),
         Command(
             "check-image",
@@ -166,10 +155,7 @@ COMMANDS = {
             arguments=(
                 Argument("REF", "oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE or docker://REF", many=True),
             ),
-            options=(
-                Option("json", "print JSON"),
-                _PLAIN,
-            ),
+            options=(_JSON, _PLAIN),
         ),
         Command(
             "layer",
@@ -210,12 +196,9 @@ COMMANDS = {
                 Option("depth", "show this many levels of the tree below each name", "LEVELS"),
                 Option("find", "show only lines with this text, and the ones above them; case is ignored", "TEXT"),
                 Option("bcd", "print BCD stores as bcdedit /enum all does"),
-                Option("json", "print JSON, described in docs/inspection.md"),
+                _VIEW,
                 Option("plain", "print indented text, as for a pipe or a screen reader"),
-                Option(
-                    "textconv",
-                    "for git diff: like --plain, without file names; exit status 0 for damaged input",
-                ),
+                Option("textconv", "for git diff: like --plain, without file names; exit status 0 for damaged input"),
             ),
         ),
         Command(
@@ -223,15 +206,10 @@ COMMANDS = {
             "Compare two layers, images or hives, meaning before bytes: exit status 0 equal, 1 different, 2 error.",
             handlers.diff,
             arguments=(
-                Argument(
-                    "WHAT",
-                    f"OLD and NEW, each {_WHAT}; without NEW the committed layers",
-                    True,
-                    handlers.layers,
-                ),
+                Argument("WHAT", f"OLD and NEW, each {_WHAT}; without NEW the committed layers", True, handlers.layers),
             ),
             options=(
-                Option("json", "print JSON, described in docs/inspection.md"),
+                _VIEW,
                 Option("stat", "print the amount of changes, one line for each entry"),
                 Option("plain", "print no colours, as for a pipe or a screen reader"),
             ),
@@ -250,7 +228,7 @@ COMMANDS = {
                 Option("to", "the folder to make; it may exist if it is empty", "DIR"),
                 Option("tar", "write a tar to standard output"),
                 Option("platform", "choose an image of an index: windows/ARCH[:VERSION]", "PLATFORM"),
-                Option("plain-http", "allow this registry to lack TLS", "HOST", True),
+                _PLAIN,
             ),
         ),
         Command(
@@ -318,7 +296,7 @@ COMMANDS = {
             "Check whether the bases of images have been replaced: exit status 0 no, 1 yes, 2 error.",
             handlers.outdated,
             arguments=(Argument("IMAGE", _IMAGE, many=True),),
-            options=(Option("json", "print JSON"), _PLAIN),
+            options=(_JSON, _PLAIN),
         ),
         Command(
             "index",

@@ -43,14 +43,11 @@ def show(program: str, description: str) -> int:
 
 def unknown_command(word: str, program: str) -> GeneratorError:
     """Return the error for *word*, which is no command."""
-    return GeneratorError(f"{word}: unknown command; hint: {suggestion(word, _names(program)) or f'{program} --help'}")
+    known = ["help", *(name for name, command in COMMANDS.items() if program in command.doors)]
+    return GeneratorError(f"{word}: unknown command; hint: {suggestion(word, known) or f'{program} --help'}")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return a question that names the closest of *known*, or an empty string if none is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {close[0]}?" if close else ""
-
-
-def _names(program: str) -> list[str]:
-    return ["help", *(name for name, command in COMMANDS.items() if program in command.doors)]

@@ -104,23 +104,17 @@ def serialize(seen: Seen, outputs: Mapping[str, str], jinja2: str) -> bytes:
 
 def changed(record: Record, seen: Seen) -> list[Finding]:
     """Return the inputs that differ from the manifest, sorted."""
-    found = []
-    for path in sorted(record.inputs.keys() | seen.inputs.keys()):
-        then, now = record.inputs.get(path), seen.inputs.get(path)
-        if then != now:
-            found.append(Finding(path, "added" if then is None else "removed" if now is None else "changed"))
-    return found
+    return _differences(record.inputs, seen.inputs, "added", "removed", "changed")
 
 
 def differing(record: Record, seen: Seen) -> list[Finding]:
     """Return the outputs that differ from the manifest, sorted."""
-    found = []
-    for path in sorted(record.outputs.keys() | seen.outputs.keys()):
-        then, now = record.outputs.get(path), seen.outputs.get(path)
-        if then != now:
-            why = "deleted" if now is None else "edited by hand, or half written"
-            found.append(Finding(path, STRANGE if then is None else why))
-    return found
+    return _differences(record.outputs, seen.outputs, STRANGE, "deleted", "edited by hand, or half written")
+
+
+def _differences(then: Mapping[str, str], now: Mapping[str, str], new: str, gone: str, other: str) -> list[Finding]:
+    paths = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    return [Finding(path, new if path not in then else gone if path not in now else other) for path in paths]
 
 
 def report(findings: list[Finding], because: list[Finding], as_json: bool, environment: Mapping[str, str]) -> list[str]:

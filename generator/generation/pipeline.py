@@ -267,16 +267,12 @@ def _update(state: State, documents: Documents, options: GenerateOptions, note: 
     if dry_run:
         stale = [f"stale: {finding}" for finding in differences(state, made, note)]
         return stale + [f"would write {path}" for path in chosen]
-    _build_with_witness([one for one in layers if one.name in made.new and only in {None, one.name}], engine, note)
+    # An engine builds new hives, too, and must make the same bytes.
+    if hives := plans(one for one in layers if one.name in made.new and only in {None, one.name}):
+        from ..builder import choose
+
+        build_by(choose.select(engine, note), note)(hives)
     return _store(state, made, chosen, _removable(state, made, note) if only is None else [])
-
-
-def _build_with_witness(layers: "list[LayerSpec]", engine: str | None, note: Say) -> None:
-    """Build the hives of *layers* with an engine as well; raises GeneratorError if its bytes differ."""
-    from ..builder import choose
-
-    if wanted := plans(layers):
-        build_by(choose.select(engine, note), note)(wanted)
 
 
 def _store(state: State, made: MadeOutputs, chosen: list[str], removed: list[str]) -> list[str]:

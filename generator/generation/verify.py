@@ -22,7 +22,7 @@ from ..base.git import git
 from ..builder import choose, container
 from ..builder.choose import Engine
 from ..builder.container import ContainerEngine
-from ..oci.blob import Blob, compress
+from ..oci.blob import compress
 from . import manifest, pipeline
 from .manifest import blob_path
 from .unchanged import content_hash
@@ -64,7 +64,7 @@ def verify(
             note(f"{provenance}: not written, since the outputs are not what their sources make")
         return EXIT_STALE
     if provenance is not None:
-        others = [*_commit(root), *_images(builder)]
+        others = _others(root, builder)
         _write(provenance, statement(made.files, state.seen.inputs, tools, builder, others))
     say(f"verified: {len(made.files)} outputs are what their sources make, byte for byte")
     return EXIT_OK
@@ -72,18 +72,16 @@ def verify(
 
 def _report(made: pipeline.MadeOutputs, tools: Mapping[str, str], say: Say, note: Say) -> None:
     """Print the digests of the outputs and the versions of the tools; note blobs that zopfli compresses otherwise."""
-    for line in _digests(made.files, made.blobs):
-        say(line)
+    for name, blob in made.blobs.items():
+        say(f"{name}: diff id {blob.diff_id}")
+        say(f"{name}: digest {blob.digest}")
+    for path, data in made.files.items():
+        say(f"{content_hash(path, data)} {path}")
     for tool, version in tools.items():
         say(f"{tool} {version}")
     for name, blob in made.blobs.items():
         if compress(blob.tar) != blob.compressed:
             note(f"{blob_path(name)}: the tar is right, but the installed zopfli compresses it to other bytes")
-
-
-def _digests(made: dict[str, bytes], blobs: dict[str, Blob]) -> list[str]:
-    layers = [f"{name}: {what}" for name, b in blobs.items() for what in (f"diff id {b.diff_id}", f"digest {b.digest}")]
-    return [*layers, *(f"{content_hash(path, data)} {path}" for path, data in made.items())]
 
 
 def _tools(builder: Engine) -> dict[str, str]:
@@ -128,17 +126,13 @@ def statement(
     }
 
 
-def _images(builder: Engine) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the builder's image and of that image's base."""
+def _others(root: Path, builder: Engine) -> Iterator[dict[str, object]]:
+    """Yield resource descriptors of the commit, if *root* is a git repository, and of the builder's image and base."""
+    if done := git(root, "rev-parse", "HEAD"):
+        yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
     if isinstance(builder, ContainerEngine):
         for name, identity in builder.images().items():
             yield {"name": name, "digest": {"sha256": identity.removeprefix("sha256:")}}
-
-
-def _commit(root: Path) -> Iterator[dict[str, object]]:
-    """Yield a resource descriptor of the checked out commit, if *root* is a git repository."""
-    if done := git(root, "rev-parse", "HEAD"):
-        yield {"name": "HEAD", "digest": {"gitCommit": done.strip()}}
 
 
 def _sbom(builder: Engine, root: Path) -> dict[str, object]:

@@ -43,6 +43,10 @@ class EnoughError(Exception):
     """The walk cannot continue, or has reached the maximum of findings."""
 
 
+class SkippedError(Exception):
+    """A part of the hive is unreadable; the finding that says why is recorded."""
+
+
 class Walk:
     """State of one reading of one hive.
 
@@ -85,13 +89,19 @@ class Walk:
         self.fault(offset, rule, found)
         raise EnoughError
 
+    def skip(self, offset: int, rule: str, found: str) -> NoReturn:
+        """Record a broken rule and skip the part of the tree that it makes unreadable."""
+        self.fault(offset, rule, found)
+        self.whole = False
+        raise SkippedError
+
     def largest(self, rule: str, at: int, known: int, found: int) -> None:
         """Check a key's field for the largest name or data below it, in bytes."""
         if found > known:
             self.fault(at, rule, f"the largest found has {found:,} bytes and the largest known {known:,}")
 
-    def take(self, pointer: int, field: int, kind: int) -> tuple[int, int] | None:
-        """Give a cell to its owner; return the start and end of its content in the file, or None if it is invalid.
+    def take(self, pointer: int, field: int, kind: int) -> tuple[int, int]:
+        """Give a cell to its owner; return the start and end of its content in the file. Raises SkippedError.
 
         *field* is the offset of the pointer in the file, *kind* the expected structure, an index into KINDS.
         """
@@ -99,7 +109,7 @@ class Walk:
         if pointer & 7 or index >= len(self.cells) or self.cells[index] != _USED:
             self._not_taken(pointer, field, s.KINDS[kind])
             self.whole = False
-            return None
+            raise SkippedError
         self.cells[index] = kind
         if self.owners is not None:
             self.owners[index] = field

@@ -53,14 +53,12 @@ def report(
     paths: Iterable[str | Path],
     as_json: bool = False,
     *,
-    with_log: bool = True,
     say: Say = console.say,
     note: Say = console.note,
 ) -> int:
     """Print the findings and the verdict for each hive in *paths*, or all as one JSON document (*as_json*).
 
     Return 0, or 1 if Windows would refuse or repair a hive, or 2 if a file cannot be read or is of another known kind.
-    Without *with_log*, as in an image, a hive that needs its log counts as refused.
     """
     status = EXIT_OK
     records: list[dict[str, object]] = []
@@ -80,9 +78,10 @@ def report(
                 note(f"{path}: {shown}")
             continue
         reading = read(data)
-        good = reading.level not in ({Level.REFUSED} if with_log else {Level.REFUSED, Level.DIRTY})
+        good = reading.level != Level.REFUSED
         status = max(status, EXIT_OK if good else EXIT_STALE)
-        records.append({"path": str(path), "good": good, **_record(reading, len(data))})
+        counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": len(data)}
+        records.append({"path": str(path), "good": good, **counts, **findings(reading)})
         if not as_json:
             for line in _lines(reading, len(data)):
                 say(f"{path}: {line}")
@@ -112,11 +111,6 @@ def _lines(reading: Reading, size: int) -> list[str]:
     verdict = VERDICTS[reading.level]
     counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}, {counted(size, 'byte')}"
     return [*(text for _, text in described(reading)), f"{verdict}, {counts}"]
-
-
-def _record(reading: Reading, size: int) -> dict[str, object]:
-    counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": size}
-    return {**counts, **findings(reading)}
 
 
 def findings(reading: Reading) -> dict[str, object]:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check and read a key: its record, class name, security record, values and subkeys."""
 
+import contextlib
 from typing import Final
 
 from ..base.errors import quoted
 from ..security import descriptor
 from . import structures as s
-from .cells import Walk
+from .cells import SkippedError, Walk
 from .lists import Head, read_subkeys
 from .model import REG_LINK, Value
 from .values import read_values
@@ -45,12 +46,18 @@ def read_key(walk: Walk, at: int, parent: int | None) -> tuple[tuple[Value, ...]
     if volatile_pointer != s.NIL:
         walk.fault(at + _AT["volatile subkeys list"], "key-volatile-list", f"the pointer is 0x{volatile_pointer:x}")
     if class_length or class_pointer != s.NIL:
-        _class_name(walk, at, class_pointer, class_length)
+        with contextlib.suppress(SkippedError):
+            _class_name(walk, at, class_pointer, class_length)
     _use_security(walk, security_pointer, at + _AT["security record"])
     link = flags & s.KEY_SYM_LINK
     keep = walk.keep or bool(link)
-    values, places = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
-    subkeys = read_subkeys(walk, at, subkey_count, subkeys_pointer, max_name, max_class)
+    values: tuple[Value, ...] = ()
+    places: tuple[int, ...] = ()
+    subkeys: list[Head] = []
+    with contextlib.suppress(SkippedError):
+        values, places = read_values(walk, at, value_count, values_pointer, max_value_name, max_value_data, keep)
+    with contextlib.suppress(SkippedError):
+        subkeys = read_subkeys(walk, at, subkey_count, subkeys_pointer, max_name, max_class)
     if link and parent is not None:
         _link(walk, at, subkey_count, value_count, values)
     return values, places, subkeys
@@ -87,13 +94,8 @@ def _is_target(value: Value) -> bool:
 def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
     where = at + _AT["class name"]
     if length == 0:
-        walk.fault(where, "key-class", f"the class name's pointer is 0x{pointer:x} and its length 0")
-        walk.whole = False
-        return
-    cell = walk.take(pointer, where, _CLASS)
-    if cell is None:
-        return
-    start, end = cell
+        walk.skip(where, "key-class", f"the class name's pointer is 0x{pointer:x} and its length 0")
+    start, end = walk.take(pointer, where, _CLASS)
     where = at + _AT["class name length"]
     if length > end - start:
         found = f"the class name has {length:,} bytes in a cell that holds {end - start:,}"
@@ -109,35 +111,32 @@ def _use_security(walk: Walk, pointer: int, field: int) -> None:
     """Count one more key that uses a security record, and check the record at its first use."""
     if pointer not in walk.users:
         walk.users[pointer] = 0
-        _read_security(walk, pointer, field)
+        with contextlib.suppress(SkippedError):
+            _read_security(walk, pointer, field)
     walk.users[pointer] += 1
 
 
-def _read_security(walk: Walk, pointer: int, field: int) -> bool:
-    """Take the cell of a security record and check its descriptor; return False if the record is unreadable."""
-    cell = walk.take(pointer, field, _SECURITY)
-    if cell is None:
-        return False
-    at, end = cell
+def _read_security(walk: Walk, pointer: int, field: int) -> None:
+    """Take the cell of a security record and check its descriptor; raises SkippedError if the record is unreadable."""
+    at, end = walk.take(pointer, field, _SECURITY)
     head = s.SECURITY.unpacker
     signature = walk.data[at : at + 2]
     size = head.unpack_from(walk.data, at)[-1] if end - at >= head.size else 0
     if signature != b"sk":
-        walk.fault(at, "sk-signature", f"the security record begins with {quoted(signature)}")
-    elif end - at < head.size + size:
-        walk.fault(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
-    else:
-        at += head.size
-        content = walk.data[at : at + size]
-        walk.descriptors[pointer] = content
-        descriptor.check(content, 0, size, lambda offset, rule, found: walk.fault(at + offset, rule, found))
-        return True
-    walk.whole = False
-    return False
+        walk.skip(at, "sk-signature", f"the security record begins with {quoted(signature)}")
+    if end - at < head.size + size:
+        walk.skip(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
+    at += head.size
+    content = walk.data[at : at + size]
+    walk.descriptors[pointer] = content
+    descriptor.read(content, lambda offset, rule, found: walk.fault(at + offset, rule, found))
 
 
 def check_ring(walk: Walk) -> None:
-    """Walk the ring of security records and compare it with the keys' use of them; needs a completely read tree."""
+    """Walk the ring of security records and compare it with the keys' use of them; needs a completely read tree.
+
+    Raises SkippedError if a record is unreadable.
+    """
 
     def record(pointer: int) -> tuple[int, int, int]:
         _, _, forward, backward, references, _ = s.SECURITY.unpacker.unpack_from(walk.data, pointer + s.BASE + 4)
@@ -151,8 +150,7 @@ def check_ring(walk: Walk) -> None:
     while True:
         forward = record(here)[0]
         if forward not in walk.users:
-            if not _read_security(walk, forward, place(here, "next record")):
-                return
+            _read_security(walk, forward, place(here, "next record"))
             walk.users[forward] = 0
             walk.fault(place(forward, "references"), "sk-orphan", "no key uses this security record")
         backward = record(forward)[1]

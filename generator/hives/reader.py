@@ -19,25 +19,12 @@ from typing import Final, NamedTuple
 from ..base.errors import GeneratorError
 from . import structures as s
 from .base_block import read_base
-from .cells import MAX_ALIKE, Buffer, EnoughError, Walk
+from .cells import MAX_ALIKE, Buffer, EnoughError, SkippedError, Walk
 from .keys import check_ring, read_key
 from .lists import read_head
 from .model import Hive, Key, Value, fold_name
-from .rules import HiveError, HiveFinding, Level
+from .rules import HiveFinding, Level
 from .spans import Spans
-
-__all__ = [
-    "HiveError",
-    "HiveFinding",
-    "Level",
-    "Node",
-    "Reading",
-    "Visit",
-    "check_hive",
-    "describe",
-    "read",
-    "read_hive",
-]
 
 _MAX_LEVELS: Final = 512
 _SECURITY_AT: Final = s.KEY.offsets["security record"]
@@ -99,20 +86,13 @@ class Visit:
         with contextlib.suppress(EnoughError):
             yield from _run(self._walk, tuple(map(fold_name, path)))
 
-    def kept(self, path: tuple[str, ...] = ()) -> list[Node]:
-        """Return what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
-        return list(self.bounded(path))
-
     def bounded(self, path: tuple[str, ...] = ()) -> Iterator[Node]:
-        """Yield the keys that kept() returns."""
+        """Yield what nodes() yields; raise GeneratorError if the paths need far more memory than the hive."""
         return _bounded(self._walk, self.nodes(path))
 
     def reading(self) -> Reading:
         """Return the result so far, without the keys."""
-        walk = self._walk
-        more = {rule: count - MAX_ALIKE for rule, count in walk.alike.items() if count > MAX_ALIKE}
-        found = Spans(walk) if walk.owners is not None else None
-        return Reading((), walk.key_count, walk.value_count, tuple(walk.findings), more, found)
+        return _reading(self._walk, ())
 
 
 def read_hive(data: Buffer) -> Hive:
@@ -135,9 +115,13 @@ def read(data: Buffer, *, keys: bool = False, spans: bool = False) -> Reading:
     hive: list[Key] = []
     with contextlib.suppress(EnoughError):
         hive.extend(_keys(walk))
+    return _reading(walk, tuple(hive))
+
+
+def _reading(walk: Walk, hive: Hive) -> Reading:
     more = {rule: count - MAX_ALIKE for rule, count in walk.alike.items() if count > MAX_ALIKE}
-    found = Spans(walk) if spans else None
-    return Reading(tuple(hive), walk.key_count, walk.value_count, tuple(walk.findings), more, found)
+    found = Spans(walk) if walk.owners is not None else None
+    return Reading(hive, walk.key_count, walk.value_count, tuple(walk.findings), more, found)
 
 
 def describe(data: Buffer, offset: int) -> str:
@@ -172,16 +156,17 @@ def _run(walk: Walk, path: tuple[str, ...] = ()) -> Iterator[Node]:
     walk.map_cells(end)
     yield from _tree(walk, root, path)
     if walk.whole:
-        check_ring(walk)
-    if walk.whole:
-        walk.leaks()
+        with contextlib.suppress(SkippedError):
+            check_ring(walk)
+            walk.leaks()
 
 
 def _tree(walk: Walk, root: int, path: tuple[str, ...]) -> Iterator[Node]:
     """Yield all keys; with a stack of our own, because a hive can be deeper than Python's."""
-    head = read_head(walk, root, s.BASE_BLOCK.offsets["root key"])
     # For each key to be read: the offset of its record, its parent's pointer, its level, its name, whether it is last.
-    stack: list[tuple[int, int | None, int, str, bool]] = [(head.at, None, 1, "", True)] if head else []
+    stack: list[tuple[int, int | None, int, str, bool]] = []
+    with contextlib.suppress(SkippedError):
+        stack.append((read_head(walk, root, s.BASE_BLOCK.offsets["root key"]).at, None, 1, "", True))
     here: list[str] = []  # the path of the key that was read last
     while stack:
         at, parent, level, name, last = stack.pop()

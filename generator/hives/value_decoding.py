@@ -2,27 +2,19 @@
 """Decode the data of registry values by their type."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
-from .model import (
-    REG_DWORD,
-    REG_DWORD_BIG_ENDIAN,
-    REG_EXPAND_SZ,
-    REG_LINK,
-    REG_MULTI_SZ,
-    REG_QWORD,
-    REG_SZ,
-    Value,
-)
+from . import model
+from .model import Value
 from .structures import VALUE_TYPES
 
 Decoded = str | int | tuple[str, ...] | bytes
 
-_TEXTS: Final = frozenset({REG_SZ, REG_EXPAND_SZ, REG_LINK})
-_NUMBERS: Final[Mapping[int, tuple[int, str]]] = {
-    REG_DWORD: (4, "little"),
-    REG_DWORD_BIG_ENDIAN: (4, "big"),
-    REG_QWORD: (8, "little"),
+_TEXTS: Final = frozenset({model.REG_SZ, model.REG_EXPAND_SZ, model.REG_LINK})
+_NUMBERS: Final[Mapping[int, tuple[int, Literal["little", "big"]]]] = {
+    model.REG_DWORD: (4, "little"),
+    model.REG_DWORD_BIG_ENDIAN: (4, "big"),
+    model.REG_QWORD: (8, "little"),
 }
 
 
@@ -36,14 +28,14 @@ def decode_value(value: Value) -> Decoded:
     data = value.data
     if value.type in _NUMBERS:
         size, order = _NUMBERS[value.type]
-        return int.from_bytes(data, "big" if order == "big" else "little") if len(data) == size else data
-    if value.type not in _TEXTS and value.type != REG_MULTI_SZ:
+        return int.from_bytes(data, order) if len(data) == size else data
+    if value.type not in _TEXTS and value.type != model.REG_MULTI_SZ:
         return data
     try:
         text = data.decode("utf-16-le")
     except UnicodeDecodeError:
         return data
-    if value.type == REG_MULTI_SZ:
+    if value.type == model.REG_MULTI_SZ:
         texts = text.removesuffix("\0").split("\0")
         return tuple(texts[:-1] if texts[-1] == "" else texts)
     return text.removesuffix("\0")

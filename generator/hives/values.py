@@ -6,7 +6,7 @@ from typing import Final
 
 from ..base.errors import quoted
 from . import structures as s
-from .cells import Walk
+from .cells import SkippedError, Walk
 from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
 from .names import read_name
 
@@ -22,7 +22,6 @@ _AT: Final = s.VALUE.offsets
 _DATA_AT: Final = _AT["data"]
 _HEAD: Final = s.VALUE.unpacker.size
 _MAX_NAME: Final = 16383  # characters
-_NONE: Final = ((), ())
 _SIZES: Final = {REG_DWORD: 4, REG_DWORD_BIG_ENDIAN: 4, REG_QWORD: 8}  # bytes
 
 
@@ -31,22 +30,26 @@ def read_values(
 ) -> tuple[tuple[Value, ...], tuple[int, ...]]:
     """Check the values of the key at *at*; return the readable ones in order, and the offsets of their records.
 
-    Return empty tuples unless *keep*.
+    Return empty tuples unless *keep*. Raises SkippedError if the list is unreadable.
     """
-    start = _list_start(walk, at, count, pointer)
-    if start is None:
-        return _NONE
+    if count == 0:
+        if pointer != s.NIL:
+            found = f"the key has 0 values and the list's pointer is 0x{pointer:x}"
+            walk.skip(at + _KEY_AT["values list"], "list-nil", found)
+        return (), ()
+    start, end = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
+    if 4 * count > end - start:
+        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
+        walk.skip(at + _KEY_AT["number of values"], "list-size", wrong)
     values: list[Value] = []
     places: list[int] = []
     seen: set[str] = set()
     longest = largest = 0
-    entry = start
-    for (to,) in _U32.iter_unpack(walk.data[start : start + 4 * count]):
-        found = _value(walk, to, entry, keep)
-        entry += 4
-        if found is None:
+    for entry in range(start, start + 4 * count, 4):
+        try:
+            vk, name, units, kind, size, data = _value(walk, _U32.unpack_from(walk.data, entry)[0], entry, keep)
+        except SkippedError:
             continue
-        vk, name, units, kind, size, data = found
         longest, largest = max(longest, units), max(largest, size)
         folded = fold_name(name)
         if folded in seen:
@@ -61,43 +64,19 @@ def read_values(
     return tuple(values), tuple(places)
 
 
-def _list_start(walk: Walk, at: int, count: int, pointer: int) -> int | None:
-    """Take the cell of the list of *count* values of the key at *at*; return the list's offset, or None without one."""
-    if count == 0:
-        if pointer != s.NIL:
-            where = at + _KEY_AT["values list"]
-            walk.fault(where, "list-nil", f"the key has 0 values and the list's pointer is 0x{pointer:x}")
-            walk.whole = False
-        return None
-    cell = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
-    if cell is None:
-        return None
-    start, end = cell
-    if 4 * count > end - start:
-        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
-        walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
-        walk.whole = False
-        return None
-    return start
-
-
-def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes] | None:
+def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, int, int, int, bytes]:
     """Take a value's cells; return its record's offset, name, the name's bytes in UTF-16, type, size and data.
 
-    Return None if the value is unreadable. The data is empty unless *keep*.
+    The data is empty unless *keep*. Raises SkippedError if the value is unreadable.
     """
-    cell = walk.take(pointer, field, _VALUE)
-    if cell is None:
-        return None
-    at, end = cell
+    at, end = walk.take(pointer, field, _VALUE)
     room = end - at
-    if room < _HEAD:
-        _no_value(walk, at, room)
-        return None
-    signature, length, size, data_pointer, kind, flags, _ = s.VALUE.unpacker.unpack_from(walk.data, at)
-    if signature != b"vk" or room < _HEAD + length:
-        _no_value(walk, at, room)
-        return None
+    length = int.from_bytes(walk.data[at + 2 : at + 4], "little")
+    if (begins := walk.data[at : at + 2]) != b"vk":
+        walk.skip(at, "value-signature", f"the value begins with {quoted(begins)}")
+    if room < _HEAD or room < _HEAD + length:
+        walk.skip(at, "value-size", f"the cell holds {room:,} bytes")
+    _, _, size, data_pointer, kind, flags, _ = s.VALUE.unpacker.unpack_from(walk.data, at)
     compressed = flags & s.VALUE_COMPRESSED
     if flags & ~s.VALUE_COMPRESSED:
         walk.fault(at + _AT["flags"], "value-flags", f"the value's flags are 0x{flags:x}")
@@ -105,22 +84,18 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
         walk.fault(at + _AT["name length"], "value-name-length", f"the value's name has {characters:,} characters")
     name = read_name(walk, "value", at + _HEAD, length, compressed)
     data = _data_of(walk, at, size, data_pointer, keep)
-    if data is None:
-        return None
     size &= ~s.INLINE
     if size != _SIZES.get(kind, size):
         walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
     return at, name, 2 * length if compressed else length, kind, size, data
 
 
-def _data_of(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
-    """Return the data of the value at *at*, empty unless *keep*, or None if unreadable; *size* may have INLINE set."""
+def _data_of(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
+    """Return the data of the value at *at*, empty unless *keep*; *size* may have INLINE set. Raises SkippedError."""
     if size & s.INLINE:
         size &= ~s.INLINE
         if size > s.MAX_INLINE:
-            walk.fault(at + _AT["data size"], "value-inline", f"{size:,} bytes of data are inside the value record")
-            walk.whole = False
-            return None
+            walk.skip(at + _AT["data size"], "value-inline", f"{size:,} bytes of data are inside the value record")
         return walk.data[at + _DATA_AT : at + _DATA_AT + size] if keep else b""
     if size:
         return _data(walk, at, size, pointer, keep)
@@ -130,22 +105,10 @@ def _data_of(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes 
     return b""
 
 
-def _no_value(walk: Walk, at: int, room: int) -> None:
-    """Record why the cell at *at*, which holds *room* bytes, is not a value."""
-    walk.whole = False
-    if (begins := walk.data[at : at + 2]) != b"vk":
-        walk.fault(at, "value-signature", f"the value begins with {quoted(begins)}")
-    else:
-        walk.fault(at, "value-size", f"the cell holds {room:,} bytes")
-
-
-def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
-    """Take the cells of the data of the value at *at*, *size* bytes; return it, empty unless *keep*, or None."""
+def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
+    """Take the cells of the data of the value at *at*, *size* bytes; return it, empty unless *keep*."""
     big = size > s.SEGMENT and walk.minor > 3
-    cell = walk.take(pointer, at + _DATA_AT, _BIG if big else _DATA)
-    if cell is None:
-        return None
-    start, end = cell
+    start, end = walk.take(pointer, at + _DATA_AT, _BIG if big else _DATA)
     if big:
         return _big_data(walk, start, end, size, keep)
     if size > end - start:
@@ -155,31 +118,21 @@ def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | N
     return walk.data[start : start + size] if keep else b""
 
 
-def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes | None:
-    """Return *size* bytes of data from the segments of the `db` record at *at*, or None if they are unreadable."""
+def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes:
+    """Return *size* bytes of data from the segments of the `db` record at *at*; raises SkippedError."""
     fields, pointer_at = s.BIG_DATA.unpacker, s.BIG_DATA.offsets["segments list"]
     kind, count, pointer = fields.unpack_from(walk.data, at) if end - at >= fields.size else (b"", 0, 0)
     if kind != b"db":
-        walk.fault(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {quoted(kind)}")
-    elif count != -(-size // s.SEGMENT):
-        walk.fault(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
-    elif (cell := walk.take(pointer, at + pointer_at, _SEGMENTS)) is not None:
-        start, end = cell
-        if 4 * count <= end - start:
-            return _segments(walk, range(start, start + 4 * count, 4), size, keep)
+        walk.skip(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {quoted(kind)}")
+    if count != -(-size // s.SEGMENT):
+        walk.skip(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
+    start, end = walk.take(pointer, at + pointer_at, _SEGMENTS)
+    if 4 * count > end - start:
         wrong = f"{count:,} segments are in a list whose cell holds {end - start:,} bytes"
-        walk.fault(at + 2, "list-size", wrong)
-    walk.whole = False
-    return None
-
-
-def _segments(walk: Walk, entries: range, size: int, keep: bool) -> bytes | None:
+        walk.skip(at + 2, "list-size", wrong)
     parts: list[bytes] = []
-    for entry in entries:
-        cell = walk.take(_U32.unpack_from(walk.data, entry)[0], entry, _SEGMENT)
-        if cell is None:
-            return None
-        start, end = cell
+    for entry in range(start, start + 4 * count, 4):
+        start, end = walk.take(_U32.unpack_from(walk.data, entry)[0], entry, _SEGMENT)
         part = min(size, s.SEGMENT)
         if end - start < s.SEGMENT:
             walk.fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes, {part:,} of them data")

@@ -64,23 +64,17 @@ def document(content: Mapping[str, Any], media_type: str) -> Document:
 
 def configured(base: Base, options: Options, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
     """Return the configuration of an image on *base*; *layers*, those on top, and *time* are as in configuration()."""
-    above = [(blob.diff_id, said) for blob, said in layers]
-    config = inherit.settings(base.config.get("config") or {}, running(options))
-    return document(inherit.configuration(base.config, config, above, timestamp(time)), CONFIG)
+    return _on(base.config, inherit.settings(base.config.get("config") or {}, running(options)), layers, time)
 
 
 def configuration(options: Options, platform: Platform, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
     """Return the configuration of an image of *layers*, each with its text in the history, made at *time*."""
-    created = timestamp(time)
-    content: Json = {"created": created, "architecture": platform.architecture, "os": "windows"}
-    if platform.version:
-        content["os.version"] = platform.version
-    if platform.features:
-        content["os.features"] = list(platform.features)
-    content["config"] = running(options)
-    content["rootfs"] = {"type": "layers", "diff_ids": [blob.diff_id for blob, _ in layers]}
-    content["history"] = [{"created": created, "created_by": said} for _, said in layers]
-    return document(content, CONFIG)
+    return _on({"created": timestamp(time)} | _platform(platform), running(options), layers, time)
+
+
+def _on(base: Mapping[str, Any], config: Json, layers: Sequence[tuple[LayerBlob, str]], time: int) -> Document:
+    above = [(blob.diff_id, said) for blob, said in layers]
+    return document(inherit.configuration(base, config, above, timestamp(time)), CONFIG)
 
 
 def manifest(config: Document, layers: Sequence[LayerBlob], annotations: Mapping[str, str]) -> Document:

@@ -22,66 +22,49 @@ _TOKEN = re.compile(r"\*\*/?|\*|\?|\[\^?(?:\\.|[^\]\\])+\]|\\.|[^*?\[\\]+", re.D
 _RANGE = re.compile(r"(\\.|[^\]\\-])(?:-(\\.|[^\]\\-]))?", re.DOTALL)  # of a [class]: one character, or from and to
 
 
-class Automaton(NamedTuple):
-    """A pattern as a nondeterministic automaton, which matches a path in one pass.
+class Steps(NamedTuple):
+    """A pattern that is matched step by step, each at all places of a path that those before it reach.
 
-    Each state is a bit: bit n is set if the first n steps of the pattern match. A character costs a few operations on
-    such numbers.
+    The places are the bits of a number: bit n is set if the steps so far match the first n characters. A step is
+    ``*``, ``**``, or an expression and the number of characters that it matches.
     """
 
-    literal: dict[str, int]  # the states that accept a character
-    classes: tuple[tuple[re.Pattern[str], int], ...]  # the states that accept a match
-    stars: int  # the states of ``*``: any character but a slash keeps them; the next state is active with them
-    entries: int  # the states before ``**``: the state inside it, and the one after it, are active with them
-    insides: int  # the states inside ``**``: any character keeps them, and a slash also activates the next state
-    end: int  # the state in which all steps have matched
+    steps: tuple[str | tuple[re.Pattern[str], int], ...]
 
     def match(self, path: str) -> bool:
         """Return whether the pattern matches *path* or one of its parents."""
-        states = self._ready(1)
-        for character in path:
-            if character == "/" and states & self.end:
-                return True
-            leads = self.literal.get(character, 0)
-            for expression, bits in self.classes:
-                if expression.match(character):
-                    leads |= bits
-            if character == "/":
-                stay, leads = self.insides, leads | self.insides
-            else:
-                stay = self.insides | self.stars
-            states = self._ready(states & stay | (states & leads) << 1)
-            if not states:
+        slashes = sum(1 << found.start() for found in re.finditer("/", path))
+        others = (1 << len(path)) - 1 - slashes
+        places = 1
+        for step in self.steps:
+            first = (places & -places).bit_length() - 1
+            if isinstance(step, tuple):
+                expression, width = step
+                places &= sum(1 << found.start() for found in expression.finditer(path, first))
+                places <<= width
+            elif step == "**":  # nothing, or all up to a slash
+                places |= slashes << 1 >> first << first
+            else:  # the sum carries each place in a run of other characters to the run's end
+                inside = places & others
+                places |= (inside + others) ^ others
+            if not places:
                 return False
-        return bool(states & self.end)
-
-    def _ready(self, states: int) -> int:
-        """Return *states* with those reached without a character."""
-        entered = states & self.entries
-        states |= entered << 1 | entered << 2
-        return states | (states & self.stars) << 1
-
-
-class IgnoreRule(NamedTuple):
-    """One pattern: *back* if it starts with ``!``; *expression* matches a path, or a parent of it."""
-
-    back: bool
-    expression: re.Pattern[str] | Automaton
+        return self.steps[-1] == "**" or bool(places & (slashes | 1 << len(path)))
 
 
 class Patterns(NamedTuple):
-    """The patterns of one file or command line, in order."""
+    """The patterns of one file or command line, in order: whether it starts with ``!``, and what matches its paths."""
 
-    rules: tuple[IgnoreRule, ...] = ()
+    rules: tuple[tuple[bool, re.Pattern[str] | Steps], ...] = ()
 
     @property
     def brings_back(self) -> bool:
         """Whether a pattern can include a path in an excluded directory again."""
-        return any(rule.back for rule in self.rules)
+        return any(back for back, _ in self.rules)
 
     def exclude(self, path: str) -> bool:
         """Return whether *path*, with slashes, is left out: the last matching pattern decides."""
-        return next((not rule.back for rule in reversed(self.rules) if rule.expression.match(path)), False)
+        return next((not back for back, pattern in reversed(self.rules) if pattern.match(path)), False)
 
 
 def parse_file(text: str, shown: str) -> Patterns:
@@ -105,7 +88,7 @@ def _parsed(lines: Iterable[tuple[str, str]]) -> Patterns:
         if not pattern and not back:
             continue
         try:
-            rules.append(IgnoreRule(back, _matcher(_clean(pattern, back=back))))
+            rules.append((back, _matcher(_clean(pattern, back=back))))
         except re.error as error:  # not shown: its text quotes the pattern
             raise GeneratorError(f"{shown}: invalid pattern: bad character range") from error
         except ValueError as error:
@@ -123,12 +106,12 @@ def _clean(text: str, *, back: bool) -> str:
     return path.removeprefix("/").strip() or path
 
 
-def _matcher(pattern: str) -> re.Pattern[str] | Automaton:
+def _matcher(pattern: str) -> re.Pattern[str] | Steps:
     """Return the matcher of a pattern; raises ValueError, and re.error for a range from high to low.
 
     ``**`` and ``**/`` match any number of directories, or none. Atomic groups, (?>…), prevent backtracking if the first
-    match is as good as any later one. If it is not, as in ``**a**b``, an expression could take hours, so an automaton
-    is used.
+    match is as good as any later one. If it is not, as in ``**a**b``, an expression could take hours, so Steps are
+    used.
     """
     tokens: list[str] = _TOKEN.findall(pattern)
     if "".join(tokens) != pattern:
@@ -143,7 +126,7 @@ def _matcher(pattern: str) -> re.Pattern[str] | Automaton:
             chunks[-1].append(token)
     first, *later = chunks
     if any(chunk and not chunk[-1].endswith("/") for chunk in later[:-1]):
-        return _automaton(chunks)
+        return Steps(tuple(map(_step, tokens)))
     made = _chunk(first) + "".join(f"(?>(?:.*?/)??{_chunk(chunk)})" for chunk in later[:-1] if chunk)
     if later:
         made += "(?:.*/)?" + _chunk(later[-1]) if later[-1] else ".*"
@@ -154,27 +137,11 @@ def _compiled(expression: str) -> re.Pattern[str]:
     return re.compile(expression + r"(?:/.*)?\Z", re.DOTALL)
 
 
-def _automaton(chunks: Sequence[Sequence[str]]) -> Automaton:
-    """Return the automaton of a pattern's *chunks*, which ``**`` separates."""
-    literal: dict[str, int] = {}
-    classes: dict[str, int] = {}
-    stars = entries = insides = 0
-    bit = 1
-    for number, chunk in enumerate(chunks):
-        if number and chunk:
-            entries, insides, bit = entries | bit, insides | bit << 1, bit << 2
-        for token in chunk:
-            if token == "*":  # noqa: S105
-                stars, bit = stars | bit, bit << 1
-            elif token[0] in "?[":
-                classes[token], bit = classes.get(token, 0) | bit, bit << 1
-            else:
-                for character in token.removeprefix("\\") if len(token) == 2 else token:
-                    literal[character], bit = literal.get(character, 0) | bit, bit << 1
-    if not chunks[-1]:  # ``**`` at the end matches the rest
-        insides |= bit
-    found = tuple((re.compile(_literal(token), re.DOTALL), bits) for token, bits in classes.items())
-    return Automaton(literal, found, stars, entries, insides, bit)
+def _step(token: str) -> str | tuple[re.Pattern[str], int]:
+    if token[0] == "*":
+        return token.removesuffix("/")
+    # Looking ahead finds matches that overlap.
+    return re.compile(f"(?={_literal(token)})", re.DOTALL), 1 if token[0] in "?[\\" else len(token)
 
 
 def _chunk(tokens: Sequence[str]) -> str:

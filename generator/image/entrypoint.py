@@ -143,7 +143,7 @@ def _stored_program(options: Options, started: _Start, files: Planned, note: Say
     key = "entrypoint" if options.entrypoint else "cmd"
     words: tuple[str, ...] = getattr(options, key)
     asked = started.settings(options)
-    if not words or asked.option != key or start.search(asked, files).everywhere:
+    if not words or asked.option != key or all(start.search(asked, files).values()):
         return options
     file = start.meant(words[0], asked.workdir, files)
     if file is None or file.path.lower().endswith(".ps1"):

@@ -174,13 +174,12 @@ def _read_index(folder: Path) -> Json:
     for at, each in enumerate(manifests):
         try:
             descriptor = msgspec.convert(each, ContentDescriptor)
+            valid = descriptor.size >= 0 and _DIGEST.fullmatch(descriptor.digest)
+            problem = "" if valid else f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
         except msgspec.ValidationError as error:
-            raise GeneratorError(
-                f"{path}: manifests[{at}] is invalid: {error}; hint: name another directory"
-            ) from error
-        if descriptor.size < 0 or not _DIGEST.fullmatch(descriptor.digest):
-            found_there = f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
-            raise GeneratorError(f"{path}: manifests[{at}] is invalid: {found_there}; hint: name another directory")
+            problem = str(error)
+        if problem:
+            raise GeneratorError(f"{path}: manifests[{at}] is invalid: {problem}; hint: name another directory")
     return found
 
 

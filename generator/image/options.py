@@ -127,11 +127,9 @@ def epoch(environment: Mapping[str, str] = os.environ) -> int:
 
 def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
     """Parse the ``NAME=VALUE`` *texts* of an *option*; return the values by name. Raises GeneratorError."""
-    return dict(_pair(option, text) for text in texts)
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise GeneratorError(f"--{option} {text}: no NAME=VALUE; hint: --{option} NAME=VALUE")
-    return name, value
+    found = {}
+    for text in texts:
+        name, equals, found[name] = text.partition("=")
+        if not (name and equals):
+            raise GeneratorError(f"--{option} {text}: no NAME=VALUE; hint: --{option} NAME=VALUE")
+    return found

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ..base.console import Say
 from ..base.errors import GeneratorError
-from ..base.settings import timeout
 from ..imageread.references import Reference
 from ..imageread.registry import COPY, Skopeo
 from ..imageread.registry import find as find_skopeo
@@ -18,9 +17,6 @@ from . import layout, transfer
 from .assemble import BuiltImage
 from .progress import Progress, Tell, measured
 
-# A push may take SECONDS, and a second more for each BYTES of layers; WINSCRATCH_TIMEOUT overrides both.
-SECONDS = 300
-BYTES = 1 << 20
 # skopeo's error if neither the registry nor the local layout has a layer.
 _MISSING = re.compile(r"open .*blobs/\S+: no such file or directory")
 
@@ -49,8 +45,7 @@ def push(
     check(reference, image)
     host = reference.host or "docker.io"
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
-    size = sum(blob.size for blob in image.blobs.values())
-    seconds = timeout() or SECONDS + size // BYTES
+    seconds = transfer.seconds(image.blobs.values())
     skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
     (work / "layout").mkdir()
     based = any(blob.origin is not None for blob in image.blobs.values())

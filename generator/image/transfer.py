@@ -15,7 +15,7 @@ from ..imageread.registry import find as find_skopeo
 from .model import LayerBlob, Origin
 from .progress import Progress, hidden
 
-SECONDS = 300  # for a copy, and a second more for each BYTES of layers; WINSCRATCH_TIMEOUT overrides both
+SECONDS = 300  # for a copy or a push, and a second more for each BYTES of layers
 BYTES = 1 << 20
 _PIECE = 1 << 20  # bytes
 _COPY = ("copy", "--quiet", "--preserve-digests")
@@ -34,6 +34,11 @@ def fetch(layers: Iterable[LayerBlob], progress: Progress = hidden) -> None:
             if (origin := each.origin) is not None and not each.path.exists():
                 origin.lookup.fetch(origin.image, {layer.digest for layer in missing})
                 _store(each, origin)
+
+
+def seconds(layers: Iterable[LayerBlob]) -> int:
+    """Return the time in which *layers* must be transferred; WINSCRATCH_TIMEOUT overrides the default."""
+    return timeout() or SECONDS + sum(layer.size for layer in layers) // BYTES
 
 
 def elsewhere(layer: LayerBlob) -> bool:
@@ -79,8 +84,7 @@ def _copy(layers: Sequence[LayerBlob], target: Reference, work: Path, plain: Seq
     if origin is None or origin.lookup.reference is None:
         return
     name = f"docker://{target.name}@{origin.manifest}"
-    seconds = timeout() or SECONDS + sum(layer.size for layer in layers) // BYTES
-    skopeo = Skopeo(find_skopeo(), work, seconds, name, _host(target), plain=plain)
+    skopeo = Skopeo(find_skopeo(), work, seconds(layers), name, _host(target), plain=plain)
     loose = () if origin.lookup.secure else ("--src-tls-verify=false",)
     source = f"docker://{origin.lookup.reference.name}@{origin.manifest}"
     _, error, _ = skopeo.ask(*_COPY, *loose, source, name, side="dest-")

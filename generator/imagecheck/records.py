@@ -118,7 +118,7 @@ def _wrong_descriptor(text: str) -> str | None:
         if rule not in descriptor.ONLY_IN_HIVES:
             faults.append(message)
 
-    descriptor.check(data, 0, len(data), fault)
+    descriptor.read(data, fault)
     return faults[0] if faults else None
 
 

@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Check, Language, ModuleOptions, Place, Tool, check_identifier, windows_name
+from .language import CONSTANTS, FILES, LAYER, Language, ModuleOptions, Place, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -15,8 +15,6 @@ _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, wh
     template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual
     void volatile wchar_t while xor xor_eq""".split()  # noqa: SIM905 - words are easier read so
 )
-_LAYOUT = ("--style=LLVM", "--dry-run", "--Werror")
-_SOURCES = ("bench/*.[ch]", "tests/languages/c/*.[ch]", "tests/helpers/*.[ch]", "examples/c/*.[ch]")
 
 
 def _check(options: ModuleOptions) -> None:
@@ -45,12 +43,7 @@ LANGUAGE = Language(
     takes={"prefix": "what symbols start with, and in capitals macros and the include guard"},
     follow="the file's name",
     api={
-        "name": "{PREFIX}_NAME",
-        "media type": "{PREFIX}_MEDIA_TYPE",
-        "diff ID": "{PREFIX}_DIFF_ID",
-        "digest": "{PREFIX}_DIGEST",
-        "layer size": "{PREFIX}_LAYER_SIZE",
-        "blob size": "{PREFIX}_BLOB_SIZE",
+        **{word: f"{{PREFIX}}_{name}" for word, name in CONSTANTS.items()},
         "layer": "{prefix}_layer",
         "blob": "{prefix}_blob",
         "BCD": "{PREFIX}_BCD",
@@ -72,17 +65,4 @@ LANGUAGE = Language(
         (".c", ".cc", ".cpp", ".cxx", ".c++"),
         (".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp"),
     ),
-    formatter=("clang-format", *_LAYOUT),
-    tools=(
-        Tool("clang", "clang"),
-        Tool("clang-format", "clang-format"),
-        Tool("clang-tidy", "clang-tidy"),
-        Tool("g++", "g++"),
-        Tool("gcc", "gcc"),
-        Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),
-        Tool("libarchive-dev", "/usr/include/archive.h"),
-        Tool("libmd-dev", "/usr/include/sha2.h"),
-        Tool("tcc", "tcc"),
-    ),
-    checks=(Check("clang-format", "clang-format", (*_LAYOUT, *_SOURCES), ("--style=LLVM", "-i", *_SOURCES)),),
 )

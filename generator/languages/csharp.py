@@ -3,8 +3,7 @@
 
 import re
 
-from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, check_identifier
+from .language import FILES, LAYER, Language, ModuleOptions, Place, check_dotted, check_identifier, of_neighbours
 
 _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     """_ abstract as base bool break byte case catch char checked class const continue decimal default delegate do
@@ -33,39 +32,23 @@ _NO_CLASS = frozenset(  # contextual keywords that no type may have, and the nam
     TargetLong TargetMissing Task Text Ticks Time TimeSpan Times ToArray ToString TreeOptions Type Unicode
     UnicodeCategory Unpacked UserOwned UsersRead Verify Walk Whiteout WithSize Writer""".split()  # noqa: SIM905
 )
-_MAX_NAMESPACE = 200  # characters
 _NAMESPACE = re.compile(r"^[ \t]*namespace[ \t]+(\w+(?:\.\w+)*)", re.MULTILINE | re.ASCII)
 _DEFAULT = "Winscratch"
-_FIX = "use --package"
 
 
 def _check(options: ModuleOptions) -> None:
-    if len(options.package) > _MAX_NAMESPACE:
-        raise GeneratorError(
-            f"{options.package}: invalid C# namespace: longer than {_MAX_NAMESPACE} characters; hint: {_FIX}"
-        )
-    for part in options.package.split("."):
-        check_identifier("part of a C# namespace", part, _KEYWORDS, _FIX)
+    check_dotted("C# namespace", options.package, _KEYWORDS, "use --package")
     check_identifier("C# class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> ModuleOptions:
-    return ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem)
+def _named(text: str) -> str | None:
+    found = _NAMESPACE.search(text)
+    return found[1] if found else None
 
 
 def _namespace(place: Place) -> str:
     """Return the namespace of the other files in a directory, else that of the project for it, else ours."""
-    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
-
-    namespaces = set()
-    for path in sorted(place.folder.glob("*.cs")):
-        if path.stem != place.stem and path.is_file():
-            found = _NAMESPACE.search(read_file(path, str(path)).decode("utf-8", "replace"))
-            namespaces |= {found[1]} if found else set()
-    if len(namespaces) > 1 and place.package is None:
-        raise GeneratorError(
-            f"{place.folder}: holds the namespaces {', '.join(sorted(namespaces))}; hint: say which with --package"
-        )
+    namespaces = of_neighbours(place, "*.cs", "namespaces", _named)
     if namespaces:
         return namespaces.pop()
     folder = place.folder.absolute()
@@ -101,13 +84,8 @@ LANGUAGE = Language(
         "verify": "Verify()",
     },
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
-    placed=_placed,
+    placed=lambda place: ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem),
     check=_check,
     proof=lambda _: (r"""sed -n '/ Text =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
-    tools=(
-        Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),
-        Tool("mono-mcs", "mcs"),
-        Tool("mono-runtime", "mono"),
-    ),
 )

@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Check, Language, ModuleOptions, Place, Tool, after_comments, check_identifier
+from .language import FILES, LAYER, Language, ModuleOptions, Place, after_comments, check_identifier, of_neighbours
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -18,8 +18,6 @@ SKIPPED_ENDINGS = frozenset(
     ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm""".split()  # noqa: SIM905
 )
 _WORD = re.compile(r"\w+")
-# Each is a Go module; the generated one comes last.
-_SOURCES = ("tests/languages/go", "tests/interop/kubernetes", "examples/go", "examples/hostprocess", "output/go")
 
 
 def _check(options: ModuleOptions) -> None:
@@ -48,11 +46,7 @@ def _among_others(place: Place) -> ModuleOptions:
     A package that is named for the module, as the committed ones are, needs no prefix; any other may hold several.
     """
     folder = place.folder.resolve()
-    packages = _packages(place)
-    if len(packages) > 1 and place.package is None:
-        raise GeneratorError(
-            f"{folder}: holds the packages {', '.join(sorted(packages))}; hint: say which with --package"
-        )
+    packages = of_neighbours(place._replace(folder=folder), "[!._]*.go", "packages", _package, "_test.go")
     own = re.sub(r"[^a-z0-9_]", "", folder.name.lower()).lstrip("0123456789_")
     if not own or own in _KEYWORDS | _NO_PACKAGE or own.endswith("_test"):
         own = "windows" + place.name
@@ -60,20 +54,13 @@ def _among_others(place: Place) -> ModuleOptions:
     return ModuleOptions(package, "" if package == place.name else "Windows" + place.name.capitalize())
 
 
-def _packages(place: Place) -> set[str]:
-    """Return the packages of the other files in a directory, but for tests and files that are never built."""
-    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
-
-    packages = set()
-    for path in sorted(place.folder.glob("*.go")):
-        if path.stem == place.stem or path.stem.endswith("_test") or path.name[0] in "._" or not path.is_file():
-            continue
-        text = read_file(path, str(path)).decode("utf-8", "replace")
-        clause = _WORD.match(text, after_comments(text))
-        name = _WORD.match(text, after_comments(text, clause.end())) if clause and clause[0] == "package" else None
-        if name and not re.search(r"^//(?:go:build| \+build)\s+ignore\b", text, re.MULTILINE):
-            packages.add(name[0])
-    return packages
+def _package(text: str) -> str | None:
+    """Return the package of a file, or None for a file that is never built."""
+    if re.search(r"^//(?:go:build| \+build)\s+ignore\b", text, re.MULTILINE):
+        return None
+    clause = _WORD.match(text, after_comments(text))
+    name = _WORD.match(text, after_comments(text, clause.end())) if clause and clause[0] == "package" else None
+    return name[0] if name else None
 
 
 LANGUAGE = Language(
@@ -120,11 +107,4 @@ LANGUAGE = Language(
     ),
     # A layer's name is its package's and its folder's; the go command treats these folders apart.
     refused=_KEYWORDS | {"internal", "main", "testdata", "vendor"},
-    formatter=("gofmt", "-l", "-s"),
-    tools=(Tool("golang", "go", "2:1.21"),),
-    checks=(
-        Check("gofmt", "gofmt", ("-l", "-s", *_SOURCES), ("-l", "-s", "-w", *_SOURCES[:-1]), silent=True),
-        *(Check(f"go vet of {folder}", "go", ("vet", "./..."), folder=folder) for folder in _SOURCES),
-        *(Check(f"staticcheck of {m}", "staticcheck", ("-checks", "all", "./..."), folder=m) for m in _SOURCES),
-    ),
 )

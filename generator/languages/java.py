@@ -4,7 +4,18 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, after_comments, check_identifier
+from .language import (
+    FILES,
+    FUNCTIONS,
+    LAYER,
+    Language,
+    ModuleOptions,
+    Place,
+    after_comments,
+    check_dotted,
+    check_identifier,
+    of_neighbours,
+)
 
 _KEYWORDS = frozenset(  # "Keywords" and "Boolean Literals", the Java Language Specification
     """_ abstract assert boolean break byte case catch char class const continue default do double else enum extends
@@ -22,40 +33,26 @@ _NO_CLASS = frozenset(  # restricted identifiers, and the classes that the modul
     Node Object Objects Optional OptionalLong OutputStream Override Path Reason Rules
     RuntimeException Set StandardCharsets Step String StringBuilder System Throwable Times""".split()  # noqa: SIM905
 )
-_MAX_PACKAGE = 200  # characters
 _PACKAGE = re.compile(r"package\s+(\w+(?:\.\w+)*)\s*;", re.ASCII)
 _FIX = "use --package"
 
 
 def _check(options: ModuleOptions) -> None:
-    if len(options.package) > _MAX_PACKAGE:
-        raise GeneratorError(
-            f"{options.package}: invalid Java package: longer than {_MAX_PACKAGE} characters; hint: {_FIX}"
-        )
-    for part in options.package.split(".") if options.package else ():
-        check_identifier("part of a Java package", part, _KEYWORDS, _FIX)
+    if options.package:
+        check_dotted("Java package", options.package, _KEYWORDS, _FIX)
     if options.package.partition(".")[0] == "java":
         raise GeneratorError(f"{options.package}: Java keeps packages below java to itself; hint: {_FIX}")
     check_identifier("Java class", options.prefix, _KEYWORDS | _NO_CLASS, "end DEST in another name")
 
 
-def _placed(place: Place) -> ModuleOptions:
-    return ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem)
+def _named(text: str) -> str:
+    clause = _PACKAGE.match(text, after_comments(text))
+    return clause[1] if clause else ""
 
 
 def _package(place: Place) -> str:
     """Return the package of the other files in a directory, else the path below its root of sources, else none."""
-    from ..base.reading import read_file  # the staleness check, which imports the languages, does without
-
-    packages = set()
-    for path in sorted(place.folder.glob("*.java")):
-        if path.stem not in {place.stem, "module-info"} and path.is_file():
-            text = read_file(path, str(path)).decode("utf-8", "replace")
-            clause = _PACKAGE.match(text, after_comments(text))
-            packages.add(clause[1] if clause else "")
-    if len(packages) > 1 and place.package is None:
-        named = ", ".join(sorted(name or "that without a name" for name in packages))
-        raise GeneratorError(f"{place.folder}: holds the packages {named}; hint: say which with --package")
+    packages = of_neighbours(place, "*.java", "packages", _named, "module-info.java")
     if packages:
         return packages.pop()
     parts = place.folder.absolute().parts
@@ -74,25 +71,10 @@ LANGUAGE = Language(
     takes={"package": "the package"},
     follow="the class has the file's name; the package is that of other files in the directory, else the path below "
     "`main/java` or `test/java`, else the unnamed one",
-    api={
-        "name": "NAME",
-        "media type": "MEDIA_TYPE",
-        "diff ID": "DIFF_ID",
-        "digest": "DIGEST",
-        "layer size": "LAYER_SIZE",
-        "blob size": "BLOB_SIZE",
-        "layer": "layer()",
-        "blob": "blob()",
-        "open": "open()",
-        "open compressed": "openCompressed()",
-        "BCD": "bcd()",
-        "verify": "verify()",
-    },
+    api=FUNCTIONS,
     committed=lambda name: ModuleOptions("winscratch", f"Windows{name.capitalize()}"),
-    placed=_placed,
+    placed=lambda place: ModuleOptions(place.recorded.package if place.recorded else _package(place), place.stem),
     check=_check,
     proof=lambda _: (r"""sed -n '/ TEXT =$/,/;$/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=lambda name, _: f"Windows{name[:1].upper()}{name[1:]}",
-    formatter=("google-java-format", "--dry-run", "--set-exit-if-changed"),
-    tools=(Tool("default-jdk-headless", "javac"), Tool("maven", "mvn")),
 )

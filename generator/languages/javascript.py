@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, ModuleOptions, Tool
+from .language import FILES, FUNCTIONS, LAYER, Language, ModuleOptions
 
 
 def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
@@ -33,20 +33,7 @@ LANGUAGE = Language(
     shared=(("package.json.jinja", "javascript/package.json"),),
     takes={},
     follow="the file's name",
-    api={
-        "name": "NAME",
-        "media type": "MEDIA_TYPE",
-        "diff ID": "DIFF_ID",
-        "digest": "DIGEST",
-        "layer size": "LAYER_SIZE",
-        "blob size": "BLOB_SIZE",
-        "layer": "layer()",
-        "blob": "blob()",
-        "open": "open()",
-        "open compressed": "openCompressed()",
-        "BCD": "bcd()",
-        "verify": "verify()",
-    },
+    api=FUNCTIONS,
     committed=lambda name: ModuleOptions(_stem(name)),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
@@ -55,11 +42,5 @@ LANGUAGE = Language(
         "base64 -d | sha256sum",
     ),
     stem=_stem,
-    formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
     alike=((".js", ".mjs"), (".d.ts", ".d.mts")),
-    tools=(
-        Tool("chromium", "chromium"),
-        Tool("nodejs", "node"),
-        Tool("npm", "npm"),
-    ),
 )

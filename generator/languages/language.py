@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import GeneratorError
+from ..base.reading import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,22 +17,26 @@ if TYPE_CHECKING:
 LAYER = "layer"  # the kind of module that embeds a layer; a module of another kind bears its kind's name
 FILES = "files"  # the kind of module that writes layers on top
 MAX_NAME = 48  # characters; C99 promises no more than 63 that count in a name, and ours get endings
+MAX_DOTTED = 200  # characters of names with dots between them
 _SPACE = re.compile(r"[\s\ufeff]*")
-# What a layer's module offers; each language has its own spelling of these, and no other words for them.
-API = (
-    "name",
-    "media type",
-    "diff ID",
-    "digest",
-    "layer size",
-    "blob size",
-    "layer",
-    "blob",
-    "open",
-    "open compressed",
-    "BCD",
-    "verify",
-)
+# What a layer's module offers, in the usual spelling of constants and of functions; no language has other words for it.
+CONSTANTS = {
+    "name": "NAME",
+    "media type": "MEDIA_TYPE",
+    "diff ID": "DIFF_ID",
+    "digest": "DIGEST",
+    "layer size": "LAYER_SIZE",
+    "blob size": "BLOB_SIZE",
+}
+FUNCTIONS = CONSTANTS | {
+    "layer": "layer()",
+    "blob": "blob()",
+    "open": "open()",
+    "open compressed": "openCompressed()",
+    "BCD": "bcd()",
+    "verify": "verify()",
+}
+API = tuple(FUNCTIONS)
 
 
 class ModuleOptions(NamedTuple):
@@ -60,29 +65,6 @@ class Place(NamedTuple):
     recorded: ModuleOptions | None
 
 
-class Tool(NamedTuple):
-    """A Debian package, the program or file that shows that it is installed, and the lowest version."""
-
-    package: str
-    shown_by: str
-    least: str = "0"
-
-
-class Check(NamedTuple):
-    """A program with the arguments that check sources, and those that fix them, if it can.
-
-    A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
-    exits with 0 in any case, and prints something only if it finds a fault.
-    """
-
-    name: str
-    program: str
-    find: tuple[str, ...]
-    fix: tuple[str, ...] = ()
-    folder: str = "."
-    silent: bool = False
-
-
 def windows_name(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
     """Return the name of a copy's file, without the ending, for a destination that is a directory."""
     return f"windows_{name}"
@@ -99,11 +81,9 @@ class Language(NamedTuple):
     destination, *stem* the name of its file in a directory; *check* raises GeneratorError for options that the
     language does not allow. *refused* are names that this language does not allow for layers.
     *api* maps words of API to names of a module: the upper-case field ``{PREFIX}`` is the prefix in
-    capitals. *formatter* is a command that prints nothing and exits with 0 for well-formatted files, or empty.
-    *alike* are groups of file endings that mean the same in this language. *proof* returns the lines of a shell command
-    that prints the SHA-256 of the blob in a layer's module, with tools that everybody has: at most 74 columns each.
-    In them, FILE is the module's file, if *options* do not name it.
-    *tools* are the packages of its tests, *checks* the linters of its sources in tests and examples.
+    capitals. *alike* are groups of file endings that mean the same in this language. *proof* returns the lines of a
+    shell command that prints the SHA-256 of the blob in a layer's module, with tools that everybody has: at most 74
+    columns each. In them, FILE is the module's file, if *options* do not name it.
     """
 
     comment: str
@@ -120,9 +100,6 @@ class Language(NamedTuple):
     compat: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
     alike: tuple[tuple[str, ...], ...] = ()
-    formatter: tuple[str, ...] = ()
-    tools: tuple[Tool, ...] = ()
-    checks: tuple[Check, ...] = ()
 
     def kind(self, name: str) -> str:
         """Return the kind of the module *name*: LAYER, unless *name* is another kind."""
@@ -171,3 +148,30 @@ def check_identifier(what: str, name: str, reserved: frozenset[str], fix: str) -
         raise GeneratorError(f"{name}: invalid {what}: the language reserves that word; hint: {fix}")
     if len(name) > MAX_NAME:
         raise GeneratorError(f"{name}: invalid {what}: longer than {MAX_NAME} characters; hint: {fix}")
+
+
+def check_dotted(what: str, name: str, reserved: frozenset[str], fix: str) -> None:
+    """Raise GeneratorError unless *name* consists of identifiers with dots between them, as check_identifier() does."""
+    if len(name) > MAX_DOTTED:
+        raise GeneratorError(f"{name}: invalid {what}: longer than {MAX_DOTTED} characters; hint: {fix}")
+    for part in name.split("."):
+        check_identifier(f"part of a {what}", part, reserved, fix)
+
+
+def of_neighbours(
+    place: Place, pattern: str, what: str, find: Callable[[str], str | None], without: str = " "
+) -> set[str]:
+    """Return the names, such as packages, of the other files in a directory that match *pattern*.
+
+    *find* returns the name in a file's text, or None to leave it out, as are files whose names end in *without*.
+    Raises GeneratorError for more than one name unless the user says which to use.
+    """
+    names = set()
+    for path in sorted(place.folder.glob(pattern)):
+        if path.stem != place.stem and not path.name.endswith(without) and path.is_file():
+            names.add(find(read_file(path, str(path)).decode("utf-8", "replace")))
+    found = {name for name in names if name is not None}
+    if len(found) > 1 and place.package is None:
+        shown = ", ".join(sorted(name or "that without a name" for name in found))
+        raise GeneratorError(f"{place.folder}: holds the {what} {shown}; hint: say which with --package")
+    return found

@@ -5,7 +5,7 @@ import keyword
 import sys
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, ModuleOptions, Place, Tool, check_identifier, windows_name
+from .language import FILES, FUNCTIONS, LAYER, Language, ModuleOptions, Place, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"
 
@@ -40,25 +40,10 @@ LANGUAGE = Language(
     },
     takes={"package": "the module"},
     follow="the file's name",
-    api={
-        "name": "NAME",
-        "media type": "MEDIA_TYPE",
-        "diff ID": "DIFF_ID",
-        "digest": "DIGEST",
-        "layer size": "LAYER_SIZE",
-        "blob size": "BLOB_SIZE",
-        "layer": "layer()",
-        "blob": "blob()",
-        "open": "open()",
-        "open compressed": "open_compressed()",
-        "BCD": "bcd()",
-        "verify": "verify()",
-    },
+    api=FUNCTIONS | {"open compressed": "open_compressed()"},
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=_placed,
     check=_check,
     proof=lambda _: (r"""sed -n '/^_BLOB/,/^)/s/.*"\(.*\)".*/\1/p' FILE |""", "base64 -d | sha256sum"),
     stem=_stem,
-    formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
-    tools=(Tool("nodejs", "node"),),  # for pyright, which would download one
 )

@@ -16,9 +16,9 @@ from .. import VERSION
 from ..base.errors import GeneratorError
 from ..oci import files
 from ..oci.blob import MEDIA_TYPE, Blob
-from . import literals
 from .head import head
 from .language import ModuleOptions
+from .literals import base64, define, numbers, pieces, powers, quoted, runs
 from .provenance import Provenance, seal
 from .table import LANGUAGES, committed
 
@@ -64,15 +64,8 @@ def _environment(folder: Path) -> jinja2.Environment:
         newline_sequence="\n",
         autoescape=False,
     )
-    environment.filters |= {
-        "runs": literals.runs,
-        "powers": literals.powers,
-        "pieces": literals.pieces,
-        "quoted": literals.quoted,
-        "base64": literals.base64,
-        "numbers": literals.numbers,
-        "define": literals.define,
-    }
+    filters = (runs, powers, pieces, quoted, base64, numbers, define)
+    environment.filters |= {each.__name__: each for each in filters}
     return environment
 
 

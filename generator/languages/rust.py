@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rust 2021, from 1.63 on: a module is one file that needs no crate, and its name is the module's."""
 
-from .language import FILES, LAYER, Check, Language, ModuleOptions, Tool, check_identifier, windows_name
+from .language import CONSTANTS, FILES, LAYER, Language, ModuleOptions, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference, 2024 edition included
     """abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if
     impl in let loop macro match mod move mut override priv pub ref return self Self static struct super trait true try
     type typeof unsafe unsized use virtual where while yield""".split()  # noqa: SIM905 - words are easier read so
 )
-_SOURCES = (
-    "bench/rust/*.rs",
-    "examples/rust/*.rs",
-    "tests/languages/rust/*.rs",
-    "tests/languages/rust/clients/src/*.rs",
-)
-_EDITION = ("--edition", "2021")
-
-
-def _check(options: ModuleOptions) -> None:
-    check_identifier("Rust module", options.package, _KEYWORDS | {"_"}, "end DEST in another name")
 
 
 LANGUAGE = Language(
@@ -29,32 +18,13 @@ LANGUAGE = Language(
     },
     takes={},
     follow="the file's name",
-    api={
-        "name": "NAME",
-        "media type": "MEDIA_TYPE",
-        "diff ID": "DIFF_ID",
-        "digest": "DIGEST",
-        "layer size": "LAYER_SIZE",
-        "blob size": "BLOB_SIZE",
-        "layer": "LAYER",
-        "blob": "BLOB",
-        "BCD": "bcd()",
-        "verify": "verify()",
-    },
+    api=CONSTANTS | {"layer": "LAYER", "blob": "BLOB", "BCD": "bcd()", "verify": "verify()"},
     committed=lambda name: ModuleOptions(windows_name(name)),
     placed=lambda place: ModuleOptions(place.stem),
-    check=_check,
+    check=lambda it: check_identifier("Rust module", it.package, _KEYWORDS | {"_"}, "end DEST in another name"),
     proof=lambda _: (
         "d=$(mktemp -d) && (cat FILE; echo 'fn main() { use std::io::Write;' &&",
         "echo 'std::io::stdout().write_all(BLOB).unwrap() }') |",
         "rustc --edition 2021 -o $d/print - && $d/print | sha256sum",
     ),
-    formatter=("rustfmt", *_EDITION, "--check", "--quiet"),
-    tools=(
-        Tool("cargo", "cargo"),
-        Tool("rust-clippy", "cargo-clippy"),
-        Tool("rustc", "/usr/bin/rustc"),  # the oldest that is promised, on Debian 12, beside what else there is
-        Tool("rustfmt", "rustfmt"),
-    ),
-    checks=(Check("rustfmt", "rustfmt", (*_EDITION, "--check", *_SOURCES), (*_EDITION, *_SOURCES)),),
 )

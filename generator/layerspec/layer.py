@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,8 @@ class _Hive(_Record, frozen=True):
     keys: tuple[_Key, ...] = ()
 
 
-class _Object(_Record, frozen=True):
-    id: str
-    type: str | int
-    elements: dict[str, Any] = {}
-
-
 class _Bcd(_Record, frozen=True):
-    objects: tuple[_Object, ...] = ()
+    objects: tuple[ObjectSpec, ...] = ()
 
 
 class _File(_Record, frozen=True):
@@ -130,7 +125,7 @@ def _file(file: _File, place: KeyPath) -> SpecFile:
         )
     content: bytes | Hive = b""
     if file.bcd is not None:
-        content = encoding.store([ObjectSpec(o.id, o.type, o.elements) for o in file.bcd.objects], place.at("bcd"))
+        content = encoding.store(file.bcd.objects, place.at("bcd"))
     elif file.hive is not None:
         content = _hive(file.hive, place.at("hive"))
     elif file.text is not None:
@@ -230,13 +225,8 @@ def _texts(data: Any, place: KeyPath) -> bytes:
     return b"".join(value_encoding.text(item, at) for item, at in parts) + b"\0\0"
 
 
-def _number(layout: str) -> Callable[[Any, KeyPath], bytes]:
-    bits = 8 * struct.calcsize(layout)
-
-    def encode(data: Any, place: KeyPath) -> bytes:
-        return struct.pack(layout, value_encoding.integer(data, place, bits))
-
-    return encode
+def _number(layout: str, data: Any, place: KeyPath) -> bytes:
+    return struct.pack(layout, value_encoding.integer(data, place, 8 * struct.calcsize(layout)))
 
 
 _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
@@ -244,10 +234,10 @@ _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     "REG_SZ": (model.REG_SZ, value_encoding.text),
     "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_encoding.text),
     "REG_BINARY": (model.REG_BINARY, _hex),
-    "REG_DWORD": (model.REG_DWORD, _number("<I")),
-    "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, _number(">I")),
+    "REG_DWORD": (model.REG_DWORD, partial(_number, "<I")),
+    "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, partial(_number, ">I")),
     "REG_MULTI_SZ": (model.REG_MULTI_SZ, _texts),
-    "REG_QWORD": (model.REG_QWORD, _number("<Q")),
+    "REG_QWORD": (model.REG_QWORD, partial(_number, "<Q")),
 }
 
 

@@ -40,7 +40,8 @@ def parse(raw: bytes, shown: str) -> Facts:
 def context() -> dict[str, Any]:
     """Return the variables of the writers' templates, which docs/add-a-language.md lists."""
     known = facts()
-    encoded = {name: tuple(map(_encoded, both)) for name, both in known.compiled().items()}
+    # As in their PAX record: base64, padded.
+    encoded = {name: [base64.b64encode(one).decode("ascii") for one in both] for name, both in known.compiled().items()}
     return {
         "facts": known,
         "kinds": known.kinds,
@@ -57,8 +58,3 @@ def context() -> dict[str, Any]:
         "default": next(iter(encoded)),
         "default_date": known.default_date(),
     }
-
-
-def _encoded(data: bytes) -> str:
-    """Return a security descriptor as in its PAX record: base64, padded."""
-    return base64.b64encode(data).decode("ascii")

@@ -56,19 +56,15 @@ class Files(Protocol):
     @property
     def complete(self) -> bool:
         """Whether all files are known, so that one not found is missing."""
-        ...
 
     def file(self, path: str) -> File | None:
         """Return the file at *path*, or None; a link counts as a file of unknown content."""
-        ...
 
     def directory(self, path: str) -> str | None:
         """Return the directory at *path* as the image spells it, or None."""
-        ...
 
     def named(self, name: str) -> str | None:
         """Return the path of a file called *name* in any directory, or None."""
-        ...
 
 
 class Settings(NamedTuple):

@@ -14,7 +14,6 @@ v2.2.0 internal/cri/server/container_create.go:
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from . import paths
 from .model import Base, File, Files, Option, Problem, Rule, Settings
@@ -35,33 +34,10 @@ MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
 
 
-class ProgramSearch(NamedTuple):
-    """The program's file as each of some nodes finds it; *word* is the text that names it."""
-
-    word: str
-    found: dict[str, File | None]
-
-    @property
-    def file(self) -> File | None:
-        """The file, or None if no node finds one in the image."""
-        return next(filter(None, self.found.values()), None)
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether every node finds it."""
-        return all(self.found.values())
-
-
-def search(settings: Settings, files: Files) -> ProgramSearch:
-    """Return the file of the image that each kind of HostProcess node starts."""
+def search(settings: Settings, files: Files) -> dict[str, File | None]:
+    """Return the file of the image that each kind of HostProcess node starts, None if it finds none."""
     word = next(iter(settings.words), "")
-    return ProgramSearch(
-        word,
-        {
-            node: next(filter(None, (_file(files, path) for path in _candidates(word, settings, node))), None)
-            for node in NODES
-        },
-    )
+    return {node: _file(files, *_candidates(word, settings, node)) for node in NODES}
 
 
 def meant(word: str, workdir: str, files: Files) -> File | None:
@@ -70,11 +46,12 @@ def meant(word: str, workdir: str, files: Files) -> File | None:
     if not path.inside or path.anchor == "other":
         return None
     bases = [paths.parse(workdir).inside, ""] if path.anchor == "relative" else [""]
-    return next(filter(None, (_file(files, join(base, path.inside)) for base in bases)), None)
+    return _file(files, *(join(base, path.inside) for base in bases))
 
 
-def _file(files: Files, path: str) -> File | None:
-    return next(filter(None, (files.file(path + ending) for ending in _ENDINGS)), None)
+def _file(files: Files, *paths: str) -> File | None:
+    """Return the file at the first of *paths* that is there, with an ending of programs or without."""
+    return next(filter(None, (files.file(path + ending) for path in paths for ending in _ENDINGS)), None)
 
 
 def _candidates(word: str, settings: Settings, node: str) -> Iterator[str]:
@@ -136,12 +113,13 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
             yield Problem("program", option, word, "not found in the image", "give a path of the image")
     else:
         found = search(settings, files)
-        file = found.file
-        if not found.everywhere:
-            yield from _elsewhere(found, option, settings, files)
+        file = next(filter(None, found.values()), None)
+        if not all(found.values()):
+            yield from _elsewhere(found, file, settings, files)
         yield from _quotes(settings, option)
     if file is not None and file.program is not None:
-        yield from _content(file.path, file.program, settings.architecture, option, wow64=_has_wow64(files, base))
+        wow64 = base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
+        yield from _content(file.path, file.program, settings.architecture, option, wow64=wow64)
 
 
 def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
@@ -168,13 +146,16 @@ def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
     return Problem(rule, option, word, found, hint)
 
 
-def _elsewhere(found: ProgramSearch, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
-    """Yield why some nodes, or all, do not find the program in the image, unless it is the node's own."""
-    word, path = found.word, paths.parse(found.word)
-    file = meant(word, settings.workdir, files)
-    if found.file is not None:
-        lacking = ", ".join(node for node, each in found.found.items() if each is None)
-        stored = file.path if file and file.path else found.file.path
+def _elsewhere(found: dict[str, File | None], some: File | None, settings: Settings, files: Files) -> Iterator[Problem]:
+    """Yield why some nodes, or all, do not find the program in the image, unless it is the node's own.
+
+    *some* is the file that a node finds.
+    """
+    word, option = settings.words[0], settings.option
+    path, file = paths.parse(word), meant(word, settings.workdir, files)
+    if some is not None:
+        lacking = ", ".join(node for node, each in found.items() if each is None)
+        stored = file.path if file and file.path else some.path
         yield Problem("program-some", option, word, f"not found on {lacking}", f"--{option} '{mounted(stored)}'")
     elif file is not None:
         why = "the node's own path on HostProcess" if path.anchor == "drive" else "not found by any node"
@@ -247,7 +228,7 @@ def _in_windows(word: str, settings: Settings, files: Files) -> File | None:
         if not re.search(r"[\\/]", word):
             bases += [paths.parse(each).inside for each in (settings.path or "").split(";") if each.strip()]
             bases += _SYSTEM
-        return next(filter(None, (_file(files, join(base, path.inside)) for base in bases)), None)
+        return _file(files, *(join(base, path.inside) for base in bases))
     if path.anchor == "bound":
         return _file(files, join("hpc", path.inside))
     return _file(files, path.inside) if path.anchor == "drive" else None
@@ -268,10 +249,6 @@ def _quotes(settings: Settings, option: Option) -> Iterator[Problem]:
     if re.search(r"\s", word) and any(not each or re.search(r'[\s"]', each) for each in arguments):
         found = "cmd strips the quotes around a path with spaces if an argument is quoted, too"
         yield Problem("program-quotes", option, word, found, "give the program a path without spaces")
-
-
-def _has_wow64(files: Files, base: Base) -> bool:
-    return base != "windows" or not files.complete or files.directory("Windows/SysWOW64") is not None
 
 
 def _content(path: str, program: Program, architecture: str, option: Option, *, wow64: bool) -> Iterator[Problem]:

@@ -5,8 +5,8 @@ A descriptor is a header of 20 bytes and up to four parts, which the header poin
 SID (the number of a user or group); the DACL, a list of entries that allow or deny access; and the SACL, a list of
 entries that ask for audits or set an integrity level. An access control list is an ACL, its entry an ACE.
 
-from_bytes() and to_bytes() are exact: a descriptor that the one accepts, the other writes back byte for byte. check()
-reads a descriptor in a larger block, such as a hive, and reports its faults.
+from_bytes() and to_bytes() are exact: a descriptor that the one accepts, the other writes back byte for byte. read()
+reads a damaged descriptor as well, and reports its faults.
 
 Every number is little-endian, but for the authority of a SID. Source: Microsoft, [MS-DTYP] 2.4.
 """
@@ -134,7 +134,7 @@ def from_bytes(data: bytes) -> SecurityDescriptor:
         if rule not in ONLY_IN_HIVES:
             raise DescriptorError(min(offset, len(data)), message)
 
-    found = _descriptor(data, 0, len(data), refuse)
+    found = read(data, refuse)
     again = _laid_out(found)
     if again != data:
         differs = next(at for at, (a, b) in enumerate(zip_longest(again, data)) if a != b)
@@ -153,52 +153,43 @@ def to_bytes(descriptor: SecurityDescriptor) -> bytes:
     return data
 
 
-def check(data: bytes, at: int, size: int, fault: Fault) -> None:
-    """Call *fault* for each rule of hives that the descriptor of *size* bytes at *at* in *data* breaks.
-
-    The block must hold all *size* bytes; the offsets passed to *fault* count from its start.
-    """
-    _descriptor(data, at, size, fault)
-
-
 # Reading: each function reports faults to *fault*, which may raise, and returns the readable part.
 
 
-def _descriptor(data: bytes, at: int, size: int, fault: Fault) -> SecurityDescriptor:
-    if size < _HEADER.size:
-        fault(at, "sd-header", f"the descriptor has {size} bytes")
+def read(data: bytes, fault: Fault) -> SecurityDescriptor:
+    """Return the readable part of the descriptor that *data* is; call *fault* for each rule of hives that it breaks."""
+    end = len(data)
+    if end < _HEADER.size:
+        fault(0, "sd-header", f"the descriptor has {end} bytes")
         return SecurityDescriptor()
-    revision, manager, word, *parts = _HEADER.unpack_from(data, at)
-    control, end = Control(word), at + size
+    revision, manager, word, *parts = _HEADER.unpack_from(data)
+    control = Control(word)
     if revision != 1 or not control & Control.SELF_RELATIVE:
-        fault(at, "sd-header", f"the descriptor has revision {revision} and control flags 0x{control:04x}")
+        fault(0, "sd-header", f"the descriptor has revision {revision} and control flags 0x{control:04x}")
     owner, group, sacl, dacl = parts
-    owner_sid = group_sid = None
-    if owner == 0:
-        fault(at + 4, "sd-owner", "the descriptor has no owner")
-    elif _inside(at, size, 4, owner, fault):
-        owner_sid = _sid(data, at + owner, end, fault)
-    if group == 0:
-        fault(at + 8, "sd-group", "the descriptor has no group")
-    elif _inside(at, size, 8, group, fault):
-        group_sid = _sid(data, at + group, end, fault)
+    sids: dict[str, Sid | None] = {"owner": None, "group": None}
+    for name, field_at, part in (("owner", 4, owner), ("group", 8, group)):
+        if part == 0:
+            fault(field_at, f"sd-{name}", f"the descriptor has no {name}")
+        elif _inside(end, field_at, part, fault):
+            sids[name] = _sid(data, part, end, fault)
     access = audit = None
     announced = bool(control & Control.DACL_PRESENT)
     if announced and dacl == 0:
-        fault(at + 16, "sd-dacl", f"the DACL is at {dacl} and the control flags are 0x{control:04x}")
-    elif announced and _inside(at, size, 16, dacl, fault):
-        access = _acl(data, at + dacl, end, fault)
-    if sacl and control & Control.SACL_PRESENT and _inside(at, size, 12, sacl, fault):
-        audit = _acl(data, at + sacl, end, fault)
+        fault(16, "sd-dacl", f"the DACL is at {dacl} and the control flags are 0x{control:04x}")
+    elif announced and _inside(end, 16, dacl, fault):
+        access = _acl(data, dacl, end, fault)
+    if sacl and control & Control.SACL_PRESENT and _inside(end, 12, sacl, fault):
+        audit = _acl(data, sacl, end, fault)
     order = "".join(sorted("OGSD", key=dict(zip("OGSD", parts, strict=True)).__getitem__))
-    return SecurityDescriptor(owner_sid, group_sid, access, audit, control, manager, order)
+    return SecurityDescriptor(sids["owner"], sids["group"], access, audit, control, manager, order)
 
 
-def _inside(at: int, size: int, field_at: int, part: int, fault: Fault) -> bool:
+def _inside(size: int, field_at: int, part: int, fault: Fault) -> bool:
     """Check the offset of a part of a descriptor; the smallest part, an empty ACL or SID, has 8 bytes."""
     if part % 4 == 0 and _HEADER.size <= part <= size - 8:
         return True
-    fault(at + field_at, "sd-bounds", f"a part is at {part:,} in a descriptor of {size:,} bytes")
+    fault(field_at, "sd-bounds", f"a part is at {part:,} in a descriptor of {size:,} bytes")
     return False
 
 

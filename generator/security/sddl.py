@@ -30,18 +30,8 @@ _MOST: Final = 0xFFFF  # bytes of a list
 
 # The descriptor's flags that stand for the words of a list: its presence first, then those of tables.CONTROL.
 _LIST_CONTROL: Final = {
-    "D": (
-        Control.DACL_PRESENT,
-        Control.DACL_PROTECTED,
-        Control.DACL_AUTO_INHERIT_REQ,
-        Control.DACL_AUTO_INHERITED,
-    ),
-    "S": (
-        Control.SACL_PRESENT,
-        Control.SACL_PROTECTED,
-        Control.SACL_AUTO_INHERIT_REQ,
-        Control.SACL_AUTO_INHERITED,
-    ),
+    letter: [Control[f"{letter}ACL_{word}"] for word in ("PRESENT", "PROTECTED", "AUTO_INHERIT_REQ", "AUTO_INHERITED")]
+    for letter in "DS"
 }
 
 

@@ -2,11 +2,10 @@
 """A file's current and new text, and the difference between them."""
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.console import Verbatim
+from ..base.console import Say, Verbatim
 from ..base.errors import printable
 from ..languages import provenance
 
@@ -34,12 +33,12 @@ class Change:
         found = provenance.read(self.old)
         return found is not None and found[1]
 
-    def diff(self) -> Iterator[str]:
-        """Yield the lines of a unified diff from the current text to the new one."""
+    def show(self, say: Say) -> None:
+        """Print a unified diff from the current text to the new one."""
         if len(self.old or "") > _MAX_DIFF:
-            yield f"{self.path}: too large to compare"
+            say(f"{self.path}: too large to compare")
             return
         old = (self.old or "").splitlines()
         name = "/dev/null" if self.old is None else str(self.path)
         for line in difflib.unified_diff(old, self.new.splitlines(), name, str(self.path), lineterm=""):
-            yield Verbatim(printable(line))
+            say(Verbatim(printable(line)))

@@ -22,7 +22,7 @@ _TEXTS = """
     rtf svg tex toml tsv txt xhtml xml yaml yml
 """
 _SKIPPED = frozenset(_TEXTS.split())
-_COPY, _LINK, _LIST, _TOO_LARGE = "copy", "symlink", "list", "too large"  # kinds of files that the walk yields
+_LINK, _LIST = "symlink", "list"  # kinds of files that the walk yields, besides those of marks.py
 _ENDINGS = endings()
 # Endings of source code, which is searched to its end; a file too large to search is reported.
 _SOURCES = (*_ENDINGS, ".pyw", ".pyi", ".csx", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".m", ".mm")
@@ -108,9 +108,9 @@ def _look_through(path: str, real: Path, search: Search, note: Say) -> None:
         shown = os.path.normpath(os.path.join(path, inner))
         if kind == _LINK and file not in left_out:
             _note_link(file, shown, real, note)
-        elif kind in {_COPY, _TOO_LARGE} and (file not in left_out or search.listed(file)):
+        elif kind in {marks.MARKED, marks.TOO_LARGE} and (file not in left_out or search.listed(file)):
             one = Found(shown, file, real)
-            if kind == _TOO_LARGE:
+            if kind == marks.TOO_LARGE:
                 search.unchecked.append(one)
             else:
                 search.files.setdefault(file, one)
@@ -163,7 +163,7 @@ def _is_searched(name: str) -> bool:
 
 
 def _kind(path: str) -> str:
-    """Return _COPY for a regular file with a module's line, _TOO_LARGE if it cannot be searched, else ""."""
+    """Return MARKED for a regular file with a module's line, TOO_LARGE if it cannot be searched, else ""."""
     try:
         descriptor = open_regular(path, follow=False)
         try:
@@ -178,6 +178,4 @@ def _kind(path: str) -> str:
         if error.errno in {errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENXIO}:  # deleted or replaced meanwhile
             return ""
         raise unreadable(path, error) from error
-    if found == marks.MARKED:
-        return _COPY if status.st_size <= MAX_FILE else _TOO_LARGE
-    return _TOO_LARGE if found == marks.TOO_LARGE else ""
+    return marks.TOO_LARGE if found and status.st_size > MAX_FILE else found

@@ -25,10 +25,7 @@ _FIXES: tuple[tuple[Is, str], ...] = (
         lambda copy: copy.state == UNPAIRED or (copy.state == EDITED and not may_be_forced(copy)),
         f"to fix, overwriting the file: {PROGRAM} vendor --force LANGUAGE LAYER FILE",
     ),
-    (
-        lambda copy: copy.state == MISSING and copy.made_from is None,
-        _UNLIST,
-    ),
+    (lambda copy: copy.state == MISSING and copy.made_from is None, _UNLIST),
     (lambda copy: copy.state == NO_COPY, "to fix: name only copies, and folders that hold some"),
     (lambda copy: copy.state == UNCHECKED, "to fix: make the file smaller, or have git ignore it"),
     (lambda copy: copy.state in {UNKNOWN, NEWER}, "to fix: use the winscratch that made the copy, or a later one"),

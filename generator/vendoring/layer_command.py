@@ -7,7 +7,7 @@ from pathlib import Path
 from ..base.console import json_document, say, say_bytes
 from ..base.errors import EXIT_OK, GeneratorError
 from ..generation.committed import committed_blob
-from ..oci.blob import MEDIA_TYPE, Blob
+from ..oci.blob import MEDIA_TYPE
 
 
 def show(root: Path, name: str, parts: Sequence[str]) -> int:
@@ -21,9 +21,10 @@ def show(root: Path, name: str, parts: Sequence[str]) -> int:
         raise GeneratorError("layer: give exactly one of --tar, --blob, --bcd and --info")
     (part,) = parts
     if part == "info":
-        say(json_document(_info(name, blob)))
-        return EXIT_OK
-    if part == "bcd":
+        # The same fields as those of the --info option of a Python module.
+        fields = {"name": name, "mediaType": MEDIA_TYPE, "diffID": blob.diff_id, "digest": blob.digest}
+        say(json_document(fields | {"layerSize": len(blob.tar), "blobSize": len(blob.compressed)}))
+    elif part == "bcd":
         if blob.bcd is None:
             raise GeneratorError(f"{name}: this layer has no BCD store; hint: leave out --bcd")
         offset, size = blob.bcd
@@ -31,15 +32,3 @@ def show(root: Path, name: str, parts: Sequence[str]) -> int:
     else:
         say_bytes(blob.tar if part == "tar" else blob.compressed)
     return EXIT_OK
-
-
-def _info(name: str, blob: Blob) -> dict[str, object]:
-    """Return the same fields as the --info option of a Python module."""
-    return {
-        "name": name,
-        "mediaType": MEDIA_TYPE,
-        "diffID": blob.diff_id,
-        "digest": blob.digest,
-        "layerSize": len(blob.tar),
-        "blobSize": len(blob.compressed),
-    }

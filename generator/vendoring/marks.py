@@ -30,10 +30,10 @@ _HEAD = 8192  # bytes that decide whether a file is text or binary
 _PART = 1 << 20  # bytes read at a time
 _OVERLAP = 4096  # bytes of a part that are searched again with the next part, since a line may span both
 MAX_SOURCE = 1 << 30  # bytes of a file that is searched
-UNMARKED, MARKED, TOO_LARGE = range(3)
+UNMARKED, MARKED, TOO_LARGE = "", "copy", "too large"
 
 
-def search(descriptor: int, size: int, *, source: bool) -> int:
+def search(descriptor: int, size: int, *, source: bool) -> str:
     """Return whether the open file of *size* bytes is MARKED as a copy, UNMARKED or TOO_LARGE to search.
 
     Without *source*, which the file's name decides, a file is UNMARKED if it is binary or has no mark in its first

@@ -66,6 +66,16 @@ class Catalogue:
             self._blobs[key] = vendor.embedded(self.root, language, layer)
         return self._blobs[key]
 
+    def lacks(self, made_from: provenance.Provenance) -> str:
+        """Return which of the language, the template and the layer of a copy is unknown here, or ""."""
+        language = LANGUAGES.get(made_from.language)
+        if language is None:
+            return f"unknown language {made_from.language}"
+        if made_from.file not in language.endings(made_from.layer):
+            return f"unknown template {made_from.file} of {made_from.language}"
+        known = made_from.layer in self.layers or language.kind(made_from.layer) != LAYER
+        return "" if known else f"unknown layer {made_from.layer}"
+
     def render(self, made_from: provenance.Provenance) -> str:
         """Return the text of the copy rendered now with its own options, which must have been checked."""
         language, layer = made_from.language, made_from.layer
@@ -102,8 +112,8 @@ def _state(
     text: str, made_from: provenance.Provenance, intact: bool, newer: str, catalogue: Catalogue
 ) -> tuple[str, str]:
     """Return state and detail: a copy whose text matches is fresh, else its provenance line decides."""
-    now = ""
-    if is_known(made_from, catalogue):
+    now, unknown = "", catalogue.lacks(made_from)
+    if not unknown:
         try:
             LANGUAGES[made_from.language].check_options(made_from.options)
         except GeneratorError as error:
@@ -112,7 +122,7 @@ def _state(
     if now and provenance.is_made_alike(text, now):
         return FRESH, ""
     if not intact:
-        return EDITED, newer or ("" if now else _unknown(made_from))
+        return EDITED, newer or unknown
     if newer:
         return NEWER, newer
     if not now:
@@ -120,24 +130,6 @@ def _state(
     blob = catalogue.blob(made_from.language, made_from.layer)
     same_bytes = (made_from.digest, made_from.diff_id) == ((blob.digest, blob.diff_id) if blob else ("", ""))
     return OUTDATED, "template only changed" if same_bytes else "layer bytes changed"
-
-
-def is_known(made_from: provenance.Provenance, catalogue: Catalogue) -> bool:
-    """Return whether this winscratch has the layer, the language and the template of a copy."""
-    language = LANGUAGES.get(made_from.language)
-    if language is None or made_from.file not in language.endings(made_from.layer):
-        return False
-    return made_from.layer in catalogue.layers or language.kind(made_from.layer) != LAYER
-
-
-def _unknown(made_from: provenance.Provenance) -> str:
-    """Return which of language, template and layer is unknown, for a copy that is_known() refuses."""
-    language = LANGUAGES.get(made_from.language)
-    if language is None:
-        return f"unknown language {made_from.language}"
-    if made_from.file not in language.endings(made_from.layer):
-        return f"unknown template {made_from.file} of {made_from.language}"
-    return f"unknown layer {made_from.layer}"
 
 
 def is_newer(version: str) -> bool:

@@ -12,19 +12,7 @@ from . import lock_file
 from .change import Change
 from .find import Search, stem
 from .lock_file import LockEntry
-from .state import (
-    EDITED,
-    FRESH,
-    MISSING,
-    OUTDATED,
-    UNPAIRED,
-    Catalogue,
-    Copy,
-    check_copy,
-    is_known,
-    is_newer,
-    read,
-)
+from .state import EDITED, FRESH, MISSING, OUTDATED, UNPAIRED, Catalogue, Copy, check_copy, is_newer, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +25,6 @@ class UpdateOptions:
     say: Say
     note: Say
     diff: bool = False
-
-    def show(self, change: Change) -> None:
-        """Print the diff of a change, if diffs are wanted."""
-        if self.diff:
-            for line in change.diff():
-                self.say(line)
 
 
 def update_copies(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
@@ -58,9 +40,7 @@ def update_copies(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
 
 def _may_write(copy: Copy, options: UpdateOptions) -> bool:
     made_from = copy.made_from
-    if made_from is None or not copy.renewable:
-        return False
-    if not is_known(made_from, options.catalogue) or is_newer(made_from.version):
+    if made_from is None or not copy.renewable or options.catalogue.lacks(made_from) or is_newer(made_from.version):
         return False
     return copy.state in {OUTDATED, MISSING} or (copy.state == EDITED and options.force)
 
@@ -83,8 +63,8 @@ def _make(copies: list[Copy], options: UpdateOptions) -> list[Copy]:
             written = {real: change.new.encode("utf-8") for real, change in changes.items()}
             files.replace(written, below=copies[0].file.below)
             return [replace(copy, state=FRESH, detail="updated") if copy in changed else copy for copy in copies]
-    for change in changes.values():
-        options.show(change)
+    for change in changes.values() if options.diff else ():
+        change.show(options.say)
     return [_with(copy, "would be updated") if copy in changed else copy for copy in copies]
 
 
@@ -124,7 +104,8 @@ def update_lists(copies: list[Copy], search: Search, options: UpdateOptions, *, 
             search.entries[folder] = lock_file.read(folder)
         else:
             change = lock_file.change(folder, add, gone)
-            options.show(change)
+            if options.diff:
+                change.show(options.say)
         if change.needed and not options.diff:
             options.say(f"{'wrote' if options.write else 'would write'} {change.path}")
 

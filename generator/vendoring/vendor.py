@@ -49,19 +49,28 @@ def vendor(
     _check_words(language, destination, wishes)
     blob = embedded(root, language, layer)
     try:
-        made = _rendered(root, language, layer, destination, wishes, blob)
+        targets, options = _named(language, layer, destination, wishes)
+        made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
         holder, entries = _entries(made, LockEntry(language, layer), lock)
-        listed = [lock_file.change(holder, entries)] if holder is not None else []
+        listed = [lock_file.change(holder, entries)] if holder is not None else []  # raises before anything is written
         if dry_run or diff:
-            return _preview(_allowed(made, force, say), listed, diff, say)
-        changes = _written(made, force, say, note)
-        if holder is not None:
-            changes.append(lock_file.write(holder, entries, note))
+            changes = [*_allowed(made, force, say), *listed]
+        else:
+            changes = _written(made, force, say, note)
+            changes += [lock_file.write(holder, entries, note)] if holder is not None else []
     except OSError as error:
         raise GeneratorError(f"{error.filename or destination}: {error.strerror}; hint: choose another DEST") from error
-    for change in changes:
-        say(f"wrote {change.path}" if change.needed else f"unchanged: {change.path}")
+    _report(changes, "would write" if dry_run else "wrote", diff, say)
     return EXIT_OK
+
+
+def _report(changes: Iterable[Change], done: str, diff: bool, say: Say) -> None:
+    """Print the files of the changes, behind *done* if they differ, or with *diff* their differences."""
+    for change in changes:
+        if not diff:
+            say(f"{done if change.needed else 'unchanged:'} {change.path}")
+        elif change.needed:
+            change.show(say)
 
 
 def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
@@ -75,40 +84,18 @@ def _check_words(language: str, destination: str, wishes: Mapping[str, str | Non
         raise GeneratorError("DEST: empty; hint: name a file, or a directory such as ./")
 
 
-def _rendered(
-    root: Path,
-    language: str,
-    layer: str,
-    destination: str,
-    wishes: Mapping[str, str | None],
-    blob: layers.Blob | None,
-) -> dict[Path, str]:
-    """Return the text of each file of the module, by its path."""
-    stem, targets = _targets(language, layer, destination, wishes["package"])
-    options = _options(language, layer, stem, targets, wishes)
-    _check_alone(targets.values(), language, options)
-    return {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
-
-
-def _preview(changes: Iterable[Change], listed: Iterable[Change], diff: bool, say: Say) -> int:
-    """Print the differences of the changes, or without *diff* the files that would be written; return 0."""
-    for change in (*changes, *listed):
-        if diff and change.needed:
-            for line in change.diff():
-                say(line)
-        elif not diff:
-            say(f"would write {change.path}" if change.needed else f"unchanged: {change.path}")
-    return EXIT_OK
-
-
 def _written(made: Mapping[Path, str], force: bool, say: Say, note: Say) -> list[Change]:
-    """Write the files under their folder's lock; return their changes."""
+    """Write the files that differ, all or none, under their folder's lock; return their changes.
+
+    For a symlink, write its target.
+    """
     folder = next(iter(made)).parent
     folder.mkdir(parents=True, exist_ok=True)
     with files.lock(folder, note):
         files.sweep(folder, deep=False)
         changes = _allowed(made, force, say)
-        write(changes)
+        needed = {os.path.realpath(change.path): change.new.encode("utf-8") for change in changes if change.needed}
+        files.replace({Path(real): data for real, data in needed.items()})
     return changes
 
 
@@ -148,13 +135,6 @@ def render(root: Path, language: str, layer: str, file: str, options: ModuleOpti
     return renderer.module(root / "templates" / language, file, layer, blob, options)
 
 
-def write(changes: list[Change]) -> None:
-    """Write the files that differ, all or none; for a symlink, write its target."""
-    files.replace(
-        {Path(os.path.realpath(change.path)): change.new.encode("utf-8") for change in changes if change.needed}
-    )
-
-
 def _targets(language: str, name: str, destination: str, package: str | None) -> tuple[str, dict[str, Path]]:
     """Return the file name without its ending, and the path of each template's file for *destination*."""
     row = LANGUAGES[language]
@@ -173,16 +153,21 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
     return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
 
 
-def _options(
-    language: str, name: str, stem: str, targets: Mapping[str, Path], wishes: Mapping[str, str | None]
-) -> ModuleOptions:
-    """Return the names to use: the requested ones, else those of the existing copy, else the destination's."""
+def _named(
+    language: str, layer: str, destination: str, wishes: Mapping[str, str | None]
+) -> tuple[dict[str, Path], ModuleOptions]:
+    """Return the path of each template's file, and the names to use.
+
+    These are the requested ones, else those of the existing copy, else the destination's.
+    """
     row = LANGUAGES[language]
+    stem, targets = _targets(language, layer, destination, wishes["package"])
     folder = next(iter(targets.values())).parent
-    options = row.placed(Place(name, folder, stem, wishes["package"], _recorded(language, targets)))
+    options = row.placed(Place(layer, folder, stem, wishes["package"], _recorded(language, targets)))
     options = options._replace(**{option: value for option, value in wishes.items() if value is not None})
     row.check_options(options)
-    return options
+    _check_alone(targets.values(), language, options)
+    return targets, options
 
 
 def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | None:
@@ -194,9 +179,18 @@ def _recorded(language: str, targets: Mapping[str, Path]) -> ModuleOptions | Non
 
 
 def _allowed(made: Mapping[Path, str], force: bool, say: Say) -> list[Change]:
-    """Return the changes that write *made*; raises GeneratorError as _refuse() does."""
+    """Return the changes that write *made*.
+
+    Unless *force*, print the diffs of files that are not modules or were edited, and raise GeneratorError for them.
+    """
     changes = [Change(path, _text(path), text) for path, text in made.items()]
-    _refuse(changes, force, say)
+    refused = [change for change in changes if change.needed and not change.allowed and not force]
+    for change in refused:
+        change.show(say)
+    if refused:
+        unknown = provenance.recorded(refused[0].old or "") is None
+        reason = "not made by winscratch" if unknown else "edited by hand, or of a later version"
+        raise GeneratorError(f"{refused[0].path}: {reason}, so nothing was written; hint: --force replaces it")
     return changes
 
 
@@ -207,16 +201,3 @@ def _text(path: Path) -> str | None:
     if path.exists():
         raise GeneratorError(f"{path}: not a file; hint: move it away or choose another DEST")
     return None
-
-
-def _refuse(changes: list[Change], force: bool, say: Say) -> None:
-    """Print the diffs of files that are not modules or were edited; raise GeneratorError if there are any."""
-    refused = [change for change in changes if change.needed and not change.allowed]
-    if force or not refused:
-        return
-    for change in refused:
-        for line in change.diff():
-            say(line)
-    text = refused[0].old or ""
-    reason = "not made by winscratch" if provenance.recorded(text) is None else "edited by hand, or of a later version"
-    raise GeneratorError(f"{refused[0].path}: {reason}, so nothing was written; hint: --force replaces it")

@@ -46,7 +46,7 @@ def value_texts(values: Sequence[Value | None], text: Callable[[Value], str], ab
 def compare_hives(old: bytes, new: bytes, where: Location, found: Comparison) -> None:
     """Add the differences between two hives at *where*; raise GeneratorError if their paths need too much memory."""
     notes = [Notes(data) for data in (old, new)]
-    for path, nodes in aligned_keys([Visit(data).kept() for data in (old, new)]):
+    for path, nodes in aligned_keys([list(Visit(data).bounded()) for data in (old, new)]):
         at = where._replace(key=path)
         mine, yours = nodes
         words = [note.of_key(node) for note, node in zip(notes, nodes, strict=True) if node][-1]

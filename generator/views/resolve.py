@@ -10,7 +10,7 @@ from typing import Final
 
 from ..base import home
 from ..base.errors import GeneratorError, brief
-from ..base.git import git, git_bytes
+from ..base.git import git
 from ..generation import manifest
 from ..imageread.images import TRANSPORTS, split
 from ..imageread.references import reference
@@ -135,7 +135,7 @@ def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Unpacke
     if int(size) > min(MAX_UNPACKED, 1 << 31):
         raise GeneratorError(f"{revision}:{path}: {int(size):,} bytes are too many to read from git")
     with tempfile.TemporaryFile() as file:
-        if git_bytes(root, "cat-file", "blob", blob, to=file) is None:
+        if git(root, "cat-file", "blob", blob, to=file) is None:
             raise GeneratorError(f"{revision}:{path}: git cannot read it")
         file.seek(0)
         written: io.BufferedReader = io.BufferedReader(io.FileIO(file.fileno(), closefd=False))

@@ -20,7 +20,8 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from generator.hives.model import Hive, Key, Value  # noqa: E402
-from generator.hives.reader import Level, Visit  # noqa: E402
+from generator.hives.reader import Visit  # noqa: E402
+from generator.hives.rules import Level  # noqa: E402
 from generator.security import descriptor, sddl  # noqa: E402
 from helpers.created_hives import created_plan  # noqa: E402 (found only once the path is set)
 from helpers.hive_maker import seal  # noqa: E402

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.hives.reader import Level
+from generator.hives.rules import Level
 
 FOLDER = os.environ.get("WINSCRATCH_SAMPLE_HIVES", "")
 

@@ -13,7 +13,8 @@ import atheris
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 with atheris.instrument_imports(include=["generator.hives"]):
-    from generator.hives.reader import HiveError, check_hive, read_hive
+    from generator.hives.reader import check_hive, read_hive
+    from generator.hives.rules import HiveError
 
 from helpers.hive_maker import seal  # noqa: E402 (found only once the path is set)
 

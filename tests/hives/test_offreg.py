@@ -31,8 +31,7 @@ from helpers.offreg import (
 from helpers.random_hives import committed_hives
 from helpers.sample_hives import EXPECTED, sample_hive
 
-from generator.hives.reader import Level
-from generator.hives.rules import RULES
+from generator.hives.rules import RULES, Level
 
 LIBRARY = os.environ.get("WINSCRATCH_OFFREG", "")
 DAMAGED = count(300, 2000)

@@ -24,8 +24,8 @@ from generator.hives.model import (
     REG_SZ,
     Value,
 )
-from generator.hives.reader import HiveError, Level, check_hive, read, read_hive
-from generator.hives.rules import RULES
+from generator.hives.reader import check_hive, read, read_hive
+from generator.hives.rules import RULES, HiveError, Level
 
 
 def rules(data: bytes) -> list[str]:

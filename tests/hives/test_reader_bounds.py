@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from generator.base.errors import GeneratorError
 from generator.hives.model import REG_DWORD, REG_NONE, Hive, Value
-from generator.hives.reader import HiveError, check_hive, read, read_hive
+from generator.hives.reader import check_hive, read, read_hive
+from generator.hives.rules import HiveError
 
 PROJECT = Path(__file__).parents[2]
 

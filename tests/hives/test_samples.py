@@ -12,7 +12,8 @@ import pytest
 from helpers.sample_hives import EXPECTED, FOLDER, LEVELS, sample_hive
 from helpers.support import need_package
 
-from generator.hives.reader import Level, read
+from generator.hives.reader import read
+from generator.hives.rules import Level
 
 
 def test_every_sample_that_there_is_is_expected() -> None:

@@ -16,7 +16,7 @@ from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.cli import parser
 from generator.cli.commands import COMMANDS
-from generator.image import Options, push
+from generator.image import Options, transfer
 from generator.image.options import checked, given
 from generator.image.source_name import parse_source
 
@@ -78,8 +78,8 @@ def test_the_command_has_every_option_of_the_table_and_two_more() -> None:
 
 
 def test_the_timeout_in_the_document_is_the_one_in_use() -> None:
-    assert f"else {push.SECONDS} and one more for each MiB" in " ".join(TEXT.split())
-    assert push.BYTES == 1 << 20
+    assert f"else {transfer.SECONDS} and one more for each MiB" in " ".join(TEXT.split())
+    assert transfer.BYTES == 1 << 20
 
 
 @pytest.mark.parametrize("option", ["--cmd", "--user"])

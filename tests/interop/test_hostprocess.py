@@ -153,6 +153,6 @@ def test_cmd_finds_the_programs_that_the_rules_find(tmp_path: Path, monkeypatch:
             done = on_windows(Path("cmd"), *words, folder=tmp_path, WINEPATH=mount)
             found[workdir, word] = done.returncode == 41
             asked = Settings((word,), workdir=workdir)
-            wanted[workdir, word] = start.search(asked, Programs()).found[start.NODES[0]] is not None
+            wanted[workdir, word] = start.search(asked, Programs())[start.NODES[0]] is not None
     assert found == wanted
     assert {*found.values()} == {True, False}

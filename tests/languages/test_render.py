@@ -214,9 +214,9 @@ def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> No
 # Modules
 
 
-@pytest.mark.parametrize("language", [name for name, row in LANGUAGES.items() if row.formatter])
+@pytest.mark.parametrize("language", [name for name, user in USERS.items() if user.formatter])
 def test_the_languages_formatter_finds_nothing_to_change(language: str, rendered: dict[str, list[Path]]) -> None:
-    program, *arguments = LANGUAGES[language].formatter
+    program, *arguments = USERS[language].formatter
     command = [*USERS[language].program(program), *arguments, *rendered[language]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

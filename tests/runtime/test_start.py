@@ -60,7 +60,7 @@ IMAGE = Files(
 def nodes(word: str, workdir: str = "", path: str | None = None) -> set[str]:
     """Return the kinds of node that find *word* in the image."""
     env = () if path is None else (("Path", path),)
-    found = start.search(Settings((word,), (), env, workdir), IMAGE).found
+    found = start.search(Settings((word,), (), env, workdir), IMAGE)
     return {node for node, file in found.items() if file is not None}
 
 

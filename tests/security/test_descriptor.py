@@ -19,8 +19,8 @@ from generator.security.descriptor import (
     OpaqueAce,
     SecurityDescriptor,
     Sid,
-    check,
     from_bytes,
+    read,
     to_bytes,
 )
 from generator.security.sddl import from_text, to_text
@@ -150,26 +150,26 @@ def test_a_descriptor_cut_short_is_refused(size: int) -> None:
         from_bytes(SOUND[:size])
 
 
-def test_check_counts_from_the_start_of_the_block_and_continues_after_a_fault() -> None:
+def test_reading_continues_after_a_fault() -> None:
     damaged = bytearray(SOUND)
     damaged[4] = 0  # no owner
     damaged[36] = 7  # the group's revision
     damaged[80 + 8] = 9  # the second entry's SID's
     found: list[tuple[int, str]] = []
-    check(bytes(1000) + damaged + bytes(1000), 1000, len(damaged), lambda at, rule, _: found.append((at, rule)))
-    assert found == [(1004, "sd-owner"), (1036, "sd-sid"), (1088, "sd-sid")]
+    read(bytes(damaged), lambda at, rule, _: found.append((at, rule)))
+    assert found == [(4, "sd-owner"), (36, "sd-sid"), (88, "sd-sid")]
     found.clear()
-    check(bytes(8) + SOUND, 8, len(SOUND), lambda at, rule, _: found.append((at, rule)))
+    read(SOUND, lambda at, rule, _: found.append((at, rule)))
     assert found == []
 
 
-def test_rules_of_hives_alone_are_checked_by_check_alone() -> None:
+def test_rules_of_hives_alone_are_checked_by_read_alone() -> None:
     data = to_bytes(SecurityDescriptor())
     found: list[str] = []
-    check(data, 0, len(data), lambda _at, rule, _message: found.append(rule))
+    read(data, lambda _at, rule, _message: found.append(rule))
     assert found == ["sd-owner", "sd-group"]
     announced = to_bytes(SecurityDescriptor(control=Control.SELF_RELATIVE | Control.DACL_PRESENT))
-    check(announced, 0, len(announced), lambda _at, rule, _message: found.append(rule))
+    read(announced, lambda _at, rule, _message: found.append(rule))
     assert found[2:] == ["sd-owner", "sd-group", "sd-dacl"]
     assert from_bytes(data) == SecurityDescriptor()
 

@@ -9,27 +9,46 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.base.console import Verbatim, note, say
 from generator.base.errors import EXIT_OK, EXIT_STALE, GeneratorError, printable
-from generator.languages import language
-from generator.languages.table import LANGUAGES
 
 from . import PROJECT, debian, last_error, run, testing
 
 SHELL = ("invokew", ".ci/run", ".ci/docker-engine", "examples/hostprocess/image.sh")
 TYPED = ("hatch_build.py", "tasks.py", "examples/python", "packages/build.py")
 WORKFLOWS = ".github/workflows/*.yml"
+LLVM = ("--style=LLVM",)
+C_FILES = ("bench/*.[ch]", "tests/languages/c/*.[ch]", "tests/helpers/*.[ch]", "examples/c/*.[ch]")
+# The generated one comes last.
+GO_MODULES = ("tests/languages/go", "tests/interop/kubernetes", "examples/go", "examples/hostprocess", "output/go")
+RUST = ("--edition", "2021")
+RUST_FILES = (
+    "bench/rust/*.rs",
+    "examples/rust/*.rs",
+    "tests/languages/rust/*.rs",
+    "tests/languages/rust/clients/src/*.rs",
+)
 GO_TOOLS = {  # in the versions of tests/languages/go/go.mod
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "staticcheck": "honnef.co/go/tools/cmd/staticcheck",
 }
 
 
-class Check(language.Check):
-    """A linter, type checker or formatter with its arguments."""
+class Check(NamedTuple):
+    """A linter, type checker or formatter with the arguments that check sources, and those that fix them, if it can.
 
-    __slots__ = ()
+    A pattern among the arguments stands for the files that match it below *folder*. A *silent* program
+    exits with 0 in any case, and prints something only if it finds a fault.
+    """
+
+    name: str
+    program: str
+    find: tuple[str, ...]
+    fix: tuple[str, ...] = ()
+    folder: str = "."
+    silent: bool = False
 
     def lacks(self) -> str:
         """Return why this machine cannot run the check, or an empty string if it can."""
@@ -69,7 +88,11 @@ CHECKS = (
     Check("import-linter", "lint-imports", ("--no-cache",)),
     Check("shellcheck", "shellcheck", SHELL),
     Check("actionlint", "actionlint", ("-pyflakes=", WORKFLOWS)),
-    *(Check(*check) for row in LANGUAGES.values() for check in row.checks),
+    Check("clang-format", "clang-format", (*LLVM, "--dry-run", "--Werror", *C_FILES), (*LLVM, "-i", *C_FILES)),
+    Check("gofmt", "gofmt", ("-l", "-s", *GO_MODULES), ("-l", "-s", "-w", *GO_MODULES[:-1]), silent=True),
+    *(Check(f"go vet of {folder}", "go", ("vet", "./..."), folder=folder) for folder in GO_MODULES),
+    *(Check(f"staticcheck of {m}", "staticcheck", ("-checks", "all", "./..."), folder=m) for m in GO_MODULES),
+    Check("rustfmt", "rustfmt", (*RUST, "--check", *RUST_FILES), (*RUST, *RUST_FILES)),
     Check("documents", "python", ("tests/project/test_docs.py", "--check"), ("tests/project/test_docs.py",)),
     Check("recording", "python", ("tests/helpers/recording.py", "--check"), ("tests/helpers/recording.py",)),
     Check(

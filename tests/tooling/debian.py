@@ -8,11 +8,10 @@ import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.base.console import note
 from generator.base.errors import GeneratorError
-from generator.languages import language
-from generator.languages.table import LANGUAGES
 
 from . import PROJECT, in_ci, last_error, run
 
@@ -21,10 +20,12 @@ ALSO_CALLED = {"7zz": "7z"}  # from Debian 13 on
 SWITCHING_GO = (1, 21)  # the first version that downloads the newer toolchain that a module requires
 
 
-class Tool(language.Tool):
-    """A program or file, and the Debian package that has it."""
+class Tool(NamedTuple):
+    """A Debian package, the program or file that shows that it is installed, and the lowest version."""
 
-    __slots__ = ()
+    package: str
+    shown_by: str
+    least: str = "0"
 
     def present(self) -> bool:
         """Return whether this machine has the tool, however it was installed."""
@@ -64,7 +65,27 @@ TOOLS = (
     Tool("umoci", "umoci"),
     Tool("wine64", "/usr/lib/wine/wine64"),
     Tool("zsh", "zsh"),
-    *(Tool(*tool) for row in LANGUAGES.values() for tool in row.tools),
+    # Of languages. Node is for pyright, too, which would download one.
+    Tool("clang", "clang"),
+    Tool("clang-format", "clang-format"),
+    Tool("clang-tidy", "clang-tidy"),
+    Tool("g++", "g++"),
+    Tool("gcc", "gcc"),
+    Tool("gcc-mingw-w64-x86-64", "x86_64-w64-mingw32-gcc"),
+    Tool("libarchive-dev", "/usr/include/archive.h"),
+    Tool("libmd-dev", "/usr/include/sha2.h"),
+    Tool("tcc", "tcc"),
+    Tool("libmono-posix4.0-cil", "/usr/lib/mono/4.5/Mono.Posix.dll"),
+    Tool("mono-mcs", "mcs"),
+    Tool("mono-runtime", "mono"),
+    Tool("golang", "go", "2:1.21"),
+    Tool("default-jdk-headless", "javac"),
+    Tool("maven", "mvn"),
+    Tool("nodejs", "node"),
+    Tool("cargo", "cargo"),
+    Tool("rust-clippy", "cargo-clippy"),
+    Tool("rustc", "/usr/bin/rustc"),  # the oldest that is promised, on Debian 12, beside what else there is
+    Tool("rustfmt", "rustfmt"),
 )
 
 

@@ -48,7 +48,8 @@ class User(NamedTuple):
     those that it *can_ask*; if the language's writer takes *trees*, the arguments ``tree FOLDER PATH own|one`` have it
     write the layer of a folder, with its entries' own times or one.
     With *consumes*, closing a writer consumes it, so that nothing can be called afterwards.
-    *program* returns the command of the language's formatter by its name, and of whatever else has one.
+    *program* returns the command of the language's formatter by its name, and of whatever else has one. *formatter* is
+    that name, with arguments by which it prints nothing and exits with 0 for files that are well-formatted.
     *image* returns the command of the example that makes a whole image, whose *source* has at most *lines* lines. A
     language without such a writer leaves out all of these but *program*.
     """
@@ -61,6 +62,7 @@ class User(NamedTuple):
     lines: int = 60
     trees: bool = True
     program: Callable[[str], Command] = found
+    formatter: tuple[str, ...] = ()
     can_ask: Callable[[dict[str, Any]], bool] = every
     consumes: bool = False
 

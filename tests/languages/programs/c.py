@@ -67,4 +67,5 @@ USER = User(
     source="examples/c/image.c",
     lines=120,
     can_ask=can_ask,
+    formatter=("clang-format", "--style=LLVM", "--dry-run", "--Werror"),
 )

@@ -38,4 +38,5 @@ USER = User(
     image=lambda folder: built(folder, "examples/go", "./image"),
     source="examples/go/image/main.go",
     can_ask=lambda case: case.get("name") not in BEYOND,
+    formatter=("gofmt", "-l", "-s"),
 )

@@ -66,4 +66,5 @@ USER = User(
     lines=75,
     program=_formatter,
     can_ask=lambda case: case.get("name") != "a size of 64 bits",
+    formatter=("google-java-format", "--dry-run", "--set-exit-if-changed"),
 )

@@ -69,4 +69,5 @@ USER = User(
     trees=False,
     program=program,
     source="examples/javascript/image.js",
+    formatter=("prettier", "--no-editorconfig", "--no-config", "--check", "--log-level", "warn"),
 )

@@ -36,4 +36,5 @@ USER = User(
     image=_image,
     trees=False,
     source="examples/python/image.py",
+    formatter=("ruff", "format", "--isolated", "--check", "--quiet"),
 )

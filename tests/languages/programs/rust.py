@@ -82,4 +82,5 @@ USER = User(
     source="examples/rust/image.rs",
     can_ask=can_ask,
     consumes=True,
+    formatter=("rustfmt", "--edition", "2021", "--check", "--quiet"),
 )

@@ -2,7 +2,7 @@
 """PHP 8.1 and later: a module is one file, a namespace of constants and functions."""
 
 from ..base.errors import GeneratorError
-from .language import LAYER, Language, ModuleOptions, Place, Tool, check_identifier
+from .language import FUNCTIONS, LAYER, Language, ModuleOptions, Place, check_identifier
 
 # "List of Keywords" and "List of other reserved words", the PHP manual; PHP does not tell capitals from small letters.
 _KEYWORDS = frozenset(
@@ -30,23 +30,9 @@ LANGUAGE = Language(
     modules={LAYER: (("module.php.jinja", "php/windows_{name}.php"),)},
     takes={"package": "the namespace"},
     follow="the layer's name, such as `WindowsScratch`",
-    api={
-        "name": "NAME",
-        "media type": "MEDIA_TYPE",
-        "diff ID": "DIFF_ID",
-        "digest": "DIGEST",
-        "layer size": "LAYER_SIZE",
-        "blob size": "BLOB_SIZE",
-        "layer": "layer()",
-        "blob": "blob()",
-        "open": "open()",
-        "open compressed": "openCompressed()",
-        "BCD": "bcd()",
-        "verify": "verify()",
-    },
+    api=FUNCTIONS,
     committed=lambda name: ModuleOptions("Windows" + name.capitalize()),
     placed=_placed,
     check=_check,
     proof=lambda options: (f"""php -r 'require "FILE"; echo {options.package}\\blob();' |""", "sha256sum"),
-    tools=(Tool("php-cli", "php"),),
 )
