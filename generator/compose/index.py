@@ -16,7 +16,7 @@ from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
 from . import entries
 from .entries import Entry, descriptor_of
-from .opened import Opened, opened_images
+from .opened import Opened, opened_images, packed
 from .rebased import build
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note:
     for text in options.images:
         name, platform = given(text)
         lookup = stack.enter_context(look_up(name, plain=options.plain, work=work, windows=False))
-        images = opened_images(lookup, folder, note)
+        images = [packed(each, folder) for each in opened_images(lookup, folder, note)]
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")
         _join(annotations, lookup, options.annotation, note)

@@ -18,7 +18,7 @@ from ..imageread.references import Platform
 from . import rebased
 from .bases import BaseFinder
 from .entries import Entry, descriptor_of, index
-from .opened import Opened, opened_images
+from .opened import Opened, opened_images, packed
 
 
 class RebaseOptions(NamedTuple):
@@ -64,7 +64,7 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
     variants: list[Variant] = []
     made: list[Document] = []
     for image in images:
-        entry, variant, documents = _moved(image, options, finder, note)
+        entry, variant, documents = _moved(image, options, finder, folder, note)
         entries.append(entry)
         variants.append(variant)
         made += documents
@@ -76,7 +76,7 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
 
 
 def _moved(
-    image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say
+    image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say
 ) -> tuple[Entry, Variant, tuple[Document, Document]]:
     """Return an image on its new base, or as it is if it is for another system."""
     listed = descriptor_of(image.listed)
@@ -85,12 +85,12 @@ def _moved(
     old = finder.old(image, options.old)
     version = rebased.build(image.platform.os_version)
     new = finder.base("--onto", options.onto, Platform(architecture(image.platform.architecture), version))
-    above = image.layers[len(old.diff_ids) :]
     problems = rebased.refuse(image, old, new)
     rebased.settle(image, new, problems, note, force=options.force)
-    image.lookup.fetch(image.image, {layer.digest for layer in above})
+    image.lookup.fetch(image.image, {layer.digest for layer in image.layers[len(old.diff_ids) :]})
     rebased.settle(image, new, rebased.tied(image, old), note, force=options.force)
-    transfer.fetch(above)
+    image = packed(image, folder, len(old.diff_ids))
+    transfer.fetch(image.layers[len(old.diff_ids) :])
     found = rebased.rebased(image, old, new)
     for line in found.changes:
         note(f"{spelled(image.platform)}: {line}")

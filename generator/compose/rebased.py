@@ -73,9 +73,13 @@ def refuse(image: Opened, old: BaseImage, new: BaseImage) -> list[str]:
     mine, theirs = (architecture(each.get("architecture")) for each in (image.config, new.config))
     if mine != theirs:
         raise GeneratorError(f"{name}: for {mine}, and {new.name} is for {theirs}; hint: choose another base")
-    before, after = (build(each) for each in (image.platform.os_version, new.config.get("os.version")))
+    below, before, after = (
+        build(each) for each in (old.config.get("os.version"), image.platform.os_version, new.config.get("os.version"))
+    )
     if before and after and before != after:
         return [f"the build changes from {before} to {after}, not only its revision"]
+    if below and not after:
+        return [f"the build changes from {below} to none: {new.name} has no os.version"]
     return []
 
 
