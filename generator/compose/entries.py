@@ -31,8 +31,8 @@ def descriptor_of(listed: ContentDescriptor) -> Json:
     return found | {key: value for key, value in others.items() if value}
 
 
-def index(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
-    """Return the index of *entries*, in their order; an image that is given twice is listed once.
+def index(entries: Sequence[Entry], annotations: Mapping[str, str], attestations: Sequence[Json] = ()) -> Document:
+    """Return the index of *entries*, in their order, then *attestations*; an image given twice is listed once.
 
     Raises GeneratorError for two images for one platform.
     """
@@ -49,7 +49,7 @@ def index(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
             )
         platform = platform_object(entry.platform) | entry.descriptor.get("platform", {})
         manifests.append(entry.descriptor | {"platform": platform})
-    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*manifests, *attestations]}
     return document(content | ({"annotations": dict(annotations)} if annotations else {}), INDEX)
 
 

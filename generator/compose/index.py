@@ -15,6 +15,7 @@ from ..imageread.documents import ImagePlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
 from . import entries
+from .attestations import Attestation, different, kept
 from .entries import Entry, descriptor_of
 from .opened import Opened, opened_images, packed
 from .rebased import build
@@ -61,9 +62,10 @@ def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note:
     variants: list[Variant] = []
     documents: dict[Document, None] = {}
     annotations: dict[str, str] = {}
+    attestations: list[Attestation] = []
     for text in options.images:
         name, platform = given(text)
-        lookup = stack.enter_context(look_up(name, plain=options.plain, work=work, windows=False))
+        lookup = stack.enter_context(look_up(name, plain=options.plain, work=work, windows=False, attested=True))
         images = [packed(each, folder) for each in opened_images(lookup, folder, note)]
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")
@@ -72,10 +74,16 @@ def _built(options: IndexOptions, stack: contextlib.ExitStack, work: Path, note:
             listed.append(_entry(image, platform, len(images)))
             variants.append(Variant(image.made[0], image.layers))
             documents |= dict.fromkeys(image.made)
+        attestations += kept(lookup, {image.listed.digest for image in images}, folder, note)
+    attestations = different(attestations)
+    for each in attestations:
+        documents |= dict.fromkeys(each.documents)
     if len(listed) > _MOST:
         raise GeneratorError(f"index: {len(listed)} images; hint: give {_MOST} at most")
-    top = entries.index(listed, {**annotations, **options.annotation})
-    return BuiltImage(top, (*documents, top), tuple(variants))
+    joined = {**annotations, **options.annotation}
+    top = entries.index(listed, joined, [each.descriptor for each in attestations])
+    blobs = tuple(blob for each in attestations for blob in each.blobs)
+    return BuiltImage(top, (*documents, top), tuple(variants), blobs)
 
 
 def _entry(image: Opened, platform: ImagePlatform | None, images: int) -> Entry:

@@ -16,6 +16,7 @@ from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
 from . import rebased
+from .attestations import different, kept
 from .bases import BaseFinder
 from .entries import Entry, descriptor_of, index
 from .opened import Opened, opened_images, packed
@@ -56,7 +57,9 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
     """Return the image on its new base."""
     folder = finder.work / "layers"
     folder.mkdir()
-    lookup = finder.stack.enter_context(look_up(options.image, plain=options.plain, work=finder.work, windows=False))
+    lookup = finder.stack.enter_context(
+        look_up(options.image, plain=options.plain, work=finder.work, windows=False, attested=True)
+    )
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
@@ -69,10 +72,14 @@ def _built(options: RebaseOptions, finder: BaseFinder, note: Say) -> BuiltImage:
         variants.append(variant)
         made += documents
     top = made[-1]
+    unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
+    attestations = different(kept(lookup, unchanged, folder, note))
     if lookup.top is not None:
-        top = index(entries, lookup.top.annotations or {})
+        made += (document for each in attestations for document in each.documents)
+        top = index(entries, lookup.top.annotations or {}, [each.descriptor for each in attestations])
         made.append(top)
-    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants))
+    blobs = tuple(blob for each in attestations for blob in each.blobs)
+    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants), blobs)
 
 
 def _moved(

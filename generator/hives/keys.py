@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from ..base.errors import quoted
+from ..base.errors import counted, quoted
 from ..security import descriptor
 from . import structures as s
 from .cells import Walk
@@ -71,7 +71,7 @@ def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
 
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
     """Check the symbolic link at *at*: its number of *subkeys*, its *count* of values, and the *values* read."""
-    shown = [f"{value.name[:60]!a} of type {value.type}, {len(value.data):,} bytes" for value in values[:3]]
+    shown = [f"{value.name[:60]!a} of type {value.type}, {counted(len(value.data), 'byte')}" for value in values[:3]]
     found = f"a link has {subkeys:,} subkeys and {count:,} values: {'; '.join(shown) or 'none'}"
     if count > 1 or any(not _is_target(value) for value in values):
         walk.fault(at + _AT["flags"], "key-symlink", found)
@@ -96,10 +96,10 @@ def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
     start, end = cell
     where = at + _AT["class name length"]
     if length > end - start:
-        found = f"the class name has {length:,} bytes in a cell that holds {end - start:,}"
+        found = f"the class name has {counted(length, 'byte')} in a cell that holds {end - start:,}"
         walk.fault(where, "key-class-size", found)
     elif length % 2:
-        walk.fault(where, "key-class", f"the class name has {length:,} bytes")
+        walk.fault(where, "key-class", f"the class name has {counted(length, 'byte')}")
 
 
 # Security records, which keys share.
@@ -125,7 +125,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> bool:
     if signature != b"sk":
         walk.fault(at, "sk-signature", f"the security record begins with {quoted(signature)}")
     elif end - at < head.size + size:
-        walk.fault(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
+        walk.fault(at, "sk-size", f"a descriptor of {counted(size, 'byte')} is in a cell that holds {end - at:,}")
     else:
         at += head.size
         content = walk.data[at : at + size]

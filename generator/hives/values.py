@@ -4,7 +4,7 @@
 import struct
 from typing import Final
 
-from ..base.errors import quoted
+from ..base.errors import counted, quoted
 from . import structures as s
 from .cells import Walk
 from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
@@ -74,7 +74,7 @@ def _list_start(walk: Walk, at: int, count: int, pointer: int) -> int | None:
         return None
     start, end = cell
     if 4 * count > end - start:
-        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
+        wrong = f"{count:,} values are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.fault(at + _KEY_AT["number of values"], "list-size", wrong)
         walk.whole = False
         return None
@@ -109,7 +109,7 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
         return None
     size &= ~s.INLINE
     if size != _SIZES.get(kind, size):
-        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
+        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {counted(size, 'byte')}")
     return at, name, 2 * length if compressed else length, kind, size, data
 
 
@@ -136,7 +136,7 @@ def _no_value(walk: Walk, at: int, room: int) -> None:
     if (begins := walk.data[at : at + 2]) != b"vk":
         walk.fault(at, "value-signature", f"the value begins with {quoted(begins)}")
     else:
-        walk.fault(at, "value-size", f"the cell holds {room:,} bytes")
+        walk.fault(at, "value-size", f"the cell holds {counted(room, 'byte')}")
 
 
 def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes | None:
@@ -162,12 +162,12 @@ def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes | N
     if kind != b"db":
         walk.fault(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {quoted(kind)}")
     elif count != -(-size // s.SEGMENT):
-        walk.fault(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
+        walk.fault(at + 2, "big-count", f"{count:,} segments are to hold {counted(size, 'byte')}")
     elif (cell := walk.take(pointer, at + pointer_at, _SEGMENTS)) is not None:
         start, end = cell
         if 4 * count <= end - start:
             return _segments(walk, range(start, start + 4 * count, 4), size, keep)
-        wrong = f"{count:,} segments are in a list whose cell holds {end - start:,} bytes"
+        wrong = f"{count:,} segments are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.fault(at + 2, "list-size", wrong)
     walk.whole = False
     return None

@@ -14,7 +14,7 @@ import msgspec
 
 from ..base import files
 from ..base.console import Say
-from ..base.errors import GeneratorError, brief
+from ..base.errors import GeneratorError, brief, counted
 from ..base.home import TEMPORARY
 from ..base.reading import read_file
 from ..base.workspace import remove_empty
@@ -179,7 +179,7 @@ def _read_index(folder: Path) -> Json:
                 f"{path}: manifests[{at}] is invalid: {error}; hint: name another directory"
             ) from error
         if descriptor.size < 0 or not _DIGEST.fullmatch(descriptor.digest):
-            found_there = f"{brief(descriptor.digest)} of {descriptor.size:,} bytes"
+            found_there = f"{brief(descriptor.digest)} of {counted(descriptor.size, 'byte')}"
             raise GeneratorError(f"{path}: manifests[{at}] is invalid: {found_there}; hint: name another directory")
     return found
 
