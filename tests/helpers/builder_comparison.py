@@ -190,10 +190,11 @@ def table() -> str:
 
 def document() -> str:
     """Return the document with a new table."""
+    new = table()
     start, _, rest = DOCUMENT.read_text("utf-8").partition(MARK)
     while rest.startswith("|"):
         rest = rest.partition("\n")[2]
-    return start + MARK + table() + rest
+    return start + MARK + new + rest
 
 
 if __name__ == "__main__":
