@@ -339,22 +339,6 @@ def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stop
         assert judged(to) == (int("parent" in rules), rules)
 
 
-# ---------------------------------------------------------------------------------------------
-# A box for a file
-
-
-def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(address: str, tmp_path: Path) -> None:
-    installer = tmp_path / "installer.msi"
-    installer.write_bytes(bytes(range(256)) * 1000)
-    make(Options(source=(str(installer),), layer="scratch", to=(f"oci:{tmp_path}/box:1",)), note=lambda _: None)
-    skopeo = need("skopeo")
-    run(skopeo, "copy", "--dest-tls-verify=false", f"oci:{tmp_path}/box:1", f"docker://{address}/box:1")
-    run(skopeo, "copy", "--src-tls-verify=false", f"docker://{address}/box:1", f"oci:{tmp_path}/back:1")
-    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
-    assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
-    assert judged(f"{address}/box:1") == (0, set())
-
-
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:
     text = (PROJECT / "docs/comparison.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line.rstrip().endswith("| tested |")]

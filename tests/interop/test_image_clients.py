@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from helpers import bases, composing, image_indexes, image_runs
+from helpers.builder_images import judged
 from helpers.image_runs import run
 from helpers.layouts import Layout
 from helpers.support import HANG, lack, need, selected, wait_until
 
 from generator.base import home
 from generator.generation.committed import committed_blob
+from generator.image import Options, make
 
 LAYERS = ("scratch", "hostprocess", "legacy")
 SHAPES: dict[str, dict[str, Any]] = {
@@ -118,6 +120,19 @@ def test_umoci_unpacks_the_files(folder: Path, tmp_path: Path) -> None:
                 wanted[entry.name] = data.read()
     assert found == wanted
     assert (tmp_path / "files/Hives").is_dir()
+
+
+def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(tmp_path: Path) -> None:
+    installer, skopeo = tmp_path / "installer.msi", need("skopeo")
+    installer.write_bytes(bytes(range(256)) * 1000)
+    make(Options(source=(str(installer),), layer="scratch", to=(f"oci:{tmp_path}/box:1",)), note=lambda _: None)
+    with image_runs.registry(tmp_path / "registry") as registry:
+        remote = f"docker://{registry.host}/box:1"
+        run(skopeo, "copy", "--dest-tls-verify=false", f"oci:{tmp_path}/box:1", remote)
+        run(skopeo, "copy", "--src-tls-verify=false", remote, f"oci:{tmp_path}/back:1")
+        assert judged(remote) == (0, set())
+    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
+    assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
 
 
 def _tar(layer: str) -> Any:
