@@ -200,5 +200,5 @@ def document() -> str:
 if __name__ == "__main__":
     made = document()
     if sys.argv[1:] == ["--check"]:
-        sys.exit(f"{DOCUMENT} is out of date" if DOCUMENT.read_text("utf-8") != made else None)
+        sys.exit(f"{DOCUMENT} is out of date, and would have\n{made}" if DOCUMENT.read_text("utf-8") != made else None)
     DOCUMENT.write_text(made, "utf-8")
