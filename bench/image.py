@@ -7,6 +7,8 @@ is the command `image` to an OCI layout, with an empty cache, then again with no
 the cache's records, so that all files are read; crane takes a tar, so its time is with tar's. The figures are medians
 of runs taken in turn; memory is the largest resident set of any of a tool's processes. Tools that are not there are
 left out. CRANE names crane's program, where it is not on PATH.
+
+Then it compares `check-image` of the image with `gzip -t` of its blobs.
 """
 
 import contextlib
@@ -29,6 +31,7 @@ GOALS = {
     "binaries": {"crane append": 3.0, "umoci insert": 1.0},
     "small files": {"tar | gzip -6": 1.25, "crane append": 1.0},
 }
+CHECK_GOAL = 1.1  # times gzip -t
 WHERE = ("/usr/bin", "/usr/lib", "/usr/libexec", "/usr/sbin", "/usr/local")
 
 
@@ -190,6 +193,39 @@ def measure(folder: Path, scratch: Path) -> dict[str, Run]:
     return taken
 
 
+def check(folder: Path, scratch: Path) -> dict[str, Run]:
+    """Return what one round of checks of an image of *folder* took."""
+    work, layout = scratch / "work", scratch / "work/l"
+    ours(folder, work, "default", scratch / "cache")
+    commands = {
+        "gzip -t of the blobs": 'for each in "$1"/blobs/*/*; do if gzip -l "$each"; then gzip -t "$each"; fi; done',
+        "winscratch check-image": f'exec "{sys.executable}" -m generator check-image "oci:$1" >"$2/found"',
+    }
+    taken = {}
+    for name, script in commands.items():
+        taken[name] = run(f'echo >"$2/found"; {script}', scratch / "check", layout, scratch / "check", PYTHONPATH=ROOT)
+        shutil.rmtree(scratch / "check")
+    shutil.rmtree(work)
+    shutil.rmtree(scratch / "cache")
+    return taken
+
+
+def tell_checks(title: str, rounds: list[dict[str, Run]]) -> None:
+    """Print the medians of the checks of all rounds, beside those of gzip."""
+    gzip = next(iter(rounds[0]))
+    medians = {
+        name: [statistics.median(getattr(each[name], key) for each in rounds) for key in ("seconds", "processor")]
+        for name in rounds[0]
+    }
+    rows = []
+    for name, (seconds, processor) in medians.items():
+        ratios = [f"{one / other:.2f}" for one, other in zip((seconds, processor), medians[gzip], strict=True)]
+        memory = max(each[name].memory for each in rounds)
+        rows.append([name, f"{seconds:.2f} s", ratios[0], f"{processor:.2f} s", ratios[1], f"{memory / 1e6:.0f} MB"])
+    columns = ["time", f"of gzip -t (goal {CHECK_GOAL:g})", "processors", "of gzip -t", "memory"]
+    show(f"the image of {title}, checked", columns, rows)
+
+
 def tell(title: str, goals: dict[str, float], rounds: list[dict[str, Run]]) -> None:
     """Print the medians of all rounds, beside ours and the *goals* of the ratio."""
     found = {
@@ -225,7 +261,9 @@ def main(megabytes: int = 1000, rounds: int = 1) -> None:
                 number, size = fill_small(folder, megabytes * 100)
             time.sleep(61 if megabytes > 100 else 1)  # or many files are too new for a second run to know them
             taken = [measure(folder, scratch) for _ in range(rounds)]
-            tell(f"{number:,} {make}, {size / 1e6:.0f} MB, {os.cpu_count()} cores", goals, taken)
+            title = f"{number:,} {make}, {size / 1e6:.0f} MB, {os.cpu_count()} cores"
+            tell(title, goals, taken)
+            tell_checks(title, [check(folder, scratch) for _ in range(rounds)])
             shutil.rmtree(folder)
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
+from ..base.errors import counted
 from ..hives.model import REG_BINARY, REG_DWORD, REG_MULTI_SZ, REG_SZ, Value
 from ..hives.value_decoding import type_name
 
@@ -107,7 +108,7 @@ def element_problem(number: int, value: Value) -> str:
             wrong = "8 bytes for each integer"
         case _:
             return ""
-    return f"a {type_name(wanted)} of {size:,} bytes; Windows reads {wrong}"
+    return f"a {type_name(wanted)} of {counted(size, 'byte')}; Windows reads {wrong}"
 
 
 def type_problem(value: Value | None) -> str:
@@ -119,7 +120,7 @@ def type_problem(value: Value | None) -> str:
         return "missing; Windows reads a REG_DWORD"
     if value.type != REG_DWORD:
         return f"a {type_name(value.type)}; Windows reads a REG_DWORD"
-    return "" if len(value.data) == 4 else f"a REG_DWORD of {len(value.data):,} bytes; Windows reads 4 bytes"
+    return "" if len(value.data) == 4 else f"a REG_DWORD of {counted(len(value.data), 'byte')}; Windows reads 4 bytes"
 
 
 def device_text(data: bytes) -> str:

@@ -19,14 +19,14 @@ from ..image.config import INDEX, Document, document
 from ..image.options import pairs
 from ..image.places import Hooks, Job
 from ..image.progress import shown
-from ..imageread.documents import REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
+from ..imageread.documents import ImagePlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
-from .opened import Opened, build, opened_images
+from .attestations import Attestation, different, kept
+from .opened import Opened, build, descriptor_of, opened_images, packed
 
 Json = dict[str, Any]
 _MOST: Final = 500  # images of an index
-_NAMES: Final = (REF_NAME, "io.containerd.image.name")  # annotations of a layout's index
 
 
 class IndexOptions(NamedTuple):
@@ -79,10 +79,11 @@ def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitS
     variants: list[Variant] = []
     documents: dict[Document, None] = {}
     annotations: dict[str, str] = {}
+    attestations: list[Attestation] = []
     for text in options.image:
         name, platform = given(text)
-        lookup = stack.enter_context(look_up(name, plain=options.plain_http, work=work, windows=False))
-        images = opened_images(lookup, folder, note)
+        lookup = stack.enter_context(look_up(name, plain=options.plain_http, work=work, windows=False, attested=True))
+        images = [packed(each, folder) for each in opened_images(lookup, folder, note)]
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")
         _join(annotations, lookup, options.annotation, note)
@@ -90,10 +91,16 @@ def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitS
             listed.append(_entry(image, platform, len(images)))
             variants.append(Variant(image.made[0], image.layers))
             documents |= dict.fromkeys(image.made)
+        attestations += kept(lookup, {image.listed.digest for image in images}, folder, note)
+    attestations = different(attestations)
+    for each in attestations:
+        documents |= dict.fromkeys(each.documents)
     if len(listed) > _MOST:
         raise GeneratorError(f"index: {len(listed)} images; hint: give {_MOST} at most")
-    top = index_of(listed, {**annotations, **options.annotation})
-    return BuiltImage(top, (*documents, top), tuple(variants))
+    joined = {**annotations, **options.annotation}
+    top = index_of(listed, joined, [each.descriptor for each in attestations])
+    blobs = tuple(blob for each in attestations for blob in each.blobs)
+    return BuiltImage(top, (*documents, top), tuple(variants), blobs)
 
 
 def _entry(image: Opened, platform: ImagePlatform | None, images: int) -> Entry:
@@ -120,18 +127,8 @@ def _join(annotations: dict[str, str], lookup: Lookup, over: Mapping[str, str], 
             note(f"warning: {lookup.name}: its annotation {shorten(name)} is left out, another index has another value")
 
 
-def descriptor_of(listed: ContentDescriptor) -> Json:
-    """Return the descriptor of an image for another index, without its names in a layout."""
-    found: Json = {"mediaType": listed.media_type, "digest": listed.digest, "size": listed.size}
-    annotations = {key: value for key, value in (listed.annotations or {}).items() if key not in _NAMES}
-    others = {"annotations": annotations, "urls": listed.urls, "artifactType": listed.artifact_type}
-    if isinstance(listed.platform, ListedPlatform) and listed.platform.features:
-        others["platform"] = {"features": list(listed.platform.features)}
-    return found | {key: value for key, value in others.items() if value}
-
-
-def index_of(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Document:
-    """Return the index of *entries*, in their order; an image that is given twice is listed once.
+def index_of(entries: Sequence[Entry], annotations: Mapping[str, str], attestations: Sequence[Json] = ()) -> Document:
+    """Return the index of *entries*, in their order, then *attestations*; an image given twice is listed once.
 
     Raises GeneratorError for two images for one platform.
     """
@@ -149,5 +146,5 @@ def index_of(entries: Sequence[Entry], annotations: Mapping[str, str]) -> Docume
         own = {key: value for key, value in msgspec.to_builtins(entry.platform).items() if value}
         platform = own | entry.descriptor.get("platform", {})
         manifests.append(entry.descriptor | {"platform": platform})
-    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+    content: Json = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*manifests, *attestations]}
     return document(content | ({"annotations": dict(annotations)} if annotations else {}), INDEX)

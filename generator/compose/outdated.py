@@ -15,6 +15,7 @@ from ..image.base import DIGEST_OF, NAME, Base, NoImageError, resolve
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
+from ..imageread.registry import NotFoundError
 from .bases import IMGUTIL, known
 from .opened import Opened, build, opened
 
@@ -119,10 +120,13 @@ class _Judging(NamedTuple):
         return self._verdict(name, True, "", hint if name == IMGUTIL else f"{name} has not changed")
 
     def _was(self, name: str, here: str) -> bool:
-        """Return whether the index *name*, by digest, led to the manifest *here*, while others in it changed."""
+        """Return whether the index *name*, by digest, led to the manifest *here*, while others in it changed.
+
+        Raises GeneratorError if the registry does not answer; an index that it no longer has led elsewhere.
+        """
         try:
             old = self._base(name, self.image.platform.os_version or "")
-        except GeneratorError:  # deleted since then
+        except (NoImageError, NotFoundError):
             return False
         return old.image.descriptor is not None and old.image.descriptor.digest == here
 

@@ -22,10 +22,11 @@ from ..imageread.found import is_foreign
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
+from .attestations import different, kept
 from .bases import BaseFinder, BaseImage
-from .index import Entry, descriptor_of, index_of, reference_hooks
+from .index import Entry, index_of, reference_hooks
 from .join import join
-from .opened import Opened, build, opened_images, platform_of
+from .opened import Opened, build, descriptor_of, opened_images, packed, platform_of
 from .ties import ties
 
 Json = dict[str, Any]
@@ -68,7 +69,9 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     folder = work / "layers"
     folder.mkdir()
     finder = BaseFinder(stack, work, options.plain_http)
-    lookup = stack.enter_context(look_up(options.image, plain=options.plain_http, work=work, windows=False))
+    lookup = stack.enter_context(
+        look_up(options.image, plain=options.plain_http, work=work, windows=False, attested=True)
+    )
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
@@ -76,21 +79,25 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     variants: list[Variant] = []
     made: list[Document] = []
     for image in images:
-        entry, variant, documents = _moved(image, options, finder, note)
+        entry, variant, documents = _moved(image, options, finder, folder, note)
         entries.append(entry)
         variants.append(variant)
         made += documents
     top = made[-1]
+    unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
+    attestations = different(kept(lookup, unchanged, folder, note))
     if lookup.top is not None:
-        top = index_of(entries, lookup.top.annotations or {})
+        made += (document for each in attestations for document in each.documents)
+        top = index_of(entries, lookup.top.annotations or {}, [each.descriptor for each in attestations])
         made.append(top)
-    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants))
+    blobs = tuple(blob for each in attestations for blob in each.blobs)
+    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants), blobs)
 
 
 _Moved = tuple[Entry, Variant, tuple[Document, Document]]
 
 
-def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say) -> _Moved:
+def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say) -> _Moved:
     """Return an image on its new base, or as it is if it is for another system."""
     if is_foreign(image.platform.os):
         entry = Entry(image.name, descriptor_of(image.listed), image.platform)
@@ -103,7 +110,8 @@ def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, note: Say)
     image.lookup.fetch(image.image, {layer.digest for layer in above})
     found = list(ties(image.image.layers[len(old.diff_ids) :], image.name))  # which reads them all
     _settle(image, new, found[:_MOST_TIES], note, force=options.force)
-    transfer.fetch(above)
+    image = packed(image, folder, len(old.diff_ids))
+    transfer.fetch(image.layers[len(old.diff_ids) :])
     return _rebased(image, old, new, note)
 
 
@@ -149,9 +157,12 @@ def _refuse(image: Opened, old: BaseImage, new: BaseImage) -> list[str]:
     mine, theirs = (architecture(each.get("architecture")) for each in (image.config, new.config))
     if mine != theirs:
         raise GeneratorError(f"{name}: for {mine}, and {new.name} is for {theirs}; hint: choose another base")
-    before, after = (build(each) for each in (image.platform.os_version, new.config.get("os.version")))
+    versions = (old.config.get("os.version"), image.platform.os_version, new.config.get("os.version"))
+    below, before, after = map(build, versions)
     if before and after and before != after:
         return [f"the build changes from {before} to {after}, not only its revision"]
+    if below and not after:
+        return [f"the build changes from {below} to none: {new.name} has no os.version"]
     return []
 
 

@@ -67,7 +67,7 @@ def extract(root: Path, image: str, paths: Sequence[str], options: ExtractOption
 def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
     """Return the merged tree of the one image, layer or archive called *image*; raise GeneratorError if damaged."""
     platform = options.platform
-    wanted = references.platform(platform) if platform else None
+    wanted = references.platform(platform) if platform is not None else None
 
     def choose(name: str, found: list[Image]) -> list[Image]:
         fits = [each for each in found if wanted is None or _fits(each, wanted)]

@@ -4,7 +4,7 @@
 import contextlib
 from typing import Final
 
-from ..base.errors import quoted
+from ..base.errors import counted, quoted
 from ..security import descriptor
 from . import structures as s
 from .cells import SkippedError, Walk
@@ -78,7 +78,7 @@ def _flags(walk: Walk, at: int, flags: int, root: bool) -> None:
 
 def _link(walk: Walk, at: int, subkeys: int, count: int, values: tuple[Value, ...]) -> None:
     """Check the symbolic link at *at*: its number of *subkeys*, its *count* of values, and the *values* read."""
-    shown = [f"{value.name[:60]!a} of type {value.type}, {len(value.data):,} bytes" for value in values[:3]]
+    shown = [f"{value.name[:60]!a} of type {value.type}, {counted(len(value.data), 'byte')}" for value in values[:3]]
     found = f"a link has {subkeys:,} subkeys and {count:,} values: {'; '.join(shown) or 'none'}"
     if count > 1 or any(not _is_target(value) for value in values):
         walk.fault(at + _AT["flags"], "key-symlink", found)
@@ -98,10 +98,10 @@ def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
     start, end = walk.take(pointer, where, _CLASS)
     where = at + _AT["class name length"]
     if length > end - start:
-        found = f"the class name has {length:,} bytes in a cell that holds {end - start:,}"
+        found = f"the class name has {counted(length, 'byte')} in a cell that holds {end - start:,}"
         walk.fault(where, "key-class-size", found)
     elif length % 2:
-        walk.fault(where, "key-class", f"the class name has {length:,} bytes")
+        walk.fault(where, "key-class", f"the class name has {counted(length, 'byte')}")
 
 
 # Security records, which keys share.
@@ -125,7 +125,7 @@ def _read_security(walk: Walk, pointer: int, field: int) -> None:
     if signature != b"sk":
         walk.skip(at, "sk-signature", f"the security record begins with {quoted(signature)}")
     if end - at < head.size + size:
-        walk.skip(at, "sk-size", f"a descriptor of {size:,} bytes is in a cell that holds {end - at:,}")
+        walk.skip(at, "sk-size", f"a descriptor of {counted(size, 'byte')} is in a cell that holds {end - at:,}")
     at += head.size
     content = walk.data[at : at + size]
     walk.descriptors[pointer] = content

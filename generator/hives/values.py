@@ -4,7 +4,7 @@
 import struct
 from typing import Final
 
-from ..base.errors import quoted
+from ..base.errors import counted, quoted
 from . import structures as s
 from .cells import SkippedError, Walk
 from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
@@ -39,7 +39,7 @@ def read_values(
         return (), ()
     start, end = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
     if 4 * count > end - start:
-        wrong = f"{count:,} values are in a list whose cell holds {end - start:,} bytes"
+        wrong = f"{count:,} values are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.skip(at + _KEY_AT["number of values"], "list-size", wrong)
     values: list[Value] = []
     places: list[int] = []
@@ -75,7 +75,7 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
     if (begins := walk.data[at : at + 2]) != b"vk":
         walk.skip(at, "value-signature", f"the value begins with {quoted(begins)}")
     if room < _HEAD or room < _HEAD + length:
-        walk.skip(at, "value-size", f"the cell holds {room:,} bytes")
+        walk.skip(at, "value-size", f"the cell holds {counted(room, 'byte')}")
     _, _, size, data_pointer, kind, flags, _ = s.VALUE.unpacker.unpack_from(walk.data, at)
     compressed = flags & s.VALUE_COMPRESSED
     if flags & ~s.VALUE_COMPRESSED:
@@ -86,7 +86,7 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
     data = _data_of(walk, at, size, data_pointer, keep)
     size &= ~s.INLINE
     if size != _SIZES.get(kind, size):
-        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {size:,} bytes")
+        walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {counted(size, 'byte')}")
     return at, name, 2 * length if compressed else length, kind, size, data
 
 
@@ -112,7 +112,7 @@ def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
     if big:
         return _big_data(walk, start, end, size, keep)
     if size > end - start:
-        wrong = f"{size:,} bytes of data are in a cell that holds {end - start:,}"
+        wrong = f"{counted(size, 'byte')} of data are in a cell that holds {end - start:,}"
         walk.fault(at + _AT["data size"], "value-data", wrong)
         size = end - start
     return walk.data[start : start + size] if keep else b""
@@ -123,12 +123,12 @@ def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes:
     fields, pointer_at = s.BIG_DATA.unpacker, s.BIG_DATA.offsets["segments list"]
     kind, count, pointer = fields.unpack_from(walk.data, at) if end - at >= fields.size else (b"", 0, 0)
     if kind != b"db":
-        walk.skip(at, "big-signature", f"{size:,} bytes of data are in a cell that begins with {quoted(kind)}")
+        walk.skip(at, "big-signature", f"{counted(size, 'byte')} of data are in a cell that begins with {quoted(kind)}")
     if count != -(-size // s.SEGMENT):
-        walk.skip(at + 2, "big-count", f"{count:,} segments are to hold {size:,} bytes")
+        walk.skip(at + 2, "big-count", f"{count:,} segments are to hold {counted(size, 'byte')}")
     start, end = walk.take(pointer, at + pointer_at, _SEGMENTS)
     if 4 * count > end - start:
-        wrong = f"{count:,} segments are in a list whose cell holds {end - start:,} bytes"
+        wrong = f"{count:,} segments are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.skip(at + 2, "list-size", wrong)
     parts: list[bytes] = []
     for entry in range(start, start + 4 * count, 4):

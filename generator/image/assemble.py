@@ -27,17 +27,20 @@ class Variant(NamedTuple):
 class BuiltImage(NamedTuple):
     """An image: *top* is its index, or its manifest if it has one platform; the digest of *top* is the image's.
 
-    *documents* holds every JSON document, *top* last; *variants* one image for each platform.
+    *documents* holds every JSON document, *top* last; *variants* one image for each platform. *attached* has the blobs
+    of attestations of images.
     """
 
     top: Document
     documents: tuple[Document, ...]
     variants: tuple[Variant, ...]
+    attached: tuple[LayerBlob, ...] = ()
 
     @property
     def blobs(self) -> dict[str, LayerBlob]:
-        """The layers by digest: platforms share them."""
-        return {blob.digest: blob for variant in self.variants for blob in variant.layers}
+        """The layers by digest, which platforms share, and the attached blobs."""
+        layers = {blob.digest: blob for variant in self.variants for blob in variant.layers}
+        return layers | {blob.digest: blob for blob in self.attached}
 
 
 class Layers(NamedTuple):

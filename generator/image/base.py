@@ -3,24 +3,28 @@
 
 import contextlib
 import functools
+import io
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
+from ..imageread.bounded import BombError, HashingReader, most_unpacked
 from ..imageread.documents import DIGEST, DOCKER, LAYERS, OCI, ContentDescriptor, Listed
 from ..imageread.found import Image, Layer, diff_ids
 from ..imageread.images import unpack
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import architecture
 from ..imageread.references import Platform
+from ..imageread.untar import ByteStream
 from ..runtime.model import Base as Kind
 from . import inherit
 from .compress import LEVELS, MEMBER, Part, compressed, write_blob
-from .model import LayerBlob, Origin
+from .model import GZIP, LayerBlob, Origin
 from .workers import in_threads
 
 NAME, DIGEST_OF = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
@@ -207,16 +211,22 @@ def layers_of(lookup: Lookup, image: Image, folder: Path, shown: str) -> tuple[L
 
     transfer.fetch() writes their blobs to *folder*. Raises GeneratorError with *shown* as the subject.
     """
+    layer_ids(image, shown)
+    return tuple(_layer(Origin(lookup, image, layer), folder, shown) for layer in image.layers)
+
+
+def layer_ids(image: Image, shown: str) -> list[str]:
+    """Return the diff ID of each layer; raises GeneratorError if one is missing or invalid."""
     ids = diff_ids(image.config)
     if len(ids) != len(image.layers) or not ids or not all(map(DIGEST.fullmatch, ids)):
         raise GeneratorError(f"{shown}: its configuration does not have a diff ID for each layer")
-    return tuple(_layer(Origin(lookup, image, layer), folder, shown) for layer in image.layers)
+    return ids
 
 
 def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
     descriptor = origin.layer.descriptor
     if descriptor is None:
-        return _packed(origin.layer, folder, shown)
+        return pack(origin.layer, folder, shown)
     if descriptor.media_type not in LAYERS:
         raise GeneratorError(f"{shown}: a layer of the unknown type {brief(descriptor.media_type)}")
     kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
@@ -224,23 +234,47 @@ def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
     return LayerBlob(path, descriptor.digest, origin.layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
 
 
-def _packed(layer: Layer, folder: Path, shown: str) -> LayerBlob:
-    """Compress an uncompressed layer of a `docker save` archive into a new blob; raises GeneratorError."""
+def pack(layer: Layer, folder: Path, shown: str) -> LayerBlob:
+    """Return the blob of a layer of a `docker save` archive, in *folder*; raises GeneratorError.
+
+    A layer that is stored with gzip stays as it is, others are compressed anew.
+    """
     path = folder / re.sub(r"\W", "-", layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
     try:
         with layer.open() as file:
-            pieces = iter(functools.partial(unpack(file)[1].read, MEMBER), b"")
-            blob, *_ = write_blob(path, in_threads(_compressed, pieces), LEVELS["default"])
-    except (OSError, EOFError, zlib.error) as error:
-        raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error}") from error
+            compression, tar = unpack(file)
+            blob = _kept(file, path) if compression == "gzip" else _compressed(tar, path)
+    except (OSError, EOFError, zlib.error, BombError) as error:
+        raise GeneratorError(f"{shown}: layer {layer.name} cannot be read: {error or 'it is too large'}") from error
     if blob.diff_id != layer.diff_id:
         raise GeneratorError(f"{shown}: layer {layer.name} is {blob.diff_id}, not {layer.diff_id}")
     return blob
 
 
-def _compressed(piece: bytes, _: memoryview) -> Part:
-    return Part(len(piece), *compressed(memoryview(piece), LEVELS["default"], None), piece)
+def _kept(file: io.BufferedReader, path: Path) -> LayerBlob:
+    """Copy a gzip blob to *path*, and return it."""
+    file.seek(0)
+    raw = HashingReader(file)
+    with path.open("xb") as out:
+        shutil.copyfileobj(io.BufferedReader(raw, MEMBER), out, MEMBER)
+    with path.open("rb") as blob:
+        tar = HashingReader(unpack(blob)[1])
+        tar.most = most_unpacked(raw.size)
+        stream = io.BufferedReader(tar, MEMBER)
+        while stream.read(MEMBER):
+            pass
+    return LayerBlob(path, raw.digest, tar.digest, raw.size, GZIP)
+
+
+def _compressed(tar: ByteStream, path: Path) -> LayerBlob:
+    """Compress a tar into a new blob at *path*, and return it."""
+
+    def part(piece: bytes, _: memoryview) -> Part:
+        return Part(len(piece), *compressed(memoryview(piece), LEVELS["default"], None), piece)
+
+    pieces = iter(functools.partial(tar.read, MEMBER), b"")
+    return write_blob(path, in_threads(part, pieces), LEVELS["default"])[0]
 
 
 def _fields(descriptor: ContentDescriptor) -> Json:

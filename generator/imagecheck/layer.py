@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from ..base.errors import brief
+from ..base.errors import brief, counted
 from ..imageread.bounded import CHUNK, MOST_UNPACKED, BombError, HashingReader, most_unpacked
 from ..imageread.documents import DIGEST, LAYERS, OCI
 from ..imageread.images import Layer, unpack
@@ -114,7 +114,7 @@ def _check_blob(layer: Layer, raw: HashingReader, stored: io.BufferedReader, fau
             pass
     if raw.size != layer.descriptor.size:
         more = "more" if raw.size > layer.descriptor.size else f"{raw.size:,}"
-        fault("", "size", f"the descriptor says {layer.descriptor.size:,} bytes, and there are {more}")
+        fault("", "size", f"the descriptor says {counted(layer.descriptor.size, 'byte')}, and there are {more}")
     elif raw.digest != layer.descriptor.digest:
         fault("", "digest", f"the content has the digest {raw.digest}")
 

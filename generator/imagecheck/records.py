@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from ..base.errors import brief
+from ..base.errors import brief, counted
 from ..imageread import pax
 from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
@@ -58,7 +58,7 @@ def _wrong_xattr(name: str, value: str) -> str | None:
         return "not padded base64"
     if len(name.encode("utf-8", "surrogateescape")) > _MOST_XATTR_NAME:
         return f"the name has more than {_MOST_XATTR_NAME} bytes"
-    return f"the value has {len(data):,} bytes" if len(data) > _MOST_XATTR else None
+    return f"the value has {counted(len(data), 'byte')}" if len(data) > _MOST_XATTR else None
 
 
 def _lacking(entry: TarEntry, fault: EntryFault) -> None:
@@ -111,7 +111,7 @@ def _wrong_descriptor(text: str) -> str | None:
     if data is None:
         return "not padded base64"
     if len(data) > facts().limits.descriptor:
-        return f"the descriptor has {len(data):,} bytes"
+        return f"the descriptor has {counted(len(data), 'byte')}"
     faults: list[str] = []
 
     def fault(_: int, rule: str, message: str) -> None:

@@ -10,6 +10,7 @@ from .blobs import Store
 from .documents import CONFIGS, INDEXES, LAYERS, MANIFESTS, Config, ContentDescriptor, ImagePlatform, Manifest, Saved
 
 _ATTESTATION: Final = "vnd.docker.reference.type"  # BuildKit's annotation on attestations
+_ATTESTED: Final = "vnd.docker.reference.digest"  # and with the digest of the image that an attestation is about
 _NO_SYSTEM: Final = "unknown"  # the system of attestations; with another one, hosts run even an annotated image
 _WINDOWS: Final = "windows"
 ARTIFACT: Final = "artifact of"
@@ -111,11 +112,22 @@ def passed_over(descriptor: ContentDescriptor, *, windows: bool) -> str:
     Artifacts are skipped; with *windows*, images for other operating systems are skipped too.
     """
     platform, kind = descriptor.platform, descriptor.media_type
-    if platform is not None and _ATTESTATION in (descriptor.annotations or {}) and platform.os == _NO_SYSTEM:
+    if is_attestation(descriptor):
         return f"{ARTIFACT} BuildKit's"
     if kind and kind not in {*INDEXES, *MANIFESTS} and not claims_windows(platform):
         return f"{ARTIFACT} type {brief(kind)}"
     return called(platform) if windows and platform is not None and is_foreign(platform.os) else ""
+
+
+def is_attestation(descriptor: ContentDescriptor) -> bool:
+    """Return whether an entry of an index is an attestation of BuildKit's."""
+    platform = descriptor.platform
+    return platform is not None and _ATTESTATION in (descriptor.annotations or {}) and platform.os == _NO_SYSTEM
+
+
+def attested(descriptor: ContentDescriptor) -> str:
+    """Return the digest of the image that an attestation is about, or an empty string."""
+    return (descriptor.annotations or {}).get(_ATTESTED, "")
 
 
 def not_an_image(descriptor: ContentDescriptor, manifest: Manifest, config: Config | None) -> str:

@@ -48,13 +48,14 @@ def images(
     *,
     windows: bool = True,
     indexes: list[Index] | None = None,
+    attestations: list[Image] | None = None,
 ) -> Iterator[list[Image]]:
     """Open the images called *name*, one for each platform, without artifacts. Raises GeneratorError.
 
     *plain* lists registries that may be used without TLS; None if the command has no such option. *fault* is called for
     each damaged part, which is then left out. *skip* is called for each artifact that is left out. With *skip* and
     *windows*, images of other systems than Windows are left out too, and *skip* is called for each. Each index read is
-    appended to *indexes*.
+    appended to *indexes*. With a list as *attestations*, BuildKit's are appended to it and not skipped.
     """
     windows = windows and skip is not None
     with contextlib.ExitStack() as stack:
@@ -73,7 +74,7 @@ def images(
         store: Store = ArchiveStore(Path(path)) if transport.endswith("-archive") else FolderStore(Path(path))
         stack.callback(store.close)
         flat, room = transport == "dir", [MAX_DOCUMENTS]
-        reader = Reader(name, base, store, fault, flat, skip, room, windows, indexes)
+        reader = Reader(name, base, store, fault, flat, skip, room, windows, indexes, attestations)
         opened = {"docker-archive": reader.saved, "dir": reader.fetched}.get(transport, reader.listed)
         yield opened(which)
 
@@ -83,6 +84,8 @@ def split(name: str) -> tuple[str, str, str]:
 
     Raises GeneratorError for an invalid name.
     """
+    if not name:
+        raise GeneratorError(f"'': an empty name of an image; hint: give {_FORMS}")
     transport, divided, rest = name.partition(":")
     if transport not in TRANSPORTS and not os.path.exists(name):  # noqa: PTH110 - Path raises for names too long
         found = None

@@ -16,7 +16,7 @@ from ..base.signals import unwinding
 from ..oci.blob import sha256
 from .blobs import FolderStore
 from .documents import CONFIGS, DIGEST, INDEXES, ContentDescriptor, ImagePlatform, Index, Listed, Manifest, read
-from .found import Image, Skip, flat_name, passed_over, refuse
+from .found import Image, Skip, flat_name, is_attestation, passed_over, refuse
 from .images import images, split
 from .reader import MAX_DOCUMENTS, Reader
 from .references import Platform, Reference, reference
@@ -37,7 +37,8 @@ class Lookup(NamedTuple):
 
     *passed* lists each skipped entry of an index, with the reason. *top* is the index if *name* refers to one, with
     only the wanted entries. The other fields are set for a registry only: *digest* of the index or manifest, the
-    parsed *reference*, and *skopeo*, which runs in the folder of the documents.
+    parsed *reference*, and *skopeo*, which runs in the folder of the documents. *attestations* has those of BuildKit,
+    if they are wanted.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Lookup(NamedTuple):
     reference: Reference | None = None
     skopeo: Skopeo | None = None
     top: Index | None = None
+    attestations: Sequence[Image] = ()
 
     @property
     def secure(self) -> bool:
@@ -94,20 +96,24 @@ def look_up(
     plain: Sequence[str] | None = None,
     work: Path | None = None,
     windows: bool = True,
+    attested: bool = False,
 ) -> Iterator[Lookup]:
     """Look up the image *name*, spelled as for images(); in a registry's index, only entries accepted by *wanted*.
 
-    Artifacts are skipped, and with *windows* also images of other systems than Windows. *plain* lists registries that
-    may be used without TLS, *work* is the directory for temporary files. Raises GeneratorError.
+    Artifacts are skipped, attestations too unless *attested*, and with *windows* also images of other systems than
+    Windows. *plain* lists registries that may be used without TLS, *work* is the directory for temporary files. Raises
+    GeneratorError.
     """
     if split(name)[0] == "docker":
         with unwinding(), tempfile.TemporaryDirectory(prefix="winscratch-", dir=work) as folder:
-            yield from _in_registry(name, Path(folder), wanted, plain, windows=windows)
+            yield from _in_registry(name, Path(folder), wanted, plain, windows=windows, attested=attested)
         return
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
-    with images(name, refuse, lambda *entry: passed.append(entry), windows=windows, indexes=indexes) as found:
-        yield Lookup(name, found, passed, top=_top(name, found, indexes))
+    skip: Skip = lambda *entry: passed.append(entry)  # noqa: E731
+    attestations: list[Image] | None = [] if attested else None
+    with images(name, refuse, skip, windows=windows, indexes=indexes, attestations=attestations) as found:
+        yield Lookup(name, found, passed, top=_top(name, found, indexes), attestations=attestations or ())
 
 
 def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index | None:
@@ -121,7 +127,7 @@ def _top(name: str, found: Sequence[Image], indexes: Sequence[Index]) -> Index |
 
 
 def _in_registry(
-    name: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None, *, windows: bool
+    name: str, folder: Path, wanted: Wanted, plain: Sequence[str] | None, *, windows: bool, attested: bool
 ) -> Iterator[Lookup]:
     """Yield the lookup of *name* in a registry; store its documents in *folder*, in skopeo's ``dir:`` format."""
     rest = split(name)[1].removeprefix("//")
@@ -131,15 +137,17 @@ def _in_registry(
     digest = sha256(raw)
     passed: list[tuple[str, str]] = []
     indexes: list[Index] = []
-    documents = _Documents(skopeo, found.name, wanted, passed, windows)
+    documents = _Documents(skopeo, found.name, wanted, passed, windows, attested)
     if not documents.add(raw):
         yield Lookup(name, [], passed, digest, found, skopeo)
         return
     with contextlib.closing(FolderStore(folder)) as store:
         base = f"docker://{found.name}"
         skip: Skip = lambda *entry: passed.append(entry)  # noqa: E731
-        listed = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes).fetched("")
-        yield Lookup(name, listed, passed, digest, found, skopeo, indexes[0] if indexes else None)
+        kept: list[Image] | None = [] if attested else None
+        reader = Reader(name, base, store, refuse, True, skip, [MAX_DOCUMENTS], windows, indexes, kept)
+        listed = reader.fetched("")
+        yield Lookup(name, listed, passed, digest, found, skopeo, indexes[0] if indexes else None, kept or ())
 
 
 class _Documents(NamedTuple):
@@ -150,6 +158,7 @@ class _Documents(NamedTuple):
     wanted: Wanted
     passed: list[tuple[str, str]]
     windows: bool
+    attested: bool
 
     def add(self, raw: bytes) -> bool:
         """Store a manifest, or an index reduced to wanted images, and its documents; return False if none is wanted."""
@@ -159,14 +168,14 @@ class _Documents(NamedTuple):
             self._config(raw)
         else:
             chosen = list(self._chosen(index, 1))
-            if len(chosen) > _MOST_IMAGES:
+            if len(chosen) > _MOST_IMAGES * (1 + self.attested):
                 raise GeneratorError(f"{self.skopeo.shown}: its index lists more than {_MOST_IMAGES} images")
             for each in chosen:
                 data = self._document(each)
                 (self.skopeo.work / f"{flat_name(each.digest)}.manifest.json").write_bytes(data)
                 if self._index(data) is not None:
                     raise GeneratorError(f"{self.skopeo.shown}: {each.digest}: an index, listed as a manifest")
-                self._config(data)
+                self._config(data, attestation=is_attestation(each))
             kept = Index(manifests=chosen, schema_version=2, media_type=INDEXES[0], annotations=index.annotations)
             raw = msgspec.json.encode(kept)
         (self.skopeo.work / "manifest.json").write_bytes(raw)
@@ -178,7 +187,9 @@ class _Documents(NamedTuple):
             if not DIGEST.fullmatch(each.digest):
                 raise GeneratorError(f"{self.skopeo.shown}: {brief(each.digest)} is not a digest")
             where = f"docker://{self.name}@{each.digest}"
-            if why := passed_over(each, windows=self.windows):
+            if self.attested and is_attestation(each):
+                yield each
+            elif why := passed_over(each, windows=self.windows):
                 self.passed.append((where, why))
             elif each.media_type in INDEXES:
                 inner = self._index(self._document(each)) if level < _MOST_LEVELS else None
@@ -198,11 +209,11 @@ class _Documents(NamedTuple):
             raise GeneratorError(f"{self.skopeo.shown}: a manifest of schema 1; hint: push the image anew")
         return index
 
-    def _config(self, raw: bytes) -> None:
-        """Fetch the configuration of the manifest *raw*, unless it is an artifact's."""
+    def _config(self, raw: bytes, *, attestation: bool = False) -> None:
+        """Fetch the configuration of the manifest *raw*, unless it is that of an artifact but an attestation."""
         manifest, _ = read(raw, Manifest)
         config = manifest.config
-        if config.media_type not in CONFIGS:
+        if config.media_type not in CONFIGS and not attestation:
             return
         if not DIGEST.fullmatch(config.digest):
             raise GeneratorError(f"{self.skopeo.shown}: {brief(config.digest)} is not a digest")

@@ -21,18 +21,28 @@ _LEAST: Final = 5  # bytes of the shortest record
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _TIME: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]*))?")
 _DIGITS: Final = 19  # digits of the largest signed 64-bit number
+_KEPT: Final = 2000  # bytes of records; longer ones are not cached
 _SHORT: Final = 40  # characters; times with more are not cached
 _MOST_MAP: Final = 1 << 20  # bytes of a sparse file's map, archive/tar's limit
 _IN_RECORDS: Final = {("0", "0"), ("0", "1")}  # versions of the format with the map in PAX records
 _FIELD: Final = re.compile("(?:^|,)([^,]*)")
 
 
-def records(data: bytes) -> dict[str, str]:
+def records(data: bytes) -> Mapping[str, str]:
     """Return the values of the records in *data* by key; the last value of a repeated key counts.
 
     Bytes that are invalid in UTF-8 become surrogates. GNU's sparse format 0.0 repeats a pair of keys; its pairs become
     the one record of format 0.1. Raises ValueError if *data* is malformed.
     """
+    return _cached(data) if len(data) <= _KEPT else _parsed(data)
+
+
+@lru_cache(maxsize=256)  # most entries of a layer have the same times and descriptor
+def _cached(data: bytes) -> Mapping[str, str]:
+    return _parsed(data)
+
+
+def _parsed(data: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     pairs: list[str] = []
     here, size = 0, len(data)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..base.errors import GeneratorError, brief, shorten
+from ..base.errors import GeneratorError, brief, counted, shorten
 from ..oci.blob import sha256
 from .blobs import ArchiveStore, Store
 from .documents import (
@@ -34,6 +34,7 @@ from .found import (
     claims_windows,
     diff_ids,
     flat_name,
+    is_attestation,
     is_foreign,
     not_an_image,
     passed_over,
@@ -56,7 +57,7 @@ class Reader(NamedTuple):
 
     *name* is as the user spelled it, *base* the same without tag or digest. *skip* is called for each artifact and,
     with *windows*, for each image of another system than Windows. *room* has one item, the bytes still allowed for
-    documents; each index read is appended to *indexes*.
+    documents; each index read is appended to *indexes*, and each attestation to *attestations*, if they are lists.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Reader(NamedTuple):
     room: list[int]
     windows: bool
     indexes: list[Index] | None = None
+    attestations: list[Image] | None = None
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference* if it is not empty."""
@@ -159,7 +161,7 @@ class Reader(NamedTuple):
         files = ("oci-layout", "index.json", "manifest.json")
         if not isinstance(self.store, ArchiveStore) or not all(map(self.store.has, files)):
             return
-        quiet = self._replace(fault=lambda *_: None, skip=None, windows=False, indexes=None)
+        quiet = self._replace(fault=lambda *_: None, skip=None, windows=False, indexes=None, attestations=None)
         if listed is None:
             listed = quiet._index(self._must_read("index.json"), "") or []
         where = f"{self.name}: manifest.json"
@@ -171,14 +173,10 @@ class Reader(NamedTuple):
             self.fault(where, "two-faces", each)
 
     def _gathered(self, descriptors: Sequence[ContentDescriptor], only: str = "") -> list[Image]:
-        """Return the images that *descriptors* lead to, also through indexes; with *only*, those with that digest.
-
-        Descriptors that agree in digest, size, media type and platform give one image.
-        """
+        """Return the images that *descriptors* lead to, through indexes too, each once; with *only*, of that digest."""
         found: list[Image] = []
         seen: set[tuple[str, int, str | None, ImagePlatform | None]] = set()
-        read = 0
-        todo = [(each, 1) for each in reversed(descriptors)]
+        read, todo = 0, [(each, 1) for each in reversed(descriptors)]
         while todo:
             descriptor, level = todo.pop()
             claims = (descriptor.digest, descriptor.size, descriptor.media_type, descriptor.platform)
@@ -186,11 +184,12 @@ class Reader(NamedTuple):
                 continue
             seen.add(claims)
             where = self._called(descriptor.digest)
-            if why := passed_over(descriptor, windows=self.windows):
+            apart = self.attestations is not None and is_attestation(descriptor)
+            if not apart and (why := passed_over(descriptor, windows=self.windows)):
                 self._skip(where, why)
                 continue
             read += 1
-            if read > _MAX_IMAGES or level > _MAX_LEVELS:
+            if read > _MAX_IMAGES * (2 if self.attestations is not None else 1) or level > _MAX_LEVELS:
                 self.fault(where, "index", "the indexes lead to too many images")
                 break
             data = self._blob(descriptor, where, ".manifest.json")
@@ -198,8 +197,8 @@ class Reader(NamedTuple):
                 continue
             if descriptor.media_type in INDEXES:
                 todo += [(each, level + 1) for each in reversed(self._index(data, where) or [])]
-            elif (image := self._image(descriptor, data)) is not None:
-                found.append(image)
+            elif (image := self._image(descriptor, data, apart=apart)) is not None:
+                (self.attestations if apart and self.attestations is not None else found).append(image)
         return found
 
     def _index(self, data: bytes, where: str) -> Sequence[ContentDescriptor] | None:
@@ -215,8 +214,8 @@ class Reader(NamedTuple):
             self.indexes.append(index)
         return index.manifests
 
-    def _image(self, descriptor: ContentDescriptor, data: bytes) -> Image | None:
-        """Return the image of the manifest *data*, or None if it is skipped."""
+    def _image(self, descriptor: ContentDescriptor, data: bytes, *, apart: bool = False) -> Image | None:
+        """Return the image, or with *apart* the attestation, of the manifest *data*; None if it is skipped."""
         platform = descriptor.platform
         where = self._called(descriptor.digest)
         manifest = self._document(data, Manifest, where)
@@ -229,7 +228,7 @@ class Reader(NamedTuple):
         why = not_an_image(descriptor, manifest, config)
         if not why and self.windows and config is not None and not claims_windows(platform) and is_foreign(config.os):
             why = called(config)
-        if why:
+        if why and not apart:
             self._skip(where, why)
             return None
         ids = diff_ids(config)
@@ -271,7 +270,8 @@ class Reader(NamedTuple):
         if data is None:
             return None
         if len(data) != descriptor.size:
-            self.fault(where, "size", f"the descriptor says {descriptor.size:,} bytes, and there are {len(data):,}")
+            said = counted(descriptor.size, "byte")
+            self.fault(where, "size", f"the descriptor says {said}, and there are {len(data):,}")
         algorithm = descriptor.digest.partition(":")[0]
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         if digest != descriptor.digest:

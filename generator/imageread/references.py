@@ -88,7 +88,7 @@ class Platform(NamedTuple):
 
 def destination(text: str, *, windows: bool = WINDOWS) -> Destination:
     """Parse a destination; raises GeneratorError with the fault."""
-    shown = shorten(text, 200)
+    shown = shorten(text, 200) or repr(text)
     transport, colon, rest = text.partition(":")
     if transport not in TRANSPORTS or not colon or not is_name(text):
         raise GeneratorError(
@@ -157,8 +157,8 @@ def platform(text: str) -> Platform:
     found = next(filter(None, (each.fullmatch(text) for each in _PLATFORMS)), None)
     if found is None or found["arch"] not in ARCHITECTURES:
         raise GeneratorError(
-            f"--platform {shorten(text)}: invalid platform; hint: windows/ARCH[:VERSION] or windows(VERSION)/ARCH with "
-            f"ARCH {' or '.join(ARCHITECTURES)}, such as windows/amd64:10.0.20348"
+            f"--platform {shorten(text) or repr(text)}: invalid platform; hint: windows/ARCH[:VERSION] or "
+            f"windows(VERSION)/ARCH with ARCH {' or '.join(ARCHITECTURES)}, such as windows/amd64:10.0.20348"
         )
     version = found["version"] or ""
     if version and not _VERSION.fullmatch(version):

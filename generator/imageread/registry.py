@@ -49,7 +49,13 @@ _HINTS = (  # by patterns of errors from registries and about skopeo's credentia
     (r"expired or is not yet valid", "renew the certificate of {host}, or set this machine's clock"),
     (r"certificate|x509", "put the certificate of {host}'s authority into /etc/containers/certs.d/{host}"),
 )
+# A registry's answer for a manifest or repository that it does not have: OCI distribution specification, error codes.
+_NOT_FOUND = re.compile(r"manifest unknown|name unknown|(?<![:.\d])404\b", re.IGNORECASE)
 _HINT = "check that {host} is the right registry and answers, then try again"
+
+
+class NotFoundError(GeneratorError):
+    """A registry has no such manifest."""
 
 
 class Skopeo(NamedTuple):
@@ -147,7 +153,8 @@ class Skopeo(NamedTuple):
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), _HINT)
         if hint == _NO_TLS and self.plain is not None:
             hint = "{host} has no TLS; if you trust the network to it, give --plain-http {host}"
-        return GeneratorError(f"{self.shown}: {shorten(reason, 300)}; hint: {hint.format(host=self.host)}")
+        kind = NotFoundError if _NOT_FOUND.search(reason) else GeneratorError
+        return kind(f"{self.shown}: {shorten(reason, 300)}; hint: {hint.format(host=self.host)}")
 
 
 def find() -> str:

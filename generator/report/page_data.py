@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from ..base.errors import hexadecimal, shorten
+from ..base.errors import counted, hexadecimal, shorten
 from ..bcd.decoding import read_store
 from ..bcd.words import WELL_KNOWN_OBJECTS
 from ..hives import spans as fields
@@ -165,7 +165,7 @@ def kind_of(entry: MappedEntry) -> str:
         return _KINDS[entry.tar_entry.kind] + (
             f" to {shortened(entry.tar_entry.target)}" if entry.tar_entry.target else ""
         )
-    return f"{'hive' if entry.reading else 'file'}, {entry.size:,} bytes"
+    return f"{'hive' if entry.reading else 'file'}, {counted(entry.size, 'byte')}"
 
 
 def shortened(text: str) -> str:

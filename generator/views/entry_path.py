@@ -15,7 +15,7 @@ from ..hives.model import fold_name
 from ..imageread.untar import DIRECTORY, TarEntry
 from .unpacked_layers import HiveFile, UnpackedImage, Viewable
 
-_ROOT: Final = re.compile(r"([Cc]:)?[\\/]+")
+_ROOT: Final = re.compile(r"([Cc]:)?[\\/]+|(\.[\\/]+)+")
 _FILES: Final = "Files/"  # the root of a container's disk in a layer
 
 
@@ -59,7 +59,7 @@ def entries_of(viewable: Viewable) -> Iterator[TarEntry]:
 
 def find(viewable: Viewable, text: str) -> EntryPath:
     """Return the path that *text* is in a hive, layer or image; ``.`` is all of it."""
-    if text in {"", "."}:
+    if text in {"", ".", "./", ".\\"}:
         return EntryPath()
     if isinstance(viewable, HiveFile):
         return EntryPath("", _keys(text.removeprefix("\\")))

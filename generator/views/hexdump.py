@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..base.errors import printable
+from ..base.errors import counted, printable
 from ..hives import structures as s
 from ..hives.spans import Part
 from .regions import Region, Regions, zeros
@@ -35,7 +35,7 @@ def dump(regions: Regions, ranges: Sequence[tuple[int, int]], row: int, base: in
         at = start
         while at < end:
             region = regions.at(at)
-            title = f"{region.structure.name}, {region.length:,} bytes"
+            title = f"{region.structure.name}, {counted(region.length, 'byte')}"
             yield TreeLine(0, ((_STYLES.get(region.group, ""), f"0x{region.offset - base:0{digits}x}  {title}"),))
             for part in regions.parts(region):
                 within = max(at, part.offset), min(end, part.offset + part.size)

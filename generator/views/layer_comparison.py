@@ -59,9 +59,9 @@ def _kind(viewable: Viewable) -> str:
 
 def _summary(viewable: Viewable) -> str:
     if isinstance(viewable, UnpackedLayer):
-        return f"{len(viewable.tar):,} bytes, {len(viewable.entries):,} entries"
+        return f"{counted(len(viewable.tar), 'byte')}, {len(viewable.entries):,} entries"
     if isinstance(viewable, HiveFile):
-        return f"{len(viewable.data):,} bytes"
+        return counted(len(viewable.data), "byte")
     return ", ".join(filter(None, (platform(viewable), counted(len(viewable.layers), "layer"), viewable.digest)))
 
 
@@ -135,12 +135,13 @@ def _compare_layers(old: UnpackedLayer, new: UnpackedLayer, name: str, found: Co
     if found.count == before:
         what = "compression" if old.tar.same(new.tar) else "tar"
         sizes = [len(each.tar) if what == "tar" else each.compressed or len(each.tar) for each in (old, new)]
-        found.add(CHANGED, what, where, f"{sizes[0]:,} bytes, {old.digest}", f"{sizes[1]:,} bytes, {new.digest}")
+        texts = [f"{counted(size, 'byte')}, {each.digest}" for size, each in zip(sizes, (old, new), strict=True)]
+        found.add(CHANGED, what, where, *texts)
 
 
 def _entry_summary(layer: UnpackedLayer, entry: TarEntry) -> str:
     kind = "hive" if layer.is_hive(entry) else _KINDS.get(entry.kind, f"entry of type {entry.kind!r}")
-    size = f"{kind}, {entry.size:,} bytes" if entry.kind == FILE else kind
+    size = f"{kind}, {counted(entry.size, 'byte')}" if entry.kind == FILE else kind
     return " ".join([size, entry.target, display_text.entry_descriptor(entry.records)]).strip()
 
 
@@ -168,4 +169,4 @@ def _content_summary(data: Stored) -> str:
     if not data:
         return "nothing"
     kind = "hive, " if is_hive(data) else ""
-    return f"{kind}{len(data):,} bytes, {data.digest()}"
+    return f"{kind}{counted(len(data), 'byte')}, {data.digest()}"

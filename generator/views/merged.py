@@ -30,8 +30,8 @@ class MergedLayer(UnpackedLayer):
 
     def summary(self) -> str:
         """Return the number of layers and entries, and the size, as text."""
-        size = sum(entry.size for entry in self.entries)
-        return f"merged from {counted(self.layers, 'layer')}, {len(self.entries):,} entries, {size:,} bytes of files"
+        size = counted(sum(entry.size for entry in self.entries), "byte")
+        return f"merged from {counted(self.layers, 'layer')}, {len(self.entries):,} entries, {size} of files"
 
     def remarks(self) -> Iterator[str]:
         """Yield a line for each entry of the layers that is not in the tree."""

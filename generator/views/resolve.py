@@ -57,6 +57,8 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewab
         return [open_file(Path(root, manifest.blob_path(what)), what, budget)]
     if what.partition(":")[0] in TRANSPORTS:
         return list(open_image(what, budget))
+    if not what:
+        raise GeneratorError("'': an empty name; hint: name a layer, an image or a hive")
     path = Path(what)
     if "\0" not in what and path.is_dir():
         if not (path / _LAYOUT).exists():

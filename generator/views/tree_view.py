@@ -29,7 +29,7 @@ def lines(viewable: Viewable, place: EntryPath) -> Iterator[TreeLine]:
     Raise GeneratorError if *place* does not exist.
     """
     if isinstance(viewable, HiveFile):
-        yield TreeLine(0, (("title", viewable.name), ("", f"registry hive, {len(viewable.data):,} bytes")))
+        yield TreeLine(0, (("title", viewable.name), ("", f"registry hive, {counted(len(viewable.data), 'byte')}")))
         yield from hive_lines(viewable.data, 1, place.key, viewable.name)
     elif isinstance(viewable, UnpackedLayer):
         yield from _layer_lines(viewable, place, 0)
@@ -53,10 +53,10 @@ def _image_lines(image: UnpackedImage, place: EntryPath) -> Iterator[TreeLine]:
 
 
 def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator[TreeLine]:
-    size = layer.summary() if isinstance(layer, MergedLayer) else f"layer, {len(layer.tar):,} bytes"
+    size = layer.summary() if isinstance(layer, MergedLayer) else f"layer, {counted(len(layer.tar), 'byte')}"
     if layer.compressed is not None:
         ratio = f" ({100 * layer.compressed / len(layer.tar):.1f} %)" if len(layer.tar) else ""
-        size += f", compressed to {layer.compressed:,} bytes{ratio}"
+        size += f", compressed to {counted(layer.compressed, 'byte')}{ratio}"
     entries = place.entries(layer.entries)
     if place.path and not entries:
         raise absent(layer.name, place)
@@ -109,7 +109,7 @@ def _entry_parts(entry: TarEntry, shown: dict[str, str]) -> Iterator[tuple[str, 
     kind = _KINDS.get(entry.kind, f"entry of type {entry.kind!r}")
     yield "", f"{kind} {entry.target}" if entry.kind in {HARD_LINK, SYMBOLIC_LINK} else kind
     if entry.kind == FILE:
-        yield "", f"{entry.size:,} bytes"
+        yield "", f"{counted(entry.size, 'byte')}"
     if attributes := display_text.entry_attributes(entry.records):
         yield "type", " ".join(attributes)
     descriptor = display_text.entry_descriptor(entry.records)

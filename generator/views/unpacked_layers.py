@@ -13,7 +13,7 @@ from pathlib import Path
 from sys import getsizeof
 from typing import Final
 
-from ..base.errors import GeneratorError
+from ..base.errors import GeneratorError, counted
 from ..base.file_kinds import GZIP, HIVE, LOG, TAR, ZSTD, file_kind
 from ..base.reading import open_regular, unreadable
 from ..hives import structures as s
@@ -247,7 +247,7 @@ def _differs(layer: UnpackedLayer, described: images.Layer) -> list[str]:
         if pointer.digest not in {layer.digest, ""}:
             found.append(f"its digest is {layer.digest}, not that in the manifest")
         elif pointer.size != size:
-            found.append(f"it has {size:,} bytes, not {pointer.size:,} as in the manifest")
+            found.append(f"it has {counted(size, 'byte')}, not {pointer.size:,} as in the manifest")
     if described.diff_id and layer.diff_id and described.diff_id != layer.diff_id:
         found.append(f"its diff ID is not {described.diff_id}, which the configuration has")
     return found

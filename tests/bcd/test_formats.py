@@ -121,7 +121,7 @@ def test_a_store_that_is_encoded_here_has_no_problems() -> None:
     ("stored", "problem"),
     [
         (Value("Type", REG_BINARY, struct.pack("<I", 0x10200003)), "a REG_BINARY; Windows reads a REG_DWORD"),
-        (Value("Type", REG_DWORD, b"\3"), "a REG_DWORD of 1 bytes; Windows reads 4 bytes"),
+        (Value("Type", REG_DWORD, b"\3"), "a REG_DWORD of 1 byte; Windows reads 4 bytes"),
         (None, "missing; Windows reads a REG_DWORD"),
     ],
 )

@@ -238,6 +238,19 @@ def test_words_too_many_are_refused(door: str, tree: Path) -> None:
         assert run(tree, door, *words)[0] == 2, words
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["check-image", "outdated", "inspect", "index --to oci:o", "extract --to o", "rebase --onto scratch --to oci:o"],
+)
+def test_an_empty_name_of_an_image_is_refused(words: str, tmp_path: Path) -> None:
+    environment = ENVIRONMENT | {"PYTHONPATH": str(PROJECT)}
+    line = [*DOORS[MODULE], *words.split(), ""]
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: '': an empty name")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_word_that_is_a_commands_name_may_be_a_path(tree: Path) -> None:
     (tree / "layer").mkdir()
     for door in DOORS:

@@ -109,8 +109,8 @@ def test_artifacts_are_left_out_with_a_warning(tmp_path: Path) -> None:
     done = index(image_indexes.indexed(layout, attestation, sbom), to=(f"oci:{tmp_path}/out",))
     assert len(platforms(tmp_path / "out")) == 1
     assert sorted(line.partition("left out: ")[2] for line in done.noted) == [
-        "artifact of BuildKit's",
         "artifact of type 'application/spdx+json'",
+        "attestation of an image that is not in the index",
     ]
 
 
@@ -184,11 +184,21 @@ def test_nothing_to_index_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, "leads to no image", name)
 
 
-def test_dockers_archives_are_refused(tmp_path: Path) -> None:
-    name = linux(tmp_path / "a")
-    refused(tmp_path, "Docker's archive holds one platform", name, to=f"docker-archive:{tmp_path}/d.tar")
-    image_runs.made(image_runs.sources(tmp_path / "s"), f"docker-archive:{tmp_path}/d.tar:x:1")
-    refused(tmp_path, "no OCI image; hint: skopeo copy it to oci:DIR", f"docker-archive:{tmp_path}/d.tar")
+def test_an_index_in_dockers_archive_is_refused(tmp_path: Path) -> None:
+    refused(
+        tmp_path, "Docker's archive holds one platform", linux(tmp_path / "a"), to=f"docker-archive:{tmp_path}/d.tar"
+    )
+
+
+def test_images_in_dockers_archives_are_listed(tmp_path: Path) -> None:
+    to = (f"oci:{tmp_path}/same", f"docker-archive:{tmp_path}/d.tar:x:1")
+    image_runs.made(image_runs.sources(tmp_path / "s"), *to)
+    index(f"docker-archive:{tmp_path}/d.tar", linux(tmp_path / "a"), to=(f"oci:{tmp_path}/out",))
+    assert [each["os"] for each in platforms(tmp_path / "out")] == ["windows", "linux"]
+    assert checked(f"oci:{tmp_path}/out")[0] == 0
+    windows = documents(tmp_path / "out", top(tmp_path / "out")["manifests"][0]["digest"])
+    assert windows.config == documents(tmp_path / "same").config
+    image_runs.assert_whole(tmp_path / "out")
 
 
 def test_a_damaged_layer_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -8,53 +8,18 @@ from typing import Any
 
 import pytest
 from helpers import image_indexes, image_runs, layouts
-from helpers.composing import Documents, base, documents, indexed, on, rebase, top
+from helpers.composing import base, documents, indexed, on, rebase, top
 from helpers.image_checks import checked
-from helpers.layouts import RECORDS, ROOTS, Part, directory, tarred
+from helpers.layouts import ROOTS, Part, directory, tarred
+from helpers.rebasing import APP, BASE, NEW, OLD, OTHER, Stage, assert_good, patch
 from helpers.support import need
 
 from generator.base.errors import GeneratorError
-
-BASE = layouts.base()
-OLD, NEW, OTHER = "10.0.20348.1970", "10.0.20348.2113", "10.0.26100.1"
-APP = tarred([*ROOTS, directory("Files/app", **RECORDS), Part("Files/app/hello.txt", b"hello")])
-CONF = tarred([*ROOTS, Part("Files/hello.toml", b"a = 1")])
-
-
-def patch(version: str) -> bytes:
-    """Return the second layer of a base of a *version*."""
-    return tarred([*ROOTS, Part(f"Files/{version}.txt", version.encode())])
-
-
-class Stage:
-    """Two revisions of a base, and an image of two layers on the first; written by names()."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.old = base(folder / "old", [BASE, patch(OLD)], OLD, Env=[r"Path=C:\Windows"])
-        self.new = base(folder / "new", [BASE, patch(NEW), patch("more")], NEW, Env=[r"Path=C:\Windows;C:\More"])
-        self.image = on(self.old, folder / "image", [APP, CONF], Entrypoint=["hello.exe"], Labels={"own": "1"})
-
-    def names(self) -> tuple[str, str, str]:
-        self.old.write(), self.new.write()
-        self.image.blobs = list(self.image.blobs)
-        return self.image.write(), f"oci:{self.folder}/new", f"oci:{self.folder}/old"
-
-    def rebased(self, *, force: bool = False) -> Documents:
-        image, new, old = self.names()
-        rebase(image, new, f"oci:{self.folder}/out", old=old, force=force)
-        return documents(self.folder / "out")
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
-
-
-def assert_good(layout: Path) -> None:
-    """check-image finds nothing in the layout's image but that its base has no Windows."""
-    status, (record,) = checked(f"oci:{layout}")
-    assert (status, {each["rule"] for each in record["findings"]}) == (0, {"no-windows"})
 
 
 def test_the_lowest_layers_are_replaced_and_those_above_stay_byte_for_byte(stage: Stage) -> None:
@@ -226,6 +191,21 @@ def test_another_build_is_refused_without_force(stage: Stage) -> None:
     assert stage.rebased(force=True).config["os.version"] == OTHER
 
 
+def test_a_base_without_a_windows_is_refused_without_force(stage: Stage) -> None:
+    refused(stage, r"the build changes from 10.0.20348 to none: scratch has no os.version; hint: .*", onto="scratch")
+    image, _, old = stage.names()
+    done = rebase(image, "scratch", f"oci:{stage.folder}/out", old=old, force=True)
+    assert "warning" in done.noted[0]
+    assert "os.version" not in documents(stage.folder / "out").config
+
+
+def test_an_image_whose_base_has_no_version_of_windows_keeps_its_own(stage: Stage) -> None:
+    image = on(base(stage.folder / "legacy", [layouts.base("legacy")]), stage.folder / "image", [APP])
+    image.config["os.version"] = OLD
+    rebase(image.write(), "scratch", f"oci:{stage.folder}/out")
+    assert documents(stage.folder / "out").config["os.version"] == OLD
+
+
 def test_the_version_of_an_index_alone_counts_as_the_build(stage: Stage) -> None:
     stage.image.config.pop("os.version")
     stage.new.config["os.version"] = OTHER
@@ -337,7 +317,7 @@ def test_images_for_other_systems_stay_in_the_index(stage: Stage) -> None:
     found = top(stage.folder / "out")
     assert [each["platform"]["os"] for each in found["manifests"]] == ["linux", "windows"]
     assert found["manifests"][0] == linux
-    assert [line for line in done.noted if "left out: artifact of BuildKit's" in line]
+    assert [line for line in done.noted if "left out: attestation of an image that is not in the index" in line]
     image_runs.assert_whole(stage.folder / "out")
 
 

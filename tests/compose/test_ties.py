@@ -51,6 +51,12 @@ def test_links_within_the_layers_above_are_no_ties(tmp_path: Path) -> None:
     assert found(tmp_path, own, higher) == []
 
 
+def test_hives_where_a_layer_on_top_has_no_effect_are_no_ties(tmp_path: Path) -> None:
+    folders = [directory(f"Files/{name}") for name in ("Windows", "Windows/System32", "Windows/System32/config")]
+    hives = [Part(f"Files/Windows/System32/config/{name}", b"regf") for name in ("SOFTWARE", "SYSTEM")]
+    assert found(tmp_path, [*ROOTS, *folders, *hives]) == []
+
+
 def test_a_link_to_what_comes_later_is_a_tie(tmp_path: Path) -> None:
     assert len(found(tmp_path, [*ROOTS, Part("Files/b", b"", tarfile.LNKTYPE, "Files/a"), Part("Files/a")])) == 1
 

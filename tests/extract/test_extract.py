@@ -97,7 +97,10 @@ def test_files_are_the_same_without_descriptors_of_folders_as_on_windows(
 
 @pytest.mark.parametrize(
     "path",
-    ["app", "/app", r"C:\app", r"c:/APP/", "Files/app", r"Files\App", r"\app", r"files\APP\\"],
+    [
+        *("app", "./app", r".\app", "././Files/app", "/app", r"C:\app", r"c:/APP/", "Files/app", r"Files\App", r"\app"),
+        r"files\APP\\",
+    ],
 )
 def test_a_path_in_any_spelling_selects_its_files(path: str, tmp_path: Path) -> None:
     name = image(tmp_path, [*ROOTS, *APP, Part("Files/other", b"o")])

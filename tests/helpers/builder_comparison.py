@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What builders write for the same files on the same base: the table of docs/builders.md.
 
-``PYTHONPATH=.. python -m helpers.builder_comparison`` in tests/ builds each image and writes the table anew; with
-``--check`` it fails if the table would change. ko and buildah are built from source unless their builds are cached.
+``PYTHONPATH=.. python -m helpers.builder_comparison`` in tests/ builds each image, counts what its builder and the
+registry exchange, and writes the table anew; with ``--check`` it fails if the table would change. ko and buildah are
+built from source unless their builds are cached.
 """
 
 import contextlib
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from . import image_runs
 from .committed_modules import PROJECT, registry, run
 from .maven import jars
 from .programs import pe
+from .registry_proxy import Traffic
 from .support import need
 
 DOCUMENT = PROJECT / "docs/builders.md"
@@ -29,20 +32,28 @@ MARK = "<!-- made by helpers.builder_comparison -->\n"
 TIMES = {"mtime": "modification", "atime": "access", "ctime": "change", "LIBARCHIVE.creationtime": "creation"}
 
 
+MEGABYTE, BASE = 10**6, 100  # bytes, and the base's megabytes
+BASE_LAYERS = 2
+BOUNDS = (1, 10)  # megabytes; what is above is rounded to tens
+
+
 class Place(NamedTuple):
     """Where a builder builds: a registry with the base, a folder of files, and a folder of its own."""
 
     address: str
-    base: str
     files: Path
     work: Path
 
+    @property
+    def base(self) -> str:
+        return f"{self.address}/base:1"
+
 
 def entries(name: str) -> list[TarEntry]:
-    """Return the entries of the layers above the base of an image in a layout or registry."""
+    """Return the entries of the layers above the base of an image in a registry."""
     found: list[TarEntry] = []
     with images.images(name) as (image,):
-        for layer in image.layers[1:]:
+        for layer in image.layers[BASE_LAYERS:]:
             with layer.open() as blob:
                 tar = TarReader(images.unpack(blob)[1])
                 for entry in tar:
@@ -72,9 +83,18 @@ def row(found: list[TarEntry]) -> list[str]:
     ]
 
 
+def amount(size: int) -> str:
+    """Return the cell of *size* bytes of traffic, rounded so that the table stays the same from run to run."""
+    megabytes = size / MEGABYTE
+    bound = next((each for each in BOUNDS if megabytes < each), 0)
+    return f"under {bound} MB" if bound else f"{round(megabytes, -1):.0f} MB"
+
+
 def winscratch(place: Place) -> str:
-    make(Options(source=(f"{place.files}:/",), to=(f"oci:{place.work}/out:1",)), note=lambda _: None)
-    return f"oci:{place.work}/out:1"
+    to = f"{place.address}/winscratch:1"
+    base = f"docker://{place.base}"
+    make(Options(source=(f"{place.files}:/",), base=base, to=(f"docker://{to}",)), note=lambda _: None)
+    return to
 
 
 def crane(place: Place) -> str:
@@ -91,8 +111,9 @@ def buildah(place: Place) -> str:
     words = ("from", "--tls-verify=false", "--os=windows", "--arch=amd64", place.base)
     container = image_runs.run(*program, *words).stdout.strip()
     image_runs.run(*program, "copy", container, place.files, "/")
-    image_runs.run(*program, "commit", container, f"oci:{place.work}/out")
-    return f"oci:{place.work}/out"
+    to = f"{place.address}/buildah:1"
+    image_runs.run(*program, "commit", "--tls-verify=false", container, f"docker://{to}")
+    return to
 
 
 def ko(place: Place) -> str:
@@ -130,42 +151,54 @@ BUILDERS: dict[str, Callable[[Place], str]] = {
 
 @contextlib.contextmanager
 def workplace() -> Iterator[Place]:
-    """Yield a registry with our base, and files with a link."""
+    """Yield a registry with a base of 100 MB, and files with a link."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         (top / "registry").mkdir()
         (top / "files/app").mkdir(parents=True)
         (top / "files/app/hello.exe").write_bytes(pe())
         (top / "files/app/link").symlink_to("hello.exe")
+        (top / "base.bin").write_bytes(random.Random(1).randbytes(BASE * MEGABYTE))  # noqa: S311
         with registry(top / "registry") as address:
-            make(Options(to=(f"docker://{address}/base:1",)), note=lambda _: None)
-            yield Place(address, f"{address}/base:1", top / "files", top)
+            place = Place(address, top / "files", top)
+            options = Options(source=(f"{top}/base.bin",), to=(f"docker://{place.base}",), compression="fast")
+            make(options, note=lambda _: None)
+            yield place
 
 
-def table(traffic: Callable[[str], str] | None = None) -> str:
-    """Return the table; *traffic*, if any, returns the last column's cell for a builder that has just built."""
-    columns = ["builder", "folders above a file", "times", "link to `hello.exe`", "descriptors"]
-    rows = [columns + ["traffic"] * (traffic is not None)]
+def built(number: int, build: Callable[[Place], str], place: Place) -> list[str]:
+    """Build with the builder of a *number*, and return its cells."""
+    work = place.work / str(number)
+    work.mkdir()
+    traffic = Traffic(place.address)
+    try:
+        name = build(place._replace(address=traffic.host, work=work))
+        taken = traffic.bytes  # before the image is read
+        return [*row(entries(name)), amount(taken)]
+    finally:
+        traffic.close()
+
+
+def table() -> str:
+    """Return the table."""
+    rows = [["builder", "folders above a file", "times", "link to `hello.exe`", "descriptors", "traffic"]]
     with workplace() as place:
-        for number, (name, build) in enumerate(BUILDERS.items()):
-            work = place.work / str(number)
-            work.mkdir()
-            cells = [name, *row(entries(build(place._replace(work=work))))]
-            rows.append(cells + ([traffic(name)] if traffic is not None else []))
+        rows += [[name, *built(number, build, place)] for number, (name, build) in enumerate(BUILDERS.items())]
     lines = ["| " + " | ".join(cells) + " |" for cells in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
 
 def document() -> str:
     """Return the document with a new table."""
+    new = table()
     start, _, rest = DOCUMENT.read_text("utf-8").partition(MARK)
     while rest.startswith("|"):
         rest = rest.partition("\n")[2]
-    return start + MARK + table() + rest
+    return start + MARK + new + rest
 
 
 if __name__ == "__main__":
     made = document()
     if sys.argv[1:] == ["--check"]:
-        sys.exit(f"{DOCUMENT} is out of date" if DOCUMENT.read_text("utf-8") != made else None)
+        sys.exit(f"{DOCUMENT} is out of date, and would have\n{made}" if DOCUMENT.read_text("utf-8") != made else None)
     DOCUMENT.write_text(made, "utf-8")

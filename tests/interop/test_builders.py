@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from helpers import bases, beside, image_runs
+from helpers import bases, beside, composing, image_runs
 from helpers.builder_images import FILES, SHAPES, STARTS, STORED, held, judged
 from helpers.committed_modules import PROJECT, registry, run
 from helpers.counts import THOROUGH
@@ -21,6 +21,8 @@ from helpers.registry_proxy import Traffic
 from helpers.support import need, wait_until
 
 from generator.image import Options, make
+from generator.imageread import images
+from generator.imageread.found import diff_ids
 
 pytestmark = [
     pytest.mark.timeout(2 * image_runs.BUILDING),  # one test builds two builders at most
@@ -142,25 +144,36 @@ def test_buildkit_takes_our_layout_by_its_name_in_a_dockerfile(
     assert held(name)[0]["Files/dropgz.exe"].data == FILES["dropgz.exe"]
 
 
-def test_buildkit_builds_on_our_image_on_a_base_of_others(
-    buildkit: Callable[..., None], address: str, context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def on_nano(address: str, context: Path) -> dict[str, str]:
+    """Return the references of our image on a base of others, and of it rebased to the base's newest revision."""
     nano = bases.Repository(image_runs.Registry(address, (), {}), "nano").push(bases.microsofts(), "1")
-    monkeypatch.chdir(context)
     options = Options(
-        source=(r"dropgz.exe:C:\app\dropgz.exe",),
+        source=(rf"{context}/dropgz.exe:C:\app\dropgz.exe",),
         entrypoint=(r"C:\app\dropgz.exe",),
         base=nano,
         platform=(f"windows/amd64:{bases.VERSIONS[1]}",),
         to=(f"docker://{address}/on-nano:1",),
     )
     (reference,) = make(options, note=lambda _: None).references
-    dockerfile = "COPY kubeconfigtemplate.yaml /\n"
-    name = by_buildkit(buildkit, context, dockerfile, tmp_path / "build", f"--opt=build-arg:BASE={reference}")
+    (rebased,) = composing.rebase(f"docker://{reference}", nano, f"docker://{address}/on-nano:2").said
+    return {bases.VERSIONS[1]: reference, bases.VERSIONS[2]: rebased}
+
+
+@pytest.mark.parametrize("version", bases.VERSIONS[1:])
+def test_buildkit_builds_on_our_image_on_a_base_of_others_and_on_it_rebased(
+    version: str, buildkit: Callable[..., None], on_nano: dict[str, str], context: Path, tmp_path: Path
+) -> None:
+    words = f"--opt=build-arg:BASE={on_nano[version]}"
+    name = by_buildkit(buildkit, context, "COPY kubeconfigtemplate.yaml /\n", tmp_path / "build", words)
     assert judged(name) == (0, {"time-missing"})
     tree, settings, layers = held(name)
     assert (layers, settings["entrypoint"]) == (4, [r"C:\app\dropgz.exe"])
     assert {"Files/app/dropgz.exe", "Files/kubeconfigtemplate.yaml"} <= {*tree}
+    with images.images(name) as (built,), images.images(f"docker://{on_nano[version]}") as (below,):
+        assert built.config is not None
+        assert built.config.os_version == version
+        assert diff_ids(built.config)[:3] == diff_ids(below.config)
 
 
 def test_the_builders_write_what_the_document_says_of_the_same_files_on_a_base_of_others(
@@ -324,22 +337,6 @@ def test_crane_leaves_out_folders_that_a_tar_does_not_name_on_which_windows_stop
         to = f"{address}/crane/{len(name)}:1"
         run(crane, "append", "--insecure", "--base", base, "--new_layer", tmp_path / "app.tar", "--new_tag", to)
         assert judged(to) == (int("parent" in rules), rules)
-
-
-# ---------------------------------------------------------------------------------------------
-# A box for a file
-
-
-def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(address: str, tmp_path: Path) -> None:
-    installer = tmp_path / "installer.msi"
-    installer.write_bytes(bytes(range(256)) * 1000)
-    make(Options(source=(str(installer),), layer="scratch", to=(f"oci:{tmp_path}/box:1",)), note=lambda _: None)
-    skopeo = need("skopeo")
-    run(skopeo, "copy", "--dest-tls-verify=false", f"oci:{tmp_path}/box:1", f"docker://{address}/box:1")
-    run(skopeo, "copy", "--src-tls-verify=false", f"docker://{address}/box:1", f"oci:{tmp_path}/back:1")
-    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
-    assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
-    assert judged(f"{address}/box:1") == (0, set())
 
 
 def test_the_builders_are_those_that_the_document_says_are_tested() -> None:

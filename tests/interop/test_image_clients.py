@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import composing, image_indexes, image_runs
+from helpers import bases, composing, image_indexes, image_runs
+from helpers.builder_images import judged
 from helpers.image_runs import run
 from helpers.layouts import Layout
 from helpers.support import HANG, lack, need, selected, wait_until
 
 from generator.base import home
 from generator.generation.committed import committed_blob
+from generator.image import Options, make
 
 LAYERS = ("scratch", "hostprocess", "legacy")
 SHAPES: dict[str, dict[str, Any]] = {
@@ -35,7 +37,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 
+PLACES = {"oci": "oci", "oci-archive": "oci.tar", "docker-archive": "docker.tar"}
 REBASED, INDEX = "rebased", "for two systems"
+ON_NANO, PATCHED, FOREIGN = "on a base of others", "on a patched base of others", "on a base with foreign layers"
 
 
 @pytest.fixture(scope="module")
@@ -43,34 +47,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources, and beside them each shape of an image as a layout, oci.tar and, for one platform, docker.tar."""
     top = image_runs.sources(tmp_path_factory.mktemp("clients") / "sources")
     for name, options in SHAPES.items():
-        place = top.parent / name
-        place.mkdir()
-        to = [f"oci:{place}/oci:hello:1", f"oci-archive:{place}/oci.tar:hello:1"]
-        if len(options.get("platform", ())) < 2:
-            to.append(f"docker-archive:{place}/docker.tar:hello:1")
-        image_runs.made(top, *to, **options)
+        (top.parent / name).mkdir()
+        several = len(options.get("platform", ())) > 1
+        image_runs.made(top, *_places(top.parent / name)[: 2 if several else 3], **options)
     _compose(top.parent)
+    _on_others(top)
     return top
 
 
 def _compose(top: Path) -> None:
     """Rebase an image, and make an index of images for two systems."""
-    place = top / REBASED
-    to = (
-        f"oci:{place}/oci:hello:1",
-        f"oci-archive:{place}/oci.tar:hello:1",
-        f"docker-archive:{place}/docker.tar:hello:1",
-    )
-    place.mkdir()
-    composing.rebase(f"oci:{top}/all options/oci:hello:1", "scratch", *to)
-    place = top / INDEX
-    place.mkdir()
+    (top / REBASED).mkdir()
+    composing.rebase(f"oci:{top}/all options/oci:hello:1", "scratch", *_places(top / REBASED))
+    (top / INDEX).mkdir()
     linux = Layout(top / "linux", [])
     names = (f"oci:{top}/one platform/oci", image_indexes.indexed(linux, image_indexes.linux(linux), windows=False))
-    composing.index(*names, to=(f"oci:{place}/oci:hello:1", f"oci-archive:{place}/oci.tar:hello:1"))
+    composing.index(*names, to=_places(top / INDEX)[:2])
 
 
-@pytest.fixture(params=[*SHAPES, REBASED, INDEX])
+def _on_others(sources: Path) -> None:
+    """Make an image on a base like nanoserver, rebase it to the next revision, and make one on foreign layers."""
+    top = sources.parent
+    old, new = (bases.layout(bases.image(version), top / version) for version in bases.VERSIONS[1:])
+    foreign = bases.layout(bases.image(foreign=True), top / "foreign")
+    for name, base in ((ON_NANO, old), (FOREIGN, foreign)):
+        (top / name).mkdir()
+        image_runs.made(sources, *_places(top / name)[: 3 if base is old else 2], base=base)
+    (top / PATCHED).mkdir()
+    composing.rebase(f"oci:{top}/{ON_NANO}/oci:hello:1", new, *_places(top / PATCHED), old=old)
+
+
+def _places(folder: Path) -> tuple[str, ...]:
+    """Return a layout and an archive of each kind in *folder*."""
+    return tuple(f"{kind}:{folder}/{name}:hello:1" for kind, name in PLACES.items())
+
+
+@pytest.fixture(params=[*SHAPES, REBASED, INDEX, ON_NANO, PATCHED, FOREIGN])
 def shape(request: pytest.FixtureRequest, folder: Path) -> Path:
     return folder.parent / str(request.param)
 
@@ -90,7 +102,7 @@ def test_crane_finds_archives_right_and_its_library_layouts(shape: Path) -> None
     if (shape / "docker.tar").exists():
         done = run(image_runs.go_tool(image_runs.CRANE), "validate", "--tarball", shape / "docker.tar")
         assert done.stdout.startswith("PASS")
-    if shape.name not in {"several platforms", INDEX}:
+    if shape.name not in {"several platforms", INDEX, FOREIGN}:  # it reads each layer, and foreign ones are not there
         run(image_runs.go_tool("./validate"), shape / "oci")
 
 
@@ -108,6 +120,19 @@ def test_umoci_unpacks_the_files(folder: Path, tmp_path: Path) -> None:
                 wanted[entry.name] = data.read()
     assert found == wanted
     assert (tmp_path / "files/Hives").is_dir()
+
+
+def test_a_file_comes_out_of_a_box_as_it_went_in_wherever_that_was_copied_to(tmp_path: Path) -> None:
+    installer, skopeo = tmp_path / "installer.msi", need("skopeo")
+    installer.write_bytes(bytes(range(256)) * 1000)
+    make(Options(source=(str(installer),), layer="scratch", to=(f"oci:{tmp_path}/box:1",)), note=lambda _: None)
+    with image_runs.registry(tmp_path / "registry") as registry:
+        remote = f"docker://{registry.host}/box:1"
+        run(skopeo, "copy", "--dest-tls-verify=false", f"oci:{tmp_path}/box:1", remote)
+        run(skopeo, "copy", "--src-tls-verify=false", remote, f"oci:{tmp_path}/back:1")
+        assert judged(remote) == (0, set())
+    run(need("umoci"), "raw", "unpack", "--rootless", "--image", f"{tmp_path}/back:1", tmp_path / "root")
+    assert (tmp_path / "root/Files/installer.msi").read_bytes() == installer.read_bytes()
 
 
 def _tar(layer: str) -> Any:

@@ -30,4 +30,7 @@ def test_the_bench_of_images_measures_the_tools_that_are_there(tmp_path: Path) -
     for name in ("winscratch", "winscratch, again", "winscratch, read again", "winscratch, fast", r"tar \| gzip -6"):
         row = rf"^{name} +\d+\.\d\d s +\d+\.\d\d(?: \(goal [\d.]+\))? +\d+\.\d\d s +\d+\.\d MB +\d+ MB$"
         assert len(re.findall(row, done.stdout, re.MULTILINE)) == 2, done.stdout
+    for name in ("gzip -t of the blobs", "winscratch check-image"):
+        row = rf"^{name} +\d+\.\d\d s +\d+\.\d\d +\d+\.\d\d s +\d+\.\d\d +\d+ MB$"
+        assert len(re.findall(row, done.stdout, re.MULTILINE)) == 2, done.stdout
     assert not list(tmp_path.iterdir())
