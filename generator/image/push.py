@@ -49,8 +49,7 @@ def push(
     check(reference, image)
     host = reference.host or "docker.io"
     name = f"{reference.name}@{reference.digest}" if reference.digest and not reference.tag else reference.tagged
-    size = sum(blob.size for blob in image.blobs.values())
-    seconds = timeout() or SECONDS + size // BYTES
+    seconds = timeout() or SECONDS + sum(blob.size for blob in image.blobs.values()) // BYTES
     skopeo = Skopeo(find_skopeo(), work, seconds, f"docker://{name}", host, plain=plain)
     (work / "layout").mkdir()
     based = any(blob.origin is not None for blob in image.blobs.values())
