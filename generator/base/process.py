@@ -131,7 +131,10 @@ def run(
 
 
 def bytes_read(process: int) -> int:
-    """Return the bytes that a process has read so far, 0 if unknown. Source: proc(5), /proc/pid/io; Linux only."""
+    """Return the bytes that a process has read so far, 0 if unknown. Source: proc(5), /proc/pid/io; Linux only.
+
+    It is unknown for a process that has ended: Linux may then permit only root to read it.
+    """
     with contextlib.suppress(OSError, ValueError):
         return int(Path(f"/proc/{process}/io").read_text("ascii").split()[1])
     return 0

@@ -57,7 +57,11 @@ def push(
         sent = sum(blob.size for blob in image.blobs.values() if blob.digest not in elsewhere)
         with progress(f"pushing to {host}", measured(sent)) as tell:
             teller = skopeo._replace(tell=partial(_tell_sent, tell, sent))
-            _, failure, in_tls = teller.ask(*COPY, "oci:layout:image", f"docker://{name}", side="dest-")
+            # The debug log has the reason why a registry rejects an index.
+            words = (*COPY, "--debug", "oci:layout:image", f"docker://{name}")
+            _, failure, in_tls = teller.ask(*words, side="dest-")
+            if not failure:
+                tell(sent, sent)
         if not (elsewhere and _MISSING.search(failure)):
             break  # else the registry did not keep the mounted layers: try again without mounting
     if failure:

@@ -33,6 +33,16 @@ _NO_TLS = (
     'or the one in /etc/containers: [[registry]] / location = "{host}" / insecure = true'
 )
 COPY = ("copy", "--quiet", "--all", "--preserve-digests")
+# Errors after which the same command may succeed: the status 5xx, as github.com/containers/image spells it, and "digest
+# invalid": github.com/distribution/distribution 2 on a file system truncates a link that it writes again, and a push of
+# the same blob at that moment reads an empty digest.
+_TRANSIENT = re.compile(
+    r"(?:HTTP status:|status code from registry|destination repository \S+:) 5\d\d\b|\bdigest invalid\b"
+)
+_PAUSES = (0.5, 2)  # seconds before the second and the third attempt
+# If a registry rejects an index, skopeo tries another media type, fails because it may not convert, and reports only
+# this: github.com/containers/image copy/multiple.go. The reason is in its debug log.
+_REJECTED = re.compile(r"Upload of manifest list type \S+ failed: ")
 _HINTS = (  # by patterns of errors from registries and about skopeo's credentials file
     (  # raised before any request: github.com/containers/image docker/docker_client.go, pkg/docker/config
         r"getting username and password|reading JSON file|unmarshaling JSON",
@@ -79,9 +89,18 @@ class Skopeo(NamedTuple):
     def run(self, *words: str, most: float = math.inf) -> tuple[bytes, str]:
         """Run skopeo; return its standard output and its error message, which is empty on success.
 
-        Raises GeneratorError if it takes too long, or if the folder exceeds *most* bytes. A signal that ends this
-        process, such as SIGTERM, also ends skopeo.
+        Transient errors of the registry are retried. Raises GeneratorError if a run takes too long, or if the folder
+        exceeds *most* bytes. A signal that ends this process, such as SIGTERM, also ends skopeo.
         """
+        out, error = self._run_once(*words, most=most)
+        for pause in _PAUSES:
+            if not _TRANSIENT.search(error) or time.monotonic() + pause >= self.end:
+                break
+            time.sleep(pause)
+            out, error = self._run_once(*words, most=most)
+        return out, error
+
+    def _run_once(self, *words: str, most: float) -> tuple[bytes, str]:
         seconds = min(self.end - time.monotonic(), self.seconds)
 
         def check() -> None:
@@ -89,7 +108,8 @@ class Skopeo(NamedTuple):
                 raise self.error(f"the registry sends more than the {most - _SLACK:,} bytes listed in its manifests")
 
         def watch(process: int) -> None:
-            self.tell(bytes_read(process))
+            if read := bytes_read(process):  # else it has ended
+                self.tell(read)
             check()
 
         hint = f"; hint: check that {self.host} answers, or set WINSCRATCH_TIMEOUT to wait longer"
@@ -251,9 +271,13 @@ def folder_size(folder: Path) -> int:
 
 
 def _last_error(log: bytes) -> str:
-    """Return the message of the last line of skopeo's log, in the text format of github.com/sirupsen/logrus."""
+    """Return the message of the last error in skopeo's log, in the text format of github.com/sirupsen/logrus."""
     lines = log.decode("utf-8", "replace").strip().splitlines()
-    found = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1]) if lines else None
+    errors = [line for line in lines if " level=debug " not in line]
+    if errors and "Manifest list must be converted" in errors[-1]:
+        errors += [line for line in lines if _REJECTED.search(line)]
+    found = re.search(r'msg="((?:[^"\\]|\\.)*)"', errors[-1]) if errors else None
     if found is None:
-        return "".join(lines[-1:])
-    return re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
+        return "".join(errors[-1:])
+    message = re.sub(r"\\(.)", lambda escape: " " if escape[1] in "nrt" else escape[1], found[1])
+    return _REJECTED.sub("", message, count=1)

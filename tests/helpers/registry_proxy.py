@@ -10,6 +10,7 @@ import threading
 import urllib.error
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .support import wait_until
@@ -52,12 +53,13 @@ class Traffic:
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """An HTTP server on a free port of the loopback address."""
+    """An HTTP server on a free port of the loopback address, or of another *address* of this machine."""
 
     daemon_threads = True
+    request_queue_size = socket.SOMAXCONN  # with the default of 5, Linux drops connections while a busy machine waits
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, handler: Callable[..., BaseRequestHandler], address: str = "127.0.0.1") -> None:
+        super().__init__((address, 0), handler)
 
     @property
     def host(self) -> str:

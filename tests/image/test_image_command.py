@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from helpers import image_runs
 from helpers.image_runs import digest_of, named
-from helpers.support import INVOKEW
+from helpers.registry_proxy import ProxyHandler, proxy
+from helpers.support import INVOKEW, wait_until
 
 from generator.base.process import bytes_read
 from generator.builder.wire import ROOT
@@ -88,23 +89,35 @@ def test_a_push_shows_bytes_and_rate_on_a_terminal(folder: Path, tmp_path: Path)
 
 
 def test_a_push_reports_the_bytes_that_skopeo_reads(folder: Path, tmp_path: Path) -> None:
+    """The registry waits before each upload, and in the middle of the long one, until they are reported."""
     if not bytes_read(os.getpid()):
         pytest.skip("this system does not count the bytes that a process reads")
-    told: dict[str, list[tuple[int, int]]] = {}
+    size = 80 << 20
+    told: dict[str, list[tuple[int, int]]] = {"pushing": []}
+    pushing = told["pushing"]
 
     @contextlib.contextmanager
     def progress(what: str, measured: bool) -> Iterator[Tell]:
         assert measured == (not what.startswith("moving"))
         yield lambda done, total: told.setdefault(what.split(maxsplit=1)[0], []).append((done, total))
 
+    def fault(handler: ProxyHandler) -> bool:
+        if handler.command == "POST":
+            wait_until(lambda: pushing)
+        if handler.command == "PATCH":
+            data = handler.read()
+            if len(data) >= size:
+                wait_until(lambda: pushing[-1][0] >= size)
+            handler.read = lambda: data  # type: ignore[method-assign]
+        return False
+
     (folder / "long").write_bytes(os.urandom(1 << 20) * 80)
-    with image_runs.registry(tmp_path / "registry") as registry:
-        to = f"docker://{registry.host}/long"
+    with image_runs.registry(tmp_path / "registry") as registry, proxy(registry.host, fault) as server:
+        to = f"docker://{server.host}/long"
         make(Options(source=(f"{folder}/long",), to=(to,), compression="none"), note=print, progress=progress)
-    pushing = told["pushing"]
     assert {total for _, total in pushing} == {pushing[-1][1]}
-    assert pushing[-1][0] == pushing[-1][1] >= 80 << 20
-    assert len({done for done, _ in pushing}) > 1
+    assert pushing[0][0] < size <= pushing[-1][0] == pushing[-1][1]
+    assert all(done for done, _ in pushing)
 
 
 def test_a_config_file_makes_the_same_image(folder: Path) -> None:

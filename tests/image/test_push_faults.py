@@ -15,6 +15,7 @@ from helpers import image_runs
 from helpers.misbehaving_registry import Handler, Start, misbehaving
 from helpers.support import HANG, group_members, need
 
+from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 
 _ = misbehaving  # a fixture
@@ -79,6 +80,51 @@ def test_an_http_error_is_one_line_with_a_hint(
     said = refused(folder, server.host, tmp_path, 4 if status == 429 else HANG)
     assert hint in said or (status == 429 and "did not end within 4 s" in said), said
     assert server.manifests == {}  # no tag
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "UNKNOWN"), (503, ""), (400, "DIGEST_INVALID")])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "PUT"])
+@pytest.mark.parametrize("platforms", [SEVERAL[:1], SEVERAL], ids=["image", "index"])
+def test_a_transient_error_is_retried(
+    platforms: tuple[str, ...], method: str, status: int, code: str, misbehaving: Start, folder: Path
+) -> None:
+    """A registry with files truncates links while it writes them: others then read an invalid digest."""
+    if status == 400 and method != "PUT":
+        pytest.skip("an error of manifests alone")
+    left = [method] * 2
+
+    def fault(handler: Handler) -> bool:
+        if handler.command != method or (method == "PUT" and not handler.path.endswith("/manifests/1")) or not left:
+            return False
+        left.pop()
+        handler.read()
+        content = json.dumps({"errors": [{"code": code, "message": code.lower().replace("_", " ")}]}).encode()
+        handler.answer(status, content if code else b"")
+        return True
+
+    server = misbehaving(fault)
+    image_runs.made(folder, f"docker://{server.host}/hello:1", platform=platforms)
+    assert left == []
+    assert "1" in server.manifests
+
+
+def test_an_index_that_a_registry_rejects_is_its_reason(misbehaving: Start, folder: Path) -> None:
+    """skopeo's last error is that it may not convert the index."""
+
+    def fault(handler: Handler) -> bool:
+        if handler.command != "PUT" or not handler.path.endswith("/manifests/1"):
+            return False
+        handler.read()
+        handler.answer(403, json.dumps({"errors": [{"code": "DENIED", "message": "quota"}]}).encode())
+        return True
+
+    server = misbehaving(fault)
+    with pytest.raises(GeneratorError) as error:
+        image_runs.made(folder, f"docker://{server.host}/hello:1", platform=SEVERAL)
+    assert str(error.value) == (
+        f"docker://{server.host}/hello:1: uploading manifest 1 to {server.host}/hello: denied: quota; "
+        f"hint: log in to an account with that permission: skopeo login {server.host}"
+    )
 
 
 def test_an_unreachable_registry_is_an_error_of_one_line(folder: Path, tmp_path: Path) -> None:

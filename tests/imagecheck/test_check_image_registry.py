@@ -7,7 +7,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from helpers.committed_modules import registry as run_registry
 from helpers.image_checks import checked
 from helpers.image_indexes import BUILDKIT, INDEX, LINUX, MANIFEST, artifact, linux
 from helpers.layouts import OCI, Layout, base, sha256
+from helpers.registry_proxy import LoopbackServer
 from helpers.support import need
 
 from generator.base.errors import GeneratorError
@@ -162,7 +163,7 @@ def test_the_error_for_a_registry_without_tls_names_the_option_or_the_configurat
         pytest.skip("this machine's name leads nowhere")
     if name == "localhost":
         pytest.skip("this machine is called localhost, which needs no TLS")
-    server = ThreadingHTTPServer((address, 0), _Plain)
+    server = LoopbackServer(_Plain, address)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"{name}:{server.server_port}"
     conf = tmp_path / ".config/containers/registries.conf"

@@ -88,6 +88,18 @@ def test_an_index_is_fetched_with_all_its_images(misbehaving: Start, tmp_path: P
     assert {BLOB, b"{}", child, json.dumps(top).encode()} <= set(found.values())
 
 
+def test_a_transient_error_is_retried(misbehaving: Start, tmp_path: Path) -> None:
+    failed: list[int] = []
+
+    def fail(handler: Handler) -> None:
+        failed.append(500)
+        handler.answer(*([500] if len(failed) < 3 else [200, BLOB]))
+
+    found = fetched(serve(misbehaving, manifest(), blob=fail), tmp_path)
+    assert len(failed) == 3
+    assert BLOB in found.values()
+
+
 @pytest.mark.parametrize("size", [len(BLOB), 1])
 def test_an_endless_blob_is_refused(size: int, misbehaving: Start, tmp_path: Path) -> None:
     server = serve(misbehaving, manifest(size=size), blob=endless)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import layer_vectors
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, run
+from helpers.registry_proxy import LoopbackServer
 from helpers.support import lack, need
 from languages.programs import Command, javascript
 
@@ -222,7 +223,7 @@ def test_a_page_with_a_strict_policy_uses_the_modules(tmp_path: Path) -> None:
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     flags += "--disable-component-update --disable-sync --virtual-time-budget=20000"
     handler = functools.partial(Strict, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with LoopbackServer(handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = f"http://127.0.0.1:{server.server_port}/"
         command = [need("chromium"), *flags.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom", page]
