@@ -112,7 +112,7 @@ def run(script: str, work: Path, *arguments: str | Path, **environment: str | Pa
         memory = 0
         while not (ended := os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
             memory = max(memory, resident(process.pid))
-            time.sleep(0.02)
+            time.sleep(0.1)  # seldom: it takes time of the cores that are measured
         taken = time.perf_counter() - start
         _, _, used = os.wait4(process.pid, 0)
         if ended.si_status:

@@ -23,7 +23,7 @@ from ..imageread.references import Platform
 from ..imageread.untar import ByteStream
 from ..runtime.model import Base as Kind
 from . import inherit
-from .compress import LEVELS, MEMBER, Part, compressed, write_blob
+from .compress import LEVELS, MEMBER, Chunk, compressed, write_blob
 from .model import GZIP, LayerBlob, Origin
 from .workers import in_threads
 
@@ -270,11 +270,11 @@ def _kept(file: io.BufferedReader, path: Path) -> LayerBlob:
 def _compressed(tar: ByteStream, path: Path) -> LayerBlob:
     """Compress a tar into a new blob at *path*, and return it."""
 
-    def part(piece: bytes, _: memoryview) -> Part:
-        return Part(len(piece), *compressed(memoryview(piece), LEVELS["default"], None), piece)
+    def chunk(piece: bytes, _: memoryview) -> Chunk:
+        return Chunk(len(piece), *compressed(memoryview(piece), LEVELS["default"], None), piece)
 
     pieces = iter(functools.partial(tar.read, MEMBER), b"")
-    return write_blob(path, in_threads(part, pieces), LEVELS["default"])[0]
+    return write_blob(path, in_threads(chunk, pieces), LEVELS["default"])[0]
 
 
 def _fields(descriptor: ContentDescriptor) -> Json:

@@ -3,9 +3,9 @@
 
 Files are written atomically. There are two kinds:
 
-- a part: gzip members of a layer, named by checksums of their uncompressed data. They are used only if they unpack to
+- a chunk: gzip members of a layer, named by checksums of their uncompressed data. They are used only if they unpack to
   exactly the data at hand, so neither damage nor a collision changes a layer.
-- a record: the parts of a whole layer, named by a hash of the names, options and stamps of all its files. It is
+- a record: the chunks of a whole layer, named by a hash of the names, options and stamps of all its files. It is
   stored only if any later change of a file would change its stamp (see `still`); the layer is hashed again when used.
 
 Nothing is synced to disk, and a directory that other users can write to is not used.
@@ -33,8 +33,8 @@ from .sources import SourceEntry
 FOLDER = "winscratch/layers"  # below the user's cache
 LIMIT_MIB = 4096  # overridden by WINSCRATCH_CACHE_MIB; 0 turns the cache off
 _SETTING = "WINSCRATCH_CACHE_MIB"
-_NAME = re.compile(r"(?:part|record)-[0-9a-f.-]+", re.ASCII)
-_CHECK = 4  # bytes of the CRC-32 at the start of a part's file
+_NAME = re.compile(r"(?:chunk|record)-[0-9a-f.-]+", re.ASCII)
+_CHECK = 4  # bytes of the CRC-32 at the start of a chunk's file
 _STALE_SECONDS = 3600  # after which a temporary file is considered left over by a killed run
 # The time after which another change of a file gets another timestamp: the resolution of file systems is at most
 # 1/100 s if they store fractions, else 1 or 2 s.
@@ -46,12 +46,12 @@ _MOST_ASKED = 64  # files to fsync(); each may take some milliseconds
 
 
 class CacheRecord(NamedTuple):
-    """A cached layer: its digests and size, its parts in order, and the notices printed when it was made."""
+    """A cached layer: its digests and size, its chunks in order, and the notices printed when it was made."""
 
     digest: str
     diff_id: str
     size: int
-    parts: list[str]
+    chunks: list[str]
     notes: list[str]
 
 
@@ -63,15 +63,15 @@ class Cache:
         self._limit = limit
         self._stored = 0
 
-    def part(self, name: str) -> bytes | None:
-        """Return a stored part, or None if it is missing or damaged."""
+    def chunk(self, name: str) -> bytes | None:
+        """Return a stored chunk, or None if it is missing or damaged."""
         data = self._read(name)
         if data is None or _check(data[_CHECK:]) != data[:_CHECK]:
             return None
         return data[_CHECK:]
 
-    def put_part(self, name: str, data: bytes) -> None:
-        """Store a part unless this process has filled the cache."""
+    def put_chunk(self, name: str, data: bytes) -> None:
+        """Store a chunk unless this process has filled the cache."""
         if self._stored + len(data) <= self._limit:
             self._stored += len(data)
             self._write(name, _check(data), data)
@@ -87,7 +87,7 @@ class Cache:
             return None
 
     def put_record(self, name: str, record: CacheRecord) -> None:
-        """Store a record unless its parts exceed the limit."""
+        """Store a record unless its chunks exceed the limit."""
         if record.size > self._limit:
             return
         text = json.dumps(record).encode("ascii")
@@ -124,13 +124,13 @@ class Cache:
             return None
         return data
 
-    def _write(self, name: str, *parts: bytes) -> None:
+    def _write(self, name: str, *pieces: bytes) -> None:
         """Write a file atomically; ignore errors, such as a full disk."""
         temporary = self._folder / f".{os.urandom(8).hex()}{TEMPORARY}"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             with os.fdopen(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
-                whole = all(file.write(part) == len(part) for part in parts)
+                whole = all(file.write(piece) == len(piece) for piece in pieces)
             if whole:
                 temporary.replace(self._folder / name)
                 return
@@ -230,7 +230,7 @@ def _open_to_others(path: Path) -> bool:
 
 
 def _check(data: bytes) -> bytes:
-    """Return the first bytes of a part's file, by which damage shows."""
+    """Return the first bytes of a chunk's file, by which damage shows."""
     import deflate
 
     return deflate.crc32(data).to_bytes(_CHECK, "big")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compress parts of a layer's tar, and write them as one blob.
+"""Compress chunks of a layer's tar, and write them as one blob.
 
-A part becomes one or more gzip members of at most 1 MiB of the tar, each compressed by itself; concatenated gzip
-members are one gzip file (RFC 1952, 2.2). The members depend only on the part.
+A chunk becomes one or more gzip members of at most 1 MiB of the tar, each compressed by itself; concatenated gzip
+members are one gzip file (RFC 1952, 2.2). The members depend only on the chunk.
 """
 
 import contextlib
@@ -36,10 +36,10 @@ _HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
 Buffer = bytes | memoryview | pickle.PickleBuffer
 
 
-class Part(NamedTuple):
-    """A part of a tar of *size* bytes, the gzip members that it compresses to, and their name in the cache.
+class Chunk(NamedTuple):
+    """A chunk of a tar of *size* bytes, the gzip members that it compresses to, and their name in the cache.
 
-    The part is at the start of the memory that a worker has written to, or if it is too large, it is *data*.
+    The chunk is at the start of the memory that a worker has written to, or if it is too large, it is *data*.
     """
 
     size: int
@@ -56,9 +56,9 @@ def method(level: int) -> str:
 
 
 def compressed(tar: memoryview, level: int, cache: Cache | None, *, dense: bool = False) -> tuple[bytes, str]:
-    """Return a part of a tar as gzip members, and their name in the cache, from which they are taken if possible.
+    """Return a chunk of a tar as gzip members, and their name in the cache, from which they are taken if possible.
 
-    *level* is libdeflate's, or 0 for no members. *dense* is true if the part is full of small entries.
+    *level* is libdeflate's, or 0 for no members. *dense* is true if the chunk is full of small entries.
     """
     import deflate
 
@@ -67,13 +67,13 @@ def compressed(tar: memoryview, level: int, cache: Cache | None, *, dense: bool 
     level = _DENSE_LEVELS.get(level, level) if dense else level
     step = math.ceil(len(tar) / math.ceil(len(tar) / (DENSE if dense else MEMBER)))
     pieces = [tar[at : at + step] for at in range(0, len(tar), step)]
-    name = f"part-{method(level)}-{step:06x}{len(tar):06x}{deflate.crc32(tar):08x}{deflate.adler32(tar):08x}"
-    known = unindexed(cache.part(name) or b"") if cache else []
+    name = f"chunk-{method(level)}-{step:06x}{len(tar):06x}{deflate.crc32(tar):08x}{deflate.adler32(tar):08x}"
+    known = unindexed(cache.chunk(name) or b"") if cache else []
     if len(known) == len(pieces) and all(map(operator.eq, map(_unpacked, known), pieces)):
         return b"".join(known), name
     members = [_member(piece, level) for piece in pieces]
     if cache:
-        cache.put_part(name, _indexed(members))
+        cache.put_chunk(name, _indexed(members))
     return b"".join(members), name
 
 
@@ -111,24 +111,24 @@ def unindexed(data: bytes) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(ends)] if ends[-1] == len(data) else []
 
 
-def write_blob(path: Path, parts: Iterable[tuple[Part, memoryview]], level: int) -> tuple[LayerBlob, list[str], int]:
-    """Write a blob of *parts* to *path*; return it, the names of its parts in the cache, and the size of its tar.
+def write_blob(path: Path, chunks: Iterable[tuple[Chunk, memoryview]], level: int) -> tuple[LayerBlob, list[str], int]:
+    """Write a blob of *chunks* to *path*; return it, the names of its chunks in the cache, and the size of its tar.
 
-    Each part comes with the memory of its worker.
+    Each chunk comes with the memory of its worker.
     """
     diff, digest = hashlib.sha256(), hashlib.sha256()
     names: list[str] = []
     size = unpacked = 0
     with _create(path) as file:
-        for part, memory in parts:
-            tar = memory[: part.size] if part.data is None else memoryview(part.data)
+        for chunk, memory in chunks:
+            tar = memory[: chunk.size] if chunk.data is None else memoryview(chunk.data)
             diff.update(tar)
-            unpacked += part.size
-            members = memoryview(part.members)
+            unpacked += chunk.size
+            members = memoryview(chunk.members)
             digest.update(members)
             size += len(members)
             _write(file, members, path)
-            names.append(part.name)
+            names.append(chunk.name)
             if not level:
                 _write(file, tar, path)
     diff_id = f"sha256:{diff.hexdigest()}"
@@ -138,13 +138,13 @@ def write_blob(path: Path, parts: Iterable[tuple[Part, memoryview]], level: int)
 
 
 def replay(record: CacheRecord, cache: Cache, path: Path) -> LayerBlob | None:
-    """Return the blob of a record, concatenated at *path* from cached parts, or None if one is missing or damaged."""
+    """Return the blob of a record, concatenated at *path* from cached chunks, or None if one is missing or damaged."""
     digest = hashlib.sha256()
     size = 0
     with _create(path) as file, ThreadPoolExecutor(1) as hasher:
         hashing: Future[None] | None = None
-        for name in record.parts:
-            members = b"".join(unindexed(cache.part(name) or b""))
+        for name in record.chunks:
+            members = b"".join(unindexed(cache.chunk(name) or b""))
             if not members:
                 break
             if hashing is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the parts of a layer's tar: the headers of its entries and the content of their files."""
+"""Make the chunks of a layer's tar: the headers of its entries and the content of their files."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from ..oci.files import facts
 from ..oci.names import fold, units
 from ..security import descriptor, sddl
 from .cache import Cache
-from .compress import DENSE, DENSE_ENTRY, LEVELS, MEMBER, Part, compressed
+from .compress import DENSE, DENSE_ENTRY, LEVELS, MEMBER, Chunk, compressed
 from .model import EntryOptions, LayerOptions
 from .sources import SourceEntry
 from .writer import writer
@@ -23,18 +23,18 @@ _HAS_ATTRIBUTES = hasattr(os, "listxattr")
 NANOSECONDS = 1_000_000_000
 _BLOCK = 512  # bytes, of a tar
 _HEADERS = 3 * _BLOCK  # of most entries
-_DENSE_SPAN = 4 * DENSE  # bytes: fewer parts are faster
+_DENSE_CHUNK = 4 * DENSE  # bytes: fewer chunks are faster
 _HIVES = "WINDOWS/SYSTEM32/CONFIG"  # folded
 _SPECIAL_BITS = 0o7000  # of a mode
 _SPECIAL = "setuid, setgid or sticky bits"
 _COMMON_ATTRIBUTES = {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"}
 
 
-class Span(NamedTuple):
-    """What a part of a layer holds: the entries from *first* to before *last*, or a piece of the file *first*.
+class ChunkPlan(NamedTuple):
+    """What a chunk of a layer holds: the entries from *first* to before *last*, or a piece of the file *first*.
 
     *size* is the piece's, in bytes, which begins at *offset*; it is 0 for entries. They are *dense* if small.
-    *ends* is true for the last part.
+    *ends* is true for the last chunk.
     """
 
     first: int
@@ -45,10 +45,10 @@ class Span(NamedTuple):
     ends: bool = False
 
 
-class LayerPart(NamedTuple):
-    """A part of a layer; *lost* has the attributes that do not exist on Windows, each with a file that has them."""
+class EntryChunk(NamedTuple):
+    """A chunk of a layer; *lost* has the attributes that do not exist on Windows, each with a file that has them."""
 
-    part: Part
+    chunk: Chunk
     lost: list[tuple[str, str]]
 
 
@@ -71,27 +71,27 @@ def security(text: str, shown: str = "--security") -> str | bytes:
         raise GeneratorError(f"{shown} {shorten(text)}: neither {names} nor SDDL{where}: {error}") from error
 
 
-def spans(entries: Sequence[SourceEntry]) -> list[Span]:
-    """Return the parts of the layer of *entries*, each of about one gzip member, or of a few if the entries are small.
+def plan_chunks(entries: Sequence[SourceEntry]) -> list[ChunkPlan]:
+    """Return the chunks of the layer of *entries*, each of about one gzip member, or of a few if the entries are small.
 
     They depend only on the order, kinds and sizes of the entries. A file as large as a member or larger is cut.
     """
-    found: list[Span] = []
-    first, total = 0, len(facts().roots) * _HEADERS
+    found: list[ChunkPlan] = []
+    first, count, total = 0, len(facts().roots), len(facts().roots) * _HEADERS
     for number, entry in enumerate(entries):
         size = entry.stamp.size if entry.stamp and entry.kind == "file" else 0
         weight = _HEADERS + (size + -size % _BLOCK if size < MEMBER else 0)
         if total + weight > MEMBER:
-            small = _are_small(number - first, total)
-            if not small or total + weight > _DENSE_SPAN:
-                found.append(Span(first, number, dense=small))
-                first, total = number, 0
-        total += weight
+            dense = _are_small(count, total)
+            if not dense or total + weight > _DENSE_CHUNK:
+                found.append(ChunkPlan(first, number, dense=dense))
+                first, count, total = number, 0, 0
+        count, total = count + 1, total + weight
         if size >= MEMBER:
-            found.append(Span(first, number + 1, dense=_are_small(number + 1 - first, total)))
-            found += [Span(number, number, at, min(MEMBER, size - at)) for at in range(0, size, MEMBER)]
-            first, total = number + 1, 0
-    return [*found, Span(first, len(entries), dense=_are_small(len(entries) - first, total), ends=True)]
+            found.append(ChunkPlan(first, number + 1, dense=_are_small(count, total)))
+            found += [ChunkPlan(number, number, at, min(MEMBER, size - at)) for at in range(0, size, MEMBER)]
+            first, count, total = number + 1, 0, 0
+    return [*found, ChunkPlan(first, len(entries), dense=_are_small(count, total), ends=True)]
 
 
 def _are_small(number: int, size: int) -> bool:
@@ -99,8 +99,8 @@ def _are_small(number: int, size: int) -> bool:
     return number * DENSE_ENTRY >= size
 
 
-class LayerParts:
-    """The parts of the layer of *entries*; each can be made in another thread or process.
+class LayerChunks:
+    """The chunks of the layer of *entries*; each can be made in another thread or process.
 
     Modes, owners and POSIX access control lists are left out: security descriptors replace them.
     """
@@ -116,18 +116,18 @@ class LayerParts:
         self._originals = _originals(entries)
         self._opening = threading.Lock()  # the pool of open folders is for one thread at a time
 
-    def make(self, span: Span, memory: memoryview) -> LayerPart:
-        """Return a part, written to *memory* if it fits.
+    def make(self, plan: ChunkPlan, memory: memoryview) -> EntryChunk:
+        """Return a chunk, written to *memory* if it fits.
 
         Raises GeneratorError for what Windows cannot have, and for a file that cannot be read.
         """
         tar = _Memory(memory)
         lost: list[tuple[str, str]] = []
-        if span.size:
-            self._read(self._entries[span.first], span.offset, span.size, tar, lost)
-        elif span.first == 0:
+        if plan.size:
+            self._read(self._entries[plan.first], plan.offset, plan.size, tar, lost)
+        elif plan.first == 0:
             tar.add(writer().roots(self._options.time * NANOSECONDS))
-        for number in range(span.first, span.last):
+        for number in range(plan.first, plan.last):
             entry = self._entries[number]
             tar.add(self._headers(entry, self._originals.get(number)))
             stamp = entry.stamp
@@ -136,12 +136,12 @@ class LayerParts:
                     self._read(entry, 0, stamp.size, tar, lost)
             elif stamp and stamp.mode & _SPECIAL_BITS and not entry.target:
                 lost.append((_SPECIAL, entry.source))
-        if span.ends:
+        if plan.ends:
             tar.add(writer().END)
         written = tar.memory[: tar.size]
-        members, name = compressed(written, self._level, self._cache, dense=span.dense)
+        members, name = compressed(written, self._level, self._cache, dense=plan.dense)
         data = None if tar.memory is memory else pickle.PickleBuffer(written)
-        return LayerPart(Part(tar.size, pickle.PickleBuffer(members), name, data), lost)
+        return EntryChunk(Chunk(tar.size, pickle.PickleBuffer(members), name, data), lost)
 
     def _headers(self, entry: SourceEntry, original: str | None) -> bytes:
         """Return the headers of an entry, a hard link if its file has the path *original*.
@@ -192,7 +192,7 @@ class LayerParts:
 
 
 class _Memory:
-    """A part of a tar: the first *size* bytes of *memory*, which grows."""
+    """The part of a tar that is made: the first *size* bytes of *memory*, which grows."""
 
     def __init__(self, memory: memoryview) -> None:
         self.memory = memory
@@ -232,7 +232,7 @@ def _read_into(opened: int, memory: memoryview) -> int:
 def _check_paths(entries: Sequence[SourceEntry]) -> None:
     """Raise GeneratorError if two paths differ only in case, or one leads through a file.
 
-    The writer of layers would find it, but sees only a part of them here.
+    The writer of layers would find it, but sees only some of them here.
     """
     directories = {entry.path for entry in entries if entry.kind == "directory"} | {""}
     above = {entry.path.rpartition("/")[0] for entry in entries}

@@ -15,8 +15,8 @@ from ..base.errors import GeneratorError
 from ..base.folders import Folders
 from ..imageread.bounded import MOST_UNPACKED, most_unpacked
 from .cache import Cache, CacheRecord, open_cache, record_name, settle
-from .compress import LEVELS, Part, method, replay, write_blob
-from .entries import LayerParts, left_out, security, spans
+from .compress import LEVELS, Chunk, method, replay, write_blob
+from .entries import LayerChunks, left_out, plan_chunks, security
 from .importable import check_importable
 from .links import link_kinds
 from .model import GZIP, EntryOptions, LayerBlob, LayerOptions, Source
@@ -126,7 +126,7 @@ def _layer(
         stored = settle(entries, started)
     lost: dict[str, list[str]] = {}
     try:
-        blob, parts, unpacked = write_blob(path, _parts(entries, options, cache, lost, tell), level)
+        blob, chunks, unpacked = write_blob(path, _chunks(entries, options, cache, lost, tell), level)
     except EndedError as error:
         raise GeneratorError(f"{path}: a process that makes it was ended; hint: free memory, and run again") from error
     _check_ratio(entries, unpacked, blob)
@@ -135,24 +135,24 @@ def _layer(
         note(line)
     if cache:
         if stored:
-            cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, parts, notes))
+            cache.put_record(name, CacheRecord(blob.digest, blob.diff_id, blob.size, chunks, notes))
         cache.trim()
     return blob
 
 
-def _parts(
+def _chunks(
     entries: Sequence[SourceEntry],
     options: LayerOptions,
     cache: Cache | None,
     lost: dict[str, list[str]],
     tell: Callable[[int], None],
-) -> Iterator[tuple[Part, memoryview]]:
-    """Yield the parts of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
-    for (part, without), memory in ordered(LayerParts(entries, options, cache).make, spans(entries)):
+) -> Iterator[tuple[Chunk, memoryview]]:
+    """Yield the chunks of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
+    for (chunk, without), memory in ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries)):
         for what, source in without:
             lost.setdefault(what, []).append(source)
-        yield part, memory
-        tell(part.size)
+        yield chunk, memory
+        tell(chunk.size)
 
 
 def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: LayerBlob) -> None:

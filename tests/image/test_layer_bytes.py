@@ -92,10 +92,10 @@ def test_a_growing_file_does_not_change_members_of_later_large_files(tmp_path: P
     folder = fill(tmp_path / "in", ["config"])
     (folder / "program").write_bytes(random.Random(6).randbytes(4 * MEMBER))  # noqa: S311
     (first,) = make(tmp_path / "one", folder)
-    before = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name.startswith("part")}
+    before = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name.startswith("chunk")}
     (folder / "config").write_text("x" * 100_000)
     (second,) = make(tmp_path / "two", folder)
-    after = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name.startswith("part")}
+    after = {path.name for path in (tmp_path / "cache/winscratch/layers").iterdir() if path.name.startswith("chunk")}
     assert first.digest != second.digest
     assert len(before) == 6  # what stands before the program, the program, the end
     assert len(after - before) == 1

@@ -57,7 +57,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["part", "record", ""])
+@pytest.mark.parametrize("kind", ["chunk", "record", ""])
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_cache_files_change_no_byte_of_a_layer(damage: str, kind: str, folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
@@ -71,7 +71,7 @@ def test_flipped_bits_in_the_cache_change_no_byte_of_a_layer(folder: Path, tmp_p
     (first,) = make(tmp_path / "one", folder)
     chosen = random.Random(9)  # noqa: S311
     for number in range(80):
-        path = chosen.choice(stored(tmp_path, ("part", "record")[number % 2]))
+        path = chosen.choice(stored(tmp_path, ("chunk", "record")[number % 2]))
         data = bytearray(path.read_bytes())
         data[chosen.randrange(len(data))] ^= 1 << chosen.randrange(8)
         path.write_bytes(data)
@@ -81,7 +81,7 @@ def test_flipped_bits_in_the_cache_change_no_byte_of_a_layer(folder: Path, tmp_p
 
 def test_exchanged_members_are_not_used(folder: Path, tmp_path: Path) -> None:
     (first,) = make(tmp_path / "one", folder)
-    paths = stored(tmp_path, "part")
+    paths = stored(tmp_path, "chunk")
     contents = [path.read_bytes() for path in paths]
     for path, data in zip(paths, contents[1:] + contents[:1], strict=True):
         path.write_bytes(data)
@@ -94,19 +94,19 @@ def test_exchanged_members_are_not_used(folder: Path, tmp_path: Path) -> None:
     assert first.digest == second.digest == third.digest
 
 
-def test_a_forged_part_with_valid_checksums_is_not_used(tmp_path: Path) -> None:
+def test_a_forged_chunk_with_valid_checksums_is_not_used(tmp_path: Path) -> None:
     """Sizes, checksums and name are right, and only the unpacked content differs."""
     opened = open_cache(print, {"XDG_CACHE_HOME": str(tmp_path)})
     assert opened is not None
     good, name = compressed(memoryview(b"a" * 1000), 6, opened)
-    stored = opened.part(name)
+    stored = opened.chunk(name)
     assert stored is not None
     assert stored.endswith(good)
     forged = good[:10] + zlib.compress(b"b" * 1000, wbits=-15) + zlib.crc32(b"b" * 1000).to_bytes(4, "little")
     forged += good[-4:]
-    opened.put_part(name, stored[:4] + len(forged).to_bytes(4, "little") + forged)
+    opened.put_chunk(name, stored[:4] + len(forged).to_bytes(4, "little") + forged)
     assert compressed(memoryview(b"a" * 1000), 6, opened) == (good, name)
-    assert opened.part(name) == stored
+    assert opened.chunk(name) == stored
 
 
 def test_a_forged_record_is_not_used(folder: Path, tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ def test_a_forged_record_is_not_used(folder: Path, tmp_path: Path) -> None:
     record = opened.record(name)
     assert record is not None
     for forged in (
-        record._replace(parts=record.parts[1:]),
-        record._replace(parts=[*record.parts, record.parts[0]]),
-        record._replace(parts=[]),
-        record._replace(parts=["../../../in/big"]),
+        record._replace(chunks=record.chunks[1:]),
+        record._replace(chunks=[*record.chunks, record.chunks[0]]),
+        record._replace(chunks=[]),
+        record._replace(chunks=["../../../in/big"]),
         record._replace(size=1),
         record._replace(digest="sha256:" + "0" * 64),
     ):

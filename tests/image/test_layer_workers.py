@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.layer_runs import fill
-from helpers.support import HANG
+from helpers.support import HANG, wait_until
 
 from generator.builder.wire import ROOT
 from generator.image import workers
@@ -114,10 +113,7 @@ for (item, pid, _), memory in workers.ordered(work, range(10_000)):
     pids = [int(process.stdout.readline()) for _ in range(3)]
     process.send_signal(sent)
     process.communicate(timeout=HANG)
-    end = time.monotonic() + HANG
-    while any(is_running(pid) for pid in pids) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(is_running(pid) for pid in pids)
+    wait_until(lambda: not any(map(is_running, pids)))
 
 
 def is_running(pid: int) -> bool:

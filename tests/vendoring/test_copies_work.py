@@ -57,9 +57,9 @@ def test_the_python_copy_is_a_command(name: str) -> None:
     [
         ("H4sI", "H4sJ", "the blob is sha256:"),
         ("H4sI", "H4s", "Incorrect padding"),
-        ("BLOB_SIZE: int = ", "BLOB_SIZE: int = 1 + ", "the blob is sha256:"),
-        ('DIFF_ID: str = "sha256:', 'DIFF_ID: str = "sha256:0', "the layer is sha256:"),
-        ("LAYER_SIZE: int = ", "LAYER_SIZE: int = 1 + ", "the blob does not unpack to the layer"),
+        ("BLOB_SIZE: Final = ", "BLOB_SIZE: Final = 1 + ", "the blob is sha256:"),
+        ('DIFF_ID: Final = (\n    "sha256:', 'DIFF_ID: Final = (\n    "sha256:0', "the layer is sha256:"),
+        ("LAYER_SIZE: Final = ", "LAYER_SIZE: Final = 1 + ", "the blob does not unpack to the layer"),
     ],
 )
 def test_a_damaged_python_copy_says_so(old: str, new: str, message: str) -> None:
