@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -100,26 +101,41 @@ def fill_small(folder: Path, number: int) -> tuple[int, int]:
 def run(script: str, work: Path, *arguments: str | Path, **environment: str | Path) -> Run:
     """Run a script of the shell, which writes a layer below *work*."""
     work.mkdir()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         process = subprocess.Popen(
             ["sh", "-euc", script, "sh", *arguments],
-            env={**os.environ, **{name: str(value) for name, value in environment.items()}},
+            env={**clean, **{name: str(value) for name, value in environment.items()}},
             stdout=subprocess.DEVNULL,
             stderr=said,
             start_new_session=True,
         )
-        memory = 0
-        while not (ended := os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
-            memory = max(memory, resident(process.pid))
-            time.sleep(0.1)  # seldom: it takes time of the cores that are measured
+        peak = Peak(process.pid)
+        peak.start()
+        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         taken = time.perf_counter() - start
         _, _, used = os.wait4(process.pid, 0)
-        if ended.si_status:
+        peak.ended.set()
+        if ended is None or ended.si_status:
             said.seek(0)
             raise SystemExit(f"{script}: {said.read().decode(errors='replace')}")
     size = max(path.stat().st_size for path in work.rglob("*") if path.is_file())
-    return Run(taken, used.ru_utime + used.ru_stime, size, memory)
+    return Run(taken, used.ru_utime + used.ru_stime, size, peak.memory)
+
+
+class Peak(threading.Thread):
+    """Looks seldom, since it takes time of the cores that are measured, for the most memory that a session takes."""
+
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self.ended = threading.Event()
+        self.memory = 0
+
+    def run(self) -> None:
+        while not self.ended.wait(0.1):
+            self.memory = max(self.memory, resident(self._session))
 
 
 def resident(session: int) -> int:
@@ -260,6 +276,10 @@ def main(megabytes: int = 1000, rounds: int = 1) -> None:
             else:
                 number, size = fill_small(folder, megabytes * 100)
             time.sleep(61 if megabytes > 100 else 1)  # or many files are too new for a second run to know them
+            run(
+                'tar -C "$1" -cf - . | cat >"$2/tar"', scratch / "work", folder, scratch / "work"
+            )  # the first is slower
+            shutil.rmtree(scratch / "work")
             taken = [measure(folder, scratch) for _ in range(rounds)]
             title = f"{number:,} {make}, {size / 1e6:.0f} MB, {os.cpu_count()} cores"
             tell(title, goals, taken)
