@@ -6,7 +6,7 @@ import gc
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .. import VERSION
@@ -126,9 +126,10 @@ def _layer(
         stored = settle(entries, started)
     lost: dict[str, list[str]] = {}
     try:
-        blob, chunks, unpacked = write_blob(path, _chunks(entries, options, cache, lost, tell), level)
+        with contextlib.closing(_chunks(entries, options, cache, lost, tell)) as made:
+            blob, chunks, unpacked = write_blob(path, made, level)
     except EndedError as error:
-        raise GeneratorError(f"{path}: a process that makes it was ended; hint: free memory, and run again") from error
+        raise GeneratorError("image: a process that compresses was killed; hint: free memory, and run again") from error
     _check_ratio(entries, unpacked, blob)
     notes = [left_out(lost)] if lost else []
     for line in notes:
@@ -146,7 +147,7 @@ def _chunks(
     cache: Cache | None,
     lost: dict[str, list[str]],
     tell: Callable[[int], None],
-) -> Iterator[tuple[Chunk, memoryview]]:
+) -> Generator[tuple[Chunk, memoryview], None, None]:
     """Yield the chunks of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
     for (chunk, without), memory in ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries)):
         for what, source in without:

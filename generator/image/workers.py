@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,7 +45,7 @@ class _Slot(NamedTuple):
 class _Worker(NamedTuple):
     """A process, the parent's end of its pipe, and the memory that they share."""
 
-    process: ForkProcess
+    process: BaseProcess
     pipe: Connection
     slots: Sequence[_Slot]
 
@@ -116,7 +116,8 @@ def _forked(work: Work[Item, Any], items: Sequence[Item], count: int) -> list[_W
             ours, theirs = context.Pipe()
             # What is open in a worker keeps a pipe open, so the workers would not see that the parent has ended.
             others = [ours, *(worker.pipe for worker in workers)]
-            process = context.Process(target=_serve, args=(work, items[first::count], theirs, slots, others))
+            arguments = (work, items[first::count], theirs, slots, others)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
             workers.append(_Worker(process, ours, slots))
             process.start()
             theirs.close()
@@ -143,7 +144,8 @@ def _serve(
 ) -> None:
     """Send the result of each of *items* while one of *slots* is free: what a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
     for other in others:
         other.close()
     with contextlib.suppress(EOFError, OSError):  # the parent has ended

@@ -175,6 +175,32 @@ def test_threads_take_items_only_a_few_ahead(monkeypatch: pytest.MonkeyPatch) ->
         assert len(taken) <= item + 2 + workers._WAITING
 
 
+def test_an_image_whose_worker_is_killed_says_so(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", [f"{number // 100}/{number}" for number in range(2000)])
+    (tmp_path / "out").mkdir()
+    said = result(f"""
+from pathlib import Path
+from generator.base.errors import GeneratorError
+from generator.image.entries import LayerChunks
+from generator.image.layers import make_layers
+from generator.image.model import LayerOptions, Source
+
+LayerChunks.make = lambda self, plan, memory: os.kill(os.getpid(), signal.SIGKILL)
+sources, environment = [Source(Path({os.fspath(folder)!r}))], {{"WINSCRATCH_CACHE_MIB": "0"}}
+kept = []
+try:
+    make_layers(sources, LayerOptions(), Path({os.fspath(tmp_path)!r}, "out"), note=print, environment=environment)
+except GeneratorError as error:
+    kept.append(error)  # with its traceback, which must not keep the others
+    print(error)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no child")
+""")
+    assert said == "image: a process that compresses was killed; hint: free memory, and run again\nno child\n"
+
+
 @pytest.mark.parametrize("refused", ["fork", "pipe"])
 def test_a_system_without_more_processes_gets_the_same_layer(refused: str, tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", [f"{number // 100}/{number}" for number in range(2000)])
