@@ -13,10 +13,10 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from io import FileIO
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,6 +27,7 @@ Work = Callable[[Item, memoryview], Result]
 
 _MOST_WORKERS = 8  # more only take memory, since one process hashes and writes
 _WAITING = 3  # results of each worker that may wait to be taken
+_NUMBER = 4  # bytes of an item's number
 MEMORY = 5 << 18  # bytes for one result; larger ones go through a pipe
 _THREADS = Path("/proc/self/task")
 
@@ -62,19 +63,21 @@ def ordered(work: Work[Item, Result], items: Sequence[Item]) -> Iterator[tuple[R
         yield from in_threads(work, items)
         return
     try:
+        running = workers.copy()
+        found: dict[int, tuple[_Worker, memoryview, Any]] = {}
         for number in range(len(items)):
-            worker = workers[number % count]
-            slot = worker.slots[number // count % _WAITING]
-            try:
-                result = _received(worker.pipe, slot)
-            except (EOFError, OSError) as error:
-                raise EndedError from error
+            while number not in found:
+                if not running:
+                    raise EndedError
+                ready = wait([worker.pipe for worker in running])
+                for worker in [each for each in running if each.pipe in ready]:
+                    _receive(worker, found, running)
+            worker, memory, result = found.pop(number)
             if isinstance(result, BaseException):
                 raise result
-            yield result, slot.memory
-            if number + count * _WAITING < len(items):
-                with contextlib.suppress(OSError):  # it has ended: seen when its next result is taken
-                    worker.pipe.send_bytes(b"")
+            yield result, memory
+            with contextlib.suppress(OSError):  # it has ended, since no item is left
+                worker.pipe.send_bytes(b"")
     finally:
         _stop(workers)
 
@@ -111,16 +114,20 @@ def _forked(work: Work[Item, Any], items: Sequence[Item], count: int) -> list[_W
     context = multiprocessing.get_context("fork")
     workers: list[_Worker] = []
     try:
-        for first in range(count):
-            slots = [_Slot(*(memoryview(mmap.mmap(-1, MEMORY)) for _ in range(2))) for _ in range(_WAITING)]
-            ours, theirs = context.Pipe()
-            # What is open in a worker keeps a pipe open, so the workers would not see that the parent has ended.
-            others = [ours, *(worker.pipe for worker in workers)]
-            arguments = (work, items[first::count], theirs, slots, others)
-            process = context.Process(target=_serve, args=arguments, daemon=True)
-            workers.append(_Worker(process, ours, slots))
-            process.start()
-            theirs.close()
+        with os.fdopen(os.memfd_create("items"), "w+b", buffering=0) as queue:
+            # All processes share the position in it, so each item is read once: read(2).
+            queue.write(b"".join(number.to_bytes(_NUMBER, "little") for number in range(len(items))))
+            queue.seek(0)
+            for _ in range(count):
+                slots = [_Slot(*(memoryview(mmap.mmap(-1, MEMORY)) for _ in range(2))) for _ in range(_WAITING)]
+                ours, theirs = context.Pipe()
+                # What is open in a worker keeps a pipe open, so the workers would not see that the parent has ended.
+                others = [ours, *(worker.pipe for worker in workers)]
+                arguments = (work, items, queue, theirs, slots, others)
+                process = context.Process(target=_serve, args=arguments, daemon=True)
+                workers.append(_Worker(process, ours, slots))
+                process.start()
+                theirs.close()
     except OSError:
         _stop(workers)
         return []
@@ -138,30 +145,34 @@ def _stop(workers: Sequence[_Worker]) -> None:
 def _serve(
     work: Work[Item, Any],
     items: Sequence[Item],
+    queue: FileIO,
     pipe: Connection,
     slots: Sequence[_Slot],
     others: Sequence[Connection],
 ) -> None:
-    """Send the result of each of *items* while one of *slots* is free: what a worker does."""
+    """Take items from *queue* while one of *slots* is free, and send their results: what a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_DFL)
     for other in others:
         other.close()
     with contextlib.suppress(EOFError, OSError):  # the parent has ended
-        for number, item in enumerate(items):
-            slot = slots[number % _WAITING]
-            if number >= _WAITING:
+        for taken in itertools.count():
+            if taken >= _WAITING:
                 pipe.recv_bytes()
+            if not (data := queue.read(_NUMBER)):
+                break
+            number, slot = int.from_bytes(data, "little"), taken % _WAITING
             try:
-                result = work(item, slot.memory)
+                result = work(items[number], slots[slot].memory)
             except BaseException as error:  # the parent raises it
                 result = error
-            _send(pipe, result, slot.buffers)
+            _send(pipe, number, slot, result, slots[slot].buffers)
+        pipe.send(None)
 
 
-def _send(pipe: Connection, result: object, memory: memoryview) -> None:
-    """Send a result, the bytes of its buffers through *memory* if they fit."""
+def _send(pipe: Connection, number: int, slot: int, result: object, memory: memoryview) -> None:
+    """Send the result of an item, the bytes of its buffers through *memory* if they fit."""
     buffers: list[pickle.PickleBuffer] = []
     data = pickle.dumps(result, 5, buffer_callback=buffers.append)
     ends = list(itertools.accumulate(buffer.raw().nbytes for buffer in buffers))
@@ -169,18 +180,27 @@ def _send(pipe: Connection, result: object, memory: memoryview) -> None:
         ends, data = [], pickle.dumps(result, 5)
     for start, end, buffer in zip([0, *ends], ends, buffers, strict=False):
         memory[start:end] = buffer.raw()
-    pipe.send((data, ends))
+    pipe.send((number, slot, data, ends))
 
 
-def _received(pipe: Connection, slot: _Slot) -> Any:
-    data, ends = pipe.recv()
-    buffers = [slot.buffers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    return pickle.loads(data, buffers=buffers)  # noqa: S301 - from our own process
+def _receive(worker: _Worker, found: dict[int, tuple[_Worker, memoryview, Any]], running: list[_Worker]) -> None:
+    """Add the next result of a worker to *found*, or remove it from *running* if it has no more; raises EndedError."""
+    try:
+        received = worker.pipe.recv()
+    except (EOFError, OSError) as error:
+        raise EndedError from error
+    if received is None:
+        running.remove(worker)
+        return
+    number, slot, data, ends = received
+    memory, shared = worker.slots[slot]
+    buffers = [shared[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    found[number] = worker, memory, pickle.loads(data, buffers=buffers)  # noqa: S301 - from our own process
 
 
 def _can_fork() -> bool:
     """Return whether this process is on Linux and has only one thread, those of libraries included."""
-    if sys.platform != "linux" or multiprocessing.current_process().daemon:
+    if not hasattr(os, "memfd_create") or multiprocessing.current_process().daemon:
         return False
     try:
         return len([*_THREADS.iterdir()]) == 1
