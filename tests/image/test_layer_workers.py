@@ -23,6 +23,7 @@ ALONE = """
 import os, pickle, signal, sys, time
 from generator.image import workers
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it runs in the background
 workers._cores = lambda: 3
 assert workers._can_fork()
 
