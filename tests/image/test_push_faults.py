@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import image_runs
 from helpers.misbehaving_registry import Handler, Start, misbehaving
-from helpers.support import HANG, group_members, need
+from helpers.support import HANG, group_members, need, wait_until
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -211,7 +211,7 @@ def test_an_interrupt_ends_the_push_and_leaves_no_files(misbehaving: Start, fold
         said, noted = process.communicate()
     assert (process.returncode, said) == (130, "")
     assert noted.startswith("interrupted")
-    assert not group_members(process.pid)
+    wait_until(lambda: not group_members(process.pid))
     assert [path.name for path in tmp_path.iterdir()] == ["sources"]
 
 
