@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import GeneratorError, one_line
-from .signals import unwinding
+from .signals import postponed, unwinding
 
 RUN_SECONDS = 60
 BUILD_SECONDS = 600
@@ -111,23 +111,22 @@ def run(
     """
     deadline = time.monotonic() + program.seconds
 
-    with unwinding(), _start(program) as process:
+    def at_every_turn(output: bytearray) -> None:
+        if line:
+            line.draw(output)
+        if watch:
+            watch(process.pid)
 
-        def at_every_turn(output: bytearray) -> None:
-            if line:
-                line.draw(output)
-            if watch:
-                watch(process.pid)
-
+    with unwinding(), contextlib.ExitStack() as stack:
+        if line:
+            stack.callback(line.clear)
+        with postponed():  # until the process is sure to be stopped
+            process = stack.enter_context(_start(program))
+            stack.callback(_stop, process, program.gently)
         try:
             return _converse(process, program.what, deadline, stdin, at_every_turn)
         except TimeoutError as error:
             raise EngineError(f"{program.what} did not end within {program.seconds:.0f} s{program.hint}") from error
-        finally:
-            if process.returncode is None:
-                _stop(process, program.gently)
-            if line:
-                line.clear()
 
 
 def bytes_read(process: int) -> int:
@@ -163,6 +162,8 @@ def _stop(process: "subprocess.Popen[bytes]", gently: bool) -> None:
     A killed podman leaves a working container and temporary files, and no signal makes it stop a build. But SIGUSR1
     kills most programs and is ignored by those in Go: the build's command dies, and podman cleans up after it.
     """
+    if process.returncode is not None:
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         try:
             if gently:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.engines import HIVES, SIGNALS, ignore, interrupted, message, native, toy_checkout
-from helpers.support import group_members, wait_until
+from helpers.support import group_members
 
 from generator.base.process import EngineError
 from generator.builder import choose, wire
@@ -73,4 +73,26 @@ def test_signal_stops_the_native_builder(tmp_path: Path, number: int, status: in
     package = toy_checkout(tmp_path / "toy", program) / wire.BUILDER
     made = f"NativeEngine({sys.executable!r}, package=Path({str(package)!r}))"
     assert interrupted(made, number, lambda: pid.exists() and pid.read_text()) == status
-    wait_until(lambda: not group_members(int(pid.read_text())))  # a killed process may not have ended yet
+    assert group_members(int(pid.read_text())) == []
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS.items())
+def test_a_signal_while_a_program_is_started_stops_it(number: int, status: int) -> None:
+    """The signal comes when the program runs, and the caller does not have its process number yet."""
+    started = f"""
+import signal, subprocess, sys
+from generator.base import process
+
+class Early(subprocess.Popen):
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        print(self.pid, flush=True)
+        signal.raise_signal({number})
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+subprocess.Popen = Early
+process.run(process.ProcessSpec(["sleep", "100000"], "sleep", 100000))
+"""
+    done = subprocess.run([sys.executable, "-c", started], cwd=wire.ROOT, stdout=-1, stderr=-1, check=False)
+    assert done.returncode == status
+    assert group_members(int(done.stdout)) == []
