@@ -140,7 +140,10 @@ except KeyboardInterrupt:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in [*map(int, children), process.pid]:  # as a terminal does
         os.kill(pid, signal.SIGINT)
-    said, errors = process.communicate(timeout=HANG)
+    try:
+        said, errors = process.communicate(timeout=HANG)
+    finally:
+        process.kill()
     assert (said, errors, process.returncode) == ("stopped\n", "", 0)
 
 
