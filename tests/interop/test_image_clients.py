@@ -240,6 +240,8 @@ def test_a_docker_engine_loads_the_archives_were_they_for_linux(folder: Path, tm
 
 def test_a_docker_engine_on_linux_reads_the_image_and_says_that_it_is_for_windows(shape: Path) -> None:
     selected("docker")
+    if shape.name == FOREIGN:
+        pytest.skip("its OCI archive has no manifest.json, which docker load reads")
     for archive in shape.glob("*.tar"):
         done = image_runs.attempt("docker", "load", "--input", archive)
         assert done.returncode == 1

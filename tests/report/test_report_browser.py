@@ -164,7 +164,7 @@ def test_arrow_and_page_keys_move_and_are_announced(shown: Page) -> None:
         ("ArrowDown", "byte 0x200, tar header, name: UtilityVM/Files"),
         ("PageDown", "byte 0x400, tar header, name: UtilityVM/Files/EFI"),
         ("Control+End", f"byte {len(TAR) - 1:#x}, end of the tar"),
-        ("PageUp", f"byte {Regions(TAR)[-2].offset:#x}, free cell"),
+        ("PageUp", f"byte {[*Regions(TAR)][-2].offset:#x}, free cell"),
         ("Control+Home", "byte 0x0, tar header"),
         ("ArrowLeft", "byte 0x0, tar header"),
     ):
