@@ -5,12 +5,12 @@ They stay as long as their image does, as `docker buildx imagetools create` keep
 util/imagetools/create.go; BuildKit, docs/attestations/attestation-storage.md.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.console import Say
+from ..image.base import blob_path
 from ..image.config import MANIFEST, Document
 from ..image.model import LayerBlob, Origin
 from ..imageread.found import Image, attested
@@ -55,7 +55,6 @@ def _attestation(lookup: Lookup, image: Image, folder: Path) -> Attestation:
     for layer in image.layers:
         if layer.descriptor is None:
             raise TypeError("layers of a manifest have a descriptor")
-        path = folder / re.sub(r"\W", "-", layer.name)
         size, kind = layer.descriptor.size, layer.descriptor.media_type or ""
-        blobs.append(LayerBlob(path, layer.name, "", size, kind, Origin(lookup, image, layer)))
+        blobs.append(LayerBlob(blob_path(folder, layer.name), layer.name, "", size, kind, Origin(lookup, image, layer)))
     return Attestation(descriptor, (config, manifest), tuple(blobs))

@@ -230,8 +230,13 @@ def _layer(origin: Origin, folder: Path, shown: str) -> LayerBlob:
     if descriptor.media_type not in LAYERS:
         raise GeneratorError(f"{shown}: a layer of the unknown type {brief(descriptor.media_type)}")
     kind = _DOCKERS.get(descriptor.media_type, descriptor.media_type)
-    path = folder / re.sub(r"\W", "-", descriptor.digest)
+    path = blob_path(folder, descriptor.digest)
     return LayerBlob(path, descriptor.digest, origin.layer.diff_id, descriptor.size, kind, origin, _fields(descriptor))
+
+
+def blob_path(folder: Path, digest: str) -> Path:
+    """Return the path in *folder* of the blob with a digest or diff ID."""
+    return folder / re.sub(r"\W", "-", digest)
 
 
 def pack(layer: Layer, folder: Path, shown: str) -> LayerBlob:
@@ -239,7 +244,7 @@ def pack(layer: Layer, folder: Path, shown: str) -> LayerBlob:
 
     A layer that is stored with gzip stays as it is, others are compressed anew.
     """
-    path = folder / re.sub(r"\W", "-", layer.diff_id)
+    path = blob_path(folder, layer.diff_id)
     path.unlink(missing_ok=True)  # a layer may occur twice
     try:
         with layer.open() as file:
