@@ -29,6 +29,9 @@ pytestmark = [
     pytest.mark.skipif(not THOROUGH, reason="builds builders from source; WINSCRATCH_THOROUGH=1 runs it"),
 ]
 
+# BuildKit drops the zeros after the point of a creation time: it breaks the rule in files of one time out of ten.
+BY_CHANCE = {"time-fraction"}
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -116,8 +119,7 @@ def test_images_of_real_shapes_hold_the_same_as_those_that_buildkit_makes(
     wanted, their_wanted = STARTS.get(shape, (set(), set()))
     assert judged(ours) == (0, wanted)
     status, rules = judged(theirs)
-    # time-fraction is of times that have a fraction with zeros first
-    assert (status, rules - {"time-fraction"}) == (int("program" in their_wanted), {"time-missing", *their_wanted})
+    assert (status, rules - BY_CHANCE) == (int("program" in their_wanted), {"time-missing", *their_wanted})
     tree, settings, layers = held(ours)
     their_tree, their_settings, their_layers = held(theirs)
     assert tree == their_tree
@@ -166,7 +168,8 @@ def test_buildkit_builds_on_our_image_on_a_base_of_others_and_on_it_rebased(
 ) -> None:
     words = f"--opt=build-arg:BASE={on_nano[version]}"
     name = by_buildkit(buildkit, context, "COPY kubeconfigtemplate.yaml /\n", tmp_path / "build", words)
-    assert judged(name) == (0, {"time-missing"})
+    status, rules = judged(name)
+    assert (status, rules - BY_CHANCE) == (0, {"time-missing"})
     tree, settings, layers = held(name)
     assert (layers, settings["entrypoint"]) == (4, [r"C:\app\dropgz.exe"])
     assert {"Files/app/dropgz.exe", "Files/kubeconfigtemplate.yaml"} <= {*tree}
