@@ -5,6 +5,7 @@ A chunk becomes one or more gzip members of at most 1 MiB of the tar, each compr
 members are one gzip file (RFC 1952, 2.2). The members depend only on the chunk.
 """
 
+import collections
 import contextlib
 import hashlib
 import itertools
@@ -28,6 +29,9 @@ MEMBER = 1 << 20  # bytes of the tar
 DENSE = 288 << 10
 DENSE_ENTRY = 4096  # bytes: the most of a small entry with its headers, on average
 _DENSE_LEVELS = {5: 7}
+_RANDOM_LEVELS = {5: 1}  # compressed files get no smaller by a higher level
+_SAMPLE = 512  # bytes by which such a chunk is recognised
+_EVEN = 1.15  # times the sum of squared frequencies if all bytes are equally frequent: the most of compressed data
 # Levels of libdeflate; 0 stores. Level 5 compresses programs better than zlib's 6; 12 is the best, but slow.
 LEVELS: dict[Compression, int] = {"none": 0, "fast": 1, "default": 5, "best": 12}
 # ID1 ID2, CM deflate, no flags, no time, no XFL, OS unknown (RFC 1952).
@@ -64,7 +68,8 @@ def compressed(tar: memoryview, level: int, cache: Cache | None, *, dense: bool 
 
     if level == 0:
         return b"", ""
-    level = _DENSE_LEVELS.get(level, level) if dense else level
+    levels = _DENSE_LEVELS if dense else _RANDOM_LEVELS if _is_random(tar) else {}
+    level = levels.get(level, level)
     step = math.ceil(len(tar) / math.ceil(len(tar) / (DENSE if dense else MEMBER)))
     pieces = [tar[at : at + step] for at in range(0, len(tar), step)]
     name = f"chunk-{method(level)}-{step:06x}{len(tar):06x}{deflate.crc32(tar):08x}{deflate.adler32(tar):08x}"
@@ -75,6 +80,13 @@ def compressed(tar: memoryview, level: int, cache: Cache | None, *, dense: bool 
     if cache:
         cache.put_chunk(name, _indexed(members))
     return b"".join(members), name
+
+
+def _is_random(tar: memoryview) -> bool:
+    """Return whether all bytes are about equally frequent, so that compression gains little."""
+    sample = bytes(tar[:: max(1, len(tar) // _SAMPLE)])
+    even = len(sample) * (len(sample) + 255) / 256
+    return sum(count * count for count in collections.Counter(sample).values()) < _EVEN * even
 
 
 def _member(data: memoryview, level: int) -> bytes:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +18,7 @@ from helpers.support import lack, need
 
 from generator.builder.wire import ROOT
 from generator.image import cache, compress
-from generator.image.model import TAR, Compression
+from generator.image.model import TAR, Compression, LayerBlob
 from generator.oci.files import facts
 
 MEMBER = compress.MEMBER
@@ -217,15 +218,32 @@ def test_layers_have_the_committed_digests(tmp_path: Path) -> None:
     assert digests == DIGESTS
 
 
+def members(blob: LayerBlob) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the data of each gzip member of a layer, and the member."""
+    left = blob.path.read_bytes()
+    while left:
+        unpacker = zlib.decompressobj(wbits=31)
+        data = unpacker.decompress(left)
+        yield data, left[: len(left) - len(unpacker.unused_data)]
+        left = unpacker.unused_data
+
+
+def test_only_members_of_random_data_are_the_same_at_the_default_level_as_at_the_fast_one(tmp_path: Path) -> None:
+    chosen = random.Random(1)  # noqa: S311
+    folder = fill(tmp_path / "in", ["a"])
+    data = chosen.randbytes(2 * MEMBER)
+    (folder / "random").write_bytes(data)
+    (folder / "text").write_bytes(bytes(chosen.choices(b"0123456789abcdef", k=2 * MEMBER)))
+    default, fast = (members(*make(tmp_path / level, folder, compression=level)) for level in ("default", "fast"))
+    same = [piece for (piece, one), (_, other) in zip(default, fast, strict=True) if one == other]
+    assert b"".join(piece for piece in same if len(piece) == MEMBER) == data
+
+
 def test_members_of_small_entries_are_shorter_and_have_the_committed_digest(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", [f"{number // 50}/{number}" for number in range(800)])
     (folder / "z").write_bytes(bytes(range(256)) * 8000)
     (blob,) = make(tmp_path / "out", folder)
-    left, sizes = blob.path.read_bytes(), []
-    while left:
-        unpacker = zlib.decompressobj(wbits=31)
-        sizes.append(len(unpacker.decompress(left)))
-        left = unpacker.unused_data
+    sizes = [len(data) for data, _ in members(blob)]
     assert max(sizes[:5]) <= compress.DENSE < 1.05 * min(sizes[:4])
     assert sizes[-3] == MEMBER
     assert blob.digest == DENSE
