@@ -163,8 +163,8 @@ def test_a_kill_at_any_request_leaves_the_tags_or_adds_the_new_one(
         words = words_of(command, image, server.host, "2")
 
         def run(at: int = -1) -> dict[str, str]:
+            killer.reset(at)
             server.asked.clear()
-            killer.at, killer.reached = at, False
             killer.process = started(tmp_path, *words)
             assert killer.process.wait(HANG) == (-signal.SIGKILL if killer.reached else 0)
             return patiently(repository.tags)

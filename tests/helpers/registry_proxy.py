@@ -151,11 +151,17 @@ class Killer:
         self.reached = False
         self._lock = threading.Lock()
 
+    def reset(self, at: int) -> None:
+        """Let the next *process* end at the request number *at*; programs that the last one started may still ask."""
+        with self._lock:
+            self.at, self.reached, self.process = at, False, None
+
     def fault(self, handler: ProxyHandler) -> bool:
         with self._lock:
-            if self.process is not None and len(handler.server.asked) == self.at:
+            process = self.process
+            if process is not None and process.returncode is None and len(handler.server.asked) == self.at:
                 self.reached = True
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
         return False
 
 

@@ -53,8 +53,8 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
 
         def pushed(at: int = -1) -> dict[str, str]:
             """Push, and kill all at the request number *at*; return the tags then."""
+            killer.reset(at)
             server.asked.clear()
-            killer.at, killer.reached = at, False
             to = f"docker://{server.host}/{repository.name}:1"
             killer.process = _started(folder, temporary, base, PLATFORM, to)
             status = killer.process.wait(HANG)
