@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.counts import thorough
 from helpers.hostile_tree import SETTINGS, HostileTree
 from helpers.invokew_runs import LOCK, Project, told_once
 from helpers.support import HANG, need
@@ -177,6 +178,7 @@ def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project
     assert not (tmp_path / "executed").exists()
 
 
+@thorough("sets up .venv for each setting")
 @pytest.mark.parametrize("setting", ["HOME=/no", "PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1", "PATH=."])
 def test_neither_pythons_settings_nor_modules_beside_invokew_have_a_say(project: Project, setting: str) -> None:
     for name in ("invoke", "json", "csv", "pip"):
