@@ -173,7 +173,7 @@ def test_a_kill_at_any_request_leaves_the_tags_or_adds_the_new_one(
         assert new == {**old, "2": new["2"]}
         requests = len(server.asked)
         assert requests > (8 if rebased else 5)
-        for at in range(1, requests + 1, -(-requests // count(5, 1000))):
+        for at in range(1, requests + 1, -(-requests // count(4, 1000))):
             stored = patiently(functools.partial(repository.manifest, old["1"]))
             kind = image_indexes.MANIFEST
             patiently(functools.partial(repository.ask, "PUT", "manifests/2", stored, Content_Type=kind))

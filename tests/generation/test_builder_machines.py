@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.pythons import python
 from helpers.random_hives import assert_seeds_laid_out_alike
 from helpers.small_checkout import outputs
@@ -112,6 +113,7 @@ def debian(suite: str, architecture: str, folder: Path) -> tuple[str, ...]:
     return (need("unshare"), "--mount", "sh", "-c", enter, str(folder), *emulator, native.DEBIAN_PYTHON)
 
 
+@thorough("emulates machines")
 @pytest.mark.parametrize(("suite", "architecture"), MACHINES)
 def test_builder_on_any_architecture_makes_the_committed_bytes(
     suite: str, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.pythons import python
 from helpers.support import lack, need, selected
 
@@ -272,6 +273,7 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return make
 
 
+@thorough("sets up every Python")
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_supported_python_makes_the_committed_bytes(version: str, toolchain: Callable[[str], str]) -> None:
     program = f"import sys; assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}\n" + PROGRAM

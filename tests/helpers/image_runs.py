@@ -23,7 +23,7 @@ import pytest
 from generator.builder.wire import ROOT
 from generator.image import Options, make
 
-from .counts import THOROUGH
+from .counts import THOROUGH, only_thorough
 from .programs import pe
 from .support import extract, lack, need, serve, wait_until
 
@@ -147,7 +147,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 def go_tool(package: str, *options: str, folder: Path = GO_TESTS) -> Path:
     """Build a program of the module in *folder*, third-party ones only if thorough; return its path."""
     if folder != GO_TESTS and not THOROUGH:
-        pytest.skip("builds a third-party program from source; hint: ./invokew test --thorough")
+        pytest.skip(only_thorough("builds a third-party program from source"))
     path = Path(cache(), package.rpartition("/")[2])
     run(need("go"), "build", *options, "-o", path, package, cwd=folder, timeout=BUILDING)
     return path

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 
 from generator.builder.wire import ROOT
 from generator.cli import parser
 
-from .counts import THOROUGH
-
-thorough = pytest.mark.skipif(not THOROUGH, reason="only in a thorough run; hint: ./invokew test --thorough")
 SCHEMAS = {
     name: json.loads((ROOT / f"generator/views/{name}.schema.json").read_text("utf-8")) for name in ("inspect", "diff")
 }

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.importer import read_by_windows
 from helpers.layer_runs import fill, make, members, names, tar_of
 from helpers.support import lack, need
@@ -257,6 +258,7 @@ def test_go_winio_reads_the_entries_of_a_layer(tmp_path: Path) -> None:
     assert (found["Files/linked"]["target"], found["Files/linked"]["relative"]) == ("C:\\app", False)
 
 
+@thorough("builds BuildKit from source")
 def test_buildkit_unpacks_a_layer_to_the_source(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         lack("only root may give files to root, as BuildKit does")

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from helpers.counts import THOROUGH, count
+from helpers.counts import count, thorough
 from helpers.odd_tars import Writer
 from helpers.support import need
 from helpers.wine import on_windows
@@ -188,7 +187,7 @@ def compare_records(entry: TarEntry, windows: dict[str, Any]) -> list[str]:
     return reasons
 
 
-@pytest.mark.skipif(not THOROUGH, reason="runs go-winio in wine; WINSCRATCH_THOROUGH=1 runs it")
+@thorough("runs go-winio in wine")
 def test_go_winio_takes_and_refuses_the_same_records(tmp_path: Path) -> None:
     program = build(tmp_path, GOOS="windows", GOARCH="amd64")
     writer = Writer(-SEED)

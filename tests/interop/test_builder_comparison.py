@@ -3,11 +3,11 @@
 
 import pytest
 from helpers import builder_comparison, image_runs
-from helpers.counts import THOROUGH
+from helpers.counts import thorough
 
 pytestmark = [
     pytest.mark.timeout(2 * image_runs.BUILDING),
-    pytest.mark.skipif(not THOROUGH, reason="builds builders from source; WINSCRATCH_THOROUGH=1 runs it"),
+    thorough("builds builders from source"),
 ]
 
 

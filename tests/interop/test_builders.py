@@ -14,7 +14,7 @@ import pytest
 from helpers import bases, beside, composing, image_runs
 from helpers.builder_images import FILES, SHAPES, STARTS, STORED, held, judged
 from helpers.committed_modules import PROJECT, registry, run
-from helpers.counts import THOROUGH
+from helpers.counts import thorough
 from helpers.layouts import Part, tarred
 from helpers.maven import jars
 from helpers.registry_proxy import Traffic
@@ -26,7 +26,7 @@ from generator.imageread.found import diff_ids
 
 pytestmark = [
     pytest.mark.timeout(2 * image_runs.BUILDING),  # one test builds two builders at most
-    pytest.mark.skipif(not THOROUGH, reason="builds builders from source; WINSCRATCH_THOROUGH=1 runs it"),
+    thorough("builds builders from source"),
 ]
 
 # BuildKit drops the zeros after the point of a creation time: it breaks the rule in files of one time out of ten.

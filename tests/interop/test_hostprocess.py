@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.committed_modules import PROJECT, run
+from helpers.counts import thorough
 from helpers.support import need
 from helpers.wine import on_windows
 
@@ -124,6 +125,7 @@ class Programs:
         return None
 
 
+@thorough("starts many programs in wine")
 def test_cmd_finds_the_programs_that_the_rules_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wine's cmd starts each program as hcsshim's command line does, with the image's root in PATH.
 

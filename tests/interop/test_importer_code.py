@@ -7,8 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-from helpers.counts import THOROUGH
+from helpers.counts import thorough
 from helpers.import_rules import ROWS, folder_of
 from helpers.import_sources import HCSSHIM, WINIO
 from helpers.import_table import Row
@@ -18,7 +17,7 @@ from helpers.wine import on_windows
 from generator.hives.rules import Level
 from generator.imagecheck.rules import RULES
 
-pytestmark = pytest.mark.skipif(not THOROUGH, reason="builds hcsshim from source; WINSCRATCH_THOROUGH=1 runs it")
+pytestmark = thorough("builds hcsshim from source")
 PROBE = Path(__file__).with_name("hcsshim")
 # What the code takes, and why it is refused nevertheless; "wine" is refused if wine lacks what Windows has.
 MISREAD = "Windows makes another thing of it than was meant"

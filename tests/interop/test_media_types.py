@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from helpers.counts import THOROUGH
+from helpers.counts import thorough
 from helpers.image_checks import checked
 from helpers.layouts import OCI, ROOTS, Layout, base, tarred
 from helpers.support import lack, need
@@ -55,7 +55,7 @@ def test_check_image_agrees_with_skopeo_on_mixed_types(mixture: str, refused: bo
     assert (done.returncode != 0, checked(name)[0]) == (refused, int(refused)), done.stderr
 
 
-@pytest.mark.skipif(not THOROUGH, reason="podman copies each image; WINSCRATCH_THOROUGH=1 runs it")
+@thorough("podman copies each image")
 @pytest.mark.parametrize(("mixture", "refused"), MIXTURES.items())
 def test_check_image_agrees_with_podman_on_mixed_types(mixture: str, refused: bool, tmp_path: Path) -> None:
     podman = need("podman")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import bases, image_runs
 from helpers.committed_modules import PROJECT
+from helpers.counts import thorough
 from helpers.support import need
 from helpers.wine import on_windows
 
@@ -116,6 +117,7 @@ def test_links_of_the_images_on_nanoserver_have_the_kind_of_their_target(on_nano
     assert found == {"folder-link": True, "file-link": False, "system": True}
 
 
+@thorough("starts wine several times")
 def test_the_program_on_nanoserver_reads_files_under_wine(on_nanoserver: Path, tmp_path: Path) -> None:
     files = (tmp_path / "file.txt", tmp_path / "ntdll.dll")
     for path, data in zip(files, (b"a file\r\n", b"MZ\x90\0"), strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import PROJECT
+from helpers.counts import thorough
 from helpers.support import START, need
 
 NEWCOMER = PROJECT / "tests/languages/newcomer/php"
@@ -66,6 +67,7 @@ CARELESS = {
 }
 
 
+@thorough("runs the tests of languages several times")
 def test_a_careless_language_is_noticed(with_php: Path) -> None:
     template = with_php / PLACES["module.php.jinja"]
     good = template.read_text("utf-8")

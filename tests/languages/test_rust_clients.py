@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import PROJECT, committed, registry, run
+from helpers.counts import thorough
 from helpers.support import lack, need
 from languages.programs import javascript, rust
 
@@ -23,6 +24,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rust.built(tmp_path_factory.mktemp("clients"), "tests/languages/rust/clients", "clients")
 
 
+@thorough("compiles many crates")
 def test_what_rust_pushes_skopeo_reads_and_node_pulls(client: Path, tmp_path: Path) -> None:
     store, site = tmp_path / "registry", tmp_path / "site"
     store.mkdir()

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.counts import thorough
+
 BENCH = Path(__file__).parents[2] / "bench"
 
 
+@thorough("takes every measure")
 def test_an_engine_that_does_not_work_is_left_out_of_the_measure(tmp_path: Path) -> None:
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/no-daemon"}
     command: list[str | Path] = [sys.executable, BENCH / "generate.py", "1"]
@@ -20,6 +23,7 @@ def test_an_engine_that_does_not_work_is_left_out_of_the_measure(tmp_path: Path)
     assert "--engine docker  " not in done.stdout
 
 
+@thorough("takes every measure")
 def test_the_bench_of_images_measures_the_tools_that_are_there(tmp_path: Path) -> None:
     command: list[str | Path] = [sys.executable, BENCH / "image.py", "5"]
     none = {"CRANE": "", "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}

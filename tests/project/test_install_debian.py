@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.counts import THOROUGH
+from helpers.counts import thorough
 from helpers.package import PROJECT, WHEEL, build
 from helpers.support import lack, need
 
-pytestmark = pytest.mark.skipif(not THOROUGH, reason="needs root and a Debian; WINSCRATCH_THOROUGH=1 runs it")
+pytestmark = thorough("needs root and a Debian")
 DOCUMENT = (PROJECT / "docs/install.md").read_text("utf-8")
 FROM_HERE = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers.browser import COMMITTED, details, until, visit
+from helpers.counts import thorough
 from helpers.support import wait_until
-from helpers.views import thorough
 
 from generator.builder.wire import ROOT
 from generator.views.regions import Regions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = thorough
+pytestmark = thorough("runs a browser")
 TAR = gzip.decompress((ROOT / "output/layers/scratch.tar.gz").read_bytes())
 MOVES = """() => new PerformanceObserver(list => {
     for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved = (window.moved ?? 0) + each.value;

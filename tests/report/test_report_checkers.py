@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from helpers.browser import COMMITTED, PACKAGE, SCRIPTS, node_modules, visit
+from helpers.counts import thorough
 from helpers.support import need
-from helpers.views import thorough
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser
 
-pytestmark = thorough
+pytestmark = thorough("checks many reports")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

@@ -8,8 +8,8 @@ import random
 from typing import TYPE_CHECKING
 
 from helpers.browser import COMMITTED, SCRIPTS, details, report_of, until, visit
+from helpers.counts import thorough
 from helpers.hive_maker import Node, make, sample
-from helpers.views import thorough
 
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_DWORD, REG_SZ, Value
@@ -32,7 +32,7 @@ HOSTILE = (
 )
 
 
-@thorough
+@thorough("makes many reports")
 def test_the_page_formats_fields_like_the_reader(browser: Browser) -> None:
     hive = sample()
     hive.poke("key Alpha", 4, "<Q", 0x01D6_3C12_3456_789A)
@@ -95,7 +95,7 @@ def large() -> bytes:
     return bytes(make(Node("root", subkeys=groups)).data)
 
 
-@thorough
+@thorough("makes many reports")
 def test_a_hive_of_5_mb_is_usable(browser: Browser, tmp_path: Path) -> None:
     hive = large()
     assert 4_500_000 < len(hive) < 6_000_000
@@ -122,7 +122,7 @@ def test_a_hive_of_5_mb_is_usable(browser: Browser, tmp_path: Path) -> None:
         assert "page 1 of" in shown.inner_text(".listing [role=status]")
 
 
-@thorough
+@thorough("makes many reports")
 def test_findings_of_check_hive_lead_to_their_bytes(browser: Browser, tmp_path: Path) -> None:
     hive = sample()
     hive.poke("key Alpha", 0, "<2s", b"xx")
@@ -133,7 +133,7 @@ def test_findings_of_check_hive_lead_to_their_bytes(browser: Browser, tmp_path: 
         assert "key-signature" in shown.inner_text(".details .wrong")
 
 
-@thorough
+@thorough("makes many reports")
 def test_a_truncated_tar_is_shown_up_to_its_end(browser: Browser, tmp_path: Path) -> None:
     with visit(browser, report_of(tmp_path, cut=TAR[:13000])) as shown:
         shown.get_by_role("button", name="(root key)").click()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.counts import thorough
 from helpers.support import need_package
 from helpers.vendoring import commit, git, run, write
 
@@ -79,6 +80,7 @@ def test_the_second_hook_makes_outdated_copies_anew(hook: Hook, older: Path, pla
     assert (status, "Passed" in shown) == (0, True), shown
 
 
+@thorough("installs the program several times")
 def test_the_github_action_runs_as_the_runner_runs_it(toolchain: Path, place: Path, tmp_path: Path) -> None:
     action = yaml.safe_load((toolchain / "action.yml").read_text("utf-8"))
     assert action["runs"]["using"] == "composite"

@@ -11,8 +11,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from helpers.counts import THOROUGH, count
-from helpers.views import printed, thorough
+from helpers.counts import THOROUGH, count, thorough
+from helpers.views import printed
 
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
@@ -148,7 +148,7 @@ def test_bombs_are_refused_in_one_line(form: str, name: str, place: Path) -> Non
         assert problem in errors[0]
 
 
-@thorough
+@thorough("looks at large images")
 def test_a_hive_that_is_a_bomb_is_refused_in_one_line(place: Path) -> None:
     status, shown, errors = run("tree", "hive.gz", place=place)
     assert (status, shown, len(errors)) == (2, "", 1)
@@ -180,7 +180,7 @@ def test_a_too_large_hive_in_a_layer_is_damage(tmp_path: Path, monkeypatch: pyte
         printed("inspect", tmp_path / "hive")
 
 
-@thorough
+@thorough("looks at large images")
 def test_a_hive_beyond_the_limit_is_refused_in_bounded_memory(tmp_path: Path) -> None:
     with (tmp_path / "hive").open("wb") as file:
         file.write(b"regf")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.counts import count
+from helpers.counts import count, thorough
 from helpers.hive_maker import Node, make, sample, text
 from helpers.sample_hives import EXPECTED, LEVELS, sample_hive
 from helpers.support import need
@@ -160,6 +160,7 @@ def _as_perl(line: str) -> bytes:
         return line.encode()
 
 
+@thorough("starts wine several times")
 def test_regedit_imports_the_text(tmp_path: Path) -> None:
     values = [
         Value("", REG_SZ, text("größe Ω")),
