@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.counts import thorough
 from helpers.hostile_tree import SETTINGS, HostileTree
-from helpers.invokew_runs import LOCK, Project, told_once
+from helpers.invokew_runs import LOCK, Project, slow, told_once
 from helpers.support import HANG, need
 
 
@@ -82,11 +81,6 @@ def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Pr
     return project
 
 
-def _slow(value: str) -> Any:
-    """Return a parameter for thorough runs: each sets up .venv."""
-    return pytest.param(value, marks=thorough("sets up .venv once more"))
-
-
 # ---------------------------------------------------------------------------------------------
 # First and second use
 
@@ -99,7 +93,7 @@ def test_set_up_asks_nobody_for_an_engine_or_a_right(project: Project) -> None:
     assert not (project.root / "asked").exists()
 
 
-@pytest.mark.parametrize("shell", ["dash", "busybox sh", _slow("bash")])
+@pytest.mark.parametrize("shell", ["dash", "busybox sh", slow("bash")])
 def test_any_shell_sets_up_on_first_use_and_is_silent_on_the_second(project: Project, shell: str) -> None:
     name, *words = shell.split()
     program = (need(name), *words, "./invokew")
@@ -164,7 +158,7 @@ def test_nothing_of_a_hostile_working_directory_runs(project: Project, tmp_path:
         assert (told["cwd"], told["prefix"]) == (str(hostile.root), str(project.root / ".venv"))
 
 
-@pytest.mark.parametrize("setting", ["PIP_CACHE_DIR", _slow("XDG_CACHE_HOME")])
+@pytest.mark.parametrize("setting", ["PIP_CACHE_DIR", slow("XDG_CACHE_HOME")])
 def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project, tmp_path: Path, setting: str) -> None:
     from pip._internal.cache import SimpleWheelCache
     from pip._internal.models.link import Link
@@ -185,7 +179,7 @@ def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project
 
 
 @pytest.mark.parametrize(
-    "setting", ["HOME=/no", "PATH=.", *map(_slow, ["PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1"])]
+    "setting", ["HOME=/no", "PATH=.", *map(slow, ["PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1"])]
 )
 def test_neither_pythons_settings_nor_modules_beside_invokew_have_a_say(project: Project, setting: str) -> None:
     for name in ("invoke", "json", "csv", "pip"):
