@@ -68,8 +68,10 @@ def compressed(tar: memoryview, level: int, cache: Cache | None, *, dense: bool 
 
     if level == 0:
         return b"", ""
-    levels = _DENSE_LEVELS if dense else _RANDOM_LEVELS if _is_random(tar) else {}
-    level = levels.get(level, level)
+    if dense:
+        level = _DENSE_LEVELS.get(level, level)
+    elif level in _RANDOM_LEVELS and _is_random(tar):
+        level = _RANDOM_LEVELS[level]
     step = math.ceil(len(tar) / math.ceil(len(tar) / (DENSE if dense else MEMBER)))
     pieces = [tar[at : at + step] for at in range(0, len(tar), step)]
     name = f"chunk-{method(level)}-{step:06x}{len(tar):06x}{deflate.crc32(tar):08x}{deflate.adler32(tar):08x}"
