@@ -163,10 +163,7 @@ def test_a_kill_at_any_request_leaves_the_tags_or_adds_the_new_one(
         words = words_of(command, image, server.host, "2")
 
         def run(at: int = -1) -> dict[str, str]:
-            killer.reset(at)
-            server.asked.clear()
-            killer.process = started(tmp_path, *words)
-            assert killer.process.wait(HANG) == (-signal.SIGKILL if killer.reached else 0)
+            killer.run(server, at, lambda: started(tmp_path, *words))
             return patiently(repository.tags)
 
         new = run()

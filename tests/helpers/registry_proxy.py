@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseRequestHandler
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .support import wait_until
+from .support import HANG, wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -143,25 +143,32 @@ class ProxyHandler(RegistryHandler):
 
 
 class Killer:
-    """A fault of a proxy: kills the process group of *process* at the request number *at*."""
+    """A fault of a proxy: kills the process group of run() at the request number *at*."""
 
     def __init__(self) -> None:
-        self.at = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.reached = False
+        self._at = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
         self._lock = threading.Lock()
 
-    def reset(self, at: int) -> None:
-        """Let the next *process* end at the request number *at*; programs that the last one started may still ask."""
+    def run(self, server: Proxy, at: int, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
+        """Run a process to its end, or to the request number *at* since its start.
+
+        Programs that a killed process started may still ask meanwhile.
+        """
+        server.asked.clear()
+        self._at, self._killed = at, False
+        self._process = start()
+        status = self._process.wait(HANG)
         with self._lock:
-            self.at, self.reached, self.process = at, False, None
+            self._process = None
+            assert status == (-signal.SIGKILL if self._killed else 0)
 
     def fault(self, handler: ProxyHandler) -> bool:
-        with self._lock:
-            process = self.process
-            if process is not None and process.returncode is None and len(handler.server.asked) == self.at:
-                self.reached = True
-                os.killpg(process.pid, signal.SIGKILL)
+        with self._lock, contextlib.suppress(ProcessLookupError):  # it has ended
+            if self._process and len(handler.server.asked) == self._at:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._killed = True
         return False
 
 

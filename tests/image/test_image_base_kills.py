@@ -3,7 +3,6 @@
 
 import functools
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +52,8 @@ def test_a_kill_at_any_request_leaves_the_old_tags_or_the_new_one(
 
         def pushed(at: int = -1) -> dict[str, str]:
             """Push, and kill all at the request number *at*; return the tags then."""
-            killer.reset(at)
-            server.asked.clear()
             to = f"docker://{server.host}/{repository.name}:1"
-            killer.process = _started(folder, temporary, base, PLATFORM, to)
-            status = killer.process.wait(HANG)
-            assert status == (-signal.SIGKILL if killer.reached else 0)
+            killer.run(server, at, lambda: _started(folder, temporary, base, PLATFORM, to))
             return patiently(repository.tags)
 
         assert repository.tags() == old
