@@ -16,7 +16,6 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -29,7 +28,7 @@ _TOKEN: Final = re.compile(
     r'[ \t\r\n]*+(?:([{}\[\],:])|"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+)"'
     r"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)|(true|false|null))"
 )
-_SPACE: Final = re.compile(r"[ \t\r\n]*+")
+_SPACE: Final = " \t\r\n"
 _NOT_UNICODE: Final = re.compile("[\ud800-\udfff]")  # a byte of invalid UTF-8, or half of a surrogate pair
 _FOLDED: Final = {0x17F: "s", 0x212A: "k"}  # long s and Kelvin sign: only these fold to ASCII in fold.go
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -118,14 +117,13 @@ class _JsonParser:
                 raise self._error(self._begun)
             else:
                 if self._spanning and len(self._stack) == 2:
-                    self._start = self._begun + len(token[0]) - len(token[0].lstrip(" \t\r\n"))
+                    self._start = self._begun + len(token[0]) - len(token[0].lstrip(_SPACE))
                 if mark:
                     self._open(mark)
                 else:
                     self._add(self._key, _literal(quoted, number, word))
-        rest = _SPACE.sub("", self._text[self._at :], 1)
-        if rest:
-            raise self._error(len(self._text) - len(rest))
+        if self._text[self._at :].strip(_SPACE):
+            raise self._error(self._at)
         return self._top[0]
 
     def _punctuate(self, mark: str) -> None:
@@ -151,11 +149,9 @@ class _JsonParser:
         self._want = "end" if len(self._stack) == 1 else ",}" if isinstance(into, _JsonObject) else ",]"
 
     def _error(self, at: int) -> GoError:
-        space = _SPACE.match(self._text, at)
-        at = space.end() if space else at
-        return GoError(
-            f"invalid JSON at character {at:,}: {brief(self._text[at : at + 20]) if self._text[at:] else 'it ends'}"
-        )
+        rest = self._text[at:].lstrip(_SPACE)
+        at = len(self._text) - len(rest)
+        return GoError(f"invalid JSON at character {at:,}: {brief(rest[:20]) if rest else 'it ends'}")
 
 
 def _literal(quoted: str | None, number: str | None, word: str | None) -> Any:
@@ -171,20 +167,10 @@ def _string(quoted: str) -> str:
     return quoted if quoted.isascii() else _NOT_UNICODE.sub("\ufffd", quoted)
 
 
-class _Field(typing.NamedTuple):
-    attribute: str
-    name: str
-    hint: Any
-
-
 @functools.cache
-def _fields(kind: type[msgspec.Struct]) -> dict[str, _Field]:
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     """Return the fields of *kind* by their folded names."""
-    hints = typing.get_type_hints(kind)
-    return {
-        each.encode_name.lower(): _Field(each.name, each.encode_name, hints[each.name])
-        for each in msgspec.structs.fields(kind)
-    }
+    return {each.encode_name.lower(): each for each in msgspec.structs.fields(kind)}
 
 
 def _fold(key: str) -> str:
@@ -209,16 +195,15 @@ class _Reader:
             field = fields.get(_fold(key))
             if field is None:
                 continue
-            if key != field.name:
-                self._note(f"{brief(key)} is read as {field.name}")
-            if field.name in seen:
-                self._note(f"{field.name} appears twice, and the last one counts")
-            seen.add(field.name)
-            made = self._value(field.hint, value, values.get(field.attribute), f"{where}.{field.name}")
-            if made is None:
-                values.pop(field.attribute, None)
-            else:
-                values[field.attribute] = made
+            name = field.encode_name
+            if key != name:
+                self._note(f"{brief(key)} is read as {name}")
+            if name in seen:
+                self._note(f"{name} appears twice, and the last one counts")
+            seen.add(name)
+            made = self._value(field.type, value, values.pop(field.name, None), f"{where}.{name}")
+            if made is not None:
+                values[field.name] = made
         return kind(**values)
 
     def _value(self, hint: Any, raw: Any, old: Any, where: str) -> Any:
@@ -244,7 +229,7 @@ class _Reader:
         if not isinstance(raw, list) or isinstance(raw, _JsonObject):
             raise GoError(f"{_at(where)}{_called(raw)}, want an array")
         before = old or ()
-        zero = typing.cast("Callable[[], Any]", typing.get_origin(hint) or hint)
+        zero: Any = typing.get_origin(hint) or hint
         made = []
         for at, each in enumerate(raw):
             value = self._value(hint, each, before[at] if at < len(before) else None, f"{where}[{at}]")
@@ -333,10 +318,4 @@ def _time(raw: Any) -> Time:
     return Time(raw)
 
 
-_SCALARS: Final[dict[Any, Callable[[Any], Any]]] = {
-    str: _text,
-    int: _integer,
-    bool: _boolean,
-    bytes: _bytes,
-    Time: _time,
-}
+_SCALARS: Final = {str: _text, int: _integer, bool: _boolean, bytes: _bytes, Time: _time}

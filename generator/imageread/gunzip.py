@@ -30,8 +30,7 @@ class GzipReader(io.RawIOBase):
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
-        self._member: zlib._Decompress | None = None
-        self._begins = True
+        self._member: zlib._Decompress | None = None  # until the first read, which raises for a damaged first header
 
     @property
     def offset(self) -> int:
@@ -44,14 +43,13 @@ class GzipReader(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         """Fill *buffer*; return the number of bytes read, 0 only at the end."""
-        if self._begins:  # not in __init__, so that a damaged first header raises on read
-            self._member = None if self._ended() else self._begun()
-            self._begins = False
-        while self._member is not None and len(buffer):
-            if self._member.eof:
-                self._member = None if self._ended() else self._begun()
-                continue
+        while len(buffer):
             ended = self._ended()
+            if self._member is None or self._member.eof:
+                if ended:
+                    break
+                self._member = self._begun()
+                continue
             given = self._data[self._at : self._at + self._step]
             spare = self._member.copy() if self._careful else None
             try:

@@ -102,9 +102,11 @@ class MergedTree:
 
     def _remove(self, entry: TarEntry) -> None:
         """Remove the path that a whiteout names, split and cleaned as by Go's path package."""
-        removed = _removed(entry.name)
-        if entry.name.rstrip("/").rpartition("/")[2] == _OPAQUE:
+        part = entry.name.rstrip("/").rpartition("/")[2]
+        if part == _OPAQUE:
             self.opaque.append(entry.name)
+        folder = entry.name.rpartition("/")[0]
+        removed = posixpath.normpath(posixpath.join(folder, part.removeprefix(facts().whiteout)))
         if removed == "." or removed.startswith(("/", "../")) or removed == "..":
             self.left_out.append((entry.name, "a whiteout of a path outside the image"))
             return
@@ -139,10 +141,7 @@ class MergedTree:
                 child = node.children[folded] = _Node(part)
             node = child
         node.name, node.entry, node.source = parts[-1], entry, source
-        if entry.kind != DIRECTORY:
-            node.children = None
-        elif node.children is None:
-            node.children = {}
+        node.children = (node.children or {}) if entry.kind == DIRECTORY else None
 
 
 def _placed(node: _Node, path: str) -> TarEntry:
@@ -157,12 +156,6 @@ def _placed(node: _Node, path: str) -> TarEntry:
 
 def _is_whiteout(entry: TarEntry) -> bool:
     return entry.name.rstrip("/").rpartition("/")[2].startswith(facts().whiteout)
-
-
-def _removed(name: str) -> str:
-    folder = name.rpartition("/")[0]
-    part = name.rstrip("/").rpartition("/")[2].removeprefix(facts().whiteout)
-    return posixpath.normpath(posixpath.join(folder, part))
 
 
 def _fault(entry: TarEntry, parts: Sequence[str]) -> str:

@@ -18,9 +18,8 @@ _SPARSE_PAIR: Final = (f"{SPARSE}offset", f"{SPARSE}numbytes")
 _WITHOUT_NUL: Final = frozenset({"path", "linkpath", "uname", "gname"})
 _RECORD: Final = re.compile(r"\+?0*([0-9]{1,7}) ")
 _LEAST: Final = 5  # bytes of the shortest record
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_INTEGER: Final = re.compile(r"([+-]?)(?=[0-9])0*+([0-9]{0,19})")  # 19 digits: the largest number of 64 bits
 _TIME: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]*))?")
-_DIGITS: Final = 19  # digits of the largest signed 64-bit number
 _KEPT: Final = 2000  # bytes of records; longer ones are not cached
 _SHORT: Final = 40  # characters; times with more are not cached
 _MOST_MAP: Final = 1 << 20  # bytes of a sparse file's map, archive/tar's limit
@@ -35,11 +34,6 @@ def records(data: bytes) -> Mapping[str, str]:
     the one record of format 0.1. Raises ValueError if *data* is malformed.
     """
     return _cached(data) if len(data) <= _KEPT else _parsed(data)
-
-
-@lru_cache(maxsize=256)  # most entries of a layer have the same times and descriptor
-def _cached(data: bytes) -> Mapping[str, str]:
-    return _parsed(data)
 
 
 def _parsed(data: bytes) -> dict[str, str]:
@@ -70,20 +64,18 @@ def _parsed(data: bytes) -> dict[str, str]:
     return found
 
 
+_cached = lru_cache(maxsize=256)(_parsed)  # most entries of a layer have the same times and descriptor
+
+
 def _utf_8(text: str) -> str:
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def integer(text: str) -> int | None:
     """Return a decimal number as Go's strconv.ParseInt reads it, or None if it is invalid or has more than 64 bits."""
-    if not _INTEGER.fullmatch(text):
-        return None
-    digits = text.lstrip("+-").lstrip("0")
-    if len(digits) > _DIGITS:
-        return None
-    number = int(digits or "0")
-    number = -number if text[0] == "-" else number
-    return number if is_64(number) else None
+    found = _INTEGER.fullmatch(text)
+    number = int(found[1] + (found[2] or "0")) if found else None
+    return None if number is None or not is_64(number) else number
 
 
 def time(text: str) -> int | None:

@@ -97,7 +97,8 @@ class Reader(NamedTuple):
                     return within
             if not wanted:
                 names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
-                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {_listed(names)}")
+                hint = f"its images are {shorten(', '.join(names), 200)}" if names else "its images have no names"
+                raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {hint}")
         if not wanted:
             raise GeneratorError(f"{self.name}: the layout has no image; hint: name another")
         self._other_face(everything, None)
@@ -332,7 +333,3 @@ class Reader(NamedTuple):
         for rule, found in faults:
             self.fault(where, rule, found)
         return document
-
-
-def _listed(names: list[str]) -> str:
-    return f"its images are {shorten(', '.join(names), 200)}" if names else "its images have no names"

@@ -52,21 +52,9 @@ def parse(block: bytes, offset: int) -> TarEntry:
             accessed, changed = number(block[476:488]) * _SECOND, number(block[488:500]) * _SECOND
         else:
             prefix = _until_nul(block[345:500])
-    name = _until_nul(block[:100])
-    time = number(block[136:148])
-    return TarEntry(
-        (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"),
-        chr(block[156]),
-        number(block[124:136]),
-        text(block[157:257]),
-        time,
-        mode,
-        {},
-        offset,
-        time * _SECOND,
-        accessed,
-        changed,
-    )
+    name, target = text(prefix + b"/" + block[:100] if prefix else block[:100]), text(block[157:257])
+    time, size = number(block[136:148]), number(block[124:136])
+    return TarEntry(name, chr(block[156]), size, target, time, mode, {}, offset, time * _SECOND, accessed, changed)
 
 
 @lru_cache(maxsize=256)  # most entries of a layer have the same mode, user and group
@@ -126,4 +114,4 @@ def _until_nul(field: bytes) -> bytes:
 
 def text(field: bytes) -> str:
     """Return a field's text up to its first NUL."""
-    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    return _until_nul(field).decode("utf-8", "surrogateescape")

@@ -6,6 +6,7 @@ differs: it strips trailing slashes from names of directories, reads a PAX heade
 damaged header as the end of the tar.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol, TypeVar
 
@@ -21,7 +22,7 @@ _BEFORE: Final = frozenset("xgLK")  # kinds of headers that describe the next en
 _WITHOUT_DATA: Final = frozenset("123456")
 _CHUNK: Final = 1 << 18  # bytes
 _NOTHING: Final[Mapping[str, str]] = {}
-_Time = TypeVar("_Time", int, int | None)
+_Number = TypeVar("_Number", int, int | None)
 TarEntry = tarheader.TarEntry
 
 
@@ -141,9 +142,11 @@ class TarReader:
         at = self._at - BLOCK
         try:
             size = _size(header, kind, records)
-            _check_numbers(records)
-            modified = _time(records, "mtime", header.modified)
-            accessed, changed = _time(records, "atime", header.accessed), _time(records, "ctime", header.changed)
+            for key in ("uid", "gid"):
+                _recorded(records, key, 0)
+            modified = _recorded(records, "mtime", header.modified)
+            accessed = _recorded(records, "atime", header.accessed)
+            changed = _recorded(records, "ctime", header.changed)
             self._end, self._padding, self._map = self._at + size, -size % BLOCK, None
             if kind == _OLD_SPARSE or (records and any(key.startswith(pax.SPARSE) for key in records)):
                 self._map = self._sparse_map(name, kind, size, records)
@@ -180,63 +183,42 @@ class TarReader:
 
     def _up_to(self, size: int) -> bytes:
         """Return *size* bytes, or fewer at the end of the stream."""
-        if size <= 0:
-            return b""
-        data = self._stream.read(size)
-        self._at += len(data)
-        if len(data) == size or not data:
-            return data
-        parts = [data]
-        left = size - len(data)
-        while left > 0 and (part := self._stream.read(left)):
+        parts = []
+        while size > 0 and (part := self._stream.read(size)):
             parts.append(part)
-            left -= len(part)
+            size -= len(part)
             self._at += len(part)
         return b"".join(parts)
 
     def _skip(self, size: int) -> None:
         if size > _CHUNK and self._stream.seekable():
-            try:
+            last = b""
+            with contextlib.suppress(OSError, OverflowError, ValueError):  # too large for any file
                 self._stream.seek(size - 1, 1)
                 last = self._stream.read(1)  # seek() may go past the end
-            except (OSError, OverflowError, ValueError) as error:  # too large for any file
-                raise TarError(self._at, "the tar ends too early") from error
             if not last:
                 raise TarError(self._at, "the tar ends too early")
             self._at += size
-            size = 0
+            return
         while size > 0:
             size -= len(self._exactly(min(size, _CHUNK)))
 
 
 def _size(header: TarEntry, kind: str, records: Mapping[str, str]) -> int:
     """Return the number of bytes stored for an entry; raises ValueError."""
-    text = records.get("size")
-    size = pax.integer(text) if text else header.size
-    if size is None:
-        raise ValueError("the PAX record size is not a number of 64 bits")
-    if header.kind not in _WITHOUT_DATA and header.size < 0:
+    size = _recorded(records, "size", header.size)
+    if (header.kind not in _WITHOUT_DATA and header.size < 0) or (kind not in _WITHOUT_DATA and size < 0):
         raise ValueError("a size is negative")
-    if kind in _WITHOUT_DATA:
-        return 0
-    if size < 0:
-        raise ValueError("a size is negative")
-    return size
+    return 0 if kind in _WITHOUT_DATA else size
 
 
-def _check_numbers(records: Mapping[str, str]) -> None:
-    """Raise ValueError if the number of a user or group in *records* is invalid."""
-    for key in ("uid", "gid"):
-        if (text := records.get(key)) and pax.integer(text) is None:
-            raise ValueError(f"the PAX record {key} is not a number of 64 bits")
-
-
-def _time(records: Mapping[str, str], key: str, own: _Time) -> int | _Time:
-    """Return the time in the record *key*, or the header's *own* without one; raises ValueError if it is invalid."""
+def _recorded(records: Mapping[str, str], key: str, own: _Number) -> int | _Number:
+    """Return the number or time in the record *key*, or *own* without one; raises ValueError if it is invalid."""
     text = records.get(key)
     if not text:
         return own
-    time = pax.time(text)
-    if time is None:
-        raise ValueError(f"the PAX record {key} is not a time")
-    return time
+    parse, noun = (pax.time, "a time") if key.endswith("time") else (pax.integer, "a number of 64 bits")
+    number = parse(text)
+    if number is None:
+        raise ValueError(f"the PAX record {key} is not {noun}")
+    return number
