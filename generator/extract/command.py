@@ -17,7 +17,7 @@ from ..imageread.images import Image
 from ..views import resolve
 from ..views.display_text import platform_text
 from ..views.merged import MergedLayer, merged_layer
-from ..views.unpacked_layers import UnpackedImage, everything
+from ..views.unpacked_layers import Budget, UnpackedImage
 from . import disk, tarball
 from .selection import items, selected
 
@@ -78,7 +78,7 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
             raise GeneratorError(f"{name}: no Windows image{f' for {platform}' if platform else ''}; hint: {known}")
         raise GeneratorError(f"{name}: {len(fits):,} images; hint: --platform, or name one of {known}")
 
-    budget = everything()
+    budget = Budget()
     budget.choose, budget.plain = choose, options.plain_http
     (viewable,) = resolve.open_one(root, image, budget)
     damage: list[str] = []

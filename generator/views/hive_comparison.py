@@ -10,7 +10,7 @@ from ..hives.reader import Node, Visit
 from ..hives.spans import time_text
 from ..hives.value_decoding import type_name
 from . import comparison
-from .comparison import ADDED, CHANGED, REMOVED, Comparison, Location, StructureChange
+from .comparison import ADDED, REMOVED, Comparison, Location, StructureChange
 from .display_text import descriptor_text
 from .regions import spans_of
 from .tree_view import value_text
@@ -65,19 +65,15 @@ def _written(node: Node) -> str:
 
 def _compare_values(nodes: Sequence[Node | None], notes: Sequence[Notes], where: Location, found: Comparison) -> None:
     for name, values in aligned_values(nodes):
-        old, new = values
-        if old == new:
+        if values[0] == values[1]:
             continue
         words = [
             note.of_value(node, value)
             for note, node, value in zip(notes, nodes, values, strict=True)
             if node is not None and value is not None
         ]
-        kind = ADDED if old is None else REMOVED if new is None else CHANGED
-        before, after = value_texts(values, lambda value: f"{type_name(value.type)} {value_text(value)}", "")
-        found.add(
-            kind, "value", where._replace(value=name), before, after, " → ".join(filter(None, dict.fromkeys(words)))
-        )
+        old, new = value_texts(values, lambda value: f"{type_name(value.type)} {value_text(value)}", "")
+        found.changed("value", where._replace(value=name), old, new, " → ".join(filter(None, dict.fromkeys(words))))
 
 
 def _compare_structures(old: bytes, new: bytes, where: Location, found: Comparison) -> None:

@@ -70,24 +70,18 @@ def inspect(root: Path, what: Sequence[str], options: InspectOptions) -> int:
 
 def _check(options: InspectOptions) -> None:
     """Raise GeneratorError for options that exclude each other."""
-    forms = {
-        "--hex": options.hex is not None,
-        "--reg": options.reg is not None,
-        "--bcd": options.bcd,
-        "--json": options.json,
-    }
-    if sum(forms.values()) > 1:
-        raise GeneratorError(f"inspect: {', '.join(forms)} exclude each other")
-    if (options.offset or options.length) and not forms["--hex"]:
-        raise GeneratorError("inspect: --offset and --length need --hex")
-    if options.prefix and not forms["--reg"]:
-        raise GeneratorError("inspect: --prefix needs --reg")
-    if options.merged and forms["--hex"]:
-        raise GeneratorError("inspect: --merged and --hex exclude each other: bytes are those of one layer")
-    if (options.depth or options.find) and any(forms.values()):
-        raise GeneratorError("inspect: --depth and --find need a tree")
-    if options.path and (forms["--hex"] or forms["--reg"]):
-        raise GeneratorError("inspect: --path conflicts with --hex and --reg, which take a path themselves")
+    as_hex, as_reg = options.hex is not None, options.reg is not None
+    forms = as_hex + as_reg + options.bcd + options.json
+    for wrong, problem in (
+        (forms > 1, "--hex, --reg, --bcd, --json exclude each other"),
+        ((options.offset or options.length) and not as_hex, "--offset and --length need --hex"),
+        (options.prefix and not as_reg, "--prefix needs --reg"),
+        (options.merged and as_hex, "--merged and --hex exclude each other: bytes are those of one layer"),
+        ((options.depth or options.find) and forms, "--depth and --find need a tree"),
+        (options.path and (as_hex or as_reg), "--path conflicts with --hex and --reg, which take a path themselves"),
+    ):
+        if wrong:
+            raise GeneratorError(f"inspect: {problem}")
 
 
 def _trees(found: Sequence[Viewable], options: InspectOptions) -> int:
@@ -235,11 +229,11 @@ def _ranges(
 
 def _cut(ranges: Sequence[tuple[int, int]], first: int, length: int | None) -> list[tuple[int, int]]:
     """Return the part of *ranges* from offset *first*, at most *length* bytes."""
-    left, cut = length, []
+    left, cut = 1 << 64 if length is None else length, []
     for start, end in ranges:
         begin = max(start, first)
-        size = max(end - begin, 0) if left is None else min(left, max(end - begin, 0))
-        left = None if left is None else left - size
+        size = min(left, max(end - begin, 0))
+        left -= size
         if size:
             cut.append((begin, begin + size))
     return cut

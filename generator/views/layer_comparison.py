@@ -2,13 +2,14 @@
 """Compare layers entry by entry, images by their settings and layers, and hives that are files by themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from ..base.errors import GeneratorError, counted
 from ..imageread.untar import FILE, TarEntry
 from ..oci.tar import BLOCK
 from . import display_text, document_differences
-from .comparison import ADDED, CHANGED, REMOVED, Comparison, Location
+from .comparison import CHANGED, Comparison, Location
 from .hive_comparison import compare_hives
 from .regions import TAR_HEADER, field_parts
 from .spool import Stored
@@ -42,22 +43,18 @@ def compare(old: Mapping[str, Callable[[], Viewable]], new: Mapping[str, Callabl
         _compare(next(iter(old.values()))(), next(iter(new.values()))(), "", found)
         return found
     for name in dict.fromkeys([*old, *new]):
-        if name in old and name in new:
-            _compare(old[name](), new[name](), name, found)
-        elif name in old:
-            viewable = old[name]()
-            found.add(REMOVED, _kind(viewable), Location(name), _summary(viewable))
+        before, after = (side[name]() if name in side else None for side in (old, new))
+        if before is not None and after is not None:
+            _compare(before, after, name, found)
         else:
-            viewable = new[name]()
-            found.add(ADDED, _kind(viewable), Location(name), "", _summary(viewable))
+            kind = "image" if isinstance(before or after, UnpackedImage) else "layer"
+            found.changed(kind, Location(name), _summary(before), _summary(after))
     return found
 
 
-def _kind(viewable: Viewable) -> str:
-    return "image" if isinstance(viewable, UnpackedImage) else "layer"
-
-
-def _summary(viewable: Viewable) -> str:
+def _summary(viewable: Viewable | None) -> str:
+    if viewable is None:
+        return ""
     if isinstance(viewable, UnpackedLayer):
         return f"{counted(len(viewable.tar), 'byte')}, {len(viewable.entries):,} entries"
     if isinstance(viewable, HiveFile):
@@ -100,14 +97,11 @@ def _compare_images(old: UnpackedImage, new: UnpackedImage, name: str, found: Co
         found.changed("image", where, mine, yours, path)
     if old.documents != new.documents or not old.digest:
         found.changed("damage", where, _damage_text(old.damage), _damage_text(new.damage))
-    for number in range(max(len(old.layers), len(new.layers))):
-        called = f"{name} layer {number + 1}".strip()
-        if number >= len(new.layers):
-            found.add(REMOVED, "layer", Location(called), _summary(old.layers[number]))
-        elif number >= len(old.layers):
-            found.add(ADDED, "layer", Location(called), "", _summary(new.layers[number]))
+    for number, (one, other) in enumerate(zip_longest(old.layers, new.layers), 1):
+        called = f"{name} layer {number}".strip()
+        if one is None or other is None:
+            found.changed("layer", Location(called), _summary(one), _summary(other))
         else:
-            one, other = old.layers[number], new.layers[number]
             _compare_layers(one, other, called, found)
             if not (one.digest or other.digest or (old.digest and one.name == other.name)):
                 text = _damage_text(one.damage)
@@ -122,12 +116,11 @@ def _compare_layers(old: UnpackedLayer, new: UnpackedLayer, name: str, found: Co
     before = found.count
     mine, yours = ({entry.name: entry for entry in each.entries} for each in (old, new))
     for path in dict.fromkeys([*mine, *yours]):
-        if path not in yours:
-            found.add(REMOVED, "entry", Location(name, path), _entry_summary(old, mine[path]))
-        elif path not in mine:
-            found.add(ADDED, "entry", Location(name, path), "", _entry_summary(new, yours[path]))
-        else:
+        if path in mine and path in yours:
             _compare_entries((old, mine[path]), (new, yours[path]), Location(name, path), found)
+        else:
+            one, other = _entry_summary(old, mine.get(path)), _entry_summary(new, yours.get(path))
+            found.changed("entry", Location(name, path), one, other)
     order = [[path for path in each if path in mine and path in yours] for each in (mine, yours)]
     if order[0] != order[1]:
         first = next(index for index, path in enumerate(order[0]) if order[1][index] != path)
@@ -139,7 +132,9 @@ def _compare_layers(old: UnpackedLayer, new: UnpackedLayer, name: str, found: Co
         found.add(CHANGED, what, where, *texts)
 
 
-def _entry_summary(layer: UnpackedLayer, entry: TarEntry) -> str:
+def _entry_summary(layer: UnpackedLayer, entry: TarEntry | None) -> str:
+    if entry is None:
+        return ""
     kind = "hive" if layer.is_hive(entry) else _KINDS.get(entry.kind, f"entry of type {entry.kind!r}")
     size = f"{kind}, {counted(entry.size, 'byte')}" if entry.kind == FILE else kind
     return " ".join([size, entry.target, display_text.entry_descriptor(entry.records)]).strip()

@@ -21,7 +21,6 @@ from .unpacked_layers import (
     UnpackedImage,
     UnpackedLayer,
     Viewable,
-    everything,
     names,
     open_data,
     open_file,
@@ -40,19 +39,19 @@ def open_all(root: Path, what: Sequence[str], budget: Budget | None = None) -> l
 
     Raise GeneratorError for any other file, or one that is unreadable.
     """
-    budget = budget or everything()
+    budget = budget or Budget()
     return [viewable for each in (what or manifest.layers(root)) for viewable in open_one(root, each, budget)]
 
 
 def open_paths(what: Sequence[str]) -> list[Viewable]:
     """Return the layers, images and hives in the files at the paths *what*, even if these look like other names."""
-    budget = everything()
+    budget = Budget()
     return [viewable for each in what for viewable in _at_path(each, budget)]
 
 
 def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewable]:
     """Return the layer or hive with the name *what*, or each image of a layout or archive."""
-    budget = budget or everything()
+    budget = budget or Budget()
     if what in manifest.layers(root):
         return [open_file(Path(root, manifest.blob_path(what)), what, budget)]
     if what.partition(":")[0] in TRANSPORTS:
@@ -62,9 +61,8 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewab
     path = Path(what)
     if "\0" not in what and path.is_dir():
         if not (path / _LAYOUT).exists():
-            raise GeneratorError(
-                f"{what}: a directory without the file oci-layout; hint: name a layer, an image or a hive"
-            )
+            hint = "name a layer, an image or a hive"
+            raise GeneratorError(f"{what}: a directory without the file {_LAYOUT}; hint: {hint}")
         return list(open_image(f"oci:{what}", budget))
     if "\0" in what or not path.exists():
         revision, colon, rest = what.partition(":")
@@ -82,11 +80,8 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewab
 
 def is_there(root: Path, what: str) -> bool:
     """Return whether *what* is a layer, an image or a path, which take precedence over git revisions."""
-    return (
-        what in manifest.layers(root)
-        or what.partition(":")[0] in TRANSPORTS
-        or ("\0" not in what and Path(what).exists())
-    )
+    known = what in manifest.layers(root) or what.partition(":")[0] in TRANSPORTS
+    return known or ("\0" not in what and Path(what).exists())
 
 
 def _is_reference(what: str) -> bool:
@@ -106,10 +101,8 @@ def _at_path(what: str, budget: Budget) -> list[Viewable]:
             return images
         file.seek(0)
         viewable = open_data(what, file, budget)
-    if (
-        isinstance(viewable, UnpackedLayer) and viewable.compressed is not None
-    ):  # a compressed archive, which is refused
-        images = list(_archived(what, (entry.name for entry in viewable.entries), budget))
+    if isinstance(viewable, UnpackedLayer) and viewable.compressed is not None:
+        images = list(_archived(what, (entry.name for entry in viewable.entries), budget))  # which is refused
     return images or [viewable]
 
 

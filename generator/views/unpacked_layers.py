@@ -35,16 +35,17 @@ _REGF, _HBIN = s.BASE_BLOCK.signatures[0], s.BIN.signatures[0]
 class Budget:
     """Limits of one command: bytes of tars and hives, memory for entries; and its unpacked layers, each read once.
 
-    An error message says that a name has more than *most* bytes, followed by *why*. With *repeats*, a layer counts each
-    time it occurs. If *choose* is set, it selects among the Windows images of a name, before their layers are read.
+    An error message says that a name has more than *most* bytes, by default MAX_UNPACKED, followed by *why*. With
+    *repeats*, a layer counts each time it occurs. If *choose* is set, it selects among the Windows images of a name,
+    before their layers are read.
     """
 
     choose: Callable[[str, list[images.Image]], list[images.Image]] | None = None
     plain: Sequence[str] | None = None  # registries that may lack TLS, None if the command has no option for them
 
-    def __init__(self, most: int, why: str, *, repeats: bool = False) -> None:
-        self.most, self.why, self.repeats = most, why, repeats
-        self.left = most
+    def __init__(self, most: int | None = None, why: str = "in all, unpacked", *, repeats: bool = False) -> None:
+        self.most, self.why, self.repeats = MAX_UNPACKED if most is None else most, why, repeats
+        self.left = self.most
         self.kept = MAX_KEPT  # bytes of memory for entries
         self.layers: dict[str, UnpackedLayer] = {}
         self.spool = Spool()
@@ -64,11 +65,6 @@ class Budget:
         texts = (entry.name, entry.target, *entry.records, *entry.records.values())
         self.kept -= sum(map(getsizeof, (entry, entry.records, *texts)))
         return self.kept >= 0
-
-
-def everything() -> Budget:
-    """Return the budget of a command without limits of its own."""
-    return Budget(MAX_UNPACKED, "in all, unpacked")
 
 
 @dataclass(frozen=True, slots=True)

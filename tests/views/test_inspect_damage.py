@@ -194,7 +194,7 @@ def test_an_unpacked_layer_survives_truncation_of_its_file(tmp_path: Path, monke
     monkeypatch.setattr(spool, "_IN_MEMORY", 1 << 16)
     content = tar([("Files/a", bytes(range(256)) * (1 << 13), {}), ("Files/zeros", bytes(1 << 20), {})])
     (tmp_path / "layer").write_bytes(content)
-    layer = unpacked_layers.open_file(tmp_path / "layer", "layer", unpacked_layers.everything())
+    layer = unpacked_layers.open_file(tmp_path / "layer", "layer", unpacked_layers.Budget())
     os.truncate(tmp_path / "layer", 0)
     assert isinstance(layer, unpacked_layers.UnpackedLayer)
     assert layer.tar[:] == content
