@@ -24,8 +24,6 @@ _MOST_NAMED: Final = 10_000  # programs of a layer in which a name is looked for
 _MOST_PATH: Final = 1024  # characters; Windows starts programs by paths of 260
 _MOST_VARIABLES: Final = 1 << 16  # characters of all variables
 
-Tell = Callable[[str, str], None]
-
 
 class Programs:
     """The kinds of a layer's programs, by folded path below C:; other files are not listed."""
@@ -108,7 +106,7 @@ class _Layered:
         return None
 
 
-def check(config: Config, layers: Sequence[tuple[Tree, Programs] | None], tell: Tell) -> None:
+def check(config: Config, layers: Sequence[tuple[Tree, Programs] | None], tell: Callable[[str, str], None]) -> None:
     """Report to *tell* what keeps the image of *config* from starting, and settings that are not read as intended."""
     asked = config.config
     if not layers:

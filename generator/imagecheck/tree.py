@@ -41,7 +41,6 @@ class Tree:
         self.has_utility_vm = self._removes_in_vm = False
 
     def __len__(self) -> int:
-        """Return the number of paths."""
         return len(self._found)
 
     def kind(self, path: str) -> str | None:

@@ -115,7 +115,6 @@ class ArchiveStore:
         return io.BufferedReader(_Part(self._file, *found), BUFFER)
 
     def close(self) -> None:
-        """Close the archive."""
         self._file.close()
 
 

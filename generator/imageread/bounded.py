@@ -23,14 +23,11 @@ class HashingReader(io.RawIOBase):
     def __init__(self, stream: ByteStream, algorithm: str = "sha256") -> None:
         super().__init__()
         self.stream, self._hash, self.size, self.most = stream, hashlib.new(algorithm), 0, MOST_UNPACKED
-        self._name = algorithm
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
         data = self.stream.read(len(buffer))
         buffer[: len(data)] = data
         self._hash.update(data)
@@ -42,7 +39,7 @@ class HashingReader(io.RawIOBase):
     @property
     def digest(self) -> str:
         """The digest of the bytes read so far, such as sha256:…."""
-        return f"{self._name}:{self._hash.hexdigest()}"
+        return f"{self._hash.name}:{self._hash.hexdigest()}"
 
 
 def most_unpacked(size: int) -> int:

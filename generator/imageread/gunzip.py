@@ -38,11 +38,9 @@ class GzipReader(io.RawIOBase):
         return self._before + self._at
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
         while len(buffer):
             ended = self._ended()
             if self._member is None or self._member.eof:

@@ -9,6 +9,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from ..oci.tar import BLOCK
@@ -165,17 +166,11 @@ def _recorded(records: Mapping[str, str]) -> "array[int]":
 
 def _stored(read: Callable[[int], bytes]) -> "array[int]":
     """Return the offsets and sizes of a map before the data: one number in each line, the count of pairs first."""
-    found = array("q")
-    wanted = 1
-    for line in _lines(read):
-        found.append(_number(line))
-        if len(found) == 1:
-            if found[0] < 0:
-                raise ValueError("the map of a sparse file has a negative length")
-            wanted += 2 * found[0]
-        if len(found) == wanted:
-            break
-    return found[1:]
+    lines = _lines(read)
+    pairs = _number(next(lines))
+    if pairs < 0:
+        raise ValueError("the map of a sparse file has a negative length")
+    return array("q", (_number(line) for line in islice(lines, min(2 * pairs, _MOST_MAP))))
 
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[str]:

@@ -10,9 +10,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_OPTIONS: Final[dict[int, int]] = {
-    zstd.DecompressionParameter.window_log_max: 29
-}  # zstd/framedec.go, MaxWindowSize: 512 MiB
+# zstd/framedec.go, MaxWindowSize: 512 MiB
+_OPTIONS: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 29}
 
 
 class ZstdReader(io.RawIOBase):
@@ -24,11 +23,9 @@ class ZstdReader(io.RawIOBase):
         self._file = zstd.ZstdFile(blob, options=_OPTIONS)
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        """Fill *buffer*; return the number of bytes read, 0 only at the end."""
         try:
             return self._file.readinto(buffer)
         except zstd.ZstdError as error:

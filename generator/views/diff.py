@@ -78,13 +78,8 @@ def _itself(viewable: Viewable) -> Viewable:
 
 def _alike(old: Side, new: Side) -> tuple[Side, Side]:
     """Return two sides without Windows versions in the names, unless two platforms differ only in these."""
-    short = [[name.partition(":")[0] for name in side] for side in (old, new)]
-    if any(len({*names}) < len(names) for names in short):
-        return old, new
-    before, after = (
-        dict(zip(names, side.values(), strict=True)) for names, side in zip(short, (old, new), strict=True)
-    )
-    return before, after
+    before, after = ({name.partition(":")[0]: opened for name, opened in side.items()} for side in (old, new))
+    return (before, after) if len(before) == len(old) and len(after) == len(new) else (old, new)
 
 
 def _only(root: Path, what: str) -> Viewable:

@@ -30,12 +30,9 @@ class EntryPath(NamedTuple):
         if not self.path:
             return list(entries)
         wanted = fold_name(self.path.strip("/"))
-        found = []
-        for entry in entries:
-            name = fold_name(entry.name.rstrip("/"))
-            if name == wanted or (name.startswith(wanted) and name[len(wanted)] == "/" and self.key is None):
-                found.append(entry)
-        return found
+        named = ((fold_name(entry.name.rstrip("/")), entry) for entry in entries)
+        below = f"{wanted}/"
+        return [each for name, each in named if name == wanted or (self.key is None and name.startswith(below))]
 
     @property
     def key_text(self) -> str:

@@ -248,8 +248,6 @@ def _number(option: str, text: str | None, noun: str = "bytes", hint: str = "") 
     except ValueError:
         number = -1
     if number < 0 or len(text) > 18:
-        raise GeneratorError(
-            f"inspect: {option} {shorten(text)!r} is not a number of {noun}; hint: "
-            + (hint or f"{option} 4096 or {option} 0x1000")
-        )
+        hint = hint or f"{option} 4096 or {option} 0x1000"
+        raise GeneratorError(f"inspect: {option} {shorten(text)!r} is not a number of {noun}; hint: {hint}")
     return number

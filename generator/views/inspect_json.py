@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 class Streamed(list[Any]):
-    """A list for the JSON encoder that makes its items lazily, one by one."""
+    """A list for the JSON encoder that makes its items lazily, one by one, and can be iterated once."""
 
     def __init__(self, items: Iterable[Any]) -> None:
         super().__init__()
@@ -30,11 +30,9 @@ class Streamed(list[Any]):
         self._first = list(islice(self._items, 1))
 
     def __bool__(self) -> bool:
-        """Return whether the list has an item."""
         return bool(self._first)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items, once."""
         return chain(self._first, self._items)
 
 
@@ -50,13 +48,9 @@ class InspectDocument:
 
     def _subject(self, viewable: Viewable, place: EntryPath) -> dict[str, Any]:
         if isinstance(viewable, HiveFile):
-            size = {"size": len(viewable.data), "digest": sha256(viewable.data)}
-            return {
-                "kind": "hive",
-                "name": viewable.name,
-                **size,
-                "hive": self.hive(viewable.data, place, viewable.name),
-            }
+            name, data = viewable.name, viewable.data
+            facts = {"kind": "hive", "name": name, "size": len(data), "digest": sha256(data)}
+            return facts | {"hive": self.hive(data, place, name)}
         if isinstance(viewable, UnpackedLayer):
             return self._layer(viewable, place)
         layers = [

@@ -138,7 +138,6 @@ class Regions:
             self._read_tar()
 
     def __iter__(self) -> Iterator[Region]:
-        """Yield all regions."""
         return map(self.__getitem__, range(self._count))
 
     def __getitem__(self, index: int) -> Region:

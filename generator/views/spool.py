@@ -25,7 +25,6 @@ class Spool:
         self.size = 0
 
     def __del__(self) -> None:
-        """Remove the file."""
         self._file.close()
 
     def write(self, data: bytes) -> None:
@@ -57,7 +56,6 @@ class Stored:
         self._spool, self._start, self._size = spool, start, size
 
     def __len__(self) -> int:
-        """Return the number of bytes."""
         return self._size
 
     def __getitem__(self, index: slice) -> bytes:
@@ -99,11 +97,10 @@ class StoredReader:
         self._at += len(part)
         return part
 
-    def seek(self, offset: int, whence: int, /) -> int:
-        """Move to *offset*, or by *offset* bytes if *whence* is 1; return the new position."""
-        self._at = offset + (self._at if whence else 0)
+    def seek(self, offset: int, _: int, /) -> int:
+        """Skip *offset* bytes forward; return the new position."""
+        self._at += offset
         return self._at
 
     def seekable(self) -> bool:
-        """Return True."""
         return True

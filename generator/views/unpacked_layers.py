@@ -76,7 +76,6 @@ class Damage:
     message: str
 
     def __str__(self) -> str:
-        """Return the damage as one line."""
         where = "" if self.offset is None else f" at byte {self.offset:,}"
         return f"the {self.part} is damaged{where}: {self.message}"
 
