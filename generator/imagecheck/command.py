@@ -82,13 +82,9 @@ def _lines(images: Sequence[Checked], passed: Sequence[tuple[str, str]]) -> list
     if len(passed) > _MOST_PASSED:
         lines.append(f"{len(passed) - _MOST_PASSED:,} more passed over")
     for checked in images:
-        lines += [
-            ": ".join(filter(None, (finding.where, visible(finding.entry), finding.level, finding.message)))
-            for finding in checked.findings
-        ]
-        lines += [
-            f"{where}: {RULES[rule].level}: {count:,} more of {rule}" for (where, rule), count in checked.more.items()
-        ]
+        parts = ((each.where, visible(each.entry), each.level, each.message) for each in checked.findings)
+        lines += [": ".join(filter(None, each)) for each in parts]
+        lines += [f"{w}: {RULES[rule].level}: {count:,} more of {rule}" for (w, rule), count in checked.more.items()]
         if checked.image is not None or [each.rule for each in checked.findings] != ["os"]:  # else it says it all
             lines.append(f"{checked.name}: {_verdict(checked)}")
     return lines

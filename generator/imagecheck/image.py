@@ -88,18 +88,16 @@ class LayerChecks:
         """Add the findings of an image's layers, from the lowest up."""
         seen: list[CheckedLayer | None] = []
         for at, layer in enumerate(image.layers):
-            key = tuple(_claims(each) for each in image.layers[: at + 1])
+            where, key = f"{image.name}: layers[{at}]", tuple(_claims(each) for each in image.layers[: at + 1])
             if self._left < 0:
-                findings.add(
-                    f"{image.name}: layers[{at}]", "bomb", "it is not checked: the layers before it are too large"
-                )
+                findings.add(where, "bomb", "it is not checked: the layers before it are too large")
                 seen.append(None)
                 continue
             if key not in self._known:
                 self._known[key] = self._first(layer, [each.tree if each else None for each in seen])
                 self._left -= unpacked.unpacked if (unpacked := self._known[key][1]) else 0
             checked, found = self._known[key]
-            findings.join(f"{image.name}: layers[{at}]", checked)
+            findings.join(where, checked)
             seen.append(found)
         return tuple(seen)
 
@@ -133,9 +131,8 @@ def _check_types(image: Image, findings: Findings) -> None:
         findings.add(image.name, "schema", f"the schema version is {manifest.schema_version}")
     declared = image.descriptor.media_type if image.descriptor else None
     if manifest.media_type and declared and manifest.media_type != declared:
-        findings.add(
-            image.name, "media-type", f"it is {brief(manifest.media_type)}, and the descriptor says {brief(declared)}"
-        )
+        difference = f"it is {brief(manifest.media_type)}, and the descriptor says {brief(declared)}"
+        findings.add(image.name, "media-type", difference)
     for what, kind, known in (
         ("the manifest", manifest.media_type or declared, MANIFESTS),
         ("the configuration", manifest.config.media_type, CONFIGS),

@@ -60,8 +60,7 @@ RULES: Final[dict[str, Rule]] = {
         "encoding/json; image-spec",
     ),
     "keys": _unusual(
-        "each key appears once, in its own case; Go takes other cases too, and the last of several",
-        "encoding/json",
+        "each key appears once, in its own case; Go takes other cases too, and the last of several", "encoding/json"
     ),
     "two-faces": _refused(
         "an archive has each file once, and its index.json and manifest.json lead to the same images", "docker load"

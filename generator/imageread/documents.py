@@ -214,11 +214,9 @@ def read(data: bytes, kind: type[_Document]) -> tuple[_Document, list[tuple[str,
     """
     document, keys, notes = decode(data, kind)
     found = [("keys", note) for note in notes]
-    other = next(
-        (key for key in _OTHERS.get(kind, ()) if key in keys and (key != "history" or keys[key] is not None)), None
-    )
-    if other is not None:
-        found.append(("document", f"it has {other}, which belongs to another kind of document"))
+    others = [key for key in _OTHERS.get(kind, ()) if key in keys and (key != "history" or keys[key] is not None)]
+    if others:
+        found.append(("document", f"it has {others[0]}, which belongs to another kind of document"))
     return document, found
 
 

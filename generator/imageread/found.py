@@ -144,7 +144,5 @@ def not_an_image(descriptor: ContentDescriptor, manifest: Manifest, config: Conf
     claimed = claims_windows(descriptor.platform) or (config is not None and (config.os or "").lower() == _WINDOWS)
     if claimed and not kind:
         return ""
-    own = manifest.config.media_type
-    if own in CONFIGS:
-        own = manifest.layers[0].media_type
-    return f"{ARTIFACT} type {brief(kind or own)}"
+    other = manifest.layers[0] if manifest.config.media_type in CONFIGS else manifest.config
+    return f"{ARTIFACT} type {brief(kind or other.media_type)}"

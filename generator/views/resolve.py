@@ -17,8 +17,6 @@ from ..imageread.references import reference
 from .unpacked_layers import (
     MAX_UNPACKED,
     Budget,
-    HiveFile,
-    UnpackedImage,
     UnpackedLayer,
     Viewable,
     names,
@@ -96,17 +94,16 @@ def _is_reference(what: str) -> bool:
 def _at_path(what: str, budget: Budget) -> list[Viewable]:
     """Return the images in the file if it is an archive of images, else the layer or hive that it is."""
     with open_named(Path(what), what) as file:
-        images: list[Viewable] = list(_archived(what, names(file), budget))
-        if images:
+        if images := list(_archived(what, names(file), budget)):
             return images
         file.seek(0)
-        viewable = open_data(what, file, budget)
+        viewable: Viewable = open_data(what, file, budget)
     if isinstance(viewable, UnpackedLayer) and viewable.compressed is not None:
         images = list(_archived(what, (entry.name for entry in viewable.entries), budget))  # which is refused
     return images or [viewable]
 
 
-def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[UnpackedImage]:
+def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[Viewable]:
     """Yield the images of a tar if the *names* of its entries are those of an archive of images."""
     if split(f"oci-archive:{what}")[1:] != (what, ""):
         return  # the path would be split at a colon into path and tag
@@ -117,7 +114,7 @@ def _archived(what: str, names: Iterable[str], budget: Budget) -> Iterator[Unpac
         yield from open_image(f"docker-archive:{what}", budget)
 
 
-def in_revision(root: Path, revision: str, path: str, budget: Budget) -> UnpackedLayer | HiveFile | None:
+def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Viewable | None:
     """Return the layer or hive at *path* in a git *revision* of the checkout *root*; None if it is unknown."""
     commit = commit_of(root, revision)
     if commit is None:

@@ -62,9 +62,8 @@ def _layer_lines(layer: UnpackedLayer, place: EntryPath, level: int) -> Iterator
         raise absent(layer.name, place)
     yield TreeLine(level, (("title", layer.name), ("", size)))
     if not place.path and not isinstance(layer, MergedLayer):
-        yield TreeLine(
-            level + 1, (("name", "diff ID"), ("data", layer.diff_id or "unknown, since it is damaged")), last=False
-        )
+        diff_id = layer.diff_id or "unknown, since it is damaged"
+        yield TreeLine(level + 1, (("name", "diff ID"), ("data", diff_id)), last=False)
         if layer.compressed is not None:
             yield TreeLine(level + 1, (("name", "digest"), ("data", layer.digest)), last=not entries)
     shown: dict[str, str] = {}  # by kind of entry, the descriptor shown last
@@ -154,14 +153,8 @@ def _key_lines(
 
     *columns* are the texts of descriptor and time, empty if they are those of the key above.
     """
-    at = level + len(node.path)
-    descriptor, written = columns
-    parts = (
-        ("key", node.path[-1] if node.path else "\\"),
-        ("word", notes.of_key(node)),
-        ("data", descriptor),
-        ("", written),
-    )
+    at, name = level + len(node.path), node.path[-1] if node.path else "\\"
+    parts = ("key", name), ("word", notes.of_key(node)), ("data", columns[0]), ("", columns[1])
     yield TreeLine(at, parts, node.last or len(node.path) == len(top))
     for number, value in enumerate(node.values, 1):
         about = (
