@@ -95,10 +95,7 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
 
 def _platform(image: Image) -> str:
     known = [each for each in (image.platform, image.config) if each is not None]
-    if not known:
-        return "unknown platform"
-    version = next((each.os_version for each in known if each.os_version), None)
-    return platform_text(known[0].os, known[0].architecture, version)
+    return platform_text(*known) if known else "unknown platform"
 
 
 def _fits(image: Image, wanted: references.Platform) -> bool:

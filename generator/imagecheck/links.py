@@ -28,27 +28,25 @@ def check_hard(
         fault("link-name", f"the name of the hard link is {brief(part)}")
 
 
-def _wrong_target(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str | None:
-    """Return the fault of a hard link's target, or None."""
+def _wrong_target(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clone: Clone | None) -> str:
+    """Return the fault of a hard link's target, or an empty string."""
     target = posixpath.normpath(entry.target)
     kept = (f"{FILES}/", f"{UTILITY_VM}/{FILES}/")
     here = tree.kind(target) in _FILE_KINDS and (clone is None or tree.spelled(target))
-    itself = fold(target) == fold(entry.name)
+    itself, wrong = fold(target) == fold(entry.name), ""
     if clone is not None and not (target.startswith(kept) and entry.name.startswith(kept)):
         wrong = f"the hard link leads to {brief(entry.target)}; both must be below {FILES}"
     elif target != entry.target:
         wrong = f"the hard link leads to {brief(entry.target)}; allowed: {brief(target)}"
     elif here and not itself:
-        many = tree.names(target) > facts().limits.names
-        wrong = f"{brief(target)} has more than {facts().limits.names:,} names" if many else ""
+        if tree.names(target) > facts().limits.names:
+            wrong = f"{brief(target)} has more than {facts().limits.names:,} names"
     elif clone is not None and target.startswith(UTILITY_VM):
-        there = clone.made and not itself and clone.kind(target) in {*_FILE_KINDS, ""}
-        wrong = "" if there else f"the target {brief(target)} of a hard link in the utility VM is missing"
+        if itself or not clone.made or clone.kind(target) not in {*_FILE_KINDS, ""}:
+            wrong = f"the target {brief(target)} of a hard link in the utility VM is missing"
     elif not any(layer is None or layer.kind(target) in _FILE_KINDS for layer in below):
         wrong = f"the target {brief(target)} of the hard link is not a file before it"
-    else:
-        wrong = ""
-    return wrong or None
+    return wrong
 
 
 def check_symbolic(

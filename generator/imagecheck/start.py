@@ -119,15 +119,9 @@ def check(config: Config, layers: Sequence[tuple[Tree, Programs] | None], tell: 
             break
         name, _, value = each.partition("=")
         variables.append((name, value))
-    found = Settings(
-        tuple(asked.entrypoint or ()),
-        tuple(asked.cmd or ()),
-        tuple(variables),
-        asked.working_dir or "",
-        asked.user or "",
-        config.architecture or "",
-        asked.args_escaped,
-    )
+    words = tuple(asked.entrypoint or ()), tuple(asked.cmd or ()), tuple(variables)
+    texts = asked.working_dir or "", asked.user or "", config.architecture or ""
+    found = Settings(*words, *texts, asked.args_escaped)
     files, base = _Layered(layers), _base(layers[0])
     for each in (*start.check(found, files, base), *(() if base == "bare" else settings.check(found, files, base))):
         if each.rule != _ON_NODE:

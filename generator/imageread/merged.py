@@ -11,6 +11,7 @@ AddLink.
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -27,16 +28,14 @@ Source = tuple[int, TarEntry]
 """Where a file's data is: the number of the layer, and the entry in it."""
 
 
+@dataclass(slots=True, eq=False)
 class _Node:
     """A path of the tree; *entry* is None for a directory that only the paths below it imply."""
 
-    __slots__ = ("children", "entry", "name", "source")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.entry: TarEntry | None = None
-        self.source: Source | None = None
-        self.children: dict[str, _Node] | None = {}  # by folded name; None for a file or link
+    name: str
+    entry: TarEntry | None = None
+    source: Source | None = None
+    children: "dict[str, _Node] | None" = field(default_factory=dict)  # by folded name; None for a file or link
 
 
 class MergedTree:

@@ -121,7 +121,12 @@ class SparseMap:
             raise ValueError("the size of a sparse file is invalid")
         self.size = found
         self._map = _stored(read) if before_data else _recorded(records)
-        self._check()
+        end = 0
+        for at in range(0, len(self._map), 2):
+            start, length = self._map[at], self._map[at + 1]
+            if start < end or length < 0 or start + length > self.size:
+                raise ValueError("the map of a sparse file has ranges that overlap or exceed the file")
+            end = start + length
         self.stored = sum(self._map[1::2])
         self._next = 0  # index in the map of the first pair that ends after the position
 
@@ -138,14 +143,6 @@ class SparseMap:
                 return True, min(most, start + size - here)
             self._next += 2
         return False, most
-
-    def _check(self) -> None:
-        end = 0
-        for at in range(0, len(self._map), 2):
-            start, size = self._map[at], self._map[at + 1]
-            if start < end or size < 0 or start + size > self.size:
-                raise ValueError("the map of a sparse file has ranges that overlap or exceed the file")
-            end = start + size
 
 
 def _number(text: str) -> int:

@@ -5,11 +5,11 @@ The text may hold control characters from the layer or hive; the caller escapes 
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from ..imageread.documents import Config, ImagePlatform
 from ..oci.files import facts
 from ..security import descriptor, sddl
 from .unpacked_layers import UnpackedImage
@@ -31,7 +31,7 @@ def entry_descriptor(records: Mapping[str, str]) -> str:
         return records.get("MSWINDOWS.sd", "")
     try:
         return descriptor_text(base64.b64decode(records[key], validate=True))
-    except (binascii.Error, ValueError):
+    except ValueError:
         return f"no base64: {records[key]}"
 
 
@@ -60,11 +60,11 @@ def image_facts(image: UnpackedImage) -> Iterator[tuple[str, str]]:
 def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
     """Yield label and text of an image's platforms and of the settings in its configuration."""
     if image.platform is not None:
-        yield "platform", platform_text(image.platform.os, image.platform.architecture, image.platform.os_version)
+        yield "platform", platform_text(image.platform)
     config = image.config
     if config is None:
         return
-    yield "made for", platform_text(config.os, config.architecture, config.os_version)
+    yield "made for", platform_text(config)
     settings = config.config
     for label, setting in (
         ("user", settings.user),
@@ -79,7 +79,7 @@ def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
         yield f"label {name}", text
 
 
-def platform_text(system: str | None, architecture: str | None, version: str | None) -> str:
-    """Return a platform as ``windows/amd64``, or as ``windows/amd64:VERSION`` if the version is known."""
-    text = f"{system or 'unknown'}/{architecture or 'unknown'}"
-    return f"{text}:{version}" if version else text
+def platform_text(*known: ImagePlatform | Config) -> str:
+    """Return a platform as ``windows/amd64``, or as ``windows/amd64:VERSION`` if one of *known* has the version."""
+    text = f"{known[0].os or 'unknown'}/{known[0].architecture or 'unknown'}"
+    return ":".join([text, *[each.os_version for each in known if each.os_version][:1]])

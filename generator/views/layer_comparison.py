@@ -65,9 +65,7 @@ def _summary(viewable: Viewable | None) -> str:
 def platform(image: UnpackedImage) -> str:
     """Return an image's platform as text, from its index or else from its configuration."""
     made_for = image.platform or image.config
-    return (
-        display_text.platform_text(made_for.os, made_for.architecture, made_for.os_version) if made_for else "unknown"
-    )
+    return display_text.platform_text(made_for) if made_for else "unknown"
 
 
 def _compare(old: Viewable, new: Viewable, name: str, found: Comparison) -> None:
