@@ -110,15 +110,13 @@ class _Writer:
 
     def _file(self, folder: Folder, name: str, content: Stored, entry: TarEntry) -> None:
         at, descriptor = folder.at(name)
-        with os.fdopen(os.open(at, _CREATE, 0o666, dir_fd=descriptor), "wb", buffering=0) as file:
+        with os.fdopen(os.open(at, _CREATE, 0o666, dir_fd=descriptor), "wb") as file:
             for chunk in content.chunks():
                 if chunk == _ZEROS:
                     file.seek(CHUNK, os.SEEK_CUR)  # a hole
-                    continue
-                left = memoryview(chunk)
-                while left:
-                    left = left[file.write(left) :]
-            file.truncate(len(content))
+                else:
+                    file.write(chunk)
+            file.truncate(len(content))  # which also writes what is buffered, before the time is set
             _set_time(file.fileno(), at, entry.modified)
         self._files += 1
         self._size += len(content)

@@ -91,10 +91,9 @@ def _lines(images: Sequence[Checked], passed: Sequence[tuple[str, str]]) -> list
 
 
 def _verdict(checked: Checked) -> str:
+    verdict = "image that Windows takes" if checked.findings else "good image"
     if not checked.good:
         verdict = "image that Windows or a client refuses or misreads"
-    else:
-        verdict = "image that Windows takes" if checked.findings else "good image"
     config = checked.image.config if checked.image else None
     if config is None:
         return verdict

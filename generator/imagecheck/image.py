@@ -67,21 +67,17 @@ class Findings:
         return Checked(name, image, found, more, layers)
 
 
-_Claims = tuple[str, str, int | None, str | None]  # of a layer: name, diff ID, size in bytes, media type
-
-
-def _claims(layer: Layer) -> _Claims:
+def _claims(layer: Layer) -> tuple[object, ...]:
     """Return the claims of an image about a layer that the check compares with the blob."""
-    if layer.descriptor is None:
-        return layer.name, layer.diff_id, None, None
-    return layer.name, layer.diff_id, layer.descriptor.size, layer.descriptor.media_type
+    pointer = layer.descriptor
+    return layer.name, layer.diff_id, pointer and (pointer.size, pointer.media_type)
 
 
 class LayerChecks:
     """Checks layers; caches results by the stack of layers below."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[_Claims, ...], tuple[Checked, CheckedLayer | None]] = {}
+        self._known: dict[tuple[object, ...], tuple[Checked, CheckedLayer | None]] = {}
         self._left = _MOST_UNPACKED
 
     def check(self, image: Image, findings: Findings) -> tuple[CheckedLayer | None, ...]:

@@ -73,7 +73,7 @@ class Reader(NamedTuple):
 
     def listed(self, reference: str) -> list[Image]:
         """Return the images of a layout, or those called *reference* if it is not empty."""
-        everything = self._index(self._must_read("index.json"), f"{self.name}: index.json")
+        everything = self._index(*self._must_read("index.json"))
         where = f"{self.name}: oci-layout"
         raw = self._read("oci-layout", where, "layout")
         self._once("oci-layout", where)
@@ -106,8 +106,7 @@ class Reader(NamedTuple):
 
     def fetched(self, reference: str) -> list[Image]:
         """Return the images of a ``dir:`` folder, or only the one that *reference*, ``@DIGEST``, names."""
-        data = self._must_read("manifest.json")
-        where = f"{self.name}: manifest.json"
+        data, where = self._must_read("manifest.json")
         quiet = self._replace(fault=lambda *_: None)  # _index() reports the faults of an index
         kind = quiet._document(data, Manifest, where)
         index = quiet._document(data, Index, where)
@@ -118,8 +117,7 @@ class Reader(NamedTuple):
 
     def saved(self, reference: str) -> list[Image]:
         """Return the images of an archive for `docker load`, or the one with the tag *reference*."""
-        data = self._must_read("manifest.json")
-        where = f"{self.name}: manifest.json"
+        data, where = self._must_read("manifest.json")
         entries = self._decoded(partial(read_saved, data), where)
         if entries is None:
             return []
@@ -164,10 +162,10 @@ class Reader(NamedTuple):
             return
         quiet = self._replace(fault=lambda *_: None, skip=None, windows=False, indexes=None, attestations=None)
         if listed is None:
-            listed = quiet._index(self._must_read("index.json"), "") or []
+            listed = quiet._index(*self._must_read("index.json")) or []
         where = f"{self.name}: manifest.json"
         if saved is None:
-            saved = self._decoded(partial(read_saved, self._must_read("manifest.json")), where) or []
+            saved = self._decoded(partial(read_saved, self._must_read("manifest.json")[0]), where) or []
         configs = (quiet._read(entry.config, "") for entry, _ in saved[:_MAX_IMAGES])
         digests = ("" if raw is None else sha256(raw) for raw in configs)
         for each in two_faces(quiet._gathered(listed), zip((entry for entry, _ in saved), digests, strict=False)):
@@ -280,19 +278,20 @@ class Reader(NamedTuple):
             return None
         return data
 
-    def _must_read(self, path: str) -> bytes:
-        """Return the content of a file that the format requires; raises GeneratorError if it is unreadable."""
+    def _must_read(self, path: str) -> tuple[bytes, str]:
+        """Return the content of a file that the format requires, and its name for faults; raises GeneratorError."""
+        where = f"{self.name}: {path}"
         try:
             with self.store.open(path) as file:
                 data = file.read(_MAX_DOCUMENT + 1)
         except OSError as error:
             raise GeneratorError(
-                f"{self.name}: {path} cannot be read: {error.strerror}; hint: check that it is an image"
+                f"{where} cannot be read: {error.strerror}; hint: check that it is an image"
             ) from error
         if len(data) > _MAX_DOCUMENT:
-            raise GeneratorError(f"{self.name}: {path} has more than {_MAX_DOCUMENT:,} bytes")
-        self._once(path, f"{self.name}: {path}")
-        return data
+            raise GeneratorError(f"{where} has more than {_MAX_DOCUMENT:,} bytes")
+        self._once(path, where)
+        return data, where
 
     def _read(self, path: str, where: str, rule: str = "blob") -> bytes | None:
         try:

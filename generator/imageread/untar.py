@@ -119,9 +119,8 @@ class TarReader:
     def _special(self, header: TarEntry) -> bytes:
         """Return the data of a header that describes the next entry."""
         if not 0 <= header.size <= MAX_HEADER:
-            raise TarError(
-                self._at - BLOCK, f"a header of {header.size:,} bytes; archive/tar reads {MAX_HEADER:,} at most"
-            )
+            message = f"a header of {header.size:,} bytes; archive/tar reads {MAX_HEADER:,} at most"
+            raise TarError(self._at - BLOCK, message)
         data = self._exactly(header.size)
         self._end, self._padding, self._map = self._at, -header.size % BLOCK, None
         return data

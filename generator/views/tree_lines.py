@@ -94,9 +94,7 @@ class _Drawn:
 
         self._write = write
         width = columns(plain=False) or _NARROW
-        self._console = Console(
-            width=width, force_terminal=True, highlight=False, markup=False, emoji=False, soft_wrap=False
-        )
+        self._console = Console(width=width, force_terminal=True, highlight=False, markup=False, emoji=False)
         # By level, whether another line follows there.
         self._more: list[bool] = []
         dash = "" if width < _NARROW else "─"

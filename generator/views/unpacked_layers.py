@@ -5,6 +5,7 @@ A damaged layer is unpacked up to the damage, which is recorded beside it. Blobs
 limits. resolve.py finds files and images by name; hives are parsed by the views.
 """
 
+import contextlib
 import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -182,13 +183,9 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLay
 
 def names(file: io.BufferedReader) -> Iterator[str]:
     """Yield the names of the entries in an uncompressed tar, up to its damage; nothing for any other *file*."""
-    if is_hive(file.peek(_HEAD)[:_HEAD]):
-        return
-    try:
-        for entry in TarReader(file):
-            yield entry.name
-    except TarError:
-        return
+    if not is_hive(file.peek(_HEAD)[:_HEAD]):
+        with contextlib.suppress(TarError):
+            yield from (entry.name for entry in TarReader(file))
 
 
 def open_image(name: str, budget: Budget) -> Iterator[UnpackedImage]:
