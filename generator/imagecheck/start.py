@@ -3,6 +3,7 @@
 
 import posixpath
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Final
 
 from ..base.errors import shorten
@@ -111,15 +112,10 @@ def check(config: Config, layers: Sequence[tuple[Tree, Programs] | None], tell: 
     asked = config.config
     if not layers:
         return
-    variables: list[tuple[str, str]] = []
-    room = _MOST_VARIABLES
-    for each in asked.env or ():
-        room -= len(each)
-        if room < 0:
-            break
-        name, _, value = each.partition("=")
-        variables.append((name, value))
-    words = tuple(asked.entrypoint or ()), tuple(asked.cmd or ()), tuple(variables)
+    sizes = accumulate(map(len, asked.env or ()))
+    within = (each for each, size in zip(asked.env or (), sizes, strict=True) if size <= _MOST_VARIABLES)
+    variables = tuple(each.partition("=")[::2] for each in within)
+    words = tuple(asked.entrypoint or ()), tuple(asked.cmd or ()), variables
     texts = asked.working_dir or "", asked.user or "", config.architecture or ""
     found = Settings(*words, *texts, asked.args_escaped)
     files, base = _Layered(layers), _base(layers[0])

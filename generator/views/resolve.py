@@ -21,7 +21,6 @@ from .unpacked_layers import (
     Viewable,
     names,
     open_data,
-    open_file,
     open_image,
     open_named,
 )
@@ -51,7 +50,8 @@ def open_one(root: Path, what: str, budget: Budget | None = None) -> list[Viewab
     """Return the layer or hive with the name *what*, or each image of a layout or archive."""
     budget = budget or Budget()
     if what in manifest.layers(root):
-        return [open_file(Path(root, manifest.blob_path(what)), what, budget)]
+        with open_named(Path(root, manifest.blob_path(what)), what) as file:
+            return [open_data(what, file, budget)]
     if what.partition(":")[0] in TRANSPORTS:
         return list(open_image(what, budget))
     if not what:

@@ -146,12 +146,6 @@ def open_named(path: Path, shown: str) -> io.BufferedReader:
         raise unreadable(shown, error) from error
 
 
-def open_file(path: Path, shown: str, budget: Budget) -> UnpackedLayer | HiveFile:
-    """Return the layer or hive in the regular file at *path*; raise GeneratorError, which names it *shown*."""
-    with open_named(path, shown) as file:
-        return open_data(shown, file, budget)
-
-
 def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLayer | HiveFile:
     """Return the layer or hive in *file*; raise GeneratorError if it is neither or unreadable."""
     try:

@@ -19,7 +19,7 @@ from generator.base import console
 from generator.base.errors import GeneratorError
 from generator.builder.wire import ROOT
 from generator.hives.model import REG_BINARY, REG_MULTI_SZ, REG_SZ, Value
-from generator.views import spool, unpacked_layers
+from generator.views import resolve, spool, unpacked_layers
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -194,7 +194,7 @@ def test_an_unpacked_layer_survives_truncation_of_its_file(tmp_path: Path, monke
     monkeypatch.setattr(spool, "_IN_MEMORY", 1 << 16)
     content = tar([("Files/a", bytes(range(256)) * (1 << 13), {}), ("Files/zeros", bytes(1 << 20), {})])
     (tmp_path / "layer").write_bytes(content)
-    layer = unpacked_layers.open_file(tmp_path / "layer", "layer", unpacked_layers.Budget())
+    (layer,) = resolve.open_paths([str(tmp_path / "layer")])
     os.truncate(tmp_path / "layer", 0)
     assert isinstance(layer, unpacked_layers.UnpackedLayer)
     assert layer.tar[:] == content
