@@ -42,7 +42,7 @@ def _parsed(data: bytes) -> dict[str, str]:
     pairs: list[str] = []
     here, size = 0, len(data)
     text = data.decode("latin-1")  # one character for each byte, so that offsets agree
-    plain, sparse = text.isascii(), SPARSE in text
+    sparse = SPARSE in text
     while here < size:
         head = _RECORD.match(text, here)
         end = here + int(head[1]) if head else 0
@@ -55,8 +55,6 @@ def _parsed(data: bytes) -> dict[str, str]:
             if key != _SPARSE_PAIR[len(pairs) % 2] or "," in value:
                 raise ValueError("the PAX records of a sparse file are out of order")
             pairs.append(value)
-        elif plain:
-            found[key] = value
         else:
             found[_utf_8(key)] = _utf_8(value)
         here = end

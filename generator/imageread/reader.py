@@ -84,9 +84,8 @@ class Reader(NamedTuple):
             return []
         wanted = everything
         if reference:
-            wanted = [
-                each for each in wanted if reference in {(each.annotations or {}).get(REF_NAME), f"@{each.digest}"}
-            ]
+            named = [((each.annotations or {}).get(REF_NAME, ""), each) for each in everything]
+            wanted = [each for name, each in named if reference in {name, f"@{each.digest}"}]
             if not wanted and reference.startswith("@"):
                 passed: list[tuple[str, str]] = []
                 own = self._replace(skip=self.skip and (lambda *entry: passed.append(entry)))
@@ -96,7 +95,7 @@ class Reader(NamedTuple):
                 if within or passed:
                     return within
             if not wanted:
-                names = sorted({(each.annotations or {}).get(REF_NAME, "") for each in everything} - {""})
+                names = sorted({name for name, _ in named} - {""})
                 hint = f"its images are {shorten(', '.join(names), 200)}" if names else "its images have no names"
                 raise GeneratorError(f"{self.name}: the layout has no {brief(reference)}; hint: {hint}")
         if not wanted:

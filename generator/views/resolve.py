@@ -130,8 +130,7 @@ def in_revision(root: Path, revision: str, path: str, budget: Budget) -> Viewabl
         if git(root, "cat-file", "blob", blob, to=file) is None:
             raise GeneratorError(f"{revision}:{path}: git cannot read it")
         file.seek(0)
-        written: io.BufferedReader = io.BufferedReader(io.FileIO(file.fileno(), closefd=False))
-        return open_data(f"{revision}:{path}", written, budget)
+        return open_data(f"{revision}:{path}", io.BufferedReader(io.FileIO(file.fileno(), closefd=False)), budget)
 
 
 def layers_in(root: Path, revision: str) -> tuple[str, list[str]] | None:

@@ -151,6 +151,7 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLay
     try:
         head = file.peek(_HEAD)[:_HEAD]
         kind = file_kind(head)
+        hint = kind.hive_hint.format(name) if kind else ""
         if is_hive(head) and kind is not LOG:
             data = file.read(min(MAX_HIVE, budget.left) + 1)
             budget.spend(name, len(data))
@@ -158,16 +159,13 @@ def open_data(name: str, file: io.BufferedReader, budget: Budget) -> UnpackedLay
                 raise GeneratorError(f"{name}: a hive larger than {MAX_HIVE:,} bytes")
             return HiveFile(name, data)
         if kind not in {HIVE, TAR, GZIP, ZSTD, None}:
-            raise GeneratorError(
-                f"{name}: neither a layer nor a hive: {kind.name}; hint: {kind.hive_hint.format(name)}"
-            )
+            raise GeneratorError(f"{name}: neither a layer nor a hive: {kind.name}; hint: {hint}")
         layer = _layer(name, file, budget)
     except OSError as error:
         raise GeneratorError(f"{name}: cannot be read: {error.strerror}") from error
     parts = {each.part for each in layer.damage}
     if not layer.entries and "tar" in parts and not ("gzip" in parts and len(layer.tar)):
         if layer.compressed is not None and is_hive(layer.tar):
-            hint = kind.hive_hint.format(name) if kind else ""
             raise GeneratorError(f"{name}: a compressed hive; hint: {hint}")
         raise GeneratorError(
             f"{name}: neither a layer (a tar, optionally compressed with gzip or zstd) nor a registry hive"
