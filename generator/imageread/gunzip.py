@@ -30,7 +30,7 @@ class GzipReader(io.RawIOBase):
         super().__init__()
         self._blob, self._data, self._at, self._step = blob, b"", 0, _FIRST
         self._before, self._careful, self._most = 0, careful, _CAREFUL if careful else _CHUNK
-        self._member: zlib._Decompress | None = None  # until the first read, which raises for a damaged first header
+        self._member: zlib._Decompress | None = None  # None before the first read, which raises for a damaged header
 
     @property
     def offset(self) -> int:

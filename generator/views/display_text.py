@@ -81,5 +81,5 @@ def image_settings(image: UnpackedImage) -> Iterator[tuple[str, str]]:
 
 def platform_text(*known: ImagePlatform | Config) -> str:
     """Return a platform as ``windows/amd64``, or as ``windows/amd64:VERSION`` if one of *known* has the version."""
-    text = f"{known[0].os or 'unknown'}/{known[0].architecture or 'unknown'}"
-    return ":".join([text, *[each.os_version for each in known if each.os_version][:1]])
+    version = next((f":{each.os_version}" for each in known if each.os_version), "")
+    return f"{known[0].os or 'unknown'}/{known[0].architecture or 'unknown'}{version}"
