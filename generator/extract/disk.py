@@ -116,7 +116,7 @@ class _Writer:
                     file.seek(CHUNK, os.SEEK_CUR)  # a hole
                 else:
                     file.write(chunk)
-            file.truncate(len(content))  # which also writes what is buffered, before the time is set
+            file.truncate(len(content))  # also writes the buffer, before the time is set
             _set_time(file.fileno(), at, entry.modified)
         self._files += 1
         self._size += len(content)
