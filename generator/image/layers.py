@@ -21,7 +21,7 @@ from .importable import check_importable
 from .links import link_kinds
 from .model import GZIP, EntryOptions, LayerBlob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
-from .workers import EndedError, ordered
+from .workers import ordered
 from .writer import version
 
 Progress = Callable[[int, int], None]
@@ -125,11 +125,8 @@ def _layer(
         cache.trim()
         stored = settle(entries, started)
     lost: dict[str, list[str]] = {}
-    try:
-        with contextlib.closing(_chunks(entries, options, cache, lost, tell)) as made:
-            blob, chunks, unpacked = write_blob(path, made, level)
-    except EndedError as error:
-        raise GeneratorError("image: a process that compresses was killed; hint: free memory, and run again") from error
+    with contextlib.closing(_chunks(entries, options, cache, lost, tell)) as made:
+        blob, chunks, unpacked = write_blob(path, made, level)
     _check_ratio(entries, unpacked, blob)
     notes = [left_out(lost)] if lost else []
     for line in notes:
