@@ -26,8 +26,10 @@ def read_base(walk: Walk) -> tuple[int, int]:
     size = len(walk.data)
     if size < s.BASE + s.PAGE:
         if (begins := walk.data[:4]) != b"regf"[: len(begins)]:
-            walk.stop(0, "base-signature", f"the file begins with {quoted(begins)}")
-        walk.stop(0, "file-size", f"the file has {size:,} bytes")
+            walk.fault(0, "base-signature", f"the file begins with {quoted(begins)}")
+        else:
+            walk.fault(0, "file-size", f"the file has {size:,} bytes")
+        raise EnoughError
     block = walk.data[: s.BASE]
     base = dict(zip(_AT, s.BASE_BLOCK.unpacker.unpack(block), strict=True))
     if base["signature"] != b"regf":
@@ -39,9 +41,8 @@ def read_base(walk: Walk) -> tuple[int, int]:
         walk.fault(_AT["checksum"], "base-checksum", f"the checksum is 0x{found:08x}", f"0x{right:08x}")
     first, second = base["primary sequence number"], base["secondary sequence number"]
     if first != second:
-        walk.fault(
-            _AT["primary sequence number"], "base-sequence", f"the sequence numbers are {first:,} and {second:,}"
-        )
+        wrong = f"the sequence numbers are {first:,} and {second:,}"
+        walk.fault(_AT["primary sequence number"], "base-sequence", wrong)
     for rule, name, only in (
         ("base-minor", "minor version", {3, 4, 5, 6}),
         ("base-major", "major version", {1}),
