@@ -32,7 +32,7 @@ def check_paths(paths: Sequence[str], place: KeyPath) -> None:
             if (first := spellings.setdefault(part.lower(), part)) != part:
                 problem = f"{brief(part)} differs from {brief(first)} in case only"
                 raise at.error(problem, "use one spelling for a directory")
-            if known if part == path else part.lower() in taken:  # what is known and not taken is a directory
+            if known if part == path else part.lower() in taken:  # a known path that is not a file is a directory
                 raise at.error(f"{brief(part)} is both a file and a directory", "rename one of the two")
         taken[folded] = at.key
 
