@@ -12,6 +12,15 @@ from .cells import EnoughError, Walk
 
 MAX_LENGTH: Final = s.VOLATILE  # bytes of bins that pointers can address
 _AT: Final = s.BASE_BLOCK.offsets
+_ALLOWED: Final = (  # rule, field and the field's allowed values
+    ("base-minor", "minor version", {3, 4, 5, 6}),
+    ("base-major", "major version", {1}),
+    ("base-type", "file type", {0}),
+    ("base-format", "file format", {1}),
+    ("base-cluster", "clustering factor", {1}),
+    ("base-boot", "boot type", {0}),
+    ("base-boot", "boot recover", {0}),
+)
 _WORDS = struct.Struct("<127I")
 
 
@@ -43,15 +52,7 @@ def read_base(walk: Walk) -> tuple[int, int]:
     if first != second:
         wrong = f"the sequence numbers are {first:,} and {second:,}"
         walk.fault(_AT["primary sequence number"], "base-sequence", wrong)
-    for rule, name, only in (
-        ("base-minor", "minor version", {3, 4, 5, 6}),
-        ("base-major", "major version", {1}),
-        ("base-type", "file type", {0}),
-        ("base-format", "file format", {1}),
-        ("base-cluster", "clustering factor", {1}),
-        ("base-boot", "boot type", {0}),
-        ("base-boot", "boot recover", {0}),
-    ):
+    for rule, name, only in _ALLOWED:
         if base[name] not in only:
             walk.fault(_AT[name], rule, f"the {name} is {base[name]:,}")
     if base["flags"]:

@@ -50,11 +50,7 @@ def load(path: str | Path) -> Buffer:
 
 
 def report(
-    paths: Iterable[str | Path],
-    as_json: bool = False,
-    *,
-    say: Say = console.say,
-    note: Say = console.note,
+    paths: Iterable[str | Path], as_json: bool = False, *, say: Say = console.say, note: Say = console.note
 ) -> int:
     """Print the findings and the verdict for each hive in *paths*, or all as one JSON document (*as_json*).
 
