@@ -4,6 +4,7 @@
 Rendering is a pure function of the blob, the template and the options; it needs no engine.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -92,10 +93,8 @@ def render(
 def _failing_line(error: BaseException, template: str) -> str:
     """Return the template and, if it ran, the line that raised *error*, which Jinja puts in the traceback."""
     where = template
-    trace = error.__traceback__
-    while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = Path(frame.f_code.co_filename)
         if file.suffix == ".jinja":
-            where = f"{file.name}: line {trace.tb_lineno}"
-        trace = trace.tb_next
+            where = f"{file.name}: line {line}"
     return where
