@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -60,10 +61,12 @@ def _every_program_ends() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give programs that tests start temporary folders of their own and no registry credentials.
+    """Give programs that tests start temporary folders of their own, no registry credentials and no ignored SIGHUP.
 
     HOME stays if it is set: it holds the caches and settings of compilers and package managers.
     """
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
     tmp_path_factory.getbasetemp()  # outside of the folder that is removed at the end
     with tempfile.TemporaryDirectory(prefix="winscratch-", ignore_cleanup_errors=True) as top:
         own = Path(top)

@@ -21,9 +21,7 @@ class GeneratorError(Exception):
 
 def one_line(text: str) -> str:
     """Return *text* as one printable line; runs of ASCII white space become one space."""
-    for space in "\t\n\r\v\f":
-        text = text.replace(space, " ")
-    return printable(" ".join(filter(None, text.split(" "))))
+    return printable(re.sub(r"[ \t\n\r\v\f]+", " ", text).strip(" "))
 
 
 def printable(text: str) -> str:

@@ -7,6 +7,10 @@ import os
 from importlib import import_module
 from types import ModuleType
 
+try:
+    _fcntl: ModuleType | None = import_module("fcntl")
+except ImportError:  # on Windows
+    _fcntl = None
 _LOCKS = "winscratch/locks"  # below the user's cache, on Windows
 
 
@@ -16,7 +20,7 @@ def open_lock(folder: "os.PathLike[str] | str") -> int:
     That is the folder itself, so nothing is left behind and a read-only folder works. Windows cannot lock folders:
     there it is a file in the user's cache, which excludes only runs of the same user.
     """
-    if _flock() is not None:
+    if _fcntl is not None:
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # O_DIRECTORY: a pipe would wait for a writer
     import hashlib
 
@@ -29,10 +33,9 @@ def open_lock(folder: "os.PathLike[str] | str") -> int:
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:
     """Lock *descriptor*, exclusively or *shared* (not on Windows); return False if another process holds it."""
-    fcntl = _flock()
     try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        if _fcntl is not None:
+            _fcntl.flock(descriptor, (_fcntl.LOCK_SH if shared else _fcntl.LOCK_EX) | _fcntl.LOCK_NB)
         else:
             msvcrt = import_module("msvcrt")
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -46,17 +49,9 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
 
 def close_lock(descriptor: int) -> None:
     """Release the lock of *descriptor* and close it."""
-    if _flock() is None:
+    if _fcntl is None:
         msvcrt = import_module("msvcrt")
         with contextlib.suppress(OSError):  # not locked
             os.lseek(descriptor, 0, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # after a mere close, Windows may delay the release
     os.close(descriptor)
-
-
-def _flock() -> ModuleType | None:
-    """Return the module fcntl, or None on Windows."""
-    try:
-        return import_module("fcntl")
-    except ImportError:
-        return None

@@ -125,7 +125,7 @@ def run(
             stack.callback(_stop, process, program.gently)
         try:
             return _converse(process, program.what, deadline, stdin, at_every_turn)
-        except TimeoutError as error:
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"{program.what} did not end within {program.seconds:.0f} s{program.hint}") from error
 
 
@@ -184,7 +184,7 @@ def _converse(
     stdin: bytes,
     hook: Callable[[bytearray], None],
 ) -> Ended:
-    """Write *stdin* and read the output until the process ends; raise TimeoutError at the *deadline*.
+    """Write *stdin* and read the output until the process ends; raise TimeoutError or TimeoutExpired at the *deadline*.
 
     The *hook* is called at every turn with the output so far.
     """
@@ -211,10 +211,7 @@ def _converse(
                 else:
                     selector.unregister(key.fileobj)
             hook(out)
-    try:
-        return Ended(process.wait(_left(deadline)), bytes(out), bytes(err))
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError from error
+    return Ended(process.wait(_left(deadline)), bytes(out), bytes(err))
 
 
 def _feed(fd: int, data: memoryview) -> memoryview:

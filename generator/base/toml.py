@@ -10,6 +10,8 @@ import re
 import tomllib
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from .errors import GeneratorError, shorten
 
 MAX_TEXT: Final = 1 << 20  # bytes
@@ -30,6 +32,10 @@ _ENDS: Final = {
     "'": re.compile(r"['\n]"),
     "#": re.compile(r"(?=\n)"),
 }
+
+
+class TomlTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML table that allows no unknown keys."""
 
 
 class KeyPath(NamedTuple):
@@ -65,11 +71,10 @@ def parse(raw: bytes, shown: str, hint: str = "") -> dict[str, Any]:
         raise _error(shown, f"line {line}: {problem}", hint or advice)
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _error(shown, f"invalid TOML: {shorten(str(error), _MAX_MESSAGE)}", hint) from error
-    except (RecursionError, ValueError) as error:  # nesting beyond Python's stack, integers beyond its digits
-        problem = f"invalid TOML: {shorten(str(error), _MAX_MESSAGE)}"
-        raise _error(shown, problem, hint or "nest less, use smaller numbers") from error
+    except (RecursionError, ValueError) as error:
+        # Others than TOMLDecodeError are nesting beyond Python's stack and integers beyond its digits.
+        advice = "" if isinstance(error, tomllib.TOMLDecodeError) else "nest less, use smaller numbers"
+        raise _error(shown, f"invalid TOML: {shorten(str(error), _MAX_MESSAGE)}", hint or advice) from error
 
 
 def _error(shown: str, problem: str, hint: str) -> GeneratorError:

@@ -41,13 +41,11 @@ def _sweep(folder: Path) -> None:
     """Remove leftovers of killed runs in *folder*."""
     for path in folder.glob(f".*{TEMPORARY}"):
         if path.is_dir() and not path.is_symlink():
-            with contextlib.suppress(OSError):  # removed meanwhile, or another user's
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:  # removed meanwhile, or another user's
                 lock = open_lock(path)
-                try:
-                    if try_lock(lock, shared=False):
-                        shutil.rmtree(path, ignore_errors=True)
-                finally:
-                    close_lock(lock)
+                stack.callback(close_lock, lock)
+                if try_lock(lock, shared=False):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove(folder: Path) -> None:

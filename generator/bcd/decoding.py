@@ -12,20 +12,12 @@ from typing import Final, NamedTuple
 
 from ..hives.model import Key, Value
 from ..hives.reader import Node
+from . import words
 from .formats import ElementValue, Format, element_problem, element_value, format_of, type_problem
-from .words import (
-    BOOT_MANAGER,
-    HEXADECIMAL,
-    OBJECT_TYPES,
-    SETTINGS,
-    TITLES,
-    WELL_KNOWN_OBJECTS,
-    element_names,
-)
 
 _NUMBER: Final = re.compile("[0-9a-fA-F]{8}", re.ASCII)
-_GUIDS: Final = {guid: name for name, guid in WELL_KNOWN_OBJECTS.items()}
-_TYPES: Final = {number: name for name, number in OBJECT_TYPES.items()}
+_GUIDS: Final = {guid: name for name, guid in words.WELL_KNOWN_OBJECTS.items()}
+_TYPES: Final = {number: name for name, number in words.OBJECT_TYPES.items()}
 _DEFAULT: Final = 0x23000003  # the boot manager's element for the object that it starts by default
 _COLUMN: Final = 24  # the column of bcdedit's values
 MAX_STORE: Final = 4 << 20  # bytes; a larger hive is not read as a BCD store where none is asked for
@@ -61,7 +53,7 @@ class BcdObject(NamedTuple):
     @property
     def title(self) -> str:
         """The heading that bcdedit prints."""
-        return TITLES.get(self.name) or TITLES.get(self.type) or f"Object of type {self.type:08x}"
+        return words.TITLES.get(self.name) or words.TITLES.get(self.type) or f"Object of type {self.type:08x}"
 
 
 def read_store(keys: Iterable[Key | Node]) -> tuple[BcdObject, ...] | None:
@@ -89,7 +81,7 @@ def read_store(keys: Iterable[Key | Node]) -> tuple[BcdObject, ...] | None:
 
 def _object(guid: str, stored: Value | None, elements: list[tuple[int, Value]]) -> BcdObject:
     kind = int.from_bytes(stored.data, "little") if stored is not None and len(stored.data) == 4 else 0
-    names = {number: name for name, number in element_names(kind).items()}
+    names = {number: name for name, number in words.element_names(kind).items()}
     elements.sort(key=lambda element: element[0])
     read = tuple(
         Element(number, names.get(number, ""), element_value(number, value), element_problem(number, value))
@@ -111,11 +103,9 @@ def problems(store: Iterable[BcdObject]) -> Iterator[str]:
 
 def default_object(store: Iterable[BcdObject]) -> str:
     """Return the GUID of the object that the boot manager of *store* starts by default, or an empty string."""
-    for each in store:
-        for element in each.elements if each.type == BOOT_MANAGER else ():
-            if element.number == _DEFAULT and isinstance(element.value, str):
-                return element.value.lower()
-    return ""
+    elements = (element for each in store if each.type == words.BOOT_MANAGER for element in each.elements)
+    values = (element.value for element in elements if element.number == _DEFAULT)
+    return next((value.lower() for value in values if isinstance(value, str)), "")
 
 
 def identifier(guid: str, default: str) -> str:
@@ -130,10 +120,10 @@ def value_lines(element: Element, default: str = "") -> list[str]:
     if isinstance(value, bool):
         return ["Yes" if value else "No"]
     if isinstance(value, int):
-        names = SETTINGS.get(element.name, ())
+        names = words.SETTINGS.get(element.name, ())
         if value < len(names):
             return [names[value]]
-        return [f"0x{value:x}" if element.name in HEXADECIMAL else str(value)]
+        return [f"0x{value:x}" if element.name in words.HEXADECIMAL else str(value)]
     if isinstance(value, str):
         return [identifier(value, default) if format_of(element.number) == Format.OBJECT else value]
     if isinstance(value, bytes):
@@ -145,7 +135,7 @@ def enumerate_all(store: Iterable[BcdObject]) -> list[str]:
     """Return the lines that `bcdedit /enum all` prints for *store*, with a remark on what Windows does not read."""
     objects = list(store)
     default = default_object(objects)
-    titles = {title: place for place, title in enumerate(TITLES.values())}
+    titles = {title: place for place, title in enumerate(words.TITLES.values())}
     lines: list[str] = []
     for each in sorted(objects, key=lambda one: (titles.get(one.title, len(titles)), one.guid != default)):
         lines += ["", each.title, "-" * len(each.title)]

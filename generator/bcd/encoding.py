@@ -35,14 +35,8 @@ def store(objects: Sequence[ObjectSpec], place: KeyPath) -> Hive:
 
     Raises GeneratorError, with the TOML key path below *place*, if a store cannot hold them.
     """
-    keys = [
-        Key(()),
-        Key(
-            ("Description",),
-            (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_encoding.stored("BCD00000000"))),
-        ),
-        Key(("Objects",)),
-    ]
+    description = (_dword("FirmwareModified", 1), Value("KeyName", REG_SZ, value_encoding.stored("BCD00000000")))
+    keys = [Key(()), Key(("Description",), description), Key(("Objects",))]
     _check_count(objects, place.at("objects"))
     seen: dict[str, str] = {}
     defaults: dict[str, KeyPath] = {}
@@ -90,9 +84,8 @@ def _check_count(things: Sequence[ObjectSpec] | Mapping[str, Any], place: KeyPat
 def _object_type(word: str | int, place: KeyPath) -> int:
     if isinstance(word, str):
         if word not in OBJECT_TYPES:
-            raise place.error(
-                f"{brief(word)} is not an object type", f"use one of {', '.join(OBJECT_TYPES)} or a number"
-            )
+            hint = f"use one of {', '.join(OBJECT_TYPES)} or a number"
+            raise place.error(f"{brief(word)} is not an object type", hint)
         return OBJECT_TYPES[word]
     return value_encoding.integer(word, place, 32)
 
@@ -119,9 +112,8 @@ def _element_number(word: str, object_type: int, place: KeyPath) -> int:
 def _guid(word: Any, place: KeyPath) -> str:
     known = WELL_KNOWN_OBJECTS.get(word, word) if isinstance(word, str) else None
     if known is None or not GUID.fullmatch(known):
-        raise place.error(
-            f"{brief(word)} is not an object", "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
-        )
+        hint = "use a GUID in braces or one of " + ", ".join(WELL_KNOWN_OBJECTS)
+        raise place.error(f"{brief(word)} is not an object", hint)
     return known.lower()
 
 
@@ -139,16 +131,13 @@ def _encode_object(data: Any, place: KeyPath) -> bytes:
     return value_encoding.stored(_guid(data, place))
 
 
-def _encode_integer(data: Any, place: KeyPath) -> bytes:
-    return struct.pack("<Q", value_encoding.integer(data, place, 64))
-
-
 def _encode_boolean(data: Any, place: KeyPath) -> bytes:
     if not isinstance(data, bool):
         raise value_encoding.out_of_place(data, place, "use true or false")
     return bytes([data])
 
 
+_encode_integer = partial(value_encoding.number, "<Q")
 _ENCODERS: dict[int, Callable[[Any, KeyPath], bytes]] = {
     Format.STRING: value_encoding.text,
     Format.OBJECT: _encode_object,

@@ -13,9 +13,10 @@ The settings of docker and podman (DOCKER_HOST, DOCKER_BUILDKIT, CONTAINERS_CONF
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
+from ..base.console import Say
 from ..base.errors import counted
 from ..base.process import ANSWER_SECONDS, AUTO_SECONDS, BUILD_SECONDS, RUN_SECONDS, EngineError
 from ..base.settings import setting, timeout
@@ -32,8 +33,6 @@ FIXES = {
     "podman": "install podman",
     "native": "on Debian apt-get install python3-hivex",
 }
-
-Say = Callable[[str], None]
 
 
 class Engine(Protocol):
@@ -101,14 +100,8 @@ def _usable(name: str, seconds: int | None, say: Say, patience: float) -> Engine
         return native
     if shutil.which(name) is None:
         raise EngineError(f"{name}: not found on PATH")
-    engine = ContainerEngine(
-        name,
-        say,
-        run_seconds=seconds or RUN_SECONDS,
-        build_seconds=seconds or BUILD_SECONDS,
-        base=setting("BASE_IMAGE"),
-        network=setting("BUILD_NETWORK"),
-    )
+    limits = (seconds or RUN_SECONDS, seconds or BUILD_SECONDS)
+    engine = ContainerEngine(name, say, *limits, base=setting("BASE_IMAGE"), network=setting("BUILD_NETWORK"))
     details = [engine.probe_docker(patience) if name == "docker" else engine.probe_podman()]
     if name == "docker" and "DOCKER_HOST" in os.environ:
         details.append(os.environ["DOCKER_HOST"])

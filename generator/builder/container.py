@@ -11,16 +11,15 @@ import os
 import re
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base import process
+from ..base.console import Say
 from ..base.process import Ended, EngineError, ProcessSpec, ProgressLine, error_line, run, why_it_failed
 from ..hives.model import Hive
 from .wire import BUILDER, ROOT, Built, exchange
-
-Say = Callable[[str], None]
 
 USER = "65534:65534"  # Debian's nobody:nogroup
 PROBE = "/winscratch-probe"  # a program that no image has
@@ -86,9 +85,8 @@ class ContainerEngine:
         done = self._ask("version", "--format", "{{.Server.Version}} {{.Server.Os}}", seconds=patience)
         version, _, system = done.out.decode(errors="replace").strip().partition(" ")
         if done.status or not version:
-            raise EngineError(
-                f"{self.name}: no daemon answers ({error_line(done.err) or 'docker version prints nothing'})"
-            )
+            reason = error_line(done.err) or "docker version prints nothing"
+            raise EngineError(f"{self.name}: no daemon answers ({reason})")
         if system == "windows":
             raise EngineError(f"{self.name}: the daemon runs Windows containers, not Linux containers")
         return version
@@ -136,9 +134,8 @@ class ContainerEngine:
         )
         done = run(program, context, ProgressLine("building image", show_output=True))
         if done.status:
-            raise EngineError(
-                f"engine {self.name}: the image cannot be built: {why_it_failed(done.status, done.out, 'build')}"
-            )
+            reason = why_it_failed(done.status, done.out, "build")
+            raise EngineError(f"engine {self.name}: the image cannot be built: {reason}")
         return tag
 
     def _run_container(

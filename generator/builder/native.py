@@ -63,8 +63,7 @@ def find_python() -> str:
         if done.status == 0:
             return python
         if done.status == FOREIGN_HIVEX:
-            raise EngineError(
-                f"native: {error_line(done.err) or f'{python} imports a hivex other than the registry library'}"
-            )
+            reason = error_line(done.err) or f"{python} imports a hivex other than the registry library"
+            raise EngineError(f"native: {reason}")
         tried.append(python if done.status == NO_HIVEX else f"{python}: {error_line(done.err)}")
     raise EngineError(f"native: no Python with hivex found (tried {', '.join(tried)})")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from ..base.errors import shorten
 from ..base.process import EngineError
 from ..hives.model import Hive
@@ -41,26 +43,8 @@ def exchange(name: str, run: Callable[[bytes], bytes], hives: Mapping[str, Hive]
 
 
 def encode_request(hives: Mapping[str, Hive]) -> bytes:
-    """Return the builder's request for *hives*: JSON, in ASCII; data is base64. The format is hivebuilder's."""
-    document = {
-        "format": FORMAT,
-        "hives": {
-            name: {
-                "keys": [
-                    {
-                        "path": list(key.path),
-                        "values": [
-                            {"name": v.name, "type": v.type, "data": base64.b64encode(v.data).decode("ascii")}
-                            for v in key.values
-                        ],
-                    }
-                    for key in hive
-                ]
-            }
-            for name, hive in hives.items()
-        },
-    }
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    """Return the builder's request for *hives*: JSON, in UTF-8; data is base64. The format is hivebuilder's."""
+    return msgspec.json.encode({"format": FORMAT, "hives": {name: {"keys": hive} for name, hive in hives.items()}})
 
 
 def decode_response(response: bytes, ids: Collection[str]) -> Built:

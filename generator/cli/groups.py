@@ -5,8 +5,6 @@ import difflib
 import textwrap
 from collections.abc import Iterable
 
-from ..base.console import Verbatim, say
-from ..base.errors import EXIT_OK, GeneratorError
 from .commands import COMMANDS
 
 GROUPS = {
@@ -35,19 +33,7 @@ def page(program: str, description: str) -> str:
     return "\n".join(lines)
 
 
-def show(program: str, description: str) -> int:
-    """Print the help page; return 0."""
-    say(Verbatim(page(program, description)))
-    return EXIT_OK
-
-
-def unknown_command(word: str, program: str) -> GeneratorError:
-    """Return the error for *word*, which is no command."""
-    known = ["help", *(name for name, command in COMMANDS.items() if program in command.doors)]
-    return GeneratorError(f"{word}: unknown command; hint: {suggestion(word, known) or f'{program} --help'}")
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return a question that names the closest of *known*, or an empty string if none is close."""
+def suggestion(word: str, known: Iterable[str], program: str) -> str:
+    """Return a question that names the closest of *known*, or the command for help if none is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else ""
+    return f"did you mean {close[0]}?" if close else f"{program} --help"

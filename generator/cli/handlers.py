@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..oci.blob import Blob
 
 ROOT = Path(home.ROOT)
+SHELLS = ("bash", "zsh", "fish")
 
 
 def _documents(templates: Path, blobs: "Mapping[str, Blob]") -> dict[str, bytes]:
@@ -132,9 +133,12 @@ def index(**options: Any) -> int:
 
 
 def completion(shell: str) -> int:
-    from . import completion
+    from argcomplete.shell_integration import shellcode
 
-    return completion.script(shell)
+    if shell not in SHELLS:
+        raise GeneratorError(f"completion: unknown shell {shell!r}; hint: use one of {', '.join(SHELLS)}")
+    console.say(console.Verbatim(shellcode([home.INSTALLED], shell=shell)))
+    return EXIT_OK
 
 
 def languages() -> Iterable[str]:

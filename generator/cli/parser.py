@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from .. import VERSION
 from ..base import home
-from ..base.errors import GeneratorError
+from ..base.console import Verbatim, say
+from ..base.errors import EXIT_OK, GeneratorError
 from . import groups
 from .commands import COMMANDS, LETTERS, MODULE, Command, text_of
 
@@ -19,17 +20,21 @@ DESCRIPTION = "Make Windows container images from Linux, check them, and look at
 def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else home.INSTALLED) -> int:
     """Run the command that *arguments* name, as *program* offers it; return its exit status."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may come next
-        from . import completion
+        from argcomplete import autocomplete
+        from argcomplete.completers import FilesCompleter
 
-        completion.complete(_whole_parser(program))
+        autocomplete(_whole_parser(program), default_completer=FilesCompleter())
     if [*arguments[:1]] == ["help"]:
         arguments = [*arguments[1:2], "--help"]
     if not arguments or arguments[0] in {"-h", "--help"}:
-        return groups.show(program, DESCRIPTION)
+        say(Verbatim(groups.page(program, DESCRIPTION)))
+        return EXIT_OK
     command = COMMANDS.get(arguments[0])
     if command is None or program not in command.doors:
         if not arguments[0].startswith("-"):
-            raise groups.unknown_command(arguments[0], program)
+            known = ["help", *(name for name, each in COMMANDS.items() if program in each.doors)]
+            hint = groups.suggestion(arguments[0], known, program)
+            raise GeneratorError(f"{arguments[0]}: unknown command; hint: {hint}")
         _whole_parser(program).parse_args(arguments)  # prints the version and ends, or raises the error
         raise GeneratorError(f"{arguments[0]}: the command comes first; hint: {program} --help")
     words = arguments[1:]
@@ -53,8 +58,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if found := re.fullmatch(r"unrecognized arguments: (-\S+).*", message):
-            hint = groups.suggestion(found[1].partition("=")[0], self._option_string_actions)
-            raise GeneratorError(f"{found[1]}: unknown option; hint: {hint or f'{self.prog} --help'}")
+            hint = groups.suggestion(found[1].partition("=")[0], self._option_string_actions, self.prog)
+            raise GeneratorError(f"{found[1]}: unknown option; hint: {hint}")
         if found := re.fullmatch(r"argument (?:(-\w)/)?(--[\w-]+): expected one argument", message):
             pairs = zip(self.words, self.words[1:], strict=False)
             value = next((value for word, value in pairs if word in found.groups() and value.startswith("-")), "")
@@ -79,10 +84,8 @@ def _whole_parser(program: str) -> argparse.ArgumentParser:
 def _with(parser: argparse.ArgumentParser, command: Command) -> argparse.ArgumentParser:
     """Return *parser* with the arguments and options of *command*."""
     for argument in command.arguments:
-        nargs = "*" if argument.many else None
-        added = parser.add_argument(
-            argument.name.lower(), metavar=argument.name, help=text_of(argument.help), nargs=nargs
-        )
+        name, nargs = argument.name, "*" if argument.many else None
+        added = parser.add_argument(name.lower(), metavar=name, help=text_of(argument.help), nargs=nargs)
         if argument.choices is not tuple:
             # For argcomplete only: the command's own error for an unknown word has more detail.
             added.completer = lambda choices=argument.choices, **_: list(choices())  # type: ignore[attr-defined]

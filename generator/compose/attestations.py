@@ -5,7 +5,7 @@ They stay as long as their image does, as `docker buildx imagetools create` keep
 util/imagetools/create.go; BuildKit, docs/attestations/attestation-storage.md.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,11 +37,6 @@ def kept(lookup: Lookup, digests: Collection[str], folder: Path, note: Say) -> l
         else:
             note(f"warning: {each.name}: left out: attestation of an image that is not in the index")
     return found
-
-
-def different(attestations: Iterable[Attestation]) -> list[Attestation]:
-    """Return *attestations* in their order, each once."""
-    return list({each.descriptor["digest"]: each for each in attestations}.values())
 
 
 def _attestation(lookup: Lookup, image: Image, folder: Path) -> Attestation:

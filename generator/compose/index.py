@@ -3,7 +3,7 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,13 +16,14 @@ from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places
 from ..image.assemble import BuiltImage, Variant
 from ..image.config import INDEX, Document, document
+from ..image.model import LayerBlob
 from ..image.options import pairs
 from ..image.places import Hooks, Job
 from ..image.progress import shown
 from ..imageread.documents import ImagePlatform
 from ..imageread.lookup import Lookup, look_up
 from ..imageread.platforms import given, normal, spelled
-from .attestations import Attestation, different, kept
+from .attestations import Attestation, kept
 from .opened import Opened, build, descriptor_of, opened_images, packed
 
 Json = dict[str, Any]
@@ -43,11 +44,16 @@ class IndexOptions(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An image in an index: *name* leads to it alone, *descriptor* is without platform and annotations of a layout."""
+    """An image in an index: *name* leads to it alone, *descriptor* is without platform and annotations of a layout.
+
+    *made* has its configuration and its manifest.
+    """
 
     name: str
     descriptor: Json
     platform: ImagePlatform
+    layers: tuple[LayerBlob, ...]
+    made: tuple[Document, Document]
 
 
 def index(options: dict[str, Any], *, say: Say = console.say, note: Say = console.note) -> int:
@@ -75,9 +81,7 @@ def reference_hooks(command: str, say: Say, note: Say) -> Hooks:
 def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitStack) -> BuiltImage:
     folder = work / "layers"
     folder.mkdir()
-    listed: list[Entry] = []
-    variants: list[Variant] = []
-    documents: dict[Document, None] = {}
+    entries: list[Entry] = []
     annotations: dict[str, str] = {}
     attestations: list[Attestation] = []
     for text in options.image:
@@ -87,20 +91,11 @@ def _built(options: IndexOptions, note: Say, work: Path, stack: contextlib.ExitS
         if not images:
             raise GeneratorError(f"{name}: leads to no image; hint: name another")
         _join(annotations, lookup, options.annotation, note)
-        for image in images:
-            listed.append(_entry(image, platform, len(images)))
-            variants.append(Variant(image.made[0], image.layers))
-            documents |= dict.fromkeys(image.made)
+        entries += [_entry(image, platform, len(images)) for image in images]
         attestations += kept(lookup, {image.listed.digest for image in images}, folder, note)
-    attestations = different(attestations)
-    for each in attestations:
-        documents |= dict.fromkeys(each.documents)
-    if len(listed) > _MOST:
-        raise GeneratorError(f"index: {len(listed)} images; hint: give {_MOST} at most")
-    joined = {**annotations, **options.annotation}
-    top = index_of(listed, joined, [each.descriptor for each in attestations])
-    blobs = tuple(blob for each in attestations for blob in each.blobs)
-    return BuiltImage(top, (*documents, top), tuple(variants), blobs)
+    if len(entries) > _MOST:
+        raise GeneratorError(f"index: {len(entries)} images; hint: give {_MOST} at most")
+    return composed(entries, {**annotations, **options.annotation}, attestations)
 
 
 def _entry(image: Opened, platform: ImagePlatform | None, images: int) -> Entry:
@@ -116,7 +111,7 @@ def _entry(image: Opened, platform: ImagePlatform | None, images: int) -> Entry:
     found = platform or own
     if not (found.os and found.architecture):
         raise GeneratorError(f"{image.name}: without a platform; hint: give IMAGE@OS/ARCH")
-    return Entry(image.name, descriptor_of(image.listed), found)
+    return Entry(image.name, descriptor_of(image.listed), found, image.layers, image.made)
 
 
 def _join(annotations: dict[str, str], lookup: Lookup, over: Mapping[str, str], note: Say) -> None:
@@ -127,11 +122,25 @@ def _join(annotations: dict[str, str], lookup: Lookup, over: Mapping[str, str], 
             note(f"warning: {lookup.name}: its annotation {shorten(name)} is left out, another index has another value")
 
 
-def index_of(entries: Sequence[Entry], annotations: Mapping[str, str], attestations: Sequence[Json] = ()) -> Document:
-    """Return the index of *entries*, in their order, then *attestations*; an image given twice is listed once.
+def composed(
+    entries: Sequence[Entry], annotations: Mapping[str, str] | None, attestations: Iterable[Attestation]
+) -> BuiltImage:
+    """Return the index of *entries*, with *annotations*; if these are None, the only entry without an index.
 
-    Raises GeneratorError for two images for one platform.
+    Each of *attestations* is listed once. Raises GeneratorError for two images for one platform.
     """
+    different = {each.descriptor["digest"]: each for each in attestations}.values()
+    documents = [each for entry in entries for each in entry.made]
+    if annotations is not None:
+        documents += [each for attestation in different for each in attestation.documents]
+        documents.append(_index(entries, annotations, [each.descriptor for each in different]))
+    variants = tuple(Variant(each.made[0], each.layers) for each in entries)
+    blobs = tuple(blob for each in different for blob in each.blobs)
+    return BuiltImage(documents[-1], tuple(dict.fromkeys(documents)), variants, blobs)
+
+
+def _index(entries: Sequence[Entry], annotations: Mapping[str, str], attestations: Sequence[Json]) -> Document:
+    """Return the index of *entries*, in their order, then *attestations*; an image given twice is listed once."""
     manifests = []
     seen: dict[ImagePlatform, Entry] = {}
     for entry in entries:

@@ -28,7 +28,8 @@ def join(image: Json, old: Json, new: Json) -> tuple[Json, list[str]]:
     ours, before, after = (_given(each) for each in (image, old, new))
     found: Json = {key: ours[key] for key in ("created",) if key in ours}
     found |= {key: after[key] for key in _PLATFORM if key in after}
-    if version := after.get(_VERSION) or joining.chosen(ours.get(_VERSION), before.get(_VERSION), None):
+    own = None if ours.get(_VERSION) == before.get(_VERSION) else ours.get(_VERSION)
+    if version := after.get(_VERSION) or own:
         found[_VERSION] = version
     for key in (*_PLATFORM, _VERSION):
         joining.tell(key, ours.get(key), found.get(key))
@@ -63,15 +64,11 @@ class _Joining(NamedTuple):
 
     def joined(self, name: str, image: Any, old: Any, new: Any) -> Any:
         """Return the value of a field, None if it has none, and add a line about it."""
-        value = self.chosen(image, old, new)
+        value = new if image == old else image
         self.tell(name, image, value)
         if value == image and new not in (old, image):
             self.changes.append(f"{name}: stays {_shown(image)}; the base's was {_shown(old)}, and is {_shown(new)}")
         return value
-
-    def chosen(self, image: Any, old: Any, new: Any) -> Any:
-        """Return the new base's value if the image has the old one's, else the image's."""
-        return new if image == old else image
 
     def tell(self, name: str, before: Any, after: Any) -> None:
         """Add a line for a value that changed."""

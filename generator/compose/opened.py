@@ -106,18 +106,11 @@ def opened(lookup: Lookup, image: Image, folder: Path) -> Opened:
     kinds = kind, image.manifest.config.media_type or CONFIG
     pointed, config = (Document(data, kind) for data, kind in zip(image.raw, kinds, strict=True))
     documents = config_object(config.data, name), json_object(pointed.data, name)
-    found = Opened(
-        lookup,
-        image,
-        replace(image.descriptor, media_type=kind),
-        (config, pointed),
-        *documents,
-        layers_of(lookup, image, folder, name),
-    )
-    listed = normal(found.platform)
+    listed, layers = replace(image.descriptor, media_type=kind), layers_of(lookup, image, folder, name)
+    found = Opened(lookup, image, listed, (config, pointed), *documents, layers)
     own = normal(ImagePlatform(image.config.architecture or "", image.config.os or ""))
     for key in ("os", "architecture"):
-        said, stands = (shorten(getattr(each, key)) or "none" for each in (listed, own))
+        said, stands = (shorten(getattr(each, key)) or "none" for each in (normal(found.platform), own))
         if said != stands:
             raise GeneratorError(f"{name}: {key} is {stands}, and the index says {said}; hint: winscratch check-image")
     return found

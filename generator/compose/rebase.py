@@ -14,17 +14,17 @@ from ..base import console
 from ..base.console import Say
 from ..base.errors import EXIT_OK, GeneratorError, shorten
 from ..image import places, transfer
-from ..image.assemble import BuiltImage, Variant
+from ..image.assemble import BuiltImage
 from ..image.base import DIGEST_OF, NAME
-from ..image.config import CONFIG, MANIFEST, Document, descriptor, document
+from ..image.config import CONFIG, MANIFEST, descriptor, document
 from ..image.places import Job
 from ..imageread.found import is_foreign
 from ..imageread.lookup import look_up
 from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform
-from .attestations import different, kept
+from .attestations import kept
 from .bases import BaseFinder, BaseImage
-from .index import Entry, index_of, reference_hooks
+from .index import Entry, composed, reference_hooks
 from .join import join
 from .opened import Opened, build, descriptor_of, opened_images, packed, platform_of
 from .ties import ties
@@ -75,33 +75,16 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
-    entries: list[Entry] = []
-    variants: list[Variant] = []
-    made: list[Document] = []
-    for image in images:
-        entry, variant, documents = _moved(image, options, finder, folder, note)
-        entries.append(entry)
-        variants.append(variant)
-        made += documents
-    top = made[-1]
+    entries = [_moved(image, options, finder, folder, note) for image in images]
     unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
-    attestations = different(kept(lookup, unchanged, folder, note))
-    if lookup.top is not None:
-        made += (document for each in attestations for document in each.documents)
-        top = index_of(entries, lookup.top.annotations or {}, [each.descriptor for each in attestations])
-        made.append(top)
-    blobs = tuple(blob for each in attestations for blob in each.blobs)
-    return BuiltImage(top, tuple(dict.fromkeys(made)), tuple(variants), blobs)
+    annotations = None if lookup.top is None else lookup.top.annotations or {}
+    return composed(entries, annotations, kept(lookup, unchanged, folder, note))
 
 
-_Moved = tuple[Entry, Variant, tuple[Document, Document]]
-
-
-def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say) -> _Moved:
+def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say) -> Entry:
     """Return an image on its new base, or as it is if it is for another system."""
     if is_foreign(image.platform.os):
-        entry = Entry(image.name, descriptor_of(image.listed), image.platform)
-        return entry, Variant(image.made[0], image.layers), image.made
+        return Entry(image.name, descriptor_of(image.listed), image.platform, image.layers, image.made)
     old = finder.old(image, options.old)
     version = build(image.platform.os_version)
     new = finder.base("--onto", options.onto, Platform(architecture(image.platform.architecture), version))
@@ -115,7 +98,7 @@ def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Pa
     return _rebased(image, old, new, note)
 
 
-def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> _Moved:
+def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> Entry:
     """Return *image* on *new* in place of *old*; *note* gets a line for each difference."""
     count = len(old.diff_ids)
     above = image.layers[count:]
@@ -127,17 +110,16 @@ def _rebased(image: Opened, old: BaseImage, new: BaseImage, note: Say) -> _Moved
     ]
     made = document(config, CONFIG)
     content = image.manifest | {"schemaVersion": 2, "mediaType": MANIFEST, "config": made.descriptor}
-    content["layers"] = [
-        descriptor(each.media_type, each.digest, each.size) | dict(each.fields) for each in (*new.layers, *above)
-    ]
+    blobs = (*new.layers, *above)
+    content["layers"] = [descriptor(each.media_type, each.digest, each.size) | dict(each.fields) for each in blobs]
     own = image.manifest.get("annotations") or {}
     content["annotations"] = {key: own[key] for key in own if key not in {NAME, DIGEST_OF}} | new.annotations
     layers = f"layers: {count} of {old.name} replaced by {len(new.diff_ids)} of {new.name}, {len(above)} kept"
     for line in (layers, *changes):
         note(f"{spelled(image.platform)}: {line}")
     manifest = document(content, MANIFEST)
-    entry = Entry(image.name, descriptor_of(image.listed) | manifest.descriptor, platform_of(config))
-    return entry, Variant(made, (*new.layers, *above)), (made, manifest)
+    listed = descriptor_of(image.listed) | manifest.descriptor
+    return Entry(image.name, listed, platform_of(config), blobs, (made, manifest))
 
 
 def _refuse(image: Opened, old: BaseImage, new: BaseImage) -> list[str]:

@@ -244,11 +244,8 @@ def generate(
             files.sweep(root / "output")
             files.sweep(root / "docs", deep=False)
         state = read_state(root)
-        if not options.force and unchanged.is_as_recorded(str(root), *state.seen[:3]):
-            lines = _summary(root)
-        else:
-            lines = _update(state, documents, options, note)
-        for line in lines:
+        fresh = not options.force and unchanged.is_as_recorded(str(root), *state.seen[:3])
+        for line in _summary(root) if fresh else _update(state, documents, options, note):
             say(line)
         return EXIT_OK
 

@@ -107,7 +107,7 @@ def jinja2_version() -> str:
     return "unknown"
 
 
-def look(root: str, ids: Ids | None = None) -> tuple[dict[str, str], dict[str, str], Strange]:
+def look(root: str, ids: Ids) -> tuple[dict[str, str], dict[str, str], Strange]:
     """Return the content hash of each input and of each output below *root* by path, and unexpected files.
 
     Fills *ids* with the digests that git may store for each file, the manifest included. Raises GeneratorError for
@@ -116,7 +116,6 @@ def look(root: str, ids: Ids | None = None) -> tuple[dict[str, str], dict[str, s
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     strange: Strange = []
-    ids = {} if ids is None else ids
     for path in (*_INPUT_FOLDERS, *_INPUT_FILES, "output", *_DOCUMENTS):
         if os.path.islink(f"{root}/{path}"):
             strange.append((path, _LINK))

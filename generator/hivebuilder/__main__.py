@@ -18,6 +18,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -52,14 +53,10 @@ def hivex_version() -> str:
     # hivex does not export its version.
     try:
         with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as status:
-            paragraphs = status.read().split("\n\n")
+            found = re.search(r"^Package: python3-hivex\n(?:.+\n)*?Version: ([^-\n]+)", status.read(), re.MULTILINE)
     except OSError:
         return "unknown"
-    for paragraph in paragraphs:
-        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
-        if fields.get("Package") == "python3-hivex":
-            return fields.get("Version", "unknown").split("-")[0]
-    return "unknown"
+    return found[1] if found else "unknown"
 
 
 def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
@@ -75,14 +72,12 @@ def build(hivex: Any, keys: "list[dict[str, Any]]") -> bytes:
             path = tuple(key["path"])
             if path:
                 nodes[path] = hive.node_add_child(nodes[path[:-1]], path[-1])
-            if key["values"]:
-                hive.node_set_values(
-                    nodes[path],
-                    [
-                        {"key": v["name"], "t": v["type"], "value": base64.b64decode(v["data"], validate=True)}
-                        for v in key["values"]
-                    ],
-                )
+            values = [
+                {"key": v["name"], "t": v["type"], "value": base64.b64decode(v["data"], validate=True)}
+                for v in key["values"]
+            ]
+            if values:
+                hive.node_set_values(nodes[path], values)
         hive.commit(None)
         file.seek(0)
         return file.read()

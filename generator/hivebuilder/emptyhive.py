@@ -9,48 +9,30 @@ result depends only on this file.
 import struct
 
 PAGE = 4096  # bytes; the base block is one page and a bin is a multiple of it
-BIN_HEADER = 32  # bytes
+ROOT_KEY = 32  # offset of its cell: behind the bin header
 NIL = 0xFFFFFFFF  # "no cell"
 
 # Key access rights, winnt.h.
 KEY_ALL_ACCESS = 0xF003F
 KEY_READ = 0x20019
 
-# Identifier authority 5 (NT); the numbers that follow are the relative identifiers.
-LOCAL_SYSTEM = (18,)
-ADMINISTRATORS = (32, 544)
-USERS = (32, 545)
-
 
 def empty_hive() -> bytes:
     """Return a hive of 8,192 bytes: a root key without subkeys or values, and its security record."""
-    root_offset = BIN_HEADER
     # The root key's size does not depend on the security record's offset, so a first pass finds the offset.
-    security_offset = root_offset + len(_root_key(0))
-    cells = _root_key(security_offset) + _security_record(security_offset)
-    free = PAGE - BIN_HEADER - len(cells)
-    cells += struct.pack("<i", free) + bytes(free - 4)
-    # Bin header: signature, offset, size, reserved, timestamp, spare.
-    hive_bin = struct.pack("<4sIIQQI", b"hbin", 0, PAGE, 0, 0, 0) + cells
-    return _base_block(root_offset, len(hive_bin)) + hive_bin
+    security = ROOT_KEY + len(_root_key(0))
+    cells = _root_key(security) + _security_record(security)
+    # Bin header: signature, offset, size, reserved, timestamp, spare. The last cell, of a positive size, is free.
+    head = struct.pack("<4sIIQQI", b"hbin", 0, PAGE, 0, 0, 0) + cells
+    return _base_block() + (head + struct.pack("<i", PAGE - len(head))).ljust(PAGE, b"\0")
 
 
-def _base_block(root_offset: int, bins_size: int) -> bytes:
+def _base_block() -> bytes:
     """Return the first page of the file: signature to checksum, then zeros."""
-    head = struct.pack(
-        "<4sIIQIIIIIII",
-        b"regf",
-        1,  # primary sequence number
-        1,  # secondary sequence number, equal: nothing left to recover
-        0,  # last written
-        1,  # major version
-        5,  # minor version: the first with the `lh` leaves that hivex writes
-        0,  # type: a primary file
-        1,  # format: direct memory load
-        root_offset,
-        bins_size,
-        1,  # clustering factor
-    ).ljust(508, b"\0")
+    # Signature, primary and secondary sequence number (equal: nothing left to recover), last written, version 1.5 (the
+    # first with the `lh` leaves that hivex writes), type (a primary file), format (direct memory load), root key,
+    # length of the bins, clustering factor.
+    head = struct.pack("<4sIIQIIIIIII460x", b"regf", 1, 1, 0, 1, 5, 0, 1, ROOT_KEY, PAGE, 1)
     checksum = 0
     for (word,) in struct.iter_unpack("<I", head):
         checksum ^= word
@@ -59,35 +41,16 @@ def _base_block(root_offset: int, bins_size: int) -> bytes:
     return (head + struct.pack("<I", checksum)).ljust(PAGE, b"\0")
 
 
-def _root_key(security_offset: int) -> bytes:
+def _root_key(security: int) -> bytes:
     """Return the allocated cell of the root key node (`nk`)."""
     name = b"ROOT"
-    return _allocated(
-        struct.pack(
-            "<2sHQIIIIIIIIIIIIIIIHH",
-            b"nk",
-            0x2C,  # KEY_HIVE_ENTRY, KEY_NO_DELETE, KEY_COMP_NAME
-            0,  # last written
-            0,  # access bits
-            NIL,  # parent
-            0,  # number of subkeys
-            0,  # number of volatile subkeys
-            NIL,  # subkeys list
-            NIL,  # volatile subkeys list
-            0,  # number of values
-            NIL,  # values list
-            security_offset,
-            NIL,  # class name
-            0,  # largest subkey name
-            0,  # largest subkey class name
-            0,  # largest value name
-            0,  # largest value data
-            0,  # work variable
-            len(name),
-            0,  # class name length
-        )
-        + name
-    )
+    flags = 0x2C  # KEY_HIVE_ENTRY, KEY_NO_DELETE, KEY_COMP_NAME
+    # Signature, flags, last written, access bits, parent.
+    head = struct.pack("<2sHQII", b"nk", flags, 0, 0, NIL)
+    # Numbers of subkeys and of volatile ones, their lists, number of values, their list, security record, class name.
+    lists = struct.pack("<8I", 0, 0, NIL, NIL, 0, NIL, security, NIL)
+    # Largest subkey name, subkey class name, value name and value data, work variable, lengths of name and class name.
+    return _allocated(head + lists + struct.pack("<5IHH", 0, 0, 0, 0, 0, len(name), 0) + name)
 
 
 def _security_record(offset: int) -> bytes:
@@ -98,27 +61,21 @@ def _security_record(offset: int) -> bytes:
 
 def _security_descriptor() -> bytes:
     """Return O:BAG:SYD:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)(A;CI;KR;;;BU) in self-relative form."""
+    system, administrators, users = _sid(18), _sid(32, 544), _sid(32, 545)
     entries = b"".join(
-        _access_allowed(mask, sid)
-        for mask, sid in ((KEY_ALL_ACCESS, LOCAL_SYSTEM), (KEY_ALL_ACCESS, ADMINISTRATORS), (KEY_READ, USERS))
+        struct.pack("<BBHI", 0, 2, 8 + len(sid), mask) + sid  # ACCESS_ALLOWED_ACE, CONTAINER_INHERIT_ACE
+        for mask, sid in ((KEY_ALL_ACCESS, system), (KEY_ALL_ACCESS, administrators), (KEY_READ, users))
     )
     acl = struct.pack("<BBHHH", 2, 0, 8 + len(entries), 3, 0) + entries
-    owner, group = _sid(ADMINISTRATORS), _sid(LOCAL_SYSTEM)
-    dacl_offset = 20
-    owner_offset = dacl_offset + len(acl)
     control = 0x9004  # SE_SELF_RELATIVE, SE_DACL_PROTECTED, SE_DACL_PRESENT
-    head = struct.pack("<BBHIIII", 1, 0, control, owner_offset, owner_offset + len(owner), 0, dacl_offset)
-    return head + acl + owner + group
+    dacl = 20  # bytes of the header, behind which the parts are
+    owner = dacl + len(acl)
+    head = struct.pack("<BBHIIII", 1, 0, control, owner, owner + len(administrators), 0, dacl)
+    return head + acl + administrators + system
 
 
-def _access_allowed(mask: int, sid: "tuple[int, ...]") -> bytes:
-    """Return an ACCESS_ALLOWED_ACE inherited by subkeys (CONTAINER_INHERIT_ACE)."""
-    body = struct.pack("<I", mask) + _sid(sid)
-    return struct.pack("<BBH", 0, 2, 4 + len(body)) + body
-
-
-def _sid(sub_authorities: "tuple[int, ...]") -> bytes:
-    """Return a SID of the NT authority."""
+def _sid(*sub_authorities: int) -> bytes:
+    """Return a SID of the NT authority, which is 5."""
     return struct.pack(f"<BB6s{len(sub_authorities)}I", 1, len(sub_authorities), b"\0\0\0\0\0\5", *sub_authorities)
 
 

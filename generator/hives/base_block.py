@@ -12,6 +12,15 @@ from .cells import EnoughError, Walk
 
 MAX_LENGTH: Final = s.VOLATILE  # bytes of bins that pointers can address
 _AT: Final = s.BASE_BLOCK.offsets
+_ALLOWED: Final = (  # rule, field and the field's allowed values
+    ("base-minor", "minor version", {3, 4, 5, 6}),
+    ("base-major", "major version", {1}),
+    ("base-type", "file type", {0}),
+    ("base-format", "file format", {1}),
+    ("base-cluster", "clustering factor", {1}),
+    ("base-boot", "boot type", {0}),
+    ("base-boot", "boot recover", {0}),
+)
 _WORDS = struct.Struct("<127I")
 
 
@@ -26,8 +35,10 @@ def read_base(walk: Walk) -> tuple[int, int]:
     size = len(walk.data)
     if size < s.BASE + s.PAGE:
         if (begins := walk.data[:4]) != b"regf"[: len(begins)]:
-            walk.stop(0, "base-signature", f"the file begins with {quoted(begins)}")
-        walk.stop(0, "file-size", f"the file has {size:,} bytes")
+            walk.fault(0, "base-signature", f"the file begins with {quoted(begins)}")
+        else:
+            walk.fault(0, "file-size", f"the file has {size:,} bytes")
+        raise EnoughError
     block = walk.data[: s.BASE]
     base = dict(zip(_AT, s.BASE_BLOCK.unpacker.unpack(block), strict=True))
     if base["signature"] != b"regf":
@@ -39,18 +50,9 @@ def read_base(walk: Walk) -> tuple[int, int]:
         walk.fault(_AT["checksum"], "base-checksum", f"the checksum is 0x{found:08x}", f"0x{right:08x}")
     first, second = base["primary sequence number"], base["secondary sequence number"]
     if first != second:
-        walk.fault(
-            _AT["primary sequence number"], "base-sequence", f"the sequence numbers are {first:,} and {second:,}"
-        )
-    for rule, name, only in (
-        ("base-minor", "minor version", {3, 4, 5, 6}),
-        ("base-major", "major version", {1}),
-        ("base-type", "file type", {0}),
-        ("base-format", "file format", {1}),
-        ("base-cluster", "clustering factor", {1}),
-        ("base-boot", "boot type", {0}),
-        ("base-boot", "boot recover", {0}),
-    ):
+        wrong = f"the sequence numbers are {first:,} and {second:,}"
+        walk.fault(_AT["primary sequence number"], "base-sequence", wrong)
+    for rule, name, only in _ALLOWED:
         if base[name] not in only:
             walk.fault(_AT[name], rule, f"the {name} is {base[name]:,}")
     if base["flags"]:

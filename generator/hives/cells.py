@@ -21,10 +21,9 @@ MAX_FINDINGS: Final = 100  # by refusing rules; a hive of random bytes would hav
 MAX_ALIKE: Final = 10  # findings by one rule of level unusual that are listed; more are counted
 
 _SIZE = struct.Struct("<i")
-_FREE: Final = s.KINDS.index(s.FREE)
-_USED: Final = s.KINDS.index(s.USED)
-_BIN: Final = s.KINDS.index(s.BIN)
-_FIRST_OWNED: Final = _BIN + 1
+_FREE: Final = s.NUMBERS[s.FREE]
+_USED: Final = s.NUMBERS[s.USED]
+_BIN: Final = s.NUMBERS[s.BIN]
 # The rule that is broken if the signature of a cell does not fit the pointer to it.
 _SIGNATURE_RULES: Final = {
     s.KEY: "key-signature",
@@ -33,10 +32,7 @@ _SIGNATURE_RULES: Final = {
     s.BIG_DATA: "big-signature",
     s.SECURITY: "sk-signature",
 }
-
-
-# Kinds of cells that may hold any bytes.
-_BYTES: Final = frozenset({s.DATA, s.SEGMENT_DATA, s.CLASS})
+_BYTES: Final = frozenset({s.DATA, s.SEGMENT_DATA, s.CLASS})  # kinds of cells that may hold any bytes
 
 
 class EnoughError(Exception):
@@ -84,11 +80,6 @@ class Walk:
         if self.refusals >= MAX_FINDINGS:
             raise EnoughError
 
-    def stop(self, offset: int, rule: str, found: str) -> NoReturn:
-        """Record a broken rule and end the walk."""
-        self.fault(offset, rule, found)
-        raise EnoughError
-
     def skip(self, offset: int, rule: str, found: str) -> NoReturn:
         """Record a broken rule and skip the part of the tree that it makes unreadable."""
         self.fault(offset, rule, found)
@@ -100,17 +91,17 @@ class Walk:
         if found > known:
             self.fault(at, rule, f"the largest found has {found:,} bytes and the largest known {known:,}")
 
-    def take(self, pointer: int, field: int, kind: int) -> tuple[int, int]:
+    def take(self, pointer: int, field: int, kind: s.Structure) -> tuple[int, int]:
         """Give a cell to its owner; return the start and end of its content in the file. Raises SkippedError.
 
-        *field* is the offset of the pointer in the file, *kind* the expected structure, an index into KINDS.
+        *field* is the offset of the pointer in the file, *kind* the expected structure.
         """
         index = pointer >> 3
         if pointer & 7 or index >= len(self.cells) or self.cells[index] != _USED:
-            self._not_taken(pointer, field, s.KINDS[kind])
+            self._not_taken(pointer, field, kind)
             self.whole = False
             raise SkippedError
-        self.cells[index] = kind
+        self.cells[index] = s.NUMBERS[kind]
         if self.owners is not None:
             self.owners[index] = field
         at = pointer + s.BASE
@@ -121,7 +112,7 @@ class Walk:
         state = s.INSIDE
         if not pointer & 7 and pointer >> 3 < len(self.cells):
             state = self.cells[pointer >> 3]
-        if state >= _FIRST_OWNED:
+        if state > _BIN:  # owned
             at = pointer + s.BASE + 4
             begins = self.data[at : at + 2]
             if kind.signatures and begins not in kind.signatures:
@@ -142,25 +133,21 @@ class Walk:
 
     def map_cells(self, end: int) -> None:
         """Check all bins and map their cells; *end* is the pointer behind the last bin in the file."""
-        data = self.data
+        fields = s.BIN.offsets
         self.cells = bytearray(end >> 3)  # memory is committed only for pages with cells
         start = 0
         while start < end:
             at = s.BASE + start
-            signature, offset, size, reserved, _, _ = s.BIN.unpacker.unpack_from(data, at)
+            signature, offset, size, reserved, _, _ = s.BIN.unpacker.unpack_from(self.data, at)
             if signature != b"hbin":
                 self.fault(at, "bin-signature", f"the bin begins with {quoted(signature)}")
             if offset != start:
-                self.fault(
-                    at + s.BIN.offsets["offset"], "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}"
-                )
+                self.fault(at + fields["offset"], "bin-offset", f"the bin's offset is 0x{offset:x}", f"0x{start:x}")
             if size == 0 or size % s.PAGE or size > self.length - start:
-                self.fault(at + s.BIN.offsets["size"], "bin-size", f"the bin's size is {size:,}")
+                self.fault(at + fields["size"], "bin-size", f"the bin's size is {size:,}")
                 break
             if reserved:
-                self.fault(
-                    at + s.BIN.offsets["reserved"], "bin-reserved", f"the bin's reserved bytes are 0x{reserved:016x}"
-                )
+                self.fault(at + fields["reserved"], "bin-reserved", f"the bin's reserved bytes are 0x{reserved:016x}")
             self.cells[start >> 3] = _BIN
             self.known = self._map_bin(start + s.BIN.unpacker.size, start + size, end)
             if self.known < start + size:
@@ -192,7 +179,6 @@ class Walk:
 
     def leaks(self) -> None:
         """Record the cells in use without an owner."""
-        at = self.cells.find(_USED)
-        while at >= 0:
+        at = -1
+        while (at := self.cells.find(_USED, at + 1)) >= 0:
             self.fault(at * 8 + s.BASE, "cell-leak", "nothing points to this cell in use")
-            at = self.cells.find(_USED, at + 1)

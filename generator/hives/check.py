@@ -50,11 +50,7 @@ def load(path: str | Path) -> Buffer:
 
 
 def report(
-    paths: Iterable[str | Path],
-    as_json: bool = False,
-    *,
-    say: Say = console.say,
-    note: Say = console.note,
+    paths: Iterable[str | Path], as_json: bool = False, *, say: Say = console.say, note: Say = console.note
 ) -> int:
     """Print the findings and the verdict for each hive in *paths*, or all as one JSON document (*as_json*).
 
@@ -83,8 +79,10 @@ def report(
         counts = {"keys": reading.key_count, "values": reading.value_count, "bytes": len(data)}
         records.append({"path": str(path), "good": good, **counts, **findings(reading)})
         if not as_json:
-            for line in _lines(reading, len(data)):
+            for _, line in described(reading):
                 say(f"{path}: {line}")
+            numbers = [counted(number, name.removesuffix("s")) for name, number in counts.items()]
+            say(f"{path}: {VERDICTS[reading.level]}, {', '.join(numbers)}")
     if as_json:
         say(json_document(records))
     return status
@@ -105,12 +103,6 @@ def described(reading: Reading) -> Iterator[tuple[Level, str]]:
             yield RULES[rule].level, f"{RULES[rule].level}: {more:,} more of {rule}"
     if live:
         yield Level.UNUSUAL, f"normal on a live system: {', '.join(live.values())}"
-
-
-def _lines(reading: Reading, size: int) -> list[str]:
-    verdict = VERDICTS[reading.level]
-    counts = f"{counted(reading.key_count, 'key')}, {counted(reading.value_count, 'value')}, {counted(size, 'byte')}"
-    return [*(text for _, text in described(reading)), f"{verdict}, {counts}"]
 
 
 def findings(reading: Reading) -> dict[str, object]:

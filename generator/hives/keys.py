@@ -13,8 +13,6 @@ from .model import REG_LINK, Value
 from .values import read_values
 
 _AT: Final = s.KEY.offsets
-_CLASS: Final = s.KINDS.index(s.CLASS)
-_SECURITY: Final = s.KINDS.index(s.SECURITY)
 _ROOT_MASK: Final = s.KEY_HIVE_ENTRY | s.KEY_NO_DELETE | s.KEY_COMPRESSED
 _ROOT_FLAGS: Final = {_ROOT_MASK, s.KEY_COMPRESSED}  # of the mask; the second as Windows' offline library writes them
 # Volatile, mount point, flags of Windows XP's 32-bit programs, and unknown ones.
@@ -95,7 +93,7 @@ def _class_name(walk: Walk, at: int, pointer: int, length: int) -> None:
     where = at + _AT["class name"]
     if length == 0:
         walk.skip(where, "key-class", f"the class name's pointer is 0x{pointer:x} and its length 0")
-    start, end = walk.take(pointer, where, _CLASS)
+    start, end = walk.take(pointer, where, s.CLASS)
     where = at + _AT["class name length"]
     if length > end - start:
         found = f"the class name has {counted(length, 'byte')} in a cell that holds {end - start:,}"
@@ -118,7 +116,7 @@ def _use_security(walk: Walk, pointer: int, field: int) -> None:
 
 def _read_security(walk: Walk, pointer: int, field: int) -> None:
     """Take the cell of a security record and check its descriptor; raises SkippedError if the record is unreadable."""
-    at, end = walk.take(pointer, field, _SECURITY)
+    at, end = walk.take(pointer, field, s.SECURITY)
     head = s.SECURITY.unpacker
     signature = walk.data[at : at + 2]
     size = head.unpack_from(walk.data, at)[-1] if end - at >= head.size else 0

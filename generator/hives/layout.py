@@ -50,19 +50,9 @@ def lay_out(plan: Hive) -> bytes:
         if key.values:
             bins.set_values(keys[key.path], key.values)
     bins.put(bins.security, _SECURITY_USERS, "<I", len(keys))
-    return _hive(bins, 2)
-
-
-def empty_hive() -> bytes:
-    """Return the hive that hivex starts from: a root key without subkeys and values, 8,192 bytes."""
-    return _hive(_Bins(), 1)
-
-
-def _hive(bins: "_Bins", sequence: int) -> bytes:
-    """Return the base block and *bins*; *sequence* is 1 for a new hive and one more for each commit."""
-    # Signature, primary and secondary sequence numbers, time, version 1.5, type, format, root key, length, clusters.
-    fields = b"regf", sequence, sequence, 0, 1, 5, 0, 1, _ROOT, len(bins.bytes), 1
-    head = struct.pack("<4sIIQIIIIIII460x", *fields)
+    # Signature, primary and secondary sequence numbers (1 for a new hive, and one more for the commit), time, version
+    # 1.5, type, format, root key, length, clusters.
+    head = struct.pack("<4sIIQIIIIIII460x", b"regf", 2, 2, 0, 1, 5, 0, 1, _ROOT, len(bins.bytes), 1)
     # The rules for checksums 0 and 0xFFFFFFFF never apply: a length of whole pages changes no bit of the lowest 12.
     checksum = reduce(xor, struct.unpack("<127I", head))
     return (head + struct.pack("<I", checksum)).ljust(_PAGE, b"\0") + bins.bytes
@@ -119,7 +109,8 @@ class _Bins:
         pointers = self._add(bytes(4 * len(values)))
         longest = 0
         for number, value in enumerate(values):
-            name, latin = _encoded(value.name)
+            latin = all(char <= "\xff" for char in value.name)
+            name = value.name.encode("latin-1" if latin else "utf-16-le")
             longest = max(longest, len(name) * (2 if latin else 1))
             inside = len(value.data) <= 4
             length = len(value.data) + (_IN_RECORD if inside else 0)
@@ -170,14 +161,6 @@ def _key_record(flags: int, parent: int, security: int, name: bytes) -> bytes:
     """Return the record of a key without subkeys and values; its time is zero, inherited from the root key."""
     lists = 0, 0, _NIL, _NIL, 0, _NIL
     return _KEY.pack(b"nk", flags, 0, 0, parent, *lists, security, _NIL, 0, 0, 0, 0, 0, len(name), 0) + name
-
-
-def _encoded(name: str) -> tuple[bytes, bool]:
-    """Return *name* as stored, in Latin-1 if possible, else in UTF-16; and whether it is in Latin-1."""
-    try:
-        return name.encode("latin-1"), True
-    except UnicodeEncodeError:
-        return name.encode("utf-16-le"), False
 
 
 def _hash(folded: bytes) -> int:

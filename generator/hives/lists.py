@@ -12,8 +12,6 @@ from .names import check_mark, read_name, sort_key
 
 _U32 = struct.Struct("<I")
 _TWO_U16 = struct.Struct("<HH")
-_KEY: Final = s.KINDS.index(s.KEY)
-_SUBKEYS: Final = s.KINDS.index(s.SUBKEYS)
 _LEAVES: Final = {leaf.signatures[0]: leaf for leaf in s.LEAVES}
 _WIDTHS: Final = {leaf: sum(field.size for field in leaf.tail.fields) for leaf in s.LEAVES if leaf.tail}  # bytes
 _HEAD: Final = s.HASH_LEAF.unpacker  # the same of all leaves
@@ -40,7 +38,7 @@ class _Leaf(NamedTuple):
 
 def read_head(walk: Walk, pointer: int, field: int) -> Head:
     """Take a key's cell and return its head; *field* is the offset of the pointer to it. Raises SkippedError."""
-    at, end = walk.take(pointer, field, _KEY)
+    at, end = walk.take(pointer, field, s.KEY)
     data, room = walk.data, end - at
     begins = data[at : at + 4]
     head = s.KEY.unpacker.size
@@ -117,7 +115,7 @@ def _leaves(walk: Walk, pointer: int, field: int) -> tuple[list[_Leaf], bool]:
 
 def _leaf(walk: Walk, pointer: int, field: int) -> _Leaf:
     """Take the cell of one list record and return it as a leaf; raises SkippedError if it is invalid."""
-    at, end = walk.take(pointer, field, _SUBKEYS)
+    at, end = walk.take(pointer, field, s.SUBKEYS)
     signature, count = _HEAD.unpack_from(walk.data, at)
     kind = _LEAVES.get(signature)
     if kind is None:
@@ -129,5 +127,5 @@ def _leaf(walk: Walk, pointer: int, field: int) -> _Leaf:
         walk.fault(at + 2, "list-empty", "the subkeys list has no entries")
     if kind is s.HASH_LEAF and walk.minor < 5:
         walk.fault(at, "list-version", f"an 'lh' list is in a hive of minor version {walk.minor}")
-    walk.cells[pointer >> 3] = s.KINDS.index(kind)
+    walk.cells[pointer >> 3] = s.NUMBERS[kind]
     return _Leaf(kind, at + _HEAD.size, count)

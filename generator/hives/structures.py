@@ -98,7 +98,11 @@ def _signature(size: int) -> Field:
     return Field("signature", f"{size}s", "the kind of structure", "latin-1")
 
 
-_COUNT = Field("number of entries", "H")
+def _leaf(name: str, signature: bytes, *entry: Field) -> Structure:
+    count = Field("number of entries", "H")
+    return Structure(name, "", (signature,), (_signature(2), count), Tail(count.name, entry))
+
+
 _KEY_ENTRY = _pointer("subkey")
 
 KEY_VOLATILE: Final = 0x01
@@ -250,27 +254,15 @@ SECURITY: Final = Structure(
     ),
     Tail("descriptor size", (Field("security descriptor", "s", "", "bytes"),)),
 )
-HASH_LEAF: Final = Structure(
-    "hash leaf",
-    signatures=(b"lh",),
-    fields=(_signature(2), _COUNT),
-    tail=Tail(_COUNT.name, (_KEY_ENTRY, Field("hash", "I", "of the subkey's name in upper case", "hex"))),
+
+HASH_LEAF: Final = _leaf(
+    "hash leaf", b"lh", _KEY_ENTRY, Field("hash", "I", "of the subkey's name in upper case", "hex")
 )
-FAST_LEAF: Final = Structure(
-    "fast leaf",
-    signatures=(b"lf",),
-    fields=(_signature(2), _COUNT),
-    tail=Tail(_COUNT.name, (_KEY_ENTRY, Field("hint", "4s", "the first four characters of the name", "latin-1"))),
+FAST_LEAF: Final = _leaf(
+    "fast leaf", b"lf", _KEY_ENTRY, Field("hint", "4s", "the first four characters of the name", "latin-1")
 )
-INDEX_LEAF: Final = Structure(
-    "index leaf", signatures=(b"li",), fields=(_signature(2), _COUNT), tail=Tail(_COUNT.name, (_KEY_ENTRY,))
-)
-INDEX_ROOT: Final = Structure(
-    "index root",
-    signatures=(b"ri",),
-    fields=(_signature(2), _COUNT),
-    tail=Tail(_COUNT.name, (_pointer("leaf"),)),
-)
+INDEX_LEAF: Final = _leaf("index leaf", b"li", _KEY_ENTRY)
+INDEX_ROOT: Final = _leaf("index root", b"ri", _pointer("leaf"))
 BIG_DATA: Final = Structure(
     "big data",
     "the record of big data",
@@ -301,4 +293,4 @@ KINDS: Final = (
     UNREAD, FREE, USED, BIN, KEY, VALUE, SECURITY, SUBKEYS, *LEAVES, VALUES, DATA, BIG_DATA, SEGMENTS, SEGMENT_DATA,
     CLASS, BASE_BLOCK, REST,
 )  # fmt: skip
-NUMBER: Final[Mapping[str, int]] = {kind.name: number for number, kind in enumerate(KINDS)}
+NUMBERS: Final[Mapping[Structure, int]] = {kind: number for number, kind in enumerate(KINDS)}

@@ -4,6 +4,7 @@
 Each function raises GeneratorError with the TOML key path for data that the value cannot hold.
 """
 
+import struct
 from typing import Any
 
 from ..base.errors import GeneratorError, brief
@@ -28,6 +29,11 @@ def integer(data: Any, place: KeyPath, bits: int) -> int:
     if type(data) is not int or not 0 <= data < 1 << bits:
         raise out_of_place(data, place, f"use an integer from 0 to 2^{bits} - 1")
     return data
+
+
+def number(layout: str, data: Any, place: KeyPath) -> bytes:
+    """Return a TOML integer packed by *layout*, an unsigned format of struct; raise as integer() does."""
+    return struct.pack(layout, integer(data, place, 8 * struct.calcsize(layout)))
 
 
 def check_size(data: bytes, place: KeyPath) -> None:

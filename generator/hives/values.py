@@ -11,12 +11,6 @@ from .model import REG_DWORD, REG_DWORD_BIG_ENDIAN, REG_QWORD, Value, fold_name
 from .names import read_name
 
 _U32 = struct.Struct("<I")
-_VALUE: Final = s.KINDS.index(s.VALUE)
-_VALUES: Final = s.KINDS.index(s.VALUES)
-_DATA: Final = s.KINDS.index(s.DATA)
-_BIG: Final = s.KINDS.index(s.BIG_DATA)
-_SEGMENTS: Final = s.KINDS.index(s.SEGMENTS)
-_SEGMENT: Final = s.KINDS.index(s.SEGMENT_DATA)
 _KEY_AT: Final = s.KEY.offsets
 _AT: Final = s.VALUE.offsets
 _DATA_AT: Final = _AT["data"]
@@ -37,7 +31,7 @@ def read_values(
             found = f"the key has 0 values and the list's pointer is 0x{pointer:x}"
             walk.skip(at + _KEY_AT["values list"], "list-nil", found)
         return (), ()
-    start, end = walk.take(pointer, at + _KEY_AT["values list"], _VALUES)
+    start, end = walk.take(pointer, at + _KEY_AT["values list"], s.VALUES)
     if 4 * count > end - start:
         wrong = f"{count:,} values are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.skip(at + _KEY_AT["number of values"], "list-size", wrong)
@@ -69,7 +63,7 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
 
     The data is empty unless *keep*. Raises SkippedError if the value is unreadable.
     """
-    at, end = walk.take(pointer, field, _VALUE)
+    at, end = walk.take(pointer, field, s.VALUE)
     room = end - at
     length = int.from_bytes(walk.data[at + 2 : at + 4], "little")
     if (begins := walk.data[at : at + 2]) != b"vk":
@@ -83,32 +77,27 @@ def _value(walk: Walk, pointer: int, field: int, keep: bool) -> tuple[int, str, 
     if (characters := length if compressed else length // 2) > _MAX_NAME:
         walk.fault(at + _AT["name length"], "value-name-length", f"the value's name has {characters:,} characters")
     name = read_name(walk, "value", at + _HEAD, length, compressed)
-    data = _data_of(walk, at, size, data_pointer, keep)
+    data = _data(walk, at, size, data_pointer, keep)
     size &= ~s.INLINE
     if size != _SIZES.get(kind, size):
         walk.fault(at + _AT["data size"], "value-type", f"a {s.VALUE_TYPES[kind]} has {counted(size, 'byte')}")
     return at, name, 2 * length if compressed else length, kind, size, data
 
 
-def _data_of(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
+def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
     """Return the data of the value at *at*, empty unless *keep*; *size* may have INLINE set. Raises SkippedError."""
     if size & s.INLINE:
         size &= ~s.INLINE
         if size > s.MAX_INLINE:
             walk.skip(at + _AT["data size"], "value-inline", f"{size:,} bytes of data are inside the value record")
         return walk.data[at + _DATA_AT : at + _DATA_AT + size] if keep else b""
-    if size:
-        return _data(walk, at, size, pointer, keep)
-    if pointer != s.NIL:
-        walk.fault(at + _DATA_AT, "value-empty", f"the value has no data and its pointer is 0x{pointer:x}")
-        walk.whole = False
-    return b""
-
-
-def _data(walk: Walk, at: int, size: int, pointer: int, keep: bool) -> bytes:
-    """Take the cells of the data of the value at *at*, *size* bytes; return it, empty unless *keep*."""
+    if size == 0:
+        if pointer != s.NIL:
+            walk.fault(at + _DATA_AT, "value-empty", f"the value has no data and its pointer is 0x{pointer:x}")
+            walk.whole = False
+        return b""
     big = size > s.SEGMENT and walk.minor > 3
-    start, end = walk.take(pointer, at + _DATA_AT, _BIG if big else _DATA)
+    start, end = walk.take(pointer, at + _DATA_AT, s.BIG_DATA if big else s.DATA)
     if big:
         return _big_data(walk, start, end, size, keep)
     if size > end - start:
@@ -126,13 +115,13 @@ def _big_data(walk: Walk, at: int, end: int, size: int, keep: bool) -> bytes:
         walk.skip(at, "big-signature", f"{counted(size, 'byte')} of data are in a cell that begins with {quoted(kind)}")
     if count != -(-size // s.SEGMENT):
         walk.skip(at + 2, "big-count", f"{count:,} segments are to hold {counted(size, 'byte')}")
-    start, end = walk.take(pointer, at + pointer_at, _SEGMENTS)
+    start, end = walk.take(pointer, at + pointer_at, s.SEGMENTS)
     if 4 * count > end - start:
         wrong = f"{count:,} segments are in a list whose cell holds {counted(end - start, 'byte')}"
         walk.skip(at + 2, "list-size", wrong)
     parts: list[bytes] = []
     for entry in range(start, start + 4 * count, 4):
-        start, end = walk.take(_U32.unpack_from(walk.data, entry)[0], entry, _SEGMENT)
+        start, end = walk.take(_U32.unpack_from(walk.data, entry)[0], entry, s.SEGMENT_DATA)
         part = min(size, s.SEGMENT)
         if end - start < s.SEGMENT:
             walk.fault(start, "big-segment", f"the segment's cell holds {end - start:,} bytes, {part:,} of them data")

@@ -14,6 +14,7 @@ Nothing is synced to disk, and a directory that other users can write to is not 
 import contextlib
 import hashlib
 import json
+import operator
 import os
 import re
 import stat
@@ -42,6 +43,7 @@ _STEP, _COARSE_STEP = 100_000_000, 2_100_000_000  # nanoseconds
 # A write through mmap() changes the timestamp only if the page was clean, so after the previous writeback: on Linux
 # within half a minute, or at fsync().
 _STORED = 60_000_000_000  # nanoseconds
+_RECORDED = operator.attrgetter("path", "kind", "target", "stamp", "own")
 _MOST_ASKED = 64  # files to fsync(); each may take some milliseconds
 
 
@@ -170,10 +172,7 @@ def record_name(entries: Sequence[SourceEntry], *options: object) -> str:
     """Return the name of a layer's record: a hash of its options and of the paths and stamps of its *entries*."""
     hashed = hashlib.sha256(json.dumps(options).encode("ascii"))
     for start in range(0, len(entries), 1000):  # in parts, to save memory
-        part = [
-            (entry.path, entry.kind, entry.target, entry.stamp, entry.own) for entry in entries[start : start + 1000]
-        ]
-        hashed.update(_encoded(part))
+        hashed.update(_encoded([*map(_RECORDED, entries[start : start + 1000])]))
     return f"record-{hashed.hexdigest()}"
 
 
@@ -190,11 +189,8 @@ def settle(entries: Iterable[SourceEntry], started: int) -> bool:
     Return whether all are synced and still. Any later write then changes their ctime, even one through mmap() (except
     on tmpfs).
     """
-    recent = [
-        entry
-        for entry in entries
-        if entry.stamp is not None and entry.kind == "file" and entry.stamp.changed + _STORED >= started
-    ]
+    since = started - _STORED
+    recent = [entry for entry in entries if (stamp := entry.stamp) and stamp.changed >= since and entry.kind == "file"]
     if len(recent) > _MOST_ASKED or not still(recent, started):
         return False
     try:

@@ -6,7 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.folders import changed, unread
@@ -106,8 +106,7 @@ class LayerChunks:
     """
 
     def __init__(self, entries: Sequence[SourceEntry], options: LayerOptions, cache: Cache | None) -> None:
-        """Raise GeneratorError if two paths differ only in case, or one leads through a file."""
-        _check_paths(entries)
+        """Prepare to make the chunks; nothing is read before."""
         self._entries = entries
         self._options = options
         self._level = LEVELS[options.compression]
@@ -131,11 +130,13 @@ class LayerChunks:
             entry = self._entries[number]
             tar.add(self._headers(entry, self._originals.get(number)))
             stamp = entry.stamp
-            if entry.kind == "file" and stamp and number not in self._originals:
-                if stamp.size < MEMBER:
-                    self._read(entry, 0, stamp.size, tar, lost)
-            elif stamp and stamp.mode & _SPECIAL_BITS and not entry.target:
-                lost.append((_SPECIAL, entry.source))
+            if stamp is None or entry.target:
+                continue
+            if entry.kind != "file" or number in self._originals:
+                if stamp.mode & _SPECIAL_BITS:
+                    lost.append((_SPECIAL, entry.source))
+            elif stamp.size < MEMBER:
+                self._read(entry, 0, stamp.size, tar, lost)
         if plan.ends:
             tar.add(writer().END)
         written = tar.memory[: tar.size]
@@ -149,24 +150,27 @@ class LayerChunks:
         Raises GeneratorError for an entry that Windows cannot have.
         """
         path, kind, _, stamp, target, _, own, _ = entry
-        given, keep = self._given(own)
+        attributes, given, time = self._given(own)
         files = writer()
         try:
-            if keep and stamp:
-                given = {**given, "time": stamp.modified}
+            if time is None:
+                time = stamp.modified if stamp else self._options.time * NANOSECONDS
             if original is not None:
-                return bytes(files.header(files.HARD_LINK, path, target=original, time=given["time"]))
+                return bytes(files.header(files.HARD_LINK, path, target=original, time=time))
             size = stamp.size if stamp and kind == "file" else 0
-            return bytes(files.header(kind, path, target=target, size=size, **given))
+            return files.header(  # type: ignore[no-any-return] # a module that is loaded by its path
+                kind, path, target=target, size=size, attributes=attributes, descriptor=given, time=time
+            )
         except files.FilesError as error:
             raise _refused(entry, error.code, self._entries) from error
 
-    def _options_of(self, own: EntryOptions) -> tuple[dict[str, Any], bool]:
-        """Return a source's options as the writer takes them, and whether files keep their times."""
-        time = own.time if isinstance(own.time, int) else self._options.time * NANOSECONDS
+    def _options_of(self, own: EntryOptions) -> tuple[int, str | bytes, int | None]:
+        """Return attributes, descriptor and time for the writer; the time is None if files keep theirs."""
         descriptor = security(own.security or self._options.security)
-        keep = (self._options.times if own.time is None else own.time) == "keep"
-        return {"attributes": own.attributes, "descriptor": descriptor, "time": time}, keep
+        if isinstance(own.time, int):
+            return own.attributes, descriptor, own.time
+        keep = (own.time or self._options.times) == "keep"
+        return own.attributes, descriptor, None if keep else self._options.time * NANOSECONDS
 
     def _read(self, entry: SourceEntry, offset: int, size: int, tar: "_Memory", lost: list[tuple[str, str]]) -> None:
         """Add *size* bytes of a file, and the padding behind its end.
@@ -187,8 +191,6 @@ class LayerChunks:
                 os.close(opened)
         except OSError as error:
             raise unread(entry.source, error) from error
-        if size % _BLOCK:
-            tar.add(bytes(-size % _BLOCK))  # only the last piece of a file has no whole number of blocks
 
 
 class _Memory:
@@ -201,42 +203,54 @@ class _Memory:
     def add(self, data: bytes) -> None:
         """Append *data*."""
         end = self.size + len(data)
-        self._reserve(end)
+        if end > len(self.memory):
+            self._grow(end)
         self.memory[self.size : end] = data
         self.size = end
 
     def read(self, opened: int, size: int) -> bool:
-        """Append the next *size* bytes of an open file; return whether it had as many. Raises OSError."""
-        end = self.size + size
-        self._reserve(end)
-        while self.size < end and (count := _read_into(opened, self.memory[self.size : end])):
-            self.size += count
-        return self.size == end
+        """Append the next *size* bytes of an open file and zeros up to a whole block; return whether it had as many.
 
-    def _reserve(self, end: int) -> None:
-        if end > len(self.memory):
-            grown = memoryview(bytearray(2 * end))
-            grown[: self.size] = self.memory[: self.size]
-            self.memory = grown
+        Raises OSError.
+        """
+        at, end, padded = self.size, self.size + size, self.size + size + -size % _BLOCK
+        if padded > len(self.memory):
+            self._grow(padded)
+        while at < end and (count := _read_into(opened, self.memory[at:end])):
+            at += count
+        self.memory[end:padded] = bytes(padded - end)
+        self.size = padded
+        return at == end
+
+    def _grow(self, size: int) -> None:
+        grown = memoryview(bytearray(2 * size))
+        grown[: self.size] = self.memory[: self.size]
+        self.memory = grown
 
 
-def _read_into(opened: int, memory: memoryview) -> int:
-    """Read from an open file to *memory*; return the number of bytes."""
-    if hasattr(os, "readv"):
+if hasattr(os, "readv"):
+
+    def _read_into(opened: int, memory: memoryview) -> int:
+        """Read from an open file to *memory*; return the number of bytes."""
         return os.readv(opened, [memory])
-    data = os.read(opened, len(memory))
-    memory[: len(data)] = data
-    return len(data)
+
+else:  # Windows
+
+    def _read_into(opened: int, memory: memoryview) -> int:
+        """Read from an open file to *memory*; return the number of bytes."""
+        data = os.read(opened, len(memory))
+        memory[: len(data)] = data
+        return len(data)
 
 
-def _check_paths(entries: Sequence[SourceEntry]) -> None:
+def check_paths(entries: Sequence[SourceEntry]) -> None:
     """Raise GeneratorError if two paths differ only in case, or one leads through a file.
 
     The writer of layers would find it, but sees only some of them here.
     """
+    paths = [entry.path for entry in entries]
     directories = {entry.path for entry in entries if entry.kind == "directory"} | {""}
-    above = {entry.path.rpartition("/")[0] for entry in entries}
-    if len({fold(entry.path) for entry in entries}) == len(entries) and above <= directories:
+    if len(set(map(fold, paths))) == len(paths) and {path.rpartition("/")[0] for path in paths} <= directories:
         return
     known: set[str] = set()
     for entry in entries:

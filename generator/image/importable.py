@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reject entries that fit into a layer's tar, but that Windows' importer, github.com/microsoft/hcsshim, refuses."""
 
+import operator
 from collections.abc import Sequence
 
 from ..base.errors import GeneratorError, shorten
@@ -8,6 +9,7 @@ from ..oci.files import facts
 from ..oci.names import MOST_CHARACTERS, MOST_ENTRIES, PLACEHOLDER, fold, units
 from .sources import SourceEntry
 
+_PATH = operator.attrgetter("path")
 _DIRECTORIES = ("directory", "directory-link")
 _SPLIT = "leave files out with --exclude, or give them as several sources"
 
@@ -17,18 +19,19 @@ def check_importable(entries: Sequence[SourceEntry]) -> None:
     limits, root = facts().limits, len(facts().users_root) + 1
     if len(entries) > MOST_ENTRIES - len(facts().roots):
         raise GeneratorError(f"image: a layer has {len(entries):,} paths, of {MOST_ENTRIES:,} at most; hint: {_SPLIT}")
-    lengths = [len(entry.path) for entry in entries]
-    if sum(lengths) + root * len(lengths) > MOST_CHARACTERS - root * 2:
+    paths = [*map(_PATH, entries)]
+    if sum(map(len, paths)) + root * len(paths) > MOST_CHARACTERS - root * 2:
         raise GeneratorError(f"image: a layer's paths have more than {MOST_CHARACTERS:,} characters; hint: {_SPLIT}")
     short = (limits.part - len(PLACEHOLDER)) // 2  # characters, each at most two UTF-16 units
-    for entry, length in zip(entries, lengths, strict=True):
-        if length > short and (reason := _too_long(entry)):
-            raise _refused(entry, reason)
+    if max(map(len, paths), default=0) > short:
+        for entry in entries:
+            if len(entry.path) > short and (reason := _too_long(entry)):
+                raise _refused(entry, reason)
     mark = fold(PLACEHOLDER)
-    if marked := [entry for entry in entries if entry.path.endswith(mark[-1]) and fold(entry.path).endswith(mark)]:
+    if f"{mark[-1]}\n" in "\n".join([*paths, ""]):
         directories = {fold(entry.path) for entry in entries if entry.kind in _DIRECTORIES}
-        for entry in marked:
-            if fold(entry.path).removesuffix(mark) in directories:
+        for entry in entries:
+            if (name := fold(entry.path)).endswith(mark) and name.removesuffix(mark) in directories:
                 raise _refused(entry, f"Windows writes a file of that name beside each directory of a layer ({mark})")
 
 

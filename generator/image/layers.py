@@ -16,12 +16,12 @@ from ..base.folders import Folders
 from ..imageread.bounded import MOST_UNPACKED, most_unpacked
 from .cache import Cache, CacheRecord, open_cache, record_name, settle
 from .compress import LEVELS, Chunk, method, replay, write_blob
-from .entries import LayerChunks, left_out, plan_chunks, security
+from .entries import LayerChunks, check_paths, left_out, plan_chunks, security
 from .importable import check_importable
 from .links import link_kinds
 from .model import GZIP, EntryOptions, LayerBlob, LayerOptions, Source
 from .sources import SourceEntry, collect, refuse_inside
-from .workers import EndedError, ordered
+from .workers import ordered
 from .writer import version
 
 Progress = Callable[[int, int], None]
@@ -125,11 +125,8 @@ def _layer(
         cache.trim()
         stored = settle(entries, started)
     lost: dict[str, list[str]] = {}
-    try:
-        with contextlib.closing(_chunks(entries, options, cache, lost, tell)) as made:
-            blob, chunks, unpacked = write_blob(path, made, level)
-    except EndedError as error:
-        raise GeneratorError("image: a process that compresses was killed; hint: free memory, and run again") from error
+    with contextlib.closing(_chunks(entries, options, cache, lost, tell)) as made:
+        blob, chunks, unpacked = write_blob(path, made, level)
     _check_ratio(entries, unpacked, blob)
     notes = [left_out(lost)] if lost else []
     for line in notes:
@@ -149,7 +146,10 @@ def _chunks(
     tell: Callable[[int], None],
 ) -> Generator[tuple[Chunk, memoryview], None, None]:
     """Yield the chunks of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
-    for (chunk, without), memory in ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries)):
+    made = ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries))
+    for number, ((chunk, without), memory) in enumerate(made):
+        if number == 0:  # now that the workers have begun
+            check_paths(entries)
         for what, source in without:
             lost.setdefault(what, []).append(source)
         yield chunk, memory

@@ -5,6 +5,7 @@ The kind depends on the paths of the whole image, its base layer included, and n
 """
 
 import itertools
+import operator
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -16,6 +17,7 @@ from ..oci.names import fold
 from .model import LayerOptions
 from .sources import SourceEntry, place
 
+_TARGET = operator.attrgetter("target")
 _MOST_LINKS = 63  # links followed to reach one file: Microsoft, "Reparse Points"
 
 
@@ -30,7 +32,7 @@ def link_kinds(
     folder ``Files``, which layers have but containers do not, and if the user sets a kind for a path without a link.
     """
     given = _given(layers, options.link)
-    if not any(entry.kind == "file-link" for layer in layers for entry in layer):
+    if not any(map(_TARGET, itertools.chain(*layers))):
         return layers
     paths = _Paths(itertools.chain(*layers), given)
     linked = paths.all_linked(layers)
@@ -50,6 +52,8 @@ def link_kinds(
 
 def _given(layers: Sequence[Sequence[SourceEntry]], kinds: Mapping[str, str]) -> dict[str, str]:
     """Return the kinds set by the user, by folded path; raises GeneratorError if there is no link at a path."""
+    if not kinds:
+        return {}
     given = {fold(place(path, "--link")): kind for path, kind in kinds.items()}
     links = {fold(entry.path) for layer in layers for entry in layer if entry.kind == "file-link"}
     if lost := next((path for path in kinds if fold(place(path, "--link")) not in links), None):

@@ -21,6 +21,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from ..base.errors import GeneratorError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Item, memoryview], Result]
@@ -32,8 +34,12 @@ MEMORY = 5 << 18  # bytes for one result; larger ones go through a pipe
 _THREADS = Path("/proc/self/task")
 
 
-class EndedError(Exception):
+class EndedError(GeneratorError):
     """A worker ended before its work was done, for instance since there was too little memory."""
+
+    def __init__(self) -> None:
+        """Make the error for the user."""
+        super().__init__("image: one of its processes was killed; hint: free memory, and run again")
 
 
 class _Slot(NamedTuple):
@@ -58,7 +64,7 @@ def ordered(work: Work[Item, Result], items: Sequence[Item]) -> Iterator[tuple[R
     *work* raises, and EndedError.
     """
     count = min(_cores(), _MOST_WORKERS, len(items))
-    workers = _forked(work, items, count) if count > 1 and _can_fork() else []
+    workers = _forked(work, items, count) if len(items) > 1 and can_fork() else []
     if not workers:
         yield from in_threads(work, items)
         return
@@ -198,9 +204,9 @@ def _receive(worker: _Worker, found: dict[int, tuple[_Worker, memoryview, Any]],
     found[number] = worker, memory, pickle.loads(data, buffers=buffers)  # noqa: S301 - from our own process
 
 
-def _can_fork() -> bool:
-    """Return whether this process is on Linux and has only one thread, those of libraries included."""
-    if not hasattr(os, "memfd_create") or multiprocessing.current_process().daemon:
+def can_fork() -> bool:
+    """Return whether this process is on Linux, has several cores and one thread, those of libraries included."""
+    if not hasattr(os, "memfd_create") or multiprocessing.current_process().daemon or _cores() == 1:
         return False
     try:
         return len([*_THREADS.iterdir()]) == 1

@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import CONSTANTS, FILES, LAYER, Language, ModuleOptions, Place, check_identifier, windows_name
+from .language import CONSTANTS, Language, ModuleOptions, Place, both_kinds, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # of C23 and C++23, and C++'s spellings of operators, which are <iso646.h>'s too
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -36,10 +36,7 @@ def _placed(place: Place) -> ModuleOptions:
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (("module.h.jinja", "c/windows_{name}.h"), ("module.c.jinja", "c/windows_{name}.c")),
-        FILES: (("files.h.jinja", "c/windows_{name}.h"), ("files.c.jinja", "c/windows_{name}.c")),
-    },
+    modules=both_kinds("c/windows_{name}.h", "c/windows_{name}.c"),
     takes={"prefix": "what symbols start with, and in capitals macros and the include guard"},
     follow="the file's name",
     api={

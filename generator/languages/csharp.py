@@ -3,7 +3,7 @@
 
 import re
 
-from .language import FILES, LAYER, Language, ModuleOptions, Place, check_dotted, check_identifier, of_neighbours
+from .language import Language, ModuleOptions, Place, both_kinds, check_dotted, check_identifier, named, of_neighbours
 
 _KEYWORDS = frozenset(  # "Keywords", the C# language specification
     """_ abstract as base bool break byte case catch char checked class const continue decimal default delegate do
@@ -62,27 +62,11 @@ def _namespace(place: Place) -> str:
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (("module.cs.jinja", "csharp/Windows{Name}.cs"),),
-        FILES: (("files.cs.jinja", "csharp/Windows{Name}.cs"),),
-    },
+    modules=both_kinds("csharp/Windows{Name}.cs"),
     takes={"package": "the namespace"},
     follow="the class has the file's name; the namespace is that of other files in the directory, else that which the "
     "nearest project file gives it, else `Winscratch`",
-    api={
-        "name": "Name",
-        "media type": "MediaType",
-        "diff ID": "DiffId",
-        "digest": "Digest",
-        "layer size": "LayerSize",
-        "blob size": "BlobSize",
-        "layer": "Layer",
-        "blob": "Blob",
-        "open": "Open()",
-        "open compressed": "OpenCompressed()",
-        "BCD": "Bcd",
-        "verify": "Verify()",
-    },
+    api=named("Name MediaType DiffId Digest LayerSize BlobSize Layer Blob Open() OpenCompressed() Bcd Verify()"),
     committed=lambda name: ModuleOptions(_DEFAULT, f"Windows{name.capitalize()}"),
     placed=lambda place: ModuleOptions(place.recorded.package if place.recorded else _namespace(place), place.stem),
     check=_check,

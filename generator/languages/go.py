@@ -4,7 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, LAYER, Language, ModuleOptions, Place, after_comments, check_identifier, of_neighbours
+from .language import Language, ModuleOptions, Place, after_comments, both_kinds, check_identifier, named, of_neighbours
 
 _KEYWORDS = frozenset(  # "Keywords", the Go language specification
     """break case chan const continue default defer else fallthrough for func go goto if import interface map package
@@ -65,10 +65,7 @@ def _package(text: str) -> str | None:
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (("module.go.jinja", "go/{name}/{name}.go"),),
-        FILES: (("files.go.jinja", "go/{name}/{name}.go"),),
-    },
+    modules=both_kinds("go/{name}/{name}.go"),
     # Examples are tests, so that neither go build nor a copy of a module has them, and pkg.go.dev shows them.
     shared=(
         ("go.mod.jinja", "go/go.mod"),
@@ -83,20 +80,9 @@ LANGUAGE = Language(
     follow="the package is that of other files in the directory, else the directory's name; names begin with the "
     "layer's, such as `WindowsHostprocess`, except in a package named after the layer, such as `hostprocess`",
     compat=("imgutil",),
-    api={
-        "name": "{prefix}Name",
-        "media type": "{prefix}MediaType",
-        "diff ID": "{prefix}DiffID",
-        "digest": "{prefix}Digest",
-        "layer size": "{prefix}LayerSize",
-        "blob size": "{prefix}BlobSize",
-        "layer": "{prefix}Layer",
-        "blob": "{prefix}Blob",
-        "open": "{prefix}Open()",
-        "open compressed": "{prefix}OpenCompressed()",
-        "BCD": "{prefix}BCD()",
-        "verify": "{prefix}Verify()",
-    },
+    api=named(
+        "Name MediaType DiffID Digest LayerSize BlobSize Layer Blob Open() OpenCompressed() BCD() Verify()", "{prefix}"
+    ),
     committed=ModuleOptions,
     placed=_placed,
     check=_check,

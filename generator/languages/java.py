@@ -5,13 +5,12 @@ import re
 
 from ..base.errors import GeneratorError
 from .language import (
-    FILES,
     FUNCTIONS,
-    LAYER,
     Language,
     ModuleOptions,
     Place,
     after_comments,
+    both_kinds,
     check_dotted,
     check_identifier,
     of_neighbours,
@@ -64,10 +63,7 @@ def _package(place: Place) -> str:
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (("module.java.jinja", "java/winscratch/Windows{Name}.java"),),
-        FILES: (("files.java.jinja", "java/winscratch/Windows{Name}.java"),),
-    },
+    modules=both_kinds("java/winscratch/Windows{Name}.java"),
     takes={"package": "the package"},
     follow="the class has the file's name; the package is that of other files in the directory, else the path below "
     "`main/java` or `test/java`, else the unnamed one",

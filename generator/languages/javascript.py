@@ -4,11 +4,7 @@
 import re
 
 from ..base.errors import GeneratorError
-from .language import FILES, FUNCTIONS, LAYER, Language, ModuleOptions
-
-
-def _stem(name: str, package: str | None = None) -> str:  # noqa: ARG001 - of this shape are all such rules
-    return f"windows-{name}"
+from .language import FUNCTIONS, Language, ModuleOptions, both_kinds
 
 
 def _check(options: ModuleOptions) -> None:
@@ -20,27 +16,18 @@ def _check(options: ModuleOptions) -> None:
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (
-            ("module.js.jinja", "javascript/windows-{name}.js"),
-            ("module.d.ts.jinja", "javascript/windows-{name}.d.ts"),
-        ),
-        FILES: (
-            ("files.js.jinja", "javascript/windows-{name}.js"),
-            ("files.d.ts.jinja", "javascript/windows-{name}.d.ts"),
-        ),
-    },
+    modules=both_kinds("javascript/windows-{name}.js", "javascript/windows-{name}.d.ts"),
     shared=(("package.json.jinja", "javascript/package.json"),),
     takes={},
     follow="the file's name",
     api=FUNCTIONS,
-    committed=lambda name: ModuleOptions(_stem(name)),
+    committed=lambda name: ModuleOptions(f"windows-{name}"),
     placed=lambda place: ModuleOptions(place.stem),
     check=_check,
     proof=lambda options: (
         f"""sed -n '/^const BLOB/,$s/.*"\\(.*\\)".*/\\1/p' {options.package}.js |""",
         "base64 -d | sha256sum",
     ),
-    stem=_stem,
+    stem=lambda name, _: f"windows-{name}",
     alike=((".js", ".mjs"), (".d.ts", ".d.mts")),
 )

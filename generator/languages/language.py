@@ -70,6 +70,18 @@ def windows_name(name: str, package: str | None = None) -> str:  # noqa: ARG001 
     return f"windows_{name}"
 
 
+def named(names: str, prefix: str = "") -> dict[str, str]:
+    """Return Language.api from *names*, one for each word of API, with spaces between them."""
+    return dict(zip(API, (prefix + name for name in names.split()), strict=True))
+
+
+def both_kinds(*paths: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return Language.modules for both kinds of modules, each with a file for each of *paths*."""
+    kinds = {LAYER: "module", FILES: "files"}
+    ends = [(path, path.partition(".")[2]) for path in paths]
+    return {kind: tuple((f"{stem}.{end}.jinja", path) for path, end in ends) for kind, stem in kinds.items()}
+
+
 class Language(NamedTuple):
     """A language that modules are rendered to, defined by one file here and one folder of templates.
 
@@ -106,8 +118,9 @@ class Language(NamedTuple):
         return name if name in self.modules else LAYER
 
     def endings(self, name: str) -> dict[str, str]:
-        """Return the ending of each file of a module, by template."""
-        return {template: ending(template) for template, _ in self.modules[self.kind(name)]}
+        """Return the ending of each file of a module, by template: ``.d.ts`` for ``module.d.ts.jinja``."""
+        templates = (template for template, _ in self.modules[self.kind(name)])
+        return {each: "." + each.removesuffix(".jinja").partition(".")[2] for each in templates}
 
     def endings_like(self, ending: str) -> tuple[str, ...]:
         """Return the endings that mean the same as *ending*, that one first."""
@@ -119,11 +132,6 @@ class Language(NamedTuple):
         if options.compat and options.compat not in self.compat:
             fix = f"use {', '.join(self.compat)}" if self.compat else "leave it out"
             raise GeneratorError(f"--compat {options.compat}: unknown interface; hint: {fix}")
-
-
-def ending(template: str) -> str:
-    """Return the ending of a template's file: ``.d.ts`` for ``module.d.ts.jinja``."""
-    return "." + template.removesuffix(".jinja").partition(".")[2]
 
 
 def after_comments(text: str, start: int = 0) -> int:

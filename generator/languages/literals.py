@@ -4,13 +4,12 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _WORD = re.compile(rb"[!-~]{1,48}|.", re.DOTALL)  # printable ASCII stays together, so that names can be read
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A stretch of bytes: *zeros* NULs that end at *offset*, then *data*, which has no long run of NULs."""
 
     offset: int
@@ -32,9 +31,7 @@ def runs(data: bytes, least: int = 8) -> Iterator[Run]:
 def powers(number: int, largest: int = 4096) -> list[int]:
     """Return powers of two, none above *largest*, that add up to *number*, the greatest first."""
     whole, rest = divmod(number, largest)
-    return [largest] * whole + [
-        bit for bit in (1 << n for n in reversed(range(largest.bit_length() - 1))) if rest & bit
-    ]
+    return [largest] * whole + [1 << n for n in reversed(range(largest.bit_length() - 1)) if rest >> n & 1]
 
 
 def quoted(data: bytes, width: int, escape: str = r"\x%02x", special: str = "") -> list[str]:

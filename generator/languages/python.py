@@ -5,7 +5,7 @@ import keyword
 import sys
 
 from ..base.errors import GeneratorError
-from .language import FILES, FUNCTIONS, LAYER, Language, ModuleOptions, Place, check_identifier, windows_name
+from .language import FUNCTIONS, Language, ModuleOptions, Place, both_kinds, check_identifier, windows_name
 
 _FIX = "end DEST in another name, or use --package with a directory"
 
@@ -34,10 +34,7 @@ def _placed(place: Place) -> ModuleOptions:
 
 LANGUAGE = Language(
     comment="#",
-    modules={
-        LAYER: (("module.py.jinja", "python/windows_{name}.py"),),
-        FILES: (("files.py.jinja", "python/windows_{name}.py"),),
-    },
+    modules=both_kinds("python/windows_{name}.py"),
     takes={"package": "the module"},
     follow="the file's name",
     api=FUNCTIONS | {"open compressed": "open_compressed()"},

@@ -4,7 +4,8 @@
 Rendering is a pure function of the blob, the template and the options; it needs no engine.
 """
 
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from .language import ModuleOptions
 from .literals import base64, define, numbers, pieces, powers, quoted, runs
 from .provenance import Provenance, seal
 from .table import LANGUAGES, committed
+
+Filters = tuple[Callable[..., Any], ...]
+_LITERALS: Filters = (runs, powers, pieces, quoted, base64, numbers, define)
 
 
 def modules(templates: Path, blobs: Mapping[str, Blob]) -> Iterator[tuple[str, str | None, bytes]]:
@@ -54,7 +58,7 @@ def module(folder: Path, file: str, name: str, blob: Blob | None, options: Modul
 
 
 @cache
-def _environment(folder: Path) -> jinja2.Environment:
+def _environment(folder: Path, filters: Filters, escape: bool) -> jinja2.Environment:
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
@@ -62,17 +66,21 @@ def _environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         newline_sequence="\n",
-        autoescape=False,
+        autoescape=escape,
     )
-    filters = (runs, powers, pieces, quoted, base64, numbers, define)
     environment.filters |= {each.__name__: each for each in filters}
     return environment
 
 
-def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
-    """Return *template* of *folder* rendered; raises GeneratorError that names template and line."""
+def render(
+    folder: Path, template: str, context: Mapping[str, Any], filters: Filters = _LITERALS, *, escape: bool = False
+) -> str:
+    """Return *template* of *folder* rendered, values as HTML if *escape*.
+
+    Raises GeneratorError that names template and line.
+    """
     try:
-        return _environment(folder).get_template(template).render(context)
+        return _environment(folder, filters, escape).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:
         where = _failing_line(error, template)
         raise GeneratorError(f"templates/{folder.name}/{where}: template {error.name} not found") from error
@@ -85,10 +93,8 @@ def render(folder: Path, template: str, context: Mapping[str, Any]) -> str:
 def _failing_line(error: BaseException, template: str) -> str:
     """Return the template and, if it ran, the line that raised *error*, which Jinja puts in the traceback."""
     where = template
-    trace = error.__traceback__
-    while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = Path(frame.f_code.co_filename)
         if file.suffix == ".jinja":
-            where = f"{file.name}: line {trace.tb_lineno}"
-        trace = trace.tb_next
+            where = f"{file.name}: line {line}"
     return where

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rust 2021, from 1.63 on: a module is one file that needs no crate, and its name is the module's."""
 
-from .language import CONSTANTS, FILES, LAYER, Language, ModuleOptions, check_identifier, windows_name
+from .language import CONSTANTS, Language, ModuleOptions, both_kinds, check_identifier, windows_name
 
 _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference, 2024 edition included
     """abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if
@@ -12,10 +12,7 @@ _KEYWORDS = frozenset(  # strict and reserved, "Keywords" in the Rust reference,
 
 LANGUAGE = Language(
     comment="//",
-    modules={
-        LAYER: (("module.rs.jinja", "rust/windows_{name}.rs"),),
-        FILES: (("files.rs.jinja", "rust/windows_{name}.rs"),),
-    },
+    modules=both_kinds("rust/windows_{name}.rs"),
     takes={},
     follow="the file's name",
     api=CONSTANTS | {"layer": "LAYER", "blob": "BLOB", "BCD": "bcd()", "verify": "verify()"},

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from ..base.errors import GeneratorError
-from .language import LAYER, Language, ending
+from .language import LAYER, Language
 
 _NO_LANGUAGES = frozenset(("__init__", "head", "language", "literals", "provenance", "render", "table"))
 
@@ -34,11 +34,7 @@ def _discover() -> dict[str, Language]:
     """Return the languages in this folder by file name, sorted."""
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib would cost as much as the check
     names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208
-    found: dict[str, Language] = {}
-    for name in names:
-        if name.isidentifier() and name not in _NO_LANGUAGES:
-            found[name] = _load(name)
-    return found
+    return {name: _load(name) for name in names if name.isidentifier() and name not in _NO_LANGUAGES}
 
 
 def _load(name: str) -> Language:
@@ -74,17 +70,14 @@ def refused_names() -> frozenset[str]:
 
 def endings() -> tuple[str, ...]:
     """Return the endings of the files of modules, including those that mean the same, sorted."""
-    return tuple(
-        sorted(
-            {
-                alike
-                for language in LANGUAGES.values()
-                for files in language.modules.values()
-                for template, _ in files
-                for alike in language.endings_like(ending(template))
-            }
-        )
-    )
+    found = {
+        alike
+        for language in LANGUAGES.values()
+        for kind in language.modules
+        for own in language.endings(kind).values()
+        for alike in language.endings_like(own)
+    }
+    return tuple(sorted(found))
 
 
 def option_help(option: str) -> str:

@@ -6,7 +6,6 @@ TOML key path, problem, hint.
 """
 
 import re
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from ..base import toml
 from ..base.errors import GeneratorError, brief, shorten
 from ..base.home import LAYERS
 from ..base.reading import read_file
-from ..base.toml import KeyPath
+from ..base.toml import KeyPath, TomlTable
 from ..bcd import encoding
 from ..bcd.encoding import ObjectSpec
 from ..hives import model, value_encoding
@@ -51,30 +50,26 @@ class LayerSpec:
     files: tuple[SpecFile, ...]
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table without unknown keys."""
-
-
-class _Value(_Record, frozen=True):
+class _Value(TomlTable, frozen=True):
     type: str
     data: Any
     name: str = ""
 
 
-class _Key(_Record, frozen=True):
+class _Key(TomlTable, frozen=True):
     path: str
     values: tuple[_Value, ...] = ()
 
 
-class _Hive(_Record, frozen=True):
+class _Hive(TomlTable, frozen=True):
     keys: tuple[_Key, ...] = ()
 
 
-class _Bcd(_Record, frozen=True):
+class _Bcd(TomlTable, frozen=True):
     objects: tuple[ObjectSpec, ...] = ()
 
 
-class _File(_Record, frozen=True):
+class _File(TomlTable, frozen=True):
     path: str
     bcd: _Bcd | None = None
     hive: _Hive | None = None
@@ -82,7 +77,7 @@ class _File(_Record, frozen=True):
     hex: str | None = None
 
 
-class _Layer(_Record, frozen=True):
+class _Layer(TomlTable, frozen=True):
     files: tuple[_File, ...]
 
 
@@ -118,21 +113,11 @@ def parse(name: str, raw: bytes, shown: str) -> LayerSpec:
 
 
 def _file(file: _File, place: KeyPath) -> SpecFile:
-    given = [kind for kind in ("bcd", "hive", "text", "hex") if getattr(file, kind) is not None]
-    if len(given) > 1:
-        raise place.at(given[1]).error(
-            f"a second content besides {given[0]}", "use at most one of bcd, hive, text, hex"
-        )
-    content: bytes | Hive = b""
-    if file.bcd is not None:
-        content = encoding.store(file.bcd.objects, place.at("bcd"))
-    elif file.hive is not None:
-        content = _hive(file.hive, place.at("hive"))
-    elif file.text is not None:
-        content = file.text.encode("utf-8")
-    elif file.hex is not None:
-        content = _hex(file.hex, place.at("hex"))
-    return SpecFile(file.path, content)
+    given = [kind for kind in _CONTENTS if getattr(file, kind) is not None]
+    for second in given[1:]:
+        raise place.at(second).error(f"a second content besides {given[0]}", "use at most one of bcd, hive, text, hex")
+    contents = [_CONTENTS[kind](getattr(file, kind), place.at(kind)) for kind in given]
+    return SpecFile(file.path, contents[0] if contents else b"")
 
 
 def _hive(record: _Hive, place: KeyPath) -> Hive:
@@ -144,9 +129,8 @@ def _hive(record: _Hive, place: KeyPath) -> Hive:
         at = place.at(f"keys[{index}]")
         path = tuple(key.path.split("\\")) if key.path else ()
         if len(path) >= MAX_LEVELS:
-            raise at.at("path").error(
-                f"the key is on level {len(path) + 1}", f"nest at most {MAX_LEVELS} levels, including the root"
-            )
+            hint = f"nest at most {MAX_LEVELS} levels, including the root"
+            raise at.at("path").error(f"the key is on level {len(path) + 1}", hint)
         if path in named:
             raise at.at("path").error(f"duplicate key {brief(key.path)} of {named[path].key}", "name each key once")
         named[path] = origins[path] = at
@@ -165,34 +149,26 @@ def _check_hive(hive: Hive, origins: Mapping[tuple[str, ...], KeyPath]) -> None:
     for key in hive:
         at = origins[key.path]
         if key.path:
-            name = key.path[-1]
-            if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
-                raise at.at("path").error(
-                    f"invalid key name {brief(name)}",
-                    f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash",
-                )
-            siblings = names.setdefault(key.path[:-1], {})
-            if name.upper() in siblings:
-                raise at.at("path").error(
-                    f"{brief(name)} differs from {brief(siblings[name.upper()])} in case only",
-                    "use one spelling for a key",
-                )
-            siblings[name.upper()] = name
-            if len(siblings) > MAX_SUBKEYS:
-                raise at.at("path").error(
-                    f"its parent has more than {MAX_SUBKEYS} subkeys", f"use at most {MAX_SUBKEYS} per key"
-                )
+            _check_key_name(key.path[-1], names.setdefault(key.path[:-1], {}), at.at("path"))
         seen: dict[str, int] = {}
         for index, value in enumerate(key.values):
             spot = at.at(f"values[{index}]")
             value_encoding.check_size(value.data, spot.at("data"))
-            folded = fold_name(value.name)
-            if folded in seen:
-                raise spot.at("name").error(
-                    f"duplicate value name {brief(value.name)} of values[{seen[folded]}]",
-                    "name each value once; case does not count",
-                )
-            seen[folded] = index
+            if (first := seen.setdefault(fold_name(value.name), index)) != index:
+                problem = f"duplicate value name {brief(value.name)} of values[{first}]"
+                raise spot.at("name").error(problem, "name each value once; case does not count")
+
+
+def _check_key_name(name: str, siblings: dict[str, str], place: KeyPath) -> None:
+    """Check the name of a subkey and add it to *siblings*, the names before it by their upper case."""
+    if not 1 <= len(name) <= MAX_KEY_NAME or not (name.isascii() and name.isprintable()) or "\\" in name:
+        hint = f"use 1 to {MAX_KEY_NAME} printable ASCII characters, no backslash"
+        raise place.error(f"invalid key name {brief(name)}", hint)
+    if (first := siblings.get(name.upper())) is not None:
+        raise place.error(f"{brief(name)} differs from {brief(first)} in case only", "use one spelling for a key")
+    siblings[name.upper()] = name
+    if len(siblings) > MAX_SUBKEYS:
+        raise place.error(f"its parent has more than {MAX_SUBKEYS} subkeys", f"use at most {MAX_SUBKEYS} per key")
 
 
 def _value(record: _Value, place: KeyPath) -> Value:
@@ -210,9 +186,8 @@ def _hex(data: Any, place: KeyPath) -> bytes:
     try:
         return bytes.fromhex(data)
     except ValueError as error:
-        raise place.error(
-            "invalid hexadecimal", "use pairs of digits 0-9 and a-f, optionally separated by white space"
-        ) from error
+        hint = "use pairs of digits 0-9 and a-f, optionally separated by white space"
+        raise place.error("invalid hexadecimal", hint) from error
 
 
 def _texts(data: Any, place: KeyPath) -> bytes:
@@ -225,19 +200,23 @@ def _texts(data: Any, place: KeyPath) -> bytes:
     return b"".join(value_encoding.text(item, at) for item, at in parts) + b"\0\0"
 
 
-def _number(layout: str, data: Any, place: KeyPath) -> bytes:
-    return struct.pack(layout, value_encoding.integer(data, place, 8 * struct.calcsize(layout)))
-
-
 _TYPES: dict[str, tuple[int, Callable[[Any, KeyPath], bytes]]] = {
     "REG_NONE": (model.REG_NONE, _hex),
     "REG_SZ": (model.REG_SZ, value_encoding.text),
     "REG_EXPAND_SZ": (model.REG_EXPAND_SZ, value_encoding.text),
     "REG_BINARY": (model.REG_BINARY, _hex),
-    "REG_DWORD": (model.REG_DWORD, partial(_number, "<I")),
-    "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, partial(_number, ">I")),
+    "REG_DWORD": (model.REG_DWORD, partial(value_encoding.number, "<I")),
+    "REG_DWORD_BIG_ENDIAN": (model.REG_DWORD_BIG_ENDIAN, partial(value_encoding.number, ">I")),
     "REG_MULTI_SZ": (model.REG_MULTI_SZ, _texts),
-    "REG_QWORD": (model.REG_QWORD, partial(_number, "<Q")),
+    "REG_QWORD": (model.REG_QWORD, partial(value_encoding.number, "<Q")),
+}
+
+
+_CONTENTS: dict[str, Callable[[Any, KeyPath], bytes | Hive]] = {
+    "bcd": lambda bcd, place: encoding.store(bcd.objects, place),
+    "hive": _hive,
+    "text": lambda text, _: text.encode("utf-8"),
+    "hex": _hex,
 }
 
 

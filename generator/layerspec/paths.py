@@ -13,7 +13,6 @@ def check_paths(paths: Sequence[str], place: KeyPath) -> None:
     """Raise GeneratorError for paths that Windows' case-insensitive import rejects or reads differently."""
     spellings: dict[str, str] = {}  # folded path of a directory or file -> first spelling
     taken: dict[str, str] = {}  # folded path of a file -> its key
-    directories: set[str] = set()
     for index, path in enumerate(paths):
         at = place.at(f"[{index}]").at("path")
         segments = path.split("/")
@@ -22,26 +21,18 @@ def check_paths(paths: Sequence[str], place: KeyPath) -> None:
         fits = split_name(path) is not None
         parts = ["/".join(segments[:end]) for end in range(1, len(segments) + 1)] if fits else []
         if not fits or any(split_name(part) is None for part in parts):
-            raise at.error(
-                f"{brief(path)} or one of its directories is too long",
-                f"use at most {MAX_NAME} bytes, or {MAX_PREFIX} more before a slash",
-            )
+            hint = f"use at most {MAX_NAME} bytes, or {MAX_PREFIX} more before a slash"
+            raise at.error(f"{brief(path)} or one of its directories is too long", hint)
         folded = path.lower()
         if folded in taken:
-            raise at.error(
-                f"duplicate file {brief(path)} of {taken[folded]}", "name each file once; case does not count"
-            )
-        for end, part in enumerate(parts, 1):
-            first = spellings.setdefault(part.lower(), part)
-            if first != part:
-                raise at.error(
-                    f"{brief(part)} differs from {brief(first)} in case only", "use one spelling for a directory"
-                )
-            if end < len(segments):
-                directories.add(part.lower())
-            if (end < len(segments) and part.lower() in taken) or (
-                end == len(segments) and part.lower() in directories
-            ):
+            problem = f"duplicate file {brief(path)} of {taken[folded]}"
+            raise at.error(problem, "name each file once; case does not count")
+        for part in parts:
+            known = part.lower() in spellings
+            if (first := spellings.setdefault(part.lower(), part)) != part:
+                problem = f"{brief(part)} differs from {brief(first)} in case only"
+                raise at.error(problem, "use one spelling for a directory")
+            if known if part == path else part.lower() in taken:  # a known path that is not a file is a directory
                 raise at.error(f"{brief(part)} is both a file and a directory", "rename one of the two")
         taken[folded] = at.key
 
@@ -52,10 +43,7 @@ def _check_segment(segment: str, at: KeyPath) -> None:
     if segment in ("", ".", ".."):
         raise at.error(f"invalid path segment {segment!r}", "separate names by single slashes, without one at the ends")
     if not segment.isascii() or not segment.isprintable() or set(segment) & set(names.characters):
-        raise at.error(
-            f"invalid character in {brief(segment)}",
-            f"use printable ASCII without {names.characters}",
-        )
+        raise at.error(f"invalid character in {brief(segment)}", f"use printable ASCII without {names.characters}")
     if segment[-1] in names.endings:
         raise at.error(f"{brief(segment)} ends in {segment[-1]!r}, which Windows drops", "use another last character")
     if stem in names.devices:

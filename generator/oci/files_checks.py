@@ -6,14 +6,15 @@ take everything else from the table. Each error is a ValueError that begins with
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 
 import msgspec
 
 from .files_table import Facts
 
-# What the writers know by name, with the one condition that each record's value allows.
-KINDS = ("file", "directory", "file-link", "directory-link", "hard-link", "whiteout")
+# What the writers know by name: kinds with their types, and records with the one condition that their value allows.
+TYPES = {"file": "0", "directory": "5", "file-link": "2", "directory-link": "2", "hard-link": "1", "whiteout": "0"}
 CONDITIONS = {
     "created": "always",
     "attributes": "own",
@@ -30,7 +31,6 @@ ERRORS = frozenset(
     target-long target-missing kind attributes descriptor time size repeated case parent whiteout names data output
     memory closed""".split()  # noqa: SIM905 - words are easier read so
 )
-_TYPES = {"file": "0", "directory": "5", "file-link": "2", "directory-link": "2", "hard-link": "1", "whiteout": "0"}
 _NAME = re.compile(r"[A-Za-z0-9]{1,14}")  # of a root: one that every system takes, and that no rule for names refuses
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9.]*")  # of a record: no character that ends it
 _WORD = re.compile(r"[a-z]+(_[a-z]+)*")  # of an attribute: each language makes its own form of name from it
@@ -40,23 +40,12 @@ _MOST = (1 << 63) - 1
 
 def check(facts: Facts) -> None:
     """Raise ValueError with the key of the first fact that contradicts another, or that no writer can have."""
-    for problem in _problems(facts):
+    parts = (_roots, _records, _attributes, _kinds, _limits, _folding, _names, _descriptors, _errors)
+    for problem in chain.from_iterable(part(facts) for part in parts):
         raise ValueError(problem)
 
 
-def _problems(facts: Facts) -> Iterator[str]:
-    yield from _roots(facts)
-    yield from _records(facts)
-    yield from _attributes(facts)
-    yield from _kinds(facts)
-    yield from _limits(facts)
-    yield from _folding(facts)
-    yield from _names(facts)
-    yield from _descriptors(facts)
-    yield from _errors(facts)
-
-
-def _same(key: str, found: Mapping[str, object], wanted: Sequence[str] | frozenset[str]) -> Iterator[str]:
+def _same(key: str, found: Mapping[str, object], wanted: Collection[str]) -> Iterator[str]:
     """Yield a problem unless *found* has the keys *wanted*: no writer knows another, or does without one."""
     for name in wanted:
         if name not in found:
@@ -79,7 +68,7 @@ def _roots(facts: Facts) -> Iterator[str]:
 
 
 def _records(facts: Facts) -> Iterator[str]:
-    yield from _same("records", facts.records, tuple(CONDITIONS))
+    yield from _same("records", facts.records, CONDITIONS)
     for name, record in facts.records.items():
         if record.when != CONDITIONS[name]:
             yield f"records.{name}.when: not {CONDITIONS[name]}, as this value demands"
@@ -107,11 +96,11 @@ def _attributes(facts: Facts) -> Iterator[str]:
 
 
 def _kinds(facts: Facts) -> Iterator[str]:
-    yield from _same("kinds", facts.kinds, KINDS)
+    yield from _same("kinds", facts.kinds, TYPES)
     bits = facts.attributes
     for name, kind in facts.kinds.items():
-        if kind.type != _TYPES[name]:
-            yield f"kinds.{name}.type: not {_TYPES[name]}, which a tar has for it"
+        if kind.type != TYPES[name]:
+            yield f"kinds.{name}.type: not {TYPES[name]}, which a tar has for it"
         if not 0 <= kind.mode <= 0o777:
             yield f"kinds.{name}.mode: not permissions of three octal digits"
         if name in {"hard-link", "whiteout"}:

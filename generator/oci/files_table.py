@@ -6,16 +6,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from ..base.toml import TomlTable
 from ..security import descriptor, sddl
 
 Unit = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 
 
-class _FactRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table that allows no unknown keys."""
-
-
-class PaxRecord(_FactRecord, frozen=True):
+class PaxRecord(TomlTable, frozen=True):
     """A PAX record: its key, the condition for it (files.toml lists them), and the source of both."""
 
     key: str
@@ -23,7 +20,7 @@ class PaxRecord(_FactRecord, frozen=True):
     source: Literal["backuptar", "pax"]
 
 
-class Attributes(_FactRecord, frozen=True):
+class Attributes(TomlTable, frozen=True):
     """The bits of a file's attributes: those of kinds, *normal* for none, and the *settable* ones by name."""
 
     directory: int
@@ -42,7 +39,7 @@ class Attributes(_FactRecord, frozen=True):
         return dict(sorted((fixed | {bit: name for name, bit in self.settable.items()}).items()))
 
 
-class Kind(_FactRecord, frozen=True):
+class Kind(TomlTable, frozen=True):
     """A kind of entry: tar's type, the mode, its fixed attributes, and its default ones."""
 
     type: str
@@ -51,7 +48,7 @@ class Kind(_FactRecord, frozen=True):
     default: int = 0
 
 
-class Limits(_FactRecord, frozen=True):
+class Limits(TomlTable, frozen=True):
     """The limits of an entry: texts in UTF-16 units, times in nanoseconds since 1970, the rest in bytes or a count.
 
     *default_time* is the time of entries for which no other is given.
@@ -71,7 +68,7 @@ class Limits(_FactRecord, frozen=True):
     default_time: int
 
 
-class Names(_FactRecord, frozen=True):
+class Names(TomlTable, frozen=True):
     """Invalid parts of file names; *controls* is the number of invalid characters from NUL on."""
 
     controls: int
@@ -81,21 +78,21 @@ class Names(_FactRecord, frozen=True):
     devices: tuple[str, ...]
 
 
-class Descriptors(_FactRecord, frozen=True):
+class Descriptors(TomlTable, frozen=True):
     """A security descriptor for directories and one for everything else; SDDL, or empty for no record."""
 
     directory: str = ""
     file: str = ""
 
 
-class Folding(_FactRecord, frozen=True):
+class Folding(TomlTable, frozen=True):
     """Capitals of UTF-16 units, as runs: first, last, step, and the capital of the first."""
 
     unicode: str
     runs: tuple[tuple[Unit, Unit, Unit, Unit], ...]
 
 
-class Facts(_FactRecord, frozen=True):
+class Facts(TomlTable, frozen=True):
     """The content of files.toml."""
 
     roots: tuple[str, ...]

@@ -6,6 +6,7 @@ used: it ends directory names in a slash, which Windows' import code does not re
 archive, and may change between versions.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
 
 from ..base.errors import GeneratorError
@@ -15,6 +16,9 @@ MAX_NAME = 100  # bytes of a ustar header's name field
 MAX_PREFIX = 155  # bytes of its prefix field
 
 _DIRECTORY, _FILE = b"5", b"0"
+# Name, mode, owner, group, size, modification time; the checksum, blanks while it is computed; type, link's name, magic
+# and version, names of owner and group, device major and minor, prefix.
+_HEADER = struct.Struct("100s8s8s8s12s12s8sc100x8s64x8s8s155s12x")
 
 
 def split_name(path: str) -> tuple[str, str] | None:
@@ -48,27 +52,10 @@ def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
     if names is None:
         raise GeneratorError(f"{path}: too long for a tar header; hint: shorten it")
     prefix, name = names
-
-    def octal(number: int, width: int) -> bytes:
-        return f"{number:0{width - 1}o}\0".encode("ascii")
-
-    header = bytearray(
-        name.encode("ascii").ljust(100, b"\0")
-        + octal(mode, 8)
-        + octal(0, 8)  # owner
-        + octal(0, 8)  # group
-        + octal(size, 12)
-        + octal(0, 12)  # modification time
-        + b" " * 8  # checksum, as blanks while it is computed
-        + kind
-        + bytes(100)  # link name
-        + b"ustar\x0000"  # magic and version
-        + bytes(64)  # owner's and group's names
-        + octal(0, 8)  # device major
-        + octal(0, 8)  # device minor
-        + prefix.encode("ascii").ljust(155, b"\0")
-    ).ljust(BLOCK, b"\0")
-    header[148:156] = octal(sum(header), 7) + b" "
+    zero = b"0000000"  # numbers are octal and end in NUL
+    fields = (name.encode("ascii"), b"%07o" % mode, zero, zero, b"%011o" % size, b"%011o" % 0, b" " * 8, kind)
+    header = bytearray(_HEADER.pack(*fields, b"ustar\x0000", zero, zero, prefix.encode("ascii")))
+    header[148:156] = b"%06o\0 " % sum(header)
     return bytes(header)
 
 

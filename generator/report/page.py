@@ -10,9 +10,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
@@ -31,8 +30,7 @@ MOST_FINDINGS: Final = 100
 Facts = tuple[tuple[str, str, bool], ...]  # label, text, and whether it has a copy button
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A layer or hive in a report: its name, its regions, and facts about it; *damage* has a line per damage."""
 
     name: str
@@ -41,8 +39,7 @@ class Subject:
     damage: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SizeHistory:
+class SizeHistory(NamedTuple):
     """The names of the layers, and the revisions that changed blobs, newest first.
 
     A row has the revision, its date, and the size in bytes of each layer's blob, None if it does not have the layer.

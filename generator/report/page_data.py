@@ -32,6 +32,7 @@ _ZEROS: Final = re.compile(rb"\0{32,}")
 _KINDS: Final = {untar.DIRECTORY: "directory", untar.HARD_LINK: "hard link", untar.SYMBOLIC_LINK: "symbolic link"}
 _STRUCTURES: Final = tuple(structure for kinds in GROUPS.values() for structure in kinds)
 _NUMBER: Final = {structure: number for number, structure in enumerate(_STRUCTURES)}
+_TOUR: Final = ("signature", "size", "flags", "subkey", "name", "data")  # the field of each step
 
 
 class TreeNode(NamedTuple):
@@ -97,7 +98,7 @@ def subject(name: str, regions: Regions) -> dict[str, Any]:
         "lengths": lengths.tolist(),
         "owners": owners.tolist(),
         "entries": [[entry.path, entry.offset, entry.content, entry.size] for entry in regions.entries],
-        "tree": list(_tree(regions)),
+        "tree": _tree(regions),
         "notes": dict(_notes(regions)),
         "findings": [
             [entry.content + found.offset, str(found.level), found.message]
@@ -125,46 +126,34 @@ def _stored(data: bytes, hidden: list[int]) -> dict[str, Any]:
     return {"bytes": base64.b64encode(kept).decode("ascii"), "skipped": left.tolist(), "hidden": hidden}
 
 
-def _tree(regions: Regions) -> Iterator[TreeNode]:
-    """Yield the lines of the tree: entries, and below hives their keys and values."""
-    count = 0
+def _tree(regions: Regions) -> list[TreeNode]:
+    """Return the lines of the tree: entries, and below hives their keys and values."""
+    lines: list[TreeNode] = []
     folders: dict[str, int] = {}  # the index of each entry's line, by path
     for entry in regions.entries:
-        top = count
         folder, _, name = entry.path.rpartition("/")
-        yield TreeNode(folders.get(folder, -1), regions.index(entry.offset), shortened(name), kind_of(entry))
-        folders[entry.path] = top
-        count += 1
-        for node in _keys(regions, entry):
-            yield node._replace(parent=top + node.parent)
-            count += 1
-
-
-def _keys(regions: Regions, entry: MappedEntry) -> Iterator[TreeNode]:
-    """Yield the lines of a hive's keys and values; *parent* is relative to the line of the entry, which is 0."""
-    count = 0
-    words = _bcd_words(entry.nodes or ())
-    above: list[int] = [0]  # the line of each key above, by level
-    for key in entry.nodes or ():
-        count += 1
-        del above[len(key.path) + 1 :]
-        above.append(count)
-        label = shortened(key.path[-1]) if key.path else "(root key)"
-        note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
-        yield TreeNode(above[-2], regions.index(entry.content + key.at), label, note)
-        for value, at in zip(key.values, key.places, strict=True):
-            count += 1
-            yield TreeNode(
-                above[-1], regions.index(entry.content + at), shortened(value.name) or "(default)", value_text(value)
-            )
+        parent = folders.get(folder, -1)
+        folders[entry.path] = len(lines)
+        words = _bcd_words(entry.nodes or ())
+        above = [len(lines)]  # the line of the entry and of each key above, by level
+        lines.append(TreeNode(parent, regions.index(entry.offset), shortened(name), kind_of(entry)))
+        for key in entry.nodes or ():
+            del above[len(key.path) + 1 :]
+            label = shortened(key.path[-1]) if key.path else "(root key)"
+            note = words.get(tuple(name.lower() for name in key.path), "") if words else ""
+            region = regions.index(entry.content + key.at)
+            lines.append(TreeNode(above[-1], region, label, note))
+            above.append(len(lines) - 1)
+            for value, at in zip(key.values, key.places, strict=True):
+                region, label = regions.index(entry.content + at), shortened(value.name) or "(default)"
+                lines.append(TreeNode(above[-1], region, label, value_text(value)))
+    return lines
 
 
 def kind_of(entry: MappedEntry) -> str:
     """Return the kind of an entry as text: a directory, a link with its target, or a hive or file with its size."""
-    if entry.tar_entry and entry.tar_entry.kind in _KINDS:
-        return _KINDS[entry.tar_entry.kind] + (
-            f" to {shortened(entry.tar_entry.target)}" if entry.tar_entry.target else ""
-        )
+    if (tar := entry.tar_entry) and tar.kind in _KINDS:
+        return _KINDS[tar.kind] + (f" to {shortened(tar.target)}" if tar.target else "")
     return f"{'hive' if entry.reading else 'file'}, {counted(entry.size, 'byte')}"
 
 
@@ -221,15 +210,8 @@ def tour(regions: Regions) -> list[tuple[int, str]] | None:
         first, root, value = (regions.index(entry.content + at) for at in (s.BASE, nodes[()].at, element.places[0]))
         lists, data = (next((i for i in _owned(regions, above)), None) for above in (root, value))
         if lists is not None and data is not None:
-            block = regions.index(entry.content)
-            return [
-                (block, "signature"),
-                (first, "size"),
-                (root, "flags"),
-                (lists, "subkey"),
-                (value, "name"),
-                (data, "data"),
-            ]
+            steps = (regions.index(entry.content), first, root, lists, value, data)
+            return list(zip(steps, _TOUR, strict=True))
     return None
 
 

@@ -55,7 +55,9 @@ def report(
     target = Path(to or DEFAULT)
     if target.exists() and not _is_ours(target):
         raise GeneratorError(f"{target}: exists and is not a report; hint: --to FILE")
-    subjects = _subjects(root, what or _in_order(manifest.layers(root)))
+    budget = Budget(MAX_BYTES, "in all; hint: name fewer or smaller ones, or use winscratch inspect", repeats=True)
+    viewables = open_all(root, what or _in_order(manifest.layers(root)), budget)
+    subjects = [_subject(part, facts) for viewable in viewables for part, facts in _parts(viewable)]
     sizes = _history(root) if history else None
     title = TITLE if not what else f"Byte by byte: {', '.join(what)}"
     files.replace({target: page(root / "templates", title, subjects, sizes)})
@@ -90,17 +92,6 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (name != SHOWN, name))
 
 
-def _subjects(root: Path, what: Sequence[str]) -> list[Subject]:
-    """Return the subjects of a report of the names *what*."""
-    budget = Budget(MAX_BYTES, "in all; hint: name fewer or smaller ones, or use winscratch inspect", repeats=True)
-    subjects = []
-    for viewable in open_all(root, what, budget):
-        for part, facts in _parts(viewable):
-            data = part.data if isinstance(part, HiveFile) else part.tar[:]
-            subjects.append(_subject(part, data, facts))
-    return subjects
-
-
 def _parts(viewable: Viewable) -> Iterator[tuple[UnpackedLayer | HiveFile, Facts]]:
     """Yield a layer or hive, or the layers of an image; the image's facts and damage go with its first layer."""
     if not isinstance(viewable, UnpackedImage):
@@ -113,7 +104,8 @@ def _parts(viewable: Viewable) -> Iterator[tuple[UnpackedLayer | HiveFile, Facts
         facts, damage = (), ()
 
 
-def _subject(part: UnpackedLayer | HiveFile, data: bytes, more: Facts) -> Subject:
+def _subject(part: UnpackedLayer | HiveFile, more: Facts) -> Subject:
+    data = part.data if isinstance(part, HiveFile) else part.tar[:]
     regions = Regions(data)
     if isinstance(part, UnpackedLayer):
         facts = _facts(len(data), part.compressed, part.diff_id, part.digest)

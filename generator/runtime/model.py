@@ -3,6 +3,7 @@
 
 from typing import Literal, NamedTuple, Protocol
 
+from . import paths
 from .programs import Program
 
 Base = Literal["hostprocess", "windows", "bare"]
@@ -92,3 +93,8 @@ class Settings(NamedTuple):
     def path(self) -> str | None:
         """The value of PATH in any case, or None; the last one counts."""
         return next((value for name, value in reversed(self.env) if name.upper() == "PATH"), None)
+
+    @property
+    def search_paths(self) -> list[paths.Path]:
+        """The directories of PATH."""
+        return [paths.parse(each) for each in (self.path or "").split(";") if each.strip()]

@@ -9,10 +9,8 @@ from ..oci.names import fold
 MOUNT = "%CONTAINER_SANDBOX_MOUNT_POINT%"
 """What hcsshim replaces by the folder that holds the image's files: internal/jobcontainers, replaceWithMountPoint."""
 
-_SPELLED = ("%CONTAINER_SANDBOX_MOUNT_POINT%", "$env:CONTAINER_SANDBOX_MOUNT_POINT")  # replaced as they stand here
-_MOUNT = re.compile(
-    r"(?:%CONTAINER_SANDBOX_MOUNT_POINT%|\$env:CONTAINER_SANDBOX_MOUNT_POINT)(?=[\\/]|$)", re.IGNORECASE
-)
+_SPELLED = (MOUNT, "$env:CONTAINER_SANDBOX_MOUNT_POINT")  # replaced as they stand here
+_MOUNT = re.compile(rf"(?:{'|'.join(map(re.escape, _SPELLED))})(?=[\\/]|$)", re.IGNORECASE)
 _BOUND = re.compile(r"C:[\\/]+hpc(?=[\\/]|$)", re.IGNORECASE)
 _ROOTED = re.compile(r"(?:C:(?=[\\/]|$)|(?=[\\/](?![\\/])))", re.IGNORECASE)
 _VERBATIM = re.compile(r"[\\/]{2}[?.][\\/](?=[A-Za-z]:[\\/])")  # Microsoft, "Naming Files, Paths, and Namespaces"
@@ -34,14 +32,14 @@ def parse(text: str) -> Path:
     """Return the path that *text* spells, without ``.`` and empty parts; ``..`` is resolved."""
     text = _VERBATIM.sub("", text, count=1) if _VERBATIM.match(text) else text
     if found := _MOUNT.match(text):
-        replaced = text.startswith(_SPELLED)
-        anchor = "mount" if replaced else "cmd" if text.startswith("%") else "other"
-        return Path(anchor, clean(text[found.end() :]))
-    if found := _BOUND.match(text):
-        return Path("bound", clean(text[found.end() :]))
-    if found := _ROOTED.match(text):
-        return Path("drive", clean(text[found.end() :]))
-    return Path("other" if _ABSOLUTE.match(text) else "relative", clean(text))
+        anchor = "mount" if text.startswith(_SPELLED) else "cmd" if text.startswith("%") else "other"
+    elif found := _BOUND.match(text):
+        anchor = "bound"
+    elif found := _ROOTED.match(text):
+        anchor = "drive"
+    else:
+        anchor = "other" if _ABSOLUTE.match(text) else "relative"
+    return Path(anchor, clean(text[found.end() if found else 0 :]))
 
 
 def clean(path: str) -> str:

@@ -57,10 +57,8 @@ def _variables(settings: Settings, base: Base) -> Iterator[Problem]:
 
 def _reference(name: str, value: str) -> str:
     """Return the first reference in the variable *name*: in PATH any, else one to itself or PATH, or an empty text."""
-    for found in _REFERENCE.finditer(value):
-        if name == "PATH" or (found[1] or found[2]).upper() in {"PATH", name}:
-            return found[0]
-    return ""
+    found = _REFERENCE.finditer(value)
+    return next((each[0] for each in found if name == "PATH" or (each[1] or each[2]).upper() in {"PATH", name}), "")
 
 
 def _user(user: str, base: Base) -> Iterator[Problem]:
@@ -76,12 +74,10 @@ def _workdir(workdir: str, files: Files) -> Iterator[Problem]:
     if not workdir or path.anchor == "mount" or (path.anchor == "drive" and paths.is_windows(path.inside)):
         return
     inside = files.directory(path.inside) if path.anchor in {"drive", "bound"} else None
+    found, hint = "a directory of the node, made there if it is missing", ""
     if inside is not None:
-        found = "the node's directory, or the image's, depending on the node"
-        yield Problem("workdir", "workdir", workdir, found, f"--workdir '{mounted(inside)}'")
-    else:
-        found = "a directory of the node, made there if it is missing"
-        yield Problem("workdir", "workdir", workdir, found)
+        found, hint = "the node's directory, or the image's, depending on the node", f"--workdir '{mounted(inside)}'"
+    yield Problem("workdir", "workdir", workdir, found, hint)
 
 
 def _interpreted(settings: Settings) -> Iterator[Problem]:
@@ -107,9 +103,9 @@ def _paths_of_image(settings: Settings, files: Files) -> Iterator[Problem]:
     for option, value, text in named:
         for match in _PATHS.finditer(text):
             path = paths.parse(match[0].strip())
-            inside = path.inside if path.anchor == "drive" and not paths.is_windows(path.inside) else ""
-            file = files.file(inside) if inside else None
-            spelled = file.path if file else (files.directory(inside) if inside else None)
-            if spelled:
+            if path.anchor != "drive" or not path.inside or paths.is_windows(path.inside):
+                continue
+            file = files.file(path.inside)
+            if spelled := file.path if file else files.directory(path.inside):
                 found = f"{shorten(match[0])} is the node's path on HostProcess, not the image's"
                 yield Problem("path-of-image", option, value, found, f"give {mounted(spelled)}")

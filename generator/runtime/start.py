@@ -54,32 +54,24 @@ def _file(files: Files, *paths: str) -> File | None:
     return next(filter(None, (files.file(path + ending) for path in paths for ending in _ENDINGS)), None)
 
 
-def _candidates(word: str, settings: Settings, node: str) -> Iterator[str]:
-    """Yield the paths of the image at which *node* looks for the program."""
+def _candidates(word: str, settings: Settings, node: str) -> list[str]:
+    """Return the paths of the image at which *node* looks for the program."""
     if "/" in word and not re.search(r"\s", word) and node != _PLAIN:  # quoted if it has spaces, so cmd takes it
-        return
+        return []
     path = paths.parse(word)
     if path.anchor != "relative":
-        inside = _in_image(word, node)
-        if inside is not None:
-            yield inside
-        return
+        return [path.inside] if _in_image(path, node) else []
     start = _workdir(settings.workdir, node)
-    if start is not None:
-        yield join(start, path.inside)
+    starts = [] if start is None else [start]
     if node == _PLAIN or not re.search(r"[\\/]", word):
-        for each in (settings.path or "").split(";"):
-            inside = _in_image(each, node) if each.strip() else None
-            if inside is not None:
-                yield join(inside, path.inside)
-        yield path.inside
+        starts += [each.inside for each in settings.search_paths if _in_image(each, node)]
+        starts.append("")
+    return [join(each, path.inside) for each in starts]
 
 
-def _in_image(text: str, node: str) -> str | None:
-    """Return where in the image an absolute path leads on *node*, or None for the node's own."""
-    path = paths.parse(text)
-    anchors = {"mount"} if node == _PLAIN else {"mount", "cmd", "bound"}
-    return path.inside if path.anchor in anchors else None
+def _in_image(path: paths.Path, node: str) -> bool:
+    """Return whether an absolute path leads into the image on *node*."""
+    return path.anchor in (("mount",) if node == _PLAIN else _BELOW_MOUNT)
 
 
 def _workdir(text: str, node: str) -> str | None:
@@ -95,14 +87,8 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
     """Yield what keeps the program of *settings* from starting, or lets it start on some nodes only."""
     if not settings.words:
         return
-    word = settings.words[0]
-    option = settings.option
-    if base == "bare":
-        yield Problem(
-            "no-windows", option, word, "the base layer has no Windows, so no program starts", "--layer hostprocess"
-        )
-        return
-    if settings.raw and re.search(r'[\s"]', word):  # a command line
+    word, option = settings.words[0], settings.option
+    if settings.raw and re.search(r'[\s"]', word) and base != "bare":  # a command line
         return
     if wrong := _never(settings, files, base):
         yield wrong
@@ -127,7 +113,9 @@ def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
     word, option = settings.words[0], settings.option
     rule: Rule = "program"
     hint = "--entrypoint run.exe"
-    if sum(map(len, settings.words)) > MOST:
+    if base == "bare":
+        rule, found, hint = "no-windows", "the base layer has no Windows, so no program starts", "--layer hostprocess"
+    elif sum(map(len, settings.words)) > MOST:
         found, hint = f"a command line of more than {MOST:,} characters", ""
     elif not word.strip():
         found = "the program is empty"
@@ -187,15 +175,13 @@ def _misspelled(word: str, option: Option, path: paths.Path, files: Files) -> Pr
 def _not_in_image(word: str, option: Option, settings: Settings, files: Files) -> Iterator[Problem]:
     """Yield the problems of a program that is not in the image."""
     path = paths.parse(word)
+    divided = path.anchor == "relative" and re.search(r"[\\/]", word)
     if wrong := _misspelled(word, option, path, files):
         yield wrong
-    elif path.anchor in _BELOW_MOUNT:
+    elif path.anchor in _BELOW_MOUNT or (divided and _workdir(settings.workdir, _BOUND) is not None):
         yield Problem("program", option, word, "not found in the image", "give a path of the image")
-    elif path.anchor == "relative" and re.search(r"[\\/]", word):
-        if _workdir(settings.workdir, _BOUND) is not None:
-            yield Problem("program", option, word, "not found in the image", "give a path of the image")
-        else:
-            yield Problem("program-node", option, word, "not in the image; the node's working directory must have it")
+    elif divided:
+        yield Problem("program-node", option, word, "not in the image; the node's working directory must have it")
     elif path.anchor == "relative":
         yield from _bare(word, option, files)
     elif "/" in word:
@@ -223,15 +209,11 @@ def _bare(word: str, option: Option, files: Files) -> Iterator[Problem]:
 def _in_windows(word: str, settings: Settings, files: Files) -> File | None:
     """Return the program's file in an image that has its own Windows, or None."""
     path = paths.parse(word)
-    if path.anchor == "relative":
-        bases = [paths.parse(settings.workdir).inside, ""]
-        if not re.search(r"[\\/]", word):
-            bases += [paths.parse(each).inside for each in (settings.path or "").split(";") if each.strip()]
-            bases += _SYSTEM
-        return _file(files, *(join(base, path.inside) for base in bases))
-    if path.anchor == "bound":
-        return _file(files, join("hpc", path.inside))
-    return _file(files, path.inside) if path.anchor == "drive" else None
+    workdir = paths.parse(settings.workdir).inside
+    bases = {"relative": [workdir, ""], "bound": ["hpc"], "drive": [""]}.get(path.anchor, [])
+    if path.anchor == "relative" and not re.search(r"[\\/]", word):
+        bases += [*(each.inside for each in settings.search_paths), *_SYSTEM]
+    return _file(files, *(join(base, path.inside) for base in bases))
 
 
 def _missing(word: str, settings: Settings, files: Files) -> bool:

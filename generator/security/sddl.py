@@ -92,9 +92,8 @@ def _sid(text: str, at: int) -> tuple[Sid, int]:
         return _sid(tables.SIDS[alias[0]], 0)[0], alias.end()
     found = _SID.match(text, at)
     if found is None:
-        raise SddlError(
-            at, f"an alias such as BA, or a SID such as S-1-5-32-544, must stand here, not {_shown(text[at:])}"
-        )
+        wanted = "an alias such as BA, or a SID such as S-1-5-32-544,"
+        raise SddlError(at, f"{wanted} must stand here, not {_shown(text[at:])}")
     values: list[int] = []
     start = at + len("S-1-")
     for digits in found[0].split("-")[2:]:
@@ -137,9 +136,8 @@ def _ace(name: str, text: str, at: int) -> tuple[Ace, int]:
         raise SddlError(at + 1, f"{kind_word[1]} entries, which carry a condition or claims, cannot be given as text")
     kind = tables.KINDS[name].get(kind_word[1])
     if kind is None:
-        raise SddlError(
-            at + 1, f"unknown type {_shown(kind_word[1])} of entries in {name}:; it has {', '.join(tables.KINDS[name])}"
-        )
+        known = ", ".join(tables.KINDS[name])
+        raise SddlError(at + 1, f"unknown type {_shown(kind_word[1])} of entries in {name}:; it has {known}")
     end = text.find(")", at)
     if end < 0:
         raise SddlError(at, "this parenthesis is not closed")
@@ -218,10 +216,8 @@ def _ace_text(name: str, ace: Ace | OpaqueAce) -> str:
 
 
 def _rights_text(ace: Ace) -> str:
-    if ace.kind == tables.MANDATORY_LABEL:
-        bits, sets = tables.LABEL_BITS, {}
-    else:
-        bits, sets = tables.BITS, tables.SETS
+    label = ace.kind == tables.MANDATORY_LABEL
+    bits, sets = (tables.LABEL_BITS, {}) if label else (tables.BITS, tables.SETS)
     for word, mask in sets.items():
         if mask == ace.mask:
             return word

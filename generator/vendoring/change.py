@@ -2,8 +2,8 @@
 """A file's current and new text, and the difference between them."""
 
 import difflib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base.console import Say, Verbatim
 from ..base.errors import printable
@@ -12,8 +12,7 @@ from ..languages import provenance
 _MAX_DIFF = 1 << 20  # characters; no module is longer, and comparing such files would take minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A file's path, its current text (None if the file does not exist) and its new text."""
 
     path: Path

@@ -17,11 +17,10 @@ from .gitignore import ignored, repository
 from .lock_file import LockEntry
 
 # Endings of text files that are not source code. All other files are searched.
-_TEXTS = """
-    adoc asciidoc bak csv diff htm html json json5 jsonl license lock log map markdown md mdx ndjson orig patch rej rst
-    rtf svg tex toml tsv txt xhtml xml yaml yml
-"""
-_SKIPPED = frozenset(_TEXTS.split())
+_SKIPPED = frozenset(
+    """adoc asciidoc bak csv diff htm html json json5 jsonl license lock log map markdown md mdx ndjson orig patch rej
+    rst rtf svg tex toml tsv txt xhtml xml yaml yml""".split()  # noqa: SIM905
+)
 _LINK, _LIST = "symlink", "list"  # kinds of files that the walk yields, besides those of marks.py
 _ENDINGS = endings()
 # Endings of source code, which is searched to its end; a file too large to search is reported.
@@ -172,10 +171,9 @@ def _kind(path: str) -> str:
             found = marks.search(descriptor, status.st_size, source=source)
         finally:
             os.close(descriptor)
-    except NotRegularError:
-        return ""
     except OSError as error:
-        if error.errno in {errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENXIO}:  # deleted or replaced meanwhile
+        gone = error.errno in {errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENXIO}  # deleted or replaced meanwhile
+        if gone or isinstance(error, NotRegularError):
             return ""
         raise unreadable(path, error) from error
     return marks.TOO_LARGE if found and status.st_size > MAX_FILE else found

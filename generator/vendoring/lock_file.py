@@ -8,11 +8,12 @@ no file is opened because it is listed.
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base import files, toml
+from ..base.console import Say
 from ..base.errors import GeneratorError, brief
 from ..base.reading import read_file
 from .change import Change
@@ -114,9 +115,7 @@ def change(folder: Path, add: Mapping[str, LockEntry], remove: Collection[str] =
     return Change(path, old, text({**entries, **add}))
 
 
-def write(
-    folder: Path, add: Mapping[str, LockEntry], note: Callable[[str], None], remove: Collection[str] = ()
-) -> Change:
+def write(folder: Path, add: Mapping[str, LockEntry], note: Say, remove: Collection[str] = ()) -> Change:
     """Write the change that change() returns to the lock file in *folder*, if needed; return the change."""
     with files.lock(folder, note):
         made = change(folder, add, remove)

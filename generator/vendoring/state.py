@@ -7,6 +7,7 @@ endings. The provenance line only explains why a copy is not fresh.
 
 import re
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from .. import VERSION
@@ -15,7 +16,6 @@ from ..generation import manifest
 from ..languages import provenance
 from ..languages.language import LAYER
 from ..languages.table import LANGUAGES
-from ..oci.blob import Blob
 from . import marks, vendor
 from .find import Found
 
@@ -57,14 +57,7 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.layers = frozenset(manifest.layers(root))
-        self._blobs: dict[tuple[str, str], Blob | None] = {}
-
-    def blob(self, language: str, layer: str) -> Blob | None:
-        """Return the committed blob that a module embeds, if any; raises GeneratorError if the blob is damaged."""
-        key = language, layer
-        if key not in self._blobs:
-            self._blobs[key] = vendor.embedded(self.root, language, layer)
-        return self._blobs[key]
+        self.blob = cache(partial(vendor.embedded, root))
 
     def lacks(self, made_from: provenance.Provenance) -> str:
         """Return which of the language, the template and the layer of a copy is unknown here, or ""."""

@@ -91,13 +91,10 @@ def update_lists(copies: list[Copy], search: Search, options: UpdateOptions, *, 
         for folder in search.folders:
             if folder not in search.entries and search.list_of(folder) is None:
                 search.entries[folder] = {}
+    there = [copy for copy in copies if copy.made_from and copy.state != MISSING]
     for folder in search.entries:
-        there = [copy for copy in copies if copy.made_from and search.list_of(copy.file.real) == folder]
-        add = {
-            lock_file.name_of(copy.file.real, folder): LockEntry(copy.language, copy.layer)
-            for copy in there
-            if copy.state != MISSING
-        }
+        own = [copy for copy in there if search.list_of(copy.file.real) == folder]
+        add = {lock_file.name_of(copy.file.real, folder): LockEntry(copy.language, copy.layer) for copy in own}
         gone = {name for name, _ in missing(folder, search)} if begin else set()
         if options.write:
             change = lock_file.write(folder, add, options.note, gone)

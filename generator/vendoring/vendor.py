@@ -30,26 +30,23 @@ def vendor(
     *,
     say: Say = console.say,
     note: Say = console.note,
-    package: str | None = None,
-    prefix: str | None = None,
-    compat: str | None = None,
     force: bool = False,
     dry_run: bool = False,
     diff: bool = False,
     lock: bool = False,
+    **names: str | None,
 ) -> int:
     """Write the module of *layer* in *language* to *destination*, a file or a directory; return 0.
 
-    *layer* may also be a kind of module that embeds no layer, such as ``files``. *package*, *prefix* and *compat*
+    *layer* may also be a kind of module that embeds no layer, such as ``files``. *names*, the fields of ModuleOptions,
     default to those of the existing copy, else to the destination's. *dry_run* prints the files to write, *diff* their
     differences; neither writes. A lock file gets an entry; *lock* creates one in the working directory. Raises
     GeneratorError, with nothing written, for an invalid name, and unless *force* for an edited or foreign file.
     """
-    wishes = {"package": package, "prefix": prefix, "compat": compat}
-    _check_words(language, destination, wishes)
+    _check_words(language, destination, names)
     blob = embedded(root, language, layer)
     try:
-        targets, options = _named(language, layer, destination, wishes)
+        targets, options = _named(language, layer, destination, names)
         made = {path: render(root, language, layer, file, options, blob) for file, path in targets.items()}
         holder, entries = _entries(made, LockEntry(language, layer), lock)
         listed = [lock_file.change(holder, entries)] if holder is not None else []  # raises before anything is written
@@ -73,11 +70,11 @@ def _report(changes: Iterable[Change], done: str, diff: bool, say: Say) -> None:
             change.show(say)
 
 
-def _check_words(language: str, destination: str, wishes: Mapping[str, str | None]) -> None:
+def _check_words(language: str, destination: str, names: Mapping[str, str | None]) -> None:
     """Raise GeneratorError for an unknown language, an option that it does not have, or an empty destination."""
     if language not in LANGUAGES:
         raise GeneratorError(f"{language}: unknown language; hint: use one of {', '.join(LANGUAGES)}")
-    for name, value in wishes.items():
+    for name, value in names.items():
         if value is not None and name not in LANGUAGES[language].takes:
             raise GeneratorError(f"--{name}: means nothing in {language}; hint: leave it out")
     if not destination:
@@ -140,31 +137,31 @@ def _targets(language: str, name: str, destination: str, package: str | None) ->
     row = LANGUAGES[language]
     endings = row.endings(name)
     path = Path(destination)
+    ends = f"a {language} module ends in {' or '.join(endings.values())}"
     if path.is_dir() or destination.endswith(("/", os.sep)) or not path.suffix:
         if path.exists() and not path.is_dir():
-            raise GeneratorError(f"{path}: a {language} module ends in {' or '.join(endings.values())}")
+            raise GeneratorError(f"{path}: {ends}")
         path /= row.stem(name, package) + next(iter(endings.values()))
     own = max((ending for ending in endings.values() if path.name.endswith(ending)), key=len, default="")
     if not own:
-        raise GeneratorError(
-            f"{path}: a {language} module ends in {' or '.join(endings.values())}; hint: end a new directory in /"
-        )
+        raise GeneratorError(f"{path}: {ends}; hint: end a new directory in /")
     stem = path.name.removesuffix(own)
     return stem, {template: path.with_name(stem + ending) for template, ending in endings.items()}
 
 
 def _named(
-    language: str, layer: str, destination: str, wishes: Mapping[str, str | None]
+    language: str, layer: str, destination: str, names: Mapping[str, str | None]
 ) -> tuple[dict[str, Path], ModuleOptions]:
     """Return the path of each template's file, and the names to use.
 
     These are the requested ones, else those of the existing copy, else the destination's.
     """
     row = LANGUAGES[language]
-    stem, targets = _targets(language, layer, destination, wishes["package"])
+    package = names.get("package")
+    stem, targets = _targets(language, layer, destination, package)
     folder = next(iter(targets.values())).parent
-    options = row.placed(Place(layer, folder, stem, wishes["package"], _recorded(language, targets)))
-    options = options._replace(**{option: value for option, value in wishes.items() if value is not None})
+    options = row.placed(Place(layer, folder, stem, package, _recorded(language, targets)))
+    options = options._replace(**{option: value for option, value in names.items() if value is not None})
     row.check_options(options)
     _check_alone(targets.values(), language, options)
     return targets, options

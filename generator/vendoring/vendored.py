@@ -61,9 +61,8 @@ def check(
 def _search(paths: list[str], allow_none: bool, note: Say) -> Search:
     """Search *paths*; unless *allow_none*, raise GeneratorError if no copy is found and no listed copy is missing."""
     search = find(paths, note)
-    if not (
-        search.files or search.unchecked or allow_none or any(missing(folder, search) for folder in search.entries)
-    ):
+    lacking = any(missing(folder, search) for folder in search.entries)
+    if not (search.files or search.unchecked or allow_none or lacking):
         raise GeneratorError(
             "nothing was checked: no copy found here; hint: name the paths of the copies, or use --allow-none"
         )
@@ -102,6 +101,5 @@ def _missing(search: Search) -> Iterator[Copy]:
             real = folder / name
             above = next(above for above in real.parents if above in search.folders)
             path = os.path.normpath(Path(search.folders[above], real.relative_to(above)))
-            yield Copy(
-                Found(path, real, above), entry.layer, entry.language, MISSING, f"listed in {lock_file.shown(folder)}"
-            )
+            found, detail = Found(path, real, above), f"listed in {lock_file.shown(folder)}"
+            yield Copy(found, entry.layer, entry.language, MISSING, detail)

@@ -13,7 +13,7 @@
 # To update a vendored copy: winscratch vendored --update FILE
 # SPDX-License-Identifier: 0BSD
 #
-# winscratch:{"body":"sha256:915f0b0c5824854698b79712dc0ac943669ac1882f05f6771cc55b5ed4212011","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
+# winscratch:{"body":"sha256:b5c145c2605c6af16a8ff779251a212c2ed2be4e1e9fd48cf03e4e04b3f1a501","diff_id":"","digest":"","file":"files.py.jinja","language":"python","layer":"files","options":{"compat":"","package":"windows_files","prefix":""},"version":"0.2.0"}
 """Writes Windows layers: the tar that goes on a base layer and holds an image's files.
 
     with open("layer.tar", "wb") as out, windows_files.Writer(out) as layer:
@@ -234,11 +234,13 @@ def header(
     names; *size* is in bytes. Hard links and whiteouts have no descriptor. Raises
     FilesError for an entry that cannot be in a layer.
     """
-    _expect("kind", kind, str)
-    _expect("size", size, int)
-    _expect("descriptor", descriptor, str, bytes)
-    _expect_time(time)
-    _expect_entry(path, target, size, attributes, descriptor, time)
+    types = (kind, path, target, size, attributes, descriptor, time)
+    if tuple(map(type, types)) != (str, str, str, int, int, str, int):
+        _expect("kind", kind, str)
+        _expect("size", size, int)
+        _expect("descriptor", descriptor, str, bytes)
+        _expect_time(time)
+        _expect_entry(path, target, size, attributes, descriptor, time)
     return _header(kind, path, target, size, attributes, descriptor, time)
 
 

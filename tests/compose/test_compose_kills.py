@@ -17,7 +17,7 @@ from helpers import bases, image_indexes, image_runs
 from helpers.bases import VERSIONS, Repository
 from helpers.counts import count
 from helpers.image_runs import Registry
-from helpers.kills import CALLS, bytecode, points
+from helpers.kills import CALLS, bytecode, points, sample
 from helpers.layouts import Layout
 from helpers.registry_proxy import Killer, ProxyHandler, patiently, proxy
 from helpers.support import HANG, need
@@ -105,8 +105,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new(command: str, place: str, 
     old, new = found(start), found(done)
     assert new != old
     ends = []
-    step = -(-len(made) // count(12, 10_000))
-    for call, number in made[::-1][::step]:
+    for call, number in sample(made, 12):
         root = Path(shutil.copytree(start, tmp_path / "root", symlinks=True))
         inject = ("-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
         if traced(root, words, *inject) in {-signal.SIGKILL, 128 + signal.SIGKILL}:

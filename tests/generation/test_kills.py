@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.counts import THOROUGH
-from helpers.kills import SCENARIOS, Point, change_templates, run, sample, signalled, trace
+from helpers.kills import ALL, SCENARIOS, Point, change_templates, run, sample, signalled, trace
 from helpers.small_checkout import check, generate, outputs, small_checkout
 
 from generator.base.home import TEMPORARY
@@ -81,7 +81,7 @@ def test_next_run_repairs_a_killed_generate(scenario: str, stage: Callable[[str]
 
 
 def test_readme_states_no_more_kills_than_there_are(stage: Callable[[str], Stage]) -> None:
-    counts = {scenario: len(stage(scenario).points) for scenario in SCENARIOS}
+    counts = {scenario: len([*sample(stage(scenario).points, ALL)]) for scenario in SCENARIOS}
     stated = re.search(
         r"^\| `generate` killed at .* \| (\d+) or more \|", (ROOT / "docs/reliability.md").read_text(), re.M
     )

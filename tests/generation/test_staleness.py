@@ -163,7 +163,7 @@ def test_input_that_changes_no_output_makes_nothing_stale(tree: Path, path: str,
 
 
 def test_changed_program_makes_outputs_stale(tree: Path) -> None:
-    edit(tree / "generator/oci/tar.py", "octal(mode, 8)", "octal(mode | 0o1000, 8)")
+    edit(tree / "generator/oci/tar.py", 'b"%07o" % mode', 'b"%07o" % (mode | 0o1000)')
     script = (
         "from generator.generation import pipeline; from generator.report.report import documents; "
         "pipeline.check('.', documents, say=print, note=print, environment={})"

@@ -17,7 +17,7 @@ from pathlib import Path
 from generator.builder.wire import ROOT
 from generator.languages.table import LANGUAGES
 
-from .counts import THOROUGH
+from .counts import count
 from .small_checkout import ONE
 from .support import BUILDER, need
 
@@ -42,7 +42,7 @@ except GeneratorError as error:
     sys.exit(f"error: {error}")
 """
 CALLS = "write,pwrite64,openat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,chmod,fchmodat,ftruncate"
-
+ALL = 32  # points of a thorough run; more hit the same calls for other files
 
 Point = tuple[str, int]  # a system call by its name and its number among the calls of that name
 
@@ -97,8 +97,9 @@ def points(log: str) -> list[Point]:
 
 
 def sample(found: Sequence[Point], most: int) -> Iterator[Point]:
-    """Yield all points in a thorough run, else at most *most*, evenly spread, the last included."""
-    step = 1 if THOROUGH else -(-len(found) // most)
+    """Yield at most *most* points, evenly spread, the last included; in a thorough run at most ALL."""
+    # Writing a file takes four calls, so an odd step reaches each of them.
+    step = -(-len(found) // count(most, ALL)) | 1
     yield from reversed(found[::-1][::step])
 
 

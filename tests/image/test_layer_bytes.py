@@ -44,14 +44,16 @@ def test_the_number_of_cores_changes_no_byte(forks: bool, tmp_path: Path) -> Non
 ON_CORES = """
 import sys
 from pathlib import Path
-from generator.image import workers
+from generator.image import sources, workers
 from generator.image.layers import make_layers
 from generator.image.model import LayerOptions, Source
 
+sources._MANY = 2
+workers._cores = lambda: 2
 _, folder, work, forks = sys.argv
-assert workers._can_fork() == (sys.platform == "linux")
+assert workers.can_fork() == (sys.platform == "linux")
 if forks == "False":
-    workers._can_fork = lambda: False
+    workers.can_fork = lambda: False
 for cores in (1, 2, 3, 7, 64):
     workers._cores = lambda: cores
     made = Path(work, f"out{cores}")

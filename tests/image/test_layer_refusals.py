@@ -267,7 +267,7 @@ def test_a_file_changed_while_it_is_read_is_refused(
         return count
 
     monkeypatch.setattr("os.readv", reading)
-    monkeypatch.setattr("generator.image.workers._can_fork", lambda: False)
+    monkeypatch.setattr("generator.image.workers.can_fork", lambda: False)
     line = refused(tmp_path / "out", folder)
     assert line == f"{folder}/b: changed while the image was made; hint: run again when nothing writes to it"
 
