@@ -10,13 +10,16 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from helpers.counts import count
 from helpers.support import BUILDER, HANG, StandIn, wait_until
 from helpers.vendoring import commit, git
 from hypothesis import HealthCheck, settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tooling import testing
 
 import generator.base.git
@@ -24,6 +27,7 @@ from generator.base.errors import GeneratorError
 from generator.builder import choose, container, native
 from generator.builder.wire import ROOT
 from generator.generation import pipeline
+from generator.languages import render
 from generator.languages.table import LANGUAGES
 from generator.report.report import documents
 from generator.vendoring import gitignore
@@ -56,6 +60,30 @@ def _every_program_ends() -> Iterator[None]:
         for module in (choose, container, generator.base.git, gitignore, native):
             for name in {"ANSWER_SECONDS", "AUTO_SECONDS", "PROBE_SECONDS", "SECONDS", "_SECONDS"} & {*vars(module)}:
                 patch.setattr(module, name, HANG)
+        yield
+
+
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates by name and text, since tests render the same ones in many folders."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, object], Any] = {}
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja's signature
+        return name
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._known.get((bucket.key, bucket.checksum, bucket.environment.autoescape))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key, bucket.checksum, bucket.environment.autoescape] = bucket.code
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _templates_are_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        environment = functools.partial(ImmutableSandboxedEnvironment, bytecode_cache=_Compiled())
+        patch.setattr(render, "ImmutableSandboxedEnvironment", environment)
         yield
 
 

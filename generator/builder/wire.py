@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from ..base.errors import shorten
 from ..base.process import EngineError
 from ..hives.model import Hive
@@ -44,6 +42,8 @@ def exchange(name: str, run: Callable[[bytes], bytes], hives: Mapping[str, Hive]
 
 def encode_request(hives: Mapping[str, Hive]) -> bytes:
     """Return the builder's request for *hives*: JSON, in UTF-8; data is base64. The format is hivebuilder's."""
+    import msgspec
+
     return msgspec.json.encode({"format": FORMAT, "hives": {name: {"keys": hive} for name, hive in hives.items()}})
 
 

@@ -11,6 +11,7 @@ import pytest
 from helpers import bases, image_indexes, image_runs
 from helpers.bases import VERSIONS, BaseImage, Repository
 from helpers.composing import index, outdated, rebase
+from helpers.counts import thorough
 from helpers.image_checks import checked
 from helpers.image_runs import CRANE, Registry, attempt, digest_of, go_tool, run
 from helpers.layouts import Layout
@@ -70,6 +71,7 @@ def image_of(base: BaseImage, folder: Path, name: str) -> Layout:
     return layout
 
 
+@thorough("makes many images")
 def test_a_month_in_the_life_of_an_image(registry: Registry, folder: Path) -> None:
     repository, base = on_base(registry, folder, "month", monthly(*VERSIONS[:2]), platform=(BUILD,))
     image = f"{registry.host}/month"

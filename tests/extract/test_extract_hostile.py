@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.extracting import APP, extracted, image
 from helpers.layouts import ROOTS, Layout, Part, directory, tarred
 from helpers.random_images import on_disk
@@ -104,6 +105,7 @@ def test_names_that_this_system_cannot_hold_are_listed(tmp_path: Path, capsys: p
     assert "the path is longer than 4,000 bytes" in shown
 
 
+@thorough("writes many files")
 def test_32768_names_of_a_directory_are_written(tmp_path: Path) -> None:
     many = [Part(f"Files/{number:05}", b"", records={}) for number in range(32_768)]
     name = image(

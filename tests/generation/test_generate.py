@@ -27,6 +27,7 @@ from helpers.checkout_runs import (
     snapshot,
     written,
 )
+from helpers.counts import slow
 from helpers.support import BUILDER, HANG
 
 from generator.base import files
@@ -99,7 +100,7 @@ def test_other_jinja2_with_the_same_text_is_fresh(tree: Path) -> None:
 def test_other_jinja2_with_other_text_is_stale(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(tree / unchanged.MANIFEST, f'"jinja2": "{version("jinja2")}"', '"jinja2": "0.0.1"')
     real = render.render
-    monkeypatch.setattr(render, "render", lambda *arguments: real(*arguments) + "\n")
+    monkeypatch.setattr(render, "render", lambda *arguments, **options: real(*arguments, **options) + "\n")
     others = {path for path in everything() if path.startswith("output/") and not path.endswith(".gz")}
     assert {line.split(": ")[1] for line in check(tree)} == others
     assert written(generate(tree)) == others
@@ -130,7 +131,7 @@ def test_blob_with_a_longer_header_is_stale(tree: Path) -> None:
 # Interrupted, and side by side
 
 
-@pytest.mark.parametrize("renames", [0, 1, 4])
+@pytest.mark.parametrize("renames", [slow(0, "kills once more"), 1, slow(4, "kills once more")])
 def test_run_killed_between_two_files_is_stale_and_repaired(tree: Path, renames: int) -> None:
     edit(tree / "generator/layers/scratch.toml", '"winscratch"', '"other"')
     killed = f"""

@@ -141,11 +141,13 @@ ENVIRONMENTS = {
 }
 
 
+@thorough("makes all bytes once more")
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_environment_does_not_matter(name: str) -> None:
     assert FRESH in run(ROOT, env=ENVIRONMENTS[name])
 
 
+@thorough("makes all bytes once more")
 def test_turkish_locale_does_not_matter(tmp_path: Path) -> None:
     if not Path("/usr/share/i18n/locales/tr_TR").exists():
         lack("Debian's locales are not installed")
@@ -156,12 +158,14 @@ def test_turkish_locale_does_not_matter(tmp_path: Path) -> None:
     assert FRESH in run(ROOT, program=program, env=env)
 
 
+@thorough("makes all bytes once more")
 @pytest.mark.parametrize("ahead", ["+10y", "-10y"])
 def test_clock_does_not_matter(ahead: str) -> None:
     program = f"import time; assert not 2020 < time.gmtime().tm_year {ahead[0]} 5 < 2020 + 5\n" + PROGRAM
     assert FRESH in run(ROOT, need("faketime"), "-f", ahead, program=program)
 
 
+@thorough("makes all bytes once more")
 @pytest.mark.parametrize("mask", ["000", "077"])
 def test_umask_does_not_matter(mask: str, tmp_path: Path) -> None:
     root = checkout(tmp_path / "tree")
@@ -188,6 +192,7 @@ def test_path_of_the_checkout_does_not_matter(tmp_path: Path) -> None:
     assert outputs(root) == outputs(ROOT)
 
 
+@thorough("makes all bytes once more")
 def test_user_does_not_matter(tmp_path: Path) -> None:
     if os.geteuid():
         lack("only root can become another user")
@@ -236,6 +241,7 @@ def git(*arguments: str) -> bytes:
     return subprocess.run([need("git"), *arguments], cwd=ROOT, check=True, capture_output=True).stdout
 
 
+@thorough("makes all bytes once more")
 def test_shallow_clone_is_fresh(tmp_path: Path) -> None:
     git("clone", "--quiet", "--depth=1", f"file://{ROOT}", str(tmp_path / "clone"))
     assert FRESH in run(tmp_path / "clone")

@@ -2,6 +2,7 @@
 """What a thorough run does more than a quick one: more random cases, and tests that take long."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,11 @@ def count(small: int, large: int) -> int:
 def thorough(why: str) -> pytest.MarkDecorator:
     """Return the mark of a test that only a thorough run takes; *why* is the reason."""
     return pytest.mark.skipif(not THOROUGH, reason=only_thorough(why))
+
+
+def slow(value: object, why: str) -> Any:
+    """Return a parameter that only a thorough run takes."""
+    return pytest.param(value, marks=thorough(why))
 
 
 def only_thorough(why: str) -> str:

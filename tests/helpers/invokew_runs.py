@@ -7,12 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import pytest
 from tooling import PROJECT
-
-from .counts import thorough
 
 # What its tasks tell is compared with what they were given.
 TASKS = """
@@ -98,8 +94,3 @@ def told_once(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if not re.match("invokew: (setting up|installing)", line)]
     assert len(lines) == 1, done.stderr
     return lines[0]
-
-
-def slow(value: str) -> Any:
-    """Return a parameter for thorough runs: each sets up .venv."""
-    return pytest.param(value, marks=thorough("sets up .venv once more"))

@@ -22,7 +22,7 @@ from generator.builder.wire import ROOT
 from generator.image import Options, make
 
 _CALLS = f"{CALLS},link,linkat,symlink,copy_file_range,sendfile,fsync"
-AT_LEAST = 60  # kills, together
+AT_LEAST = 40  # kills, together
 PROGRAM = """
 import sys
 from generator.image import Options, make

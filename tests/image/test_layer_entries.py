@@ -234,6 +234,7 @@ def test_unpacking_a_layer_restores_the_source(program: str, tmp_path: Path) -> 
     assert (to / "Files/second name").samefile(to / "Files/a.txt")
 
 
+@thorough("builds go-winio")
 def test_go_winio_reads_the_entries_of_a_layer(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", ["app/hello.exe", "größe/日本", "long/" + "n" * 150])
     (folder / "link").symlink_to("app/hello.exe")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import OUTPUT, PROJECT, run
+from helpers.counts import thorough
 from helpers.support import need
 
 SOURCES = sorted(OUTPUT.glob("c/*.c"))
@@ -83,12 +84,14 @@ def test_a_call_needs_less_than_4_kib_of_stack(level: str, tmp_path: Path) -> No
     assert 1024 < most("windows_files_add") == max(map(most, own)) < 4096
 
 
+@thorough("analyses what compilers accept")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_clang_tidy_finds_nothing(language: str) -> None:
     words = (f"--checks={TIDY}", "--warnings-as-errors=*", "--quiet")
     run(need("clang-tidy"), *words, *SOURCES, "--", *LANGUAGES[language])
 
 
+@thorough("analyses what compilers accept")
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_clangs_analyzer_finds_nothing(source: Path, tmp_path: Path) -> None:
     words = ("--analyze", "-Xclang", "-analyzer-werror", *LANGUAGES["c"])

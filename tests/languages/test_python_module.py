@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, registry, run
+from helpers.counts import thorough
 from helpers.support import need, need_package
 
 MODULES = [OUTPUT / f"python/windows_{name}.py" for name in (*LAYERS, "files")]
@@ -36,6 +37,7 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
     run(sys.executable, "-m", "mypy", "--strict", "--config-file", tmp_path / "empty.ini", *cache, *MODULES)
 
 
+@thorough("checks types a second time")
 def test_pyright_finds_nothing(tmp_path: Path) -> None:
     need_package("pyright")
     need("node")  # else it would fetch one

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import layer_vectors
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, run
-from helpers.counts import THOROUGH
+from helpers.counts import THOROUGH, thorough
 from helpers.support import extract, lack, need
 from languages.programs import rust
 
@@ -49,6 +49,7 @@ def test_every_rustc_reads_the_layers(version: str, tmp_path: Path) -> None:
     assert dumped(folder) == committed()
 
 
+@thorough("compiles with other compilers")
 @pytest.mark.parametrize("version", tried())
 def test_every_rustc_writes_the_same_layers_on_top(version: str, tmp_path: Path) -> None:
     cases = [case for case in layer_vectors.headers() + layer_vectors.layers() if rust.can_ask(case)]

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.counts import slow, thorough
 from helpers.hostile_tree import SETTINGS, HostileTree
-from helpers.invokew_runs import LOCK, Project, slow, told_once
+from helpers.invokew_runs import LOCK, Project, told_once
 from helpers.support import HANG, need
+
+SET_UP = "sets up .venv once more"
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +96,7 @@ def test_set_up_asks_nobody_for_an_engine_or_a_right(project: Project) -> None:
     assert not (project.root / "asked").exists()
 
 
-@pytest.mark.parametrize("shell", ["dash", "busybox sh", slow("bash")])
+@pytest.mark.parametrize("shell", ["dash", "busybox sh", slow("bash", SET_UP)])
 def test_any_shell_sets_up_on_first_use_and_is_silent_on_the_second(project: Project, shell: str) -> None:
     name, *words = shell.split()
     program = (need(name), *words, "./invokew")
@@ -147,6 +150,7 @@ def test_modules_in_the_working_directory_do_not_stand_in_for_our_own(used: Proj
     assert used.tell(program=[str(used.root / "invokew")], cwd=tmp_path)["cwd"] == str(tmp_path)
 
 
+@thorough(SET_UP)
 def test_nothing_of_a_hostile_working_directory_runs(project: Project, tmp_path: Path) -> None:
     hostile = HostileTree(tmp_path / "hostile", tmp_path / "marks")
     (hostile.root / "link").symlink_to("../project/invokew")
@@ -158,7 +162,8 @@ def test_nothing_of_a_hostile_working_directory_runs(project: Project, tmp_path:
         assert (told["cwd"], told["prefix"]) == (str(hostile.root), str(project.root / ".venv"))
 
 
-@pytest.mark.parametrize("setting", ["PIP_CACHE_DIR", slow("XDG_CACHE_HOME")])
+@thorough(SET_UP)
+@pytest.mark.parametrize("setting", ["PIP_CACHE_DIR", slow("XDG_CACHE_HOME", SET_UP)])
 def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project, tmp_path: Path, setting: str) -> None:
     from pip._internal.cache import SimpleWheelCache
     from pip._internal.models.link import Link
@@ -178,6 +183,7 @@ def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project
     assert not (tmp_path / "executed").exists()
 
 
+@thorough(SET_UP)
 @pytest.mark.parametrize(
     "setting", ["HOME=/no", "PATH=.", *map(slow, ["PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1"])]
 )
@@ -218,6 +224,7 @@ def test_an_interruption_is_130(used: Project) -> None:
 # Repairs
 
 
+@thorough(SET_UP)
 def test_package_with_another_hash_is_refused_and_the_next_run_repairs(project: Project, small_lock: str) -> None:
     lock = project.root / "requirements.lock"
     lock.write_text(re.sub(r"sha256:\w{4}", "sha256:0000", small_lock))
@@ -226,12 +233,14 @@ def test_package_with_another_hash_is_refused_and_the_next_run_repairs(project: 
     project.tell()
 
 
+@thorough(SET_UP)
 def test_missing_network_is_one_line(project: Project) -> None:
     # Nothing listens on the discard port.
     failed = project.run("tell", PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert told_once(failed).endswith("requirements.lock: cannot be installed: the package index cannot be reached")
 
 
+@thorough(SET_UP)
 def test_pip_variables_that_redirect_an_installation_are_unset(project: Project) -> None:
     astray = str(project.root / "astray")
     settings = {"TARGET": astray, "PREFIX": astray, "ROOT": astray, "DRY_RUN": "1", "PYTHON": "/bin/false", "USER": "1"}
@@ -241,6 +250,7 @@ def test_pip_variables_that_redirect_an_installation_are_unset(project: Project)
     assert not (project.root / "astray").exists()
 
 
+@thorough(SET_UP)
 def test_a_pip_file_that_redirects_an_installation_is_one_line(project: Project) -> None:
     (project.root / "pip.conf").write_text(f"[global]\ntarget = {project.root / 'astray'}\n")
     error = told_once(project.run("tell", PIP_CONFIG_FILE=str(project.root / "pip.conf")))
@@ -248,6 +258,7 @@ def test_a_pip_file_that_redirects_an_installation_is_one_line(project: Project)
     project.tell()
 
 
+@thorough(SET_UP)
 def test_pips_file_may_say_where_packages_come_from(project: Project) -> None:
     links = project.env.pop("PIP_FIND_LINKS")
     lines = ["[global]", "find-links = /nowhere", "index-url = http://127.0.0.1:9/simple", "[install]"]
@@ -255,6 +266,7 @@ def test_pips_file_may_say_where_packages_come_from(project: Project) -> None:
     project.tell(PIP_CONFIG_FILE=str(project.root / "pip.conf"))
 
 
+@thorough(SET_UP)
 def test_a_package_without_a_wheel_is_not_built(project: Project, small_lock: str) -> None:
     (project.root / "links/some-1").mkdir(parents=True)
     (project.root / "links/some-1/setup.py").write_text(f"open({str(project.root / 'built')!r}, 'w')")
@@ -283,6 +295,7 @@ def test_killed_first_use_is_repaired_by_the_next(project: Project) -> None:
     project.tell()
 
 
+@thorough(SET_UP)
 def test_two_first_uses_at_once_share_one_set_up(project: Project) -> None:
     both = [
         subprocess.Popen(
@@ -301,6 +314,7 @@ def test_changed_lock_is_installed_anew(with_venv: Project, small_lock: str) -> 
     assert with_venv.run("tell").stderr == ""
 
 
+@thorough(SET_UP)
 def test_venv_whose_interpreter_vanished_is_made_anew(with_venv: Project) -> None:
     interpreter = next((with_venv.root / ".venv/bin").glob("python3.*"))
     interpreter.unlink()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.package import PARTS, PROJECT, SDIST, WHEEL, build, install
 from helpers.support import lack, need, need_package
 
@@ -121,6 +122,7 @@ def test_an_index_would_take_both(built: Path) -> None:
     assert done.stdout.count("PASSED") == 2
 
 
+@thorough("installs the program once more")
 def test_an_installation_in_place_is_refused_in_one_line(python: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
