@@ -232,7 +232,7 @@ for name in ("plain", "full"):
     assert first == second
 
 
-# found() returns the content of the folder named by the first argument; several processes search from *many* entries on.
+# found() returns the content of the folder named by the first argument; several search from *many* entries on.
 SEARCH = """
 from pathlib import Path
 from generator.base.errors import GeneratorError
