@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from helpers.counts import count
+from helpers.counts import count, slow
 from helpers.damage import live_parts, mutate
 from helpers.hive_maker import DESCRIPTORS, SAMPLE, STORE, Made, Node, crowd, make, sample, seal
 from helpers.support import HANG, need_package
@@ -146,7 +146,9 @@ def with_cells(size: int) -> Made:
     return hive
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    "name", [name if name == "keys of two letters" else slow(name, "reads large hives") for name in LARGE]
+)
 def test_large_hives_cost_no_more_than_ten_times_their_size(name: str) -> None:
     data = bytes(LARGE[name]().data)
     assert len(data) > 250_000

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from helpers import layer_vectors
 from helpers.committed_modules import LAYERS, OPENED, OUTPUT, PROJECT, committed, dumped, run
+from helpers.counts import slow
 from helpers.support import lack
 from languages.programs import USERS, c, python
 
@@ -178,7 +179,7 @@ def test_no_line_of_a_head_is_longer_than_80_columns(language: str) -> None:
             assert [line for line in head.split("\n") if len(line) > 80] == [], path
 
 
-@pytest.mark.parametrize("language", ["java", "python"])
+@pytest.mark.parametrize("language", [slow("java", "starts a slow formatter"), "python"])
 def test_the_languages_formatter_finds_nothing_to_change_in_writers(language: str) -> None:
     row = LANGUAGES[language]
     ((_, path),) = row.modules["files"]

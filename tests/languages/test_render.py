@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.counts import slow
 from helpers.support import need
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -214,7 +215,15 @@ def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> No
 # Modules
 
 
-@pytest.mark.parametrize("language", [name for name, user in USERS.items() if user.formatter])
+# Those that take seconds to start, only in a thorough run.
+FORMATTED = [
+    slow(name, "starts a slow formatter") if name in {"java", "javascript"} else name
+    for name, user in USERS.items()
+    if user.formatter
+]
+
+
+@pytest.mark.parametrize("language", FORMATTED)
 def test_the_languages_formatter_finds_nothing_to_change(language: str, rendered: dict[str, list[Path]]) -> None:
     program, *arguments = USERS[language].formatter
     command = [*USERS[language].program(program), *arguments, *rendered[language]]

@@ -88,6 +88,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, env: Mapping[str, str]) -> Pr
 # First and second use
 
 
+@thorough(SET_UP)
 def test_set_up_asks_nobody_for_an_engine_or_a_right(project: Project) -> None:
     for name in ("docker", "podman", "sudo", "apt-get"):
         project.stand_in(name, f"touch '{project.root}/asked'")
@@ -96,7 +97,7 @@ def test_set_up_asks_nobody_for_an_engine_or_a_right(project: Project) -> None:
     assert not (project.root / "asked").exists()
 
 
-@pytest.mark.parametrize("shell", ["dash", "busybox sh", slow("bash", SET_UP)])
+@pytest.mark.parametrize("shell", ["dash", slow("busybox sh", SET_UP), slow("bash", SET_UP)])
 def test_any_shell_sets_up_on_first_use_and_is_silent_on_the_second(project: Project, shell: str) -> None:
     name, *words = shell.split()
     program = (need(name), *words, "./invokew")

@@ -35,7 +35,7 @@ ALLOWED = {  # short waits, and why they do not fail on slow machines
 def test_checkers_find_nothing(check: checks.Check) -> None:
     if lacks := check.lacks():
         lack(lacks)
-    if not THOROUGH and check.name.startswith(("go vet", "staticcheck")):
+    if not THOROUGH and check.name.startswith(("go vet", "mypy", "staticcheck")):
         pytest.skip(only_thorough("compiles many modules"))
     assert check.findings() == "", "./invokew fix may help"
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers.counts import thorough
 from helpers.vendoring import commit, git, shown, states, write
 
 from generator.base.errors import GeneratorError
@@ -209,6 +210,7 @@ def test_a_path_that_is_not_there_or_cannot_be_read_is_an_error() -> None:
         states(force=True)
 
 
+@thorough("writes many files")
 def test_a_tree_of_100_000_files_is_searched_in_seconds(place: Path) -> None:
     def seconds() -> float:  # of the processor, ours and git's, whatever else the machine does
         return sum(os.times()[:4])
