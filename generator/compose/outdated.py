@@ -96,8 +96,9 @@ class _Judging(NamedTuple):
             name, digest = f"{found.name}:{found.tag}", digest or found.digest
         try:
             newest = self._base(name, build(self.image.platform.os_version))
-        except NoImageError as error:
-            return self._verdict(name, False, "", str(error))
+        except NoImageError:
+            wanted = Platform(architecture(self.image.platform.architecture), build(self.image.platform.os_version))
+            return self._verdict(name, False, "", f"{shorten(name, 200)} has no image for {wanted}")
         ids = tuple(layer.diff_id for layer in newest.layers)
         stands = self.image.diff_ids[: len(ids)] == ids
         here = newest.image.descriptor.digest if newest.image.descriptor else ""

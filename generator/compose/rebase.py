@@ -75,19 +75,51 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
-    entries = [_moved(image, options, finder, folder, note) for image in images]
+    staying = [] if options.force else _staying(images, options, finder)
+    entries = [
+        _stays(image, note) if image in staying else _moved(image, options, finder, folder, note) for image in images
+    ]
     unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
     annotations = None if lookup.top is None else lookup.top.annotations or {}
     return composed(entries, annotations, kept(lookup, unchanged, folder, note))
 
 
+def _staying(images: Sequence[Opened], options: RebaseOptions, finder: BaseFinder) -> list[Opened]:
+    """Return those of *images* for Windows that have a build while the new base has none, or none while it has one.
+
+    That is if there are both, as in an index of a HostProcess image and one on nanoserver. Raises GeneratorError.
+    """
+    windows = [image for image in images if not is_foreign(image.platform.os)]
+    with_build = [image for image in windows if build(image.platform.os_version)]
+    if not with_build or len(with_build) == len(windows):
+        return []
+    new = _onto(with_build[0], options, finder)
+    return [image for image in windows if bool(build(new.config.get("os.version"))) != (image in with_build)]
+
+
+def _stays(image: Opened, note: Say) -> Entry:
+    """Return *image* as it is; *note* gets the reason."""
+    own, other = ("an", "no") if build(image.platform.os_version) else ("no", "an")
+    note(f"{spelled(image.platform)}: stays on its base, since it has {own} os.version, and the new base has {other}")
+    return _same(image)
+
+
+def _same(image: Opened) -> Entry:
+    return Entry(image.name, descriptor_of(image.listed), image.platform, image.layers, image.made)
+
+
+def _onto(image: Opened, options: RebaseOptions, finder: BaseFinder) -> BaseImage:
+    """Return the new base of *image*; raises GeneratorError."""
+    wanted = Platform(architecture(image.platform.architecture), build(image.platform.os_version))
+    return finder.base("--onto", options.onto, wanted)
+
+
 def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say) -> Entry:
     """Return an image on its new base, or as it is if it is for another system."""
     if is_foreign(image.platform.os):
-        return Entry(image.name, descriptor_of(image.listed), image.platform, image.layers, image.made)
+        return _same(image)
     old = finder.old(image, options.old)
-    version = build(image.platform.os_version)
-    new = finder.base("--onto", options.onto, Platform(architecture(image.platform.architecture), version))
+    new = _onto(image, options, finder)
     above = image.layers[len(old.diff_ids) :]
     _settle(image, new, _refuse(image, old, new), note, force=options.force)
     image.lookup.fetch(image.image, {layer.digest for layer in above})
@@ -145,6 +177,8 @@ def _refuse(image: Opened, old: BaseImage, new: BaseImage) -> list[str]:
         return [f"the build changes from {before} to {after}, not only its revision"]
     if below and not after:
         return [f"the build changes from {below} to none: {new.name} has no os.version"]
+    if after and not (below or before):
+        return [f"the build changes from none to {after}: it runs on any now, and then needs that of {new.name}"]
     return []
 
 

@@ -76,7 +76,8 @@ def _opened(root: Path, image: str, options: ExtractOptions) -> MergedLayer:
         known = shorten(", ".join(f"{each.name} ({_platform(each)})" for each in fits or found), 600)
         if not fits:
             raise GeneratorError(f"{name}: no Windows image{f' for {platform}' if platform else ''}; hint: {known}")
-        raise GeneratorError(f"{name}: {len(fits):,} images; hint: --platform, or name one of {known}")
+        way = "name" if platform else "--platform, or name"
+        raise GeneratorError(f"{name}: {len(fits):,} images; hint: {way} one of {known}")
 
     budget = Budget()
     budget.choose, budget.plain = choose, options.plain_http

@@ -105,6 +105,8 @@ def _choose(
     if not fitting:
         raise NoImageError(f"{shown}: no image for {wanted}; hint: {hint} {listed}")
     several = f"several images{f' for {wanted}' if wanted else ''}"
+    if wanted in [platform for _, platform in fitting]:  # which the list has, too
+        hint, listed = "give one by its digest:", shorten(", ".join(image.name for image, _ in fitting), 400)
     raise GeneratorError(f"{shown}: {several}; hint: {hint} {listed}")
 
 

@@ -182,7 +182,7 @@ def test_a_base_of_several_builds_needs_a_digest_for_an_image_without_a_version(
     with pytest.raises(GeneratorError, match=r"--onto docker:.*: several images for .*; hint: give the digest of one"):
         rebase(own, base, f"oci:{tmp_path}/out")
     name = f"{base.rpartition(':')[0]}@{bases.image(VERSIONS[1]).top.digest}"
-    done = rebase(own, name, f"oci:{tmp_path}/out")
+    done = rebase(own, name, f"oci:{tmp_path}/out", force=True)
     assert f"windows/amd64: os.version: none becomes {VERSIONS[1]}" in done.noted
 
 
