@@ -167,7 +167,7 @@ def _misspelled(word: str, option: Option, path: paths.Path, files: Files) -> Pr
         return Problem("program", option, word, found, f"--{option} once for each word")
     other = alone and path.anchor not in _BELOW_MOUNT
     if of_image or other or (path.anchor == "relative" and re.search(r"\s", word)):
-        found = "is one word, and some nodes look for a program of that name"
+        found = "one word, so some nodes look for a program of that name"
         return Problem("program-some", option, word, found, f"--{option} once for each word")
     if re.match(r"[A-Za-z]:[^\\/]", word):
         return Problem("program-some", option, word, r"no \ after the drive", "quote it: a shell removes backslashes")

@@ -150,7 +150,7 @@ def test_a_relative_program_is_the_one_in_the_working_directory(folder: Path) ->
         ),
         ({"entrypoint": ('["hello.exe","-x"]',)}, 1, r"warning: .*JSON array in one word"),
         ({"entrypoint": ("hello.exe",), "cmd": ('["-x"]',)}, 0, r"warning: --cmd \[\"-x\"\]: a JSON array in one word"),
-        ({"entrypoint": ("hello.exe -x",)}, 0, r"warning: .*: is one word, and some nodes look for a program of"),
+        ({"entrypoint": ("hello.exe -x",)}, 0, r"warning: .*: one word, so some nodes look for a program of"),
         ({"source": ("linux.exe",), "entrypoint": ("linux.exe",)}, 1, r"warning: .*an ELF file"),
         ({"source": ("sh.exe",), "entrypoint": ("sh.exe",)}, 1, r"warning: .*begins with #!"),
         ({"source": ("dos.exe",), "entrypoint": ("dos.exe",)}, 0, r"warning: .*no PE header"),
