@@ -44,6 +44,15 @@ def brief(data: object, limit: int = 80) -> str:
         return "the value"
 
 
+def brief_path(path: str, limit: int = 80) -> str:
+    r"""Return *path* in quotes as it is, such as ``'C:\app'``, cut to *limit* characters.
+
+    Unlike by repr, backslashes are not doubled; invisible characters are escaped all the same.
+    """
+    mark = '"' if "'" in path else "'"
+    return shorten(f"{mark}{visible(path)}{mark}", limit)
+
+
 def counted(number: int, noun: str) -> str:
     """Return *number* and the *noun*, in the plural if needed, such as "2 layers"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

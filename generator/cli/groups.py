@@ -16,6 +16,9 @@ GROUPS = {
 }
 """The commands of the help page, by heading."""
 
+DEVELOPER_TASKS = ("test", "lint", "fix")
+"""The tasks of tasks.py that are no commands."""
+
 _WIDTH = 80
 
 

@@ -12,7 +12,7 @@ from ..base import home
 from ..base.console import Verbatim, say
 from ..base.errors import EXIT_OK, GeneratorError
 from . import groups
-from .commands import COMMANDS, LETTERS, MODULE, Command, text_of
+from .commands import COMMANDS, INVOKE, LETTERS, MODULE, Command, text_of
 
 DESCRIPTION = "Make Windows container images from Linux, check them, and look at every byte."
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else h
     if command is None or program not in command.doors:
         if not arguments[0].startswith("-"):
             known = ["help", *(name for name, each in COMMANDS.items() if program in each.doors)]
-            hint = groups.suggestion(arguments[0], known, program)
+            hint = _task(arguments) or groups.suggestion(arguments[0], known, program)
             raise GeneratorError(f"{arguments[0]}: unknown command; hint: {hint}")
         _whole_parser(program).parse_args(arguments)  # prints the version and ends, or raises the error
         raise GeneratorError(f"{arguments[0]}: the command comes first; hint: {program} --help")
@@ -49,6 +49,13 @@ def main(arguments: Sequence[str], program: str = MODULE if home.CHECKOUT else h
     for name, value in vars(own.parse_intermixed_args(words)).items():
         values[name] = value + values.get(name, []) if isinstance(value, list) else value
     return command.run(**values)
+
+
+def _task(arguments: Sequence[str]) -> str:
+    """Return the command line of the task for developers that *arguments* name, or an empty string."""
+    if arguments[0] not in groups.DEVELOPER_TASKS:
+        return ""
+    return f"{INVOKE} {arguments[0]}" + " --help" * (arguments[1:2] == ["--help"])
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..base.errors import GeneratorError, brief
+from ..base.errors import GeneratorError, brief_path
 from ..imageread.untar import FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from ..oci.names import fold, wrong
@@ -90,23 +90,23 @@ def _relative(link: TarEntry, known: dict[str, str]) -> str:
     if target.startswith(_DEVICE) and target[5:6] == ":":
         target = target[4:]
     elif target.startswith(("//", "/??/")):
-        raise ValueError(f"a symlink to another computer or device, {brief(link.target)}")
+        raise ValueError(f"a symlink to another computer or device, {brief_path(link.target)}")
     root = next((root for root in _ROOTS if link.name.startswith(f"{root}/")), "")
     folder = posixpath.dirname(link.name)
     if target[1:2] == ":":
         if fold(target[0]) != "C" or not root:
-            raise ValueError(f"a symlink to another drive, {brief(link.target)}")
+            raise ValueError(f"a symlink to another drive, {brief_path(link.target)}")
         target = f"/{target[2:]}"
     way = root.split("/") if target.startswith("/") else folder.split("/")
     way = [part for part in way if part]
     for part in target.split("/"):
         if part == ".." and len(way) <= len(root.split("/") if root else ()):
-            raise ValueError(f"a symlink above its disk, {brief(link.target)}")
+            raise ValueError(f"a symlink above its disk, {brief_path(link.target)}")
         if part == "..":
             way.pop()
         elif part not in {"", "."}:
             if reason := wrong(part):
-                raise ValueError(f"a symlink to {brief(link.target)}: {reason}")
+                raise ValueError(f"a symlink to {brief_path(link.target)}: {reason}")
             way.append(part)
     path = "/".join(way)
     return posixpath.relpath(f"/{known.get(fold(path), path)}", f"/{folder}")

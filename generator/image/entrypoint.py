@@ -23,6 +23,7 @@ from .options import Options
 from .sources import SourceEntry
 
 WITHOUT_WINDOWS = ("scratch", "legacy")
+_WITH_WINDOWS = "give --base an image with Windows, or one for HostProcess"
 _ON_NODE = "program-node"  # the rule for programs of the node; no warning, since they may be intended
 
 
@@ -123,9 +124,12 @@ def settle(
     for each in problems:
         if not getattr(options, each.option) or (each.option == "env" and each.value not in options.env):
             continue  # inherited from the base
-        hint = f"; hint: {each.hint}" if each.hint else ""
+        text = _WITH_WINDOWS if base is not None and each.rule == "no-windows" else each.hint
+        hint = f"; hint: {text}" if text else ""
         start_of = "" if each.rule == _ON_NODE else "warning: "
         note(f"{start_of}--{each.option} {shorten(each.value)}: {each.found}{hint}")
+    if len(options.shell) == 1 and start.is_json_array(options.shell[0]):
+        note(f"warning: --shell {shorten(options.shell[0])}: {start.JSON_ARRAY}; hint: --shell once for each word")
     return options
 
 

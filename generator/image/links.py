@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..base.console import Say
-from ..base.errors import GeneratorError, brief, shorten
+from ..base.errors import GeneratorError, brief_path, shorten
 from ..imageread.untar import DIRECTORY, SYMBOLIC_LINK, ByteStream, TarError, TarReader
 from ..oci.files import facts
 from ..oci.names import fold
@@ -43,9 +43,10 @@ def link_kinds(
     if unknown := paths.unknown:
         others = len(unknown) - 1
         more = f", and {others:,} more link{'s' * (others != 1)}" if others else ""
-        target = brief(unknown[0].target)
+        target = brief_path(unknown[0].target)
         where = "not in the image" if options.complete else "not in the layers made here"
-        hint = "" if options.complete else "; hint: --link PATH=directory if it is one in the base"
+        if_directory = "it leads to a directory" if options.complete else "it is one in the base"
+        hint = f"; hint: --link PATH=directory if {if_directory}"
         note(f"{unknown[0].source}: {target} is {where}, so the link becomes one to a file{more}{hint}")
     return linked
 
@@ -87,7 +88,7 @@ class _Paths:
         for entry in self.unknown:
             if f"{entry.target}/".replace("\\", "/").startswith(f"{files}/"):
                 raise GeneratorError(
-                    f"{entry.source}: the link's target {brief(entry.target)} is not in the image; "
+                    f"{entry.source}: the link's target {brief_path(entry.target)} is not in the image; "
                     f"hint: begin the target with C:\\, since {files} is a folder of layers, not of containers"
                 )
 

@@ -2,6 +2,7 @@
 """The options of an image, from the command line, a TOML file or Python."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,7 +14,7 @@ from ..base.errors import GeneratorError, brief, shorten
 from ..base.reading import read_file
 from ..oci.files import facts
 from .model import Compression, Times
-from .source_options import AnySource, plain, restored
+from .source_options import HINTS, AnySource, SourceTable, plain, restored
 
 _MOST_SECONDS = 9_223_372_036  # in the year 2262: the last time that fits into 64 bits as signed nanoseconds
 
@@ -56,6 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 _KEYS = "its keys are the options of the command image"
+_SOURCE_KEYS = f"the keys of a source are {', '.join(dict.fromkeys(('path', *SourceTable.__struct_fields__)))}"
 _MAPS = ("env", "label", "annotation", "link")
 _VALUES = {"times": get_args(Times), "compression": get_args(Compression)}
 
@@ -67,7 +69,9 @@ def read(path: Path) -> Options:
         return msgspec.convert(document, Options)
     except msgspec.ValidationError as error:
         problem = _problem(error)
-        raise GeneratorError(f"{path}: {problem}" + f"; hint: {_KEYS}" * ("; hint: " not in problem)) from error
+        source = re.match(r"source\[\d+\]\.?(\w*)", problem)
+        hint = HINTS.get(source[1], _SOURCE_KEYS) if source else _KEYS
+        raise GeneratorError(f"{path}: {problem}" + f"; hint: {hint}" * ("; hint: " not in problem)) from error
 
 
 def given(words: dict[str, Any], config: Path | None) -> Options:

@@ -104,13 +104,14 @@ def convert(fields: dict[str, Any], shown: str) -> SourceTable:
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$.")
         key = place.rstrip("`").partition("[")[0]
-        hint = _HINTS.get(key)
+        hint = HINTS.get(key)
         problem = f"{key}: {said}" if key else said
         raise GeneratorError(f"{shown}: {shorten(problem, 200)}" + (f"; hint: {hint}" if hint else "")) from error
 
 
-_HINTS = {
+HINTS = {
     "attributes": "archive, hidden, read-only, system; or normal for none of them",
     "times": "fixed or keep",
     "time": "2024-01-31T12:00:00Z",
 }
+"""The hint for an invalid value of a field, if there is a better one than the list of fields."""

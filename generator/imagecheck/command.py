@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..base import console
 from ..base.console import Say, json_document
 from ..base.errors import EXIT_OK, EXIT_STALE, GeneratorError, counted, shorten, visible
+from ..imageread.documents import Config, ImagePlatform
 from ..imageread.found import ARTIFACT
 from ..imageread.images import images
 from ..imageread.references import check_hosts
@@ -94,17 +95,23 @@ def _verdict(checked: Checked) -> str:
     verdict = "image that Windows takes" if checked.findings else "good image"
     if not checked.good:
         verdict = "image that Windows or a client refuses or misreads"
-    config = checked.image.config if checked.image else None
-    if config is None:
+    if checked.image is None or checked.image.config is None:
         return verdict
-    platform = f"{config.os}/{config.architecture}" + (f":{config.os_version}" if config.os_version else "")
+    platform = _platform(checked.image.platform, checked.image.config)
     entries = sum(len(each.tree) for each in checked.layers if each and each.tree)
     return f"{verdict}, {platform}, {counted(len(checked.layers), 'layer')}, {counted(entries, 'path')}"
+
+
+def _platform(listed: ImagePlatform | None, config: Config) -> str:
+    """Return the platform by which clients choose an image: *listed*, the index's, else the configuration's."""
+    found: ImagePlatform | Config = listed if listed and listed.os and listed.architecture else config
+    return f"{found.os}/{found.architecture}" + (f":{found.os_version}" if found.os_version else "")
 
 
 def _record(checked: Checked, passed: list[tuple[str, str]]) -> dict[str, Any]:
     image = checked.image
     config = image.config if image else None
+    listed = image.platform if image else None
     layers = [
         {"name": layer.name, "diff_id": layer.diff_id, "bytes": seen and seen.size, "unpacked": seen and seen.unpacked}
         for layer, seen in zip(image.layers if image else (), checked.layers, strict=True)
@@ -120,6 +127,7 @@ def _record(checked: Checked, passed: list[tuple[str, str]]) -> dict[str, Any]:
         "os": config.os if config else None,
         "architecture": config.architecture if config else None,
         "os.version": config.os_version if config else None,
+        "platform": listed and {"os": listed.os, "architecture": listed.architecture, "os.version": listed.os_version},
         "layers": layers,
         "findings": found,
         "passed_over": [{"image": where, "what": why} for where, why in passed[:_MOST_PASSED]],

@@ -4,7 +4,7 @@
 import posixpath
 from collections.abc import Sequence
 
-from ..base.errors import brief
+from ..base.errors import brief, brief_path
 from ..imageread.untar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, TarEntry
 from ..oci.files import facts
 from ..oci.names import fold, units
@@ -35,9 +35,9 @@ def _wrong_target(entry: TarEntry, tree: Tree, below: Sequence[Tree | None], clo
     here = tree.kind(target) in _FILE_KINDS and (clone is None or tree.spelled(target))
     itself, wrong = fold(target) == fold(entry.name), ""
     if clone is not None and not (target.startswith(kept) and entry.name.startswith(kept)):
-        wrong = f"the hard link leads to {brief(entry.target)}; both must be below {FILES}"
+        wrong = f"the hard link leads to {brief_path(entry.target)}; both must be below {FILES}"
     elif target != entry.target:
-        wrong = f"the hard link leads to {brief(entry.target)}; allowed: {brief(target)}"
+        wrong = f"the hard link leads to {brief_path(entry.target)}; allowed: {brief_path(target)}"
     elif here and not itself:
         if tree.names(target) > facts().limits.names:
             wrong = f"{brief(target)} has more than {facts().limits.names:,} names"
@@ -58,7 +58,7 @@ def check_symbolic(
         fault("link-target", f"the target has {units(entry.target):,} UTF-16 units, of {limits.target:,} at most")
         return
     if bad := set(names.target_characters).intersection(entry.target):
-        fault("link-target", f"the target {brief(entry.target)} has {brief(min(bad))}")
+        fault("link-target", f"the target {brief_path(entry.target)} has {brief(min(bad))}")
         return
     target = entry.target.replace("\\", "/")
     known = [tree, *(layer for layer in reversed(below) if layer is not None)]
@@ -69,10 +69,12 @@ def check_symbolic(
     if any(_leads_to_directory(each, folder, known)[0] for each in others):
         meant = brief(posixpath.normpath(posixpath.join(folder, rest)))
         wrong = f"where {meant} is meant: {FILES} is not a folder of Windows"
-        fault("link-target", f"the target is {brief(entry.target)}, {wrong}")
+        fault("link-target", f"the target is {brief_path(entry.target)}, {wrong}")
     elif leads is not None and leads != bool(attributes & facts().attributes.directory):
         found = "a directory" if leads else "no directory"
-        fault("link-kind", f"the target {brief(entry.target)} is {found}, and the link's attributes are {attributes}")
+        fault(
+            "link-kind", f"the target {brief_path(entry.target)} is {found}, and the link's attributes are {attributes}"
+        )
 
 
 def _leads_to_directory(target: str, folder: str, known: Sequence[Tree]) -> tuple[bool, bool | None]:

@@ -215,7 +215,10 @@ RULES: Final[dict[str, Rule]] = {
     "program-header": _unusual("the program has a PE header", "pe"),
     "program-quotes": _unusual("the program's path has no spaces if an argument is quoted", "jobcontainers; cmd /?"),
     "no-windows": _unusual("a program needs a base layer with Windows, or one for HostProcess", "winscratch"),
-    "arguments": _unusual("cmd starts the program, and interprets & | < > ^ %NAME% and quotes", "jobcontainers"),
+    "arguments": _unusual(
+        "cmd starts the program, and interprets & | < > ^ %NAME% and quotes; a JSON array is not one argument",
+        "jobcontainers",
+    ),
     "argument-empty": _unusual("an argument is not empty"),
     "path-of-image": _unusual("a path of the image begins with %CONTAINER_SANDBOX_MOUNT_POINT%", "jobcontainers"),
     "env-path": _unusual(

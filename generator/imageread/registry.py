@@ -52,6 +52,10 @@ _HINTS = (  # by patterns of errors from registries and about skopeo's credentia
         r"unauthorized|authentication required|denied|forbidden|(?<![:.\d])40[13]\b",
         "log in to an account with that permission: skopeo login {host}",
     ),
+    (
+        r"manifest unknown",
+        "{host} has no such image; check the name and the tag, which `skopeo list-tags docker://NAME` lists",
+    ),
     (r"too ?many ?requests|(?<![:.\d])429\b", "try again later"),
     (_PLAIN_HTTP.pattern, _NO_TLS),
     # Go, crypto/x509 verify.go: HostnameError, CertificateInvalidError

@@ -12,7 +12,7 @@ from ..base.errors import shorten
 from . import paths
 from .model import Base, Files, Option, Problem, Settings
 from .paths import MOUNT, mounted
-from .start import MOST
+from .start import JSON_ARRAY, MOST, is_json_array
 
 _REFERENCE = re.compile(
     r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)([^%;=\s]+)%"
@@ -30,6 +30,9 @@ def check(settings: Settings, files: Files, base: Base) -> Iterator[Problem]:
     """Yield the settings that are not read as intended."""
     yield from _variables(settings, base)
     yield from _user(settings.user, base)
+    if settings.entrypoint and len(settings.cmd) == 1 and is_json_array(settings.cmd[0]):
+        yield Problem("arguments", "cmd", settings.cmd[0], JSON_ARRAY, "--cmd once for each word")
+        settings = settings._replace(cmd=())
     if base == "hostprocess":
         yield from _workdir(settings.workdir, files)
         yield from _interpreted(settings)

@@ -31,7 +31,13 @@ _ALONE = re.compile(r".*?\.(?:bat|cmd|com|exe)(?=\s+\S)", re.IGNORECASE | re.DOT
 _BELOW_MOUNT = ("mount", "cmd", "bound")
 _VARIABLE = re.compile(r"%(?!CONTAINER_SANDBOX_MOUNT_POINT%)[^%\\/\s]+%(?=[\\/])", re.IGNORECASE)
 MOST = 32_767  # UTF-16 units of a command line: Microsoft, CreateProcessW
+JSON_ARRAY = "a JSON array in one word"
 _SYSTEM = ("Windows/System32", "Windows", "Windows/System32/Wbem", "Windows/System32/WindowsPowerShell/v1.0")
+
+
+def is_json_array(word: str) -> bool:
+    """Return whether *word* looks like a JSON array of strings, as Dockerfiles have it."""
+    return bool(re.match(r'\s*\[\s*"', word))
 
 
 def search(settings: Settings, files: Files) -> dict[str, File | None]:
@@ -119,8 +125,8 @@ def _never(settings: Settings, files: Files, base: Base) -> Problem | None:
         found, hint = f"a command line of more than {MOST:,} characters", ""
     elif not word.strip():
         found = "the program is empty"
-    elif re.match(r'\s*\[\s*"', word):
-        found, hint = "a JSON array in one word", f"--{option} once for each word"
+    elif is_json_array(word):
+        found, hint = JSON_ARRAY, f"--{option} once for each word"
     elif '"' in word:
         found, hint = "a quote, which no name on Windows has", "leave out the quotes"
     elif word.lower().endswith(".ps1") and not _ALONE.match(word) and _name(word.split()[0]) not in _OF_NODE:
@@ -161,7 +167,7 @@ def _misspelled(word: str, option: Option, path: paths.Path, files: Files) -> Pr
         return Problem("program", option, word, found, f"--{option} once for each word")
     other = alone and path.anchor not in _BELOW_MOUNT
     if of_image or other or (path.anchor == "relative" and re.search(r"\s", word)):
-        found = "one word, for which some nodes search as for the name of a program"
+        found = "one word, so some nodes look for a program of that name"
         return Problem("program-some", option, word, found, f"--{option} once for each word")
     if re.match(r"[A-Za-z]:[^\\/]", word):
         return Problem("program-some", option, word, r"no \ after the drive", "quote it: a shell removes backslashes")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.support import HANG
 
-from generator.base.errors import one_line, printable
+from generator.base.errors import brief_path, one_line, printable
 from generator.generation import manifest
 
 PROJECT = Path(__file__).parents[2]
@@ -34,6 +34,20 @@ HOSTILE = {
     "\udcff": r"\udcff",
     "a  ::b ## [c]": "a ::b ## [c]",
 }
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("C:\\Users\\Public", r"'C:\Users\Public'"),
+        ("\\\\?\\C:\\x", r"'\\?\C:\x'"),
+        ("it's", '"it\'s"'),
+        ("a\nb\tc\x1b\u202e\udcff", r"'a\nb\tc\x1b\u202e\udcff'"),
+        ("x" * 100, "'" + "x" * 78 + "…"),
+    ],
+)
+def test_a_path_of_windows_is_shown_as_it_is_on_one_line(path: str, shown: str) -> None:
+    assert brief_path(path) == shown
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -105,6 +105,9 @@ def test_help_of_a_command_is_that_of_its_option(door: str, tree: Path) -> None:
     [
         (("imgae", "x"), "imgae: unknown command; hint: did you mean image?"),
         (("help", "chek-image"), "chek-image: unknown command; hint: did you mean check-image?"),
+        (("lint",), "lint: unknown command; hint: ./invokew lint"),
+        (("fix", "x"), "fix: unknown command; hint: ./invokew fix"),
+        (("help", "test"), "test: unknown command; hint: ./invokew test --help"),
         (("frobnicate",), "frobnicate: unknown command; hint: python -m generator --help"),
         (("image", "x", "--platfrom=y"), "--platfrom=y: unknown option; hint: did you mean --platform?"),
         (("layer", "x", "--zzz"), "--zzz: unknown option; hint: python -m generator layer --help"),
@@ -114,12 +117,17 @@ def test_an_unknown_word_gets_the_closest_known_one(words: tuple[str, ...], erro
     assert run(tree, MODULE, *words) == (2, "", f"error: {error}\n")
 
 
+def test_help_of_a_task_leads_to_its_option(tree: Path) -> None:
+    said = "error: test: unknown command; hint: ./invokew test --help\n"
+    assert run(tree, INVOKE, "help", "test") == (2, "", said)
+
+
 # ---------------------------------------------------------------------------------------------
 # Invoke tasks
 
 
 def test_tasks_are_those_that_the_table_names_and_three_for_developers() -> None:
-    assert TASKS.keys() == {name for name, each in COMMANDS.items() if each.task} | {"test", "lint", "fix"}
+    assert TASKS.keys() == {name for name, each in COMMANDS.items() if each.task} | {*groups.DEVELOPER_TASKS}
 
 
 @pytest.mark.parametrize("name", sorted(TASKS.keys() & COMMANDS.keys()))

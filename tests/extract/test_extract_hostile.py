@@ -59,7 +59,9 @@ def test_hostile_entries_are_listed_and_nothing_is_written_outside(
         assert (status, archive.getnames()) == (1, ["Files", "Files/good", "Hives"])
 
 
-def test_symlinks_are_relative_and_stay_inside_through_any_chain(tmp_path: Path) -> None:
+def test_symlinks_are_relative_and_stay_inside_through_any_chain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     links = {
         "Files/app/abs": r"C:\APP\a.txt",
         "Files/app/root": "/app/b.txt",
@@ -75,6 +77,7 @@ def test_symlinks_are_relative_and_stay_inside_through_any_chain(tmp_path: Path)
     parts += [directory("UtilityVM"), directory("UtilityVM/Files"), Part("UtilityVM/Files/x", b"vm")]
     parts += [Part(path, b"", SYMLINK, target, {}) for path, target in links.items()]
     assert run("extract", image(tmp_path, parts), "--to", tmp_path / "out")[0] == 1
+    assert r"a symlink above its disk, 'deep\..\..\..\a.txt'" in capsys.readouterr().err
     top = (tmp_path / "out").resolve()
     found = [path for path in top.rglob("*") if path.is_symlink()]
     made = {path.relative_to(top).as_posix(): path.readlink().as_posix() for path in found}

@@ -218,7 +218,8 @@ def test_links_into_a_base_at_hand_have_the_kind_of_their_target(folder: Path, t
         "lost": False,
     }
     assert [note for note in notes if "link" in note] == [
-        rf"{folder}/links/lost: 'C:\\nowhere' is not in the image, so the link becomes one to a file"
+        rf"{folder}/links/lost: 'C:\nowhere' is not in the image, so the link becomes one to a file"
+        "; hint: --link PATH=directory if it leads to a directory"
     ]
 
 

@@ -94,10 +94,13 @@ def test_links_find_their_target_in_a_later_layer_and_below_dest(tmp_path: Path)
 def test_all_links_without_a_target_are_noted_in_one_line(tmp_path: Path) -> None:
     top = fill(tmp_path / "in", ["x"])
     for name in ("a", "b", "c"):
-        (top / name).symlink_to(f"{name}-target")
+        (top / name).symlink_to(f"C:\\{name}-target")
     said: list[str] = []
     make(tmp_path / "out", top, said=said)
-    assert said == [f"{top}/a: 'a-target' is not in the image, so the link becomes one to a file, and 2 more links"]
+    assert said == [
+        rf"{top}/a: 'C:\a-target' is not in the image, so the link becomes one to a file, and 2 more links"
+        "; hint: --link PATH=directory if it leads to a directory"
+    ]
 
 
 def test_a_link_to_what_differs_between_layers_is_refused(tmp_path: Path) -> None:

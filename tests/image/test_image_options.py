@@ -73,6 +73,13 @@ def test_the_command_line_overrides_the_file_and_adds_to_its_maps(tmp_path: Path
         ("layer = 1", "layer: Expected"),
         ("env = ['A=1']", "env: Expected"),
         ("times = 'never'", "times: invalid value 'never'; hint: one of fixed, keep"),
+        (
+            "[[source]]\npat = 'x'",
+            r"source\[0\]: .*`pat`; hint: the keys of a source are path, to, platform, security, ",
+        ),
+        ("[[source]]\nto = 'x'", r"source\[0\]: .*`path`; hint: the keys of a source are path, to, "),
+        ("[[source]]\npath = 'x'\ntimes = 'x'", r"source\[0\].times: invalid value 'x'; hint: fixed or keep"),
+        ("[[source]]\npath = 'x'\nattributes = ['x']", r"attributes\[0\]: invalid value 'x'; hint: archive, hidden, "),
         ("expose = [80]", r"expose\[0\]: Expected"),
         ("layer", "Expected"),
         ("x = " + "[" * 5000, "image.toml"),

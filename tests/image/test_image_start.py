@@ -149,6 +149,8 @@ def test_a_relative_program_is_the_one_in_the_working_directory(folder: Path) ->
             rf"warning: .*powershell --entrypoint=-File --entrypoint '{MOUNT}\\app\\script.ps1'$",
         ),
         ({"entrypoint": ('["hello.exe","-x"]',)}, 1, r"warning: .*JSON array in one word"),
+        ({"entrypoint": ("hello.exe",), "cmd": ('["-x"]',)}, 0, r"warning: --cmd \[\"-x\"\]: a JSON array in one word"),
+        ({"entrypoint": ("hello.exe -x",)}, 0, r"warning: .*: one word, so some nodes look for a program of"),
         ({"source": ("linux.exe",), "entrypoint": ("linux.exe",)}, 1, r"warning: .*an ELF file"),
         ({"source": ("sh.exe",), "entrypoint": ("sh.exe",)}, 1, r"warning: .*begins with #!"),
         ({"source": ("dos.exe",), "entrypoint": ("dos.exe",)}, 0, r"warning: .*no PE header"),
@@ -171,6 +173,28 @@ def test_a_program_that_may_not_start_is_one_line_and_check_image_agrees(
     found, (each,) = checked("oci:out")
     assert found == status, folder
     assert bool(each["findings"]) == said[0].startswith("warning: ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shell": ('["powershell", "-Command"]',)},
+        {"shell": ('["powershell", "-Command"]',), "layer": "scratch"},
+        {"shell": ('["powershell", "-Command"]',), "platform": ("windows/amd64", "windows/arm64")},
+    ],
+)
+def test_a_shell_as_a_json_array_in_one_word_is_one_line(options: dict[str, Any], folder: Path) -> None:
+    said: list[str] = []
+    make(Options(source=("app",), to=("oci:out",), **options), note=said.append)
+    wanted = 'warning: --shell ["powershell", "-Command"]: a JSON array in one word; hint: --shell once for each word'
+    assert said == [wanted], folder
+
+
+def test_the_hint_for_a_base_without_windows_is_another_base(folder: Path) -> None:
+    make(Options(source=("hello.exe",), layer="scratch", to=("oci:base",)), note=lambda _: None)
+    _, said = image(base="oci:base", entrypoint=("hello.exe",))
+    assert len(said) == 1, folder
+    assert said[0].endswith("no program starts; hint: give --base an image with Windows, or one for HostProcess")
 
 
 def test_a_link_to_a_program_is_a_program_of_unknown_content(folder: Path) -> None:

@@ -32,6 +32,12 @@ def test_base_layers_are_good_except_legacy_with_empty_hives(name: str, tmp_path
     assert rules == ({"hive": [f"{CONFIG}/{hive}" for hive in empty]} if name == "legacy" else {})
 
 
+def test_the_target_of_a_link_is_shown_as_windows_spells_it(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, [base(), tarred([*TOP, link("Files/x", "C:\\APP")])])
+    (finding,) = checked(layout.write())[1][0]["findings"]
+    assert (finding["rule"], finding["found"][:24]) == ("link-kind", r"the target 'C:\APP' is a")
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout = Layout(tmp_path_factory.mktemp("good"), [base(), tarred(TOP)])

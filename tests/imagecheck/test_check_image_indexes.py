@@ -28,6 +28,26 @@ def test_an_index_for_linux_and_windows_is_judged_by_windows_image(layout: Layou
     assert "good image, windows/amd64" in said[1]
 
 
+@pytest.mark.parametrize(
+    ("listed", "own", "wanted"),
+    [
+        ("10.0.20348", "", "windows/amd64:10.0.20348"),
+        ("10.0.20348", "10.0.17763", "windows/amd64:10.0.20348"),
+        ("", "10.0.17763", "windows/amd64"),
+        (None, "10.0.17763", "windows/amd64:10.0.17763"),
+    ],
+)
+def test_the_platform_is_that_of_the_index(listed: str | None, own: str, wanted: str, layout: Layout) -> None:
+    platform = {"architecture": "amd64", "os": "windows"} | ({"os.version": listed} if listed else {})
+    layout.platform = None if listed is None else platform
+    layout.config |= {"os.version": own} if own else {}
+    name = layout.write()
+    assert f", {wanted}, 2 layers" in lines(name)[1][-1]
+    (image,) = checked(name)[1]
+    assert image["os.version"] == (own or None)
+    assert image["platform"] == (None if listed is None else {"os.version": None} | platform)
+
+
 def test_an_image_for_another_system_may_be_missing(layout: Layout) -> None:
     entry = Layout.point(b"not fetched", MANIFEST) | {"platform": {"architecture": "arm64", "os": "Linux"}}
     assert lines(indexed(layout, entry))[0] == 0

@@ -88,6 +88,13 @@ def test_an_index_is_fetched_with_all_its_images(misbehaving: Start, tmp_path: P
     assert {BLOB, b"{}", child, json.dumps(top).encode()} <= set(found.values())
 
 
+def test_the_hint_for_an_image_that_the_registry_lacks_is_the_name(tmp_path: Path) -> None:
+    reason = "reading manifest 2 in r/x: manifest unknown: manifest unknown"
+    error = registry.Skopeo("skopeo", tmp_path, 1, "docker://r/x:2", "r").error(reason)
+    assert isinstance(error, registry.NotFoundError)
+    assert "; hint: r has no such image; check the name and the tag" in str(error)
+
+
 def test_a_transient_error_is_retried(misbehaving: Start, tmp_path: Path) -> None:
     failed: list[int] = []
 

@@ -207,6 +207,9 @@ def test_words_with_spaces() -> None:
     assert rules(Settings((spaced, "a b"))) == ["program-quotes"]
     assert rules(Settings(("run.exe", "a & b"))) == []  # in quotes
     assert rules(Settings(("run.exe",), ("a b %OS%",))) == ["arguments"]
+    assert rules(Settings(("run.exe",), ('["C:\\\\app", "%OS%"]',))) == ["arguments"]
+    assert rules(Settings(("C:\\app\\run.exe",), ('["-once"]',)), "windows") == ["arguments"]
+    assert rules(Settings(("C:\\app\\run.exe",), ("--list", '["-once"]')), "windows") == []
     assert rules(Settings(("run.exe", ""))) == ["argument-empty"]
     assert rules(Settings(("", "run.exe"))) == ["program"]
     assert rules(Settings(('"run.exe"',))) == ["program"]
