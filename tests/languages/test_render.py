@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from helpers.counts import slow
 from helpers.support import need
 from hypothesis import example, given
 from hypothesis import strategies as st
-from languages.programs import USERS
+from languages.programs import FORMATTED, USERS
 
 from generator import PROJECT, VERSION
 from generator.base.errors import GeneratorError
@@ -213,14 +212,6 @@ def test_a_template_that_is_not_there_or_not_utf8_is_named(tmp_path: Path) -> No
 
 # ---------------------------------------------------------------------------------------------
 # Modules
-
-
-# Those that take seconds to start, only in a thorough run.
-FORMATTED = [
-    slow(name, "starts a slow formatter") if name in {"java", "javascript"} else name
-    for name, user in USERS.items()
-    if user.formatter
-]
 
 
 @pytest.mark.parametrize("language", FORMATTED)

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers.counts import slow
 from helpers.support import need
 
 from generator.languages.language import FILES, ModuleOptions
@@ -69,3 +70,9 @@ class User(NamedTuple):
 
 USERS: dict[str, User] = {name: import_module(f"{__name__}.{name}").USER for name in LANGUAGES}
 WRITERS = {name: user for name, user in USERS.items() if FILES in LANGUAGES[name].modules}
+# Languages with a formatter. Two take seconds to start.
+FORMATTED: list[Any] = [
+    slow(name, "starts a slow formatter") if name in {"java", "javascript"} else name
+    for name, user in USERS.items()
+    if user.formatter
+]
