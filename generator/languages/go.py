@@ -77,8 +77,8 @@ LANGUAGE = Language(
         "prefix": "what exported names start with",
         "compat": "imgutil: functions named as that package's",
     },
-    follow="the package is that of other files in the directory, else the directory's name; names begin with the "
-    "layer's, such as `WindowsHostprocess`, except in a package named after the layer, such as `hostprocess`",
+    follow="the package has the name of other files in the directory, else the directory's. Exported names begin with "
+    "the layer's, such as `WindowsHostprocess`; in a package named after the layer, such as `hostprocess`, they do not",
     compat=("imgutil",),
     api=named(
         "Name MediaType DiffID Digest LayerSize BlobSize Layer Blob Open() OpenCompressed() BCD() Verify()", "{prefix}"
