@@ -121,7 +121,7 @@ RULES: Final[dict[str, Rule]] = {
     "entries": _refused("a layer has at most 1,000,000 paths, of 67,108,864 characters together", "winscratch"),
     "rest": _unusual("nothing follows the end of a layer's tar"),
     # A base layer.
-    "hive": _refused("a base layer's hives are valid without a transaction log, which a layer cannot have", "ociwclayer"),
+    "hive": _refused("a base layer's hives are valid by themselves: a layer has no transaction logs", "ociwclayer"),
     "hive-missing": _refused(
         "a base layer has the hives DEFAULT, SAM, SECURITY, SOFTWARE and SYSTEM, in capitals, as files", "ociwclayer"
     ),

@@ -125,9 +125,7 @@ def test_no_package_comes_from_a_cache_in_the_working_directory(project: Project
 
 
 @thorough(SET_UP)
-@pytest.mark.parametrize(
-    "setting", ["HOME=/no", "PATH=.", *map(slow, ["PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1"])]
-)
+@pytest.mark.parametrize("setting", ["HOME=/no", "PATH=.", "PLATLIBDIR=x", "UTF8=x", "HASHSEED=x", "INSPECT=1"])
 def test_neither_pythons_settings_nor_modules_beside_invokew_have_a_say(project: Project, setting: str) -> None:
     for name in ("invoke", "json", "csv", "pip"):
         (project.root / f"{name}.py").write_text("raise SystemExit('the wrong module')")
