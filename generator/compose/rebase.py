@@ -80,8 +80,9 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
         _stays(image, note) if image in staying else _moved(image, options, finder, folder, note) for image in images
     ]
     unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
-    annotations = None if lookup.top is None else lookup.top.annotations or {}
-    return composed(entries, annotations, kept(lookup, unchanged, folder, note))
+    attestations = kept(lookup, unchanged, folder, note)
+    annotations = (lookup.top.annotations if lookup.top else None) or {}
+    return composed(entries, annotations if lookup.top or attestations else None, attestations)
 
 
 def _staying(images: Sequence[Opened], options: RebaseOptions, finder: BaseFinder) -> list[Opened]:

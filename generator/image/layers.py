@@ -146,14 +146,14 @@ def _chunks(
     tell: Callable[[int], None],
 ) -> Generator[tuple[Chunk, memoryview], None, None]:
     """Yield the chunks of a layer as write_blob() takes them; add to *lost* the files that lose attributes."""
-    made = ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries))
-    for number, ((chunk, without), memory) in enumerate(made):
-        if number == 0:  # now that the workers have begun
-            check_paths(entries)
-        for what, source in without:
-            lost.setdefault(what, []).append(source)
-        yield chunk, memory
-        tell(chunk.size)
+    with contextlib.closing(ordered(LayerChunks(entries, options, cache).make, plan_chunks(entries))) as made:
+        for number, ((chunk, without), memory) in enumerate(made):
+            if number == 0:  # now that the workers have begun
+                check_paths(entries)
+            for what, source in without:
+                lost.setdefault(what, []).append(source)
+            yield chunk, memory
+            tell(chunk.size)
 
 
 def _check_ratio(entries: Sequence[SourceEntry], unpacked: int, blob: LayerBlob) -> None:

@@ -2,12 +2,14 @@
 """Collect the entries of a layer from the files and directories that are its sources."""
 
 import io
+import itertools
 import marshal
+import math
 import operator
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -29,14 +31,11 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-
-
 _KIND_AND_SPECIAL_BITS = 0o177000  # of a mode
 _JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 _NONE = EntryOptions()
-
-
 _MANY = 5000  # entries, from which on other processes help to search
+_PARTS = 64  # of what they search, so that all have enough to do
 _new = tuple.__new__  # a named tuple made by it takes a third of the time
 _STATE = operator.attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns", "st_mode", "st_nlink")
 
@@ -234,9 +233,9 @@ def _folder(top: Folder, source: Source, patterns: Patterns, inside: str = "") -
     start = f"{source.dest}/" if source.dest else ""
     hidden: dict[str, SourceEntry] = {}  # excluded directories by path, in which a pattern may bring something back
     waiting = [(top, inside)]
-    found = 0
+    found, most = 0, _MANY if not patterns.brings_back and can_fork() else math.inf
     while waiting:
-        if found >= _MANY and len(waiting) > 1 and not patterns.brings_back and can_fork():
+        if found >= most and len(waiting) > 1:
             yield from _shared(waiting, source, patterns)
             return
         folder, inside = waiting.pop()
@@ -264,13 +263,14 @@ def _folder(top: Folder, source: Source, patterns: Patterns, inside: str = "") -
 def _shared(tops: Sequence[tuple[Folder, str]], source: Source, patterns: Patterns) -> Iterator[SourceEntry]:
     """Yield the entries below *tops*, which several processes search."""
 
-    def search(item: tuple[Folder, str], _: memoryview) -> bytes:
+    def search(part: Sequence[tuple[Folder, str]], _: memoryview) -> bytes:
         with lock:  # if they are threads, since the pool of open folders is for one at a time
-            return _packed(item[0], _folder(item[0], source, patterns, item[1]))
+            return _packed(part, source, patterns)
 
     lock = threading.Lock()
-    for (top, _), data in zip(tops, [data for data, _ in ordered(search, tops)], strict=True):
-        folders = [top]
+    parts = [tops[first::_PARTS] for first in range(min(len(tops), _PARTS))]
+    for part, data in zip(parts, [data for data, _ in ordered(search, parts)], strict=True):
+        folders = [top for top, _ in part]
         steps, rows = marshal.loads(data)  # noqa: S302 - from our own process
         for parent, name, identity in steps:
             folders.append(folders[parent].child(name, identity))
@@ -278,14 +278,15 @@ def _shared(tops: Sequence[tuple[Folder, str]], source: Source, patterns: Patter
             yield _new(SourceEntry, (path, kind, name, _new(Stamp, stamp), target, folders[folder], source.own, ""))
 
 
-def _packed(top: Folder, entries: Iterable[SourceEntry]) -> bytes:
-    """Return *entries* below *top* for another process, with the folders that they are in.
+def _packed(tops: Sequence[tuple[Folder, str]], source: Source, patterns: Patterns) -> bytes:
+    """Return the entries below *tops* for another process, with the folders that they are in.
 
-    Each folder has the number of its parent, and each entry that of its folder; *top* is 0.
+    Each folder has the number of its parent, and each entry that of its folder; *tops* have the first numbers.
     """
-    numbers: dict[Folder | None, int] = {top: 0}
+    numbers: dict[Folder | None, int] = {top: number for number, (top, _) in enumerate(tops)}
     steps, rows = [], []
-    for path, kind, name, stamp, target, folder, _, _ in entries:
+    entries = (_folder(top, source, patterns, inside) for top, inside in tops)
+    for path, kind, name, stamp, target, folder, _, _ in itertools.chain.from_iterable(entries):
         if folder and folder not in numbers:
             steps.append((numbers[folder.parent], folder.name, folder.identity))
             numbers[folder] = len(numbers)

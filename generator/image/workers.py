@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
 from multiprocessing.connection import Connection, wait
@@ -29,6 +29,7 @@ Work = Callable[[Item, memoryview], Result]
 
 _MOST_WORKERS = 8  # more only take memory, since one process hashes and writes
 _WAITING = 3  # results of each worker that may wait to be taken
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _NUMBER = 4  # bytes of an item's number
 MEMORY = 5 << 18  # bytes for one result; larger ones go through a pipe
 _THREADS = Path("/proc/self/task")
@@ -57,18 +58,19 @@ class _Worker(NamedTuple):
     slots: Sequence[_Slot]
 
 
-def ordered(work: Work[Item, Result], items: Sequence[Item]) -> Iterator[tuple[Result, memoryview]]:
+def ordered(work: Work[Item, Result], items: Sequence[Item]) -> Generator[tuple[Result, memoryview], None, None]:
     """Yield ``work(item, memory)`` for each of *items*, with the *memory* that *work* has written to.
 
     The memory and the bytes of a PickleBuffer in the result are valid until the next result is taken. Raises what
     *work* raises, and EndedError.
     """
-    count = min(_cores(), _MOST_WORKERS, len(items))
-    workers = _forked(work, items, count) if len(items) > 1 and can_fork() else []
-    if not workers:
-        yield from in_threads(work, items)
-        return
+    workers: list[_Worker] = []
     try:
+        if len(items) > 1 and can_fork():
+            _fork(work, items, workers)
+        if not workers:
+            yield from in_threads(work, items)
+            return
         running = workers.copy()
         found: dict[int, tuple[_Worker, memoryview, Any]] = {}
         for number in range(len(items)):
@@ -97,7 +99,10 @@ def in_threads(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[tupl
     try:
         for item in items:
             memory = free.pop()
-            waiting.append((pool.submit(work, item, memory), memory))
+            try:
+                waiting.append((pool.submit(work, item, memory), memory))
+            except RuntimeError as error:
+                raise GeneratorError(f"image: {error}; hint: raise the limits of processes and memory") from error
             if not free:
                 yield from _taken(waiting, free)
         while waiting:
@@ -115,37 +120,49 @@ def _taken(
     free.append(memory)
 
 
-def _forked(work: Work[Item, Any], items: Sequence[Item], count: int) -> list[_Worker]:
-    """Start *count* processes that share the work; return none if the system has no memory or processes for them."""
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Let signals wait, in new processes until they handle them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _fork(work: Work[Item, Any], items: Sequence[Item], workers: list[_Worker]) -> None:
+    """Add processes that share the work to *workers*, or none if the system has no memory or processes for them."""
     context = multiprocessing.get_context("fork")
-    workers: list[_Worker] = []
     try:
         with os.fdopen(os.memfd_create("items"), "w+b", buffering=0) as queue:
             # All processes share the position in it, so each item is read once: read(2).
             queue.write(b"".join(number.to_bytes(_NUMBER, "little") for number in range(len(items))))
             queue.seek(0)
-            for _ in range(count):
+            for _ in range(min(_cores(), _MOST_WORKERS, len(items))):
                 slots = [_Slot(*(memoryview(mmap.mmap(-1, MEMORY)) for _ in range(2))) for _ in range(_WAITING)]
                 ours, theirs = context.Pipe()
                 # What is open in a worker keeps a pipe open, so the workers would not see that the parent has ended.
                 others = [ours, *(worker.pipe for worker in workers)]
                 arguments = (work, items, queue, theirs, slots, others)
                 process = context.Process(target=_serve, args=arguments, daemon=True)
-                workers.append(_Worker(process, ours, slots))
-                process.start()
-                theirs.close()
+                with _blocked():
+                    workers.append(_Worker(process, ours, slots))
+                    process.start()
+                    theirs.close()
     except OSError:
         _stop(workers)
-        return []
-    return workers
+        workers.clear()
 
 
 def _stop(workers: Sequence[_Worker]) -> None:
-    for worker in workers:
-        worker.pipe.close()
-        if worker.process.pid is not None:
-            worker.process.terminate()
-            worker.process.join()
+    if not workers:
+        return
+    with _blocked():
+        for worker in workers:
+            worker.pipe.close()
+            if worker.process.pid is not None:
+                worker.process.terminate()
+                worker.process.join()
 
 
 def _serve(
@@ -160,6 +177,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for other in others:
         other.close()
     with contextlib.suppress(EOFError, OSError):  # the parent has ended

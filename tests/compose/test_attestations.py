@@ -127,3 +127,18 @@ def test_a_damaged_attestation_is_refused(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="the blob is not the one that the manifest lists"):
         index(name, to=(f"oci:{tmp_path}/out",))
     assert not (tmp_path / "out").exists()
+
+
+def test_an_attestation_beside_an_image_that_does_not_change_stays(tmp_path: Path) -> None:
+    source = tmp_path / "hello.txt"
+    source.write_text("hello")
+    options = {"source": (f"{source}",), "entrypoint": (), "layer": "scratch"}
+    (reference,) = image_runs.made(tmp_path, f"oci:{tmp_path}/image", **options)
+    index_json = tmp_path / "image/index.json"
+    listed = json.loads(index_json.read_text())["manifests"]
+    about = attestation(Layout(tmp_path / "image", []), image_runs.digest_of(reference))
+    index_json.write_text(json.dumps({"schemaVersion": 2, "manifests": [*listed, about]}))
+    done = rebase(f"oci:{tmp_path}/image", "scratch", f"oci:{tmp_path}/out:1", old="scratch")
+    assert "warning" not in "".join(done.noted)
+    image_runs.assert_whole(tmp_path / "out")
+    assert [each["digest"] for each in top(tmp_path / "out")["manifests"]] == [listed[0]["digest"], about["digest"]]

@@ -3,53 +3,20 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.alone import alone, result
 from helpers.layer_runs import fill
 from helpers.support import HANG, wait_until
 
-from generator.builder.wire import ROOT
+from generator.base.errors import GeneratorError
 from generator.image import workers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are made on Linux alone")
-
-# In a process of one thread, as the command line is: pytest's own may have more.
-ALONE = """
-import os, pickle, signal, sys, time
-from generator.image import workers
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it runs in the background
-workers._cores = lambda: 3
-assert workers.can_fork()
-
-def work(item, memory):
-    memory[:4] = item.to_bytes(4, "little")
-    time.sleep(0.002 * (item % 5))
-    return item, os.getpid(), pickle.PickleBuffer(bytes([item % 256]) * (item * 7919))
-
-"""
-
-
-def alone(program: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", ALONE + program, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def result(program: str, *arguments: str) -> str:
-    process = alone(program, *arguments)
-    said, errors = process.communicate(timeout=HANG)
-    assert (process.returncode, errors) == (0, "")
-    return said
 
 
 def test_results_come_in_order_from_several_processes_even_if_they_exceed_their_memory() -> None:
@@ -232,79 +199,66 @@ for name in ("plain", "full"):
     assert first == second
 
 
-# found() returns the content of the folder named by the first argument; several search from *many* entries on.
-SEARCH = """
+def test_no_worker_outlives_an_error_that_is_kept(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", [f"{number // 100}/{number}" for number in range(2000)])
+    fill(folder, ["zz", "ZZ"])
+    (tmp_path / "out").mkdir()
+    said = result(f"""
 from pathlib import Path
 from generator.base.errors import GeneratorError
-from generator.base.folders import Folders
-from generator.image import sources
+from generator.image.layers import make_layers
+from generator.image.model import LayerOptions, Source
 
-def found(many, *exclude):
-    sources._MANY = many
-    with Folders() as folders:
-        entries = sources.collect([sources.Source(Path(sys.argv[1]), "app")], exclude, print, folders)
-        folders.close()
-        for entry in entries:
-            if entry.kind == "file":
-                opened = entry.open()
-                assert entry.matches(opened)
-                os.close(opened)
-        return [(*entry[:5], entry.source, *entry[6:]) for entry in entries]
-
-"""
-
-
-def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", [f"{top}/{middle}/{name}" for top in "abc" for middle in "dé" for name in "fghi"])
-    fill(folder, ["a/empty/", "z", "b/d/deep/er/file"])
-    (folder / "b/link").symlink_to("../a/d/f")
-    said = result(
-        SEARCH
-        + """
-one, packed, searched = found(1 << 40), sources._packed, os.memfd_create("searched")
-
-def counted(*given):
-    os.write(searched, str(os.getpid()).encode() + b" ")
-    time.sleep(0.01)
-    return packed(*given)
-
-sources._packed = counted
-for many in (0, 3, 9):
-    assert found(many) == one
-for patterns in (["**/g", "a/d"], ["a/*", "!a/d/f"]):
-    assert found(3, *patterns) == found(1 << 40, *patterns) != one
-names = set(os.pread(searched, 10000, 0).split())
-print(len(one), len(names) > 3, str(os.getpid()).encode() in names)
-""",
-        os.fspath(folder),
-    )
-    assert said == "40 True False\n"
-
-
-@pytest.mark.parametrize(
-    ("at_fault", "error"),
-    [
-        ("os.mkfifo(top / 'b/pipe')", "in/b/pipe: a named pipe, which cannot be in a layer; hint: "),
-        ("sources._packed = lambda *_: os.kill(os.getpid(), 9)", "image: one of its processes was killed; hint: "),
-    ],
-)
-def test_a_search_by_several_processes_ends_at_the_first_error(at_fault: str, error: str, tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", [f"{top}/{name}" for top in "abc" for name in range(9)])
-    said = result(
-        SEARCH
-        + f"""
-top = Path(sys.argv[1])
-{at_fault}
+sources, environment = [Source(Path({os.fspath(folder)!r}))], {{"WINSCRATCH_CACHE_MIB": "0"}}
+kept = []
 try:
-    found(2)
-except GeneratorError as failed:
-    print(failed)
+    make_layers(sources, LayerOptions(), Path({os.fspath(tmp_path)!r}, "out"), note=print, environment=environment)
+except GeneratorError as error:
+    kept.append(error)
 try:
     os.waitpid(-1, os.WNOHANG)
 except ChildProcessError:
     print("no child")
-""",
-        os.fspath(folder),
-    )
-    assert error in said
-    assert said.endswith("\nno child\n")
+""")
+    assert said == "no child\n"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_a_worker_is_forked_comes_in_the_parent_after_it(name: str) -> None:
+    said = result(f"""
+def arrived(*_):
+    raise ValueError("arrived")
+
+signal.signal(signal.{name}, arrived)
+os.register_at_fork(after_in_parent=lambda: signal.raise_signal(signal.{name}))
+try:
+    list(workers.ordered(work, range(200)))
+except ValueError as error:
+    print(error)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no child")
+""")
+    assert said == "arrived\nno child\n"
+
+
+def test_a_worker_that_is_stopped_as_it_starts_runs_no_handler_of_its_parent() -> None:
+    said = result("""
+signal.signal(signal.SIGTERM, lambda *_: print("handler", flush=True))
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+try:
+    list(workers.ordered(work, range(200)))
+except workers.EndedError as error:
+    print(error)
+""")
+    assert said == "image: one of its processes was killed; hint: free memory, and run again\n"
+
+
+def test_a_system_without_more_threads_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(GeneratorError, match=r"^image: can't start new thread; hint: raise the limits"):
+        list(workers.in_threads(in_this_process, range(3)))
