@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from helpers.counts import thorough
 from helpers.layer_runs import fill, make, names, tar_of
 from helpers.support import lack, need
 
@@ -168,6 +169,7 @@ def peak(folder: Path, work: Path, cores: int, compression: str = "default") -> 
     return int(kib) << 10, diff_id
 
 
+@thorough("reads much")
 def test_a_sparse_file_of_1_gb_takes_less_than_100_mb_of_memory(tmp_path: Path) -> None:
     size = 1_000_000_001
     folder = fill(tmp_path / "in", ["a"])

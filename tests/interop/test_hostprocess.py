@@ -40,6 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout.decode()
 
 
+@thorough("builds Go programs")
 def test_the_script_says_the_images_reference_by_digest_and_nothing_else(made: tuple[Path, str]) -> None:
     folder, said = made
     (entry,) = json.loads((folder / "image/index.json").read_bytes())["manifests"]
@@ -78,6 +79,7 @@ def read(reader: Path, manifest: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@thorough("builds Go programs")
 def test_the_manifest_is_a_daemonset_of_the_api_for_windows_nodes_and_starts_what_the_image_names(
     made: tuple[Path, str], reader: Path
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, PROJECT, registry, run
+from helpers.counts import thorough
 from helpers.support import lack, need
 
 OLDEST = "go1.18.10"  # the last of the version that output/go/go.mod asks for; the go command downloads it
@@ -37,6 +38,7 @@ def test_the_layers_build_for_windows() -> None:
     run(need("go"), "build", "./...", cwd=PROJECT / "output/go", GOOS="windows", GOARCH="amd64")
 
 
+@thorough("builds Go programs")
 @pytest.mark.parametrize("toolchain", ["local", OLDEST])
 def test_the_documented_examples_print_what_they_say(toolchain: str) -> None:
     go = need("go")
@@ -52,6 +54,7 @@ def test_the_documented_examples_print_what_they_say(toolchain: str) -> None:
     assert said.count("--- PASS: Example ") == len(LAYERS) + 1
 
 
+@thorough("builds Go programs")
 def test_the_client_takes_the_layers_as_they_are(address: str) -> None:
     said = run(need("go"), "test", "-v", "./...", cwd=PROJECT / "tests/languages/go", WINSCRATCH_TEST_REGISTRY=address)
     assert "--- PASS: TestDebiansRegistryKeepsTheImage" in said

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed, dumped, registry, run
+from helpers.counts import thorough
 from helpers.maven import jars, maven
 from helpers.support import need
 from languages.programs import java
@@ -84,6 +85,7 @@ def test_packages_have_the_programs_version_and_no_source_of_their_own() -> None
         )
 
 
+@thorough("starts Maven")
 def test_maven_deploys_a_package_that_holds_the_modules_and_nothing_else(tmp_path: Path) -> None:
     """To a repository on disk, from which a program takes it."""
     pom, where = PACKAGES / "maven/pom.xml", f"-DaltDeploymentRepository=disk::file://{tmp_path}/repository"

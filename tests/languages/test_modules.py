@@ -94,7 +94,7 @@ except Skipped as reason:
 """
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [slow(n, "starts Java often") if n == "java" else n for n in LANGUAGES])
 def test_verify_refuses_a_damaged_copy(language: str, tree: Path) -> None:
     """The program that reads the layers verifies them first; in a copy of the checkout, one layer is damaged."""
     for name in ("tests", "examples"):

@@ -46,6 +46,7 @@ def with_php(tree: Path) -> Path:
     return tree
 
 
+@thorough("runs the tests of languages once more")
 def test_a_language_of_three_files_passes_every_test_that_languages_share(with_php: Path) -> None:
     commands = re.findall(r"^\./invokew (generate|vendor .*|vendored .*)$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert [words.split()[0] for words in commands] == ["generate", "vendor", "vendored"]

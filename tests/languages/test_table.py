@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.committed_modules import LAYERS, OUTPUT, PROJECT, committed
+from helpers.counts import thorough
 from helpers.support import START
 
 from generator.languages import table
@@ -66,6 +67,7 @@ def generator(root: Path, *words: str) -> tuple[int, list[str]]:
     return run(sys.executable, "-P", "-c", f"{start}sys.exit(main({[*words]!r}))")
 
 
+@thorough("runs every command")
 @pytest.mark.usefixtures("place")
 def test_every_command_serves_a_language_that_is_one_file_and_one_folder(toy: Path) -> None:
     def invoke(*arguments: str) -> tuple[int, list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.counts import thorough
 from helpers.hostile_tree import HostileTree
 from helpers.support import lack, need, need_package
 from helpers.vendoring import git, run, write
@@ -44,6 +45,7 @@ def action(toolchain: Path, tmp_path: Path) -> Action:
     return of
 
 
+@thorough("installs the program several times")
 @pytest.mark.parametrize("by", ["the working directory", "settings"])
 def test_the_action_runs_nothing_of_the_tree_that_it_checks(action: Action, hostile: HostileTree, by: str) -> None:
     write("python", "scratch", "src/x.py")
@@ -68,6 +70,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pre-commit")
 
 
+@thorough("installs the program several times")
 @pytest.mark.parametrize("hook", ["winscratch-vendored", "winscratch-vendored-update"])
 def test_the_hooks_run_nothing_of_the_repository_that_they_check(
     hook: str, toolchain: Path, place: Path, tmp_path: Path, cache: Path
@@ -121,6 +124,7 @@ def test_the_commands_that_check_a_copy_import_nothing_beside_it(hostile: Hostil
     assert Path("layer.tar.gz").read_bytes() == (PROJECT / "output/layers/scratch.tar.gz").read_bytes()
 
 
+@thorough("installs the program several times")
 def test_the_readmes_installation_by_hash_works_in_a_hostile_tree(
     toolchain: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

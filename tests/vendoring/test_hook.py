@@ -42,6 +42,7 @@ def hook(toolchain: Path, place: Path, cache: Path, monkeypatch: pytest.MonkeyPa
     return of
 
 
+@thorough("installs the program several times")
 def test_the_hook_fails_for_copies_that_are_not_fresh_and_says_the_fix_once(hook: Hook, place: Path) -> None:
     status, shown = hook("winscratch-vendored")
     assert (status, "Passed" in shown) == (0, True), shown
