@@ -17,7 +17,11 @@ WORKFLOWS = [*sorted(PROJECT.glob(".github/workflows/*.yml")), PROJECT / "action
 DOCUMENTS = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".pre-commit-hooks.yaml", "invokew")),
     *sorted(PROJECT.glob("docs/*.md")),
-    *sorted(path for path in PROJECT.glob("examples/**/*") if path.suffix not in {".lock", ".sum"} and path.is_file()),
+    *sorted(
+        path
+        for path in PROJECT.glob("examples/**/*")
+        if path.suffix not in {".lock", ".pyc", ".sum"} and path.is_file()
+    ),
     *sorted(path for path in PROJECT.glob(".ci/**/*") if path.is_file()),
     *WORKFLOWS,
 ]
