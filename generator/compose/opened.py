@@ -15,7 +15,8 @@ from ..image.model import GZIP, LayerBlob
 from ..imageread.documents import MANIFESTS, REF_NAME, ContentDescriptor, ImagePlatform, ListedPlatform
 from ..imageread.images import Image
 from ..imageread.lookup import Lookup
-from ..imageread.platforms import normal
+from ..imageread.platforms import architecture, normal
+from ..imageread.references import Platform
 
 Json = dict[str, Any]
 _NAMES: Final = (REF_NAME, "io.containerd.image.name")  # annotations of a layout's index
@@ -58,6 +59,11 @@ def build(version: str | None) -> str:
     """Return the build of a version, such as 10.0.20348, or nothing."""
     found = _BUILD.fullmatch(version or "")
     return found[1] if found else ""
+
+
+def build_platform(image: Opened) -> Platform:
+    """Return the architecture and the build for which *image* needs a base."""
+    return Platform(architecture(image.platform.architecture), build(image.platform.os_version))
 
 
 def platform_of(config: Json) -> ImagePlatform:

@@ -17,7 +17,7 @@ from ..imageread.platforms import architecture, spelled
 from ..imageread.references import Platform, reference
 from ..imageread.registry import NotFoundError
 from .bases import IMGUTIL, known
-from .opened import Opened, build, opened
+from .opened import Opened, build, build_platform, opened
 
 
 class Verdict(NamedTuple):
@@ -97,8 +97,7 @@ class _Judging(NamedTuple):
         try:
             newest = self._base(name, build(self.image.platform.os_version))
         except NoImageError:
-            wanted = Platform(architecture(self.image.platform.architecture), build(self.image.platform.os_version))
-            return self._verdict(name, False, "", f"{shorten(name, 200)} has no image for {wanted}")
+            return self._verdict(name, False, "", f"{shorten(name, 200)} has no image for {build_platform(self.image)}")
         ids = tuple(layer.diff_id for layer in newest.layers)
         stands = self.image.diff_ids[: len(ids)] == ids
         here = newest.image.descriptor.digest if newest.image.descriptor else ""

@@ -5,7 +5,8 @@ The lowest layers are replaced, those above stay byte for byte; they are read fo
 """
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,7 +27,7 @@ from .attestations import kept
 from .bases import BaseFinder, BaseImage
 from .index import Entry, composed, reference_hooks
 from .join import join
-from .opened import Opened, build, descriptor_of, opened_images, packed, platform_of
+from .opened import Opened, build, build_platform, descriptor_of, opened_images, packed, platform_of
 from .ties import ties
 
 Json = dict[str, Any]
@@ -75,9 +76,11 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     images = opened_images(lookup, folder, note)
     if all(is_foreign(each.platform.os) for each in images):
         raise GeneratorError(f"{options.image}: no image for Windows; hint: name another")
-    staying = [] if options.force else _staying(images, options, finder)
+    bases = _Bases(finder, options.old, functools.cache(partial(finder.base, "--onto", options.onto)))
+    staying = [] if options.force else _staying(images, bases.onto)
     entries = [
-        _stays(image, note) if image in staying else _moved(image, options, finder, folder, note) for image in images
+        _stays(image, note) if image in staying else _moved(image, bases, folder, note, force=options.force)
+        for image in images
     ]
     unchanged = {each.descriptor["digest"] for each in entries} & {each.listed.digest for each in images}
     attestations = kept(lookup, unchanged, folder, note)
@@ -85,7 +88,15 @@ def _built(options: RebaseOptions, note: Say, work: Path, stack: contextlib.Exit
     return composed(entries, annotations if lookup.top or attestations else None, attestations)
 
 
-def _staying(images: Sequence[Opened], options: RebaseOptions, finder: BaseFinder) -> list[Opened]:
+class _Bases(NamedTuple):
+    """How the bases of an image are found: the one given as *old*, if any, and *onto* returns the new one, once."""
+
+    finder: BaseFinder
+    old: str
+    onto: Callable[[Platform], BaseImage]
+
+
+def _staying(images: Sequence[Opened], onto: Callable[[Platform], BaseImage]) -> list[Opened]:
     """Return those of *images* for Windows that have a build while the new base has none, or none while it has one.
 
     That is if there are both, as in an index of a HostProcess image and one on nanoserver. Raises GeneratorError.
@@ -94,7 +105,7 @@ def _staying(images: Sequence[Opened], options: RebaseOptions, finder: BaseFinde
     with_build = [image for image in windows if build(image.platform.os_version)]
     if not with_build or len(with_build) == len(windows):
         return []
-    new = _onto(with_build[0], options, finder)
+    new = onto(build_platform(with_build[0]))
     return [image for image in windows if bool(build(new.config.get("os.version"))) != (image in with_build)]
 
 
@@ -109,23 +120,17 @@ def _same(image: Opened) -> Entry:
     return Entry(image.name, descriptor_of(image.listed), image.platform, image.layers, image.made)
 
 
-def _onto(image: Opened, options: RebaseOptions, finder: BaseFinder) -> BaseImage:
-    """Return the new base of *image*; raises GeneratorError."""
-    wanted = Platform(architecture(image.platform.architecture), build(image.platform.os_version))
-    return finder.base("--onto", options.onto, wanted)
-
-
-def _moved(image: Opened, options: RebaseOptions, finder: BaseFinder, folder: Path, note: Say) -> Entry:
+def _moved(image: Opened, bases: _Bases, folder: Path, note: Say, *, force: bool) -> Entry:
     """Return an image on its new base, or as it is if it is for another system."""
     if is_foreign(image.platform.os):
         return _same(image)
-    old = finder.old(image, options.old)
-    new = _onto(image, options, finder)
+    old = bases.finder.old(image, bases.old)
+    new = bases.onto(build_platform(image))
     above = image.layers[len(old.diff_ids) :]
-    _settle(image, new, _refuse(image, old, new), note, force=options.force)
+    _settle(image, new, _refuse(image, old, new), note, force=force)
     image.lookup.fetch(image.image, {layer.digest for layer in above})
     found = list(ties(image.image.layers[len(old.diff_ids) :], image.name))  # which reads them all
-    _settle(image, new, found[:_MOST_TIES], note, force=options.force)
+    _settle(image, new, found[:_MOST_TIES], note, force=force)
     image = packed(image, folder, len(old.diff_ids))
     transfer.fetch(image.layers[len(old.diff_ids) :])
     return _rebased(image, old, new, note)
