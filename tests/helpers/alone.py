@@ -22,6 +22,12 @@ def work(item, memory):
     time.sleep(0.002 * (item % 5))
     return item, os.getpid(), pickle.PickleBuffer(bytes([item % 256]) * (item * 7919))
 
+def show_children():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("no child")
+
 """
 
 

@@ -78,10 +78,7 @@ try:
     found(2)
 except GeneratorError as failed:
     print(failed)
-try:
-    os.waitpid(-1, os.WNOHANG)
-except ChildProcessError:
-    print("no child")
+show_children()
 """,
         os.fspath(folder),
     )
