@@ -109,6 +109,7 @@ class LayerChunks:
         """Prepare to make the chunks; nothing is read before."""
         self._entries = entries
         self._options = options
+        self._time = options.time * NANOSECONDS
         self._level = LEVELS[options.compression]
         self._cache = cache
         self._given = functools.cache(self._options_of)
@@ -125,7 +126,7 @@ class LayerChunks:
         if plan.size:
             self._read(self._entries[plan.first], plan.offset, plan.size, tar, lost)
         elif plan.first == 0:
-            tar.add(writer().roots(self._options.time * NANOSECONDS))
+            tar.add(writer().roots(self._time))
         for number in range(plan.first, plan.last):
             entry = self._entries[number]
             tar.add(self._headers(entry, self._originals.get(number)))
@@ -154,7 +155,7 @@ class LayerChunks:
         files = writer()
         try:
             if time is None:
-                time = stamp.modified if stamp else self._options.time * NANOSECONDS
+                time = stamp.modified if stamp else self._time
             if original is not None:
                 return bytes(files.header(files.HARD_LINK, path, target=original, time=time))
             size = stamp.size if stamp and kind == "file" else 0
@@ -170,7 +171,7 @@ class LayerChunks:
         if isinstance(own.time, int):
             return own.attributes, descriptor, own.time
         keep = (own.time or self._options.times) == "keep"
-        return own.attributes, descriptor, None if keep else self._options.time * NANOSECONDS
+        return own.attributes, descriptor, None if keep else self._time
 
     def _read(self, entry: SourceEntry, offset: int, size: int, tar: "_Memory", lost: list[tuple[str, str]]) -> None:
         """Add *size* bytes of a file, and the padding behind its end.
